@@ -1,0 +1,52 @@
+"""Results of stages, kept by content in the user's cache folder.
+
+Never in a run: a folder from elsewhere could forge them. An entry that cannot be read is no entry.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import xxhash
+
+
+def cache_folder() -> Path:
+    """`$DLCC_CACHE_DIR`, else `$XDG_CACHE_HOME/dlcc`, else `~/.cache/dlcc`."""
+    if chosen := os.environ.get("DLCC_CACHE_DIR"):
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dlcc"
+
+
+def find(key: str) -> Path | None:
+    """The folder of an entry, if there is one."""
+    entry = cache_folder() / "stages" / key
+    return entry if entry.is_dir() else None
+
+
+def keep(key: str, folder: Path) -> None:
+    """Move the files of `folder` in as an entry; a cache that cannot be written is no error."""
+    entry = cache_folder() / "stages" / key
+    with contextlib.suppress(OSError):
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=".new-", dir=entry.parent))
+        try:
+            shutil.copytree(folder, beside, dirs_exist_ok=True)
+            beside.rename(entry)
+        except OSError:
+            shutil.rmtree(beside, ignore_errors=True)
+
+
+@cache
+def package_digest() -> str:
+    """Hash of this package's own files: another version of a stage's code is another result."""
+    root = Path(__file__).parent
+    state = xxhash.xxh3_128()
+    for path in sorted(p for p in root.rglob("*") if p.is_file() and "__pycache__" not in p.parts):
+        state.update(str(path.relative_to(root)).encode())
+        state.update(path.read_bytes())
+    return state.hexdigest()

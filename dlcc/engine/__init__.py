@@ -1,0 +1,1 @@
+"""Where work runs. Today: supervised processes on this machine."""

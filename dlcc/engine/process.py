@@ -1,0 +1,198 @@
+"""A child process whose whole tree is bounded in time and memory.
+
+The bounds hold against code that never returns to Python, that forks, that detaches its children
+or that swallows every exception: they are enforced from outside, with SIGKILL.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Literal
+
+import psutil
+
+_POLL = 0.03  # seconds; allocation runs at 1 to 2 GB a second, so the overshoot is tens of MB
+_TAIL = 16_384  # bytes of output that are kept
+_HEADROOM = 8 << 30  # address space beyond the memory limit: torch maps much that it never touches
+_MARK = "DLCC_TREE"
+
+End = Literal["exited", "time", "memory"]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a supervised child ended."""
+
+    how: End
+    returncode: int
+    seconds: float
+    peak_memory: int
+    """Largest resident size of the tree seen, in bytes (shared pages count once a process)."""
+    output: str
+    """The last 16 kB of stdout and stderr."""
+
+
+def supervise(
+    command: Sequence[str],
+    *,
+    seconds: float,
+    memory: int,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    on_line: Callable[[str], None] | None = None,
+) -> Ended:
+    """Run `command` to its end, at most `seconds` and `memory` bytes over its whole tree.
+
+    `on_line` gets each line that the child writes to the descriptor named by DLCC_PROGRESS.
+    Ctrl-C kills the tree and is raised again.
+    """
+    mark = uuid.uuid4().hex
+    read_end, write_end = os.pipe()
+    inherited = os.environ if env is None else env
+    child_env = {**inherited, _MARK: mark, "DLCC_PROGRESS": str(write_end)}
+
+    def bound_address_space() -> None:
+        # An absurd allocation fails at once, as MemoryError, instead of being chased by the poll.
+        resource.setrlimit(resource.RLIMIT_AS, (memory + _HEADROOM, memory + _HEADROOM))
+
+    started = time.monotonic()
+    with contextlib.ExitStack() as stack:
+        stack.callback(os.close, read_end)
+        try:
+            child = subprocess.Popen(
+                command,
+                cwd=cwd,
+                env=child_env,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C reaches us alone
+                pass_fds=(write_end,),
+                preexec_fn=bound_address_space if sys.platform == "linux" else None,
+            )
+        finally:
+            os.close(write_end)
+        assert child.stdout is not None
+        tail = _Tail(child.stdout)
+        lines = threading.Thread(target=_pump_lines, args=(os.dup(read_end), on_line), daemon=True)
+        lines.start()
+        stack.callback(_kill_tree, child, mark)
+        how, peak = _watch(child, started + seconds, memory)
+        if how != "exited":
+            _kill_tree(child, mark)
+        returncode = child.wait()
+    tail.join()
+    lines.join(1.0)
+    return Ended(how, returncode, time.monotonic() - started, peak, tail.text())
+
+
+def _watch(child: subprocess.Popen[bytes], end: float, memory: int) -> tuple[End, int]:
+    peak = 0
+    process = psutil.Process(child.pid)
+    while True:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(_POLL)
+        resident = _resident(process)
+        peak = max(peak, resident)
+        if child.returncode is not None:
+            return "exited", peak
+        if resident > memory and _proportional(process) > memory:
+            return "memory", peak
+        if time.monotonic() > end:
+            return "time", peak
+
+
+def _tree(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return [process, *process.children(recursive=True)]
+    except psutil.Error:
+        return []
+
+
+def _resident(process: psutil.Process) -> int:
+    total = 0
+    for member in _tree(process):
+        with contextlib.suppress(psutil.Error):
+            total += int(member.memory_info().rss)
+    return total
+
+
+def _proportional(process: psutil.Process) -> int:
+    """Memory of the tree with shared pages divided among their sharers: dear, so asked late."""
+    total = 0
+    for member in _tree(process):
+        with contextlib.suppress(psutil.Error):
+            info = member.memory_full_info()
+            total += int(getattr(info, "pss", info.uss))
+    return total
+
+
+def _kill_tree(child: subprocess.Popen[bytes], mark: str) -> None:
+    """Kill child and descendants, also those that detached themselves (they carry our mark)."""
+    for _ in range(50):
+        members = {p.pid for p in _tree_of(child.pid)} | _marked(mark)
+        if child.returncode is not None:
+            members.discard(child.pid)
+        if not members:
+            return
+        for pid in members:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(0.2)
+
+
+def _tree_of(pid: int) -> list[psutil.Process]:
+    try:
+        return [p for p in _tree(psutil.Process(pid)) if p.status() != psutil.STATUS_ZOMBIE]
+    except psutil.Error:
+        return []
+
+
+def _marked(mark: str) -> set[int]:
+    needle = f"{_MARK}={mark}".encode()
+    found = set()
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if needle in (entry / "environ").read_bytes() and int(entry.name) != os.getpid():
+                found.add(int(entry.name))
+    return found
+
+
+def _pump_lines(descriptor: int, on_line: Callable[[str], None] | None) -> None:
+    with os.fdopen(descriptor, "r", encoding="utf-8", errors="replace") as stream:
+        for line in stream:
+            if on_line is not None:
+                on_line(line.rstrip("\n"))
+
+
+class _Tail:
+    """Drains a stream in a thread and keeps its end."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._kept = b""
+        self._thread = threading.Thread(target=self._drain, daemon=True)
+        self._thread.start()
+
+    def _drain(self) -> None:
+        with self._stream:
+            while chunk := self._stream.read1(65_536):  # type: ignore[attr-defined]
+                self._kept = (self._kept + chunk)[-_TAIL:]
+
+    def join(self) -> None:
+        self._thread.join(1.0)
+
+    def text(self) -> str:
+        return self._kept.decode("utf-8", errors="replace")

@@ -1,0 +1,73 @@
+"""Every exception that DLCC raises on purpose.
+
+```
+DlccError
+├── InputError                 what the user gave cannot be used           exit code 2
+│   ├── OptionError            an option or an argument
+│   ├── RunError               a run folder, or a file in it
+│   │   ├── SeriesError        a file under series/
+│   │   ├── SnapshotError      a folder under snapshots/, or a tensor file
+│   │   └── RunLockedError     a second writer of the same run
+│   ├── StageDeclarationError  a stage that breaks its own declarations, or stages out of order
+│   └── OutputError            the report cannot be written where it was asked for
+├── StageError                 a stage failed while it ran                 exit code 3
+│   └── LimitExceeded          ... because it ran out of time or memory
+└── IsolationError             this system offers no isolation for foreign code
+```
+
+A message is one sentence: the file, the line or key, what was expected, what to do.
+"""
+
+from __future__ import annotations
+
+
+class DlccError(Exception):
+    """Base of all of them; `exit_code` is what the command line returns."""
+
+    exit_code = 3
+
+
+class InputError(DlccError):
+    """What the user gave cannot be used."""
+
+    exit_code = 2
+
+
+class OptionError(InputError):
+    """An option or an argument has a value that makes no sense."""
+
+
+class RunError(InputError):
+    """A run folder, or a file in it, is missing, damaged or of a later version."""
+
+
+class SeriesError(RunError):
+    """A file under `series/` is not what its header says."""
+
+
+class SnapshotError(RunError):
+    """A snapshot or one of its tensor files is cut, lies about its size or is not safetensors."""
+
+
+class RunLockedError(RunError):
+    """Another process is recording into the same run."""
+
+
+class StageDeclarationError(InputError):
+    """A stage reads or gives what it does not declare, or stages cannot be put in order."""
+
+
+class OutputError(InputError):
+    """The report cannot be written where it was asked for."""
+
+
+class StageError(DlccError):
+    """A stage failed while it ran."""
+
+
+class LimitExceeded(StageError):  # noqa: N818  # a limit is not the user's error
+    """A stage ran out of the time or the memory it was given."""
+
+
+class IsolationError(DlccError):
+    """This system offers no isolation that is safe for foreign code."""

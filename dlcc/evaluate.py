@@ -1,0 +1,206 @@
+"""The one function behind `dlcc evaluate`: load, run the stages, fuse, report."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TypeVar
+
+from dlcc import pipeline, plugins
+from dlcc.errors import OptionError, OutputError
+from dlcc.pipeline import Limits, Progress, StageOutcome
+from dlcc.records import Config, HealthRecord, Series
+from dlcc.report import html
+from dlcc.report.build import build_report
+from dlcc.report.record import Report
+from dlcc.runs import Run, resolve_until
+from dlcc.runs.machine import machine_fingerprint
+from dlcc.scoring.ahp import DEFAULT_JUDGEMENTS, ahp_weights
+from dlcc.scoring.calibration import p_healthy
+from dlcc.scoring.value import Quantity, fuse
+from dlcc.stage import Stage
+
+T = TypeVar("T")
+_PACKAGES = ("dlcc", "torch", "numpy", "scikit-learn", "sympy", "networkx", "sentence-transformers")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A report and what its views are drawn from."""
+
+    report: Report
+    run: Run
+    outcomes: tuple[StageOutcome, ...]
+
+    def record(self, kind: type[T]) -> T | None:
+        """The record of that type that a stage made."""
+        return next((r for o in self.outcomes for r in o.records if isinstance(r, kind)), None)
+
+
+def evaluate(
+    run: str | Path | Run,
+    *,
+    stages: Sequence[Stage] = (),
+    only: Sequence[str] = (),
+    skip: Sequence[str] = (),
+    until: str | float | None = None,
+    out: str | Path | None = None,
+    limits: Limits | None = None,
+    trust: bool = False,
+    use_cache: bool = True,
+    judgements: Path = DEFAULT_JUDGEMENTS,
+    progress: Progress = lambda stage, share, what: None,
+) -> Report:
+    """Judge a run; with `out`, also write report.json and report.html there.
+
+    Args:
+        run: the folder, or an open `Run`. It is never written to.
+        stages: stages beside the installed ones; one of the same name takes the installed one's
+            place.
+        only: names of the stages to run (and those that they take records from); default all.
+        skip: names of stages to leave out.
+        until: look at nothing at or after this: a float or a text with a point is a fraction of
+            the configured length, an int or a text without one a step.
+        limits: time and memory of each stage.
+        trust: run the run's own code even where this system offers no real isolation.
+        use_cache: whether results of earlier evaluations may stand in.
+        judgements: pairwise judgements behind the weights.
+
+    Raises:
+        InputError: the run, a stage's declaration, an option or `out` cannot be used.
+    """
+    with _output_folder(run, out) as beside:
+        evaluation = evaluate_fully(
+            run, stages=stages, only=only, skip=skip, until=until, limits=limits, trust=trust,
+            use_cache=use_cache, judgements=judgements, progress=progress,
+        )  # fmt: skip
+        if beside is not None:
+            health = evaluation.record(HealthRecord)
+            page = html.render(evaluation.report, evaluation.run, health)
+            _write(beside / "report.json", evaluation.report.to_json())
+            _write(beside / "report.html", page)
+    return evaluation.report
+
+
+def evaluate_fully(
+    run: str | Path | Run,
+    *,
+    stages: Sequence[Stage] = (),
+    only: Sequence[str] = (),
+    skip: Sequence[str] = (),
+    until: str | float | None = None,
+    limits: Limits | None = None,
+    trust: bool = False,
+    use_cache: bool = True,
+    judgements: Path = DEFAULT_JUDGEMENTS,
+    progress: Progress = lambda stage, share, what: None,
+) -> Evaluation:
+    """As `evaluate`, with the records that the stages made."""
+    opened = run if isinstance(run, Run) else Run.open(run)
+    step = opened.length if until is None else resolve_until(until, opened.length)
+    weights = ahp_weights(judgements)
+    candidates = {**plugins.installed(), **{stage.name: stage for stage in stages}}
+    chosen, left_out = pipeline.select(list(candidates.values()), only, skip)
+    outcomes = tuple(
+        pipeline.run_stages(
+            opened, chosen, until=step, limits=limits, trust=trust, use_cache=use_cache,
+            progress=progress, left_out=left_out,
+        )
+    )  # fmt: skip
+    health = next((r for o in outcomes for r in o.records if isinstance(r, HealthRecord)), None)
+    report = build_report(
+        name=opened.name,
+        config=Config.of(opened, step),
+        recorded=_recorded(opened, step),
+        until=step,
+        outcomes=outcomes,
+        value=fuse(pipeline.terms_of(outcomes), weights),
+        p_healthy=None if health is None else Quantity.of(p_healthy(health.features)),
+        health=health,
+        environment={
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+            "machine": machine_fingerprint(),
+            "versions": {name: version(name) for name in _PACKAGES},
+        },
+    )
+    return Evaluation(report, opened, outcomes)
+
+
+def with_settings(stages: Sequence[Stage], settings: Sequence[str]) -> list[Stage]:
+    """The stages that `stage.key=value` settings change, changed."""
+    from pydantic import TypeAdapter, ValidationError
+
+    changed = {stage.name: stage for stage in stages}
+    touched = []
+    for text in settings:
+        key, equals, value = text.partition("=")
+        name, dot, setting = key.partition(".")
+        if not (equals and dot and name in changed):
+            raise OptionError(
+                f"--set {text!r}: expected STAGE.SETTING=VALUE with one of {', '.join(changed)}"
+            )
+        stage = changed[name]
+        if setting not in stage.settings():
+            known = ", ".join(stage.settings()) or "none"
+            raise OptionError(f"--set {text!r}: stage {name!r} has the settings {known}")
+        kind = type(stage.settings()[setting])
+        try:
+            parsed = TypeAdapter(kind).validate_strings(value)
+        except ValidationError as error:
+            raise OptionError(f"--set {text!r}: expected a {kind.__name__}") from error
+        changed[name] = dataclasses.replace(stage, **{setting: parsed})
+        touched.append(name)
+    return [changed[name] for name in dict.fromkeys(touched)]
+
+
+def _recorded(run: Run, until: int) -> int:
+    series = Series.of(run, until)
+    if series is None:
+        return 0
+    return int(max(column.steps[-1] for column in series.columns.values())) + 1
+
+
+@contextlib.contextmanager
+def _output_folder(run: str | Path | Run, out: str | Path | None) -> Iterator[Path | None]:
+    """A folder beside `out` whose files are moved there at the end, all or none.
+
+    Made before any stage runs, so that a folder that cannot be written is known at once.
+    """
+    if out is None:
+        yield None
+        return
+    target = Path(out)
+    source = run.path if isinstance(run, Run) else Path(run)
+    if target.resolve().is_relative_to(source.resolve()):
+        raise OutputError(f"--out {target}: lies in the run itself; choose a folder outside it")
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=".new-", dir=target))
+    except OSError as error:
+        raise OutputError(
+            f"--out {target}: cannot be written ({error.strerror}); choose another folder"
+        ) from error
+    try:
+        yield beside
+        for path in sorted(beside.iterdir()):
+            os.replace(path, target / path.name)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(
+            f"{path.parent.parent}: cannot write {path.name} ({error.strerror}); make room or "
+            "choose another --out"
+        ) from error

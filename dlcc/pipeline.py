@@ -1,0 +1,382 @@
+"""Checks the order of stages, runs each in a bounded worker process, and caches what came out."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import xxhash
+
+from dlcc import cache, codec, plugins, worker
+from dlcc.engine.process import Ended, supervise
+from dlcc.errors import StageDeclarationError
+from dlcc.estimate import Estimate
+from dlcc.findings import Finding
+from dlcc.records import RUN_PARTS, Config
+from dlcc.runs import Run
+from dlcc.stage import Case, Context, Deadline, Stage, check_declaration
+
+Status = Literal["scored", "not applicable", "failed"]
+Progress = Callable[[str, float, str], None]
+"""(stage, share of its work, what it does)"""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds on each stage, over its whole process tree."""
+
+    seconds: float = 300.0
+    memory: int = 4 << 30
+    """Bytes."""
+
+
+@dataclass(frozen=True)
+class StageOutcome:
+    """What the pipeline writes around a stage's result."""
+
+    stage: str
+    describes: str
+    version: int
+    settings: Mapping[str, Any]
+    status: Status
+    reason: str | None = None
+    terms: Mapping[str, Estimate] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
+    records: tuple[Any, ...] = ()
+    digest: str = ""
+    """Hash of all that the stage read."""
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    """What may differ between evaluations: seconds, peak memory, isolation, limits, tracebacks."""
+
+
+def order(stages: Sequence[Stage]) -> list[Stage]:
+    """The stages sorted so that givers come before takers; ties stay as given.
+
+    Raises StageDeclarationError, before anything runs, where two stages share a name or give the
+    same record, where a needed record has no giver, and where stages wait for each other.
+    """
+    for stage in stages:
+        check_declaration(stage)
+    names = [stage.name for stage in stages]
+    for name in names:
+        if names.count(name) > 1:
+            raise StageDeclarationError(f"two stages are named {name!r}; rename one of them")
+    givers: dict[type[Any], Stage] = {}
+    for stage in stages:
+        for kind in stage.gives:
+            if kind in givers:
+                raise StageDeclarationError(
+                    f"stages {givers[kind].name!r} and {stage.name!r} both give {kind.__name__}"
+                )
+            givers[kind] = stage
+    for stage in stages:
+        for kind in stage.needs:
+            if kind not in givers and kind not in RUN_PARTS:
+                raise StageDeclarationError(
+                    f"stage {stage.name!r} needs {kind.__name__}, which no stage here gives: add "
+                    "the stage that gives it"
+                )
+    return _sorted(stages, givers)
+
+
+def _sorted(stages: Sequence[Stage], givers: Mapping[type[Any], Stage]) -> list[Stage]:
+    waiting, done = list(stages), list[Stage]()
+    while waiting:
+        for stage in waiting:
+            sources = [givers[k] for k in (*stage.needs, *stage.wants) if k in givers]
+            if all(source in done or source is stage for source in sources):
+                done.append(stage)
+                waiting.remove(stage)
+                break
+        else:
+            circle = ", ".join(repr(stage.name) for stage in waiting)
+            raise StageDeclarationError(f"the stages {circle} wait for each other's records")
+    return done
+
+
+def select(
+    stages: Sequence[Stage], only: Sequence[str] = (), skip: Sequence[str] = ()
+) -> tuple[list[Stage], dict[str, str]]:
+    """The stages to run, and why each of the others is left out.
+
+    `only` keeps the named ones and those that give what these need or want.
+    """
+    known = {stage.name: stage for stage in stages}
+    for name in (*only, *skip):
+        if name not in known:
+            raise StageDeclarationError(f"there is no stage {name!r}; there are {', '.join(known)}")
+    wanted = set(only) or set(known)
+    while only:
+        kinds = {k for name in wanted for k in (*known[name].needs, *known[name].wants)}
+        more = {s.name for s in stages if kinds & set(s.gives)} - wanted
+        if not more:
+            break
+        wanted |= more
+    kept = [s for s in stages if s.name in wanted and s.name not in skip]
+    return kept, {s.name: "left out on request" for s in stages if s not in kept}
+
+
+def run_stages(
+    run: Run,
+    stages: Sequence[Stage],
+    *,
+    until: int,
+    limits: Limits | None = None,
+    trust: bool = False,
+    use_cache: bool = True,
+    progress: Progress = lambda stage, share, what: None,
+    left_out: Mapping[str, str] | None = None,
+) -> list[StageOutcome]:
+    """Run `stages` on the run in order; a stage that fails does not take the others down."""
+    pass_ = Pass(run, until, limits or Limits(), trust, use_cache, progress)
+    pass_.giver = {kind: stage.name for stage in stages for kind in stage.gives}
+    pass_.ends.update(left_out or {})
+    return [pass_.one(stage) for stage in order(stages)]
+
+
+@dataclass
+class _Made:
+    """A record made by an earlier stage, with its digest."""
+
+    record: Any
+    digest: str
+
+
+@dataclass
+class Pass:
+    """One pass of a run through the stages."""
+
+    run: Run
+    until: int
+    limits: Limits
+    trust: bool = False
+    use_cache: bool = True
+    progress: Progress = lambda stage, share, what: None
+    made: dict[type[Any], _Made] = field(default_factory=dict)
+    giver: dict[type[Any], str] = field(default_factory=dict)
+    ends: dict[str, str] = field(default_factory=dict)
+    """Why a stage that gave nothing gave nothing, by its name."""
+    _parts: dict[type[Any], str | None] = field(default_factory=dict)
+
+    def one(self, stage: Stage) -> StageOutcome:
+        """Run one stage, after those that give what it needs."""
+        blank = StageOutcome(
+            stage.name, stage.describe(), stage.version, _plain(stage), "not applicable"
+        )
+        if reason := self._missing(stage):
+            self.ends[stage.name] = reason
+            return replace(blank, reason=reason)
+        read = {k.__name__: d for k in (*stage.needs, *stage.wants) if (d := self._digest(k))}
+        digest = xxhash.xxh3_128_hexdigest(json.dumps(read, sort_keys=True).encode())
+        self.progress(stage.name, 0.0, "starts")
+        started = time.monotonic()
+        reply, records, environment = self._result(stage, digest)
+        environment.setdefault("seconds", round(time.monotonic() - started, 3))
+        self.progress(stage.name, 1.0, reply.status)
+        for record in records:
+            self.made[type(record)] = _Made(record, codec.digest(record))
+        if reply.status != "scored":
+            self.ends[stage.name] = reply.reason or reply.status
+        if reply.traceback:
+            environment["traceback"] = reply.traceback
+        return replace(
+            blank,
+            status=cast(Status, reply.status),
+            reason=reply.reason,
+            terms=reply.terms,
+            findings=reply.findings,
+            details=reply.details,
+            records=records,
+            digest=digest,
+            environment={**environment, **reply.environment},
+        )
+
+    def _missing(self, stage: Stage) -> str | None:
+        for kind in stage.needs:
+            if kind in RUN_PARTS:
+                if self._digest(kind) is None:
+                    return kind.absent
+            elif kind not in self.made:
+                giver = self.giver.get(kind, "?")
+                why = self.ends.get(giver, "it was not run")
+                return f"needs {kind.__name__} from stage {giver!r}, which gave none: {why}"
+        return None
+
+    def _digest(self, kind: type[Any]) -> str | None:
+        if kind in self.made:
+            return self.made[kind].digest
+        if kind not in RUN_PARTS:
+            return None
+        if kind not in self._parts:
+            part = kind.of(self.run, self.until)
+            self._parts[kind] = None if part is None else part.digest()
+        return self._parts[kind]
+
+    def _result(
+        self, stage: Stage, digest: str
+    ) -> tuple[worker.Reply, tuple[Any, ...], dict[str, Any]]:
+        if not _travels(stage):
+            return self._in_process(stage)
+        key = _cache_key(stage, digest, self.until, self.trust)
+        if self.use_cache and (entry := cache.find(key)):
+            with contextlib.suppress(OSError, ValueError, ImportError):
+                reply, records = read_result(entry)
+                stored = json.loads((entry / "environment.json").read_text())
+                return reply, records, {**stored, "cached": True}
+        return self._in_worker(stage, key)
+
+    def _in_worker(
+        self, stage: Stage, key: str
+    ) -> tuple[worker.Reply, tuple[Any, ...], dict[str, Any]]:
+        with tempfile.TemporaryDirectory(prefix="dlcc-", ignore_cleanup_errors=True) as name:
+            folder = Path(name)
+            self.write_request(stage, folder)
+            ended = supervise(
+                [sys.executable, "-m", "dlcc.worker", name],
+                seconds=self.limits.seconds,
+                memory=self.limits.memory,
+                cwd=folder,
+                env=worker_env(folder),
+                on_line=lambda line: self._on_line(stage.name, line),
+            )
+            environment: dict[str, Any] = {
+                "seconds": round(ended.seconds, 3),
+                "peak_memory": ended.peak_memory,
+            }
+            result = folder / "result"
+            if ended.how != "exited" or not result.is_dir():
+                reply = worker.Reply("failed", reason=_why_no_result(stage, ended, self.limits))
+                return reply, (), {**environment, "output": ended.output}
+            reply, records = read_result(result)
+            if reply.status != "failed" and not reply.environment.get("cut"):
+                (result / "environment.json").write_text(json.dumps(environment))
+                cache.keep(key, result)
+            return reply, records, environment
+
+    def write_request(self, stage: Stage, folder: Path, seconds: float | None = None) -> None:
+        """Put into `folder` all that `python -m dlcc.worker` needs to run the stage."""
+        made = [k for k in (*stage.needs, *stage.wants) if k in self.made]
+        (folder / "records").mkdir()
+        for i, kind in enumerate(made):
+            codec.save(folder / "records" / str(i), self.made[kind].record)
+        files = {plugins.file_of(type(stage)), *(plugins.file_of(k) for k in made)} - {None}
+        request = worker.Request(
+            run=str(self.run.path.resolve()),
+            until=self.until,
+            length=self.run.length,
+            stage=plugins.type_name(type(stage)),
+            settings=codec.encode(stage)[0],
+            files=tuple(sorted(str(f) for f in files)),
+            records=tuple(plugins.type_name(k) for k in made),
+            seed=self._seed(stage),
+            seconds=self.limits.seconds if seconds is None else seconds,
+            trust=self.trust,
+        )
+        codec.save(folder / "request", request)
+
+    def _in_process(self, stage: Stage) -> tuple[worker.Reply, tuple[Any, ...], dict[str, Any]]:
+        import numpy as np
+
+        kinds = (*stage.needs, *stage.wants)
+        records = worker.gather(str(self.run.path), self.until, kinds)
+        records.update({k: m.record for k, m in self.made.items() if k in kinds})
+        with tempfile.TemporaryDirectory(prefix="dlcc-") as scratch:
+            ctx = Context(
+                rng=np.random.default_rng(self._seed(stage)),
+                deadline=Deadline(self.limits.seconds),
+                scratch=Path(scratch),
+                progress=lambda share, what: self.progress(stage.name, share, what),
+                trust=self.trust,
+            )
+            case = Case(stage, records, self.until, self.run.length)
+            reply, given = worker.call(stage, case, ctx)
+        note = "defined where no other process can import it: ran in this process, without limits"
+        return reply, given, {"in_process": note}
+
+    def _seed(self, stage: Stage) -> int:
+        return xxhash.xxh3_64_intdigest(f"{self._digest(Config)}/{stage.name}".encode())
+
+    def _on_line(self, stage: str, line: str) -> None:
+        share, _, what = line.partition(" ")
+        with contextlib.suppress(ValueError):
+            self.progress(stage, min(max(float(share), 0.0), 1.0), what)
+
+
+def _travels(stage: Stage) -> bool:
+    return all(plugins.reachable(k) for k in (type(stage), *stage.needs, *stage.gives))
+
+
+def _plain(stage: Stage) -> dict[str, Any]:
+    settings: dict[str, Any] = json.loads(codec.encode(stage)[0])
+    return settings
+
+
+def _cache_key(stage: Stage, digest: str, until: int, trust: bool) -> str:
+    kind = type(stage)
+    file = plugins.file_of(kind)
+    code = xxhash.xxh3_128_hexdigest(file.read_bytes()) if file else _module_code(kind)
+    parts = [cache.package_digest(), plugins.type_name(kind), str(stage.version), code]
+    parts += [codec.encode(stage)[0], digest, str(until), str(trust)]
+    return xxhash.xxh3_128_hexdigest("\0".join(parts).encode())
+
+
+def _module_code(kind: type[Any]) -> str:
+    """Hash of the file of a stage that is not ours; ours are in the package's digest."""
+    file = getattr(sys.modules[kind.__module__], "__file__", None)
+    if kind.__module__.startswith("dlcc.") or file is None:
+        return ""
+    return xxhash.xxh3_128_hexdigest(Path(file).read_bytes())
+
+
+def worker_env(folder: Path) -> dict[str, str]:
+    """The environment of a worker whose files lie in `folder`."""
+    path = os.pathsep.join(p or os.getcwd() for p in sys.path)
+    temporary = folder / "tmp"
+    temporary.mkdir()
+    return {
+        **os.environ,
+        "PYTHONPATH": path,
+        "PYTHONHASHSEED": "0",
+        "TMPDIR": str(temporary),
+        "HF_HUB_OFFLINE": os.environ.get("HF_HUB_OFFLINE", "1"),
+        "TOKENIZERS_PARALLELISM": "false",
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+
+
+def read_result(folder: Path) -> tuple[worker.Reply, tuple[Any, ...]]:
+    """What a worker wrote."""
+    reply = codec.load(folder / "reply", worker.Reply)
+    records = tuple(
+        codec.load(folder / f"record{i}", plugins.find_type(name))
+        for i, name in enumerate(reply.records)
+    )
+    return reply, records
+
+
+def _why_no_result(stage: Stage, ended: Ended, limits: Limits) -> str:
+    if ended.how == "time":
+        return f"still running after {limits.seconds:g} s (--timeout) and was stopped"
+    if ended.how == "memory":
+        return f"used more than {limits.memory / 2**30:g} GiB (--memory) and was stopped"
+    last = ended.output.strip().splitlines()[-1:] or ["no output"]
+    return f"its process ended with code {ended.returncode} and no result ({last[0][:200]})"
+
+
+def terms_of(outcomes: Iterable[StageOutcome]) -> dict[str, Estimate]:
+    """Every term that a stage fed, those fed by several pooled."""
+    fed: dict[str, list[Estimate]] = {}
+    for outcome in outcomes:
+        for name, estimate in outcome.terms.items():
+            fed.setdefault(name, []).append(estimate)
+    return {name: Estimate.pooled(parts) for name, parts in fed.items()}

@@ -1,0 +1,128 @@
+"""Where stages come from: entry points, `file.py:Class`, and instances passed in Python."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import xxhash
+
+from dlcc.errors import StageDeclarationError
+from dlcc.stage import Stage, check_declaration
+
+GROUP = "dlcc.stages"
+_PREFIX = "dlcc_stage_file_"
+
+
+def installed() -> dict[str, Stage]:
+    """The stages of the entry point group `dlcc.stages`, at their default settings, by name."""
+    found: dict[str, Stage] = {}
+    for point in sorted(entry_points(group=GROUP), key=lambda p: p.name):
+        try:
+            kind = point.load()
+        except Exception as error:
+            raise StageDeclarationError(
+                f"entry point {point.name!r} of group {GROUP} cannot be loaded from {point.value}: "
+                f"{type(error).__name__}: {error}; mend or uninstall the package that brings it"
+            ) from error
+        stage = make(kind, f"entry point {point.name!r}")
+        if stage.name in found:
+            raise StageDeclarationError(f"two installed stages are named {stage.name!r}")
+        found[stage.name] = stage
+    return found
+
+
+def from_argument(argument: str) -> Stage:
+    """The stage that `--stage file.py:Class` names."""
+    file, colon, name = argument.rpartition(":")
+    if not colon or not file.endswith(".py") or not name.isidentifier():
+        raise StageDeclarationError(f"--stage {argument!r}: expected FILE.py:CLASS")
+    module = load_file(Path(file))
+    if not hasattr(module, name):
+        classes = [
+            n for n, v in vars(module).items()
+            if isinstance(v, type) and issubclass(v, Stage) and v.__module__ == module.__name__
+        ]  # fmt: skip
+        raise StageDeclarationError(
+            f"{file} has no {name!r}; stages there: {', '.join(classes) or 'none'}"
+        )
+    return make(getattr(module, name), argument)
+
+
+def make(kind: Any, origin: str) -> Stage:
+    """An instance of a stage class at its default settings."""
+    if not (isinstance(kind, type) and issubclass(kind, Stage)):
+        raise StageDeclarationError(f"{origin}: expected a subclass of dlcc.Stage, got {kind!r}")
+    try:
+        return check_declaration(kind())
+    except TypeError as error:
+        raise StageDeclarationError(
+            f"{origin}: every field of {kind.__name__} needs a default ({error})"
+        ) from error
+
+
+def load_file(path: Path) -> ModuleType:
+    """Import a stage file under a name made from its path; the same path is loaded once."""
+    path = path.resolve()
+    name = _PREFIX + xxhash.xxh3_64_hexdigest(str(path).encode())
+    if name in sys.modules:
+        return sys.modules[name]
+    if not path.is_file():
+        raise StageDeclarationError(f"{path}: there is no such stage file")
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and pickles of types look the module up by name
+    try:
+        spec.loader.exec_module(module)
+    except SyntaxError as error:
+        del sys.modules[name]
+        raise StageDeclarationError(
+            f"{path}:{error.lineno}: not Python that this interpreter reads ({error.msg})"
+        ) from error
+    except BaseException as error:
+        del sys.modules[name]
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        raise StageDeclarationError(
+            f"{path}: importing the stage file raised {type(error).__name__}: {error}"
+        ) from error
+    return module
+
+
+def file_of(kind: type[Any]) -> Path | None:
+    """The stage file that a type was loaded from by `load_file`; None for installed ones."""
+    if not kind.__module__.startswith(_PREFIX):
+        return None
+    file = sys.modules[kind.__module__].__file__
+    assert file is not None
+    return Path(file)
+
+
+def type_name(kind: type[Any]) -> str:
+    """`module:Class`, by which `find_type` finds it in another process."""
+    return f"{kind.__module__}:{kind.__qualname__}"
+
+
+def find_type(name: str) -> type[Any]:
+    """The type of that name; ValueError for one that is not reachable."""
+    module, _, qualname = name.partition(":")
+    value: Any = importlib.import_module(module)
+    for part in qualname.split("."):
+        value = getattr(value, part, None)
+    if not isinstance(value, type):
+        raise ValueError(f"there is no type {name}")
+    return value
+
+
+def reachable(kind: type[Any]) -> bool:
+    """Whether another process can import it: not so in a notebook, `__main__` or a function."""
+    if kind.__module__ in ("__main__", "builtins") or "<locals>" in kind.__qualname__:
+        return False
+    return getattr(sys.modules.get(kind.__module__), "__file__", None) is not None

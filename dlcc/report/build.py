@@ -1,0 +1,211 @@
+"""From the outcomes of stages and their score to the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from dlcc.estimate import Estimate
+from dlcc.pipeline import StageOutcome
+from dlcc.records import Config, HealthRecord
+from dlcc.report.record import (
+    FindingRecord,
+    HyperScoreRecord,
+    Number,
+    Report,
+    RunSummary,
+    StageRecord,
+    TermRecord,
+    VerdictRecord,
+)
+from dlcc.scoring.value import Quantity, Value
+
+FAILED = ("collapsed", "oscillating", "diverged")
+_SEVERITIES = ("error", "warning", "note")
+_LOSSES = {
+    "ns": "non-saturating",
+    "mm": "minimax",
+    "ls": "least squares",
+    "hinge": "hinge",
+    "wgangp": "Wasserstein, gradient penalty",
+    "wgan": "Wasserstein, clipped weights",
+}
+
+
+def build_report(
+    *,
+    name: str,
+    config: Config,
+    recorded: int,
+    until: int,
+    outcomes: Sequence[StageOutcome],
+    value: Value,
+    p_healthy: Quantity | None,
+    health: HealthRecord | None,
+    environment: Mapping[str, Any],
+) -> Report:
+    """The report of one evaluation; every argument but `environment` is reproducible."""
+    return Report(
+        run=_summary(name, config, recorded, until),
+        verdict=_verdict(config, health, p_healthy),
+        terms=tuple(_terms(outcomes, value)),
+        value=_number(value.value),
+        hyperscore=_hyperscore(value),
+        findings=tuple(_findings(outcomes)),
+        stages=tuple(_stage(outcome) for outcome in outcomes),
+        environment={
+            **environment,
+            "stages": {o.stage: dict(o.environment) for o in outcomes if o.environment},
+        },
+    )
+
+
+def _summary(name: str, config: Config, recorded: int, until: int) -> RunSummary:
+    return RunSummary(
+        name=name,
+        kind=kind_in_words(config),
+        data=config.data.get("name"),
+        length=config.length,
+        recorded=recorded,
+        until=until,
+        players={k: int(v.get("parameters", 0)) for k, v in config.players.items()},
+    )
+
+
+def kind_in_words(config: Config) -> str:
+    """`GAN, non-saturating`, from what the run declares of its objective."""
+    kind = str(config.objective.get("kind", "")).upper()
+    if not kind and {"generator", "discriminator"} <= set(config.players):
+        kind = "GAN"
+    loss = config.objective.get("loss")
+    words = [kind or "training of an undeclared kind"]
+    if isinstance(loss, str):
+        words.append(_LOSSES.get(loss, loss))
+    return ", ".join(words)
+
+
+def _verdict(
+    config: Config, health: HealthRecord | None, p_healthy: Quantity | None
+) -> VerdictRecord:
+    if health is None:
+        return VerdictRecord(
+            label=None,
+            sentence="No verdict: the health stage had nothing to judge.",
+            failed=None,
+            onset=None,
+            onset_interval=None,
+            probabilities={},
+            p_healthy=None,
+            stability=None,
+            disagreement=None,
+        )
+    return VerdictRecord(
+        label=health.label,
+        sentence=_sentence(health),
+        failed=health.label in FAILED,
+        onset=health.onset,
+        onset_interval=health.onset_interval,
+        probabilities={k: float(v) for k, v in health.probabilities.items()},
+        p_healthy=_number(p_healthy) if p_healthy else None,
+        stability=_estimate(health.stability),
+        disagreement=_disagreement(health, p_healthy),
+    )
+
+
+def _sentence(health: HealthRecord) -> str:
+    word = health.label.capitalize()
+    if health.label == "healthy":
+        return "Healthy to the end of the record."
+    if health.onset is None:
+        return f"{word}: it never was good." if health.label != "diverged" else f"{word}."
+    if health.onset_interval is None:
+        return f"{word} since step {health.onset:,}."
+    low, high = health.onset_interval
+    return f"{word} since step {health.onset:,} ({low:,} to {high:,})."
+
+
+def _disagreement(health: HealthRecord, p_healthy: Quantity | None) -> str | None:
+    if p_healthy is None or (health.label == "healthy") == (p_healthy.mean >= 0.5):
+        return None
+    return (
+        f"The records look {health.label}, but P(healthy) is {p_healthy.mean:.0%}; "
+        "the probability is calibrated and leads."
+    )
+
+
+def _terms(outcomes: Sequence[StageOutcome], value: Value) -> list[TermRecord]:
+    rows = []
+    for term in value.terms:
+        fed = [o for o in outcomes if term.name in o.terms]
+        notes = [str(note) for o in fed if (note := o.details.get("note"))]
+        missing = "not measured: the whole range is possible, its low end assumed"
+        rows.append(
+            TermRecord(
+                name=term.name,
+                measured=term.measured,
+                **asdict(term.quantity),
+                weight=term.weight,
+                contribution=_number(term.contribution),
+                stages=tuple(o.stage for o in fed),
+                note="; ".join(notes) if term.measured else missing,
+            )
+        )
+    return rows
+
+
+def _hyperscore(value: Value) -> HyperScoreRecord:
+    score = value.hyperscore
+    lowest, highest = score.range
+    return HyperScoreRecord(
+        **asdict(value.score),
+        lowest=lowest,
+        highest=highest,
+        beta=score.beta,
+        gamma=score.gamma,
+        kappa=score.kappa,
+    )
+
+
+def _findings(outcomes: Sequence[StageOutcome]) -> list[FindingRecord]:
+    rows = [
+        FindingRecord(
+            stage=outcome.stage,
+            code=finding.code,
+            title=finding.page.title,
+            severity=finding.severity,
+            message=finding.message,
+            player=finding.player,
+            first_step=finding.first_step,
+            last_step=finding.last_step,
+            place=finding.place,
+            evidence=dict(finding.evidence),
+            remedy=finding.page.remedy,
+        )
+        for outcome in outcomes
+        for finding in outcome.findings
+    ]
+    return sorted(rows, key=lambda f: (_SEVERITIES.index(f.severity), f.code, f.first_step or 0))
+
+
+def _stage(outcome: StageOutcome) -> StageRecord:
+    return StageRecord(
+        name=outcome.stage,
+        describes=outcome.describes,
+        version=outcome.version,
+        settings=dict(outcome.settings),
+        status=outcome.status,
+        reason=outcome.reason,
+        terms={name: _estimate(e) for name, e in sorted(outcome.terms.items())},
+        digest=outcome.digest,
+        details=dict(outcome.details),
+    )
+
+
+def _number(quantity: Quantity) -> Number:
+    return Number(**asdict(quantity))
+
+
+def _estimate(estimate: Estimate) -> Number:
+    low, high = estimate.interval(0.9)
+    return Number(mean=estimate.mean, low=low, high=high)

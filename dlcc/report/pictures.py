@@ -1,0 +1,181 @@
+"""The pictures of a report, as SVG text: losses, loss-gradient cloud, samples, health."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlcc.records import HealthRecord, Samples, Series
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Floats = NDArray[np.float64]
+FIFTHS = ("purple", "orange", "black", "green", "yellow")
+"""Colours of the fifths of the training, first to last (the loss-gradient-cloud paper)."""
+_PLAYERS = {"generator": "#0b6e99", "discriminator": "#c2571a"}
+_POINTS = 4_000  # of a series; more cannot be told apart on a screen
+_GRID = 6  # sample grids over time
+
+
+def losses(series: Series, onset: int | None, interval: tuple[int, int] | None) -> str | None:
+    """Losses of all players over the steps, the onset marked; None where none was logged."""
+    names = [n for n in series.columns if n.endswith("/loss")]
+    if not names:
+        return None
+    figure, axes = _figure(9, 2.8)
+    ax = axes[0]
+    for i, name in enumerate(names):
+        column = series.columns[name]
+        player = name.partition("/")[0]
+        steps, low, middle, high = _envelope(column.steps, column.values)
+        colour = _PLAYERS.get(player, f"C{i}")
+        ax.fill_between(steps, low, high, color=colour, alpha=0.25, linewidth=0)
+        ax.plot(steps, middle, color=colour, linewidth=1, label=player)
+    if onset is not None:
+        if interval:
+            ax.axvspan(*interval, color="0.3", alpha=0.25, linewidth=0)
+        ax.axvline(onset, color="0.1", linestyle="--", linewidth=1, label=f"onset, step {onset:,}")
+    values = np.concatenate([series.columns[n].values for n in names])
+    values = values[np.isfinite(values)]
+    if values.size and np.ptp(values) > 50:
+        ax.set_yscale("symlog")
+    ax.set(xlabel="step", ylabel="loss")
+    ax.legend(frameon=False, fontsize=8)
+    return _svg(figure)
+
+
+def cloud(series: Series) -> str | None:
+    """Gradient norm over loss, one panel a player, coloured by fifth of the training."""
+    players = [
+        n.partition("/")[0] for n in series.columns
+        if n.endswith("/loss") and n.replace("/loss", "/grad_norm") in series.columns
+    ]  # fmt: skip
+    if not players:
+        return None
+    figure, axes = _figure(9, 3.4, len(players))
+    for ax, player in zip(axes, players, strict=True):
+        loss = series.columns[f"{player}/loss"]
+        norm = series.columns[f"{player}/grad_norm"]
+        steps, at_loss, at_norm = np.intersect1d(loss.steps, norm.steps, return_indices=True)
+        x, y = loss.values[at_loss], norm.values[at_norm]
+        keep = np.isfinite(x) & np.isfinite(y) & (y > 0)
+        fifth = np.minimum(4, 5 * np.arange(len(steps)) // max(1, len(steps)))
+        stride = max(1, len(steps) // _POINTS)
+        for k, colour in enumerate(FIFTHS):
+            chosen = np.flatnonzero(keep & (fifth == k))[::stride]
+            ax.scatter(x[chosen], y[chosen], s=3, color=colour, alpha=0.5, linewidth=0,
+                       rasterized=True, label=f"{k * 20}-{k * 20 + 20} %")  # fmt: skip
+        ax.set(title=player, xlabel="loss", yscale="log", facecolor="0.93")
+    axes[0].set_ylabel("gradient norm")
+    axes[-1].legend(frameon=False, fontsize=7, markerscale=3)
+    return _svg(figure)
+
+
+def sample_grids(samples: Samples) -> str | None:
+    """Samples at up to six moments: points over the training data, or images."""
+    count = min(_GRID, len(samples.steps))
+    chosen = [samples.steps[i] for i in np.linspace(0, len(samples.steps) - 1, count).astype(int)]
+    first = samples.at(chosen[0])
+    if first.ndim == 2 and first.shape[1] == 2:
+        return _point_grids(samples, chosen)
+    if (side := _image_side(first)) is not None:
+        return _image_grids(samples, chosen, side)
+    return None
+
+
+def health_curve(health: HealthRecord) -> str | None:
+    """Coverage, quality and P(good) at the checkpoints."""
+    if len(health.checkpoints) < 2:
+        return None
+    figure, axes = _figure(9, 2.2)
+    ax = axes[0]
+    for values, label, colour in (
+        (health.coverage, "coverage of the training data", "#0b6e99"),
+        (health.quality, "samples among the training data", "#c2571a"),
+        (health.good, "P(good)", "0.2"),
+    ):
+        if np.isfinite(values).any():
+            style = "--" if label == "P(good)" else "-"
+            ax.plot(health.checkpoints, values, style, color=colour, linewidth=1.2, label=label)
+    if health.onset is not None:
+        ax.axvline(health.onset, color="0.1", linestyle=":", linewidth=1)
+    ax.set(xlabel="step", ylim=(-0.03, 1.03))
+    ax.legend(frameon=False, fontsize=8, ncols=3)
+    return _svg(figure)
+
+
+def _point_grids(samples: Samples, steps: Sequence[int]) -> str:
+    figure, axes = _figure(9, 1.8, len(steps))
+    reference = samples.reference
+    span = 4.0 if reference is None else 1.4 * float(np.abs(reference).max())
+    for ax, step in zip(axes, steps, strict=True):
+        if reference is not None:
+            ax.scatter(reference[:600, 0], reference[:600, 1], s=1, color="0.8", rasterized=True)
+        x, y = samples.at(step)[:400].T
+        ax.scatter(x, y, s=1.5, color=_PLAYERS["generator"], rasterized=True)
+        ax.set(title=f"{step:,}", xlim=(-span, span), ylim=(-span, span), aspect="equal")
+        ax.set_axis_off()
+        ax.title.set_fontsize(8)
+    return _svg(figure)
+
+
+def _image_grids(samples: Samples, steps: Sequence[int], side: int) -> str:
+    figure, axes = _figure(9, 1.8, len(steps))
+    for ax, step in zip(axes, steps, strict=True):
+        images = samples.at(step)[:25].reshape(-1, side, side)
+        tiles = np.zeros((25, side, side))
+        tiles[: len(images)] = np.nan_to_num(images)
+        sheet = tiles.reshape(5, 5, side, side).transpose(0, 2, 1, 3).reshape(5 * side, 5 * side)
+        ax.imshow(sheet, cmap="gray", interpolation="nearest", vmin=-1, vmax=1)
+        ax.set_axis_off()
+        ax.set_title(f"{step:,}", fontsize=8)
+    return _svg(figure)
+
+
+def _image_side(rows: Floats) -> int | None:
+    """Side of square one-channel images among rows [n, ...]; None where they are none."""
+    pixels = int(np.prod(rows.shape[1:]))
+    side = round(pixels**0.5)
+    return side if side * side == pixels and side >= 4 else None
+
+
+def _envelope(
+    steps: NDArray[np.int64], values: Floats
+) -> tuple[NDArray[np.int64], Floats, Floats, Floats]:
+    """At most 300 bins: their first step, 5 %, 50 % and 95 % quantile of the finite values."""
+    bins = [b for b in np.array_split(np.arange(len(steps)), min(300, len(steps))) if len(b)]
+    rows = list(_bin_quantiles(values, bins))
+    low, middle, high = np.array(rows).T if rows else np.zeros((3, 0))
+    return steps[[b[0] for b in bins]], low, middle, high
+
+
+def _bin_quantiles(values: Floats, bins: Sequence[NDArray[np.int64]]) -> Iterator[Floats]:
+    for members in bins:
+        finite = values[members][np.isfinite(values[members])]
+        yield np.quantile(finite, [0.05, 0.5, 0.95]) if finite.size else np.full(3, np.nan)
+
+
+def _figure(width: float, height: float, panels: int = 1) -> tuple[Figure, list[Axes]]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = figure.subplots(1, panels, squeeze=False)[0]
+    for ax in axes:
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.tick_params(labelsize=8)
+    return figure, list(axes)
+
+
+def _svg(figure: Figure) -> str:
+    import matplotlib as mpl
+
+    text = io.StringIO()
+    with mpl.rc_context({"svg.hashsalt": "dlcc", "svg.fonttype": "none"}):
+        figure.savefig(text, format="svg", dpi=110, metadata={"Date": None})
+    return text.getvalue().partition("<svg")[2].join(["<svg", ""])

@@ -1,0 +1,154 @@
+"""The report: one frozen typed record, the same in JSON, in the terminal and in HTML.
+
+Everything that may differ between two evaluations of the same run stands under `environment`;
+the rest is a function of the run, of the stages and of this package's version.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA: Literal["dlcc.report/1"] = "dlcc.report/1"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Number(_Frozen):
+    """A number with its central 90 % interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+class RunSummary(_Frozen):
+    """Which run this is."""
+
+    name: str
+    kind: str = Field(description="GAN, non-saturating; in words")
+    data: str | None
+    length: int = Field(description="configured number of steps")
+    recorded: int = Field(description="steps that the record has before `until`")
+    until: int = Field(description="nothing at or after this step was looked at")
+    players: dict[str, int] = Field(description="player -> number of parameters")
+
+
+class VerdictRecord(_Frozen):
+    """The headline."""
+
+    label: str | None = Field(
+        description="healthy, weak, oscillating, collapsed or diverged; null without a health stage"
+    )
+    sentence: str
+    failed: bool | None = Field(description="collapsed, oscillating or diverged")
+    onset: int | None = Field(description="first step of the final unbroken bad stretch")
+    onset_interval: tuple[int, int] | None
+    probabilities: dict[str, float] = Field(description="of each label")
+    p_healthy: Number | None = Field(description="calibrated; null where health had nothing")
+    stability: Number | None = Field(description="share of good checkpoints in the second half")
+    disagreement: str | None = Field(
+        description="said where label and P(healthy) point different ways; P leads"
+    )
+
+
+class TermRecord(_Frozen):
+    """One term of V."""
+
+    name: str
+    measured: bool = Field(description="false: nobody fed it, ignorance stands in")
+    mean: float
+    low: float
+    high: float
+    weight: float
+    contribution: Number
+    stages: tuple[str, ...] = Field(description="the stages that fed it")
+    note: str
+
+
+class HyperScoreRecord(Number):
+    """100·[1 + σ(β·ln V + γ)^κ], always beside the range that it can take."""
+
+    lowest: float
+    highest: float
+    beta: float
+    gamma: float
+    kappa: float
+
+
+class FindingRecord(_Frozen):
+    """One thing that a stage noticed."""
+
+    stage: str
+    code: str
+    title: str
+    severity: Literal["error", "warning", "note"]
+    message: str
+    player: str | None
+    first_step: int | None
+    last_step: int | None
+    place: str | None
+    evidence: dict[str, Any]
+    remedy: str
+
+
+class StageRecord(_Frozen):
+    """What one stage did."""
+
+    name: str
+    describes: str
+    version: int
+    settings: dict[str, Any]
+    status: Literal["scored", "not applicable", "failed"]
+    reason: str | None
+    terms: dict[str, Number]
+    digest: str = Field(description="hash of all that the stage read")
+    details: dict[str, Any]
+
+
+class Report(_Frozen):
+    """The outcome of `dlcc evaluate`."""
+
+    schema_: Literal["dlcc.report/1"] = Field(default=SCHEMA, alias="schema")
+    run: RunSummary
+    verdict: VerdictRecord
+    terms: tuple[TermRecord, ...]
+    value: Number = Field(description="V in [0, 1]")
+    hyperscore: HyperScoreRecord
+    findings: tuple[FindingRecord, ...]
+    stages: tuple[StageRecord, ...]
+    environment: dict[str, Any] = Field(
+        description="what may differ between two evaluations: times, memory, machine, isolation "
+        "level, what a limit cut off"
+    )
+
+    @property
+    def failed_stages(self) -> tuple[StageRecord, ...]:
+        """The stages that failed."""
+        return tuple(stage for stage in self.stages if stage.status == "failed")
+
+    def to_json(self) -> str:
+        """The text of report.json, keys in the schema's order."""
+        plain = _finite(self.model_dump(mode="python", by_alias=True))
+        return json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Report:
+        """What `to_json` wrote."""
+        return cls.model_validate_json(text)
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN and no infinity: they become text; floats are cut to 12 digits."""
+    if isinstance(value, float):
+        return float(f"{value:.12g}") if math.isfinite(value) else str(value)
+    if isinstance(value, dict):
+        return {str(k): _finite(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(v) for v in value]
+    return value

@@ -1,0 +1,125 @@
+"""The terminal view: verdict first, then why, then what to do, within 100 columns.
+
+Plain text; where it goes to a terminal, severity and verdict are also coloured, never only.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterator
+
+from dlcc.report.record import FindingRecord, Number, Report, TermRecord
+
+WIDTH = 100
+_SHOWN = 8  # findings; the rest is in the HTML report
+_Painter = Callable[[str, str], str]
+_COLOURS = {"error": "31", "warning": "33", "note": "36", "good": "32", "strong": "1"}
+
+
+def render(report: Report, *, html: str | None = None, colour: bool = False) -> str:
+    """The view as text; `html` is the path to point at."""
+    paint = _paint if colour else _plain
+    lines = [*_head(report, paint), "", *_scores(report), "", *_findings(report, paint)]
+    lines += _stages(report)
+    if html:
+        lines += ["", f"Report  {html}"]
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _plain(text: str, colour: str) -> str:
+    return text
+
+
+def _paint(text: str, colour: str) -> str:
+    return f"\033[{_COLOURS[colour]}m{text}\033[0m"
+
+
+def percent(number: Number) -> str:
+    """`3 % (1 to 8)`."""
+    low, mean, high = (round(100 * v) for v in (number.low, number.mean, number.high))
+    return f"{mean} % ({low} to {high})"
+
+
+def decimal(value: float) -> str:
+    """`.97`, `1.00`."""
+    text = f"{value:.2f}"
+    return text[1:] if text.startswith("0") else text
+
+
+def _head(report: Report, paint: _Painter) -> Iterator[str]:
+    verdict, run = report.verdict, report.run
+    colour = {True: "error", False: "good", None: "strong"}[verdict.failed]
+    if verdict.label == "weak":
+        colour = "warning"
+    sentence = paint(verdict.sentence, colour)
+    p = f"   P(healthy) {percent(verdict.p_healthy)}" if verdict.p_healthy else ""
+    yield sentence + p
+    length = f"{run.recorded:,} of {run.length:,} steps"
+    if run.recorded >= run.length:
+        length = f"{run.length:,} steps"
+    yield f"{run.name}   {run.kind}{f' on {run.data}' if run.data else ''}, {length}"
+    if verdict.disagreement:
+        yield from textwrap.wrap(verdict.disagreement, WIDTH)
+
+
+def _scores(report: Report) -> Iterator[str]:
+    width = max(len(t.name) for t in report.terms)
+    for term in sorted(report.terms, key=lambda t: -t.weight):
+        yield _term_line(term, width)
+    v, h = report.value, report.hyperscore
+    yield ""
+    yield (
+        f"  V {decimal(v.mean)} ({decimal(v.low)} to {decimal(v.high)})   "
+        f"HyperScore {h.mean:.1f} ({h.low:.1f} to {h.high:.1f}; "
+        f"can be {h.lowest:g} to {h.highest:.1f})"
+    )
+
+
+def _term_line(term: TermRecord, width: int) -> str:
+    shown = decimal(term.mean) if term.measured else " - "
+    interval = f"{decimal(term.low)}-{decimal(term.high)}"
+    note = textwrap.shorten(term.note, WIDTH - width - 28, placeholder=" ...")
+    return f"  {term.name:<{width}}  {shown:>4}  {interval:>9}  x {decimal(term.weight)}  {note}"
+
+
+def _findings(report: Report, paint: _Painter) -> Iterator[str]:
+    if not report.findings:
+        yield "Findings  none"
+        return
+    yield "Findings"
+    for finding in report.findings[:_SHOWN]:
+        yield from _finding_lines(finding, paint)
+    if len(report.findings) > _SHOWN:
+        yield f"  and {len(report.findings) - _SHOWN} more in the report"
+    codes = dict.fromkeys(f.code for f in report.findings[:_SHOWN] if f.severity == "error")
+    if codes:
+        yield ""
+        yield "What to change"
+    remedies = {f.code: f.remedy for f in report.findings}
+    for i, code in enumerate(codes, 1):
+        yield from textwrap.wrap(
+            f"{i}. {remedies[code]} (dlcc explain {code})",
+            WIDTH,
+            initial_indent="  ",
+            subsequent_indent="     ",
+        )
+
+
+def _finding_lines(finding: FindingRecord, paint: _Painter) -> Iterator[str]:
+    where = finding.place or ""
+    if finding.first_step is not None and not finding.place:
+        where = f"step {finding.first_step:,}"
+    head = "  ".join(part for part in (finding.code, finding.title, where) if part)
+    yield "  " + paint(head, finding.severity) + f"  [{finding.severity}]"
+    yield from textwrap.wrap(
+        finding.message, WIDTH, initial_indent="          ", subsequent_indent="          "
+    )
+
+
+def _stages(report: Report) -> Iterator[str]:
+    silent = [s for s in report.stages if s.status != "scored"]
+    if silent:
+        yield ""
+    for stage in silent:
+        text = f"{stage.name} {stage.status}: {stage.reason}"
+        yield from textwrap.wrap(text, WIDTH, subsequent_indent="  ")

@@ -1,0 +1,4 @@
+"""From terms to one judgement: weights, V, HyperScore, and the calibrated P(healthy).
+
+Scoring knows estimates and nothing of stages.
+"""

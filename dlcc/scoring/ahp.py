@@ -1,0 +1,113 @@
+"""Weights from pairwise judgements: the analytic hierarchy process (Saaty, 1980).
+
+The weights are the principal eigenvector of the matrix of judgements; the consistency ratio says
+how far the judgements contradict each other, and above .1 they are refused.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from collections.abc import Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlcc.errors import OptionError
+
+DEFAULT_JUDGEMENTS = Path(__file__).with_name("judgements.json")
+CONSISTENT = 0.1
+# Mean consistency index of random reciprocal matrices of size 1 to 10 (Saaty, 1980).
+_RANDOM_INDEX = (0.0, 0.0, 0.58, 0.90, 1.12, 1.24, 1.32, 1.41, 1.45, 1.49)
+
+
+def ahp_weights(path: Path = DEFAULT_JUDGEMENTS) -> dict[str, float]:
+    """Term -> weight, summing to 1, from a judgement file.
+
+    Raises OptionError that names the file and the pair: unreadable, not reciprocal, a pair missing,
+    more than ten terms, or a consistency ratio of .1 and more.
+    """
+    names, matrix = _matrix(path)
+    weights, ratio = principal_weights(matrix)
+    if ratio >= CONSISTENT:
+        worst = _most_contradictory(names, matrix, weights)
+        raise OptionError(
+            f"{path}: the judgements contradict each other (consistency ratio {ratio:.2f}, "
+            f"expected below {CONSISTENT}); reconsider {worst} first"
+        )
+    return dict(zip(names, (float(w) for w in weights), strict=True))
+
+
+def principal_weights(matrix: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+    """Weights [n] and consistency ratio of a reciprocal matrix [n, n] of judgements."""
+    n = len(matrix)
+    values, vectors = np.linalg.eig(matrix)
+    top = int(np.argmax(values.real))
+    weights = np.abs(vectors[:, top].real)
+    index = (values[top].real - n) / (n - 1) if n > 1 else 0.0
+    random_index = _RANDOM_INDEX[n - 1]
+    return weights / weights.sum(), float(index / random_index) if random_index else 0.0
+
+
+def _matrix(path: Path) -> tuple[list[str], NDArray[np.float64]]:
+    judged = _read(path)
+    names = list(dict.fromkeys(name for pair in judged for name in pair))
+    if len(names) > len(_RANDOM_INDEX):
+        raise OptionError(f"{path}: {len(names)} terms; expected at most {len(_RANDOM_INDEX)}")
+    matrix = np.eye(len(names))
+    for a, b in itertools.combinations(names, 2):
+        there, back = judged.get((a, b)), judged.get((b, a))
+        if there is None and back is None:
+            raise OptionError(f"{path}: no judgement for '{a} : {b}'; add one")
+        if there is not None and back is not None and abs(there * back - 1) > 1e-9:
+            raise OptionError(
+                f"{path}: '{a} : {b}' is {there:g} and '{b} : {a}' is {back:g}; expected one to be "
+                "the reciprocal of the other, or only one of them"
+            )
+        value = there if there is not None else 1 / back  # type: ignore[operator]  # one is there
+        i, j = names.index(a), names.index(b)
+        matrix[i, j], matrix[j, i] = value, 1 / value
+    return names, matrix
+
+
+def _read(path: Path) -> dict[tuple[str, str], float]:
+    try:
+        content: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise OptionError(f"{path}: not a readable judgement file ({error})") from error
+    pairs = content.get("judgements") if isinstance(content, Mapping) else None
+    if not isinstance(pairs, Mapping) or not pairs:
+        raise OptionError(f"{path}: expected an object 'judgements' of pairs 'a : b': value")
+    judged = {}
+    for key, value in pairs.items():
+        names = [name.strip() for name in key.split(":")]
+        number = _number(value)
+        if len(names) != 2 or not all(names) or number is None:
+            raise OptionError(
+                f"{path}: {key!r}: {value!r}; expected 'term : term' with a number from 1/9 to 9"
+            )
+        judged[names[0], names[1]] = number
+    return judged
+
+
+def _number(value: object) -> float | None:
+    """A judgement: a number, or a fraction written as text, within Saaty's scale."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(Fraction(value)) if isinstance(value, str) else float(value)
+    except (ValueError, ZeroDivisionError):
+        return None
+    return number if math.isfinite(number) and 1 / 9 - 1e-9 <= number <= 9 + 1e-9 else None
+
+
+def _most_contradictory(
+    names: list[str], matrix: NDArray[np.float64], weights: NDArray[np.float64]
+) -> str:
+    error = np.abs(np.log(matrix * weights[None, :] / weights[:, None]))
+    i, j = np.unravel_index(int(np.argmax(error)), error.shape)
+    return f"'{names[i]} : {names[j]}'"

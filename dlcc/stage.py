@@ -1,0 +1,171 @@
+"""The API for stages: `Stage`, `Case`, `Context`, `StageResult`, `NotApplicable`.
+
+A stage is a frozen dataclass. Its fields are its settings, `__call__` is its work, its docstring is
+what the report shows. It knows its case and its context, and nothing of the pipeline, of scoring or
+of other stages. See docs/stages.md, and `dlcc.testing.check_stage` for whether yours conforms.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+
+from dlcc.errors import LimitExceeded, StageDeclarationError
+from dlcc.estimate import Estimate
+from dlcc.findings import Finding
+
+R = TypeVar("R")
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+
+class NotApplicable(Exception):  # noqa: N818  # an outcome with a reason, not an error
+    """Raised by a stage that has nothing to say about this run; the message is the reason."""
+
+
+class Deadline:
+    """The moment by which a stage must be done."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+
+    @property
+    def remaining(self) -> float:
+        """Seconds left, never below 0."""
+        return max(0.0, self._end - time.monotonic())
+
+    def check(self) -> None:
+        """LimitExceeded once the time is up; call it in long loops."""
+        if self.remaining == 0:
+            raise LimitExceeded("the stage ran out of its time")
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a stage may use besides its case."""
+
+    rng: np.random.Generator
+    """Seeded from the run and the stage's name: the only source of randomness."""
+    deadline: Deadline
+    scratch: Path
+    """An empty folder of the stage's own; gone afterwards."""
+    progress: Callable[[float, str], None] = lambda share, what: None
+    """`progress(share of the work done, what is being done)`."""
+    trust: bool = False
+    """Whether the user allowed the run's own code to run without real isolation (`--trust`)."""
+
+
+class Case:
+    """A run on its way through the stages: its parts and what earlier stages made of it.
+
+    Read-only, and only what the stage declares: `case[Samples]` for what it `needs`,
+    `case.get(Dossier)` for what it `wants`.
+    """
+
+    def __init__(
+        self, stage: Stage, records: Mapping[type[Any], Any], until: int, length: int
+    ) -> None:
+        self._stage = stage
+        self._records = dict(records)
+        self.until = until
+        """Nothing at or after this step is in the case."""
+        self.length = length
+        """The configured number of steps."""
+
+    def __getitem__(self, kind: type[R]) -> R:
+        self._declared(kind)
+        if kind not in self._records:
+            raise StageDeclarationError(
+                f"stage {self._stage.name!r} asks case[{kind.__name__}], which is not there: list "
+                "it in `needs`, or ask case.get(...) for what is only wanted"
+            )
+        record: R = self._records[kind]
+        return record
+
+    def get(self, kind: type[R]) -> R | None:
+        """The record, or None where no stage made it and the run has none."""
+        self._declared(kind)
+        return self._records.get(kind)
+
+    def _declared(self, kind: type[Any]) -> None:
+        if kind not in (*self._stage.needs, *self._stage.wants):
+            raise StageDeclarationError(
+                f"stage {self._stage.name!r} reads {kind.__name__}, which it does not declare: "
+                "list it in `needs` or `wants`"
+            )
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """What a stage gives back."""
+
+    terms: Mapping[str, Estimate] = field(default_factory=dict)
+    """What goes into the score: name of the term -> estimate."""
+    records: Sequence[Any] = ()
+    """One instance of each type that the stage `gives`."""
+    findings: Sequence[Finding] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
+    """Further figures for the report: plain values, lists and mappings with string keys."""
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    """What may differ between two evaluations: isolation level, what a limit cut off."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Base of every stage. Subclass it as a frozen dataclass and implement `__call__`."""
+
+    name: ClassVar[str]
+    """Lower case; unique in a pipeline."""
+    needs: ClassVar[tuple[type[Any], ...]] = ()
+    """Without these the stage is not applicable."""
+    wants: ClassVar[tuple[type[Any], ...]] = ()
+    """Used where they are there; a stage that gives one runs earlier."""
+    gives: ClassVar[tuple[type[Any], ...]] = ()
+    """What the stage makes for others."""
+    version: ClassVar[int] = 1
+    """Raised when the meaning of the result changes."""
+
+    def __call__(self, case: Case, ctx: Context) -> StageResult:
+        """The work; raises NotApplicable where the run has nothing to look at."""
+        raise TypeError(f"{type(self).__name__} has no __call__(self, case, ctx)")
+
+    @classmethod
+    def describe(cls) -> str:
+        """The first sentence of the docstring."""
+        text = " ".join((cls.__doc__ or "").split())
+        return text.partition(". ")[0].rstrip(".") + "." if text else ""
+
+    def settings(self) -> dict[str, Any]:
+        """The fields, by name."""
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+
+
+def check_declaration(stage: object) -> Stage:
+    """The stage itself, if it is declared as it must; else StageDeclarationError."""
+    kind = stage if isinstance(stage, type) else type(stage)
+    if isinstance(stage, type) or not isinstance(stage, Stage):
+        raise StageDeclarationError(
+            f"{kind.__name__} is not a stage: expected an instance of a subclass of dlcc.Stage"
+        )
+    if not isinstance(getattr(stage, "name", None), str) or not stage.name.isidentifier():
+        raise StageDeclarationError(
+            f"stage {kind.__name__} needs a class attribute `name` that is an identifier"
+        )
+    params = kind.__dict__.get("__dataclass_params__")
+    if params is None or not params.frozen:
+        raise StageDeclarationError(
+            f"stage {stage.name!r} must be decorated with @dataclass(frozen=True): settings are "
+            "part of the cache's key"
+        )
+    for attribute in ("needs", "wants", "gives"):
+        for item in getattr(kind, attribute):
+            if not isinstance(item, type):
+                raise StageDeclarationError(
+                    f"stage {stage.name!r}: `{attribute}` holds {item!r}; expected record types"
+                )
+    return stage

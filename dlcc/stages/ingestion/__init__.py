@@ -1,0 +1,5 @@
+"""Stage 1: a run and its papers become one typed, normalised dossier."""
+
+from dlcc.stages.ingestion.stage import Ingestion
+
+__all__ = ["Ingestion"]

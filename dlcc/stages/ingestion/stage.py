@@ -1,0 +1,103 @@
+"""The ingestion stage: series on one axis, documents to blocks, source to functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from dlcc.findings import Finding
+from dlcc.records import Block, Config, Documents, Dossier, Formula, Function, Series, Sources
+from dlcc.stage import Case, Context, Stage, StageResult
+from dlcc.stages.ingestion.axis import common_axis, series_findings
+from dlcc.stages.ingestion.code import parse_functions
+from dlcc.stages.ingestion.markdown import parse_markdown
+
+Plain = str | int | float | bool | None
+
+
+@dataclass(frozen=True)
+class Ingestion(Stage):
+    """Series on a common step axis, documents to blocks and formulas, source to functions."""
+
+    name: ClassVar = "ingestion"
+    needs: ClassVar = (Config, Series)
+    wants: ClassVar = (Sources, Documents)
+    gives: ClassVar = (Dossier,)
+
+    gap_factor: float = 4.0
+    """A distance between rows above this many usual ones is a gap."""
+
+    def __call__(self, case: Case, ctx: Context) -> StageResult:
+        series = case[Series]
+        steps, names, values, present = common_axis(series)
+        ctx.progress(0.5, "reads documents and source")
+        blocks, formulas, unread_documents = _documents(case.get(Documents))
+        functions, unread_sources = _functions(case.get(Sources))
+        dossier = Dossier(
+            steps=steps,
+            names=names,
+            values=values,
+            present=present,
+            config=flatten(case[Config].config),
+            blocks=blocks,
+            formulas=formulas,
+            functions=functions,
+            skipped=(*unread_documents, *((f.place or "", f.message) for f in unread_sources)),
+        )
+        return StageResult(
+            records=[dossier],
+            findings=[*series_findings(series, self.gap_factor), *unread_sources],
+            details={
+                "rows": len(steps),
+                "series": list(names),
+                "blocks": len(blocks),
+                "formulas": len(formulas),
+                "functions": len(functions),
+                "skipped": [list(pair) for pair in dossier.skipped],
+            },
+        )
+
+
+def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Plain]:
+    """Nested mappings to dotted keys; lists as text."""
+    flat: dict[str, Plain] = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            plain = value is None or isinstance(value, str | int | float | bool)
+            flat[f"{prefix}{key}"] = value if plain else repr(value)
+    return flat
+
+
+def _documents(
+    documents: Documents | None,
+) -> tuple[tuple[Block, ...], tuple[Formula, ...], tuple[tuple[str, str], ...]]:
+    blocks: list[Block] = []
+    formulas: list[Formula] = []
+    skipped = []
+    for file, text in documents.files.items() if documents else ():
+        if file.endswith((".md", ".markdown")):
+            its_blocks, its_formulas = parse_markdown(file, text)
+            blocks += its_blocks
+            formulas += its_formulas
+        else:
+            skipped.append((file, "only Markdown documents are read"))
+    return tuple(blocks), tuple(formulas), tuple(skipped)
+
+
+def _functions(sources: Sources | None) -> tuple[tuple[Function, ...], tuple[Finding, ...]]:
+    functions: list[Function] = []
+    unread = []
+    for file, text in sources.files.items() if sources else ():
+        if not file.endswith(".py"):
+            continue
+        try:
+            functions += parse_functions(file, text)
+        except (SyntaxError, ValueError, RecursionError) as error:
+            line = getattr(error, "lineno", None)
+            place = f"{file}:{line}" if line else file
+            why = error.msg if isinstance(error, SyntaxError) else str(error)
+            unread.append(Finding("REC006", f"{file} is not readable Python: {why}.", place=place))
+    return tuple(functions), tuple(unread)

@@ -1,0 +1,262 @@
+"""The conformance kit for authors of stages: `check_stage`.
+
+```python
+from dlcc.testing import check_stage
+check_stage(MyStage(), "runs/digits-healthy")
+```
+The stage runs several times on a copy of the run, each time in a fresh process with one thing about
+the world changed that a stage must not depend on. What changed the result is the fault.
+"""
+
+from __future__ import annotations
+
+import datetime as datetime_module
+import hashlib
+import itertools
+import json
+import os
+import random
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from dlcc import codec, pipeline, plugins, worker
+from dlcc.engine.process import Ended, supervise
+from dlcc.pipeline import Limits
+from dlcc.runs import Run
+from dlcc.stage import Stage, check_declaration
+
+Change = Literal["nothing", "global RNG", "clock", "hash seed"]
+_FAULTS: Mapping[Change, str] = {
+    "nothing": "gives another result when it runs again on the same run: something in it is not a "
+    "function of the case and of ctx.rng",
+    "global RNG": "draws from a global random number generator; draw from ctx.rng",
+    "clock": "depends on the clock; a result may only depend on the case and ctx.rng",
+    "hash seed": "depends on the order of a set or on hash(); sort before you iterate",
+}
+_GRACE = 10.0  # seconds to come to an end after the deadline
+_LONG = 20.0  # seconds; a stage that takes longer must be able to stop early
+_MUTATION = ("read-only", "FrozenInstanceError", "does not support item assignment")
+
+
+class NonConformance(AssertionError):  # noqa: N818  # an assertion about a stage, in words
+    """A stage breaks the contract of the stage API; the message names the fault."""
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """What one run of the stage left behind."""
+
+    ended: Ended
+    reply: worker.Reply | None
+    digest: str
+    mutated: str | None
+
+
+def check_stage(
+    stage: Stage, run: str | Path, *, stages: Sequence[Stage] = (), seconds: float = 120
+) -> None:
+    """Raise NonConformance, with a message that names the fault, unless `stage` conforms.
+
+    Args:
+        stage: the stage; its type must be importable (not defined in a notebook).
+        run: a run folder that the stage applies to; a copy is used.
+        stages: further stages whose records it needs, beside the installed ones.
+        seconds: its deadline.
+    """
+    name = getattr(stage, "name", type(stage).__name__)
+    check_declaration(stage)
+    if not plugins.reachable(type(stage)):
+        raise NonConformance(f"{name}: put the stage into a file; another process must import it")
+    with tempfile.TemporaryDirectory(prefix="dlcc-check-") as temporary:
+        copy = Path(temporary) / Path(run).resolve().name
+        shutil.copytree(run, copy)
+        before = _fingerprint(copy)
+        bench = _Bench(stage, copy, stages, seconds)
+        first = bench.trial("nothing")
+        _check_trial(name, first, seconds)
+        if changed := _difference(before, _fingerprint(copy)):
+            raise NonConformance(f"{name}: writes into the run ({changed}); use ctx.scratch")
+        for change in _FAULTS:
+            trial = bench.trial(change)
+            if trial.digest != first.digest:
+                raise NonConformance(f"{name}: {_FAULTS[change]}{_what_differs(first, trial)}")
+        _check_deadline(name, bench, first.ended.seconds)
+
+
+def _check_trial(name: str, trial: _Trial, seconds: float) -> None:
+    if trial.ended.how == "time":
+        raise NonConformance(
+            f"{name}: ignores its deadline: still running {_GRACE:g} s after the {seconds:g} s "
+            "that it was given; call ctx.deadline.check() in long loops"
+        )
+    if trial.mutated:
+        raise NonConformance(f"{name}: mutates the record {trial.mutated}; records are read-only")
+    if trial.reply is None:
+        raise NonConformance(f"{name}: its process died ({trial.ended.output.strip()[-200:]})")
+    reason = trial.reply.reason or ""
+    if trial.reply.status == "failed":
+        if any(word in reason for word in _MUTATION):
+            raise NonConformance(f"{name}: mutates a record ({reason}); records are read-only")
+        raise NonConformance(f"{name}: {reason}")
+
+
+def _check_deadline(name: str, bench: _Bench, took: float) -> None:
+    if took < _LONG:
+        return
+    given = took / 4
+    trial = bench.trial("nothing", seconds=given)
+    if trial.ended.how == "time":
+        raise NonConformance(
+            f"{name}: ignores its deadline: still running {_GRACE:g} s after the {given:.0f} s "
+            "that it was given; call ctx.deadline.check() in long loops"
+        )
+
+
+class _Bench:
+    """Runs the stage again and again under one change of the world at a time."""
+
+    def __init__(self, stage: Stage, run: Path, stages: Sequence[Stage], seconds: float) -> None:
+        others = {**plugins.installed(), **{s.name: s for s in stages}}
+        others.pop(stage.name, None)
+        chosen, _ = pipeline.select([*others.values(), stage], only=[stage.name])
+        before = [s for s in chosen if s is not stage]
+        self._stage, self._seconds = stage, seconds
+        self._pass = pipeline.Pass(Run.open(run), Run.open(run).length, Limits())
+        for other in pipeline.order(before):
+            self._pass.one(other)
+
+    def trial(self, change: Change, seconds: float | None = None) -> _Trial:
+        given = self._seconds if seconds is None else seconds
+        with tempfile.TemporaryDirectory(prefix="dlcc-", ignore_cleanup_errors=True) as name:
+            folder = Path(name)
+            self._pass.write_request(self._stage, folder, seconds=given)
+            env = pipeline.worker_env(folder)
+            env["PYTHONHASHSEED"] = "4711" if change == "hash seed" else "0"
+            ended = supervise(
+                [sys.executable, "-m", "dlcc.testing", name, change],
+                seconds=given + _GRACE,
+                memory=8 << 30,
+                cwd=folder,
+                env=env,
+            )
+            return _read_trial(folder, ended)
+
+
+def _read_trial(folder: Path, ended: Ended) -> _Trial:
+    result, mutated = folder / "result", folder / "mutated"
+    if not result.is_dir():
+        return _Trial(ended, None, "", None)
+    reply, records = pipeline.read_result(result)
+    parts = [codec.digest(_reproducible(reply)), *(codec.digest(r) for r in records)]
+    named = mutated.read_text() if mutated.exists() else None
+    return _Trial(ended, reply, json.dumps(parts), named)
+
+
+def _reproducible(reply: worker.Reply) -> worker.Reply:
+    import dataclasses
+
+    return dataclasses.replace(reply, environment={}, traceback=None)
+
+
+def _what_differs(a: _Trial, b: _Trial) -> str:
+    if a.reply is None or b.reply is None or a.reply.status != b.reply.status:
+        return ""
+    fields = ("terms", "findings", "details")
+    names = [f for f in fields if getattr(a.reply, f) != getattr(b.reply, f)]
+    return f" (seen in its {', '.join(names) or 'records'})"
+
+
+def _fingerprint(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def _difference(before: Mapping[str, str], after: Mapping[str, str]) -> str:
+    return ", ".join(sorted(p for p in {*before, *after} if before.get(p) != after.get(p)))
+
+
+# --- in the child ---------------------------------------------------------------------------------
+
+
+def _set_clock(base: float) -> None:
+    """Let every clock that Python code asks begin at `base` and go on by a millisecond a call.
+
+    The same in every trial but one, so that a stage that reads a clock differs in that one alone.
+    The monotonic clock stays: the deadline is measured by it.
+    """
+    calls = itertools.count(1)
+
+    def now() -> float:
+        return base + next(calls) * 1e-3
+
+    class Clock(datetime_module.datetime):
+        @classmethod
+        def now(cls, tz: datetime_module.tzinfo | None = None) -> Clock:
+            return cls.fromtimestamp(now(), tz)
+
+        @classmethod
+        def utcnow(cls) -> Clock:
+            return cls.fromtimestamp(now(), datetime_module.UTC).replace(tzinfo=None)
+
+    class ClockDate(datetime_module.date):
+        @classmethod
+        def today(cls) -> ClockDate:
+            return cls.fromtimestamp(now())
+
+    time.time = now
+    time.perf_counter = now
+    time.time_ns = lambda: int(now() * 1e9)
+    datetime_module.datetime = Clock  # type: ignore[misc]
+    datetime_module.date = ClockDate  # type: ignore[misc]
+
+
+def _other_global_seeds() -> None:
+    def set_others(seed: int) -> None:
+        import numpy as np
+        import torch
+
+        random.seed(99)
+        np.random.seed(99)
+        torch.manual_seed(99)
+
+    worker.seed_everything = set_others
+
+
+def _watch_mutation(folder: Path) -> None:
+    """Compare the digest of every record before and after the call."""
+    plain = worker.call
+
+    def digest(record: Any) -> str:
+        return str(record.digest()) if hasattr(record, "digest") else codec.digest(record)
+
+    def watched(stage: Stage, case: Any, ctx: Any) -> Any:
+        before = {kind: digest(record) for kind, record in case._records.items()}
+        outcome = plain(stage, case, ctx)
+        for kind, record in case._records.items():
+            if digest(record) != before[kind]:
+                (folder / "mutated").write_text(kind.__name__)
+        return outcome
+
+    worker.call = watched
+
+
+def _main(folder: Path, change: str) -> None:
+    _set_clock(1.9e9 if change == "clock" else 1.7e9)
+    if change == "global RNG":
+        _other_global_seeds()
+    _watch_mutation(folder)
+    worker.main(folder)
+
+
+if __name__ == "__main__":
+    os.environ.pop("DLCC_PROGRESS", None)
+    _main(Path(sys.argv[1]), sys.argv[2])
