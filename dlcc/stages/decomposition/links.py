@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcc.errors import InputError
-from dlcc.records import Dossier
+from dlcc.records import Dossier, Formula
 from dlcc.stages.decomposition.papers import formula_ids, sentence_ids
 from dlcc.stages.decomposition.parts import GraphParts
 from dlcc.stages.decomposition.programs import function_id
@@ -38,7 +38,9 @@ def add_links(parts: GraphParts, dossier: Dossier, encode: Encoder) -> None:
         return
     code = encode([function_in_words(f) for f in functions])
     if formulas:
-        similarity = encode([formula_in_words(f) for f in dossier.formulas]) @ code.T
+        similarity = (
+            encode([formula_in_words(f, _opening(f, dossier)) for f in dossier.formulas]) @ code.T
+        )
         for node, row in zip(formulas, similarity, strict=True):
             for k in np.argsort(-row, kind="stable")[:_FORMULA_LINKS]:
                 if row[k] >= _FORMULA_FLOOR:
@@ -49,6 +51,14 @@ def add_links(parts: GraphParts, dossier: Dossier, encode: Encoder) -> None:
             k = int(np.argmax(row))
             if row[k] >= _SENTENCE_FLOOR:
                 parts.edge(node, function_id(functions[k]), "means", round(float(row[k]), 4))
+
+
+def _opening(formula: Formula, dossier: Dossier) -> str:
+    """The first sentence of the section that a formula stands in: it often names the method."""
+    before = [b for b in dossier.blocks if b.file == formula.file and b.line <= formula.line]
+    section = before[-1].section if before else ""
+    said = (s for b in before if b.section == section for s in b.sentences)
+    return next(said, "")
 
 
 @cache

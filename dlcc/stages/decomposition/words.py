@@ -43,9 +43,10 @@ _SYNONYMS = (
 _SYNONYM = dict(_SYNONYMS)
 
 
-def formula_in_words(formula: Formula) -> str:
-    """The sentence that brings the formula in, and the formula as words."""
-    return f"{_plain(formula.context)} {latex_in_words(formula.latex)}"
+def formula_in_words(formula: Formula, opening: str) -> str:
+    """The section's opening, the sentence that brings the formula in, and the formula as words."""
+    said = opening if opening != formula.context else ""
+    return f"{_plain(said)} {_plain(formula.context)} {latex_in_words(formula.latex)}".strip()
 
 
 def latex_in_words(latex: str) -> str:

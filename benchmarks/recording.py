@@ -1,0 +1,193 @@
+"""What recording costs, beside TensorBoard and a bare list; how fast a run reads, beside pandas.
+
+    python benchmarks/recording.py [--kills 50]
+
+writes benchmarks/results/recording.json. Times are medians over REPETITIONS, with the smallest
+and the largest; the repetitions of what is compared alternate in one process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+from torch.utils.tensorboard import SummaryWriter
+
+from dlcc.runs import Recorder, Run, machine_fingerprint
+
+HERE = Path(__file__).resolve().parent
+RESULTS = HERE / "results" / "recording.json"
+KILLING = HERE.parent / "tests" / "runs" / "killing.py"
+REPETITIONS = 9
+CALLS = 20_000
+TENSORBOARD_CALLS = 500
+ROWS = 1_000_000
+QUANTITIES = 8
+SEED = 0
+
+
+def spread(seconds: list[float], scale: float = 1.0) -> dict[str, float]:
+    """Median, smallest and largest, in units of 1 / scale seconds."""
+    return {
+        "median": round(statistics.median(seconds) * scale, 4),
+        "min": round(min(seconds) * scale, 4),
+        "max": round(max(seconds) * scale, 4),
+    }
+
+
+def timed(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def logging(folder: Path) -> dict[str, Any]:
+    """Microseconds for six numbers: this recorder, TensorBoard, a list."""
+    values = {f"generator/q{i}": 0.1 * i for i in range(6)}
+    rows: list[tuple[float, ...]] = []
+    writer = SummaryWriter(str(folder / "tensorboard"))
+    times: dict[str, list[float]] = {"recorder": [], "tensorboard": [], "list": []}
+    with Recorder(folder / "run") as recorder:
+        for repetition in range(REPETITIONS):
+            first = repetition * CALLS
+
+            def record(first: int = first) -> None:
+                for step in range(first, first + CALLS):
+                    recorder.log(step, values)
+
+            def board(first: int = first) -> None:
+                for step in range(first, first + TENSORBOARD_CALLS):
+                    for name, value in values.items():
+                        writer.add_scalar(name, value, step)
+
+            def append(first: int = first) -> None:
+                for step in range(first, first + CALLS):
+                    rows.append((step, *values.values()))  # noqa: PERF401
+
+            times["recorder"].append(timed(record) / CALLS)
+            times["tensorboard"].append(timed(board) / TENSORBOARD_CALLS)
+            times["list"].append(timed(append) / CALLS)
+            rows.clear()
+    writer.close()
+    return {name: spread(seconds, 1e6) for name, seconds in times.items()}
+
+
+def small_gan() -> dict[str, nn.Module]:
+    """The ring GAN of the recipes in size: two players of three layers."""
+    torch.manual_seed(SEED)
+    return {
+        name: nn.Sequential(
+            nn.Linear(inputs, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, outputs)
+        )
+        for name, inputs, outputs in (("generator", 16, 2), ("discriminator", 2, 1))
+    }
+
+
+def tracking(folder: Path) -> dict[str, Any]:
+    """Microseconds a row for measuring the updates of a small GAN, on one thread."""
+    calls = 2_000
+    values = {f"generator/q{i}": 0.1 * i for i in range(6)}
+    players = small_gan()
+    seconds = []
+    with Recorder(folder / "tracked", players=players) as recorder:
+        for repetition in range(REPETITIONS):
+            first = repetition * calls
+
+            def record(first: int = first) -> None:
+                for step in range(first, first + calls):
+                    recorder.log(step, values)
+
+            seconds.append(timed(record) / calls)
+    parameters = sum(p.numel() for player in players.values() for p in player.parameters())
+    return {"parameters": parameters, **spread(seconds, 1e6)}
+
+
+def reading(folder: Path) -> dict[str, Any]:
+    """A million rows of eight quantities: bytes a step, seconds to read, and the same as CSV."""
+    rng = np.random.default_rng(SEED)
+    table = rng.standard_normal((ROWS, QUANTITIES))
+    names = [f"generator/q{i}" for i in range(QUANTITIES)]
+    with Recorder(folder / "long") as recorder:
+        for step, row in enumerate(table.tolist()):
+            recorder.log(step, dict(zip(names, row, strict=True)))
+    size = sum(path.stat().st_size for path in (folder / "long" / "series").iterdir())
+    csv = folder / "long.csv"
+    frame = pd.DataFrame(table, columns=names)
+    frame.insert(0, "step", np.arange(ROWS))
+    frame.to_csv(csv, index=False)
+    run = Run.open(folder / "long")
+    columns = run.series().columns
+    assert all(np.array_equal(columns[name].values, table[:, i]) for i, name in enumerate(names))
+    del columns, frame
+    times: dict[str, list[float]] = {"dlcc": [], "pandas": []}
+    for _ in range(REPETITIONS):
+        times["dlcc"].append(timed(run.series))
+        times["pandas"].append(timed(lambda: pd.read_csv(csv)))
+    ratios = [b / a for a, b in zip(times["dlcc"], times["pandas"], strict=True)]
+    return {
+        "rows": ROWS,
+        "quantities": QUANTITIES,
+        "bytes_a_step": round(size / ROWS, 2),
+        "csv_bytes_a_step": round(csv.stat().st_size / ROWS, 2),
+        "seconds_dlcc": spread(times["dlcc"]),
+        "seconds_pandas": spread(times["pandas"]),
+        "times_faster": spread(ratios),
+    }
+
+
+def killing(folder: Path, kills: int) -> dict[str, Any]:
+    """Kill a recording training again and again; fails if anything recorded is wrong."""
+    command = [sys.executable, str(KILLING), str(folder / "killed"), str(kills), str(SEED)]
+    environment = os.environ | {"PYTHONPATH": str(HERE.parent)}
+    output = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    result: dict[str, Any] = json.loads(output.stdout)
+    return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=50)
+    kills = parser.parse_args().kills
+    torch.set_num_threads(1)
+    load = os.getloadavg()[0]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        result = {
+            "what": "recording and reading series",
+            "date": datetime.now(UTC).date().isoformat(),
+            "machine": machine_fingerprint(),
+            "versions": {
+                "python": platform.python_version(),
+                **{p: version(p) for p in ("torch", "numpy", "pandas", "tensorboard", "xxhash")},
+            },
+            "load_average_at_start": round(load, 2),  # of other work on the machine
+            "seed": SEED,
+            "repetitions": REPETITIONS,
+            "microseconds_for_six_numbers": logging(folder),
+            "microseconds_a_row_with_tracked_updates": tracking(folder),
+            "reading": reading(folder),
+            "kills": killing(folder, kills),
+        }
+    RESULTS.parent.mkdir(parents=True, exist_ok=True)
+    RESULTS.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    print(json.dumps(result, indent=2))
+
+
+if __name__ == "__main__":
+    main()

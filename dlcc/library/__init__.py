@@ -1,0 +1,1 @@
+"""Past runs with known outcomes, and what can be learnt from them."""

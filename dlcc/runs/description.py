@@ -1,0 +1,125 @@
+"""What a recorder is told about a run: put into a manifest, compared when a run is continued."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dlcc.errors import OptionError, RunError
+from dlcc.runs.machine import machine_fingerprint, software_versions
+from dlcc.runs.manifest import Manifest, PlayerEntry, plain
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_ENTRY = re.compile(r"[^:]+:[A-Za-z_]\w*")
+_PLAYER = re.compile(r"[A-Za-z0-9_.\-]+")
+
+
+@dataclass(frozen=True)
+class Description:
+    """The arguments of a recorder that describe the run."""
+
+    name: str | None = None
+    players: Mapping[str, nn.Module] = field(default_factory=dict)
+    objective: Mapping[str, Any] | None = None
+    data: Mapping[str, Any] | None = None
+    config: Mapping[str, Any] | None = None
+    seed: int | None = None
+    length: int | None = None
+    training_entry: str | None = None
+
+    def manifest(self, path: Path) -> Manifest:
+        """The manifest of a run that begins at `path`.
+
+        Raises:
+            OptionError: a value is not plain, or makes no sense.
+        """
+        return Manifest(
+            name=self.name or path.resolve().name,
+            players={name: _player_entry(name, module) for name, module in self.players.items()},
+            objective=plain(self.objective or {}, "objective"),
+            data=plain(self.data or {}, "data"),
+            config=plain(self.config or {}, "config"),
+            seed=_whole(self.seed, "seed", smallest=None),
+            length=_whole(self.length, "length", smallest=1),
+            training=_entry(self.training_entry),
+            versions=software_versions(),
+            machine=machine_fingerprint(),
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+
+    def check_agrees(self, path: Path, recorded: Manifest) -> None:
+        """Refuse to continue a run under another description; what is not given is not compared.
+
+        Raises:
+            RunError: naming the key.
+        """
+        now = self.manifest(path)
+        given = {
+            "name": self.name,
+            "players": self.players,
+            "objective": self.objective,
+            "data": self.data,
+            "config": self.config,
+            "seed": self.seed,
+            "length": self.length,
+            "training": self.training_entry,
+        }
+        for key, value in given.items():
+            if value is None or value == {}:
+                continue
+            difference = _difference(getattr(recorded, key), getattr(now, key), key)
+            if difference:
+                raise RunError(
+                    f"{path / 'run.json'}: {difference}; "
+                    "continue with the recorded value, or record into another folder"
+                )
+
+
+def _player_entry(name: str, module: nn.Module) -> PlayerEntry:
+    from torch.nn.parameter import is_lazy
+
+    if not _PLAYER.fullmatch(name):
+        raise OptionError(f"players: {name!r}: expected letters, digits, _ . or - as a name")
+    kind = type(module)
+    parameters = sum(p.numel() for p in module.parameters() if not is_lazy(p))
+    return PlayerEntry(class_name=f"{kind.__module__}.{kind.__qualname__}", parameters=parameters)
+
+
+def _whole(value: int | None, key: str, smallest: int | None) -> int | None:
+    if value is None:
+        return None
+    if type(value) is not int or (smallest is not None and value < smallest):
+        bound = f" of at least {smallest}" if smallest is not None else ""
+        raise OptionError(f"{key}: expected a whole number{bound}, found {value!r}")
+    return value
+
+
+def _entry(entry: str | None) -> str | None:
+    if entry is not None and not _ENTRY.fullmatch(entry):
+        raise OptionError(
+            f"training_entry: expected 'source/train.py:build' (file and function), found {entry!r}"
+        )
+    return entry
+
+
+def _difference(recorded: object, now: object, key: str) -> str | None:
+    """The first key at which two plain values differ, in words."""
+    if isinstance(recorded, dict) and isinstance(now, dict):
+        for name in [*recorded, *(name for name in now if name not in recorded)]:
+            place = f"{key}.{name}"
+            if name not in now:
+                return f"key {place}: recorded as {recorded[name]!r}, missing now"
+            if name not in recorded:
+                return f"key {place}: not recorded, now {now[name]!r}"
+            if difference := _difference(recorded[name], now[name], place):
+                return difference
+        return None
+    if recorded != now or type(recorded) is not type(now):
+        return f"key {key}: recorded as {recorded!r}, now {now!r}"
+    return None

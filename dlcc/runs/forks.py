@@ -1,0 +1,36 @@
+"""What a forked child must let go of.
+
+A child inherits descriptors and with them the lock of the run, which would stay taken after the
+recording process has ended; a data loader's workers are such children.
+"""
+
+from __future__ import annotations
+
+import os
+import weakref
+from typing import Protocol
+
+
+class Forgettable(Protocol):
+    """Something that holds descriptors of a run."""
+
+    def forget(self) -> None:
+        """Close them in a forked child, without a trace in any file."""
+
+
+_held: weakref.WeakSet[Forgettable] = weakref.WeakSet()
+
+
+def forget_in_children(holder: Forgettable) -> None:
+    """Have `holder.forget()` called in every child that this process forks."""
+    _held.add(holder)
+
+
+def _forget_all() -> None:
+    for holder in list(_held):
+        holder.forget()
+    _held.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)

@@ -1,0 +1,463 @@
+"""Recording a training into a run folder."""
+
+from __future__ import annotations
+
+import math
+import operator
+import os
+import re
+import shutil
+import struct
+import sys
+import weakref
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, SupportsFloat
+
+import numpy as np
+
+from dlcc.errors import OptionError, RunError
+from dlcc.runs.attachments import attach
+from dlcc.runs.description import Description
+from dlcc.runs.files import cannot_write
+from dlcc.runs.layout import RunLayout, is_beside
+from dlcc.runs.lock import RunLock
+from dlcc.runs.manifest import Manifest, read_manifest, write_manifest
+from dlcc.runs.random_state import random_state, torch_random_state_kept
+from dlcc.runs.run import Run
+from dlcc.runs.series_writer import Pending, SeriesAppender, SeriesWriter, pending_numbers
+from dlcc.runs.snapshots import SnapshotContent, write_snapshot
+from dlcc.runs.tensors import write_tensors
+from dlcc.runs.training import ProbedTraining, Training, resume
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from dlcc.runs.updates import UpdateRows
+
+REFERENCE_ROWS = 4096
+_QUANTITY = re.compile(r"[A-Za-z0-9_.\-]+(/[A-Za-z0-9_.\-]+)+")
+_PLAIN = frozenset((float, int))
+
+Number = SupportsFloat  # float, int, numpy scalar or 0-d tensor
+
+
+class Recorder:
+    """Writes one run; a context manager.
+
+    >>> with Recorder("runs/ring", players={"generator": g}, length=6000) as rec:  # doctest: +SKIP
+    ...     for step in range(rec.resume(), 6000):
+    ...         if step % 100 == 0:
+    ...             rec.snapshot(step)          # the state before the step
+    ...         rec.log(step, train(step))      # after its updates
+
+    A folder that holds a run already is continued. Logging or snapshotting an earlier step again
+    is a rewind: it supersedes later rows, which readers then skip, and later snapshots and
+    samples, which are moved to `superseded/`. Nothing recorded is ever deleted.
+
+    Args:
+        path: the run folder, made if need be.
+        players: the networks by name; by default those of `training`.
+        config: plain values; `training_entry` is called with them.
+        name: what to call the run; by default the folder's name.
+        objective: what the players minimise, such as `{"kind": "gan", "loss": "ns"}`.
+        data: the training data, such as `{"name": "ring"}`.
+        seed: the training's seed.
+        length: the configured number of steps.
+        training: makes snapshots resumable; with a `probe` method they hold measurements too.
+        training_entry: how to build the training again, `source/train.py:build`.
+        sources: files and folders to copy into `source/`.
+        documents: files and folders to copy into `documents/`.
+        reference: training data `[n, ...]`, of which up to 4,096 evenly spaced rows are kept.
+        resume: whether a run that is there may be continued.
+        track_updates: log `<player>/updates`, the optimiser steps so far, and
+            `<player>/update_norm`, the L2 norm of the change of its parameters since the row
+            before (NaN where weights were put back in between).
+
+    Raises:
+        OptionError: an argument makes no sense.
+        RunError: the folder holds something else, or a run that the arguments do not describe;
+            the system refuses to write. As RunLockedError: another recorder is at work there.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        players: Mapping[str, nn.Module] | None = None,
+        config: Mapping[str, Any] | None = None,
+        name: str | None = None,
+        objective: Mapping[str, Any] | None = None,
+        data: Mapping[str, Any] | None = None,
+        seed: int | None = None,
+        length: int | None = None,
+        training: Training | None = None,
+        training_entry: str | None = None,
+        sources: Iterable[str | Path] = (),
+        documents: Iterable[str | Path] = (),
+        reference: Tensor | np.ndarray | None = None,
+        resume: bool = True,
+        track_updates: bool = True,
+    ) -> None:
+        if players is None:
+            players = training.players if training is not None else {}
+        self.layout = RunLayout(Path(path))
+        self.players = dict(players)
+        self._training = training
+        description = Description(
+            name, self.players, objective, data, config, seed, length, training_entry
+        )
+        fresh_manifest = description.manifest(self.layout.path)  # refuses before anything is made
+        _make_folder(self.layout)
+        lock = RunLock(self.layout.lock)
+        # Closed in reverse order: the tracker, the writer and, when the files are whole, the lock.
+        resources = ExitStack()
+        resources.callback(lock.release)
+        try:
+            self.manifest = self._begin_or_continue(description, fresh_manifest, resume)
+            attach(sources, self.layout.source)
+            attach(documents, self.layout.documents)
+            _check_entry(self.layout, self.manifest)
+            if reference is not None and not self.layout.reference_file.exists():
+                rows = {"reference": _evenly_spaced(_as_rows(reference, "reference"))}
+                write_tensors(self.layout.reference_file, rows)
+            self._writer = SeriesWriter(self.layout)
+            resources.callback(self._writer.close)
+            self._updates: UpdateRows | None = None
+            if track_updates and self.players:
+                from dlcc.runs.updates import UpdateRows
+
+                self._updates = UpdateRows(self._writer, self.players)
+                resources.callback(self._updates.tracker.close)
+        except BaseException:
+            resources.close()
+            raise
+        self._appenders: dict[tuple[str, ...], tuple[SeriesAppender, bool]] = {}
+        self._new_session = True  # nothing was recorded since the run was opened
+        self._resumed_at: int | None = None
+        self._close = weakref.finalize(self, resources.close)
+
+    @property
+    def path(self) -> Path:
+        """The run folder."""
+        return self.layout.path
+
+    def resume(self) -> int:
+        """Restore the training from the newest resumable snapshot.
+
+        Returns:
+            The step to go on with, 0 where no snapshot is resumable.
+
+        Raises:
+            OptionError: the recorder was given no training.
+            SnapshotError: the newest resumable snapshot is damaged.
+        """
+        if self._training is None:
+            raise OptionError(f"{self.path}: nothing to resume: pass Recorder(..., training=...)")
+        step = resume(self._training, Run(self.path, self.manifest))
+        self._resumed_at = step if self.layout.snapshot(step).path.exists() else None
+        if self._updates:
+            self._updates.rebase()
+        return step
+
+    def log(self, step: int, values: Mapping[str, Number]) -> None:
+        """Record quantities of a step, after its updates.
+
+        Costs microseconds: the numbers are packed into memory and written within 50 ms by a
+        thread. Numbers on an accelerator stay there until then, so that nothing waits for it.
+
+        Args:
+            step: may skip numbers; an earlier one than before, for the same quantities, is a
+                rewind, and the same one replaces the row.
+            values: `player/quantity` to a number or 0-d tensor. NaN and infinities are kept.
+
+        Raises:
+            OptionError: a name, number or step makes no sense.
+            RunError: the disk has refused rows for so long that no memory is left for them.
+        """
+        try:
+            appender, in_order = self._appenders[tuple(values)]
+        except (KeyError, TypeError):
+            appender, in_order = self._appender_for(values)
+        numbers: Iterable[Any] = values.values()
+        pending = None
+        if not in_order or not _PLAIN.issuperset(map(type, numbers)):
+            numbers, pending = _numbers(values, appender.columns)
+        if type(step) is not int or step <= appender.last_step or self._new_session:
+            step = self._place_row(appender, step)
+        if self._updates is not None and step > self._updates.appender.last_step:
+            self._updates.add(step)
+        try:
+            appender.append(step, numbers, pending)
+        except (struct.error, OverflowError) as error:
+            _checked_step(step)
+            raise OptionError(f"step {step}: a number is too large to record ({error})") from None
+
+    def snapshot(self, step: int, samples: Tensor | np.ndarray | None = None) -> None:
+        """Record the state before a step: weights, and with a training all that it needs.
+
+        Rows logged so far are on the disk when this returns, and so is the snapshot.
+
+        Args:
+            step: the step that comes next; the number of steps done at the end of the training.
+            samples: `[n, ...]`, what the model generates in this state.
+
+        Raises:
+            OptionError: the row of this step is logged already, so this is not the state before
+                it; or the training's state holds something that cannot be recorded.
+            RunError: the system refused a write.
+        """
+        step = _checked_step(step)
+        self._writer.check_open()
+        known = step == self._resumed_at and self._new_session
+        self._place_snapshot(step, step + 1 if known else step)
+        self._writer.sync()
+        if not known:
+            write_snapshot(self.layout.snapshot(step).path, self._content(step))
+        if samples is not None:
+            self.samples(step, samples)
+
+    def samples(self, step: int, samples: Tensor | np.ndarray) -> None:
+        """Record samples `[n, ...]` of the model in the state before a step.
+
+        Raises:
+            OptionError: it is not an array of at least one row.
+            RunError: the system refused the write.
+        """
+        step = _checked_step(step)
+        self._writer.check_open()
+        write_tensors(self.layout.samples_file(step), {"samples": _as_rows(samples, "samples")})
+
+    def flush(self) -> None:
+        """Wait until all rows are in the files.
+
+        Raises:
+            RunError: the system refuses; the rows are kept and tried again.
+        """
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Write what is left and let others record; closing twice does nothing.
+
+        Raises:
+            RunError: the last rows could not be written and are lost.
+        """
+        self._close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _begin_or_continue(
+        self, description: Description, manifest: Manifest, resume: bool
+    ) -> Manifest:
+        """The manifest of the run in the folder, written if there is none yet."""
+        if not self.layout.manifest.exists():
+            write_manifest(self.layout.manifest, manifest)
+            return manifest
+        if not resume:
+            raise RunError(
+                f"{self.path}: holds a run already; pass resume=True to continue it, "
+                "or record into another folder"
+            )
+        recorded = read_manifest(self.layout.manifest)
+        description.check_agrees(self.path, recorded)
+        _remove_leftovers(self.layout)
+        return recorded
+
+    def _appender_for(self, values: Mapping[str, Number]) -> tuple[SeriesAppender, bool]:
+        """The file for these quantities, and whether they come in the order of its columns."""
+        if not isinstance(values, Mapping) or not values:
+            raise OptionError(
+                f"expected quantities such as {{'generator/loss': 0.3}}, found {values!r}"
+            )
+        tracked = self._updates.tracker.columns if self._updates else ()
+        for name in values:
+            if not isinstance(name, str) or not _QUANTITY.fullmatch(name):
+                raise OptionError(
+                    f"{name!r}: expected a name 'player/quantity' of letters, digits, _ . and -"
+                )
+            if name in tracked:
+                raise OptionError(
+                    f"{name!r}: is recorded already; drop it or pass track_updates=False"
+                )
+        names = tuple(values)
+        appender = self._writer.appender(names)
+        self._appenders[names] = appender, names == appender.columns
+        return self._appenders[names]
+
+    def _place_row(self, appender: SeriesAppender, step: int) -> int:
+        """Check a step that does not simply follow, and rewind to it if it goes back."""
+        step = _checked_step(step)
+        last = max(appender.last_step for appender in self._writer)
+        if self._new_session:
+            if step <= last or _any_later(self.layout, step + 1):
+                self._rewind(step, step + 1)
+        elif step < appender.last_step:
+            self._rewind(step, step + 1)
+        self._new_session = False
+        return step
+
+    def _place_snapshot(self, step: int, first_state: int) -> None:
+        """Rewind if this goes back; refuse the state after a step as the one before it."""
+        last = max((appender.last_step for appender in self._writer), default=-1)
+        if step == last and not self._new_session:
+            raise OptionError(
+                f"snapshot({step}) is the state before step {step}, whose row is logged already; "
+                f"call it before the step, or snapshot({step + 1}) after it"
+            )
+        if step <= last or _any_later(self.layout, first_state):
+            self._rewind(step, first_state)
+        elif not self._new_session:
+            return
+        self._new_session = False
+        if self._updates:
+            self._updates.rebase()
+
+    def _rewind(self, step: int, first_state: int) -> None:
+        """Supersede rows from `step` on and snapshots and samples from `first_state` on."""
+        for appender in self._writer:
+            if appender.last_step >= step:
+                appender.rewind(step)
+        _move_aside(self.layout, first_state)
+        if self._updates:
+            self._updates.rewind(step)
+
+    def _content(self, step: int) -> SnapshotContent:
+        """What the snapshot holds; drawing random numbers for it changes nothing."""
+        training = self._training
+        if training is None:
+            return SnapshotContent(step, self.players)
+        random = random_state()
+        with torch_random_state_kept():
+            state = training.state_dict()
+            probe = training.probe(step) if isinstance(training, ProbedTraining) else {}
+        return SnapshotContent(step, self.players, state, random, probe)
+
+
+def _make_folder(layout: RunLayout) -> None:
+    """Make the run folder, or accept one that holds nothing foreign."""
+    own = {layout.lock, layout.source, layout.documents, layout.samples, layout.series}
+    try:
+        layout.path.mkdir(parents=True, exist_ok=True)
+        if layout.manifest.exists():
+            return
+        foreign = [p for p in layout.path.iterdir() if p not in own and not is_beside(p)]
+    except OSError as error:
+        raise cannot_write(layout.path, error) from error
+    if foreign:
+        raise RunError(
+            f"{layout.path}: holds {foreign[0].name} and no run; record into a folder of its own"
+        )
+
+
+def _remove_leftovers(layout: RunLayout) -> None:
+    """Remove what a killed recorder was writing; nobody else is, for the lock is held."""
+    for folder in (layout.path, layout.series, layout.snapshots, layout.samples, layout.source):
+        for path in folder.iterdir() if folder.is_dir() else ():
+            if is_beside(path) and path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            elif is_beside(path):
+                path.unlink(missing_ok=True)
+
+
+def _check_entry(layout: RunLayout, manifest: Manifest) -> None:
+    """A training entry in `source/` names a file that is there."""
+    file, _, _ = (manifest.training or "").rpartition(":")
+    if file.startswith("source/") and not (layout.path / file).is_file():
+        raise OptionError(
+            f"training_entry: {manifest.training!r}: there is no {file} in the run; "
+            "pass the file in sources=[...]"
+        )
+
+
+def _any_later(layout: RunLayout, step: int) -> bool:
+    """Whether snapshots or samples of this step or a later one exist."""
+    steps = (*layout.snapshot_steps()[-1:], *layout.sample_steps()[-1:])
+    return any(other >= step for other in steps)
+
+
+def _move_aside(layout: RunLayout, first: int) -> None:
+    """Move snapshots and samples of step `first` and later ones to a folder of their branch."""
+    snapshots = [step for step in layout.snapshot_steps() if step >= first]
+    samples = [step for step in layout.sample_steps() if step >= first]
+    if not snapshots and not samples:
+        return
+    number = 0
+    while layout.superseded_branch(number).path.exists():
+        number += 1
+    branch = layout.superseded_branch(number)
+    try:
+        branch.snapshots.mkdir(parents=True)
+        branch.samples.mkdir()
+        for step in reversed(snapshots):  # killed here, what is left is a prefix
+            os.rename(layout.snapshot(step).path, branch.snapshot(step).path)
+        for step in reversed(samples):
+            os.rename(layout.samples_file(step), branch.samples_file(step))
+    except OSError as error:
+        raise cannot_write(branch.path, error) from error
+
+
+def _checked_step(step: object) -> int:
+    try:
+        if isinstance(step, bool):
+            raise TypeError
+        number = operator.index(step)  # type: ignore[arg-type]
+    except TypeError:
+        raise OptionError(f"step: expected a whole number, found {step!r}") from None
+    if not 0 <= number < 2**63:
+        raise OptionError(f"step: expected 0 or more, found {number}")
+    return number
+
+
+def _numbers(
+    values: Mapping[str, Number], columns: tuple[str, ...]
+) -> tuple[list[float], Pending | None]:
+    """Numbers in the order of the columns; NaN for those that are still on an accelerator."""
+    torch = sys.modules.get("torch")
+    numbers = []
+    on_accelerator = {}
+    for name in columns:
+        value: Any = values[name]
+        if torch is not None and isinstance(value, torch.Tensor):
+            if value.numel() != 1 or value.is_complex():
+                raise OptionError(
+                    f"{name}: expected one number, found a tensor {list(value.shape)}; "
+                    "log its mean, say"
+                )
+            if value.device.type != "cpu":
+                on_accelerator[name] = value
+                numbers.append(math.nan)
+            else:
+                numbers.append(float(value.detach().item()))
+        elif hasattr(value, "__float__") and not (isinstance(value, np.ndarray) and value.ndim):
+            numbers.append(float(value))
+        else:
+            raise OptionError(f"{name}: expected a number, found {value!r:.80}")
+    return numbers, pending_numbers(on_accelerator, columns)
+
+
+def _as_rows(array: Tensor | np.ndarray, what: str) -> Tensor | np.ndarray:
+    shape = getattr(array, "shape", None)
+    if not shape or shape[0] == 0:
+        raise OptionError(
+            f"{what}: expected an array or tensor [n, ...] of at least one row, "
+            f"found {type(array).__name__} {list(shape or ())}"
+        )
+    return array
+
+
+def _evenly_spaced(rows: Tensor | np.ndarray) -> Tensor | np.ndarray:
+    """At most `REFERENCE_ROWS` rows; not the first ones, for data sets come sorted by class."""
+    if len(rows) <= REFERENCE_ROWS:
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, REFERENCE_ROWS).astype(np.int64)]

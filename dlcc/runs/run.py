@@ -1,0 +1,174 @@
+"""A recorded run, read lazily and never written to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from dlcc.errors import OptionError, RunError, SnapshotError
+from dlcc.runs.layout import RunLayout
+from dlcc.runs.manifest import Manifest, read_manifest
+from dlcc.runs.series import SeriesTable, read_series
+from dlcc.runs.snapshots import Snapshot
+from dlcc.runs.tensors import read_tensors
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one training left behind. Made by `Run.open`, which reads run.json and nothing else."""
+
+    path: Path
+    manifest: Manifest
+
+    @classmethod
+    def open(cls, path: str | Path) -> Run:
+        """Open a run folder.
+
+        Raises:
+            RunError: there is no such folder, or no readable run.json in it.
+        """
+        path = Path(path)
+        if not path.exists():
+            raise RunError(f"{path}: no such folder; check the path")
+        if not path.is_dir():
+            raise RunError(f"{path}: a file, expected a run folder; name the folder that holds it")
+        layout = RunLayout(path)
+        if not layout.manifest.exists() and not any(path.iterdir()):
+            raise RunError(f"{path}: the folder is empty; record a run into it or name another")
+        return cls(path, read_manifest(layout.manifest))
+
+    @property
+    def layout(self) -> RunLayout:
+        """The paths in the folder."""
+        return RunLayout(self.path)
+
+    @property
+    def name(self) -> str:
+        """What to call the run."""
+        return self.manifest.name
+
+    @cached_property
+    def length(self) -> int:
+        """The configured number of steps; of a run that names none, its last step plus one.
+
+        Raises:
+            SeriesError: the series had to be read for it and are damaged.
+        """
+        if self.manifest.length is not None:
+            return self.manifest.length
+        columns = self.series().columns.values()
+        return max((int(column.steps[-1]) + 1 for column in columns), default=0)
+
+    def series(self, until: int | None = None) -> SeriesTable:
+        """Every quantity, rows with `step < until`.
+
+        Raises:
+            SeriesError: a series file is damaged.
+        """
+        return read_series(self.layout, until)
+
+    def snapshots(self, until: int | None = None) -> list[Snapshot]:
+        """Handles of the snapshots, ascending in step; at most of step `until`.
+
+        Snapshot s is the state before step s, so that of `until` itself shows no later step.
+        """
+        layout = self.layout
+        return [
+            Snapshot(layout.snapshot(step).path, step)
+            for step in layout.snapshot_steps()
+            if until is None or step <= until
+        ]
+
+    def sample_steps(self, until: int | None = None) -> list[int]:
+        """The steps before which samples were taken, ascending, at most `until`."""
+        return [step for step in self.layout.sample_steps() if until is None or step <= until]
+
+    def samples(self, step: int) -> np.ndarray:
+        """Samples `[n, ...]` taken before `step`.
+
+        Raises:
+            SnapshotError: there are none, or the file is damaged.
+        """
+        return _only_tensor(self.layout.samples_file(step), "samples")
+
+    def reference(self) -> np.ndarray | None:
+        """Rows `[n, ...]` of the training data, n ≤ 4,096; None where the run holds none.
+
+        Raises:
+            SnapshotError: the file is damaged.
+        """
+        path = self.layout.reference_file
+        return _only_tensor(path, "reference") if path.exists() else None
+
+    def source_files(self) -> dict[str, Path]:
+        """The files under source/ by their path in the run, `source/train.py`.
+
+        Raises:
+            RunError: a link leads out of the run.
+        """
+        return _files_under(self.path, self.layout.source)
+
+    def document_files(self) -> dict[str, Path]:
+        """The files under documents/ by their path in the run, `documents/method.md`.
+
+        Raises:
+            RunError: a link leads out of the run.
+        """
+        return _files_under(self.path, self.layout.documents)
+
+
+def resolve_until(until: str | float, length: int) -> int:
+    """The step that `--until` names.
+
+    With a point it is a fraction of the configured length, else a step: `0.1` of 6,000 is 600,
+    `1` is step 1, `1.0` is all.
+
+    Raises:
+        OptionError: it is neither, or outside of what it can be.
+    """
+    text = repr(until) if isinstance(until, float) else str(until).strip()
+    expected = "expected a step such as 600 or a fraction of the length such as 0.1"
+    try:
+        value = float(text) if "." in text or isinstance(until, float) else int(text)
+    except ValueError:
+        raise OptionError(f"--until {text!r}: {expected}") from None
+    if isinstance(value, int):
+        if value < 1:
+            raise OptionError(f"--until {text}: a step must be at least 1; {expected}")
+        return value
+    if not 0 < value <= 1:
+        raise OptionError(
+            f"--until {text}: with a point it is a fraction and must lie in (0, 1]; {expected}"
+        )
+    return max(1, round(value * length))
+
+
+def _only_tensor(path: Path, name: str) -> np.ndarray:
+    tensors = read_tensors(path)
+    if tensors.keys() != {name}:
+        raise SnapshotError(
+            f"{path}: expected the one tensor {name!r}, found {sorted(tensors)[:5]}"
+        )
+    return tensors[name]
+
+
+def _files_under(run: Path, folder: Path) -> dict[str, Path]:
+    """Regular files by path relative to the run, sorted."""
+    inside = folder.resolve()
+    files = {}
+    for path in _sorted_tree(folder):
+        if not path.resolve().is_relative_to(inside):
+            raise RunError(
+                f"{path}: a link that leads out of {folder.name}/; replace it with a copy"
+            )
+        if path.is_file():
+            files[path.relative_to(run).as_posix()] = path
+    return files
+
+
+def _sorted_tree(folder: Path) -> Iterable[Path]:
+    return sorted(folder.rglob("*")) if folder.is_dir() else []

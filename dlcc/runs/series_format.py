@@ -1,0 +1,118 @@
+"""The bytes of a series file; docs/run-format.md has the same as tables.
+
+A file holds the rows of one set of quantities: a header that names them, then blocks of rows.
+All numbers are little-endian. Every part carries a checksum, so that a reader can tell a tail that
+a kill cut off (to be ignored) from damage (to be refused).
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+import xxhash
+
+VERSION = 1
+FILE_MAGIC = b"DLCCSER\n"
+BLOCK_MAGIC = b"DBLK"
+BLOCK_ROWS = 4096
+NO_REWIND = -1
+
+_FILE_START = struct.Struct("<8sII")  # magic, version, bytes of JSON
+_CHECKSUM = struct.Struct("<Q")
+# magic, number, session, rows, rewind, session start, checksum of the rows
+_BLOCK = struct.Struct("<4sIIIqdQ")
+BLOCK_HEADER_BYTES = _BLOCK.size + _CHECKSUM.size
+MAX_COLUMNS = 4096
+_MAX_JSON_BYTES = 2**20
+
+
+class FormatError(ValueError):
+    """The bytes are not a series file; the message ends a sentence that names the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlockHeader:
+    """What stands before the rows of a block."""
+
+    number: int
+    """0, 1, 2, ... within the file, so that a lost block is noticed."""
+    session: int
+    """0, 1, 2, ...: how often the run had been reopened, the same for all files of the run."""
+    rows: int
+    """How many rows follow, at most `BLOCK_ROWS`."""
+    rewind: int
+    """Rows before this block with this step or a later one are superseded; -1 for none."""
+    start: float
+    """Unix time in seconds from which the clock of these rows counts."""
+    checksum: int
+    """xxh3_64 of the rows."""
+
+
+def row_struct(columns: int) -> struct.Struct:
+    """One row: step, clock in milliseconds, values."""
+    return struct.Struct(f"<qI{columns}d")
+
+
+def row_dtype(columns: int) -> np.dtype[np.void]:
+    """The same for numpy."""
+    return np.dtype([("step", "<i8"), ("clock", "<u4"), ("values", "<f8", (columns,))])
+
+
+def encode_file_header(columns: Sequence[str]) -> bytes:
+    """The start of a file that holds these quantities."""
+    text = json.dumps({"columns": list(columns)}, ensure_ascii=False).encode()
+    head = _FILE_START.pack(FILE_MAGIC, VERSION, len(text)) + text
+    return head + _CHECKSUM.pack(xxhash.xxh3_64_intdigest(head))
+
+
+def read_file_header(file: BinaryIO) -> tuple[tuple[str, ...], int]:
+    """The quantities of a file and the offset of its first block.
+
+    Raises:
+        FormatError: it is not such a file, of a later version, or damaged.
+    """
+    start = file.read(_FILE_START.size)
+    if len(start) < _FILE_START.size or start[:8] != FILE_MAGIC:
+        raise FormatError("expected the header of a series file; it is not one, or it is cut")
+    _, version, length = _FILE_START.unpack(start)
+    if version > VERSION:
+        raise FormatError(f"has version {version}, this dlcc reads up to {VERSION}; update dlcc")
+    rest = file.read(length + _CHECKSUM.size) if length <= _MAX_JSON_BYTES else b""
+    if len(rest) < length + _CHECKSUM.size:
+        raise FormatError(f"claims a header of {length} bytes; it is cut or damaged")
+    (checksum,) = _CHECKSUM.unpack_from(rest, length)
+    if xxhash.xxh3_64_intdigest(start + rest[:length]) != checksum:
+        raise FormatError("its header differs from its checksum; restore it from a copy")
+    columns = json.loads(rest[:length])["columns"]
+    if not 1 <= len(columns) <= MAX_COLUMNS or len(set(columns)) != len(columns):
+        raise FormatError(f"expected 1 to {MAX_COLUMNS} different quantities in its header")
+    return tuple(columns), len(start) + len(rest)
+
+
+def encode_block_header(
+    number: int, session: int, rows: int, rewind: int, start: float, payload: memoryview
+) -> bytes:
+    """The header for a block whose rows are `payload`."""
+    checksum = xxhash.xxh3_64_intdigest(payload)
+    head = _BLOCK.pack(BLOCK_MAGIC, number, session, rows, rewind, start, checksum)
+    return head + _CHECKSUM.pack(xxhash.xxh3_64_intdigest(head))
+
+
+def decode_block_header(data: bytes) -> BlockHeader:
+    """The block header in `BLOCK_HEADER_BYTES` bytes.
+
+    Raises:
+        FormatError: there is no intact block header.
+    """
+    (checksum,) = _CHECKSUM.unpack_from(data, _BLOCK.size)
+    if xxhash.xxh3_64_intdigest(data[: _BLOCK.size]) != checksum:
+        raise FormatError("differs from its checksum")
+    magic, number, session, rows, rewind, start, payload = _BLOCK.unpack_from(data)
+    if magic != BLOCK_MAGIC or rows > BLOCK_ROWS:
+        raise FormatError("is not a block header")
+    return BlockHeader(number, session, rows, rewind, start, payload)

@@ -1,0 +1,278 @@
+"""The state of a training at one step: a folder that is there whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from dlcc.errors import SnapshotError
+from dlcc.runs.files import cannot_write, read_regular, sync
+from dlcc.runs.layout import SnapshotLayout, beside
+from dlcc.runs.state import pack_state, unpack_state
+from dlcc.runs.tensors import (
+    Digest,
+    read_tensors,
+    read_torch_tensors,
+    write_tensors,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+T = TypeVar("T")
+
+SCHEMA = 1
+_MAX_BYTES = 64 * 2**20
+
+
+class FileEntry(BaseModel):
+    """A tensor file of the snapshot and what it must be."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    bytes: int = Field(ge=0, strict=True)
+    xxh3_128: str
+
+    def digest(self) -> Digest:
+        return Digest(self.bytes, self.xxh3_128)
+
+
+class SnapshotManifest(BaseModel):
+    """The content of snapshot.json."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    schema_version: int = Field(
+        default=SCHEMA, validation_alias="schema", serialization_alias="schema", ge=1, strict=True
+    )
+    step: int = Field(ge=0, strict=True)
+    """The state is the one before this step."""
+    created: str
+    players: dict[str, list[str]]
+    """The names of each player's tensors, without the player's name before them."""
+    resumable: bool
+    """Whether `state` is there, so that a training can go on from here."""
+    state: Any = None
+    """The tree of `Training.state_dict()`, see `dlcc.runs.state`."""
+    random: Any = None
+    """The tree of the global random states."""
+    files: dict[str, FileEntry]
+    """Size and checksum of each tensor file."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A handle: nothing is read before it is asked for.
+
+    All readers raise SnapshotError where a file is missing, damaged or not what it claims.
+    """
+
+    path: Path
+    step: int
+    """The state is the one before this step."""
+
+    @cached_property
+    def manifest(self) -> SnapshotManifest:
+        """The content of snapshot.json."""
+        return read_snapshot_manifest(self._layout.manifest, self.step)
+
+    @property
+    def players(self) -> tuple[str, ...]:
+        """The players whose weights are held."""
+        return tuple(self.manifest.players)
+
+    @property
+    def resumable(self) -> bool:
+        """Whether a training can go on from here."""
+        return self.manifest.resumable
+
+    def weights(self, player: str | None = None) -> dict[str, np.ndarray]:
+        """Parameters and buffers by `player/name`, or by name alone of one player.
+
+        bfloat16 comes as float32 of the same values.
+        """
+        arrays = read_tensors(self._layout.players, digest=self._digest(self._layout.players))
+        if player is None:
+            return arrays
+        return self._of_player(player, arrays)
+
+    def torch_weights(self, player: str) -> dict[str, Tensor]:
+        """What `load_state_dict` of that player's module takes, bit for bit."""
+        path = self._layout.players
+        return self._of_player(player, read_torch_tensors(path, digest=self._digest(path)))
+
+    def state(self) -> dict[str, Any]:
+        """What `Training.load_state_dict` takes."""
+        if not self.resumable:
+            raise SnapshotError(
+                f"{self.path}: holds weights alone, so no training can go on from it; "
+                "record with Recorder(..., training=...)"
+            )
+        state: dict[str, Any] = self._unpacked["state"]
+        return state
+
+    def random_state(self) -> dict[str, Any]:
+        """What `restore_random_state` takes; empty where it was not recorded."""
+        return self._unpacked["random"] or {} if self.resumable else {}
+
+    def probe(self) -> dict[str, np.ndarray]:
+        """Losses and per-sample outputs on the batch of this step; empty where there is none."""
+        path = self._layout.probe
+        if path.name not in self.manifest.files:
+            return {}
+        return read_tensors(path, digest=self._digest(path))
+
+    @property
+    def _layout(self) -> SnapshotLayout:
+        return SnapshotLayout(self.path)
+
+    @property
+    def _unpacked(self) -> dict[str, Any]:
+        """State and random state; read anew each time, for both are large and taken over."""
+        path = self._layout.state
+        tensors = read_torch_tensors(path, digest=self._digest(path))
+        tree = {"state": self.manifest.state, "random": self.manifest.random}
+        try:
+            unpacked: dict[str, Any] = unpack_state(tree, tensors)
+        except SnapshotError as error:
+            raise SnapshotError(f"{self._layout.manifest}: {error}") from None
+        return unpacked
+
+    def _digest(self, path: Path) -> Digest:
+        entry = self.manifest.files.get(path.name)
+        if entry is None:
+            raise SnapshotError(
+                f"{self._layout.manifest}: key files: lists no {path.name}; the snapshot is "
+                "damaged, remove its folder"
+            )
+        return entry.digest()
+
+    def _of_player(self, player: str, tensors: Mapping[str, T]) -> dict[str, T]:
+        if player not in self.manifest.players:
+            raise SnapshotError(
+                f"{self.path}: no player {player!r}, found {', '.join(self.players) or 'none'}"
+            )
+        try:
+            return {name: tensors[f"{player}/{name}"] for name in self.manifest.players[player]}
+        except KeyError as error:
+            raise SnapshotError(
+                f"{self._layout.manifest}: key players: lists {error}, which is not in "
+                f"{self._layout.players.name}; the snapshot is damaged, remove its folder"
+            ) from None
+
+
+@dataclass(frozen=True)
+class SnapshotContent:
+    """What to write into a snapshot."""
+
+    step: int
+    players: Mapping[str, nn.Module]
+    state: Mapping[str, Any] | None = None
+    """`Training.state_dict()`; without it the snapshot is not resumable."""
+    random: Mapping[str, Any] | None = None
+    probe: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+def write_snapshot(path: Path, content: SnapshotContent) -> None:
+    """Write a snapshot folder: beside, synced, renamed. `path` must not exist.
+
+    Raises:
+        OptionError: the state holds something that is neither a tensor nor a plain value.
+        RunError: the system refused a write.
+    """
+    temporary = beside(path)
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        _write_files(SnapshotLayout(temporary), content)
+        sync(temporary)
+        os.rename(temporary, path)
+        sync(path.parent)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _write_files(layout: SnapshotLayout, content: SnapshotContent) -> None:
+    weights = {
+        player: {
+            name: tensor
+            for name, tensor in module.state_dict().items()
+            if hasattr(tensor, "detach")  # get_extra_state may give anything
+        }
+        for player, module in content.players.items()
+    }
+    named: dict[Path, Mapping[str, Tensor]] = {
+        layout.players: {
+            f"{player}/{name}": tensor
+            for player, tensors in weights.items()
+            for name, tensor in tensors.items()
+        }
+    }
+    trees: dict[str, Any] = {}
+    if content.state is not None:
+        trees, named[layout.state] = pack_state(
+            {"state": dict(content.state), "random": dict(content.random or {})}
+        )
+    if content.probe:
+        named[layout.probe] = content.probe
+    digests = {path.name: write_tensors(path, tensors) for path, tensors in named.items()}
+    manifest = SnapshotManifest(
+        step=content.step,
+        created=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        players={player: list(tensors) for player, tensors in weights.items()},
+        resumable=content.state is not None,
+        state=trees.get("state"),
+        random=trees.get("random"),
+        files={
+            name: FileEntry(bytes=digest.bytes, xxh3_128=digest.xxh3_128)
+            for name, digest in digests.items()
+        },
+    )
+    text = json.dumps(manifest.model_dump(by_alias=True), allow_nan=False, ensure_ascii=False)
+    layout.manifest.write_text(text + "\n", encoding="utf-8")
+    sync(layout.manifest)
+
+
+def read_snapshot_manifest(path: Path, step: int) -> SnapshotManifest:
+    """Read snapshot.json of the folder for `step`.
+
+    Raises:
+        SnapshotError: it is missing, cut, of a later version, of another step or has wrong values.
+    """
+    try:
+        content = json.loads(read_regular(path, _MAX_BYTES, SnapshotError))
+    except (ValueError, RecursionError) as error:
+        raise SnapshotError(
+            f"{path}: not valid JSON ({error}); the file is cut or damaged, restore it from a copy"
+        ) from None
+    version = content.get("schema") if isinstance(content, dict) else None
+    if isinstance(version, int) and version > SCHEMA:
+        raise SnapshotError(
+            f"{path}: key schema: expected at most {SCHEMA}, found {version}; update dlcc"
+        )
+    try:
+        manifest = SnapshotManifest.model_validate(content)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in problem["loc"]) or "(root)"
+        raise SnapshotError(
+            f"{path}: key {key}: {problem['msg'].lower()}; restore the file from a copy"
+        ) from None
+    if manifest.step != step:
+        raise SnapshotError(
+            f"{path}: key step: expected {step} as its folder is named, found {manifest.step}; "
+            "the folder was renamed"
+        )
+    return manifest

@@ -1,0 +1,150 @@
+"""What made the verdict: findings with the steps that they concern."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlcc.findings import Finding
+from dlcc.records import HealthRecord
+from dlcc.stages.health.curves import Curves
+from dlcc.stages.health.windows import WINDOW_FEATURES, window_edges
+
+Floats = NDArray[np.float64]
+_CODES = {"diverged": "GAN001", "oscillating": "GAN002", "collapsed": "GAN003", "weak": "GAN008"}
+_WON, _FLAT = 0.9, 0.02  # margins, in the units of asinh of the outputs
+_VANISHED, _EXPLODED = -3.0, 3.0  # decades of a gradient norm against its start
+
+
+def findings_of(record: HealthRecord, curves: Curves, recorded: int) -> list[Finding]:
+    """The verdict as a finding, what came with it, and how sure the ground is."""
+    found = [*_verdict(record, curves, recorded)]
+    found += _discriminator(record, curves.windows, recorded)
+    found += _gradients(record, curves.windows, recorded)
+    if curves.samples is None:
+        message = "The run has no samples over time that could be held against training data."
+        found.append(Finding("GAN009", message))
+    return found
+
+
+def _verdict(record: HealthRecord, curves: Curves, recorded: int) -> Iterator[Finding]:
+    if record.label == "healthy":
+        return
+    figures = record.features
+    since = record.onset
+    if record.label == "diverged":
+        message = _how_diverged(record)
+    elif record.label == "oscillating":
+        swing = figures.get("swing", figures["good_swing"])
+        message = f"Coverage or quality swings by {swing:.2f} around its trend (mark: 0.13)."
+    elif record.label == "collapsed":
+        message = _how_collapsed(record)
+    else:
+        message = (
+            f"Of the last quarter's checkpoints {figures['good_quarter']:.0%} are good "
+            "(mark: 80 %)."
+        )
+    yield Finding(
+        _CODES[record.label],
+        message,
+        player="generator",
+        first_step=since,
+        last_step=None if since is None else recorded,
+        evidence={
+            "probability": round(record.probabilities[record.label], 4),
+            "good_last_quarter": round(figures["good_quarter"], 4),
+            **_rounded(figures, "coverage_last", "quality_last", "swing"),
+        },
+    )
+
+
+def _how_diverged(record: HealthRecord) -> str:
+    figures = record.features
+    if figures["not_finite"]:
+        return "Recorded quantities are not finite."
+    if figures.get("samples_lost"):
+        return "Samples are not finite."
+    if figures["gradient_scale"] > 4:
+        return f"Gradient norms stand at 1e{figures['gradient_scale']:.0f} over the last fifth."
+    if figures.get("reach_last", 0) > 1:
+        times = 10 ** figures["reach_last"]
+        return f"Samples lie up to {times:,.0f} times farther out than any training data."
+    return f"Losses stand at {np.sinh(figures['loss_scale']):,.0f} over the last fifth."
+
+
+def _how_collapsed(record: HealthRecord) -> str:
+    last = record.features.get("coverage_last")
+    if last is None:
+        return "Losses and outputs run as they do in runs that collapsed."
+    best = float(np.nanmax(record.coverage))
+    return (
+        f"Samples reach {last:.0%} of the training data's regions at the end "
+        f"({best:.0%} at their best)."
+    )
+
+
+def _discriminator(record: HealthRecord, windows: Floats, recorded: int) -> Iterator[Finding]:
+    margin = windows[:, WINDOW_FEATURES.index("margin")]
+    edges = window_edges(recorded)
+    bad = record.label != "healthy"
+    real_scale = 1.0 if np.nanmax(np.abs(margin), initial=0.0) <= np.arcsinh(1.0) else 3.0
+    won = margin > np.arcsinh(_WON) * real_scale
+    if bad and won[-4:].all():
+        first = int(edges[_stretch_start(won)])
+        yield Finding(
+            "GAN004",
+            f"Its outputs on real data and samples differ by {np.sinh(margin[-4:].mean()):.2f}.",
+            player="discriminator",
+            first_step=first,
+            last_step=recorded,
+            evidence={"margin": round(float(np.sinh(margin[-4:].mean())), 4)},
+        )
+    flat = np.abs(margin) < _FLAT
+    if bad and record.label != "diverged" and flat[-4:].all():
+        first = int(edges[_stretch_start(flat)])
+        yield Finding(
+            "GAN005",
+            f"Its outputs on real data and samples differ by {np.sinh(margin[-4:].mean()):.3f}.",
+            player="discriminator",
+            first_step=first,
+            last_step=recorded,
+            evidence={"margin": round(float(np.sinh(margin[-4:].mean())), 4)},
+        )
+
+
+def _gradients(record: HealthRecord, windows: Floats, recorded: int) -> Iterator[Finding]:
+    edges = window_edges(recorded)
+    for player in ("generator", "discriminator"):
+        norm = windows[:, WINDOW_FEATURES.index(f"{player}_grad")]
+        if not np.isfinite(norm).any():
+            continue
+        start = float(np.nanmedian(norm[:4]))
+        end = float(np.nanmedian(norm[-8:]))
+        change = norm - start
+        if player == "generator" and end - start < _VANISHED and record.label != "healthy":
+            code, word, stretch = "GAN006", "fell", change < _VANISHED
+        elif end - start > _EXPLODED:
+            code, word, stretch = "GAN007", "grew", change > _EXPLODED
+        else:
+            continue
+        yield Finding(
+            code,
+            f"Its gradient norm {word} from {10**start:.2g} to {10**end:.2g}.",
+            player=player,
+            first_step=int(edges[_stretch_start(stretch)]),
+            last_step=recorded,
+            evidence={"decades": round(end - start, 2)},
+        )
+
+
+def _stretch_start(holds: NDArray[np.bool_]) -> int:
+    """Index where the last unbroken stretch of True begins."""
+    broken = np.flatnonzero(~holds)
+    return int(broken[-1]) + 1 if len(broken) and broken[-1] + 1 < len(holds) else 0
+
+
+def _rounded(figures: object, *names: str) -> dict[str, float]:
+    assert isinstance(figures, dict)
+    return {name: round(figures[name], 4) for name in names if name in figures}

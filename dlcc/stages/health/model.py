@@ -1,0 +1,84 @@
+"""What past runs say about a vector: labels, P(good), stability, the next quarter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlcc.estimate import Estimate
+from dlcc.library.outcomes import LABELS, Outcomes, row
+from dlcc.stages.health.curves import Curves, smooth
+
+Floats = NDArray[np.float64]
+
+_NEIGHBOURS = 30
+_TREES = 300
+_PROGNOSIS = ("good_last", "good_quarter", "good_half", "good_trend")
+_NEEDS_SAMPLES = ("coverage", "quality", "imbalance", "frechet", "recall", "density", "reach")
+
+
+@dataclass(frozen=True)
+class HealthModel:
+    """The library's knowledge, with samples or without."""
+
+    library: Outcomes
+    blind: bool
+    """Whether the run has no samples to go by."""
+
+    def good(self, curves: Curves) -> Floats:
+        """P(good) at every checkpoint [c], or in every window [w]."""
+        if curves.samples is None:
+            return self.library.blind_good.probabilities(blind_features(curves))[:, 1]
+        return self.library.good.probabilities(sighted_features(curves))[:, 1]
+
+    def labels(self, vector: Mapping[str, float]) -> dict[str, float]:
+        """Probability of each label."""
+        if not self.blind:
+            rule = {name: vector[f"rule_{name}"] for name in LABELS}
+            return {name: (p + 0.01) / (1 + 0.01 * len(LABELS)) for name, p in rule.items()}
+        return self._labels_of_series(vector)
+
+    def _labels_of_series(self, vector: Mapping[str, float]) -> dict[str, float]:
+        from sklearn.ensemble import ExtraTreesClassifier
+
+        names = [n for n in self.library.names if not _is_sighted(n)]
+        trees = ExtraTreesClassifier(
+            _TREES, min_samples_leaf=2, max_features=0.5, random_state=0, n_jobs=1
+        )
+        trees.fit(self.library.columns(names, blind=True), self.library.labels)
+        found = trees.predict_proba(np.nan_to_num(row(names, vector))[None, :])[0]
+        shares = dict(zip((LABELS[k] for k in trees.classes_), found, strict=True))
+        if vector["diverged"]:
+            return {name: float(name == "diverged") for name in LABELS}
+        return {name: float(shares.get(name, 0.0)) for name in LABELS}
+
+    def stability(self, vector: Mapping[str, float]) -> Estimate:
+        """Share of good checkpoints in the second half: as it was in the nearest past runs."""
+        return Estimate.draws(self.library.stability[self._nearest(("good_half",), vector)])
+
+    def next_quarter(self, vector: Mapping[str, float]) -> Estimate:
+        """Share of good checkpoints in the next quarter: as it was in the nearest past runs."""
+        return Estimate.draws(self.library.next_quarter[self._nearest(_PROGNOSIS, vector)])
+
+    def _nearest(self, names: tuple[str, ...], vector: Mapping[str, float]) -> NDArray[np.int64]:
+        table = self.library.columns(names, blind=self.blind)
+        distances = ((table - row(names, vector)) ** 2).sum(axis=1)
+        return np.argsort(distances, kind="stable")[:_NEIGHBOURS]
+
+
+def sighted_features(curves: Curves) -> Floats:
+    """What P(good) of a checkpoint is made of, [c, 8]: the samples' figures, smoothed."""
+    assert curves.samples is not None
+    return smooth(curves.samples)
+
+
+def blind_features(curves: Curves) -> Floats:
+    """What P(good) of a window is made of without samples, [w, 11], smoothed."""
+    return smooth(np.nan_to_num(curves.windows))
+
+
+def _is_sighted(name: str) -> bool:
+    return name.startswith((*_NEEDS_SAMPLES, "rule_", "samples_", "swing"))

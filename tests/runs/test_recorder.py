@@ -1,0 +1,534 @@
+"""What a recorder accepts, refuses and survives."""
+
+from __future__ import annotations
+
+import errno
+import gc
+import math
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from dlcc.errors import OptionError, RunError, RunLockedError
+from dlcc.runs import Recorder, Run
+from dlcc.runs.series_writer import SeriesWriter
+
+LOSS = {"model/loss": 1.0}
+
+
+def column(path: Path, name: str) -> list[float]:
+    values: list[float] = Run.open(path).series().columns[name].values.tolist()
+    return values
+
+
+# --- what can be logged ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "value", [2, 2.0, True + 1, np.float32(2), np.float64(2), np.int64(2), np.array(2.0),
+              torch.tensor(2.0), torch.tensor([2]), torch.tensor(2.0, dtype=torch.bfloat16),
+              torch.tensor(2.0, requires_grad=True)]
+)  # fmt: skip
+def test_numbers(tmp_path: Path, value: Any) -> None:
+    with Recorder(tmp_path / "run") as recorder:
+        recorder.log(0, {"model/loss": value})
+    assert column(tmp_path / "run", "model/loss") == [2]
+
+
+def test_numbers_on_an_accelerator_are_fetched_when_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A CPU tensor stands in for one of an accelerator, and is changed in place afterwards."""
+
+    class OnDevice:
+        type = "cuda"
+
+    class Fake(torch.Tensor):
+        device = OnDevice()  # type: ignore[assignment]
+
+        def detach(self) -> torch.Tensor:
+            return self.as_subclass(torch.Tensor).detach()
+
+    loss = torch.tensor(1.5).as_subclass(Fake)
+    with Recorder(tmp_path / "run") as recorder:
+        recorder.log(0, {"model/a": 1.0, "model/loss": loss, "model/b": loss})
+        loss.as_subclass(torch.Tensor).mul_(0)
+        recorder.log(1, {"model/a": 2.0, "model/loss": loss, "model/b": 3.0})
+    assert column(tmp_path / "run", "model/a") == [1, 2]
+    assert column(tmp_path / "run", "model/loss") == [1.5, 0]
+    assert column(tmp_path / "run", "model/b") == [1.5, 3]
+
+
+@pytest.mark.parametrize(
+    ("step", "values", "what"),
+    [
+        (0, {"loss": 1.0}, "'loss'.*player/quantity"),
+        (0, {"model/": 1.0}, "'model/'"),
+        (0, {"model/a b": 1.0}, "'model/a b'"),
+        (0, {3: 1.0}, "3: expected a name"),
+        (0, {}, "expected quantities such as"),
+        (0, [("model/loss", 1.0)], "expected quantities such as"),
+        (0, {"model/loss": "high"}, "model/loss: expected a number, found 'high'"),
+        (0, {"model/loss": None}, "model/loss: expected a number, found None"),
+        (0, {"model/loss": 1j}, "model/loss: expected a number"),
+        (0, {"model/loss": torch.ones(3)}, r"model/loss: expected one number.*\[3\]"),
+        (0, {"model/loss": np.ones(1)}, "model/loss: expected a number"),
+        (0, {"model/loss": 10**400}, "too large"),
+        (-1, LOSS, "step: expected 0 or more, found -1"),
+        (1.0, LOSS, "step: expected a whole number, found 1.0"),
+        (True, LOSS, "step: expected a whole number, found True"),
+        ("1", LOSS, "step: expected a whole number, found '1'"),
+        (2**63, LOSS, "expected 0 or more"),
+    ],
+)
+def test_refusals_leave_the_run_as_it_was(
+    tmp_path: Path, step: Any, values: Any, what: str
+) -> None:
+    with Recorder(tmp_path / "run") as recorder:
+        with pytest.raises(OptionError, match=what):
+            recorder.log(step, values)
+        recorder.log(0, LOSS)
+        with pytest.raises(OptionError, match=what):
+            recorder.log(step, values)
+        recorder.log(np.int64(1), LOSS)  # type: ignore[arg-type]
+    table = Run.open(tmp_path / "run").series()
+    assert {name: c.steps.tolist() for name, c in table.columns.items()} == {"model/loss": [0, 1]}
+
+
+def test_too_many_sets_of_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dlcc.runs.series_writer.MAX_FILES", 3)
+    with Recorder(tmp_path / "run") as recorder:
+        for i in range(3):
+            recorder.log(0, {f"model/q{i}": 1.0})
+        with pytest.raises(OptionError, match="log the same names at each step"):
+            recorder.log(0, {"model/q3": 1.0})
+
+
+# --- sessions -------------------------------------------------------------------------------------
+
+
+def test_rows_reach_the_file_without_further_calls(tmp_path: Path) -> None:
+    with Recorder(tmp_path / "run") as recorder:
+        recorder.log(0, LOSS)
+        deadline = time.monotonic() + 5
+        while not Run.open(tmp_path / "run").series().columns:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
+def test_a_recorder_that_was_dropped_is_closed(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "run")
+    recorder.log(0, LOSS)
+    del recorder
+    gc.collect()
+    assert column(tmp_path / "run", "model/loss") == [1]
+    Recorder(tmp_path / "run").close()
+
+
+def test_a_script_that_ends_without_closing(tmp_path: Path) -> None:
+    code = f"""
+from dlcc.runs import Recorder
+recorder = Recorder({str(tmp_path / "run")!r})
+recorder.log(0, {{"model/loss": 1.0}})
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert column(tmp_path / "run", "model/loss") == [1]
+
+
+def test_closed_means_closed(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "run")
+    recorder.log(0, LOSS)
+    recorder.close()
+    recorder.close()
+    for call in (
+        lambda: recorder.log(1, LOSS),
+        lambda: recorder.snapshot(1),
+        lambda: recorder.samples(1, np.ones((1, 2))),
+        recorder.flush,
+    ):
+        with pytest.raises(RunError, match="closed; open it again"):
+            call()
+
+
+def test_interrupted(tmp_path: Path) -> None:
+    def training() -> None:
+        with Recorder(tmp_path / "run") as recorder:
+            for step in range(100):
+                recorder.log(step, LOSS)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        training()
+    assert len(column(tmp_path / "run", "model/loss")) == 100
+    assert not [t for t in threading.enumerate() if t.name == "dlcc-series"]
+
+
+def test_a_second_writer_is_refused(tmp_path: Path) -> None:
+    code = f"from dlcc.runs import Recorder; Recorder({str(tmp_path / 'run')!r})"
+    with Recorder(tmp_path / "run") as recorder:
+        recorder.log(0, LOSS)
+        with pytest.raises(RunLockedError, match="another recorder is writing to this run"):
+            Recorder(tmp_path / "run")
+        other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert "RunLockedError" in other.stderr
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_forked_child_neither_keeps_the_lock_nor_writes(tmp_path: Path) -> None:
+    code = f"""
+import os, sys, time
+from dlcc.errors import RunError
+from dlcc.runs import Recorder
+recorder = Recorder({str(tmp_path / "run")!r})
+for step in range(1000):
+    recorder.log(step, {{"model/loss": 1.0}})
+child = os.fork()
+if child == 0:
+    try:
+        recorder.log(1000, {{"model/loss": 1.0}})
+    except RunError as error:
+        assert "belongs to process" in str(error), error
+        recorder.close()
+        time.sleep(3)
+        os._exit(0)
+    os._exit(1)
+recorder.log(1000, {{"model/loss": 1.0}})
+recorder.close()
+Recorder({str(tmp_path / "run")!r}).close()  # the child lives and does not hold the lock
+assert os.waitpid(child, os.WNOHANG) == (0, 0)
+os.kill(child, 15)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert len(column(tmp_path / "run", "model/loss")) == 1001
+
+
+# --- full disks -----------------------------------------------------------------------------------
+
+
+class Disk:
+    """os.pwrite to a disk with so many bytes left."""
+
+    def __init__(self) -> None:
+        self.left: float = math.inf
+        self._pwrite = os.pwrite
+
+    def pwrite(self, descriptor: int, data: bytes, offset: int) -> int:
+        if self.left <= 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        written = self._pwrite(descriptor, data[: int(min(self.left, len(data)))], offset)
+        self.left -= written
+        return written
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    disk = Disk()
+    monkeypatch.setattr("dlcc.runs.series_writer.os.pwrite", disk.pwrite)
+    return disk
+
+
+def test_a_full_disk_costs_nothing_once_there_is_space(tmp_path: Path, disk: Disk) -> None:
+    with Recorder(tmp_path / "run") as recorder:
+        recorder.log(0, LOSS)
+        recorder.flush()
+        disk.left = 30  # in the middle of a block header
+        for step in range(1, 10_000):
+            recorder.log(step, LOSS)
+        with pytest.raises(RunError, match=r"series.*No space left on device.*free some space"):
+            recorder.flush()
+        table = Run.open(tmp_path / "run").series()
+        assert not table.torn, "the short write was not rolled back"
+        assert table.columns["model/loss"].steps.tolist() == [0]
+        disk.left = math.inf
+        recorder.flush()
+        recorder.log(10_000, LOSS)
+    assert len(column(tmp_path / "run", "model/loss")) == 10_001
+
+
+def test_a_disk_that_stays_full_stops_the_recording(tmp_path: Path, disk: Disk) -> None:
+    recorder = Recorder(tmp_path / "run")
+    disk.left = 0
+
+    def record() -> None:
+        for step in range(200_000):
+            recorder.log(step, LOSS)
+
+    with pytest.raises(RunError, match="No space left on device"):
+        record()
+    with pytest.raises(RunError, match=r"the last \d+ rows were refused .* are lost"):
+        recorder.close()
+    assert Run.open(tmp_path / "run").series().columns == {}
+    Recorder(tmp_path / "run").close()
+
+
+def test_a_file_size_limit_of_the_system(tmp_path: Path) -> None:
+    """The same with a refusal by the kernel."""
+    code = f"""
+import resource
+from dlcc.errors import RunError
+from dlcc.runs import Recorder
+recorder = Recorder({str(tmp_path / "run")!r})
+resource.setrlimit(resource.RLIMIT_FSIZE, (5000, resource.RLIM_INFINITY))
+for step in range(100):
+    recorder.log(step, {{"model/loss": 1.0}})
+recorder.flush()
+for step in range(100, 1000):
+    recorder.log(step, {{"model/loss": 1.0}})
+try:
+    recorder.flush()
+except RunError as error:
+    assert "File too large" in str(error), error
+else:
+    raise SystemExit("no error")
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+recorder.close()
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert len(column(tmp_path / "run", "model/loss")) == 1000
+
+
+# --- continuing a run -----------------------------------------------------------------------------
+
+
+def test_the_configuration_must_agree(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    with Recorder(path, config={"lr": 0.1, "betas": (0.5, 0.9)}, seed=3) as recorder:
+        recorder.log(0, LOSS)
+    Recorder(path).close()
+    Recorder(path, config={"lr": 0.1, "betas": (0.5, 0.9)}, seed=3).close()
+    with pytest.raises(RunError, match=r"run\.json: key config\.lr: recorded as 0\.1, now 0\.2"):
+        Recorder(path, config={"lr": 0.2, "betas": (0.5, 0.9)})
+    with pytest.raises(RunError, match=r"key config\.betas: recorded as .* missing now"):
+        Recorder(path, config={"lr": 0.1})
+    with pytest.raises(RunError, match="key seed: recorded as 3, now 4"):
+        Recorder(path, seed=4)
+    with pytest.raises(RunError, match="holds a run already"):
+        Recorder(path, resume=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        ({"config": {"model": {"layers": [1, {2}]}}}, r"config\.model\.layers\[1\]: .* found set"),
+        ({"config": {"lr": math.nan}}, r"config\.lr: expected a finite number"),
+        ({"config": {1: 2}}, "config: expected text as keys, found 1"),
+        ({"seed": 1.5}, "seed: expected a whole number, found 1.5"),
+        ({"length": 0}, "length: expected a whole number of at least 1, found 0"),
+        ({"players": {"a b": nn.Linear(1, 1)}}, "players: 'a b'"),
+        ({"training_entry": "source/train.py"}, "training_entry: expected 'source/train.py:build'"),
+        ({"training_entry": "source/train.py:build"}, "there is no source/train.py in the run"),
+        ({"sources": ["absent.py"]}, "absent.py: no such file"),
+        ({"sources": "absent.py"}, "expected a sequence of paths"),
+        ({"reference": np.zeros((0, 2))}, r"reference: expected .* at least one row"),
+    ],
+)
+def test_arguments_that_make_no_sense(tmp_path: Path, arguments: Any, what: str) -> None:
+    with pytest.raises(OptionError, match=what):
+        Recorder(tmp_path / "run", **arguments)
+    Recorder(tmp_path / "other").close()
+
+
+def test_a_folder_that_holds_something_else(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("")
+    with pytest.raises(RunError, match=r"holds thesis\.tex and no run"):
+        Recorder(tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="cannot be written"):
+        Recorder(tmp_path / "file")
+
+
+def test_sources_and_documents(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text("def build(config): ...\n")
+    (tmp_path / "package" / "__pycache__").mkdir(parents=True)
+    (tmp_path / "package" / "model.py").write_text("")
+    (tmp_path / "package" / "__pycache__" / "model.pyc").write_text("")
+    (tmp_path / "method.md").write_text("# Method\n")
+    arguments: dict[str, Any] = {
+        "sources": [tmp_path / "train.py", tmp_path / "package"],
+        "documents": [tmp_path / "method.md"],
+        "training_entry": "source/train.py:build",
+    }
+    Recorder(tmp_path / "run", **arguments).close()
+    run = Run.open(tmp_path / "run")
+    assert list(run.source_files()) == ["source/package/model.py", "source/train.py"]
+    assert run.document_files()["documents/method.md"].read_text() == "# Method\n"
+    Recorder(tmp_path / "run", **arguments).close()
+    (tmp_path / "train.py").write_text("def build(config): return 1\n")
+    with pytest.raises(RunError, match=r"train\.py: differs from .*source/train\.py"):
+        Recorder(tmp_path / "run", **arguments)
+
+
+def test_reference_rows_are_spread_over_the_data(tmp_path: Path) -> None:
+    data = np.arange(20_000, dtype=np.float32).reshape(10_000, 2)
+    Recorder(tmp_path / "run", reference=torch.from_numpy(data)).close()
+    reference = Run.open(tmp_path / "run").reference()
+    assert reference is not None
+    assert reference.shape == (4096, 2)
+    assert reference.dtype == np.float32
+    assert reference[0].tolist() == [0, 1]
+    assert reference[-1].tolist() == [19_998, 19_999]
+
+
+# --- updates --------------------------------------------------------------------------------------
+
+
+def test_updates_are_counted_and_measured_per_player(tmp_path: Path) -> None:
+    players = {"generator": nn.Linear(3, 2), "discriminator": nn.Linear(2, 1)}
+    g = torch.optim.SGD(players["generator"].parameters(), lr=0.5)
+    d = torch.optim.SGD(players["discriminator"].parameters(), lr=0.1)
+    stranger = torch.optim.SGD(nn.Linear(2, 2).parameters(), lr=0.1)
+    norms = []
+    with Recorder(tmp_path / "run", players=players) as recorder:
+        for step in range(3):
+            before = [p.detach().clone() for p in players["generator"].parameters()]
+            for _ in range(2):
+                d.zero_grad()
+                players["discriminator"](torch.ones(1, 2)).sum().backward()
+                d.step()
+            g.zero_grad()
+            players["generator"](torch.ones(1, 3)).sum().backward()
+            g.step()
+            stranger.step()
+            after = players["generator"].parameters()
+            norms.append(
+                sum(((a - b) ** 2).sum() for a, b in zip(after, before, strict=True)).sqrt().item()
+            )
+            recorder.log(step, {"generator/loss": 0.0})
+            recorder.log(step, {"discriminator/loss": 0.0})
+        with torch.no_grad():
+            players["discriminator"].weight += 3.0  # no optimiser did this
+        recorder.log(3, {"generator/loss": 0.0})
+    assert column(tmp_path / "run", "generator/updates") == [1, 2, 3, 3]
+    assert column(tmp_path / "run", "discriminator/updates") == [2, 4, 6, 6]
+    assert column(tmp_path / "run", "generator/update_norm") == pytest.approx([*norms, 0], rel=1e-5)
+    assert column(tmp_path / "run", "discriminator/update_norm")[3] == pytest.approx(
+        math.sqrt(18), rel=1e-5
+    )
+
+
+def test_update_counts_go_on_in_later_sessions(tmp_path: Path, make_training: Any) -> None:
+    training = make_training()
+    with Recorder(tmp_path / "run", training=training) as recorder:
+        for step in range(10):
+            if step == 5:
+                recorder.snapshot(5)
+            recorder.log(step, training.step(step))
+    training = make_training(1)
+    with Recorder(tmp_path / "run", training=training) as recorder:
+        start = recorder.resume()
+        assert start == 5
+        for step in range(start, 8):
+            recorder.log(step, training.step(step))
+    assert column(tmp_path / "run", "model/updates") == [1, 2, 3, 4, 5, 6, 7, 8]
+    norms = column(tmp_path / "run", "model/update_norm")
+    assert max(norms) < 1, "the jump to the snapshot's weights was taken for an update"
+
+
+def test_the_norm_after_a_rewind_without_a_snapshot_is_not_known(
+    tmp_path: Path, training: Any
+) -> None:
+    with Recorder(tmp_path / "run", training=training) as recorder:
+        for step in (0, 1, 2, 1, 2):
+            recorder.log(step, training.step(step))
+    norms = column(tmp_path / "run", "model/update_norm")
+    assert [math.isnan(norm) for norm in norms] == [False, True, False]
+    assert column(tmp_path / "run", "model/updates") == [1, 2, 3]
+
+
+def test_names_of_tracked_updates_are_taken(tmp_path: Path, training: Any) -> None:
+    with (
+        Recorder(tmp_path / "run", training=training) as recorder,
+        pytest.raises(OptionError, match=r"recorded already.*track_updates=False"),
+    ):
+        recorder.log(0, {"model/update_norm": 1.0})
+    with Recorder(tmp_path / "run2", training=training, track_updates=False) as recorder:
+        recorder.log(0, {"model/update_norm": 1.0})
+    assert list(Run.open(tmp_path / "run2").series().columns) == ["model/update_norm"]
+
+
+def test_modules_that_move_or_grow(tmp_path: Path) -> None:
+    module = nn.Sequential(nn.LazyLinear(3), nn.Linear(3, 1))
+    with Recorder(tmp_path / "run", players={"model": module}) as recorder:
+        recorder.log(0, LOSS)
+        module(torch.ones(1, 4))
+        module[1].weight.data = torch.ones(2, 3)
+        recorder.log(1, LOSS)
+        recorder.log(2, LOSS)
+    norms = column(tmp_path / "run", "model/update_norm")
+    assert norms[0] == 0
+    assert math.isnan(norms[1])
+    assert norms[2] == 0
+
+
+def test_recording_changes_no_bit_of_the_training(tmp_path: Path, make_training: Any) -> None:
+    def train(recorded: bool) -> tuple[list[float], list[torch.Tensor], torch.Tensor]:
+        torch.manual_seed(0)
+        training = make_training()
+        losses = []
+        if recorded:
+            with Recorder(tmp_path / "run", training=training, seed=0) as recorder:
+                for step in range(20):
+                    if step % 5 == 0:
+                        recorder.snapshot(step, samples=training.sample(3, step))
+                    row = training.step(step)
+                    recorder.log(step, row)
+                    losses.append(row["model/loss"])
+        else:
+            losses = [training.step(step)["model/loss"] for step in range(20)]
+        return losses, list(training.model.state_dict().values()), torch.get_rng_state()
+
+    plain, recorded = train(recorded=False), train(recorded=True)
+    assert plain[0] == recorded[0]
+    assert all(torch.equal(a, b) for a, b in zip(plain[1], recorded[1], strict=True))
+    assert torch.equal(plain[2], recorded[2])
+
+
+def test_opening_takes_no_lock_when_a_series_is_damaged(tmp_path: Path) -> None:
+    with Recorder(tmp_path / "run") as recorder:
+        recorder.log(0, LOSS)
+    path = tmp_path / "run" / "series" / "000.series"
+    data = path.read_bytes()
+    path.write_bytes(b"x" + data[1:])
+    with pytest.raises(RunError, match=r"000\.series"):
+        Recorder(tmp_path / "run")
+    path.write_bytes(data)
+    Recorder(tmp_path / "run").close()
+
+
+def test_the_clock_starts_anew_before_it_overflows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dlcc.runs.series_writer._MAX_CLOCK", 20)
+    began = time.time()
+    with Recorder(tmp_path / "run") as recorder:
+        for step in range(10):
+            recorder.log(step, LOSS)
+            time.sleep(0.01)
+    clock = Run.open(tmp_path / "run").series().columns["model/loss"].clock
+    assert np.all(np.diff(clock) > 0.005)
+    assert began - 0.01 <= clock[0] <= clock[-1] <= time.time()
+    assert Run.open(tmp_path / "run").series().restarts == ()
+
+
+def test_the_writer_thread_waits_for_the_disk_and_not_the_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drain = SeriesWriter._drain
+    monkeypatch.setattr(SeriesWriter, "_drain", lambda self: (time.sleep(0.3), drain(self))[1])
+    with Recorder(tmp_path / "run") as recorder:
+        recorder.log(0, LOSS)
+        time.sleep(0.1)  # the thread is busy now
+        start = time.perf_counter()
+        for step in range(1, 1000):
+            recorder.log(step, LOSS)
+        assert time.perf_counter() - start < 0.15
+    assert len(column(tmp_path / "run", "model/loss")) == 1000
