@@ -21,12 +21,13 @@ from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 
 from dlcc.recipes import truth
 from dlcc.recipes.train import train
+from dlcc.records import LABELS
 
 STEPS, OVERTRAIN, SNAPSHOTS = 2500, 1.25, 2
 DATA = ("ring", "digits")
@@ -109,13 +110,12 @@ def make_corpus(out: Path, n: int, corpus_seed: int, jobs: int) -> None:
 
 def print_table(out: Path) -> None:
     """Labels by data set, and how many runs have an onset."""
-    labels = get_args(truth.Label)
     truths = [truth.read(path.parent) for path in sorted(out.glob(f"*/{truth.TRUTH_FILE}"))]
-    print(f"{'':8}{'runs':>6}" + "".join(f"{label:>13}" for label in labels) + f"{'onset':>8}")
+    print(f"{'':8}{'runs':>6}" + "".join(f"{label:>13}" for label in LABELS) + f"{'onset':>8}")
     for data in DATA:
         of_data = [t for t in truths if t.data == data]
         counts = Counter(t.label for t in of_data)
-        cells = (f"{counts[k]} ({100 * counts[k] / max(1, len(of_data)):.0f} %)" for k in labels)
+        cells = (f"{counts[k]} ({100 * counts[k] / max(1, len(of_data)):.0f} %)" for k in LABELS)
         onsets = sum(t.onset is not None for t in of_data)
         print(f"{data:8}{len(of_data):6}" + "".join(f"{c:>13}" for c in cells) + f"{onsets:8}")
 

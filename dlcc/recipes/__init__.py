@@ -1,0 +1,5 @@
+"""Trainings one can run, and the truth about how they ended."""
+
+from dlcc.recipes.registry import Option, Recipe, get_recipe, recipes
+
+__all__ = ["Option", "Recipe", "get_recipe", "recipes"]

@@ -1,0 +1,305 @@
+"""The truth about a run of a recipe: what its samples say against the known generator of the data.
+
+Recipes train on data whose modes or classes are known, so a run's fate can be read off its samples:
+which modes are there, how many samples are good ones, and from these the label, the onset and the
+stability. All of it is here, in one place, because figures are compared by these definitions.
+
+The truth is written apart, as `truth.json` in the run folder, for benchmarks and fits. No stage and
+no feature reads it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
+
+from dlcc.recipes import digits_classifier, small_gan
+from dlcc.records import Label
+
+TRUTH_FILE = "truth.json"
+CHECKPOINTS = 40  # over the configured length, equally spaced, the last one at its end
+SAMPLES = {"ring": 512, "grid9": 512, "grid25": 1024, "digits": 256}  # rows of a checkpoint
+
+Floats = NDArray[np.float64]
+
+REACHED_SHARE = 0.2  # a mode is reached with this share of the samples it should have
+MODE_RADIUS = 3.0  # in standard deviations of a mode
+NEIGHBOUR_QUANTILE, NEIGHBOUR_SLACK = 0.99, 1.15  # how near to a real digit a digit must be
+GOOD_COVERAGE = 0.65
+GOOD_QUALITY = {"ring": 0.50, "grid9": 0.40, "grid25": 0.30, "digits": 0.55}
+GOOD_FRECHET = 150.0  # on the digits classifier's features
+DIVERGED_LOSS = 1e3
+DIVERGED_GRAD_NORM = 1e4
+DIVERGED_SAMPLE = 25.0  # any coordinate, on the mixtures, whose own lie within 3
+OSCILLATING_SD = 0.13
+COLLAPSED_COVERAGE = 0.5
+HEALTHY_SHARE = 0.8
+
+
+# ------------------------------------------------------------------------------------ checkpoints
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What the samples of one step say."""
+
+    step: int
+    """The state before this step made the samples."""
+    histogram: tuple[int, ...]
+    """In-domain samples of each mode or class."""
+    coverage: float
+    """Share of modes with at least a fifth of the samples that they should have."""
+    quality: float
+    """In-domain share of the samples."""
+    frechet: float | None
+    """Fréchet distance to the training data in the classifier's features; digits only."""
+    reach: float
+    """Largest |coordinate|; infinite where a sample is not finite."""
+
+
+def checkpoint_steps(length: int, overtrain: float = 1.0) -> list[int]:
+    """The checkpoints of a training of `length` steps, carried on to `overtrain` times that."""
+    return [length * k // CHECKPOINTS for k in range(1, round(CHECKPOINTS * overtrain) + 1)]
+
+
+def judge_samples(data: str, step: int, samples: NDArray[Any]) -> Checkpoint:
+    """The checkpoint of the samples [n, features] of one step."""
+    samples = np.asarray(samples, dtype=np.float32)
+    finite = bool(np.isfinite(samples).all())
+    if not finite:
+        modes = 10 if data == "digits" else len(small_gan.MIXTURES[data].centres)
+        return Checkpoint(step, (0,) * modes, 0.0, 0.0, None, np.inf)
+    frechet = None
+    if data == "digits":
+        histogram = digits_histogram(samples)
+        features = digits_classifier.load().features(samples)
+        frechet = frechet_distance(features, _digits_features())
+    else:
+        histogram = mixture_histogram(small_gan.MIXTURES[data], samples)
+    n, modes = len(samples), len(histogram)
+    return Checkpoint(
+        step=step,
+        histogram=tuple(histogram.tolist()),
+        coverage=float(np.mean(histogram >= REACHED_SHARE * n / modes)),
+        quality=float(histogram.sum() / n),
+        frechet=frechet,
+        reach=float(np.abs(samples).max()),
+    )
+
+
+def mixture_histogram(
+    mixture: small_gan.Mixture, samples: NDArray[np.float32]
+) -> NDArray[np.int64]:
+    """Samples [n, 2] within three standard deviations of each centre: [modes]."""
+    distances = cdist(samples, np.asarray(mixture.centres))
+    nearest = distances.argmin(axis=1)
+    inside = distances.min(axis=1) <= MODE_RADIUS * mixture.sd
+    return np.bincount(nearest[inside], minlength=len(mixture.centres))
+
+
+def digits_histogram(samples: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Samples [n, 64] that lie near a real digit, by the classifier's class: [10]."""
+    images, _ = small_gan.load_digits()
+    inside = cdist(samples, images).min(axis=1) <= _digits_radius()
+    return np.bincount(digits_classifier.load().classify(samples)[inside], minlength=10)
+
+
+@lru_cache(maxsize=1)
+def _digits_radius() -> float:
+    """How far a digit may lie from the nearest real one: what real ones do among themselves."""
+    images, _ = small_gan.load_digits()
+    distances = cdist(images, images)
+    np.fill_diagonal(distances, np.inf)
+    return NEIGHBOUR_SLACK * float(np.quantile(distances.min(axis=1), NEIGHBOUR_QUANTILE))
+
+
+@lru_cache(maxsize=1)
+def _digits_features() -> NDArray[np.float32]:
+    return digits_classifier.load().features(small_gan.load_digits()[0])
+
+
+def frechet_distance(a: NDArray[Any], b: NDArray[Any]) -> float:
+    """‖μ_a − μ_b‖² + tr(Σ_a + Σ_b − 2(Σ_a Σ_b)^½) of features [n, d] (Heusel et al. 2017, eq. 6).
+
+    The trace of the root is that of (Σ_a^½ Σ_b Σ_a^½)^½, which stays symmetric where a collapsed
+    generator makes Σ_a singular.
+    """
+    a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    cov_a, cov_b = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
+    values, vectors = np.linalg.eigh(cov_a)
+    root_a = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
+    eigenvalues = np.linalg.eigvalsh(root_a @ cov_b @ root_a)
+    trace_root = np.sqrt(np.maximum(eigenvalues, 0)).sum()
+    shift = a.mean(axis=0) - b.mean(axis=0)
+    return float(max(shift @ shift + np.trace(cov_a) + np.trace(cov_b) - 2 * trace_root, 0.0))
+
+
+# ------------------------------------------------------------------------------------------ rules
+
+
+def smooth(values: Sequence[float] | Floats) -> Floats:
+    """The mean over each value and its two neighbours; over those that are there at the ends."""
+    padded = np.pad(np.asarray(values, dtype=np.float64), 1, constant_values=np.nan)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 3)
+    return np.asarray(np.nanmean(windows, axis=1))
+
+
+def good_checkpoints(data: str, checkpoints: Sequence[Checkpoint]) -> NDArray[np.bool_]:
+    """Which checkpoints are good, smoothed over three neighbours: [checkpoints]."""
+    coverage = smooth([c.coverage for c in checkpoints])
+    quality = smooth([c.quality for c in checkpoints])
+    good = (coverage >= GOOD_COVERAGE) & (quality >= GOOD_QUALITY[data])
+    if data == "digits":
+        distances = [np.inf if c.frechet is None else c.frechet for c in checkpoints]
+        good &= smooth(distances) <= GOOD_FRECHET
+    return good
+
+
+def is_finite(checkpoints: Sequence[Checkpoint], series: Mapping[str, Floats]) -> bool:
+    """Whether all that was recorded is finite."""
+    recorded = all(bool(np.isfinite(values).all()) for values in series.values())
+    return recorded and bool(np.isfinite([c.reach for c in checkpoints]).all())
+
+
+def is_diverged(data: str, checkpoints: Sequence[Checkpoint], series: Mapping[str, Floats]) -> bool:
+    """Anything not finite, or losses, gradients or samples of the last fifth out of all bounds."""
+    if not is_finite(checkpoints, series):
+        return True
+
+    def larger_player(quantity: str) -> float:
+        players = [abs(values) for name, values in series.items() if name.endswith(quantity)]
+        larger = np.max(players, axis=0)
+        return float(np.median(larger[-max(1, len(larger) // 5) :]))
+
+    if larger_player("/loss") > DIVERGED_LOSS or larger_player("/grad_norm") > DIVERGED_GRAD_NORM:
+        return True
+    late = checkpoints[-max(1, len(checkpoints) // 5) :]
+    return data != "digits" and max(c.reach for c in late) > DIVERGED_SAMPLE
+
+
+def is_oscillating(checkpoints: Sequence[Checkpoint]) -> bool:
+    """Coverage or quality scatters around its linear trend over the second half."""
+    half = checkpoints[len(checkpoints) // 2 :]
+    return any(
+        deviation_from_trend(curve) > OSCILLATING_SD
+        for curve in ([c.coverage for c in half], [c.quality for c in half])
+    )
+
+
+def deviation_from_trend(values: Sequence[float]) -> float:
+    """Standard deviation around the least-squares line."""
+    x = np.arange(len(values))
+    return float(np.std(values - np.polyval(np.polyfit(x, values, 1), x)))
+
+
+def label(data: str, checkpoints: Sequence[Checkpoint], series: Mapping[str, Floats]) -> Label:
+    """The label of a training, the first that fits.
+
+    `checkpoints` and `series` (`player/quantity` → [steps]) are those of the configured length;
+    the series are every player's `loss` and `grad_norm`.
+    """
+    if is_diverged(data, checkpoints, series):
+        return "diverged"
+    if is_oscillating(checkpoints):
+        return "oscillating"
+    if np.mean([c.coverage for c in checkpoints[-4:]]) < COLLAPSED_COVERAGE:
+        return "collapsed"
+    good = good_checkpoints(data, checkpoints)
+    return "healthy" if good[-(len(good) // 4) :].mean() >= HEALTHY_SHARE else "weak"
+
+
+def onset(steps: Sequence[int], good: NDArray[np.bool_]) -> int | None:
+    """The first step of the bad stretch that lasts to the end.
+
+    None where the end is good, and where nothing before the stretch ever was.
+    """
+    if good[-1] or not good.any():
+        return None
+    return steps[int(np.flatnonzero(good)[-1]) + 1]
+
+
+# ------------------------------------------------------------------------------------------ truth
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What the samples of a run say."""
+
+    data: str
+    length: int
+    """The configured length in steps."""
+    label: Label
+    onset: int | None
+    """Step of the first checkpoint of the final unbroken bad stretch; none for a healthy run."""
+    stability: float
+    """Share of good checkpoints in the second half; 0 where anything was not finite."""
+    next_quarter: float | None
+    """Share of good checkpoints from 1.0 to 1.25 of the length; none where none were made there."""
+    checkpoints: tuple[Checkpoint, ...]
+    good: tuple[bool, ...]
+    """Of each checkpoint, smoothed over three neighbours."""
+
+    def write(self, run: Path) -> None:
+        """Write `truth.json` into the run's folder."""
+        entries = (f'"{key}": {json.dumps(_plain(value))}' for key, value in asdict(self).items())
+        target = run / TRUTH_FILE
+        beside = target.with_suffix(".tmp")
+        beside.write_text("{" + ",\n ".join(entries) + "}\n", encoding="utf-8")
+        beside.replace(target)
+
+
+def read(run: Path) -> Truth:
+    """The truth of a run's folder."""
+    values = json.loads((run / TRUTH_FILE).read_text(encoding="utf-8"))
+    checkpoints = []
+    for entry in values.pop("checkpoints"):
+        reach = np.inf if entry["reach"] is None else entry["reach"]
+        entry |= {"histogram": tuple(entry["histogram"]), "reach": reach}
+        checkpoints.append(Checkpoint(**entry))
+    return Truth(**values | {"checkpoints": tuple(checkpoints), "good": tuple(values["good"])})
+
+
+def judge(
+    data: str,
+    length: int,
+    checkpoints: Sequence[Checkpoint],
+    series: Mapping[str, Floats],
+) -> Truth:
+    """The truth of a training.
+
+    `checkpoints` are those of `checkpoint_steps`, to 1.0 or to 1.25 of the length; `series`
+    (`player/quantity` → [steps], of every step from 0) are cut at the length here.
+    """
+    within = checkpoints[:CHECKPOINTS]
+    cut = {name: np.asarray(values, dtype=np.float64)[:length] for name, values in series.items()}
+    good = good_checkpoints(data, within)
+    judged = label(data, within, cut)
+    beyond = good_checkpoints(data, checkpoints)[CHECKPOINTS:]
+    stable = float(good[len(good) // 2 :].mean()) if is_finite(within, cut) else 0.0
+    return Truth(
+        data=data,
+        length=length,
+        label=judged,
+        onset=None if judged == "healthy" else onset([c.step for c in within], good),
+        stability=stable,
+        next_quarter=float(beyond.mean()) if len(beyond) else None,
+        checkpoints=tuple(checkpoints),
+        good=(*map(bool, good), *map(bool, beyond)),
+    )
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no infinity: null stands for it."""
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
