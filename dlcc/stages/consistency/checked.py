@@ -1,0 +1,37 @@
+"""An obligation with what to report where it is refuted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from dlcc.findings import Finding
+from dlcc.records import Obligation
+
+
+@dataclass
+class Ledger:
+    """Obligations in the order they were checked, and the findings of the refuted ones."""
+
+    obligations: list[Obligation] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+    def proved(self, id_: str, kind: str, statement: str, method: str) -> None:
+        """Note a statement that holds."""
+        self.obligations.append(Obligation(id_, kind, statement, "proved", method))  # type: ignore[arg-type]
+
+    def unknown(self, id_: str, kind: str, statement: str, reason: str) -> None:
+        """Note a statement that nobody could decide."""
+        self.obligations.append(
+            Obligation(id_, kind, statement, "unknown", "none", reason=reason)  # type: ignore[arg-type]
+        )
+
+    def refuted(self, id_: str, kind: str, statement: str, method: str, finding: Finding) -> None:
+        """Note a statement that is false; the finding says where and how."""
+        self.obligations.append(
+            Obligation(
+                id_, kind, statement, "refuted", method,  # type: ignore[arg-type]
+                place=finding.place,
+                counterexample=finding.message,
+            )
+        )  # fmt: skip
+        self.findings.append(finding)

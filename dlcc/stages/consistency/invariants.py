@@ -1,0 +1,187 @@
+"""What must hold among the numbers of an honest record, whatever was trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlcc.findings import Finding
+from dlcc.records import Column, Config, Series, Snapshots
+from dlcc.stages.consistency.checked import Ledger
+
+Floats = NDArray[np.float64]
+_EVERY = {"generator": "g_every", "discriminator": "d_every"}  # how recipes call the cadence
+_FELT = 1e-6  # a gradient norm under which float32 weights need not move
+
+
+def check_record(
+    ledger: Ledger, config: Config, series: Series, snapshots: Snapshots | None
+) -> None:
+    """Clocks, counts, updates, and snapshots against the updates between them."""
+    _check_clocks(ledger, series)
+    for player in sorted({name.partition("/")[0] for name in series.columns}):
+        _check_counts(ledger, config, series, player)
+        _check_updates(ledger, series, player)
+    if snapshots is not None:
+        weights = {s.step: _flat_weights(s.weights()) for s in snapshots}
+        _check_distances(ledger, series, weights)
+        _check_finite(ledger, series, weights)
+
+
+def _check_clocks(ledger: Ledger, series: Series) -> None:
+    statement = "within a session the clock never runs backwards"
+    for name, column in series.columns.items():
+        back = np.flatnonzero(np.diff(column.clock) < 0)
+        sessions = np.isin(column.steps[back + 1], series.restarts)
+        if len(bad := back[~sessions]):
+            step = int(column.steps[bad[0] + 1])
+            finding = Finding(
+                "LOG003",
+                f"The clock of {name} runs backwards at step {step:,}.",
+                player=name.partition("/")[0],
+                first_step=step,
+            )
+            ledger.refuted("record/clock", "record", statement, "read", finding)
+            return
+    ledger.proved("record/clock", "record", statement, "read")
+
+
+def _check_counts(ledger: Ledger, config: Config, series: Series, player: str) -> None:
+    column = series.columns.get(f"{player}/updates")
+    if column is None:
+        return
+    every = config.config.get(_EVERY.get(player, ""), None)
+    statement = f"{player}: the number of optimiser steps only grows"
+    wrong = np.diff(column.values) < 0
+    if isinstance(every, int) and every > 0 and _is_unbroken(column, series):
+        statement = f"{player}: its optimiser stepped in every step that {every} divides"
+        wrong = np.diff(column.values) != (column.steps[1:] % every == 0)
+    if wrong.any():
+        step = int(column.steps[1:][wrong][0])
+        finding = Finding(
+            "LOG003",
+            f"{player}/updates goes from {column.values[:-1][wrong][0]:g} to "
+            f"{column.values[1:][wrong][0]:g} at step {step:,}.",
+            player=player,
+            first_step=step,
+        )
+        ledger.refuted(f"record/counts/{player}", "record", statement, "counted", finding)
+    else:
+        ledger.proved(f"record/counts/{player}", "record", statement, "counted")
+
+
+def _is_unbroken(column: Column, series: Series) -> bool:
+    """Whether every step has its row, in one session: only then do counts follow from steps."""
+    return not series.restarts and bool((np.diff(column.steps) == 1).all())
+
+
+def _check_updates(ledger: Ledger, series: Series, player: str) -> None:
+    counts = series.columns.get(f"{player}/updates")
+    norms = series.columns.get(f"{player}/update_norm")
+    if counts is None or norms is None or len(counts.steps) < 2:
+        return
+    statement = f"{player}: weights changed exactly when an optimiser stepped"
+    steps, at_count, at_norm = np.intersect1d(counts.steps, norms.steps, return_indices=True)
+    stepped = np.diff(counts.values[at_count]) > 0
+    norm = norms.values[at_norm][1:]
+    moved, stood = norm > 0, norm == 0
+    felt = _gradient_felt(series, player, steps[1:])
+    wrong = (moved & ~stepped) | (stood & stepped & felt)
+    if not wrong.any():
+        ledger.proved(f"record/updates/{player}", "record", statement, "compared row by row")
+        return
+    k = int(np.flatnonzero(wrong)[0])
+    what = (
+        "moved without a step of its optimiser" if moved[k] else "stood still although it stepped"
+    )
+    finding = Finding(
+        "LOG002",
+        f"The {player}'s weights {what} at step {int(steps[1:][k]):,} "
+        f"(in {int(wrong.sum()):,} rows).",
+        player=player,
+        first_step=int(steps[1:][k]),
+        last_step=int(steps[1:][np.flatnonzero(wrong)[-1]]),
+    )
+    ledger.refuted(f"record/updates/{player}", "record", statement, "compared row by row", finding)
+
+
+def _gradient_felt(series: Series, player: str, steps: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Where the gradient was large enough that a step must have moved the weights."""
+    column = series.columns.get(f"{player}/grad_norm")
+    if column is None:
+        return np.zeros(len(steps), dtype=bool)
+    return np.isin(steps, column.steps[np.isfinite(column.values) & (column.values > _FELT)])
+
+
+def _check_distances(
+    ledger: Ledger, series: Series, weights: Mapping[int, Mapping[str, Floats]]
+) -> None:
+    """Triangle inequality: two snapshots are no farther apart than the updates between them."""
+    for (a, before), (b, after) in pairwise(weights.items()):
+        for player in sorted(set(before) & set(after)):
+            norms = series.columns.get(f"{player}/update_norm")
+            if norms is None:
+                continue
+            between = norms.values[(norms.steps >= a) & (norms.steps < b)]
+            distance = float(np.linalg.norm(after[player] - before[player]))
+            if len(between) != b - a or not np.isfinite(between).all() or not np.isfinite(distance):
+                continue
+            id_ = f"record/path/{player}/{b}"
+            statement = f"{player}: snapshots {a:,} and {b:,} lie within the updates between them"
+            path = float(between.sum())
+            if distance <= path * (1 + 1e-4) + 1e-6:
+                ledger.proved(id_, "record", statement, "triangle inequality")
+                continue
+            finding = Finding(
+                "LOG006",
+                f"The {player} moved by {distance:.4g} from snapshot {a:,} to {b:,}; the updates "
+                f"recorded between add up to {path:.4g}.",
+                player=player,
+                first_step=b,
+                place=f"snapshots/{b:08d}",
+                evidence={"distance": distance, "path": path},
+            )
+            ledger.refuted(id_, "record", statement, "triangle inequality", finding)
+
+
+def _check_finite(
+    ledger: Ledger, series: Series, weights: Mapping[int, Mapping[str, Floats]]
+) -> None:
+    statement = "once weights are not finite, the losses that follow are not either"
+    lost = [(step, p) for step, its in weights.items() for p, w in its.items()
+            if not np.isfinite(w).all()]  # fmt: skip
+    for step, player in lost:
+        column = series.columns.get(f"{player}/loss")
+        if column is None:
+            continue
+        later = (column.steps >= step) & np.isfinite(column.values)
+        if later.any():
+            first = int(column.steps[later][0])
+            finding = Finding(
+                "LOG007",
+                f"The {player}'s weights are not finite before step {step:,}, its loss at step "
+                f"{first:,} is.",
+                player=player,
+                first_step=step,
+                place=f"snapshots/{step:08d}",
+            )
+            ledger.refuted("record/finite", "record", statement, "compared", finding)
+            return
+    ledger.proved("record/finite", "record", statement, "compared")
+
+
+def _flat_weights(tensors: Mapping[str, NDArray[np.generic]]) -> dict[str, Floats]:
+    """player -> all of its floating-point tensors as one vector."""
+    parts: dict[str, list[Floats]] = {}
+    for name, array in _floating(tensors):
+        parts.setdefault(name.partition("/")[0], []).append(array.ravel().astype(np.float64))
+    return {player: np.concatenate(arrays) for player, arrays in parts.items()}
+
+
+def _floating(
+    tensors: Mapping[str, NDArray[np.generic]],
+) -> Iterator[tuple[str, NDArray[np.generic]]]:
+    return ((n, a) for n, a in sorted(tensors.items()) if np.issubdtype(a.dtype, np.floating))

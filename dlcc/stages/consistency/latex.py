@@ -1,0 +1,266 @@
+"""LaTeX of loss formulas to sympy: a Pratt parser that refuses what it does not know.
+
+What the field writes: sums and expectations over a batch, log, exp, σ, max, powers, fractions, and
+the networks D and G applied to things. A formula is taken whole or not at all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sympy as sp
+
+Mean = sp.Function("Mean")
+"""Mean over the batch: linear, otherwise opaque."""
+_BatchSum = sp.Function("BatchSum")
+_BATCH = ("m", "n", "N", "B")  # what the size of a batch is called
+
+_TOKEN = re.compile(
+    r"\s+|(?P<space>\\[,;:!> ]|\\quad|\\qquad|~|&)|(?P<number>\d+(?:\.\d+)?)"
+    r"|(?P<command>\\[a-zA-Z]+|\\\||\\[{}])|(?P<letter>[a-zA-Z])|(?P<sign>[-+*/^_=(){}\[\],|!.;'])"
+)
+_IGNORED = {"\\left", "\\right", "\\big", "\\Big", "\\bigl", "\\bigr", "\\Bigl", "\\Bigr",
+            "\\displaystyle", "\\limits", "\\middle"}  # fmt: skip
+_FONTS = {"\\mathcal", "\\mathrm", "\\mathbf", "\\mathbb", "\\text", "\\operatorname", "\\mathit",
+          "\\boldsymbol", "\\textrm", "\\hat", "\\tilde", "\\bar"}  # fmt: skip
+_FUNCTIONS = {"\\log": sp.log, "\\ln": sp.log, "\\exp": sp.exp, "\\sqrt": sp.sqrt}
+_NETWORKS = {"D", "G"}
+_OPENING = {"(": ")", "[": "]", "{": "}", "\\{": "\\}"}
+
+
+class UnknownFormula(Exception):  # noqa: N818  # an outcome: the obligation stays open
+    """The formula uses something that this reader does not know; the message says what."""
+
+
+@dataclass(frozen=True)
+class Equation:
+    """`name = value`; `name` is how the left side is written, without decoration."""
+
+    name: str
+    value: sp.Expr
+
+
+def parse_equation(latex: str) -> Equation:
+    """A formula `L_D = ...`; UnknownFormula for anything that is not one, or not understood."""
+    sides = _split_at_equals(latex)
+    if len(sides) != 2:
+        raise UnknownFormula("not one equation")
+    left, right = sides
+    name = re.sub(r"\\[a-zA-Z]+|[{}\s\\]", "", left)
+    if not name:
+        raise UnknownFormula("the left side has no name")
+    return Equation(name, parse_expression(right.strip().rstrip(".,;")))
+
+
+def _split_at_equals(latex: str) -> list[str]:
+    """Cut at every = that stands outside of braces: `_{i=1}` is no equation."""
+    sides, depth = [""], 0
+    for character in latex:
+        depth += {"{": 1, "}": -1}.get(character, 0)
+        if character == "=" and depth == 0:
+            sides.append("")
+        else:
+            sides[-1] += character
+    return sides
+
+
+def parse_expression(latex: str) -> sp.Expr:
+    """An expression; sums over the batch divided by its size become `Mean`."""
+    reader = _Reader(_tokens(latex))
+    value = reader.expression(0)
+    if reader.here is not None:
+        raise UnknownFormula(f"{reader.here!r} was not expected")
+    return _with_means(value)
+
+
+def _tokens(latex: str) -> list[str]:
+    tokens, at = [], 0
+    while at < len(latex):
+        match = _TOKEN.match(latex, at)
+        if match is None:
+            raise UnknownFormula(f"the character {latex[at]!r}")
+        at = match.end()
+        word = match.group().strip()
+        if word and match["space"] is None and word not in _IGNORED:
+            tokens.append(word)
+    return tokens
+
+
+def _with_means(value: sp.Expr) -> sp.Expr:
+    """BatchSum(e)/m to Mean(e): every sum must meet the batch's size once."""
+    size = sp.Symbol("batch_size", positive=True)
+    named = {sp.Symbol(name, real=True): size for name in _BATCH}
+    meant = value.subs(named).replace(_BatchSum, lambda e: size * Mean(e))
+    meant = sp.expand(meant)
+    if meant.has(size):
+        raise UnknownFormula("a sum that is not divided by the size of the batch")
+    return meant
+
+
+class _Reader:
+    """Binding powers: sums 10, products 20, powers 40; adjacency multiplies."""
+
+    def __init__(self, tokens: Sequence[str]) -> None:
+        self._tokens = list(tokens)
+        self._at = 0
+
+    @property
+    def here(self) -> str | None:
+        return self._tokens[self._at] if self._at < len(self._tokens) else None
+
+    def take(self, expected: str | None = None) -> str:
+        token = self.here
+        if token is None or (expected is not None and token != expected):
+            raise UnknownFormula(f"expected {expected or 'more'}, found {token or 'the end'}")
+        self._at += 1
+        return token
+
+    def expression(self, power: int) -> sp.Expr:
+        value = self._prefix()
+        while True:
+            token = self.here
+            if token in ("+", "-") and power < 10:
+                self.take()
+                right = self.expression(10)
+                value = value + right if token == "+" else value - right
+            elif token in ("*", "/", "\\cdot", "\\times") and power < 20:
+                self.take()
+                right = self.expression(20)
+                value = value / right if token == "/" else value * right
+            elif token == "^" and power < 40:
+                self.take()
+                value = value ** self._argument()
+            elif token is not None and self._starts_factor(token) and power < 20:
+                value = value * self.expression(20)
+            else:
+                return value
+
+    def _starts_factor(self, token: str) -> bool:
+        return (
+            token in _OPENING
+            or token in _FUNCTIONS
+            or token in _FONTS
+            or token in ("\\frac", "\\tfrac", "\\dfrac", "\\sum", "\\sigma", "\\max", "\\min")
+            or bool(re.fullmatch(r"[a-zA-Z]|\d.*|\\(alpha|beta|gamma|lambda|epsilon|mu)", token))
+        )
+
+    def _prefix(self) -> sp.Expr:
+        token = self.take()
+        if token == "-":
+            return -self.expression(15)
+        if token == "+":
+            return self.expression(15)
+        if re.fullmatch(r"\d+(\.\d+)?", token):
+            return sp.Rational(token)
+        if token in _OPENING:
+            value = self.expression(0)
+            self.take(_OPENING[token])
+            return value
+        if token in ("\\frac", "\\tfrac", "\\dfrac"):
+            return self._argument() / self._argument()
+        if token == "\\sum":
+            self._skip_index()
+            return _BatchSum(self.expression(10 if self.here in ("[", "(") else 15))
+        if token in ("\\max", "\\min"):
+            arguments = self._call_arguments()
+            return sp.Max(*arguments) if token == "\\max" else sp.Min(*arguments)
+        if token in _FUNCTIONS:
+            return _FUNCTIONS[token](self._operand())
+        if token == "\\sigma":
+            return 1 / (1 + sp.exp(-self._operand()))
+        return self._name(token)
+
+    def _name(self, token: str) -> sp.Expr:
+        if token in ("\\mathbb", "E") and self._is_expectation(token):
+            return self._expectation()
+        if token in _FONTS:
+            decorated = token.removeprefix("\\") if token in ("\\hat", "\\tilde", "\\bar") else ""
+            name = decorated + self._braced_text()
+        elif token == "e" and self.here == "^":
+            return sp.E
+        elif re.fullmatch(r"[a-zA-Z]", token):
+            name = token
+        elif re.fullmatch(r"\\(alpha|beta|gamma|lambda|epsilon|mu)", token):
+            name = token.removeprefix("\\")
+        else:
+            raise UnknownFormula(token)
+        subscript = self._subscript()
+        if subscript not in ("", "i", "j", "k"):
+            name += f"_{subscript}"
+        if name in _NETWORKS and self.here in ("(", "["):
+            return sp.Function(name)(*self._call_arguments())
+        if name in _NETWORKS:
+            raise UnknownFormula(f"the network {name} without an argument")
+        return sp.Symbol(name, real=True)
+
+    def _is_expectation(self, token: str) -> bool:
+        ahead = self._tokens[self._at : self._at + 3]
+        return token == "E" or ahead[:3] == ["{", "E", "}"] or ahead[:1] == ["E"]
+
+    def _expectation(self) -> sp.Expr:
+        if self.here == "{":
+            self._braced_text()
+        elif self.here == "E":
+            self.take()
+        self._skip_index()
+        closing = _OPENING.get(self.here or "")
+        if closing is None:
+            return Mean(self.expression(15))
+        self.take()
+        value = self.expression(0)
+        self.take(closing)
+        return Mean(value)
+
+    def _operand(self) -> sp.Expr:
+        """What a function applies to: what is in brackets after it, else the next factor."""
+        if self.here == "^":
+            raise UnknownFormula("a power of a function's name")
+        if self.here in _OPENING:
+            return self._prefix()
+        return self.expression(30)
+
+    def _argument(self) -> sp.Expr:
+        """One braced group, or one token."""
+        return self._prefix()
+
+    def _call_arguments(self) -> list[sp.Expr]:
+        closing = _OPENING.get(self.here or "")
+        if closing is None:
+            raise UnknownFormula("a function without brackets")
+        self.take()
+        arguments = [self.expression(0)]
+        while self.here == ",":
+            self.take()
+            arguments.append(self.expression(0))
+        self.take(closing)
+        return arguments
+
+    def _skip_index(self) -> None:
+        """Bounds of a sum, or the distribution of an expectation."""
+        while self.here in ("_", "^"):
+            self.take()
+            if self.here == "{":
+                self._braced_text()
+            else:
+                self.take()
+
+    def _subscript(self) -> str:
+        if self.here != "_":
+            return ""
+        self.take()
+        return self._braced_text() if self.here == "{" else self.take().removeprefix("\\")
+
+    def _braced_text(self) -> str:
+        if self.here != "{":
+            return self.take().removeprefix("\\")
+        depth = 0
+        words: list[str] = []
+        while True:
+            token = self.take()
+            depth += {"{": 1, "}": -1}.get(token, 0)
+            if depth == 0:
+                return "".join(words)
+            if token not in "{}":
+                words.append(token.removeprefix("\\"))

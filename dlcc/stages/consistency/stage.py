@@ -1,0 +1,65 @@
+"""The consistency stage."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+from typing import ClassVar
+
+from dlcc.estimate import Estimate
+from dlcc.records import Config, Dossier, Obligations, RunGraph, Series, Snapshots
+from dlcc.stage import Case, Context, Stage, StageResult
+from dlcc.stages.consistency.checked import Ledger
+from dlcc.stages.consistency.invariants import check_record
+from dlcc.stages.consistency.losses import check_losses
+from dlcc.stages.consistency.objectives import OBJECTIVES
+from dlcc.stages.consistency.papers import check_formulas, check_properties, check_tables
+
+
+@dataclass(frozen=True)
+class Consistency(Stage):
+    """Whether record, document and code can all be true: each obligation proved or refuted."""
+
+    name: ClassVar = "consistency"
+    needs: ClassVar = (Config, Series)
+    wants: ClassVar = (Dossier, RunGraph, Snapshots)
+    gives: ClassVar = (Obligations,)
+
+    def __call__(self, case: Case, ctx: Context) -> StageResult:
+        config, series, snapshots = case[Config], case[Series], case.get(Snapshots)
+        ledger = Ledger()
+        check_record(ledger, config, series, snapshots)
+        ctx.deadline.check()
+        ctx.progress(0.3, "recomputes losses")
+        objective = OBJECTIVES.get(str(config.objective.get("loss")))
+        if objective is not None:
+            check_losses(ledger, objective, series, snapshots)
+        ctx.deadline.check()
+        ctx.progress(0.6, "compares document and code")
+        dossier, graph = case.get(Dossier), case.get(RunGraph)
+        if dossier is not None:
+            check_tables(ledger, config, dossier)
+            if objective is not None:
+                check_properties(ledger, objective, config, dossier)
+            if graph is not None:
+                check_formulas(ledger, config, dossier, graph)
+        return _result(ledger)
+
+
+def _result(ledger: Ledger) -> StageResult:
+    counts = Counter(obligation.verdict for obligation in ledger.obligations)
+    decided = counts["proved"] + counts["refuted"]
+    note = f"{counts['proved']} of {len(ledger.obligations)} obligations hold"
+    if counts["unknown"]:
+        note += f", {counts['unknown']} unknown"
+    return StageResult(
+        terms={"logic": Estimate.proportion(counts["proved"], decided, counts["unknown"])},
+        records=[Obligations(tuple(ledger.obligations))],
+        findings=ledger.findings,
+        details={
+            "note": note,
+            "obligations": [
+                {k: v for k, v in asdict(o).items() if v is not None} for o in ledger.obligations
+            ],
+        },
+    )
