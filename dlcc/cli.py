@@ -114,7 +114,7 @@ def train(
     ] = None,
 ) -> None:
     """Train one of the recipes, recorded; goes on where an interrupted training stopped."""
-    from dlcc.recipes import train as train_recipe
+    from dlcc.recipes.train import train as train_recipe
 
     settings = _pairs(set_ or [])
     with _progress() as progress:
@@ -226,3 +226,7 @@ def _progress() -> Iterator[Callable[[str, float, str], None]]:
             bars.update(tasks[task], completed=share, what=what)
 
         yield update
+
+
+if __name__ == "__main__":
+    main()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,11 +26,11 @@ def _recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def small_run(_recorded: Path, tmp_path: Path) -> Iterator[Path]:
+def small_run(_recorded: Path, tmp_path: Path) -> Path:
     """A ring GAN of 200 steps, recorded whole; a copy that the test may spoil."""
     copy = tmp_path / "small-ring"
     shutil.copytree(_recorded, copy)
-    yield copy
+    return copy
 
 
 def example(name: str) -> Path:

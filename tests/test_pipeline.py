@@ -12,7 +12,17 @@ from typing import Any, ClassVar
 
 import pytest
 
-from dlcc import Case, Context, Estimate, NotApplicable, Stage, StageResult, cache, pipeline, plugins
+from dlcc import (
+    Case,
+    Context,
+    Estimate,
+    NotApplicable,
+    Stage,
+    StageResult,
+    cache,
+    pipeline,
+    plugins,
+)
 from dlcc.errors import StageDeclarationError
 from dlcc.pipeline import Limits, StageOutcome, order, run_stages, select
 from dlcc.records import Dossier, Series
@@ -123,9 +133,7 @@ def test_not_applicable_is_an_outcome_and_spreads_with_its_reason(small_run: Pat
         ("Sleeps", Limits(1.5), "still running after 1.5 s (--timeout)"),
     ],
 )
-def test_a_violent_stage_fails_alone(
-    name: str, limits: Limits, says: str, small_run: Path
-) -> None:
+def test_a_violent_stage_fails_alone(name: str, limits: Limits, says: str, small_run: Path) -> None:
     outcome = one(f"violent.py:{name}", small_run, limits)
     assert outcome.status == "failed"
     assert says in (outcome.reason or "")

@@ -118,11 +118,18 @@ def _sentence(health: HealthRecord) -> str:
     if health.label == "healthy":
         return "Healthy to the end of the record."
     if health.onset is None:
-        return f"{word}: it never was good." if health.label != "diverged" else f"{word}."
+        return f"{word}: {_without_onset(health)}."
     if health.onset_interval is None:
         return f"{word} since step {health.onset:,}."
     low, high = health.onset_interval
     return f"{word} since step {health.onset:,} ({low:,} to {high:,})."
+
+
+def _without_onset(health: HealthRecord) -> str:
+    """Why a run that is not healthy has no onset."""
+    if len(health.good) and float(max(health.good)) < 0.5:
+        return "it never was good"
+    return "good at times, and good where the record ends"
 
 
 def _disagreement(health: HealthRecord, p_healthy: Quantity | None) -> str | None:

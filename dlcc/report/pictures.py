@@ -129,9 +129,10 @@ def _image_grids(samples: Samples, steps: Sequence[int], side: int) -> str:
     figure, axes = _figure(9, 1.8, len(steps))
     for ax, step in zip(axes, steps, strict=True):
         images = samples.at(step)[:25].reshape(-1, side, side)
-        tiles = np.zeros((25, side, side))
-        tiles[: len(images)] = np.nan_to_num(images)
-        sheet = tiles.reshape(5, 5, side, side).transpose(0, 2, 1, 3).reshape(5 * side, 5 * side)
+        tiles = np.ones((25, side + 1, side + 1))  # a white line between two images
+        tiles[: len(images), :side, :side] = np.nan_to_num(images)
+        edge = 5 * (side + 1)
+        sheet = tiles.reshape(5, 5, side + 1, side + 1).transpose(0, 2, 1, 3).reshape(edge, edge)
         ax.imshow(sheet, cmap="gray", interpolation="nearest", vmin=-1, vmax=1)
         ax.set_axis_off()
         ax.set_title(f"{step:,}", fontsize=8)

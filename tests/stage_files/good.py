@@ -11,7 +11,7 @@ from dlcc.records import Series
 
 @dataclass(frozen=True)
 class Calm(dlcc.Stage):
-    """Share of steps at which the generator's gradient norm stays below a multiple of its median."""
+    """Share of steps at which the generator's gradient stays below a multiple of its median."""
 
     name: ClassVar = "calm"
     needs: ClassVar = (Series,)

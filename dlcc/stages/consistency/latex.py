@@ -222,7 +222,10 @@ class _Reader:
         return self.expression(30)
 
     def _argument(self) -> sp.Expr:
-        """One braced group, or one token."""
+        """One braced group, or one token; of a bare number one digit: `\\frac12` is a half."""
+        token = self.here or ""
+        if re.fullmatch(r"\d\d+", token):
+            self._tokens[self._at : self._at + 1] = [token[0], token[1:]]
         return self._prefix()
 
     def _call_arguments(self) -> list[sp.Expr]:

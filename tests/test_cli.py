@@ -1,0 +1,301 @@
+"""The command line as users meet it: what it prints, its exit codes, and bad input."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from dlcc.findings import all_codes
+from tests.conftest import example
+
+FILES = Path(__file__).parent / "stage_files"
+
+
+def dlcc(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "dlcc.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=300)
+
+
+def assert_one_sentence(done: subprocess.CompletedProcess[str], code: int, *words: str) -> None:
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    for word in words:
+        assert word in lines[0]
+
+
+def test_evaluate_prints_the_verdict_first_and_writes_the_report(tmp_path: Path) -> None:
+    done = dlcc("evaluate", example("digits-collapsed"), "--only", "health", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    first = done.stdout.splitlines()[0]
+    assert first.startswith("Collapsed since step ")
+    assert "P(healthy)" in first
+    assert all(len(line) <= 100 for line in done.stdout.splitlines())
+    folder = tmp_path / "dlcc-reports" / "digits-collapsed"
+    assert sorted(p.name for p in folder.iterdir()) == ["report.html", "report.json"]
+
+
+def test_json_prints_the_report_and_nothing_else(small_run: Path, tmp_path: Path) -> None:
+    done = dlcc("evaluate", small_run, "--only", "ingestion", "--json", "--out", tmp_path / "o")
+    report = json.loads(done.stdout)
+    schema = json.loads(dlcc("schema", "report").stdout)
+    jsonschema.Draft202012Validator(schema).validate(report)
+    assert done.stdout == (tmp_path / "o" / "report.json").read_text()
+
+
+def test_run_json_validates(small_run: Path) -> None:
+    schema = json.loads(dlcc("schema", "run").stdout)
+    run = json.loads((small_run / "run.json").read_text())
+    jsonschema.Draft202012Validator(schema).validate(run)
+
+
+def test_fail_under_is_exit_1(tmp_path: Path) -> None:
+    run = example("digits-collapsed")
+    arguments = ("evaluate", run, "--only", "health", "--out", tmp_path / "o", "--fail-under")
+    assert dlcc(*arguments, 0.5).returncode == 1
+    assert dlcc(*arguments, 0).returncode == 0
+
+
+def test_a_failed_stage_is_exit_3_and_the_evaluation_stands(
+    small_run: Path, tmp_path: Path
+) -> None:
+    done = dlcc(
+        "evaluate", small_run, "--stage", f"{FILES}/violent.py:Raises", "--only", "raises",
+        "--only", "ingestion", "--out", tmp_path / "o",
+    )  # fmt: skip
+    assert done.returncode == 3
+    assert "raises failed: ZeroDivisionError" in done.stdout
+    report = json.loads((tmp_path / "o" / "report.json").read_text())
+    assert [s["status"] for s in report["stages"]] == ["scored", "failed"]
+
+
+def test_a_custom_stage_adds_a_term(small_run: Path, tmp_path: Path) -> None:
+    done = dlcc(
+        "evaluate", small_run, "--stage", f"{FILES}/good.py:Calm", "--only", "calm", "--set",
+        "calm.factor=2.5", "--json", "--out", tmp_path / "o",
+    )  # fmt: skip
+    report = json.loads(done.stdout)
+    (term,) = (t for t in report["terms"] if t["name"] == "calm")
+    assert term["measured"]
+    assert term["stages"] == ["calm"]
+    assert report["stages"][0]["settings"] == {"factor": 2.5}
+
+
+def test_stages_lists_the_installed_ones() -> None:
+    names = dlcc("stages").stdout.splitlines()
+    for name in ("ingestion", "decomposition", "health", "consistency", "execution"):
+        assert name in names
+
+
+@pytest.mark.parametrize("code", all_codes())
+def test_explain_says_what_a_code_means(code: str) -> None:
+    from dlcc.findings import page
+
+    assert page(code).text.startswith(f"# {code} ")
+    assert page(code).remedy
+
+
+def test_explain_prints_the_page_and_suggests_for_a_typo() -> None:
+    assert dlcc("explain", "gan003").stdout.startswith("# GAN003 mode collapse")
+    assert_one_sentence(dlcc("explain", "GAN03"), 2, "GAN03", "GAN003")
+
+
+def test_train_records_a_run_that_evaluates(tmp_path: Path) -> None:
+    done = dlcc("train", "ring", "--out", tmp_path / "run", "--set", "steps=120")
+    assert done.returncode == 0, done.stderr
+    done = dlcc("evaluate", tmp_path / "run", "--only", "ingestion", "--out", tmp_path / "o")
+    assert done.returncode == 0, done.stderr
+
+
+def test_train_with_wrong_settings(tmp_path: Path) -> None:
+    out = ("--out", tmp_path / "run")
+    assert_one_sentence(dlcc("train", "rong", *out), 2, "rong", "ring")
+    assert_one_sentence(dlcc("train", "ring", *out, "--set", "speed=3"), 2, "speed", "lr_g")
+    assert_one_sentence(dlcc("train", "ring", *out, "--set", "lr_g=fast"), 2, "lr_g")
+    assert_one_sentence(dlcc("train", "ring", *out, "--set", "lr_g"), 2, "KEY=VALUE")
+    assert not (tmp_path / "run").exists()
+
+
+# --- bad input ------------------------------------------------------------------------------------
+
+
+def test_no_such_folder(tmp_path: Path) -> None:
+    assert_one_sentence(dlcc("evaluate", tmp_path / "none", cwd=tmp_path), 2, "none")
+
+
+def test_an_empty_folder_and_a_file(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("x")
+    assert_one_sentence(dlcc("evaluate", tmp_path / "empty", cwd=tmp_path), 2, "run.json")
+    assert_one_sentence(dlcc("evaluate", tmp_path / "file", cwd=tmp_path), 2, "file")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda text: text[:100], ("run.json",)),
+        (lambda text: text.replace('"schema": 1', '"schema": 99'), ("run.json", "99")),
+        (lambda text: text.replace('"length": 200', '"length": "many"'), ("run.json", "length")),
+        (lambda text: "[]", ("run.json",)),
+    ],
+)
+def test_a_spoilt_run_json(spoil: object, words: tuple[str, ...], small_run: Path) -> None:
+    path = small_run / "run.json"
+    path.write_text(spoil(path.read_text()))  # type: ignore[operator]
+    assert_one_sentence(dlcc("evaluate", small_run, cwd=small_run.parent), 2, *words)
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:200])
+
+
+def _lie(path: Path) -> None:
+    header = json.dumps({"w": {"dtype": "F32", "shape": [1 << 40], "data_offsets": [0, 1 << 42]}})
+    path.write_bytes(len(header).to_bytes(8, "little") + header.encode() + b"\0" * 16)
+
+
+def _pickle(path: Path) -> None:
+    path.write_bytes(pickle.dumps({"w": [1.0]}))
+
+
+@pytest.mark.parametrize("spoil", [_cut, _lie, _pickle])
+def test_a_spoilt_snapshot_is_named_and_fails_only_what_needs_it(
+    spoil: object, small_run: Path, tmp_path: Path
+) -> None:
+    snapshot = sorted((small_run / "snapshots").iterdir())[-1]
+    spoil(snapshot / "players.safetensors")  # type: ignore[operator]
+    done = dlcc(
+        "evaluate", small_run, "--only", "ingestion", "--only", "consistency", "--skip",
+        "decomposition", "--out", tmp_path / "o",
+    )  # fmt: skip
+    assert done.returncode in (2, 3)
+    assert "Traceback" not in done.stderr + done.stdout
+    assert f"{snapshot.name}/players.safetensors" in (done.stdout + done.stderr).replace(
+        "\n  ", " "
+    )
+
+
+def test_a_stage_file_that_cannot_be_used(small_run: Path, tmp_path: Path) -> None:
+    def said(text: str, name: str = "mine.py:Mine") -> subprocess.CompletedProcess[str]:
+        (tmp_path / "mine.py").write_text(text)
+        return dlcc("evaluate", small_run, "--stage", name, cwd=tmp_path)
+
+    assert_one_sentence(said("def"), 2, "mine.py:1")
+    assert_one_sentence(said("raise OSError('no')"), 2, "mine.py", "OSError")
+    assert_one_sentence(said("x = 1"), 2, "Mine")
+    assert_one_sentence(said("class Mine: pass"), 2, "Stage")
+    assert_one_sentence(said("", "none.py:Mine"), 2, "none.py")
+    assert_one_sentence(said("", "mine.py"), 2, "FILE.py:CLASS")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--until", "x"), ("--until", "1.5"), ("--until", "0"), ("--only", "nonsense"),
+        ("--skip", "nonsense"), ("--set", "health.x=1"), ("--set", "x"), ("--fail-under", "2"),
+        ("--timeout", "0"), ("--memory", "-1"), ("--judgements", "none.json"),
+    ],
+)  # fmt: skip
+def test_wrong_options(arguments: tuple[str, str], small_run: Path, tmp_path: Path) -> None:
+    done = dlcc("evaluate", small_run, *arguments, cwd=tmp_path)
+    assert_one_sentence(done, 2)
+    assert not list((tmp_path / "dlcc-reports").glob("**/*.json"))
+
+
+def test_unknown_commands_and_options_are_exit_2() -> None:
+    for arguments in (("nonsense",), ("evaluate",), ("evaluate", ".", "--nonsense")):
+        done = dlcc(*arguments)
+        assert done.returncode == 2
+        assert "Traceback" not in done.stderr
+
+
+def test_an_output_folder_in_the_run_or_in_the_way(small_run: Path, tmp_path: Path) -> None:
+    run = ("evaluate", small_run, "--only", "ingestion")
+    assert_one_sentence(dlcc(*run, "--out", small_run / "report"), 2, "outside")
+    (tmp_path / "taken").write_text("x")
+    assert_one_sentence(dlcc(*run, "--out", tmp_path / "taken"), 2, "taken")
+    assert (tmp_path / "taken").read_text() == "x"
+
+
+def test_a_full_output_disk(small_run: Path, tmp_path: Path) -> None:
+    """A file-size limit stands in for the disk: writing the report fails half-way."""
+    code = (
+        "import resource, signal, sys\n"
+        "import dlcc.evaluate as e\n"
+        "plain = e._write\n"
+        "def limited(path, text):\n"
+        "    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+        "    plain(path, text)\n"
+        "e._write = limited\n"
+        f"run = {str(small_run)!r}\n"
+        "sys.argv = ['dlcc', 'evaluate', run, '--only', 'ingestion', '--out', 'o']\n"
+        "from dlcc.cli import main; main()"
+    )
+    (tmp_path / "o").mkdir()
+    (tmp_path / "o" / "report.json").write_text("the old one")
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=120
+    )
+    assert_one_sentence(done, 2, "make room")
+    assert [p.name for p in (tmp_path / "o").iterdir()] == ["report.json"]
+    assert (tmp_path / "o" / "report.json").read_text() == "the old one"
+
+
+def test_ctrl_c_is_130_and_leaves_nothing(small_run: Path, tmp_path: Path) -> None:
+    command = [
+        sys.executable, "-m", "dlcc.cli", "evaluate", str(small_run), "--stage",
+        f"{FILES}/violent.py:Sleeps", "--only", "sleeps", "--out", "o",
+    ]  # fmt: skip
+    child = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not list((tmp_path / "o").glob(".new-*")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(1.0)
+    os.kill(child.pid, signal.SIGINT)
+    _, stderr = child.communicate(timeout=60)
+    assert child.returncode == 130
+    assert "Traceback" not in stderr
+    assert not list((tmp_path / "o").iterdir())
+
+
+def test_two_evaluations_from_empty_caches_agree_but_for_the_environment(
+    small_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reports = []
+    for name in ("a", "b"):
+        monkeypatch.setenv("DLCC_CACHE_DIR", str(tmp_path / f"cache-{name}"))
+        copy = tmp_path / name / "same-name"
+        shutil.copytree(small_run, copy)
+        done = dlcc("evaluate", copy, "--json", "--out", tmp_path / f"o-{name}")
+        assert done.returncode == 0, done.stderr + done.stdout
+        report = json.loads(done.stdout)
+        assert report.pop("environment")["stages"]
+        reports.append(json.dumps(report))
+    assert reports[0] == reports[1]
+
+
+def test_the_truth_changes_nothing(small_run: Path, tmp_path: Path) -> None:
+    def judged() -> str:
+        done = dlcc("evaluate", small_run, "--only", "health", "--json", "--out", tmp_path / "o")
+        report = json.loads(done.stdout)
+        del report["environment"]
+        return json.dumps(report)
+
+    before = judged()
+    (small_run / "truth.json").write_text('{"label": "healthy", "onset": 7}')
+    assert judged() == before
+    (small_run / "truth.json").unlink()
+    assert judged() == before

@@ -1,0 +1,102 @@
+"""Who may know whom (DESIGN: one direction, from record to report)."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "dlcc"
+
+# room or module -> what it must not import
+FORBIDDEN = {
+    "stages": ["dlcc.pipeline", "dlcc.scoring", "dlcc.report", "dlcc.evaluate", "dlcc.cli",
+               "dlcc.recipes", "dlcc.worker", "dlcc.plugins"],
+    "scoring": ["dlcc.stages", "dlcc.stage", "dlcc.pipeline", "dlcc.report", "dlcc.runs",
+                "dlcc.records", "dlcc.evaluate", "dlcc.cli"],
+    "runs": ["dlcc.stages", "dlcc.stage", "dlcc.pipeline", "dlcc.scoring", "dlcc.report",
+             "dlcc.recipes", "dlcc.records", "dlcc.evaluate", "dlcc.cli"],
+    "recipes": ["dlcc.stages", "dlcc.pipeline", "dlcc.scoring", "dlcc.report", "dlcc.evaluate",
+                "dlcc.cli"],
+    "library": ["dlcc.stages", "dlcc.pipeline", "dlcc.scoring", "dlcc.report", "dlcc.evaluate"],
+    "findings": ["dlcc.stages", "dlcc.pipeline", "dlcc.scoring", "dlcc.report", "dlcc.records"],
+    "sandbox": ["dlcc.stages", "dlcc.pipeline", "dlcc.scoring", "dlcc.report", "dlcc.evaluate"],
+    "engine": ["dlcc.stages", "dlcc.pipeline", "dlcc.scoring", "dlcc.report", "dlcc.runs"],
+    "report": ["dlcc.stages", "dlcc.evaluate", "dlcc.cli"],
+    "pipeline.py": ["dlcc.stages", "dlcc.scoring", "dlcc.report", "dlcc.evaluate", "dlcc.cli"],
+    "stage.py": ["dlcc.stages", "dlcc.pipeline", "dlcc.scoring", "dlcc.report", "dlcc.runs"],
+    "evaluate.py": ["dlcc.cli", "dlcc.stages"],
+}  # fmt: skip
+
+
+def imports(path: Path) -> Iterator[tuple[str, bool]]:
+    """(module, whether it is imported at run time) of every import of a file."""
+    tree = ast.parse(path.read_text())
+    typing_only = {
+        id(node)
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
+        for node in ast.walk(block)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, id(node) not in typing_only) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                yield f"{node.module}.{alias.name}", id(node) not in typing_only
+
+
+def files(room: str) -> list[Path]:
+    path = PACKAGE / room
+    return [path] if path.is_file() else sorted(path.rglob("*.py"))
+
+
+@pytest.mark.parametrize("room", FORBIDDEN)
+def test_a_room_imports_only_what_lies_before_it(room: str) -> None:
+    assert files(room), room
+    for path in files(room):
+        for module, at_run_time in imports(path):
+            for forbidden in FORBIDDEN[room]:
+                trespass = module == forbidden or module.startswith(f"{forbidden}.")
+                own = forbidden == f"dlcc.{room}"
+                assert own or not (trespass and at_run_time), f"{path.name} imports {module}"
+
+
+def test_no_stage_imports_another() -> None:
+    rooms = [p for p in (PACKAGE / "stages").iterdir() if p.is_dir() and p.name[0] != "_"]
+    for room in rooms:
+        for path in room.rglob("*.py"):
+            for module, _ in imports(path):
+                others = [f"dlcc.stages.{r.name}" for r in rooms if r != room]
+                assert not any(module.startswith(other) for other in others), path
+
+
+def test_nobody_knows_the_command_line() -> None:
+    for path in PACKAGE.rglob("*.py"):
+        assert not any(module.startswith("dlcc.cli") for module, _ in imports(path)), path
+
+
+def test_the_truth_is_read_by_no_stage_and_no_feature() -> None:
+    for path in PACKAGE.rglob("*.py"):
+        if "recipes" not in path.parts:
+            text = path.read_text()
+            assert not any(word in text for word in ("truth.json", "TRUTH_FILE", "import truth"))
+
+
+def test_nothing_imports_through_the_links_at_the_root() -> None:
+    root = PACKAGE.parent
+    for path in (
+        p for folder in ("dlcc", "tests", "benchmarks") for p in (root / folder).rglob("*.py")
+    ):
+        for module, _ in imports(path):
+            assert module.partition(".")[0] not in ("stages", "scoring"), path
+
+
+@pytest.mark.parametrize("name", ["stages", "scoring"])
+def test_the_links_lead_into_the_package(name: str) -> None:
+    link = PACKAGE.parent / name
+    if link.exists():  # a checkout without links works too
+        assert link.is_symlink()
+        assert link.resolve() == PACKAGE / name
