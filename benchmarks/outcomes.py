@@ -1,9 +1,10 @@
-"""Make the table of past runs that ships with the package, from a corpus of recorded runs.
+"""Make the table of past runs that ships with the package, from corpora of recorded runs.
 
-    python benchmarks/corpus.py --out /tmp/corpus --n 400 --seed 1
-    python benchmarks/outcomes.py /tmp/corpus
+    python benchmarks/corpus.py --out /tmp/corpus --n 304 --seed 1
+    python benchmarks/corpus.py --out /tmp/corpus-drift --n 60 --seed 3 --regions drift
+    python benchmarks/outcomes.py /tmp/corpus /tmp/corpus-drift
 
-Every run of the corpus is read as any run would be, through its record alone; its truth gives the
+Every run of a corpus is read as any run would be, through its record alone; its truth gives the
 label. P(good) enters the vectors out of fold (five folds over runs; every run is a setting of its
 own), so that what is fitted on the vectors meets them as they will be for a new run. Writes
 dlcc/library/outcomes.npz and, with the errors of the estimates, benchmarks/results/outcomes.json.
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +42,7 @@ class Row:
     """One run: its figures over time, and how it ended."""
 
     name: str
+    """`corpus/run`, of their folders."""
     curves: Curves
     truth: truth.Truth
 
@@ -52,12 +55,13 @@ class Row:
         return np.array(self.truth.good[: truth.CHECKPOINTS], dtype=np.int64)
 
 
-def read_rows(corpus: Path, cache: Path | None = None) -> list[Row]:
-    """Every complete run of a corpus; figures already made are taken from `cache` (a folder)."""
+def read_rows(corpora: Sequence[Path], cache: Path | None = None) -> list[Row]:
+    """Every complete run of the corpora; figures already made are taken from `cache` (a folder)."""
     references: dict[str, Reference] = {}
     rows = []
-    for folder in sorted(path.parent for path in corpus.glob(f"*/{truth.TRUTH_FILE}")):
-        kept = cache / f"{folder.name}.npz" if cache else None
+    for folder in (f for corpus in corpora for f in _complete(corpus)):
+        name = f"{folder.parent.name}/{folder.name}"
+        kept = cache / f"{name}.npz" if cache else None
         if kept and kept.exists():
             with np.load(kept) as file:
                 curves = Curves(file["windows"], file["samples"])
@@ -66,10 +70,14 @@ def read_rows(corpus: Path, cache: Path | None = None) -> list[Row]:
             if kept:
                 kept.parent.mkdir(parents=True, exist_ok=True)
                 np.savez(kept, windows=curves.windows, samples=curves.samples)
-        rows.append(Row(folder.name, curves, truth.read(folder)))
+        rows.append(Row(name, curves, truth.read(folder)))
         print(f"\r{len(rows)} runs", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     return rows
+
+
+def _complete(corpus: Path) -> list[Path]:
+    return sorted(path.parent for path in corpus.glob(f"*/{truth.TRUTH_FILE}"))
 
 
 def _curves(folder: Path, references: dict[str, Reference]) -> Curves:
@@ -142,11 +150,11 @@ def errors(rows: list[Row], table: Outcomes) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("corpus", type=Path)
+    parser.add_argument("corpora", type=Path, nargs="+", metavar="CORPUS")
     parser.add_argument("--cache", type=Path, help="folder for figures already made")
     parser.add_argument("--out", type=Path, default=TABLE)
     arguments = parser.parse_args()
-    rows = read_rows(arguments.corpus, arguments.cache)
+    rows = read_rows(arguments.corpora, arguments.cache)
     table = make_outcomes(rows)
     table.save(arguments.out)
     labels = Counter(r.truth.label for r in rows)
