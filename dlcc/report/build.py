@@ -48,7 +48,7 @@ def build_report(
     """The report of one evaluation; every argument but `environment` is reproducible."""
     return Report(
         run=_summary(name, config, recorded, until),
-        verdict=_verdict(config, health, p_healthy),
+        verdict=_verdict(health, p_healthy, outcomes),
         terms=tuple(_terms(outcomes, value)),
         value=_number(value.value),
         hyperscore=_hyperscore(value),
@@ -85,19 +85,35 @@ def kind_in_words(config: Config) -> str:
     return ", ".join(words)
 
 
+def _record_in_words(outcomes: Sequence[StageOutcome]) -> tuple[str, bool]:
+    """Whether the record holds, from the stages that feed `logic`."""
+    checked = [o for o in outcomes if "logic" in o.terms]
+    if not checked:
+        return "record not checked", False
+    refuted = [f for o in checked for f in o.findings if f.severity == "error"]
+    if not refuted:
+        return "record holds", False
+    places = dict.fromkeys(f.place or f"step {f.first_step}" for f in refuted)
+    named = ", ".join(list(places)[:2]) + (", ..." if len(places) > 2 else "")
+    return f"RECORD IN DOUBT ({named})", True
+
+
 def _verdict(
-    config: Config, health: HealthRecord | None, p_healthy: Quantity | None
+    health: HealthRecord | None, p_healthy: Quantity | None, outcomes: Sequence[StageOutcome]
 ) -> VerdictRecord:
+    record, doubt = _record_in_words(outcomes)
     if health is None:
         return VerdictRecord(
             label=None,
-            sentence="No verdict: the health stage had nothing to judge.",
+            sentence=f"No verdict: {_why_no_verdict(outcomes)}.",
             failed=None,
             onset=None,
             onset_interval=None,
             probabilities={},
             p_healthy=None,
             stability=None,
+            record=record,
+            doubt=doubt,
             disagreement=None,
         )
     return VerdictRecord(
@@ -109,6 +125,8 @@ def _verdict(
         probabilities={k: float(v) for k, v in health.probabilities.items()},
         p_healthy=_number(p_healthy) if p_healthy else None,
         stability=_estimate(health.stability),
+        record=record,
+        doubt=doubt,
         disagreement=_disagreement(health, p_healthy),
     )
 
@@ -123,6 +141,11 @@ def _sentence(health: HealthRecord) -> str:
         return f"{word} since step {health.onset:,}."
     low, high = health.onset_interval
     return f"{word} since step {health.onset:,} ({low:,} to {high:,})."
+
+
+def _why_no_verdict(outcomes: Sequence[StageOutcome]) -> str:
+    reasons = [o.reason for o in outcomes if o.stage == "health" and o.reason]
+    return reasons[0].rstrip(".") if reasons else "no health stage was run"
 
 
 def _without_onset(health: HealthRecord) -> str:

@@ -52,6 +52,8 @@ class VerdictRecord(_Frozen):
     probabilities: dict[str, float] = Field(description="of each label")
     p_healthy: Number | None = Field(description="calibrated; null where health had nothing")
     stability: Number | None = Field(description="share of good checkpoints in the second half")
+    record: str = Field(description="whether the record holds: the stages behind `logic`, in words")
+    doubt: bool = Field(description="whether any of its obligations was refuted")
     disagreement: str | None = Field(
         description="said where label and P(healthy) point different ways; P leads"
     )

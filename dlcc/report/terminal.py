@@ -57,7 +57,13 @@ def _head(report: Report, paint: _Painter) -> Iterator[str]:
     length = f"{run.recorded:,} of {run.length:,} steps"
     if run.recorded >= run.length:
         length = f"{run.length:,} steps"
-    yield f"{run.name}   {run.kind}{f' on {run.data}' if run.data else ''}, {length}"
+    what = f"{run.name}   {run.kind}{f' on {run.data}' if run.data else ''}, {length}, "
+    record = paint(verdict.record, "error") if verdict.doubt else verdict.record
+    if len(what) + len(verdict.record) <= WIDTH:
+        yield what + record
+    else:
+        yield what.rstrip(", ")
+        yield record
     if verdict.disagreement:
         yield from textwrap.wrap(verdict.disagreement, WIDTH)
 
