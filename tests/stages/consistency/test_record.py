@@ -1,0 +1,154 @@
+"""Invariants of a record: an honest one keeps them, each doctored one breaks its own."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dlcc.records import Column, Config, Series, Snapshots
+from dlcc.runs import Run
+from dlcc.stages.consistency.checked import Ledger
+from dlcc.stages.consistency.invariants import check_record
+from dlcc.stages.consistency.losses import check_losses
+from dlcc.stages.consistency.objectives import OBJECTIVES
+
+
+def parts(run: Path) -> tuple[Config, Series, Snapshots]:
+    opened = Run.open(run)
+    series, snapshots = Series.of(opened, None), Snapshots.of(opened, None)
+    assert series is not None
+    assert snapshots is not None
+    return Config.of(opened, None), series, snapshots
+
+
+def checked(config: Config, series: Series, snapshots: Snapshots | None) -> Ledger:
+    ledger = Ledger()
+    check_record(ledger, config, series, snapshots)
+    check_losses(ledger, OBJECTIVES[str(config.objective["loss"])], series, snapshots)
+    return ledger
+
+
+def with_values(series: Series, name: str, changes: Mapping[int, float]) -> Series:
+    column = series.columns[name]
+    values = column.values.copy()
+    for step, value in changes.items():
+        values[column.steps == step] = value
+    return dataclasses.replace(
+        series, columns={**series.columns, name: dataclasses.replace(column, values=values)}
+    )
+
+
+def test_an_honest_record_keeps_every_invariant(small_run: Path) -> None:
+    ledger = checked(*parts(small_run))
+    assert not ledger.findings
+    assert {o.verdict for o in ledger.obligations} == {"proved"}
+    assert len(ledger.obligations) > 20
+
+
+def test_a_loss_below_what_the_outputs_allow(small_run: Path) -> None:
+    config, series, snapshots = parts(small_run)
+    low = with_values(series, "discriminator/loss", {77: 0.01})
+    (finding,) = checked(config, low, snapshots).findings
+    assert (finding.code, finding.first_step, finding.last_step) == ("LOG001", 77, 77)
+
+
+def test_a_row_that_disagrees_with_its_probe(small_run: Path) -> None:
+    config, series, snapshots = parts(small_run)
+    step = snapshots.handles[1].step
+    value = series.columns["discriminator/loss"].values[step]
+    high = with_values(series, "discriminator/loss", {step: value + 0.01})
+    (finding,) = checked(config, high, snapshots).findings
+    assert (finding.code, finding.first_step) == ("LOG001", step)
+
+
+def test_another_declared_objective_is_contradicted_by_the_probes(small_run: Path) -> None:
+    _, series, snapshots = parts(small_run)
+    ledger = Ledger()
+    check_losses(ledger, OBJECTIVES["mm"], series, snapshots)
+    assert {f.code for f in ledger.findings} == {"LOG001"}
+    assert {f.player for f in ledger.findings} == {"generator"}
+
+
+def test_weights_that_move_without_a_step(small_run: Path) -> None:
+    config, series, _ = parts(small_run)
+    counts = series.columns["generator/updates"].values.copy()
+    counts[60:] -= 1  # no step is counted at 60, yet the weights moved
+    column = dataclasses.replace(series.columns["generator/updates"], values=counts)
+    doctored = dataclasses.replace(series, columns={**series.columns, "generator/updates": column})
+    codes = {(f.code, f.first_step) for f in checked(config, doctored, None).findings}
+    assert codes == {("LOG002", 60), ("LOG003", 60)}
+
+
+def test_a_clock_that_runs_backwards(small_run: Path) -> None:
+    config, series, _ = parts(small_run)
+    name = "generator/loss"
+    clock = series.columns[name].clock.copy()
+    clock[50] -= 100
+    column = dataclasses.replace(series.columns[name], clock=clock)
+    doctored = dataclasses.replace(series, columns={**series.columns, name: column})
+    (finding,) = checked(config, doctored, None).findings
+    assert (finding.code, finding.first_step) == ("LOG003", 50)
+
+
+def test_snapshots_farther_apart_than_the_updates_between(small_run: Path) -> None:
+    config, series, snapshots = parts(small_run)
+    norms = series.columns["generator/update_norm"]
+    smaller = dataclasses.replace(norms, values=norms.values / 50)
+    doctored = dataclasses.replace(
+        series, columns={**series.columns, "generator/update_norm": smaller}
+    )
+    found = checked(config, doctored, snapshots).findings
+    assert {f.code for f in found} == {"LOG006"}
+    assert all(f.place and f.place.startswith("snapshots/") for f in found)
+
+
+@pytest.mark.parametrize("loss", OBJECTIVES)
+def test_jensens_bound_holds_for_any_outputs(loss: str) -> None:
+    objective = OBJECTIVES[loss]
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        real, fake = rng.normal(0, 3, (2, 32))
+        exact = objective.discriminator(real, fake).mean()
+        if objective.probability:
+            means = [np.mean(1 / (1 + np.exp(-outputs))) for outputs in (real, fake)]
+        else:
+            means = [real.mean(), fake.mean()]
+        bound = objective.bound(np.array([means[0]]), np.array([means[1]]))[0]
+        assert bound <= exact + 1e-9
+        if objective.exact_bound:
+            assert bound == pytest.approx(exact)
+
+
+@pytest.mark.parametrize("loss", OBJECTIVES)
+def test_objectives_are_the_losses_of_the_recipes(loss: str) -> None:
+    import torch
+
+    from dlcc.recipes.small_gan import LOSSES
+
+    rng = np.random.default_rng(1)
+    real, fake = rng.normal(0, 3, (2, 64))
+    d, g = LOSSES[loss]
+    mine = OBJECTIVES[loss]
+    assert float(d(torch.tensor(real), torch.tensor(fake))) == pytest.approx(
+        mine.discriminator(real, fake).mean()
+    )
+    assert float(g(torch.tensor(fake))) == pytest.approx(mine.generator(fake).mean())
+
+
+def test_finite_losses_after_lost_weights(small_run: Path) -> None:
+    config, series, _ = parts(small_run)
+    ledger = Ledger()
+    from dlcc.stages.consistency.invariants import _check_finite
+
+    _check_finite(ledger, series, {100: {"generator": np.array([1.0, np.nan])}})
+    assert [f.code for f in ledger.findings] == ["LOG007"]
+    steps = np.arange(3, dtype=np.int64)
+    lost = Column(steps, np.full(3, np.nan), np.zeros(3))
+    ledger = Ledger()
+    _check_finite(ledger, Series({"generator/loss": lost}), {0: {"generator": np.array([np.nan])}})
+    assert not ledger.findings
+    assert config.length == 200
