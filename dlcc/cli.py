@@ -192,16 +192,24 @@ def _merged(own: list[Stage], changed: list[Stage]) -> list[Stage]:
     return list({stage.name: stage for stage in [*own, *changed]}.values())
 
 
-def _pairs(settings: list[str]) -> dict[str, str]:
+def _pairs(settings: list[str]) -> dict[str, Any]:
+    """KEY=VALUE texts; values that read as numbers are numbers."""
     from dlcc.errors import OptionError
 
-    pairs = {}
+    pairs: dict[str, Any] = {}
     for text in settings:
         key, equals, value = text.partition("=")
         if not (equals and key):
             raise OptionError(f"--set {text!r}: expected KEY=VALUE")
-        pairs[key] = value
+        pairs[key] = _number_or_text(value)
     return pairs
+
+
+def _number_or_text(text: str) -> int | float | str:
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    return text
 
 
 @contextlib.contextmanager

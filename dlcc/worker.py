@@ -120,6 +120,8 @@ def seed_everything(seed: int) -> None:
     """Make even undeclared randomness repeat: a stage that draws from it is still at fault."""
     random.seed(seed)
     np.random.seed(seed % 2**32)
+    if "torch" in sys.modules:  # not imported for its seed's sake alone
+        sys.modules["torch"].manual_seed(seed % 2**63)
 
 
 def _one_sentence(error: Exception) -> str:

@@ -138,7 +138,7 @@ def test_no_such_folder(tmp_path: Path) -> None:
 def test_an_empty_folder_and_a_file(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").write_text("x")
-    assert_one_sentence(dlcc("evaluate", tmp_path / "empty", cwd=tmp_path), 2, "run.json")
+    assert_one_sentence(dlcc("evaluate", tmp_path / "empty", cwd=tmp_path), 2, "empty")
     assert_one_sentence(dlcc("evaluate", tmp_path / "file", cwd=tmp_path), 2, "file")
 
 

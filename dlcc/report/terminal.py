@@ -53,7 +53,12 @@ def _head(report: Report, paint: _Painter) -> Iterator[str]:
         colour = "warning"
     sentence = paint(verdict.sentence, colour)
     p = f"   P(healthy) {percent(verdict.p_healthy)}" if verdict.p_healthy else ""
-    yield sentence + p
+    if len(verdict.sentence + p) <= WIDTH:
+        yield sentence + p
+    else:
+        yield from (paint(line, colour) for line in textwrap.wrap(verdict.sentence, WIDTH))
+        if p:
+            yield p.strip()
     length = f"{run.recorded:,} of {run.length:,} steps"
     if run.recorded >= run.length:
         length = f"{run.length:,} steps"
