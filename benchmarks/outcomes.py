@@ -167,7 +167,7 @@ def main() -> None:
             "bytes": arguments.out.stat().st_size,
             "errors_of_estimates": errors(rows, table),
         },
-        seeds={"corpus": 1, "folds": 0},
+        seeds={"corpora": [1, 3], "folds": 0},
     )
 
 

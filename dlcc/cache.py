@@ -1,4 +1,4 @@
-"""Results of stages, kept by content in the user's cache folder.
+"""Results of stages and pictures of reports, kept by content in the user's cache folder.
 
 Never in a run: a folder from elsewhere could forge them. An entry that cannot be read is no entry.
 """
@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import xxhash
 
@@ -22,15 +23,18 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dlcc"
 
 
-def find(key: str) -> Path | None:
+Kind = Literal["stages", "pictures"]
+
+
+def find(kind: Kind, key: str) -> Path | None:
     """The folder of an entry, if there is one."""
-    entry = cache_folder() / "stages" / key
+    entry = cache_folder() / kind / key
     return entry if entry.is_dir() else None
 
 
-def keep(key: str, folder: Path) -> None:
+def keep(kind: Kind, key: str, folder: Path) -> None:
     """Move the files of `folder` in as an entry; a cache that cannot be written is no error."""
-    entry = cache_folder() / "stages" / key
+    entry = cache_folder() / kind / key
     with contextlib.suppress(OSError):
         entry.parent.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(prefix=".new-", dir=entry.parent))

@@ -12,6 +12,8 @@ DlccError
 │   └── OutputError            the report cannot be written where it was asked for
 ├── StageError                 a stage failed while it ran                 exit code 3
 │   └── LimitExceeded          ... because it ran out of time or memory
+├── ForeignCodeError           code that came with a run failed, or broke the protocol
+│   └── ForeignCodeStopped     ... because it used up its time or memory
 └── IsolationError             this system offers no isolation for foreign code
 ```
 
@@ -67,6 +69,19 @@ class StageError(DlccError):
 
 class LimitExceeded(StageError):  # noqa: N818  # a limit is not the user's error
     """A stage ran out of the time or the memory it was given."""
+
+
+class ForeignCodeError(DlccError):
+    """Code that came with a run raised an error, ended its process or answered nonsense."""
+
+    def __init__(self, message: str, place: str | None = None) -> None:
+        super().__init__(message)
+        self.place = place
+        """Where in the run: `source/train.py:41`; None where it is not known."""
+
+
+class ForeignCodeStopped(ForeignCodeError):  # noqa: N818  # a limit, like LimitExceeded
+    """Code that came with a run used up its time or its memory and was stopped."""
 
 
 class IsolationError(DlccError):

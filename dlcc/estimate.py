@@ -106,30 +106,31 @@ class Estimate:
 
     def quantile(self, p: ArrayLike) -> Floats:
         """Quantiles [...] at the probabilities `p` [...]."""
-        from scipy import stats
+        from scipy import special  # a tenth of the time that scipy.stats takes to import
 
         at = np.asarray(p, dtype=np.float64)
         if self.kind == "beta":
-            return np.asarray(stats.beta.ppf(at, *self.parameters), dtype=np.float64)
+            a, b = self.parameters
+            return np.asarray(special.betaincinv(a, b, at), dtype=np.float64)
         if self.kind == "proportion":
             return self._proportion_quantile(at)
         if self.kind == "normal":
             mean, sd = self.parameters
             if sd == 0:
                 return np.full(at.shape, mean)
-            low, high = (0 - mean) / sd, (1 - mean) / sd
-            cut = stats.truncnorm.ppf(at, low, high, loc=mean, scale=sd)
+            low, high = special.ndtr(-mean / sd), special.ndtr((1 - mean) / sd)
+            cut = mean + sd * special.ndtri(low + at * (high - low))
             return np.clip(np.asarray(cut, dtype=np.float64), 0.0, 1.0)
         return np.interp(at, np.linspace(0, 1, len(self.parameters)), self.parameters)
 
     def _proportion_quantile(self, at: Floats) -> Floats:
-        from scipy import stats
+        from scipy.special import betaincinv
 
         hits, total, unknown = self.parameters
         a, b = hits + 0.5, total - hits + 0.5
         if unknown == 0:
-            return np.asarray(stats.beta.ppf(at, a, b), dtype=np.float64)
-        decided = np.asarray(stats.beta.ppf(_midpoints(64), a, b), dtype=np.float64)
+            return np.asarray(betaincinv(a, b, at), dtype=np.float64)
+        decided = np.asarray(betaincinv(a, b, _midpoints(64)), dtype=np.float64)
         undecided = _midpoints(64)
         sums = (total * decided[:, None] + unknown * undecided[None, :]) / (total + unknown)
         return np.quantile(sums, at)

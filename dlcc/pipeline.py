@@ -228,7 +228,7 @@ class Pass:
         if not _travels(stage):
             return self._in_process(stage)
         key = _cache_key(stage, digest, self.until, self.trust)
-        if self.use_cache and (entry := cache.find(key)):
+        if self.use_cache and (entry := cache.find("stages", key)):
             with contextlib.suppress(OSError, ValueError, ImportError):
                 reply, records = read_result(entry)
                 stored = json.loads((entry / "environment.json").read_text())
@@ -260,7 +260,7 @@ class Pass:
             reply, records = read_result(result)
             if reply.status != "failed" and not reply.environment.get("cut"):
                 (result / "environment.json").write_text(json.dumps(environment))
-                cache.keep(key, result)
+                cache.keep("stages", key, result)
             return reply, records, environment
 
     def write_request(self, stage: Stage, folder: Path, seconds: float | None = None) -> None:

@@ -193,7 +193,7 @@ class Sources:
     root: Path
     """The run's folder; the files lie under `source/`."""
     files: Mapping[str, str]
-    """`source/...` -> text."""
+    """`source/...` -> text, of the files that are text."""
 
     @classmethod
     def of(cls, run: Run, until: int | None) -> Sources | None:
@@ -201,7 +201,10 @@ class Sources:
         return cls(run.path, files) if files else None
 
     def digest(self) -> str:
-        return _hash(*(part for item in self.files.items() for part in item))
+        from dlcc.runs import Run
+
+        # files that are no text count too: code may read them when it is replayed
+        return _hash_files([path for _, path in sorted(Run.open(self.root).source_files().items())])
 
 
 @dataclass(frozen=True)
@@ -417,30 +420,46 @@ class Obligations:
 # --- what execution makes -------------------------------------------------------------------------
 
 
+ReplayKind = Literal["weights", "probe", "steps", "state"]
+
+
 @dataclass(frozen=True)
 class ReplayCheck:
-    """One stretch of steps that was run again from a snapshot and compared with the record."""
+    """One thing that was computed again from a snapshot and compared with the record.
 
+    `weights`: the players' tensors against those that the training has after loading its state;
+    `probe`: the losses and outputs on the snapshot's batch; `steps`: the logged quantities of the
+    steps from the snapshot on; `state`: the next snapshot against the state that these steps reach.
+    """
+
+    kind: ReplayKind
     snapshot: int
     first_step: int
     last_step: int
     compared: int
-    """Values compared."""
+    """Numbers compared."""
     worst: float
-    """Largest deviation, relative to the larger of the value and 1."""
+    """Largest deviation, relative to the larger of the recorded value's size and 1."""
     tolerance: float
-    agrees: bool
+    """0: equal to the last bit."""
+    agrees: bool | None
+    """None where it could not be decided; see `reason`."""
+    deviating: tuple[str, ...] = ()
+    """The quantities or tensors that deviate by more than the tolerance."""
+    deviating_steps: tuple[int, ...] = ()
+    """Of `steps`: the steps whose rows do."""
+    reason: str | None = None
 
 
 @dataclass(frozen=True)
-class Execution:
+class Executed:
     """What the code did when it ran again."""
 
     replays: tuple[ReplayCheck, ...]
     extremes: Mapping[str, float]
     """`player/input` -> share of finite outputs under extreme and random inputs."""
-    same_machine: bool
-    """Whether the fingerprint of this machine is that of the one that recorded."""
+    exact: bool
+    """Whether equality to the last bit was asked for: the same kind of machine and software."""
 
 
 def _frozen(array: NDArray[Any]) -> NDArray[Any]:

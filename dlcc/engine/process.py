@@ -27,7 +27,7 @@ _TAIL = 16_384  # bytes of output that are kept
 _HEADROOM = 8 << 30  # address space beyond the memory limit: torch maps much that it never touches
 _MARK = "DLCC_TREE"
 
-End = Literal["exited", "time", "memory"]
+End = Literal["exited", "time", "memory", "stopped"]
 
 
 @dataclass(frozen=True)
@@ -51,16 +51,18 @@ def supervise(
     cwd: Path,
     env: Mapping[str, str] | None = None,
     on_line: Callable[[str], None] | None = None,
+    pass_fds: Sequence[int] = (),
+    stop: threading.Event | None = None,
 ) -> Ended:
     """Run `command` to its end, at most `seconds` and `memory` bytes over its whole tree.
 
-    `on_line` gets each line that the child writes to the descriptor named by DLCC_PROGRESS.
-    Ctrl-C kills the tree and is raised again.
+    `on_line` gets each line that the child writes to the descriptor named by DLCC_PROGRESS;
+    without it there is no such descriptor. The child inherits `pass_fds`. Setting `stop` kills the
+    tree. Ctrl-C kills the tree and is raised again.
     """
     mark = uuid.uuid4().hex
-    read_end, write_end = os.pipe()
     inherited = os.environ if env is None else env
-    child_env = {**inherited, _MARK: mark, "DLCC_PROGRESS": str(write_end)}
+    child_env = {**inherited, _MARK: mark}
 
     def bound_address_space() -> None:
         # An absurd allocation fails at once, as MemoryError, instead of being chased by the poll.
@@ -68,7 +70,11 @@ def supervise(
 
     started = time.monotonic()
     with contextlib.ExitStack() as stack:
-        stack.callback(os.close, read_end)
+        write_end = None
+        if on_line is not None:
+            read_end, write_end = os.pipe()
+            stack.callback(os.close, read_end)
+            child_env["DLCC_PROGRESS"] = str(write_end)
         try:
             child = subprocess.Popen(
                 command,
@@ -78,17 +84,21 @@ def supervise(
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C reaches us alone
-                pass_fds=(write_end,),
+                pass_fds=(*pass_fds, *([] if write_end is None else [write_end])),
                 preexec_fn=bound_address_space if sys.platform == "linux" else None,
             )
         finally:
-            os.close(write_end)
+            if write_end is not None:
+                os.close(write_end)
         assert child.stdout is not None
         tail = _Tail(child.stdout)
-        lines = threading.Thread(target=_pump_lines, args=(os.dup(read_end), on_line), daemon=True)
+        lines = threading.Thread(target=lambda: None)
+        if on_line is not None:
+            descriptor = os.dup(read_end)
+            lines = threading.Thread(target=_pump_lines, args=(descriptor, on_line), daemon=True)
         lines.start()
         stack.callback(_kill_tree, child, mark)
-        how, peak = _watch(child, started + seconds, memory)
+        how, peak = _watch(child, started + seconds, memory, stop or threading.Event())
         if how != "exited":
             _kill_tree(child, mark)
         returncode = child.wait()
@@ -97,7 +107,9 @@ def supervise(
     return Ended(how, returncode, time.monotonic() - started, peak, tail.text())
 
 
-def _watch(child: subprocess.Popen[bytes], end: float, memory: int) -> tuple[End, int]:
+def _watch(
+    child: subprocess.Popen[bytes], end: float, memory: int, stop: threading.Event
+) -> tuple[End, int]:
     peak = 0
     process = psutil.Process(child.pid)
     while True:
@@ -111,6 +123,8 @@ def _watch(child: subprocess.Popen[bytes], end: float, memory: int) -> tuple[End
             return "memory", peak
         if time.monotonic() > end:
             return "time", peak
+        if stop.is_set():
+            return "stopped", peak
 
 
 def _tree(process: psutil.Process) -> list[psutil.Process]:
@@ -170,11 +184,10 @@ def _marked(mark: str) -> set[int]:
     return found
 
 
-def _pump_lines(descriptor: int, on_line: Callable[[str], None] | None) -> None:
+def _pump_lines(descriptor: int, on_line: Callable[[str], None]) -> None:
     with os.fdopen(descriptor, "r", encoding="utf-8", errors="replace") as stream:
         for line in stream:
-            if on_line is not None:
-                on_line(line.rstrip("\n"))
+            on_line(line.rstrip("\n"))
 
 
 class _Tail:

@@ -7,7 +7,7 @@ vectors and labels ship. What is fitted on it is fitted when it is needed, in mi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,11 @@ class Outcomes:
         """The figures `names` of every run, [n, len(names)]."""
         table = self.blind_vectors if blind else self.vectors
         return table[:, [self.names.index(name) for name in names]]
+
+    def some(self, runs: NDArray[np.bool_]) -> Outcomes:
+        """The table of those runs only; P(good) stays as it was fitted."""
+        per_run = ("vectors", "blind_vectors", "labels", "stability", "next_quarter", "data")
+        return replace(self, **{name: getattr(self, name)[runs] for name in per_run})
 
     def save(self, path: Path = TABLE) -> None:
         """Write the table; single precision is what the figures are good for."""

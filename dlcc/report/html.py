@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import xxhash
+
+from dlcc import cache, codec
 from dlcc.records import HealthRecord, Samples, Series
-from dlcc.report import pictures
 from dlcc.report.record import Report
 from dlcc.report.terminal import decimal, percent
 from dlcc.runs import Run
@@ -21,6 +25,11 @@ class Picture:
     title: str
     caption: str
     svg: str
+
+
+@dataclass(frozen=True)
+class _Pictures:
+    drawn: tuple[Picture, ...]
 
 
 def render(report: Report, run: Run, health: HealthRecord | None) -> str:
@@ -42,14 +51,33 @@ def render(report: Report, run: Run, health: HealthRecord | None) -> str:
 
 
 def _pictures(report: Report, run: Run, health: HealthRecord | None) -> list[Picture]:
+    """The pictures of a report, from the cache if the same were drawn before."""
     until = report.run.until
     series, samples = Series.of(run, until), Samples.of(run, until)
-    verdict = report.verdict
+    parts = [cache.package_digest(), str(until), *(p.digest() for p in (series, samples) if p)]
+    parts += [codec.digest(health)] if health else []
+    key = xxhash.xxh3_128_hexdigest("\0".join(parts).encode())
+    if entry := cache.find("pictures", key):
+        with contextlib.suppress(OSError, ValueError):
+            return list(codec.load(entry / "pictures", _Pictures).drawn)
+    drawn = _draw(series, samples, health)
+    with tempfile.TemporaryDirectory(prefix="dlcc-") as folder:
+        codec.save(Path(folder) / "pictures", _Pictures(tuple(drawn)))
+        cache.keep("pictures", key, Path(folder))
+    return drawn
+
+
+def _draw(
+    series: Series | None, samples: Samples | None, health: HealthRecord | None
+) -> list[Picture]:
+    from dlcc.report import pictures  # matplotlib is slow to import
+
+    onset, interval = (health.onset, health.onset_interval) if health else (None, None)
     drawn = [
         (
             "Losses",
             "Median and 90 % band of each player's loss; the dashed line is the onset.",
-            series and pictures.losses(series, verdict.onset, verdict.onset_interval),
+            series and pictures.losses(series, onset, interval),
         ),
         (
             "Health over time",

@@ -98,6 +98,16 @@ def read_tensors(
     return {name: _array(data, entry) for name, entry in entries.items()}
 
 
+def parse_tensors(data: bytes, source: str) -> dict[str, np.ndarray]:
+    """The same of bytes that came from elsewhere than a file; `source` is what errors name.
+
+    Raises:
+        SnapshotError: they lie about their content or are not safetensors.
+    """
+    entries = _checked_header(Path(source), data)
+    return {name: _array(data, entry) for name, entry in entries.items()}
+
+
 def read_torch_tensors(
     path: Path, *, max_bytes: int = DEFAULT_MAX_BYTES, digest: Digest | None = None
 ) -> dict[str, Tensor]:

@@ -33,15 +33,18 @@ def p_healthy(vector: Mapping[str, float]) -> Floats:
     fit = _fit_shipped(blind)
     seed = zlib.crc32(b"p_healthy")
     normals = np.random.default_rng(seed).standard_normal((DRAWS, 2))
-    names = BLIND if blind else SIGHTED
-    return fit.draws(row(names, vector), normals)[:, 1]
+    return fit.draws(row(features(blind=blind), vector), normals)[:, 1]
+
+
+def features(*, blind: bool) -> tuple[str, ...]:
+    """The figures of the vector that P(healthy) is made of, without samples or with."""
+    return BLIND if blind else SIGHTED
 
 
 def calibrate(library: Outcomes, *, blind: bool) -> LogisticPosterior:
     """The fit on the rows of a library."""
-    names = BLIND if blind else SIGHTED
     healthy = (library.labels == LABELS.index("healthy")).astype(np.int64)
-    return fit_logistic(library.columns(names, blind=blind), healthy, 2)
+    return fit_logistic(library.columns(features(blind=blind), blind=blind), healthy, 2)
 
 
 @cache

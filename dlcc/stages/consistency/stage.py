@@ -11,9 +11,6 @@ from dlcc.records import Config, Dossier, Obligations, RunGraph, Series, Snapsho
 from dlcc.stage import Case, Context, Stage, StageResult
 from dlcc.stages.consistency.checked import Ledger
 from dlcc.stages.consistency.invariants import check_record
-from dlcc.stages.consistency.losses import check_losses
-from dlcc.stages.consistency.objectives import OBJECTIVES
-from dlcc.stages.consistency.papers import check_formulas, check_properties, check_tables
 
 
 @dataclass(frozen=True)
@@ -26,6 +23,11 @@ class Consistency(Stage):
     gives: ClassVar = (Obligations,)
 
     def __call__(self, case: Case, ctx: Context) -> StageResult:
+        # sympy is slow to import, and whoever lists the stages does not need it
+        from dlcc.stages.consistency.losses import check_losses
+        from dlcc.stages.consistency.objectives import OBJECTIVES
+        from dlcc.stages.consistency.papers import check_formulas, check_properties, check_tables
+
         config, series, snapshots = case[Config], case[Series], case.get(Snapshots)
         ledger = Ledger()
         check_record(ledger, config, series, snapshots)

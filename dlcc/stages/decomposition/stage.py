@@ -6,8 +6,6 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import ClassVar
 
-import networkx as nx
-
 from dlcc.records import Config, Dossier, RunGraph, Snapshots
 from dlcc.stage import Case, Context, Stage, StageResult
 from dlcc.stages.decomposition.links import SHIPPED, add_links, encoder
@@ -43,6 +41,8 @@ class Decomposition(Stage):
 
 
 def _details(graph: RunGraph) -> dict[str, object]:
+    import networkx as nx
+
     whole = graph.to_networkx()
     called = nx.DiGraph([(e.source, e.target) for e in graph.edges if e.kind == "calls"])
     rank = nx.pagerank(called) if called else {}

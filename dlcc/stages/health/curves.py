@@ -25,8 +25,9 @@ DIVERGED_REACH = 10.0  # times the extent of the training data, in the last fift
 OSCILLATING_SWING = 0.13  # deviation of coverage or quality around their trend, second half
 COLLAPSED_COVERAGE = 0.5  # mean of the last four checkpoints
 HEALTHY_SHARE = 0.8  # of good checkpoints in the last quarter
-# How far estimates from records scatter about the truth (benchmarks/results/outcomes.json).
-_SWING_ERROR, _COVERAGE_ERROR, _SHARE_ERROR = 0.01, 0.04, 0.07
+_HALF_A_CHECKPOINT = 0.05  # of the ten in the last quarter: a mark of 8 parts 7 from 8
+# Scales of logistic errors with the deviations of benchmarks/results/outcomes.json: sd = π/√3·scale
+_SWING_ERROR, _COVERAGE_ERROR, _SHARE_ERROR = 0.01, 0.03, 0.03
 
 
 @dataclass(frozen=True)
@@ -120,10 +121,11 @@ def _is_diverged(vector: dict[str, float]) -> bool:
 
 def _by_definition(vector: dict[str, float]) -> dict[str, float]:
     """Probability of each label from the definitions, the first that fits, under the errors."""
+    share_mark = HEALTHY_SHARE - _HALF_A_CHECKPOINT
     diverged = vector["diverged"]
     swings = _above(vector["swing"], OSCILLATING_SWING, _SWING_ERROR)
     lost = _above(COLLAPSED_COVERAGE, vector["coverage_last"], _COVERAGE_ERROR)
-    sound = _above(vector["good_quarter"], HEALTHY_SHARE - 0.05, _SHARE_ERROR)
+    sound = _above(vector["good_quarter"], share_mark, _SHARE_ERROR)
     oscillating = (1 - diverged) * swings
     collapsed = (1 - diverged) * (1 - swings) * lost
     rest = (1 - diverged) * (1 - swings) * (1 - lost)

@@ -86,31 +86,26 @@ def _how_collapsed(record: HealthRecord) -> str:
 
 
 def _discriminator(record: HealthRecord, windows: Floats, recorded: int) -> Iterator[Finding]:
+    """Whether its margin stands at an extreme to the end of a run that is not healthy."""
+    if record.label == "healthy":
+        return
     margin = windows[:, WINDOW_FEATURES.index("margin")]
-    edges = window_edges(recorded)
-    bad = record.label != "healthy"
-    real_scale = 1.0 if np.nanmax(np.abs(margin), initial=0.0) <= np.arcsinh(1.0) else 3.0
-    won = margin > np.arcsinh(_WON) * real_scale
-    if bad and won[-4:].all():
-        first = int(edges[_stretch_start(won)])
+    probabilities = np.nanmax(np.abs(margin), initial=0.0) <= np.arcsinh(1.0)
+    full = np.arcsinh(_WON) * (1.0 if probabilities else 3.0)
+    stretches = {"GAN004": margin > full}
+    if record.label != "diverged":
+        stretches["GAN005"] = np.abs(margin) < _FLAT
+    for code, holds in stretches.items():
+        if not holds[-4:].all():
+            continue
+        last = float(np.sinh(margin[-4:].mean()))
         yield Finding(
-            "GAN004",
-            f"Its outputs on real data and samples differ by {np.sinh(margin[-4:].mean()):.2f}.",
+            code,
+            f"Its outputs on real data and samples differ by {last:.3g}.",
             player="discriminator",
-            first_step=first,
+            first_step=int(window_edges(recorded)[_stretch_start(holds)]),
             last_step=recorded,
-            evidence={"margin": round(float(np.sinh(margin[-4:].mean())), 4)},
-        )
-    flat = np.abs(margin) < _FLAT
-    if bad and record.label != "diverged" and flat[-4:].all():
-        first = int(edges[_stretch_start(flat)])
-        yield Finding(
-            "GAN005",
-            f"Its outputs on real data and samples differ by {np.sinh(margin[-4:].mean()):.3f}.",
-            player="discriminator",
-            first_step=first,
-            last_step=recorded,
-            evidence={"margin": round(float(np.sinh(margin[-4:].mean())), 4)},
+            evidence={"margin": round(last, 4)},
         )
 
 

@@ -9,13 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcc.estimate import Estimate
+from dlcc.library.logistic import fit_logistic
 from dlcc.library.outcomes import LABELS, Outcomes, row
 from dlcc.stages.health.curves import Curves, smooth
 
 Floats = NDArray[np.float64]
 
+_GOOD = np.array([0.65, 0.56])  # coverage and quality as they are seen from records
+_GOOD_WIDTH = np.array([0.15, 0.05])  # how far from them a checkpoint is clearly one or the other
 _NEIGHBOURS = 30
 _TREES = 300
+_RULE_FLOOR = 0.01
 _PROGNOSIS = ("good_last", "good_quarter", "good_half", "good_trend")
 _NEEDS_SAMPLES = ("coverage", "quality", "imbalance", "frechet", "recall", "density", "reach")
 
@@ -36,10 +40,17 @@ class HealthModel:
 
     def labels(self, vector: Mapping[str, float]) -> dict[str, float]:
         """Probability of each label."""
-        if not self.blind:
-            rule = {name: vector[f"rule_{name}"] for name in LABELS}
-            return {name: (p + 0.01) / (1 + 0.01 * len(LABELS)) for name, p in rule.items()}
-        return self._labels_of_series(vector)
+        if vector["diverged"]:
+            return {name: float(name == "diverged") for name in LABELS}
+        return self._labels_of_series(vector) if self.blind else self._labels_of_samples(vector)
+
+    def _labels_of_samples(self, vector: Mapping[str, float]) -> dict[str, float]:
+        """What the definitions say, put right by how past runs with such probabilities ended."""
+        names = [f"rule_{name}" for name in LABELS]
+        table = _log_rule(self.library.columns(names, blind=False))
+        fit = fit_logistic(table, self.library.labels, len(LABELS))
+        found = fit.probabilities(_log_rule(row(names, vector)[None, :]))[0]
+        return {name: float(p) for name, p in zip(LABELS, found, strict=True)}
 
     def _labels_of_series(self, vector: Mapping[str, float]) -> dict[str, float]:
         from sklearn.ensemble import ExtraTreesClassifier
@@ -51,8 +62,6 @@ class HealthModel:
         trees.fit(self.library.columns(names, blind=True), self.library.labels)
         found = trees.predict_proba(np.nan_to_num(row(names, vector))[None, :])[0]
         shares = dict(zip((LABELS[k] for k in trees.classes_), found, strict=True))
-        if vector["diverged"]:
-            return {name: float(name == "diverged") for name in LABELS}
         return {name: float(shares.get(name, 0.0)) for name in LABELS}
 
     def stability(self, vector: Mapping[str, float]) -> Estimate:
@@ -70,14 +79,26 @@ class HealthModel:
 
 
 def sighted_features(curves: Curves) -> Floats:
-    """What P(good) of a checkpoint is made of, [c, 8]: the samples' figures, smoothed."""
+    """What P(good) of a checkpoint is made of, [c, 11].
+
+    The samples' figures, smoothed; on which side of the marks of "good" coverage and quality lie,
+    and the worse of the two: a logistic of the figures alone is too gentle for a word that is
+    defined by marks, all of which must be met.
+    """
     assert curves.samples is not None
-    return smooth(curves.samples)
+    figures = smooth(curves.samples)
+    sides = np.tanh((figures[:, :2] - _GOOD) / _GOOD_WIDTH)
+    return np.hstack([figures, sides, sides.min(axis=1, keepdims=True)])
 
 
 def blind_features(curves: Curves) -> Floats:
     """What P(good) of a window is made of without samples, [w, 11], smoothed."""
     return smooth(np.nan_to_num(curves.windows))
+
+
+def _log_rule(rule: Floats) -> Floats:
+    """Logarithms of the probabilities by definition [n, labels], kept away from 0."""
+    return np.log(rule + _RULE_FLOOR)
 
 
 def _is_sighted(name: str) -> bool:

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+_LEAST = 0.001  # no checkpoint is surer than this of being good, or of being bad
+_LEVELS = (0.05, 0.5, 0.95)
+
 
 @dataclass(frozen=True)
 class Onset:
@@ -23,20 +26,16 @@ class Onset:
 def find_onset(steps: NDArray[np.int64], good: Floats) -> Onset | None:
     """From P(good) [c] at the steps [c]; None where the end is good or nothing ever was.
 
-    The last good checkpoint is j with probability good[j]·Π(1 − good[later]): the onset is the one
-    after it. Neighbouring checkpoints share what makes them hard to tell, so the probabilities are
-    kept away from 0 and 1 before they are multiplied.
+    The last good checkpoint is j with probability good[j]·Π(1 − good[later]), and the onset is the
+    checkpoint after it. There is none where j is the last checkpoint, or where no checkpoint is
+    good; what is the most probable of the three is said.
     """
-    p = np.clip(good, 0.02, 0.98)
+    p = np.clip(good, _LEAST, 1 - _LEAST)
     later_bad = np.append(np.cumprod((1 - p)[::-1])[::-1][1:], 1.0)
-    last_good = p * later_bad
-    never = float(np.prod(1 - p))
-    still_good = float(last_good[-1])
-    begins = last_good[:-1]
-    if begins.sum() <= max(never, still_good) or begins.sum() == 0:
+    *begins, still_good = p * later_bad
+    never_good = np.prod(1 - p)
+    if sum(begins) <= max(never_good, still_good):
         return None
-    share = np.cumsum(begins) / begins.sum()
-    at = [int(np.searchsorted(share, q)) + 1 for q in (0.05, 0.5, 0.95)]
-    low, middle, high = (int(steps[min(i, len(steps) - 1)]) for i in at)
-    before = int(steps[max(0, at[0] - 1)])
-    return Onset(middle, min(before, low), high)
+    share = np.cumsum(begins) / sum(begins)
+    low, middle, high = (int(steps[np.searchsorted(share, level) + 1]) for level in _LEVELS)
+    return Onset(middle, low, high)

@@ -1,0 +1,119 @@
+"""Whether P(healthy) and the intervals hold on settings that were not fitted.
+
+    python benchmarks/calibration.py
+
+Ten folds over the runs of the shipped table (every run is a setting of its own): each fold's
+P(healthy), stability and next quarter come from the other nine. Brier score and expected
+calibration error (ten bins of equal mass) with bootstrap 90 % intervals, beside the Brier score of
+always saying the base rate; for stability and the next quarter, how often the 90 % interval holds
+the truth, and the mean absolute error of the mean. With samples, and without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from common import write_result
+from numpy.typing import NDArray
+
+from dlcc.estimate import Estimate
+from dlcc.library.outcomes import LABELS, Outcomes, outcomes
+from dlcc.scoring.calibration import calibrate, features
+from dlcc.stages.health.model import HealthModel
+
+FOLDS, SEED, RESAMPLES, BINS = 10, 0, 2000, 10
+Floats = NDArray[np.float64]
+
+
+def brier(p: Floats, happened: Floats) -> float:
+    """Mean squared difference of probabilities [n] and what happened (0 or 1) [n]."""
+    return float(np.mean((p - happened) ** 2))
+
+
+def calibration_error(p: Floats, happened: Floats) -> float:
+    """Mean absolute difference of probability and frequency over bins of equal mass."""
+    bins = np.array_split(np.argsort(p, kind="stable"), BINS)
+    return float(sum(len(b) * abs(p[b].mean() - happened[b].mean()) for b in bins) / len(p))
+
+
+def held_out(table: Outcomes, *, blind: bool) -> tuple[Floats, list[Estimate], list[Estimate]]:
+    """P(healthy) [n], stability and next quarter of every run, each from the other folds."""
+    n = len(table.labels)
+    fold = np.random.default_rng(SEED).permutation(n) % FOLDS
+    p = np.zeros(n)
+    stability: list[Estimate] = [Estimate.ignorance()] * n
+    next_quarter = list(stability)
+    vectors = table.blind_vectors if blind else table.vectors
+    for k in range(FOLDS):
+        others = table.some(fold != k)
+        model = HealthModel(others, blind)
+        fit = calibrate(others, blind=blind)
+        inside = np.flatnonzero(fold == k)
+        p[inside] = fit.probabilities(table.columns(features(blind=blind), blind=blind)[inside])[
+            :, 1
+        ]
+        for i in inside:
+            vector = dict(zip(table.names, vectors[i], strict=True))
+            stability[i] = model.stability(vector)
+            next_quarter[i] = model.next_quarter(vector)
+    return p, stability, next_quarter
+
+
+def with_interval(
+    measure: Callable[[Floats, Floats], float], p: Floats, happened: Floats
+) -> dict[str, float]:
+    """A measure with its bootstrap 90 % interval."""
+    rng = np.random.default_rng(SEED)
+    picks = rng.integers(0, len(p), (RESAMPLES, len(p)))
+    low, high = np.quantile([measure(p[i], happened[i]) for i in picks], [0.05, 0.95])
+    return {"value": measure(p, happened), "low": float(low), "high": float(high)}
+
+
+def against(estimates: list[Estimate], truth: Floats) -> dict[str, float]:
+    """How estimates of a share stand to the truth [n]."""
+    bounds = np.array([e.interval(0.9) for e in estimates])
+    slack = 1e-6  # shares such as .9 are kept in single precision
+    inside = (bounds[:, 0] - slack <= truth) & (truth <= bounds[:, 1] + slack)
+    return {
+        "inside_90_interval": float(inside.mean()),
+        "mean_width": float((bounds[:, 1] - bounds[:, 0]).mean()),
+        "mean_absolute_error": float(np.mean(np.abs([e.mean for e in estimates] - truth))),
+    }
+
+
+def figures(table: Outcomes, *, blind: bool) -> dict[str, Any]:
+    """What is written of one of the two: with samples or without."""
+    healthy = (table.labels == LABELS.index("healthy")).astype(np.float64)
+    p, stability, next_quarter = held_out(table, blind=blind)
+    return {
+        "brier": with_interval(brier, p, healthy),
+        "calibration_error": with_interval(calibration_error, p, healthy),
+        "brier_by_data": {
+            str(data): brier(p[table.data == data], healthy[table.data == data])
+            for data in np.unique(table.data)
+        },
+        "stability": against(stability, table.stability),
+        "next_quarter": against(next_quarter, table.next_quarter),
+    }
+
+
+def main() -> None:
+    table = outcomes()
+    healthy = float(np.mean(table.labels == LABELS.index("healthy")))
+    write_result(
+        "calibration",
+        {
+            "runs": len(table.labels),
+            "healthy": healthy,
+            "brier_of_base_rate": healthy * (1 - healthy),
+            "with_samples": figures(table, blind=False),
+            "without_samples": figures(table, blind=True),
+        },
+        seeds={"folds": SEED, "bootstrap": SEED},
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,242 @@
+"""The process inside: `python -I child.py REQUESTS ANSWERS` (two descriptors).
+
+It locks itself where nobody else locked it, and only then loads what came with the run. It answers
+one frame for each that it reads (`dlcc.sandbox.wire`). From the first foreign line on nothing that
+it says can be believed, this file included: the outside checks, compares and computes.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import io
+import os
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Answer = tuple[dict[str, Any], dict[str, "Tensor"]]
+
+
+def _make_dlcc_importable() -> None:
+    """Without its parent folder on the path: that may hold anything, and must not be listed."""
+    folder = Path(__file__).resolve().parent.parent
+    spec = importlib.util.spec_from_file_location(
+        "dlcc", folder / "__init__.py", submodule_search_locations=[str(folder)]
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["dlcc"] = module
+    spec.loader.exec_module(module)
+
+
+class Subject:
+    """The run's training, as far as it was built."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.training: Any = None
+
+    def build(self, message: Mapping[str, Any], tensors: bytes) -> Answer:
+        """Import the entry point and call it with the configuration."""
+        file, _, function = message["entry"].partition(":")
+        entry = _import_file(self.root / file, self.root / "source")
+        import torch  # late: code that fails before needs none of its second
+
+        torch.set_num_threads(message["threads"])
+        self.training = getattr(entry, function)(message["config"])
+        return {"players": sorted(self.training.players)}, {}
+
+    def load(self, message: Mapping[str, Any], tensors: bytes) -> Answer:
+        """Go to a state; the global random states go with it."""
+        from safetensors.torch import load
+
+        from dlcc.runs.random_state import restore_random_state
+        from dlcc.runs.state import unpack_state
+
+        trees = unpack_state(message["tree"], load(tensors))
+        self.training.load_state_dict(trees["state"])
+        restore_random_state(trees["random"] or {})
+        return {}, {}
+
+    def step(self, message: Mapping[str, Any], tensors: bytes) -> Answer:
+        """Step, and give the quantities that were asked for; a watched weight after each step."""
+        import torch
+
+        names, count, watch = message["names"], message["count"], message["watch"]
+        values = torch.full((count, len(names)), float("nan"), dtype=torch.float64)
+        present = torch.zeros((count, len(names)), dtype=torch.bool)
+        watched = []
+        for i in range(count):
+            row = self.training.step(message["first"] + i)
+            for j, name in enumerate(names):
+                if name in row:
+                    values[i, j], present[i, j] = float(row[name]), True
+            if watch:
+                watched.append(self._weights()[watch].clone())
+        answer = {"values": values, "present": present}
+        return {}, answer | ({"watched": torch.stack(watched)} if watch else {})
+
+    def probe(self, message: Mapping[str, Any], tensors: bytes) -> Answer:
+        """The training's own measurement, random states kept as they are when one is recorded."""
+        from dlcc.runs.random_state import random_state, restore_random_state
+
+        before = random_state()
+        measured = dict(self.training.probe(message["step"]))
+        restore_random_state(before)
+        return {}, measured
+
+    def state(self, message: Mapping[str, Any], tensors: bytes) -> Answer:
+        """The training's state, taken apart as in a snapshot."""
+        from dlcc.runs.state import pack_state
+
+        tree, packed = pack_state({"state": dict(self.training.state_dict())})
+        return {"tree": tree["state"]}, packed
+
+    def weights(self, message: Mapping[str, Any], tensors: bytes) -> Answer:
+        """Parameters and buffers by `player/name`."""
+        return {}, self._weights()
+
+    def forward(self, message: Mapping[str, Any], tensors: bytes) -> Answer:
+        """What a player makes of `inputs`, `[n, features]`, without dropout and the like."""
+        import torch
+        from safetensors.torch import load
+
+        player = self.training.players[message["player"]]
+        trained = player.training
+        player.eval()
+        try:
+            with torch.no_grad():
+                outputs = player(load(tensors)["inputs"])
+        finally:
+            player.train(trained)
+        return {}, {"outputs": outputs}
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {
+            f"{player}/{name}": tensor.detach()
+            for player, module in self.training.players.items()
+            for name, tensor in module.state_dict().items()
+            if hasattr(tensor, "detach")
+        }
+
+
+def _import_file(path: Path, source: Path) -> Any:
+    """Import a file of the run; its neighbours come after everything that is installed, so that a
+    `torch.py` among them does not pass for torch."""
+    sys.path += [folder for folder in dict.fromkeys([str(source), str(path.parent)])
+                 if folder not in sys.path]  # fmt: skip
+    found = importlib.util.find_spec(path.stem)
+    if found is not None and found.origin == str(path):
+        return importlib.import_module(path.stem)
+    spec = importlib.util.spec_from_file_location(f"source_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path.name} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _dense(tensors: Mapping[str, Any]) -> bytes:
+    """safetensors of detached, unshared copies."""
+    import torch
+    from safetensors.torch import save
+
+    copies = {}
+    for name, tensor in tensors.items():
+        detached = torch.as_tensor(tensor).detach().cpu().resolve_conj().resolve_neg()
+        copies[name] = detached.clone(memory_format=torch.contiguous_format)
+    return save(copies) if copies else b""
+
+
+def _place_of(error: BaseException, root: Path) -> str | None:
+    """The innermost line of the run's own code, `source/train.py:41`."""
+    if isinstance(error, SyntaxError) and error.filename:
+        frames = [(error.filename, error.lineno)]
+    else:
+        frames = [(f.filename, f.lineno) for f in traceback.extract_tb(error.__traceback__)]
+    for filename, line in reversed(frames):
+        if Path(filename).is_relative_to(root):
+            return f"{Path(filename).relative_to(root).as_posix()}:{line}"
+    return None
+
+
+def _serve(requests: io.BufferedIOBase, answers: io.BufferedIOBase, root: Path) -> None:
+    from dlcc.sandbox import wire
+
+    subject = Subject(root)
+    operations: dict[str, Callable[[Mapping[str, Any], bytes], Answer]] = {
+        name: getattr(subject, name)
+        for name in ("build", "load", "step", "probe", "state", "weights", "forward")
+    }
+    while (request := _read(requests)) is not None:
+        message, tensors = request
+        try:
+            reply, made = operations[message["op"]](message, tensors)
+            frame = wire.encode(reply, _dense(made))
+        except (Exception, SystemExit) as error:
+            text = f"{type(error).__name__}: {error}"
+            frame = wire.encode({"error": text[:2000], "place": _place_of(error, root)})
+        answers.write(frame)
+        answers.flush()
+
+
+def _read(requests: io.BufferedIOBase) -> tuple[dict[str, Any], bytes] | None:
+    import json
+
+    from dlcc.sandbox import wire
+
+    header = requests.read(wire.HEADER.size)
+    if len(header) < wire.HEADER.size:
+        return None
+    text, tensors = wire.HEADER.unpack(header)
+    return json.loads(requests.read(text)), requests.read(tensors)
+
+
+def _trial(secret: Path, readable: list[str]) -> int:
+    """0 if a locked process is refused `secret`, which also holds the filter to lock with."""
+    from dlcc.sandbox.lock import lock
+
+    lock(readable, secret.read_bytes(), os.getppid())
+    try:
+        secret.read_bytes()
+    except PermissionError:
+        return 0
+    return 1
+
+
+def main(arguments: list[str]) -> int:
+    """Begin as the first frame says, and serve until the requests end."""
+    _make_dlcc_importable()
+    if arguments[0] == "--trial":
+        return _trial(Path(arguments[1]), arguments[2:])
+    from dlcc.sandbox import lock, wire
+
+    requests = os.fdopen(int(arguments[0]), "rb")
+    answers = os.fdopen(int(arguments[1]), "wb")
+    begin = _read(requests)
+    if begin is None:
+        return 1
+    settings, filter_ = begin
+    if settings["lock"] is not None:
+        lock.lock(settings["lock"], filter_, settings["parent"])
+    lock.bound(settings["memory"], settings["seconds"], settings["processes"])
+    sys.path += [folder for folder in settings["packages"] if folder not in sys.path]
+    sys.dont_write_bytecode = True
+    root = Path(settings["root"])
+    os.chdir(root)
+    answers.write(wire.encode({}))
+    answers.flush()
+    _serve(requests, answers, root)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

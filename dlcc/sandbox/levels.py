@@ -1,0 +1,108 @@
+"""How well this machine can isolate foreign code, found out by trying."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+
+from dlcc.errors import IsolationError
+from dlcc.sandbox import bubblewrap, seccomp
+from dlcc.sandbox.environment import CHILD, readable_paths
+
+_PATIENCE = 10.0  # seconds a trial may take; it takes 0.05
+
+
+class Level(StrEnum):
+    """What holds the code, best first."""
+
+    BUBBLEWRAP = "bubblewrap"
+    """Namespaces, seccomp and limits, set up by an ordinary user."""
+    BUBBLEWRAP_AS_ROOT = "bubblewrap as root"
+    """The same set up by real root, who then becomes a user that nobody is."""
+    LANDLOCK = "landlock"
+    """Landlock, seccomp and limits: needs Linux 6.2 and no package."""
+    NONE = "none"
+    """A process like any other: only for code that the user trusts."""
+
+
+def best_level(trust: bool = False) -> Level:
+    """The best level that holds on this machine.
+
+    Raises:
+        IsolationError: none holds, and the user has not said that the code can be trusted.
+    """
+    levels = available_levels()
+    if levels:
+        return levels[0]
+    if trust:
+        return Level.NONE
+    raise IsolationError(
+        "this system offers no isolation for the run's own code: install bubblewrap "
+        "(apt-get install bubblewrap), use Linux 6.2 or later, or pass --trust for code you trust"
+    )
+
+
+@cache
+def available_levels() -> tuple[Level, ...]:
+    """The levels that were tried and held, best first; tried once a process."""
+    if sys.platform != "linux":
+        return ()
+    as_root = os.geteuid() == 0
+    wrapped = Level.BUBBLEWRAP_AS_ROOT if as_root else Level.BUBBLEWRAP
+    held = [wrapped] if _bubblewrap_holds(as_root) else []
+    return (*held, *([Level.LANDLOCK] if _landlock_holds() else []))
+
+
+def _bubblewrap_holds(as_root: bool) -> bool:
+    """Whether a Python starts inside and cannot see a file that lies outside."""
+    if shutil.which("bwrap") is None or (as_root and shutil.which("setpriv") is None):
+        return False
+    with tempfile.TemporaryDirectory(prefix="dlcc-trial-") as name:
+        outside = Path(name, "outside")
+        outside.touch()
+        staged = Path(name, "staged")
+        staged.mkdir()
+        code = f"import os, sys; sys.exit(os.path.exists({str(outside)!r}))"
+        try:
+            with bubblewrap.seccomp_file() as program:
+                command = bubblewrap.command(
+                    [sys.executable, "-I", "-c", code], staged, program.fileno(), as_root
+                )
+                return _succeeds(command, (program.fileno(),))
+        except OSError:
+            return False
+
+
+def _landlock_holds() -> bool:
+    """Whether a process can lock itself, and is then refused a file that it could read before."""
+    try:
+        program = seccomp.program("locked")
+    except OSError:
+        return False
+    with tempfile.NamedTemporaryFile(prefix="dlcc-trial-") as outside:
+        outside.write(program)
+        outside.flush()
+        command = [sys.executable, "-I", str(CHILD), "--trial", outside.name, *readable_paths()]
+        return _succeeds(command)
+
+
+def _succeeds(command: list[str], pass_fds: tuple[int, ...] = ()) -> bool:
+    try:
+        ended = subprocess.run(
+            command,
+            env={},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_PATIENCE,
+            pass_fds=pass_fds,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return ended.returncode == 0

@@ -1,0 +1,375 @@
+"""A run's training in a process of its own, asked one thing after the other."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlcc.engine.process import Ended, supervise
+from dlcc.errors import (
+    DlccError,
+    ForeignCodeError,
+    ForeignCodeStopped,
+    IsolationError,
+    SnapshotError,
+)
+from dlcc.runs.tensors import parse_tensors
+from dlcc.sandbox import bubblewrap, seccomp, wire
+from dlcc.sandbox.environment import CHILD, ENVIRONMENT, package_folders, readable_paths
+from dlcc.sandbox.levels import Level
+
+Tensors = dict[str, NDArray[Any]]
+
+_HEADER_ROOM = 1 << 20  # bytes that safetensors may spend on names beyond the data asked for
+_CHUNK = 1 << 16
+_FAREWELL = 1.0  # seconds a child has to end by itself
+_SOURCE_BYTES = 256 << 20
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds on the process inside and all that it starts."""
+
+    seconds: float = 120.0
+    """From its start to its end."""
+    memory: int = 2 << 30
+    """Bytes, of the whole tree; at least 1 GiB, for importing torch takes most of that."""
+    processes: int = 64
+    """Processes and threads; where the level cannot bind them, memory does."""
+
+
+@dataclass(frozen=True)
+class Stepped:
+    """What steps gave: `n` steps, `k` quantities that were asked for."""
+
+    values: NDArray[np.float64]
+    """[n, k], NaN where a step did not return the quantity; see `present`."""
+    present: NDArray[np.bool_]
+    """[n, k]"""
+    watched: NDArray[Any] | None
+    """[n, ...], the watched weight after each step."""
+
+
+class Session:
+    """A context manager around the process inside.
+
+    >>> with Session(files, Level.LANDLOCK, Limits()) as session:        # doctest: +SKIP
+    ...     session.build("source/train.py:build", run.manifest.config, threads=1)
+    ...     session.load(tree, state_bytes)
+    ...     session.step(1200, 20, ["generator/loss"]).values
+
+    The inside sees copies of `files` and nothing else of the run. A state is shown to it when it is
+    loaded and not before, so that it cannot copy from a later snapshot what it should compute.
+
+    Every method raises ForeignCodeError where the code fails, dies or answers anything but what was
+    asked, and as ForeignCodeStopped where it used up its limits. After an error that the code
+    raised the session goes on; after the others it is over, and `alive` is false.
+
+    Args:
+        files: path inside (`source/train.py`) -> file to copy.
+        level: of isolation, see `best_level`.
+        limits: bounds on time, memory and processes.
+        max_answer: largest answer in bytes, for answers whose size is not known beforehand.
+    """
+
+    def __init__(
+        self,
+        files: Mapping[str, Path],
+        level: Level,
+        limits: Limits | None = None,
+        max_answer: int = 1 << 30,
+    ) -> None:
+        self.level = level
+        self.limits = limits or Limits()
+        self.alive = False
+        self.ended: Ended | None = None
+        """How the process ended, once it has."""
+        self._files = files
+        self._max_answer = max_answer
+        self._not_started: OSError | None = None
+        self._stop = threading.Event()
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as stack:
+            staged = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dlcc-subject-")))
+            self._stage(staged / "subject")
+            self._start(staged / "subject", stack)
+            self._stack = stack.pop_all()
+        try:
+            self._begin(staged / "subject")
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def build(self, entry: str, config: Mapping[str, Any], threads: int = 1) -> list[str]:
+        """Build the training; returns its players, sorted. Called again, it is built anew."""
+        message = {"op": "build", "entry": entry, "config": dict(config), "threads": threads}
+        players = self._ask(message)[0].get("players")
+        if not isinstance(players, list) or not all(isinstance(name, str) for name in players):
+            raise self._nonsense("names no players")
+        return [wire.printable(name, 80) for name in players]
+
+    def load(self, tree: Any, tensors: bytes) -> None:
+        """Go to a state: a snapshot's tree `{"state": ..., "random": ...}` and its tensor file."""
+        self._ask({"op": "load", "tree": tree}, tensors)
+
+    def step(
+        self, first: int, count: int, names: Sequence[str], watch: tuple[str, int] | None = None
+    ) -> Stepped:
+        """Do the steps `first` to `first + count - 1`.
+
+        Args:
+            first: number of the first step.
+            count: how many.
+            names: the quantities that are wanted.
+            watch: a weight `player/name` and its size in bytes, to be given after each step.
+        """
+        name, size = watch or (None, 0)
+        message = {"op": "step", "first": first, "count": count, "names": list(names),
+                   "watch": name}  # fmt: skip
+        _, made = self._ask(message, expected=count * (9 * len(names) + size))
+        shape = (count, len(names))
+        values = self._one(made, "values", np.float64, shape)
+        present = self._one(made, "present", np.bool_, shape)
+        watched = made.get("watched")
+        if watch and (watched is None or len(watched) != count):
+            raise self._nonsense("does not give the weight that was watched")
+        return Stepped(values, present, watched)
+
+    def probe(self, step: int) -> Tensors:
+        """The training's measurement on the batch of `step`."""
+        return self._ask({"op": "probe", "step": step})[1]
+
+    def state(self) -> tuple[Any, Tensors]:
+        """The training's state as a snapshot holds it: the tree, and tensors `state/...`."""
+        message, made = self._ask({"op": "state"})
+        return message.get("tree"), made
+
+    def weights(self) -> Tensors:
+        """Parameters and buffers by `player/name`."""
+        return self._ask({"op": "weights"})[1]
+
+    def forward(self, player: str, inputs: NDArray[np.float32]) -> NDArray[Any]:
+        """Outputs `[n, ...]` of a player on `inputs`, `[n, features]`."""
+        from safetensors.numpy import save
+
+        _, made = self._ask({"op": "forward", "player": player}, save({"inputs": inputs}))
+        outputs = made.get("outputs")
+        if outputs is None or outputs.ndim == 0 or len(outputs) != len(inputs):
+            raise self._nonsense("does not give one output for each input")
+        return outputs
+
+    def _stage(self, folder: Path) -> None:
+        """Copies of the files, readable to whoever the process inside becomes."""
+        total = 0
+        folder.mkdir()
+        folder.chmod(0o755)
+        for name, path in self._files.items():
+            target = folder / name
+            if not target.resolve().is_relative_to(folder.resolve()):
+                raise ValueError(f"{name!r} leads out of the staged folder")
+            total += path.stat().st_size
+            if total > _SOURCE_BYTES:
+                raise ForeignCodeError(
+                    f"source/ holds more than {_SOURCE_BYTES >> 20} MB, which is not copied; keep "
+                    "data out of it"
+                )
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+            target.chmod(0o644)
+        for below in (folder, *folder.rglob("*")):
+            if below.is_dir():
+                below.chmod(0o755)
+
+    def _start(self, staged: Path, stack: contextlib.ExitStack) -> None:
+        """Start the process and the thread that watches it; `stack` ends both."""
+        requests_out, self._requests = os.pipe()
+        self._answers, answers_in = os.pipe()
+        stack.callback(os.close, self._answers)
+        for descriptor in (self._requests, self._answers):
+            os.set_blocking(descriptor, False)
+        inherited = [requests_out, answers_in]
+        program = [sys.executable, "-I", "-B", str(CHILD), str(requests_out), str(answers_in)]
+        if self._wrapped:
+            filter_ = stack.enter_context(bubblewrap.seccomp_file()).fileno()
+            inherited.append(filter_)
+            as_root = self.level is Level.BUBBLEWRAP_AS_ROOT
+            program = bubblewrap.command(program, staged, filter_, as_root)
+        self._deadline = time.monotonic() + self.limits.seconds
+        self.alive = True
+        self._watcher = threading.Thread(
+            target=self._watch, args=(program, staged, inherited), name="sandbox", daemon=True
+        )
+        self._watcher.start()
+        stack.callback(self._end)
+
+    def _watch(self, program: list[str], staged: Path, inherited: list[int]) -> None:
+        # The kernel kills the child when the thread that started it ends: this one, which waits.
+        try:
+            self.ended = supervise(
+                program,
+                seconds=self.limits.seconds,
+                memory=self.limits.memory,
+                cwd=staged,
+                env=ENVIRONMENT,
+                pass_fds=inherited,
+                stop=self._stop,
+            )
+        except OSError as error:
+            self._not_started = error
+        finally:
+            for descriptor in inherited[:2]:  # the third belongs to seccomp_file
+                os.close(descriptor)
+
+    def _begin(self, staged: Path) -> None:
+        """Lock and bound the process before it loads anything foreign."""
+        alone = self.level is Level.LANDLOCK
+        settings = {
+            "lock": [*readable_paths(), str(staged)] if alone else None,
+            "parent": os.getpid(),
+            "memory": max(self.limits.memory, 1 << 30) + (1 << 30),
+            "seconds": self.limits.seconds,
+            "processes": self.limits.processes + (0 if self._wrapped else _tasks_of_this_user()),
+            "packages": package_folders(),
+            "root": bubblewrap.STAGE if self._wrapped else str(staged),
+        }
+        self._ask(settings, seccomp.program("locked") if alone else b"")
+
+    def _end(self) -> None:
+        self.alive = False
+        self._stop.set()
+        self._watcher.join()
+        os.close(self._requests)
+
+    @property
+    def _wrapped(self) -> bool:
+        return self.level in (Level.BUBBLEWRAP, Level.BUBBLEWRAP_AS_ROOT)
+
+    def _ask(
+        self, message: dict[str, Any], tensors: bytes = b"", expected: int | None = None
+    ) -> tuple[dict[str, Any], Tensors]:
+        """One request and its answer, of about `expected` bytes of data."""
+        if not self.alive:
+            raise ForeignCodeError("the run's code has ended before it was asked everything")
+        largest = self._max_answer if expected is None else expected + _HEADER_ROOM
+        self._send(wire.encode(message, tensors))
+        try:
+            sizes = wire.parse_sizes(self._receive(wire.HEADER.size), largest)
+            answer = wire.parse_message(self._receive(sizes[0]))
+            data = self._receive(sizes[1])
+            arrays = parse_tensors(data, "answer") if data else {}
+        except wire.WireError as error:
+            raise self._nonsense(str(error)) from None
+        except SnapshotError as error:
+            raise self._nonsense(f"sends tensors that are none ({error})") from None
+        if "error" in answer:
+            place = answer.get("place")
+            raise ForeignCodeError(
+                f"the run's code raised {wire.printable(answer['error'])}",
+                None if place is None else wire.printable(place, 200),
+            )
+        return answer, arrays
+
+    def _send(self, frame: bytes) -> None:
+        view = memoryview(frame)
+        while view:
+            self._wait(self._requests, select.POLLOUT)
+            try:
+                view = view[os.write(self._requests, view[:_CHUNK]) :]
+            except BlockingIOError:
+                continue
+            except BrokenPipeError:
+                raise self._over() from None
+
+    def _receive(self, size: int) -> bytes:
+        """Exactly `size` bytes, taken as they come: a claim alone costs no memory."""
+        data = bytearray()
+        while len(data) < size:
+            self._wait(self._answers, select.POLLIN)
+            try:
+                chunk = os.read(self._answers, min(size - len(data), 1 << 20))
+            except BlockingIOError:
+                continue
+            if not chunk:
+                raise self._over()
+            data += chunk
+        return bytes(data)
+
+    def _wait(self, descriptor: int, event: int) -> None:
+        """Until the descriptor is ready or its other end is gone."""
+        poll = select.poll()
+        poll.register(descriptor, event)
+        while not poll.poll(100):
+            if time.monotonic() > self._deadline or not self._watcher.is_alive():
+                raise self._over()
+
+    def _over(self) -> DlccError:
+        """What to say of a process that answers no more."""
+        self.alive = False
+        self._watcher.join(_FAREWELL)  # it may be about to end
+        self._stop.set()
+        self._watcher.join()
+        if self._not_started is not None:
+            return IsolationError(f"level {self.level} cannot be started: {self._not_started}")
+        ended = self.ended
+        if ended is not None and ended.how == "memory":
+            return ForeignCodeStopped(
+                f"the run's code used more than {self.limits.memory >> 20} MB and was stopped"
+            )
+        if ended is not None and ended.how == "exited":
+            last = wire.printable((ended.output.strip().splitlines() or ["nothing"])[-1])
+            return ForeignCodeError(
+                f"the run's code ended its process with status {ended.returncode}; it said: {last}"
+            )
+        return ForeignCodeStopped(
+            f"the run's code was not done after {self.limits.seconds:.0f} s and was stopped"
+        )
+
+    def _nonsense(self, what: str) -> ForeignCodeError:
+        """An answer that no honest child gives ends the session."""
+        self.alive = False
+        self._stop.set()
+        return ForeignCodeError(f"the run's code answers for the process that runs it: it {what}")
+
+    def _one(
+        self, made: Tensors, name: str, dtype: type[np.generic], shape: tuple[int, ...]
+    ) -> NDArray[Any]:
+        """An array of the answer, which must be of this type and shape."""
+        array = made.get(name)
+        if array is None or array.dtype != dtype or array.shape != shape:
+            raise self._nonsense(f"gives no {name} of shape {shape}")
+        return array
+
+
+def _tasks_of_this_user() -> int:
+    """Processes and threads that this user has now; the limit of the kernel counts them."""
+    uid, tasks = os.getuid(), 0
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if folder.stat().st_uid == uid:
+                tasks += len(os.listdir(folder / "task"))
+    return tasks

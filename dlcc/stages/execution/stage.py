@@ -1,0 +1,266 @@
+"""The execution stage: the run's own code, run again from its snapshots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+from dlcc.errors import ForeignCodeError, ForeignCodeStopped, IsolationError, SnapshotError
+from dlcc.estimate import Estimate
+from dlcc.findings import Finding
+from dlcc.records import Config, Executed, ReplayCheck, Series, Snapshots, Sources
+from dlcc.runs import Run
+from dlcc.sandbox import Level, Limits, Session, best_level
+from dlcc.stage import Case, Context, NotApplicable, Stage, StageResult
+from dlcc.stages.execution.extremes import PlayerExtremes, first_names, try_player
+from dlcc.stages.execution.locate import Locator
+from dlcc.stages.execution.passage import Extent, Passage, replay_all
+from dlcc.stages.execution.replays import OutOfTimeError, Replayer, measure_tolerance, undecided
+from dlcc.stages.execution.stored import Rows, Stored, read_stored
+from dlcc.stages.execution.tolerance import EXACT, SMALLEST, same_machine
+
+_RESERVE = 0.1  # share of the time that is kept for writing the result
+_SLIGHT = 1e-3  # deviations that another kernel of the same operations could explain
+_RECORD_IT = (
+    "record with Recorder(..., training=t, training_entry='source/train.py:build', sources=[...])"
+)
+
+
+@dataclass(frozen=True)
+class Execution(Stage):
+    """Whether the run's code, run again from its snapshots, gives what was recorded."""
+
+    name: ClassVar = "execution"
+    needs: ClassVar = (Config, Series, Snapshots, Sources)
+    gives: ClassVar = (Executed,)
+
+    steps: int = 2
+    """Steps replayed from every snapshot; an update shows in the row after it."""
+    stretch: int = 20
+    """Steps replayed from the middle snapshot, and wherever something deviates."""
+    full: bool = False
+    """Replay all steps, from each snapshot to the next."""
+    extremes: bool = True
+    """Run the players of the last snapshot on extreme and random inputs."""
+    memory: int = 2 << 30
+    """Bytes that the run's code may use."""
+
+    def __call__(self, case: Case, ctx: Context) -> StageResult:
+        config, sources = case[Config], case[Sources]
+        entry = _entry(config, sources)
+        snapshots, unreadable = _resumable(case[Snapshots])
+        try:
+            level = best_level(ctx.trust)
+        except IsolationError as error:
+            raise NotApplicable(str(error)) from None
+        seconds = ctx.deadline.remaining * (1 - _RESERVE)
+        work = _Work(self, case, ctx, entry, snapshots, _clock(ctx, ctx.deadline.remaining))
+        session = Session(
+            Run.open(sources.root).source_files(), level, Limits(seconds, self.memory)
+        )
+        try:
+            with session:
+                work.do(session)
+        except ForeignCodeStopped as error:
+            work.passage.cut = str(error)
+        except ForeignCodeError as error:
+            work.passage.failure = work.passage.failure or error
+        work.passage.checks += unreadable
+        return work.result(level, session)
+
+
+@dataclass
+class _Work:
+    """One evaluation, as far as it got."""
+
+    stage: Execution
+    case: Case
+    ctx: Context
+    entry: str
+    snapshots: list[Stored]
+    check_time: Callable[[], None]
+
+    def __post_init__(self) -> None:
+        self.passage = Passage()
+        self.located: list[Finding] = []
+        self.extremes: list[PlayerExtremes] = []
+        self.tolerance = EXACT
+
+    @property
+    def threads(self) -> int:
+        return int(self.case[Config].machine.get("threads") or 1)
+
+    @property
+    def extent(self) -> Extent:
+        return Extent(self.stage.steps, self.stage.stretch, self.stage.full)
+
+    def do(self, session: Session) -> None:
+        """Build, replay, locate what deviates, and try the players."""
+        config = self.case[Config]
+        rows = Rows.of(self.case[Series])
+        session.build(self.entry, config.config, self.threads)
+        replayer = Replayer(session, rows, EXACT, self.check_time)
+        if not same_machine(config):
+            replayer = self._with_measured_tolerance(replayer)
+        self._replay(replayer)
+        if self.tolerance.exact and _differs_slightly_everywhere(self.passage):
+            replayer = self._with_measured_tolerance(replayer)
+            self._replay(replayer)
+        locator = Locator(replayer, self.snapshots, self.passage, self.entry,
+                          dict(config.config), self.threads)  # fmt: skip
+        try:
+            if self.stage.extremes and session.alive and not self.passage.cut:
+                self._try_players(session)
+            if session.alive and not self.passage.cut:
+                self.located = locator.findings()
+        except OutOfTimeError as error:
+            self.passage.cut = str(error)
+
+    def _with_measured_tolerance(self, replayer: Replayer) -> Replayer:
+        middle = self.snapshots[(len(self.snapshots) - 1) // 2]
+        count = min(self.stage.stretch, replayer.rows.count_from(middle.step))
+        self.tolerance = measure_tolerance(replayer, middle, count, self.ctx.rng)
+        return Replayer(replayer.session, replayer.rows, self.tolerance, self.check_time)
+
+    def _replay(self, replayer: Replayer) -> None:
+        progress = self.ctx.progress
+        self.passage = replay_all(
+            replayer, self.snapshots, self.extent, lambda share, what: progress(0.8 * share, what)
+        )
+
+    def _try_players(self, session: Session) -> None:
+        last = self.snapshots[-1]
+        session.load(last.tree, last.data)
+        for player in first_names(list(last.weights)):
+            self.check_time()
+            self.extremes.append(try_player(session, player, last.weights, self.ctx.rng))
+
+    def result(self, level: Level, session: Session) -> StageResult:
+        """All that came of it."""
+        checks = self.passage.checks or [
+            undecided("probe", stored.step, stored.step, "the run's code did not get so far")
+            for stored in self.snapshots
+        ]
+        if self.passage.failure is not None and not self.passage.checks:
+            agreeing, decided, unknown = 0, len(checks), 0
+        else:
+            agreeing = sum(check.agrees is True for check in checks)
+            decided = sum(check.agrees is not None for check in checks)
+            unknown = len(checks) - decided
+        finite = {f"{tried.player}/{name}": share for tried in self.extremes
+                  for name, share in tried.finite.items()}  # fmt: skip
+        environment: dict[str, Any] = {"isolation": str(level)}
+        if session.ended is not None:
+            environment["peak_memory_sandbox"] = session.ended.peak_memory
+            environment["seconds_sandbox"] = round(session.ended.seconds, 3)
+        if self.passage.cut:
+            environment["cut"] = self.passage.cut
+        return StageResult(
+            terms={"logic": Estimate.proportion(agreeing, decided, unknown)},
+            records=[Executed(tuple(checks), finite, self.tolerance.exact)],
+            findings=self._findings(),
+            details={
+                "note": _note(agreeing, decided, unknown, self.tolerance.exact),
+                "replays": [_plain(check) for check in checks],
+                "extremes": [asdict(tried) for tried in self.extremes],
+            },
+            environment=environment,
+        )
+
+    def _findings(self) -> list[Finding]:
+        found = list(self.located)
+        failure = self.passage.failure
+        if failure is not None:
+            place = failure.place or self.entry.partition(":")[0]
+            found.insert(0, Finding("EXE003", str(failure), place=place))
+        last = self.snapshots[-1]
+        found += [
+            Finding(
+                "EXE006",
+                f"the {tried.player} of step {last.step:,} gives outputs that are not finite on "
+                f"finite inputs ({', '.join(tried.overflowing)})",
+                player=tried.player,
+                first_step=last.step,
+                place=last.place,
+                evidence={name: tried.finite[name] for name in tried.overflowing},
+            )
+            for tried in self.extremes
+            if tried.overflowing
+        ]
+        if not self.tolerance.exact:
+            allowed = self.tolerance.allowed
+            found.append(Finding(
+                "EXE007",
+                "the run was recorded on another machine or with other versions: replays may "
+                f"deviate by {allowed['probe']:.1g} at snapshots and {allowed['steps']:.1g} along "
+                "steps",
+                evidence={"probe": allowed["probe"], "steps": allowed["steps"]},
+            ))  # fmt: skip
+        return found
+
+
+def _entry(config: Config, sources: Sources) -> str:
+    """The entry point, if it lies in the run."""
+    if config.training is None:
+        raise NotApplicable(f"run.json does not say how to build the training again; {_RECORD_IT}")
+    file, _, function = config.training.partition(":")
+    if not file.startswith("source/") or not function:
+        raise NotApplicable(
+            f"run.json builds the training by {config.training!r}, which is not in the run's "
+            f"source/; {_RECORD_IT}"
+        )
+    if file not in sources.files:
+        raise NotApplicable(f"run.json builds the training by {file}, which the run does not hold")
+    return config.training
+
+
+def _resumable(snapshots: Snapshots) -> tuple[list[Stored], list[ReplayCheck]]:
+    """The resumable snapshots, and a check that could not be made for each unreadable one."""
+    stored, unreadable, any_resumable = [], [], False
+    for snapshot in snapshots:
+        try:
+            if not snapshot.resumable:
+                continue
+            any_resumable = True
+            stored.append(read_stored(snapshot))
+        except SnapshotError as error:
+            reason = str(error).replace(str(snapshot.path), snapshot.path.name)
+            unreadable.append(undecided("weights", snapshot.step, snapshot.step, reason))
+    if not stored and (any_resumable or unreadable):
+        raise NotApplicable("no snapshot of the run can be read: " + str(unreadable[0].reason))
+    if not stored:
+        raise NotApplicable(f"no snapshot of the run can be resumed; {_RECORD_IT}")
+    return stored, unreadable
+
+
+def _clock(ctx: Context, total: float) -> Callable[[], None]:
+    """What ends the work in time for its result to be written."""
+
+    def check() -> None:
+        if ctx.deadline.remaining < 2 * _RESERVE * total:
+            raise OutOfTimeError("the stage's time was nearly up; later replays were not made")
+
+    return check
+
+
+def _differs_slightly_everywhere(passage: Passage) -> bool:
+    """Whether another kernel is more likely than another record: nothing fits, all is near."""
+    judged = [c for c in passage.checks if c.kind in ("probe", "steps") and c.agrees is not None]
+    return bool(judged) and all(c.agrees is False and 0 < c.worst <= _SLIGHT for c in judged)
+
+
+def _note(agreeing: int, decided: int, unknown: int, exact: bool) -> str:
+    how = (
+        "to the last bit" if exact else f"within a tolerance measured here (at least {SMALLEST:g})"
+    )
+    more = f", {unknown} could not be made" if unknown else ""
+    return f"{agreeing} of {decided} replays agree {how}{more}"
+
+
+def _plain(check: ReplayCheck) -> dict[str, Any]:
+    """A row of the table; JSON has no infinity."""
+    row = asdict(check)
+    row["worst"] = check.worst if check.worst < float("inf") else None
+    row["deviating_steps"] = list(check.deviating_steps[:20])
+    return row
