@@ -6,7 +6,6 @@ import contextlib
 import json
 import sys
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -118,7 +117,11 @@ def train(
 
     settings = _pairs(set_ or [])
     with _progress() as progress:
-        train_recipe(recipe, out, settings, progress=partial(progress, recipe))
+
+        def report(done: int, total: int) -> None:
+            progress(recipe, done / total, f"step {done:,} of {total:,}")
+
+        train_recipe(recipe, out, settings, progress=report)
     typer.echo(f"recorded {out}\nnext: dlcc evaluate {out}")
 
 
