@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dlcc.errors import DlccError
     from dlcc.estimate import Estimate
-    from dlcc.evaluate import evaluate
+    from dlcc.evaluation import evaluate
     from dlcc.findings import Finding
     from dlcc.pipeline import Limits
     from dlcc.report import Report
@@ -24,7 +24,7 @@ _HOMES = {
     "Finding": "dlcc.findings",
     "Limits": "dlcc.pipeline",
     "Report": "dlcc.report",
-    "evaluate": "dlcc.evaluate",
+    "evaluate": "dlcc.evaluation",
 }
 __all__ = ["Case", "Context", "DlccError", "Estimate", "Finding", "Limits", "NotApplicable",
            "Recorder", "Report", "Run", "Stage", "StageResult", "Training", "evaluate"]  # fmt: skip

@@ -66,8 +66,8 @@ def evaluate(
 ) -> None:
     """Judge a run: verdict, P(healthy), findings, and a report to look at."""
     from dlcc import plugins
-    from dlcc.evaluate import evaluate as judge
-    from dlcc.evaluate import with_settings
+    from dlcc.evaluation import evaluate as judge
+    from dlcc.evaluation import with_settings
     from dlcc.pipeline import Limits
     from dlcc.report.terminal import render
     from dlcc.scoring.ahp import DEFAULT_JUDGEMENTS

@@ -233,7 +233,7 @@ def test_a_full_output_disk(small_run: Path, tmp_path: Path) -> None:
     """A file-size limit stands in for the disk: writing the report fails half-way."""
     code = (
         "import resource, signal, sys\n"
-        "import dlcc.evaluate as e\n"
+        "import dlcc.evaluation as e\n"
         "plain = e._write\n"
         "def limited(path, text):\n"
         "    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"

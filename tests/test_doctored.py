@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dlcc.evaluate import evaluate
+from dlcc.evaluation import evaluate
 from dlcc.report.record import FindingRecord
 from dlcc.sandbox import available_levels
 from dlcc.stages.execution import Execution

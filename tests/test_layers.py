@@ -12,22 +12,22 @@ PACKAGE = Path(__file__).parent.parent / "dlcc"
 
 # room or module -> what it must not import
 FORBIDDEN = {
-    "stages": ["dlcc.pipeline", "dlcc.scoring", "dlcc.report", "dlcc.evaluate", "dlcc.cli",
+    "stages": ["dlcc.pipeline", "dlcc.scoring", "dlcc.report", "dlcc.evaluation", "dlcc.cli",
                "dlcc.recipes", "dlcc.worker", "dlcc.plugins"],
     "scoring": ["dlcc.stages", "dlcc.stage", "dlcc.pipeline", "dlcc.report", "dlcc.runs",
-                "dlcc.records", "dlcc.evaluate", "dlcc.cli"],
+                "dlcc.records", "dlcc.evaluation", "dlcc.cli"],
     "runs": ["dlcc.stages", "dlcc.stage", "dlcc.pipeline", "dlcc.scoring", "dlcc.report",
-             "dlcc.recipes", "dlcc.records", "dlcc.evaluate", "dlcc.cli"],
-    "recipes": ["dlcc.stages", "dlcc.pipeline", "dlcc.scoring", "dlcc.report", "dlcc.evaluate",
+             "dlcc.recipes", "dlcc.records", "dlcc.evaluation", "dlcc.cli"],
+    "recipes": ["dlcc.stages", "dlcc.pipeline", "dlcc.scoring", "dlcc.report", "dlcc.evaluation",
                 "dlcc.cli"],
-    "library": ["dlcc.stages", "dlcc.pipeline", "dlcc.scoring", "dlcc.report", "dlcc.evaluate"],
+    "library": ["dlcc.stages", "dlcc.pipeline", "dlcc.scoring", "dlcc.report", "dlcc.evaluation"],
     "findings": ["dlcc.stages", "dlcc.pipeline", "dlcc.scoring", "dlcc.report", "dlcc.records"],
-    "sandbox": ["dlcc.stages", "dlcc.pipeline", "dlcc.scoring", "dlcc.report", "dlcc.evaluate"],
+    "sandbox": ["dlcc.stages", "dlcc.pipeline", "dlcc.scoring", "dlcc.report", "dlcc.evaluation"],
     "engine": ["dlcc.stages", "dlcc.pipeline", "dlcc.scoring", "dlcc.report", "dlcc.runs"],
-    "report": ["dlcc.stages", "dlcc.evaluate", "dlcc.cli"],
-    "pipeline.py": ["dlcc.stages", "dlcc.scoring", "dlcc.report", "dlcc.evaluate", "dlcc.cli"],
+    "report": ["dlcc.stages", "dlcc.evaluation", "dlcc.cli"],
+    "pipeline.py": ["dlcc.stages", "dlcc.scoring", "dlcc.report", "dlcc.evaluation", "dlcc.cli"],
     "stage.py": ["dlcc.stages", "dlcc.pipeline", "dlcc.scoring", "dlcc.report", "dlcc.runs"],
-    "evaluate.py": ["dlcc.cli", "dlcc.stages"],
+    "evaluation.py": ["dlcc.cli", "dlcc.stages"],
 }  # fmt: skip
 
 

@@ -58,3 +58,11 @@ def test_reading_a_run_loads_no_torch(small_run: Path) -> None:
 def test_the_root_module_is_short() -> None:
     assert dlcc.__file__ is not None
     assert len(Path(dlcc.__file__).read_text().splitlines()) < 40
+
+
+def test_evaluate_is_a_function_and_stays_one() -> None:
+    import importlib
+
+    for _ in range(2):
+        assert callable(dlcc.evaluate)
+        importlib.import_module("dlcc.evaluation")

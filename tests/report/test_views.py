@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 from dlcc.estimate import Estimate
-from dlcc.evaluate import evaluate_fully
+from dlcc.evaluation import evaluate_fully
 from dlcc.records import HealthRecord
 from dlcc.report import Report, html
 from dlcc.report.record import Number

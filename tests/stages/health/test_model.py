@@ -1,0 +1,79 @@
+"""What the library says of a vector."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from dlcc.library.outcomes import LABELS, outcomes
+from dlcc.stages.health.curves import Curves
+from dlcc.stages.health.model import HealthModel, blind_features, sighted_features
+from dlcc.stages.health.windows import WINDOWS
+
+
+def vectors(blind: bool) -> list[dict[str, float]]:
+    """Every twentieth run of the table."""
+    table = outcomes()
+    rows = table.blind_vectors if blind else table.vectors
+    return [dict(zip(table.names, row, strict=True)) for row in rows[::40]]
+
+
+@pytest.mark.parametrize("blind", [False, True])
+def test_probabilities_of_the_labels_sum_to_one(blind):
+    model = HealthModel(outcomes(), blind)
+    for vector in vectors(blind)[:3]:
+        found = model.labels(vector)
+        assert tuple(found) == LABELS
+        assert sum(found.values()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("blind", [False, True])
+def test_what_diverged_is_diverged(blind):
+    vector = vectors(blind)[0] | {"diverged": 1.0}
+    assert HealthModel(outcomes(), blind).labels(vector)["diverged"] == 1
+
+
+def test_labels_of_the_table_are_found_again_from_other_runs():
+    """Two folds; a third of the labels by chance."""
+    table = outcomes()
+    half = np.arange(len(table.labels)) % 2 == 0
+    model = HealthModel(table.some(half), blind=False)
+    said = [
+        max(LABELS, key=model.labels(dict(zip(table.names, row, strict=True))).get)
+        for row in table.vectors[~half]
+    ]
+    right = np.mean([LABELS.index(s) == y for s, y in zip(said, table.labels[~half], strict=True)])
+    assert right >= 0.88
+
+
+@pytest.mark.parametrize("blind", [False, True])
+def test_stability_is_that_of_runs_that_were_as_good(blind):
+    table = outcomes()
+    model = HealthModel(
+        replace(table, stability=table.columns(["good_half"], blind=blind)[:, 0]), blind
+    )
+    for vector in vectors(blind):
+        assert model.stability(vector).mean == pytest.approx(vector["good_half"], abs=0.12)
+
+
+def test_more_good_checkpoints_promise_more_of_them():
+    model = HealthModel(outcomes(), blind=False)
+    ends = [dict.fromkeys(("good_last", "good_quarter", "good_half"), p) for p in (0.0, 0.5, 1.0)]
+    promised = [model.next_quarter(end | {"good_trend": 0.0}).mean for end in ends]
+    assert promised == sorted(promised)
+    assert promised[0] < 0.1 < 0.9 < promised[-1]
+
+
+def test_good_rises_with_coverage_and_quality():
+    samples = np.zeros((40, 8))
+    samples[:, 0] = samples[:, 1] = np.linspace(0, 1, 40)
+    samples[:, 2:] = [0.1, -3.0, 0.7, 0.8, 0.0, 0.0]
+    good = HealthModel(outcomes(), blind=False).good(Curves(np.zeros((WINDOWS, 11)), samples))
+    assert (np.diff(good) > -1e-3).all()
+    assert good[0] < 0.01 < 0.99 < good[-1]
+
+
+def test_features_are_finite_where_quantities_are_missing():
+    windows = np.full((WINDOWS, 11), np.nan)
+    assert np.isfinite(blind_features(Curves(windows, None))).all()
+    assert sighted_features(Curves(windows, np.zeros((40, 8)))).shape == (40, 11)

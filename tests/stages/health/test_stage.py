@@ -1,0 +1,164 @@
+"""The stage on recorded runs, whole and spoiled. The truth is read in here only."""
+
+import shutil
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dlcc.estimate import Estimate
+from dlcc.recipes import truth
+from dlcc.records import Column, Config, HealthRecord, Samples, Series
+from dlcc.runs import Run
+from dlcc.scoring.calibration import p_healthy
+from dlcc.stage import Case, Context, Deadline, NotApplicable, StageResult
+from dlcc.stages.health import Health
+from tests.conftest import example
+
+EXAMPLES = {
+    "digits-healthy": "healthy",
+    "ring-oscillating": "oscillating",
+    "digits-collapsed": "collapsed",
+}
+
+
+def call(run: Path, *, blind: bool = False, **changed: object) -> StageResult:
+    """The stage on a run folder, with parts of it changed (`config`, `series`)."""
+    opened = Run.open(run)
+    kinds = [Config, Series] if blind else [Config, Series, Samples]
+    parts = {kind: kind.of(opened, opened.length) for kind in kinds}
+    for part in changed.values():
+        parts[type(part)] = part
+    ctx = Context(np.random.default_rng(0), Deadline(60), run)
+    return Health()(Case(Health(), parts, opened.length, opened.length), ctx)
+
+
+@cache
+def judged(name: str) -> StageResult:
+    return call(example(name))
+
+
+def record(result: StageResult) -> HealthRecord:
+    (only,) = result.records
+    return only
+
+
+def codes(result: StageResult) -> set[str]:
+    return {finding.code for finding in result.findings}
+
+
+def with_series(run: Path, change) -> Series:
+    """The series of a run with `change(name, values)` in place of every quantity; None drops it."""
+    opened = Run.open(run)
+    columns = {}
+    for name, column in Series.of(opened, opened.length).columns.items():
+        values = change(name, column.values.copy())
+        if values is not None:
+            columns[name] = Column(column.steps, values, column.clock)
+    return Series(columns)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_examples_are_judged_right(name):
+    found, true = record(judged(name)), truth.read(example(name))
+    assert found.label == true.label == EXAMPLES[name]
+    assert sum(found.probabilities.values()) == pytest.approx(1)
+    low, high = found.stability.interval(0.95)
+    assert low - 0.1 <= true.stability <= high + 0.1
+
+
+def test_the_collapse_begins_within_the_interval_that_is_given():
+    found, true = record(judged("digits-collapsed")), truth.read(example("digits-collapsed"))
+    low, high = found.onset_interval
+    assert low <= true.onset <= high
+    assert abs(found.onset - true.onset) < 0.2 * true.length
+    (collapse,) = [f for f in judged("digits-collapsed").findings if f.code == "GAN003"]
+    assert (collapse.first_step, collapse.last_step) == (found.onset, true.length)
+
+
+def test_a_healthy_run_has_no_onset_and_no_findings():
+    assert record(judged("digits-healthy")).onset is None
+    assert codes(judged("digits-healthy")) == set()
+
+
+def test_examples_are_in_order():
+    """P(healthy): healthy above the others; expected stability: one above the next."""
+    records = [record(judged(name)) for name in EXAMPLES]
+    healthy, oscillating, collapsed = (p_healthy(r.features) for r in records)
+    assert np.mean(healthy > np.maximum(oscillating, collapsed)) >= 0.95
+    stability = [r.stability for r in records]
+    assert [s.mean for s in stability] == sorted((s.mean for s in stability), reverse=True)
+    first, second, third = (s.sample(n) for s, n in zip(stability, EXAMPLES, strict=True))
+    assert np.mean(first > second) >= 0.95
+    assert np.mean(second > third) >= 0.9
+
+
+def test_impact_is_the_next_quarter():
+    result = judged("digits-healthy")
+    assert result.terms == {"impact": record(result).next_quarter}
+    assert isinstance(result.terms["impact"], Estimate)
+
+
+def test_without_samples_it_says_so_and_is_less_sure(small_run):
+    result = call(example("digits-healthy"), blind=True)
+    assert "GAN009" in codes(result)
+    assert np.isnan(record(result).coverage).all()
+    assert max(record(result).probabilities.values()) < max(
+        record(judged("digits-healthy")).probabilities.values()
+    )
+
+
+def test_samples_without_a_reference_are_no_samples(small_run):
+    (small_run / "samples" / "reference.safetensors").unlink()
+    assert "GAN009" in codes(call(small_run))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("blind", [False, True])
+def test_losses_that_are_not_finite_have_diverged(small_run, value, blind):
+    def spoil(name, values):
+        values[150:] = value
+        return values
+
+    result = call(small_run, blind=blind, series=with_series(small_run, spoil))
+    assert record(result).label == "diverged"
+    assert "GAN001" in codes(result)
+    assert np.isfinite(list(record(result).features.values())).all()
+
+
+def test_samples_that_are_not_finite_have_diverged(small_run, monkeypatch):
+    at = Samples.at
+    monkeypatch.setattr(Samples, "at", lambda self, step: at(self, step) * np.nan)
+    assert record(call(small_run)).label == "diverged"
+
+
+@pytest.mark.parametrize("kept", ["generator/loss", "discriminator/real", "generator/grad_norm"])
+@pytest.mark.parametrize("blind", [False, True])
+def test_one_quantity_is_enough_for_a_verdict(small_run, kept, blind):
+    series = with_series(small_run, lambda name, values: values if name == kept else None)
+    found = record(call(small_run, blind=blind, series=series))
+    assert sum(found.probabilities.values()) == pytest.approx(1)
+
+
+def test_trainings_of_another_kind_are_refused(small_run):
+    config = Config.of(Run.open(small_run), None)
+    values = vars(config)
+    vae = Config(**values | {"objective": {"kind": "vae"}, "players": {"encoder": {}}})
+    with pytest.raises(NotApplicable, match=r"judges GANs .* declares kind 'vae'.* encoder"):
+        call(small_run, config=vae)
+
+
+def test_a_few_rows_are_too_few(small_run):
+    opened = Run.open(small_run)
+    few = Series.of(opened, 19)
+    with pytest.raises(NotApplicable, match="19 rows are too few"):
+        call(small_run, series=few)
+
+
+def test_the_truth_is_not_looked_at(small_run, tmp_path):
+    before = record(call(small_run))
+    (small_run / "truth.json").write_text("{}")
+    shutil.rmtree(small_run / "documents")
+    after = record(call(small_run))
+    assert (after.label, after.features) == (before.label, before.features)
