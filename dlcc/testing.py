@@ -23,6 +23,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Literal
 
 from dlcc import codec, pipeline, plugins, worker
@@ -187,11 +188,13 @@ def _difference(before: Mapping[str, str], after: Mapping[str, str]) -> str:
 # --- in the child ---------------------------------------------------------------------------------
 
 
-def _set_clock(base: float) -> None:
-    """Let every clock that Python code asks begin at `base` and go on by a millisecond a call.
+def _set_clock(base: float) -> ModuleType:
+    """Let the clocks that a stage asks begin at `base` and go on by a millisecond a call.
 
     The same in every trial but one, so that a stage that reads a clock differs in that one alone.
-    The monotonic clock stays: the deadline is measured by it.
+    The monotonic clock stays: the deadline is measured by it. Returns a stand-in for the module
+    `datetime`, to be put into the stage's own modules: extension modules look into the real one for
+    the layout of its classes.
     """
     calls = itertools.count(1)
 
@@ -215,8 +218,25 @@ def _set_clock(base: float) -> None:
     time.time = now
     time.perf_counter = now
     time.time_ns = lambda: int(now() * 1e9)
-    datetime_module.datetime = Clock  # type: ignore[misc]
-    datetime_module.date = ClockDate  # type: ignore[misc]
+    stand_in = ModuleType("datetime")
+    vars(stand_in).update(vars(datetime_module), datetime=Clock, date=ClockDate)
+    return stand_in
+
+
+def _put_into_stage(stage: Stage, clock: ModuleType) -> None:
+    """Replace what the modules of a stage imported of `datetime`."""
+    its = type(stage).__module__
+    root = "dlcc.stages" if its.startswith("dlcc.") else its.partition(".")[0]
+    replaced = {
+        id(datetime_module): clock,
+        id(datetime_module.datetime): clock.datetime,
+        id(datetime_module.date): clock.date,
+    }
+    for name, module in list(sys.modules.items()):
+        if name == root or name.startswith(f"{root}."):
+            for key, value in list(vars(module).items()):
+                if id(value) in replaced:
+                    setattr(module, key, replaced[id(value)])
 
 
 def _other_global_seeds() -> None:
@@ -231,14 +251,15 @@ def _other_global_seeds() -> None:
     worker.seed_everything = set_others
 
 
-def _watch_mutation(folder: Path) -> None:
-    """Compare the digest of every record before and after the call."""
+def _watch(folder: Path, clock: ModuleType) -> None:
+    """Let the stage meet the clock, and compare each record's digest before and after its call."""
     plain = worker.call
 
     def digest(record: Any) -> str:
         return str(record.digest()) if hasattr(record, "digest") else codec.digest(record)
 
     def watched(stage: Stage, case: Any, ctx: Any) -> Any:
+        _put_into_stage(stage, clock)
         before = {kind: digest(record) for kind, record in case._records.items()}
         outcome = plain(stage, case, ctx)
         for kind, record in case._records.items():
@@ -250,10 +271,10 @@ def _watch_mutation(folder: Path) -> None:
 
 
 def _main(folder: Path, change: str) -> None:
-    _set_clock(1.9e9 if change == "clock" else 1.7e9)
+    clock = _set_clock(1.9e9 if change == "clock" else 1.7e9)
     if change == "global RNG":
         _other_global_seeds()
-    _watch_mutation(folder)
+    _watch(folder, clock)
     worker.main(folder)
 
 
