@@ -12,7 +12,9 @@ from typing import Any
 from dlcc.runs import machine_fingerprint
 
 RESULTS = Path(__file__).parent / "results"
-PACKAGES = ("dlcc", "torch", "numpy", "scipy", "scikit-learn", "pandas", "tensorboard", "sympy")
+PACKAGES = (
+    "dlcc", "torch", "numpy", "scipy", "scikit-learn", "pandas", "tensorboard", "sympy", "xxhash",
+)  # fmt: skip
 
 
 def write_result(name: str, figures: Mapping[str, Any], seeds: Mapping[str, Any]) -> Path:

@@ -11,28 +11,25 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
+from common import write_result
 from torch import nn
 from torch.utils.tensorboard import SummaryWriter
 
-from dlcc.runs import Recorder, Run, machine_fingerprint
+from dlcc.runs import Recorder, Run
 
 HERE = Path(__file__).resolve().parent
-RESULTS = HERE / "results" / "recording.json"
 KILLING = HERE.parent / "tests" / "runs" / "killing.py"
 REPETITIONS = 9
 CALLS = 20_000
@@ -168,25 +165,15 @@ def main() -> None:
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        result = {
-            "what": "recording and reading series",
-            "date": datetime.now(UTC).date().isoformat(),
-            "machine": machine_fingerprint(),
-            "versions": {
-                "python": platform.python_version(),
-                **{p: version(p) for p in ("torch", "numpy", "pandas", "tensorboard", "xxhash")},
-            },
+        figures = {
             "load_average_at_start": round(load, 2),  # of other work on the machine
-            "seed": SEED,
             "repetitions": REPETITIONS,
             "microseconds_for_six_numbers": logging(folder),
             "microseconds_a_row_with_tracked_updates": tracking(folder),
             "reading": reading(folder),
             "kills": killing(folder, kills),
         }
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    print(json.dumps(result, indent=2))
+    write_result("recording", figures, seeds={"values": SEED})
 
 
 if __name__ == "__main__":

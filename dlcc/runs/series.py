@@ -6,6 +6,7 @@ import os
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from io import BufferedReader
 from pathlib import Path
 from typing import NamedTuple
@@ -80,11 +81,16 @@ class SeriesFile:
         """`[blocks + 1]`: the row at which each block begins, and the number of rows."""
         return np.concatenate(([0], np.cumsum([block.rows for block in self.blocks], dtype=int)))
 
+    @cached_property
+    def straight(self) -> bool:
+        """Whether the training never went back, as nearly all do; what follows is then short."""
+        return not self._rewinds() and bool(np.all(self.steps[1:] > self.steps[:-1]))
+
     def kept(self) -> NDArray[np.bool_]:
         """`[n]`: row i is kept if its step is below every step and rewind that follows it."""
-        rewinds = self._rewinds()
-        if not rewinds and bool(np.all(self.steps[1:] > self.steps[:-1])):
+        if self.straight:
             return np.ones(len(self.steps), dtype=bool)
+        rewinds = self._rewinds()
         later = np.full(len(self.steps) + 1, _NEVER)
         later[:-1] = self.steps
         for row, step in rewinds:  # a rewind before row r binds the rows up to r - 1
@@ -102,6 +108,8 @@ class SeriesFile:
 
     def went_back(self) -> list[_Rewind]:
         """Every place at which the training went back, in the order of recording."""
+        if self.straight:
+            return []
         marks = dict(self._rewinds())
         falls = set((np.flatnonzero(np.diff(self.steps) <= 0) + 1).tolist())
         offsets = self.row_offsets()
