@@ -73,8 +73,8 @@ def evaluate(
     from dlcc.scoring.ahp import DEFAULT_JUDGEMENTS
 
     _in_range("--fail-under", fail_under, 0, 1)
-    _in_range("--timeout", timeout, 0.001, None)
-    _in_range("--memory", memory, 0.001, None)
+    _in_range("--timeout", timeout, 0.001, 1e8)
+    _in_range("--memory", memory, 0.001, 1e6)
     own = [plugins.from_argument(text) for text in stage or []]
     known = [*plugins.installed().values(), *own]
     target = out or Path("dlcc-reports") / run.resolve().name
@@ -174,7 +174,9 @@ def main() -> None:
         typer.echo("dlcc: interrupted; nothing half-written was left", err=True)
         code = 130
     except DlccError as error:
-        typer.echo(f"dlcc: {error}", err=True)
+        from dlcc.report.text import one_line
+
+        typer.echo(f"dlcc: {one_line(str(error))}", err=True)
         code = error.exit_code
     except TyperException as error:
         typer.echo(f"dlcc: {error.format_message()}", err=True)
@@ -182,12 +184,11 @@ def main() -> None:
     sys.exit(code)
 
 
-def _in_range(option: str, value: float | None, low: float, high: float | None) -> None:
+def _in_range(option: str, value: float | None, low: float, high: float) -> None:
     from dlcc.errors import OptionError
 
-    if value is not None and not (value >= low and (high is None or value <= high)):
-        wanted = f"{low:g} to {high:g}" if high is not None else f"at least {low:g}"
-        raise OptionError(f"{option} {value:g}: expected {wanted}")
+    if value is not None and not low <= value <= high:
+        raise OptionError(f"{option} {value:g}: expected {low:g} to {high:g}")
 
 
 def _merged(own: list[Stage], changed: list[Stage]) -> list[Stage]:

@@ -191,9 +191,18 @@ def _output_folder(run: str | Path | Run, out: str | Path | None) -> Iterator[Pa
     try:
         yield beside
         for path in sorted(beside.iterdir()):
-            os.replace(path, target / path.name)
+            _move(path, target / path.name)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def _move(path: Path, target: Path) -> None:
+    try:
+        os.replace(path, target)
+    except OSError as error:
+        raise OutputError(
+            f"{target}: cannot be replaced ({error.strerror}); move it away or choose another --out"
+        ) from error
 
 
 def _write(path: Path, text: str) -> None:

@@ -18,7 +18,9 @@ import xxhash
 from numpy.typing import NDArray
 
 from dlcc.codec import Array
+from dlcc.errors import RunError
 from dlcc.estimate import Estimate
+from dlcc.runs.files import opened_regular
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -479,14 +481,17 @@ def _texts(files: Mapping[str, Path]) -> dict[str, str]:
 
 
 def _hash_folders(folders: list[Path]) -> str:
-    return _hash_files([f for folder in folders for f in sorted(folder.iterdir()) if f.is_file()])
+    for folder in folders:
+        if folder.is_symlink() or not folder.is_dir():
+            raise RunError(f"{folder}: not a folder of a snapshot; remove it or restore the copy")
+    return _hash_files([f for folder in folders for f in sorted(folder.iterdir())])
 
 
 def _hash_files(files: list[Path]) -> str:
     state = xxhash.xxh3_128()
     for path in files:
         state.update(f"{path.parent.name}/{path.name}\0".encode())
-        with path.open("rb") as stream:
+        with opened_regular(path, RunError) as stream:
             while chunk := stream.read(1 << 22):
                 state.update(chunk)
     return state.hexdigest()

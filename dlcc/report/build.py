@@ -19,6 +19,7 @@ from dlcc.report.record import (
     TermRecord,
     VerdictRecord,
 )
+from dlcc.report.text import printable
 from dlcc.scoring.value import Quantity, Value
 
 FAILED = ("collapsed", "oscillating", "diverged")
@@ -46,7 +47,7 @@ def build_report(
     environment: Mapping[str, Any],
 ) -> Report:
     """The report of one evaluation; every argument but `environment` is reproducible."""
-    return Report(
+    report = Report(
         run=_summary(name, config, recorded, until),
         verdict=_verdict(health, p_healthy, outcomes),
         terms=tuple(_terms(outcomes, value)),
@@ -59,13 +60,15 @@ def build_report(
             "stages": {o.stage: dict(o.environment) for o in outcomes if o.environment},
         },
     )
+    # names, places and messages may come from a run that means harm
+    return Report.model_validate(printable(report.model_dump(by_alias=True)))
 
 
 def _summary(name: str, config: Config, recorded: int, until: int) -> RunSummary:
     return RunSummary(
         name=name,
         kind=kind_in_words(config),
-        data=config.data.get("name"),
+        data=None if config.data.get("name") is None else str(config.data["name"])[:80],
         length=config.length,
         recorded=recorded,
         until=until,
@@ -75,13 +78,14 @@ def _summary(name: str, config: Config, recorded: int, until: int) -> RunSummary
 
 def kind_in_words(config: Config) -> str:
     """`GAN, non-saturating`, from what the run declares of its objective."""
-    kind = str(config.objective.get("kind", "")).upper()
+    declared = config.objective.get("kind")
+    kind = declared.upper()[:40] if isinstance(declared, str) else ""
     if not kind and {"generator", "discriminator"} <= set(config.players):
         kind = "GAN"
     loss = config.objective.get("loss")
     words = [kind or "training of an undeclared kind"]
     if isinstance(loss, str):
-        words.append(_LOSSES.get(loss, loss))
+        words.append(_LOSSES.get(loss, loss[:40]))
     return ", ".join(words)
 
 

@@ -49,7 +49,7 @@ class Manifest(BaseModel):
     """The configuration: the training's entry point is called with it."""
     seed: int | None = Field(default=None, strict=True)
     """The seed, where the training names one."""
-    length: int | None = Field(default=None, ge=1, strict=True)
+    length: int | None = Field(default=None, ge=1, le=2**53, strict=True)
     """The configured number of steps; a run may be shorter or longer."""
     training: str | None = None
     """How to build the training again, such as `source/train.py:build`."""

@@ -6,6 +6,7 @@ the networks D and G applied to things. A formula is taken whole or not at all.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,6 +31,12 @@ _NETWORKS = {"D", "G"}
 _OPENING = {"(": ")", "[": "]", "{": "}", "\\{": "\\}"}
 
 
+_LONGEST = 2_000  # characters of a formula
+_DEEPEST = 60  # brackets within brackets
+_MOST_TERMS = 200  # that a formula may have once it is multiplied out
+_MOST_DIGITS = 20
+
+
 class UnknownFormula(Exception):  # noqa: N818  # an outcome: the obligation stays open
     """The formula uses something that this reader does not know; the message says what."""
 
@@ -44,6 +51,8 @@ class Equation:
 
 def parse_equation(latex: str) -> Equation:
     """A formula `L_D = ...`; UnknownFormula for anything that is not one, or not understood."""
+    if len(latex) > _LONGEST:
+        raise UnknownFormula(f"longer than {_LONGEST:,} characters")
     sides = _split_at_equals(latex)
     if len(sides) != 2:
         raise UnknownFormula("not one equation")
@@ -69,7 +78,7 @@ def _split_at_equals(latex: str) -> list[str]:
 def parse_expression(latex: str) -> sp.Expr:
     """An expression; sums over the batch divided by its size become `Mean`."""
     reader = _Reader(_tokens(latex))
-    value = reader.expression(0)
+    value = small_enough(reader.expression(0))
     if reader.here is not None:
         raise UnknownFormula(f"{reader.here!r} was not expected")
     return _with_means(value)
@@ -86,6 +95,29 @@ def _tokens(latex: str) -> list[str]:
         if word and match["space"] is None and word not in _IGNORED:
             tokens.append(word)
     return tokens
+
+
+def small_enough(value: sp.Expr) -> sp.Expr:
+    """The expression itself; UnknownFormula for one that multiplying out would blow up."""
+    if _terms(value) > _MOST_TERMS:
+        raise UnknownFormula(f"more than {_MOST_TERMS} terms when it is multiplied out")
+    return value
+
+
+def _terms(value: sp.Basic) -> float:
+    """At most how many terms an expression has once it is multiplied out."""
+    parts = [_terms(argument) for argument in value.args]
+    if isinstance(value, sp.Add):
+        return sum(parts)
+    if isinstance(value, sp.Mul):
+        return math.prod(parts)
+    if isinstance(value, sp.Pow):
+        exponent = value.args[1]
+        if not exponent.is_number:
+            return max(parts)
+        size = abs(float(exponent))
+        return parts[0] ** min(size, 1e3) if size <= _MOST_TERMS else math.inf
+    return max(parts, default=1)
 
 
 def _with_means(value: sp.Expr) -> sp.Expr:
@@ -105,6 +137,7 @@ class _Reader:
     def __init__(self, tokens: Sequence[str]) -> None:
         self._tokens = list(tokens)
         self._at = 0
+        self._depth = 0
 
     @property
     def here(self) -> str | None:
@@ -118,7 +151,14 @@ class _Reader:
         return token
 
     def expression(self, power: int) -> sp.Expr:
-        value = self._prefix()
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise UnknownFormula(f"nested more than {_DEEPEST} deep")
+        value = self._infix(self._prefix(), power)
+        self._depth -= 1
+        return value
+
+    def _infix(self, value: sp.Expr, power: int) -> sp.Expr:
         while True:
             token = self.here
             if token in ("+", "-") and power < 10:
@@ -131,11 +171,17 @@ class _Reader:
                 value = value / right if token == "/" else value * right
             elif token == "^" and power < 40:
                 self.take()
-                value = value ** self._argument()
+                value = self._power(value, self._argument())
             elif token is not None and self._starts_factor(token) and power < 20:
                 value = value * self.expression(20)
             else:
                 return value
+
+    def _power(self, base: sp.Expr, exponent: sp.Expr) -> sp.Expr:
+        """The power, refused before it is computed where the exponent is large."""
+        if exponent.is_number and not abs(sp.re(exponent)) <= _MOST_TERMS:
+            raise UnknownFormula("a large exponent")
+        return small_enough(sp.Pow(base, exponent))
 
     def _starts_factor(self, token: str) -> bool:
         return (
@@ -153,6 +199,8 @@ class _Reader:
         if token == "+":
             return self.expression(15)
         if re.fullmatch(r"\d+(\.\d+)?", token):
+            if len(token) > _MOST_DIGITS:
+                raise UnknownFormula(f"a number of more than {_MOST_DIGITS} digits")
             return sp.Rational(token)
         if token in _OPENING:
             value = self.expression(0)

@@ -34,7 +34,7 @@ def check_formulas(ledger: Ledger, config: Config, dossier: Dossier, graph: RunG
         statement = f"the formula at {place} is {function.name} at {function.file}"
         try:
             proof = _compare(formula, function)
-        except (UnknownFormula, UnknownCode) as reason:
+        except (UnknownFormula, UnknownCode, RecursionError) as reason:
             ledger.unknown(f"formula/{place}", "symbolic", statement, f"not understood: {reason}")
             continue
         _note(ledger, f"formula/{place}", statement, proof, "LOG004", place, player, function)
@@ -53,7 +53,7 @@ def check_properties(
         place = f"{function.file}:{function.first_line}"
         try:
             loss = per_sample(loss_expression(function))
-        except UnknownCode as reason:
+        except (UnknownCode, RecursionError) as reason:
             ledger.unknown(id_, "symbolic", statement, f"not understood: {reason}")
             continue
         proof = Proof("unknown", "means") if loss is None else prove(of(loss), relation)

@@ -13,12 +13,15 @@ from collections.abc import Callable, Mapping
 import sympy as sp
 
 from dlcc.records import Function
-from dlcc.stages.consistency.latex import Mean
+from dlcc.stages.consistency.latex import Mean, UnknownFormula, small_enough
 
 REAL = sp.Symbol("r", real=True)
 """D(x): the discriminator's raw output on real data."""
 FAKE = sp.Symbol("f", real=True)
 """D(G(z)): its raw output on samples."""
+
+
+_LARGEST_POWER = 16
 
 
 class UnknownCode(Exception):  # noqa: N818  # an outcome: the obligation stays open
@@ -71,9 +74,16 @@ def loss_expression(function: Function) -> sp.Expr:
                 names[target.id] = _value(statement.value, names)
                 continue
         if isinstance(statement, ast.Return) and statement.value is not None:
-            return _value(statement.value, names)
+            return _bounded(_value(statement.value, names))
         raise UnknownCode(f"line {function.first_line + statement.lineno - 1}: not understood")
     raise UnknownCode("nothing is returned")
+
+
+def _bounded(value: sp.Expr) -> sp.Expr:
+    try:
+        return small_enough(value)
+    except UnknownFormula as reason:
+        raise UnknownCode(str(reason)) from None
 
 
 def _bind_parameters(tree: ast.FunctionDef | ast.AsyncFunctionDef) -> dict[str, sp.Expr]:
@@ -94,13 +104,18 @@ def _bind_parameters(tree: ast.FunctionDef | ast.AsyncFunctionDef) -> dict[str, 
 
 def _value(node: ast.expr, names: Mapping[str, sp.Expr]) -> sp.Expr:
     if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
+        if not abs(node.value) < 1e20:
+            raise UnknownCode(ast.unparse(node)[:40])
         return sp.Rational(str(node.value))
     if isinstance(node, ast.Name) and node.id in names:
         return names[node.id]
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         return -_value(node.operand, names)
     if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
-        return _OPERATORS[type(node.op)](_value(node.left, names), _value(node.right, names))
+        left, right = _value(node.left, names), _value(node.right, names)
+        if isinstance(node.op, ast.Pow) and not (right.is_number and abs(right) <= _LARGEST_POWER):
+            raise UnknownCode(ast.unparse(node))
+        return _OPERATORS[type(node.op)](left, right)
     if isinstance(node, ast.Call):
         return _call(node, names)
     raise UnknownCode(ast.unparse(node))

@@ -95,9 +95,9 @@ def _functions(sources: Sources | None) -> tuple[tuple[Function, ...], tuple[Fin
             continue
         try:
             functions += parse_functions(file, text)
-        except (SyntaxError, ValueError, RecursionError) as error:
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             line = getattr(error, "lineno", None)
             place = f"{file}:{line}" if line else file
-            why = error.msg if isinstance(error, SyntaxError) else str(error)
+            why = error.msg if isinstance(error, SyntaxError) else str(error) or "too deep"
             unread.append(Finding("REC006", f"{file} is not readable Python: {why}.", place=place))
     return tuple(functions), tuple(unread)
