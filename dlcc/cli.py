@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -75,7 +76,8 @@ def evaluate(
     _in_range("--fail-under", fail_under, 0, 1)
     _in_range("--timeout", timeout, 0.001, 1e8)
     _in_range("--memory", memory, 0.001, 1e6)
-    own = [plugins.from_argument(text) for text in stage or []]
+    bounds = Limits(timeout, int(memory * 2**30))
+    own = [plugins.from_argument(text, bounds.seconds, bounds.memory) for text in stage or []]
     known = [*plugins.installed().values(), *own]
     target = out or Path("dlcc-reports") / run.resolve().name
     with _progress() as progress:
@@ -86,7 +88,7 @@ def evaluate(
             skip=skip or [],
             until=until,
             out=target,
-            limits=Limits(timeout, int(memory * 2**30)),
+            limits=bounds,
             trust=trust,
             use_cache=cache,
             judgements=judgements or DEFAULT_JUDGEMENTS,
@@ -178,7 +180,15 @@ def main() -> None:
 
         typer.echo(f"dlcc: {one_line(str(error))}", err=True)
         code = error.exit_code
-    except TyperException as error:
+    except Exception as error:
+        if not isinstance(error, TyperException):
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            typer.echo(
+                f"dlcc: {type(error).__name__} at {Path(where.filename).name}:{where.lineno}: "
+                f"{' '.join(str(error).split())[:300]}; this is a fault of dlcc, please report it",
+                err=True,
+            )
+            sys.exit(3)
         typer.echo(f"dlcc: {error.format_message()}", err=True)
         code = error.exit_code
     sys.exit(code)

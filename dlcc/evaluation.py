@@ -190,19 +190,17 @@ def _output_folder(run: str | Path | Run, out: str | Path | None) -> Iterator[Pa
         ) from error
     try:
         yield beside
-        for path in sorted(beside.iterdir()):
-            _move(path, target / path.name)
+        made = sorted(beside.iterdir())
+        for path in made:
+            if (target / path.name).is_dir():
+                raise OutputError(
+                    f"{target / path.name}: a folder stands where the report should be; move it "
+                    "away or choose another --out"
+                )
+        for path in made:
+            os.replace(path, target / path.name)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-
-
-def _move(path: Path, target: Path) -> None:
-    try:
-        os.replace(path, target)
-    except OSError as error:
-        raise OutputError(
-            f"{target}: cannot be replaced ({error.strerror}); move it away or choose another --out"
-        ) from error
 
 
 def _write(path: Path, text: str) -> None:

@@ -10,6 +10,8 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -24,6 +26,10 @@ from dlcc.records import RUN_PARTS, Config
 from dlcc.runs import Run
 from dlcc.stage import Case, Context, Deadline, Stage, check_declaration
 
+_COMPUTING = (
+    "torch", "numpy", "scipy", "scikit-learn", "networkx", "sympy", "sentence-transformers",
+    "transformers", "markdown-it-py",
+)  # fmt: skip
 Status = Literal["scored", "not applicable", "failed"]
 _OWN_SHARE = 0.9  # of its time, after which a stage that heeds its deadline ends by itself
 Progress = Callable[[str, float, str], None]
@@ -227,7 +233,8 @@ class Pass:
     ) -> tuple[worker.Reply, tuple[Any, ...], dict[str, Any]]:
         if not _travels(stage):
             return self._in_process(stage)
-        key = _cache_key(stage, digest, self.until, self.trust)
+        given = (self.until, self.run.length, self.trust, self._seed(stage))
+        key = _cache_key(stage, digest, *map(str, given))
         if self.use_cache and (entry := cache.find("stages", key)):
             with contextlib.suppress(OSError, ValueError, ImportError):
                 reply, records = read_result(entry)
@@ -258,7 +265,8 @@ class Pass:
                 reply = worker.Reply("failed", reason=_why_no_result(stage, ended, self.limits))
                 return reply, (), {**environment, "output": ended.output}
             reply, records = read_result(result)
-            if reply.status != "failed" and not reply.environment.get("cut"):
+            # what was not applicable may be so another time: isolation can be installed
+            if reply.status == "scored" and not reply.environment.get("cut"):
                 (result / "environment.json").write_text(json.dumps(environment))
                 cache.keep("stages", key, result)
             return reply, records, environment
@@ -321,12 +329,29 @@ def _plain(stage: Stage) -> dict[str, Any]:
     return settings
 
 
-def _cache_key(stage: Stage, digest: str, until: int, trust: bool) -> str:
+@lru_cache(maxsize=1)
+def _versions() -> tuple[str, ...]:
+    """What else computes a stage's figures: another torch may give other last bits."""
+    found = [sys.version]
+    for package in _COMPUTING:
+        with contextlib.suppress(PackageNotFoundError):
+            found.append(f"{package} {version(package)}")
+    return tuple(found)
+
+
+def _cache_key(stage: Stage, digest: str, *given: str) -> str:
+    """Of everything that a result depends on; `given` is what the pipeline adds to the records."""
     kind = type(stage)
     file = plugins.file_of(kind)
     code = xxhash.xxh3_128_hexdigest(file.read_bytes()) if file else _module_code(kind)
-    parts = [cache.package_digest(), plugins.type_name(kind), str(stage.version), code]
-    parts += [codec.encode(stage)[0], digest, str(until), str(trust)]
+    parts = [
+        cache.package_digest(),
+        *_versions(),
+        plugins.type_name(kind),
+        str(stage.version),
+        code,
+    ]
+    parts += [codec.encode(stage)[0], digest, *given]
     return xxhash.xxh3_128_hexdigest("\0".join(parts).encode())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -17,6 +18,7 @@ from dlcc.stage import Stage, check_declaration
 
 GROUP = "dlcc.stages"
 _PREFIX = "dlcc_stage_file_"
+_REFUSED, _IMPORTED = "refused: ", "the stage file was imported"
 
 
 def installed() -> dict[str, Stage]:
@@ -37,11 +39,16 @@ def installed() -> dict[str, Stage]:
     return found
 
 
-def from_argument(argument: str) -> Stage:
-    """The stage that `--stage file.py:Class` names."""
+def from_argument(argument: str, seconds: float = 60.0, memory: int = 4 << 30) -> Stage:
+    """The stage that `--stage file.py:Class` names.
+
+    The file is imported in a bounded process first: what hangs, dies or gorges itself on import
+    does so there.
+    """
     file, colon, name = argument.rpartition(":")
     if not colon or not file.endswith(".py") or not name.isidentifier():
         raise StageDeclarationError(f"--stage {argument!r}: expected FILE.py:CLASS")
+    _try_import(Path(file), seconds, memory)
     module = load_file(Path(file))
     if not hasattr(module, name):
         classes = [
@@ -52,6 +59,27 @@ def from_argument(argument: str) -> Stage:
             f"{file} has no {name!r}; stages there: {', '.join(classes) or 'none'}"
         )
     return make(getattr(module, name), argument)
+
+
+def _try_import(path: Path, seconds: float, memory: int) -> None:
+    from dlcc.engine.process import supervise
+
+    command = [sys.executable, "-m", "dlcc.plugins", str(path.resolve())]
+    path_of_ours = os.pathsep.join(p or os.getcwd() for p in sys.path)
+    env = {**os.environ, "PYTHONPATH": path_of_ours}
+    ended = supervise(command, seconds=seconds, memory=memory, cwd=Path.cwd(), env=env)
+    if ended.how == "time":
+        raise StageDeclarationError(f"{path}: its import did not end within {seconds:g} s")
+    if ended.how == "memory":
+        raise StageDeclarationError(f"{path}: its import took more than {memory / 2**30:g} GiB")
+    lines = ended.output.strip().splitlines() or [""]
+    if lines[-1].startswith(_REFUSED):
+        raise StageDeclarationError(lines[-1].removeprefix(_REFUSED))
+    if lines[-1] != _IMPORTED:
+        raise StageDeclarationError(
+            f"{path}: importing it ended its process with code {ended.returncode}; a stage file "
+            "may only define things"
+        )
 
 
 def make(kind: Any, origin: str) -> Stage:
@@ -126,3 +154,11 @@ def reachable(kind: type[Any]) -> bool:
     if kind.__module__ in ("__main__", "builtins") or "<locals>" in kind.__qualname__:
         return False
     return getattr(sys.modules.get(kind.__module__), "__file__", None) is not None
+
+
+if __name__ == "__main__":
+    try:
+        load_file(Path(sys.argv[1]))
+        print(_IMPORTED)
+    except StageDeclarationError as refused:
+        print(_REFUSED + " ".join(str(refused).split()))

@@ -174,16 +174,26 @@ class Samples:
         """Samples [n, ...] taken before `step`."""
         return _frozen(np.asarray(self.run.samples(step), dtype=np.float64))
 
+    def comparable(self, step: int) -> bool:
+        """Whether the samples of a step are rows like the reference's, and enough to judge by."""
+        rows, reference = self.at(step), self.reference
+        like = reference is not None and rows.shape[1:] == reference.shape[1:]
+        return like and rows.ndim > 1 and len(rows) >= _FEWEST_SAMPLES
+
     @cached_property
     def reference(self) -> Floats | None:
-        """Rows [n, ...] of the training data that the run names; None where it names none."""
+        """Finite rows [n, ...] of the training data that the run names; None without any."""
         rows = self.run.reference()
-        return None if rows is None else _frozen(np.asarray(rows, dtype=np.float64))
+        if rows is None:
+            return None
+        finite = np.isfinite(rows.reshape(len(rows), -1).astype(np.float64)).all(axis=1)
+        return _frozen(np.asarray(rows[finite], dtype=np.float64))
 
     def digest(self) -> str:
         files = [self.run.layout.samples_file(step) for step in self.steps]
         reference = self.run.layout.reference_file
-        return _hash_files([*files, *([reference] if reference.exists() else [])])
+        files += [reference] if reference.exists() else []
+        return _hash_files(files, self.run.path)
 
 
 @dataclass(frozen=True)
@@ -206,7 +216,7 @@ class Sources:
         from dlcc.runs import Run
 
         # files that are no text count too: code may read them when it is replayed
-        return _hash_files([path for _, path in sorted(Run.open(self.root).source_files().items())])
+        return _hash_files(list(Run.open(self.root).source_files().values()), self.root)
 
 
 @dataclass(frozen=True)
@@ -226,6 +236,9 @@ class Documents:
     def digest(self) -> str:
         return _hash(*(part for item in self.files.items() for part in item))
 
+
+_FEWEST_SAMPLES = 20  # rows of a checkpoint under which shares of samples say nothing
+_LONGEST_TEXT = 4 << 20  # bytes of a document or source file that are read
 
 RUN_PARTS: tuple[type[RunPart], ...] = (Config, Series, Snapshots, Samples, Sources, Documents)
 
@@ -470,11 +483,12 @@ def _frozen(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def _texts(files: Mapping[str, Path]) -> dict[str, str]:
-    """Those of the files that are UTF-8 text."""
+    """Those of the files that are UTF-8 text, cut where they are absurdly long."""
     texts = {}
     for name, path in sorted(files.items()):
         try:
-            texts[name] = path.read_text(encoding="utf-8")
+            with opened_regular(path, RunError) as stream:
+                texts[name] = stream.read(_LONGEST_TEXT).decode()
         except UnicodeDecodeError:
             continue
     return texts
@@ -484,13 +498,14 @@ def _hash_folders(folders: list[Path]) -> str:
     for folder in folders:
         if folder.is_symlink() or not folder.is_dir():
             raise RunError(f"{folder}: not a folder of a snapshot; remove it or restore the copy")
-    return _hash_files([f for folder in folders for f in sorted(folder.iterdir())])
+    run = folders[0].parent.parent
+    return _hash_files([f for folder in folders for f in folder.iterdir()], run)
 
 
-def _hash_files(files: list[Path]) -> str:
+def _hash_files(files: list[Path], run: Path) -> str:
     state = xxhash.xxh3_128()
-    for path in files:
-        state.update(f"{path.parent.name}/{path.name}\0".encode())
+    for path in sorted(files):
+        state.update(f"{path.relative_to(run)}\0".encode(errors="surrogateescape"))
         with opened_regular(path, RunError) as stream:
             while chunk := stream.read(1 << 22):
                 state.update(chunk)

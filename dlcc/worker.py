@@ -6,6 +6,7 @@ What goes in and out is JSON and safetensors, never pickle.
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import sys
@@ -102,6 +103,13 @@ def check_result(stage: Stage, result: object) -> None:
             raise StageDeclarationError(
                 f"stage {name!r} declares {kind.__name__} in `gives` and gave {given.count(kind)}"
             )
+    for part in ("details", "environment"):
+        try:
+            json.dumps(getattr(result, part))
+        except (TypeError, ValueError) as error:
+            raise StageDeclarationError(
+                f"stage {name!r} gives {part} that are no JSON ({error}); plain values only"
+            ) from error
     for finding in result.findings:
         if not isinstance(finding, Finding):
             raise StageDeclarationError(f"stage {name!r} gives {finding!r}; expected a Finding")

@@ -49,7 +49,7 @@ def build_report(
     """The report of one evaluation; every argument but `environment` is reproducible."""
     report = Report(
         run=_summary(name, config, recorded, until),
-        verdict=_verdict(health, p_healthy, outcomes),
+        verdict=_verdict(config, recorded, health, p_healthy, outcomes),
         terms=tuple(_terms(outcomes, value)),
         value=_number(value.value),
         hyperscore=_hyperscore(value),
@@ -61,7 +61,9 @@ def build_report(
         },
     )
     # names, places and messages may come from a run that means harm
-    return Report.model_validate(printable(report.model_dump(by_alias=True)))
+    parts = report.model_dump(by_alias=True)
+    environment_shown = printable(parts.pop("environment"), lines=True)
+    return Report.model_validate({**printable(parts), "environment": environment_shown})
 
 
 def _summary(name: str, config: Config, recorded: int, until: int) -> RunSummary:
@@ -96,14 +98,23 @@ def _record_in_words(outcomes: Sequence[StageOutcome]) -> tuple[str, bool]:
         return "record not checked", False
     refuted = [f for o in checked for f in o.findings if f.severity == "error"]
     if not refuted:
-        return "record holds", False
-    places = dict.fromkeys(f.place or f"step {f.first_step}" for f in refuted)
+        failed = [o.stage for o in outcomes if o.status == "failed"]
+        checks = sum(o.terms["logic"].parameters[1] for o in checked)
+        limits = f", but {', '.join(failed)} failed" if failed else ""
+        return f"record holds in {checks:.0f} checks{limits}", False
+    places = dict.fromkeys(
+        f.place or (f.code if f.first_step is None else f"step {f.first_step:,}") for f in refuted
+    )
     named = ", ".join(list(places)[:2]) + (", ..." if len(places) > 2 else "")
     return f"RECORD IN DOUBT ({named})", True
 
 
 def _verdict(
-    health: HealthRecord | None, p_healthy: Quantity | None, outcomes: Sequence[StageOutcome]
+    config: Config,
+    recorded: int,
+    health: HealthRecord | None,
+    p_healthy: Quantity | None,
+    outcomes: Sequence[StageOutcome],
 ) -> VerdictRecord:
     record, doubt = _record_in_words(outcomes)
     if health is None:
@@ -122,7 +133,7 @@ def _verdict(
         )
     return VerdictRecord(
         label=health.label,
-        sentence=_sentence(health),
+        sentence=_sentence(health, recorded, config.length),
         failed=health.label in FAILED,
         onset=health.onset,
         onset_interval=health.onset_interval,
@@ -135,12 +146,14 @@ def _verdict(
     )
 
 
-def _sentence(health: HealthRecord) -> str:
+def _sentence(health: HealthRecord, recorded: int, length: int) -> str:
     word = health.label.capitalize()
+    if health.label == "healthy" and recorded < length:
+        return f"Healthy so far, to step {recorded:,} of {length:,}."
     if health.label == "healthy":
         return "Healthy to the end of the record."
     if health.onset is None:
-        return f"{word}: {_without_onset(health)}."
+        return f"{word}{_without_onset(health)}."
     if health.onset_interval is None:
         return f"{word} since step {health.onset:,}."
     low, high = health.onset_interval
@@ -153,10 +166,10 @@ def _why_no_verdict(outcomes: Sequence[StageOutcome]) -> str:
 
 
 def _without_onset(health: HealthRecord) -> str:
-    """Why a run that is not healthy has no onset."""
+    """Why a run that is not healthy has no onset, where that is clear."""
     if len(health.good) and float(max(health.good)) < 0.5:
-        return "it never was good"
-    return "good at times, and good where the record ends"
+        return ": it never was good"
+    return ": good at times" if health.label == "oscillating" else ""
 
 
 def _disagreement(health: HealthRecord, p_healthy: Quantity | None) -> str | None:

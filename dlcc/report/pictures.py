@@ -113,9 +113,11 @@ def health_curve(health: HealthRecord) -> str | None:
 def _point_grids(samples: Samples, steps: Sequence[int]) -> str:
     figure, axes = _figure(9, 1.8, len(steps))
     reference = samples.reference
-    span = 4.0 if reference is None else 1.4 * float(np.abs(reference).max())
+    span = 4.0
+    if reference is not None and len(reference):
+        span = 1.4 * float(np.abs(reference).max()) or 1.0
     for ax, step in zip(axes, steps, strict=True):
-        if reference is not None:
+        if reference is not None and reference.shape[1:] == (2,):
             ax.scatter(reference[:600, 0], reference[:600, 1], s=1, color="0.8", rasterized=True)
         x, y = samples.at(step)[:400].T
         ax.scatter(x, y, s=1.5, color=_PLAYERS["generator"], rasterized=True)

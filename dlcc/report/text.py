@@ -5,30 +5,29 @@ from __future__ import annotations
 import unicodedata
 from typing import Any
 
-_KEPT = "\n\t"
 
-
-def printable(value: Any) -> Any:
+def printable(value: Any, lines: bool = False) -> Any:
     """The same value with control and format characters of its texts shown as U+FFFD.
 
-    A terminal obeys escape sequences, and a line break in a name can forge a line of the report;
-    only long texts (tracebacks, output) keep their line breaks, and they are not shown as lines.
+    A terminal obeys escape sequences, and a line break in a name can forge a line of the report:
+    only where `lines` is set (tracebacks, output) do line breaks and tabs stay, else they are
+    spaces.
     """
     if isinstance(value, str):
-        return "".join(map(_shown, value))
+        return "".join(_shown(character, lines) for character in value)
     if isinstance(value, dict):
-        return {printable(k): printable(v) for k, v in value.items()}
+        return {printable(k, lines): printable(v, lines) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return type(value)(printable(v) for v in value)
+        return type(value)(printable(v, lines) for v in value)
     return value
 
 
 def one_line(text: str) -> str:
-    """Printable, and on one line."""
+    """Printable, and without runs of spaces."""
     return " ".join(str(printable(text)).split())
 
 
-def _shown(character: str) -> str:
-    if character in _KEPT or unicodedata.category(character) not in ("Cc", "Cf", "Cs"):
-        return character
-    return "\ufffd"
+def _shown(character: str, lines: bool) -> str:
+    if character in "\n\t":
+        return character if lines else " "
+    return "\ufffd" if unicodedata.category(character) in ("Cc", "Cf", "Cs") else character

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from dlcc.errors import RunError
+
 _SERIES_NAME = re.compile(r"\d{3,}\.series")
 
 
@@ -134,8 +136,12 @@ def is_beside(path: Path) -> bool:
 
 
 def _entries(folder: Path) -> list[Path]:
-    """The entries of a folder, none where there is no such folder."""
+    """The entries of a folder, none where there is no such folder; links are refused."""
     try:
-        return list(folder.iterdir())
+        entries = list(folder.iterdir())
     except (FileNotFoundError, NotADirectoryError):
         return []
+    for path in (folder, *entries):
+        if path.is_symlink():
+            raise RunError(f"{path}: a link; replace it with a copy of what it leads to")
+    return entries

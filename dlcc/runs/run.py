@@ -158,7 +158,9 @@ def _only_tensor(path: Path, name: str) -> np.ndarray:
 
 def _files_under(run: Path, folder: Path) -> dict[str, Path]:
     """Regular files by path relative to the run, sorted."""
-    inside = folder.resolve()
+    inside = run.resolve() / folder.name
+    if folder.is_symlink():
+        raise RunError(f"{folder}: a link; replace it with a copy of what it leads to")
     files = {}
     for path in _sorted_tree(folder):
         if not path.resolve().is_relative_to(inside):

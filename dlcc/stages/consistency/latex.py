@@ -35,6 +35,7 @@ _LONGEST = 2_000  # characters of a formula
 _DEEPEST = 60  # brackets within brackets
 _MOST_TERMS = 200  # that a formula may have once it is multiplied out
 _MOST_DIGITS = 20
+_HIGHEST_TOWER = 2
 
 
 class UnknownFormula(Exception):  # noqa: N818  # an outcome: the obligation stays open
@@ -101,7 +102,15 @@ def small_enough(value: sp.Expr) -> sp.Expr:
     """The expression itself; UnknownFormula for one that multiplying out would blow up."""
     if _terms(value) > _MOST_TERMS:
         raise UnknownFormula(f"more than {_MOST_TERMS} terms when it is multiplied out")
+    if _towers(value) > _HIGHEST_TOWER:
+        raise UnknownFormula(f"more than {_HIGHEST_TOWER} exponentials within each other")
     return value
+
+
+def _towers(value: sp.Basic) -> int:
+    """How many exponentials stand within each other: a few outgrow every number."""
+    inner = max((_towers(argument) for argument in value.args), default=0)
+    return inner + isinstance(value, sp.exp)
 
 
 def _terms(value: sp.Basic) -> float:

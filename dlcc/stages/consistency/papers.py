@@ -16,6 +16,15 @@ from dlcc.stages.consistency.prove import Proof, per_sample, prove
 from dlcc.stages.consistency.torchcode import FAKE, REAL, UnknownCode, loss_expression, sigmoid
 
 _D, _G = sp.Function("D"), sp.Function("G")
+# One formula that the algebra chokes on must not take the other obligations with it.
+_NOT_UNDERSTOOD = (
+    UnknownFormula,
+    UnknownCode,
+    RecursionError,
+    ArithmeticError,
+    TypeError,
+    ValueError,
+)
 _PLAYERS = {"D": "discriminator", "G": "generator"}
 
 
@@ -34,7 +43,7 @@ def check_formulas(ledger: Ledger, config: Config, dossier: Dossier, graph: RunG
         statement = f"the formula at {place} is {function.name} at {function.file}"
         try:
             proof = _compare(formula, function)
-        except (UnknownFormula, UnknownCode, RecursionError) as reason:
+        except _NOT_UNDERSTOOD as reason:
             ledger.unknown(f"formula/{place}", "symbolic", statement, f"not understood: {reason}")
             continue
         _note(ledger, f"formula/{place}", statement, proof, "LOG004", place, player, function)
@@ -53,10 +62,10 @@ def check_properties(
         place = f"{function.file}:{function.first_line}"
         try:
             loss = per_sample(loss_expression(function))
-        except (UnknownCode, RecursionError) as reason:
+            proof = Proof("unknown", "means") if loss is None else prove(of(loss), relation)
+        except _NOT_UNDERSTOOD as reason:
             ledger.unknown(id_, "symbolic", statement, f"not understood: {reason}")
             continue
-        proof = Proof("unknown", "means") if loss is None else prove(of(loss), relation)
         _note(ledger, id_, statement, proof, "LOG005", place, player, function)
 
 

@@ -89,7 +89,8 @@ class _Work:
 
     @property
     def threads(self) -> int:
-        return int(self.case[Config].machine.get("threads") or 1)
+        threads = self.case[Config].machine.get("threads")
+        return threads if isinstance(threads, int) and 1 <= threads <= 1024 else 1
 
     @property
     def extent(self) -> Extent:

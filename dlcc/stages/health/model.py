@@ -18,6 +18,7 @@ Floats = NDArray[np.float64]
 _GOOD = np.array([0.65, 0.56])  # coverage and quality as they are seen from records
 _GOOD_WIDTH = np.array([0.15, 0.05])  # how far from them a checkpoint is clearly one or the other
 _NEIGHBOURS = 30
+_DRAWN = 240  # values that a mixture of two distributions is made of
 _TREES = 300
 _RULE_FLOOR = 0.01
 _PROGNOSIS = ("good_last", "good_quarter", "good_half", "good_trend")
@@ -68,14 +69,26 @@ class HealthModel:
         """Share of good checkpoints in the second half: as it was in the nearest past runs."""
         return Estimate.draws(self.library.stability[self._nearest(("good_half",), vector)])
 
-    def next_quarter(self, vector: Mapping[str, float]) -> Estimate:
-        """Share of good checkpoints in the next quarter: as it was in the nearest past runs."""
-        return Estimate.draws(self.library.next_quarter[self._nearest(_PROGNOSIS, vector)])
+    def next_quarter(self, vector: Mapping[str, float], seen: float) -> Estimate:
+        """Share of good checkpoints in the next quarter: as it was in the nearest past runs.
+
+        The library knows runs at their end. Of a run of which only the share `seen` of its length
+        is there, as much of the estimate is what any run may come to.
+        """
+        near = self.library.next_quarter[self._nearest(_PROGNOSIS, vector)]
+        known = round(_DRAWN * min(seen, 1.0))
+        anything = _evenly(self.library.next_quarter, _DRAWN - known)
+        return Estimate.draws(np.concatenate([_evenly(near, known), anything]))
 
     def _nearest(self, names: tuple[str, ...], vector: Mapping[str, float]) -> NDArray[np.int64]:
         table = self.library.columns(names, blind=self.blind)
         distances = ((table - row(names, vector)) ** 2).sum(axis=1)
         return np.argsort(distances, kind="stable")[:_NEIGHBOURS]
+
+
+def _evenly(values: Floats, count: int) -> Floats:
+    """`count` quantiles of the values, evenly spaced."""
+    return np.quantile(values, (np.arange(count) + 0.5) / count) if count else np.zeros(0)
 
 
 def sighted_features(curves: Curves) -> Floats:

@@ -45,7 +45,7 @@ class Health(Stage):
             steps = window_edges(recorded)[1:]
         curves = Curves(windows, samples)
         model = HealthModel(outcomes(), blind=samples is None)
-        record = _record(model, curves, steps)
+        record = _record(model, curves, steps, recorded / case.length)
         return StageResult(
             terms={"impact": record.next_quarter},
             records=[record],
@@ -72,6 +72,9 @@ def _judge_samples(
     nothing = np.zeros(0, dtype=np.int64)
     if samples is None or samples.reference is None or len(samples.steps) < _FEWEST_CHECKPOINTS:
         return nothing, None
+    distinct = np.unique(samples.reference.reshape(len(samples.reference), -1), axis=0)
+    if len(distinct) < _FEWEST_ROWS or not all(map(samples.comparable, samples.steps)):
+        return nothing, None
     reference = Reference.of(samples.reference)
     figures = []
     for i, step in enumerate(samples.steps):
@@ -81,7 +84,9 @@ def _judge_samples(
     return np.array(samples.steps, dtype=np.int64), np.array(figures)
 
 
-def _record(model: HealthModel, curves: Curves, steps: NDArray[np.int64]) -> HealthRecord:
+def _record(
+    model: HealthModel, curves: Curves, steps: NDArray[np.int64], seen: float
+) -> HealthRecord:
     good = model.good(curves)
     vector = run_vector(curves, good)
     probabilities = model.labels(vector)
@@ -94,7 +99,7 @@ def _record(model: HealthModel, curves: Curves, steps: NDArray[np.int64]) -> Hea
         onset=None if onset is None else onset.step,
         onset_interval=None if onset is None else (onset.low, onset.high),
         stability=model.stability(vector),
-        next_quarter=model.next_quarter(vector),
+        next_quarter=model.next_quarter(vector, seen),
         checkpoints=steps,
         coverage=unknown if curves.samples is None else curves.samples[:, 0],
         quality=unknown if curves.samples is None else curves.samples[:, 1],

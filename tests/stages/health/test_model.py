@@ -59,7 +59,7 @@ def test_stability_is_that_of_runs_that_were_as_good(blind):
 def test_more_good_checkpoints_promise_more_of_them():
     model = HealthModel(outcomes(), blind=False)
     ends = [dict.fromkeys(("good_last", "good_quarter", "good_half"), p) for p in (0.0, 0.5, 1.0)]
-    promised = [model.next_quarter(end | {"good_trend": 0.0}).mean for end in ends]
+    promised = [model.next_quarter(end | {"good_trend": 0.0}, 1.0).mean for end in ends]
     assert promised == sorted(promised)
     assert promised[0] < 0.1 < 0.9 < promised[-1]
 

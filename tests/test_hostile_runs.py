@@ -1,0 +1,173 @@
+"""Run folders that mean harm: one sentence, bounded time, and nothing shown as it came."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dlcc import evaluate
+from dlcc.errors import RunError
+from dlcc.report.text import one_line, printable
+from dlcc.runs import Recorder
+from dlcc.runs.tensors import write_tensors
+from dlcc.stages.consistency.latex import UnknownFormula, parse_equation
+
+
+def dlcc(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "dlcc.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=120)
+
+
+def edit(run: Path, **changes: Any) -> None:
+    manifest = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps(manifest | changes))
+
+
+BOMBS = [
+    "9^{9^{9^{9}}}", "9^{99999999} D(x)", "(a+b+c+d+f+g)^{200}", "((a+b)^8)^8",
+    r"\exp(\exp(\exp(\exp(D(x)))))", r"\frac{1}{1+" * 150 + "a" + "}" * 150, "{" * 10_000,
+    "-" * 10_000 + "a", "9" * 5_000, r"a^{\exp(99)}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("bomb", BOMBS, ids=lambda b: b[:12])
+def test_a_formula_bomb_is_not_understood_at_once(bomb: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(UnknownFormula):
+        parse_equation(f"L_D = {bomb}")
+    assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize("formula", [r"\max(\sqrt{-1}, D(x))", r"D(x) / 0", r"\log(0) D(x)"])
+def test_a_formula_that_the_algebra_chokes_on_leaves_the_others(
+    formula: str, small_run: Path
+) -> None:
+    page = small_run / "documents" / "method.md"
+    text = page.read_text()
+    line = next(at for at in text.splitlines() if at.startswith("L_D"))
+    page.write_text(text.replace(line, f"L_D = {formula}"))
+    report = evaluate(small_run, only=["consistency"])
+    (stage,) = (s for s in report.stages if s.name == "consistency")
+    assert stage.status == "scored"
+    verdicts = {o["verdict"] for o in stage.details["obligations"]}
+    assert "proved" in verdicts
+    assert verdicts & {"unknown", "refuted"}
+
+
+def test_escape_sequences_and_line_breaks_are_not_shown(small_run: Path, tmp_path: Path) -> None:
+    edit(small_run, name="evil\x1b[2J\x1b]0;x\x07\nHealthy to the end.  P(healthy) 99 %")
+    (small_run / "documents" / "a\x1b[2J\n.md").write_text(
+        "| key | value |\n|---|---|\n| lr_g | 7 |"
+    )
+    done = dlcc("evaluate", small_run, "--only", "consistency", "--out", "o", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "\x1b" not in done.stdout
+    assert not any(line.startswith("Healthy") for line in done.stdout.splitlines())
+    assert "\x1b" not in (tmp_path / "o" / "report.html").read_text()
+
+
+def test_printable_keeps_what_is_text() -> None:
+    assert printable({"ü": ["a\tb", 1.5, None]}) == {"ü": ["a b", 1.5, None]}
+    assert printable("a\nb", lines=True) == "a\nb"
+    assert printable("a\x1b\u202eb") == "a\ufffd\ufffdb"
+    assert one_line("a\n b\x07") == "a b\ufffd"
+
+
+@pytest.mark.parametrize("folder", ["documents", "source", "snapshots", "samples"])
+def test_a_folder_that_is_a_link_is_refused(folder: str, small_run: Path, tmp_path: Path) -> None:
+    (small_run / folder).rename(tmp_path / "outside")
+    (small_run / folder).symlink_to(tmp_path / "outside")
+    with pytest.raises(RunError, match="a link"):
+        evaluate(small_run, only=["health", "consistency", "execution"])
+
+
+def test_a_pipe_in_place_of_samples_is_refused(small_run: Path, tmp_path: Path) -> None:
+    path = sorted((small_run / "samples").iterdir())[3]
+    path.unlink()
+    os.mkfifo(path)
+    done = dlcc("evaluate", small_run, "--only", "health", cwd=tmp_path)
+    assert done.returncode == 2
+    assert path.name in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_odd_values_in_run_json_are_shown_as_text(small_run: Path) -> None:
+    edit(
+        small_run, data={"name": 5}, objective={"kind": ["x"], "loss": {}}, machine={"threads": "q"}
+    )
+    report = evaluate(small_run, only=["ingestion"])
+    assert report.run.data == "5"
+
+
+@pytest.mark.parametrize(
+    ("samples", "reference"),
+    [
+        (np.zeros((64, 3)), np.random.default_rng(0).normal(size=(300, 2))),
+        (np.zeros((64, 2)), np.zeros((1, 2))),
+        (np.zeros((1, 2)), np.random.default_rng(0).normal(size=(300, 2))),
+        (np.zeros((64, 2)), np.full((300, 2), np.nan)),
+        (np.zeros((64, 2)), np.zeros((300, 2))),
+    ],
+    ids=["dimensions", "one row", "one sample", "nan", "constant"],
+)
+def test_samples_that_cannot_be_compared_are_left_out(
+    samples: Any, reference: Any, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    with Recorder(tmp_path / "run", length=200) as rec:
+        for step in range(200):
+            if step % 20 == 0:
+                rec.samples(step, samples.astype(np.float32))
+            values = rng.normal(size=2)
+            rec.log(step, {"generator/loss": values[0], "discriminator/loss": values[1]})
+    path = tmp_path / "run" / "samples" / "reference.safetensors"
+    write_tensors(path, {"reference": reference.astype(np.float32)})
+    done = dlcc("evaluate", tmp_path / "run", "--only", "health", "--out", "o", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
+    assert "not finite" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("import time; time.sleep(1000)", "did not end within 2 s"),
+        ("import os; os._exit(0)", "ended its process"),
+        ("import sys; sys.exit(0)", "SystemExit"),
+        ("x = bytearray(100 << 30)", "MemoryError"),
+        ("import os\nkept = []\nwhile True: kept.append(os.urandom(8 << 20))", "took more than"),
+    ],
+)
+def test_a_stage_file_whose_import_does_harm(
+    code: str, says: str, small_run: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.py").write_text(code)
+    seconds = 2 if "sleep" in code else 60
+    done = dlcc(
+        "evaluate", small_run, "--stage", "mine.py:Mine", "--timeout", seconds, "--memory", 0.5,
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_absurd_limits_are_refused(small_run: Path, tmp_path: Path) -> None:
+    for option, value in (("--memory", "inf"), ("--memory", "nan"), ("--timeout", "1e300")):
+        assert dlcc("evaluate", small_run, option, value, cwd=tmp_path).returncode == 2
+
+
+def test_a_folder_where_the_report_should_be(small_run: Path, tmp_path: Path) -> None:
+    (tmp_path / "o" / "report.html").mkdir(parents=True)
+    done = dlcc("evaluate", small_run, "--only", "ingestion", "--out", "o", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "report.html" in done.stderr
+    assert [p.name for p in (tmp_path / "o").iterdir()] == ["report.html"]
