@@ -57,7 +57,7 @@ def held_out(table: Outcomes, *, blind: bool) -> tuple[Floats, list[Estimate], l
         for i in inside:
             vector = dict(zip(table.names, vectors[i], strict=True))
             stability[i] = model.stability(vector)
-            next_quarter[i] = model.next_quarter(vector)
+            next_quarter[i] = model.next_quarter(vector, 1.0)
     return p, stability, next_quarter
 
 

@@ -72,7 +72,7 @@ def _judge_samples(
     nothing = np.zeros(0, dtype=np.int64)
     if samples is None or samples.reference is None or len(samples.steps) < _FEWEST_CHECKPOINTS:
         return nothing, None
-    distinct = np.unique(samples.reference.reshape(len(samples.reference), -1), axis=0)
+    distinct = np.unique(samples.reference, axis=0)
     if len(distinct) < _FEWEST_ROWS or not all(map(samples.comparable, samples.steps)):
         return nothing, None
     reference = Reference.of(samples.reference)
