@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcc.library.logistic import LogisticPosterior
+from dlcc.records import LABELS as LABELS
 
 TABLE = Path(__file__).with_name("outcomes.npz")
-LABELS = ("healthy", "weak", "oscillating", "collapsed", "diverged")
 Floats = NDArray[np.float64]
 
 

@@ -128,11 +128,11 @@ def _cases(expression: sp.Expr) -> Iterator[sp.Expr]:
     What holds in each case without its condition holds.
     """
     split = sorted(expression.atoms(sp.Max, sp.Abs, sp.Heaviside), key=str)
-    if not split or sp.simplify(expression) == 0:
-        yield sp.Integer(0) if sp.simplify(expression) == 0 else expression
-        return
-    if expression.is_nonnegative:  # a sum of maxima with 0 needs no cases
+    if not split or expression.is_nonnegative:  # a sum of maxima with 0 needs no cases
         yield expression
+        return
+    if sp.simplify(expression) == 0:
+        yield sp.Integer(0)
         return
     first = split[0]
     if isinstance(first, sp.Max):

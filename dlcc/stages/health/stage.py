@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dlcc.library.outcomes import LABELS, outcomes
-from dlcc.records import Config, HealthRecord, Label, Samples, Series
+from dlcc.records import Config, HealthRecord, Samples, Series
 from dlcc.stage import Case, Context, NotApplicable, Stage, StageResult
 from dlcc.stages.health.curves import Curves, run_vector
 from dlcc.stages.health.evidence import findings_of
@@ -90,7 +90,7 @@ def _record(
     good = model.good(curves)
     vector = run_vector(curves, good)
     probabilities = model.labels(vector)
-    label = cast(Label, max(LABELS, key=lambda name: probabilities[name]))
+    label = max(LABELS, key=lambda name: probabilities[name])
     onset = None if label == "healthy" else find_onset(steps, good)
     unknown = np.full(len(steps), np.nan)
     return HealthRecord(
