@@ -204,7 +204,8 @@ def test_a_stage_file_that_cannot_be_used(small_run: Path, tmp_path: Path) -> No
     "arguments",
     [
         ("--until", "x"), ("--until", "1.5"), ("--until", "0"), ("--only", "nonsense"),
-        ("--skip", "nonsense"), ("--set", "health.x=1"), ("--set", "x"), ("--fail-under", "2"),
+        ("--skip", "nonsense"), ("--set", "health.x=1"), ("--set", "ingestion.gap_factor=nan"),
+        ("--set", "x"), ("--fail-under", "2"),
         ("--timeout", "0"), ("--memory", "-1"), ("--judgements", "none.json"),
     ],
 )  # fmt: skip

@@ -453,6 +453,8 @@ def _as_rows(array: Tensor | np.ndarray, what: str) -> Tensor | np.ndarray:
             f"{what}: expected an array or tensor [n, ...] of at least one row, "
             f"found {type(array).__name__} {list(shape or ())}"
         )
+    if isinstance(array, np.ndarray) and array.dtype.kind not in "biuf":
+        raise OptionError(f"{what}: expected numbers, found an array of {array.dtype}")
     return array
 
 

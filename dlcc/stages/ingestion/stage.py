@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from dlcc.errors import OptionError
 from dlcc.findings import Finding
 from dlcc.records import Block, Config, Documents, Dossier, Formula, Function, Series, Sources
 from dlcc.stage import Case, Context, Stage, StageResult
@@ -27,6 +28,10 @@ class Ingestion(Stage):
 
     gap_factor: float = 4.0
     """A distance between rows above this many usual ones is a gap."""
+
+    def __post_init__(self) -> None:
+        if not self.gap_factor > 1:
+            raise OptionError(f"ingestion.gap_factor {self.gap_factor:g}: expected more than 1")
 
     def __call__(self, case: Case, ctx: Context) -> StageResult:
         series = case[Series]
