@@ -20,6 +20,7 @@ FORBIDDEN = {
              "dlcc.recipes", "dlcc.records", "dlcc.evaluation", "dlcc.cli"],
     "recipes": ["dlcc.stages", "dlcc.pipeline", "dlcc.scoring", "dlcc.report", "dlcc.evaluation",
                 "dlcc.cli"],
+    "run_parts.py": ["dlcc.stages", "dlcc.stage", "dlcc.pipeline", "dlcc.scoring", "dlcc.report"],
     "library": ["dlcc.stages", "dlcc.pipeline", "dlcc.scoring", "dlcc.report", "dlcc.evaluation"],
     "findings": ["dlcc.stages", "dlcc.pipeline", "dlcc.scoring", "dlcc.report", "dlcc.records"],
     "sandbox": ["dlcc.stages", "dlcc.pipeline", "dlcc.scoring", "dlcc.report", "dlcc.evaluation"],

@@ -1,11 +1,11 @@
-"""An obligation with what to report where it is refuted."""
+"""Obligations as they are checked, and what to report where one is refuted."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 from dlcc.findings import Finding
-from dlcc.records import Obligation
+from dlcc.records import Obligation, ObligationKind
 
 
 @dataclass
@@ -15,23 +15,27 @@ class Ledger:
     obligations: list[Obligation] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
-    def proved(self, id_: str, kind: str, statement: str, method: str) -> None:
+    def proved(self, id_: str, kind: ObligationKind, statement: str, method: str) -> None:
         """Note a statement that holds."""
-        self.obligations.append(Obligation(id_, kind, statement, "proved", method))  # type: ignore[arg-type]
+        self.obligations.append(Obligation(id_, kind, statement, "proved", method))
 
-    def unknown(self, id_: str, kind: str, statement: str, reason: str) -> None:
+    def unknown(self, id_: str, kind: ObligationKind, statement: str, reason: str) -> None:
         """Note a statement that nobody could decide."""
-        self.obligations.append(
-            Obligation(id_, kind, statement, "unknown", "none", reason=reason)  # type: ignore[arg-type]
-        )
+        self.obligations.append(Obligation(id_, kind, statement, "unknown", "none", reason=reason))
 
-    def refuted(self, id_: str, kind: str, statement: str, method: str, finding: Finding) -> None:
+    def refuted(
+        self, id_: str, kind: ObligationKind, statement: str, method: str, finding: Finding
+    ) -> None:
         """Note a statement that is false; the finding says where and how."""
         self.obligations.append(
             Obligation(
-                id_, kind, statement, "refuted", method,  # type: ignore[arg-type]
+                id_,
+                kind,
+                statement,
+                "refuted",
+                method,
                 place=finding.place,
                 counterexample=finding.message,
             )
-        )  # fmt: skip
+        )
         self.findings.append(finding)
