@@ -42,12 +42,6 @@ Array = Annotated[NDArray[Any], PlainValidator(_array_in), PlainSerializer(_arra
 """A numpy array as the field of a record: read-only once it has travelled."""
 
 
-def is_record(value: object) -> bool:
-    """Whether a value is an instance of a frozen dataclass."""
-    params = getattr(type(value), "__dataclass_params__", None)
-    return params is not None and bool(params.frozen)
-
-
 def encode(value: object, kind: type[Any] | None = None) -> tuple[str, dict[str, NDArray[Any]]]:
     """JSON text, keys sorted, and the arrays that it names; `value` is of type `kind`."""
     arrays: dict[str, NDArray[Any]] = {}

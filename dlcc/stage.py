@@ -21,7 +21,6 @@ from dlcc.estimate import Estimate
 from dlcc.findings import Finding
 
 R = TypeVar("R")
-Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 
 class NotApplicable(Exception):  # noqa: N818  # an outcome with a reason, not an error

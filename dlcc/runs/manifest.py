@@ -70,7 +70,7 @@ def read_manifest(path: Path) -> Manifest:
     if not path.exists():
         raise RunError(
             f"{path}: not found, so this is not a run folder; "
-            "record one with dlcc.runs.Recorder or name the folder that holds run.json"
+            "record one with dlcc.Recorder or name the folder that holds run.json"
         )
     data = read_regular(path, _MAX_BYTES, RunError)
     try:

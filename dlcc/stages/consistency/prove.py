@@ -7,7 +7,7 @@ is rational or a logarithm of something rational; it is bounded by its steps, no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -52,7 +52,7 @@ def per_sample(expression: sp.Expr) -> sp.Expr | None:
     return total
 
 
-def prove(expression: sp.Expr, relation: Relation, say: Callable[[sp.Expr], str] = str) -> Proof:
+def prove(expression: sp.Expr, relation: Relation) -> Proof:
     """Whether `expression relation` holds at all real r and f."""
     unknown = expression.free_symbols - {REAL, FAKE}
     if unknown or expression.atoms(sp.core.function.AppliedUndef):
