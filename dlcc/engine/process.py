@@ -26,6 +26,7 @@ _POLL = 0.03  # seconds; allocation runs at 1 to 2 GB a second, so the overshoot
 _TAIL = 16_384  # bytes of output that are kept
 _HEADROOM = 8 << 30  # address space beyond the memory limit: torch maps much that it never touches
 _MARK = "DLCC_TREE"
+_DEAD = (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
 
 End = Literal["exited", "time", "memory", "stopped"]
 
@@ -154,17 +155,30 @@ def _proportional(process: psutil.Process) -> int:
 
 def _kill_tree(child: subprocess.Popen[bytes], mark: str) -> None:
     """Kill child and descendants, also those that detached themselves (they carry our mark)."""
+    killed: set[int] = set()
     for _ in range(50):
         members = {p.pid for p in _tree_of(child.pid)} | _marked(mark)
         if child.returncode is not None:
             members.discard(child.pid)
         if not members:
-            return
+            break
         for pid in members:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
+        killed |= members
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(0.2)
+    _await_end(killed)
+
+
+def _await_end(killed: set[int]) -> None:
+    """Wait until nothing of `killed` runs: a dying process has lost its mark, not yet its life."""
+    for pid in killed:
+        with contextlib.suppress(psutil.Error):
+            dying = psutil.Process(pid)
+            end = time.monotonic() + 2.0
+            while dying.status() not in _DEAD and time.monotonic() < end:
+                time.sleep(0.005)
 
 
 def _tree_of(pid: int) -> list[psutil.Process]:
