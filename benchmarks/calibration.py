@@ -2,8 +2,8 @@
 
     python benchmarks/calibration.py
 
-Ten folds over the runs of the shipped table (every run is a setting of its own): each fold's
-P(healthy), stability and next quarter come from the other nine. Brier score and expected
+Five folds over the settings of the shipped library: each fold's P(healthy), stability and next
+quarter, of the whole records, come from the other four. Brier score and expected
 calibration error (ten bins of equal mass) with bootstrap 90 % intervals, beside the Brier score of
 always saying the base rate; for stability and the next quarter, how often the 90 % interval holds
 the truth, and the mean absolute error of the mean. With samples, and without.
@@ -18,12 +18,16 @@ import numpy as np
 from common import write_result
 from numpy.typing import NDArray
 
+from dlcc.corpus.assemble import folds_by_setting
 from dlcc.estimate import Estimate
-from dlcc.library.outcomes import LABELS, Outcomes, outcomes
+from dlcc.forecast.forecaster import Forecaster
+from dlcc.library.similarity import Space
+from dlcc.library.store import Library, shipped_library
+from dlcc.library.verdict import HealthModel
+from dlcc.records import LABELS
 from dlcc.scoring.calibration import calibrate, features
-from dlcc.stages.health.model import HealthModel
 
-FOLDS, SEED, RESAMPLES, BINS = 10, 0, 2000, 10
+FOLDS, SEED, RESAMPLES, BINS = 5, 0, 2000, 10
 Floats = NDArray[np.float64]
 
 
@@ -38,14 +42,15 @@ def calibration_error(p: Floats, happened: Floats) -> float:
     return float(sum(len(b) * abs(p[b].mean() - happened[b].mean()) for b in bins) / len(p))
 
 
-def held_out(table: Outcomes, *, blind: bool) -> tuple[Floats, list[Estimate], list[Estimate]]:
+def held_out(table: Library, *, blind: bool) -> tuple[Floats, list[Estimate], list[Estimate]]:
     """P(healthy) [n], stability and next quarter of every run, each from the other folds."""
     n = len(table.labels)
-    fold = np.random.default_rng(SEED).permutation(n) % FOLDS
+    fold = folds_by_setting(list(table.settings), FOLDS, SEED)
+    raw = Space(table, -1, blind).raw
     p = np.zeros(n)
     stability: list[Estimate] = [Estimate.ignorance()] * n
     next_quarter = list(stability)
-    vectors = table.blind_vectors if blind else table.vectors
+    vectors = (table.blind_vectors if blind else table.vectors)[:, -1]
     for k in range(FOLDS):
         others = table.some(fold != k)
         model = HealthModel(others, blind)
@@ -57,7 +62,10 @@ def held_out(table: Outcomes, *, blind: bool) -> tuple[Floats, list[Estimate], l
         for i in inside:
             vector = dict(zip(table.names, vectors[i], strict=True))
             stability[i] = model.stability(vector)
-            next_quarter[i] = model.next_quarter(vector, 1.0)
+        for i, prospect in zip(
+            inside, Forecaster.fit(others, 1.0, blind=blind).many(raw[inside]), strict=True
+        ):
+            next_quarter[i] = prospect.next_quarter
     return p, stability, next_quarter
 
 
@@ -83,7 +91,7 @@ def against(estimates: list[Estimate], truth: Floats) -> dict[str, float]:
     }
 
 
-def figures(table: Outcomes, *, blind: bool) -> dict[str, Any]:
+def figures(table: Library, *, blind: bool) -> dict[str, Any]:
     """What is written of one of the two: with samples or without."""
     healthy = (table.labels == LABELS.index("healthy")).astype(np.float64)
     p, stability, next_quarter = held_out(table, blind=blind)
@@ -95,12 +103,13 @@ def figures(table: Outcomes, *, blind: bool) -> dict[str, Any]:
             for data in np.unique(table.data)
         },
         "stability": against(stability, table.stability),
-        "next_quarter": against(next_quarter, table.next_quarter),
+        "next_quarter": against(next_quarter, table.next_quarter[:, -1]),
     }
 
 
 def main() -> None:
-    table = outcomes()
+    table = shipped_library()
+    table = table.some(table.true_record)
     healthy = float(np.mean(table.labels == LABELS.index("healthy")))
     write_result(
         "calibration",

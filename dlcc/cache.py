@@ -1,4 +1,4 @@
-"""Results of stages and pictures of reports, kept by content in the user's cache folder.
+"""Stages' results, parts of scores and pictures of reports, kept by content in the cache folder.
 
 Never in a run: a folder from elsewhere could forge them. An entry that cannot be read is no entry.
 """
@@ -23,7 +23,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dlcc"
 
 
-Kind = Literal["stages", "pictures"]
+Kind = Literal["stages", "pictures", "scores"]
 
 
 def find(kind: Kind, key: str) -> Path | None:

@@ -8,6 +8,7 @@ DlccError
 │   │   ├── SeriesError        a file under series/
 │   │   ├── SnapshotError      a folder under snapshots/, or a tensor file
 │   │   └── RunLockedError     a second writer of the same run
+│   ├── LibraryError           the library's file cannot be used
 │   ├── StageDeclarationError  a stage that breaks its own declarations, or stages out of order
 │   └── OutputError            the report cannot be written where it was asked for
 ├── StageError                 a stage failed while it ran                 exit code 3
@@ -53,6 +54,10 @@ class SnapshotError(RunError):
 
 class RunLockedError(RunError):
     """Another process is recording into the same run."""
+
+
+class LibraryError(InputError):
+    """A library's file is missing, damaged or of another version, or has too few runs."""
 
 
 class StageDeclarationError(InputError):

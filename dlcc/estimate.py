@@ -21,7 +21,7 @@ DRAWS = 4096
 _NODES = 257  # quantiles that a distribution given by draws is kept as
 
 Floats = NDArray[np.float64]
-Kind = Literal["beta", "proportion", "normal", "quantiles"]
+Kind = Literal["beta", "proportion", "obligations", "normal", "quantiles"]
 
 # Median at the 10 % quantile of the uniform, mass everywhere: leaving evidence out does not pay.
 _IGNORANCE_SHAPE = math.log(0.5) / math.log(0.1)
@@ -31,7 +31,8 @@ _IGNORANCE_SHAPE = math.log(0.5) / math.log(0.1)
 class Estimate:
     """A distribution on [0, 1]; 1 is best.
 
-    Made by `proportion`, `normal`, `beta`, `draws`, `exactly` or `ignorance`; not by its fields.
+    Made by `proportion`, `obligations`, `normal`, `beta`, `draws`, `exactly` or `ignorance`; not by
+    its fields.
 
     >>> Estimate.proportion(41, 42).interval(0.9)[0] > 0.9
     True
@@ -39,7 +40,8 @@ class Estimate:
 
     kind: Kind
     parameters: tuple[float, ...]
-    """beta: a, b; proportion: hits, total, unknown; normal: mean, sd; quantiles: ascending."""
+    """beta: a, b; proportion: hits, total, unknown; obligations: discharged, refuted, unknown;
+    normal: mean, sd; quantiles: ascending."""
 
     def __post_init__(self) -> None:
         if any(not math.isfinite(p) for p in self.parameters):
@@ -58,6 +60,22 @@ class Estimate:
         if not 0 <= hits <= total or unknown < 0:
             raise ValueError(f"a proportion needs 0 <= hits <= total, got {hits} of {total}")
         return cls("proportion", (float(hits), float(total), float(unknown)))
+
+    @classmethod
+    def obligations(cls, discharged: float, refuted: float, unknown: float = 0) -> Estimate:
+        """Statements that must all hold: the share of a proportion, halved by each refuted one.
+
+        One wrong statement of a hundred is no small fault of a record: it is the sign that
+        somebody's hand or a defect was in it, and the others are worth less for it.
+
+        >>> round(Estimate.obligations(133, 1).mean, 2)
+        0.49
+        """
+        if not (discharged >= 0 and refuted >= 0 and unknown >= 0):
+            raise ValueError(
+                f"an estimate of obligations needs counts, got {discharged}, {refuted}, {unknown}"
+            )
+        return cls("obligations", (float(discharged), float(refuted), float(unknown)))
 
     @classmethod
     def normal(cls, mean: float, sd: float) -> Estimate:
@@ -98,9 +116,10 @@ class Estimate:
         parts = list(estimates)
         if len(parts) == 1:
             return parts[0]
-        if all(part.kind == "proportion" for part in parts):
-            hits, total, unknown = (sum(p.parameters[i] for p in parts) for i in range(3))
-            return cls.proportion(hits, total, unknown)
+        for kind in ("proportion", "obligations"):
+            if parts and all(part.kind == kind for part in parts):
+                first, second, unknown = (sum(p.parameters[i] for p in parts) for i in range(3))
+                return getattr(cls, kind)(first, second, unknown)  # type: ignore[no-any-return]
         grid = _midpoints(DRAWS)
         return cls.draws(np.concatenate([part.quantile(grid) for part in parts]))
 
@@ -113,7 +132,11 @@ class Estimate:
             a, b = self.parameters
             return np.asarray(special.betaincinv(a, b, at), dtype=np.float64)
         if self.kind == "proportion":
-            return self._proportion_quantile(at)
+            return _share_quantile(at, *self.parameters)
+        if self.kind == "obligations":
+            discharged, refuted, unknown = self.parameters
+            share = _share_quantile(at, discharged, discharged + refuted, unknown)
+            return np.asarray(share * 2.0**-refuted)
         if self.kind == "normal":
             mean, sd = self.parameters
             if sd == 0:
@@ -123,22 +146,34 @@ class Estimate:
             return np.clip(np.asarray(cut, dtype=np.float64), 0.0, 1.0)
         return np.interp(at, np.linspace(0, 1, len(self.parameters)), self.parameters)
 
-    def _proportion_quantile(self, at: Floats) -> Floats:
-        from scipy.special import betaincinv
-
-        hits, total, unknown = self.parameters
-        a, b = hits + 0.5, total - hits + 0.5
-        if unknown == 0:
-            return np.asarray(betaincinv(a, b, at), dtype=np.float64)
-        decided = np.asarray(betaincinv(a, b, _midpoints(64)), dtype=np.float64)
-        undecided = _midpoints(64)
-        sums = (total * decided[:, None] + unknown * undecided[None, :]) / (total + unknown)
-        return np.quantile(sums, at)
-
     def sample(self, name: str) -> Floats:
         """The draws [DRAWS] that stand for the term `name` in every formula."""
         order = np.random.default_rng(zlib.crc32(name.encode())).permutation(DRAWS)
         return self.quantile(_midpoints(DRAWS))[order]
+
+    def widened(self, factor: float) -> Estimate:
+        """Every draw `factor` times as far from the median, cut to [0, 1]."""
+        values = self.quantile(_midpoints(DRAWS))
+        middle = float(np.median(values))
+        return Estimate.draws(np.clip(middle + factor * (values - middle), 0, 1))
+
+    def with_heavier_tails(self, factor: float) -> Estimate:
+        """The quantile Φ(factor·Φ⁻¹(p)) in place of p: the same draws and median, more at the ends.
+
+        A normal distribution gets `factor` times its deviation; one that has nearly all its mass in
+        a point gets more of it elsewhere, which no stretching can do.
+        """
+        from scipy.special import ndtr, ndtri
+
+        grid = _midpoints(DRAWS)
+        return Estimate.draws(self.quantile(np.clip(ndtr(factor * ndtri(grid)), grid[0], grid[-1])))
+
+    @property
+    def decided(self) -> float | None:
+        """How many cases it counts that could be decided; None where it counts none."""
+        if self.kind == "obligations":
+            return self.parameters[0] + self.parameters[1]
+        return self.parameters[1] if self.kind == "proportion" else None
 
     @property
     def mean(self) -> float:
@@ -153,3 +188,16 @@ class Estimate:
 
 def _midpoints(n: int) -> Floats:
     return (np.arange(n, dtype=np.float64) + 0.5) / n
+
+
+def _share_quantile(at: Floats, hits: float, total: float, unknown: float) -> Floats:
+    """Quantiles of the share of hits among `total` decided and `unknown` further cases."""
+    from scipy.special import betaincinv
+
+    a, b = hits + 0.5, total - hits + 0.5
+    if unknown == 0:
+        return np.asarray(betaincinv(a, b, at), dtype=np.float64)
+    decided = np.asarray(betaincinv(a, b, _midpoints(64)), dtype=np.float64)
+    undecided = _midpoints(64)
+    sums = (total * decided[:, None] + unknown * undecided[None, :]) / (total + unknown)
+    return np.quantile(sums, at)

@@ -7,7 +7,7 @@ import dataclasses
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -16,16 +16,20 @@ from typing import TypeVar
 
 from dlcc import pipeline, plugins
 from dlcc.errors import OptionError, OutputError
+from dlcc.estimate import Estimate
+from dlcc.feedback.moved import Moved, moved
+from dlcc.feedback.reviews import Review, history
+from dlcc.library.store import Library, library
 from dlcc.pipeline import Limits, Progress, StageOutcome
-from dlcc.records import Config, HealthRecord, Series
+from dlcc.records import Config, Forecast, HealthRecord, Neighbourhood, Reruns, Series
 from dlcc.report import html
 from dlcc.report.build import build_report
 from dlcc.report.record import Report
 from dlcc.runs import Run, resolve_until
 from dlcc.runs.machine import machine_fingerprint
 from dlcc.scoring.ahp import DEFAULT_JUDGEMENTS, ahp_weights
-from dlcc.scoring.calibration import p_healthy
-from dlcc.scoring.value import Quantity, fuse
+from dlcc.scoring.calibration import Probability, healthy_and_true
+from dlcc.scoring.fusion import score
 from dlcc.stage import Stage
 
 T = TypeVar("T")
@@ -42,12 +46,13 @@ class Evaluation:
 
     def record(self, kind: type[T]) -> T | None:
         """The record of that type that a stage made."""
-        return next((r for o in self.outcomes for r in o.records if isinstance(r, kind)), None)
+        return _record(self.outcomes, kind)
 
 
 def evaluate(
     run: str | Path | Run,
     *,
+    mapping: Mapping[str, str] | None = None,
     stages: Sequence[Stage] = (),
     only: Sequence[str] = (),
     skip: Sequence[str] = (),
@@ -63,6 +68,8 @@ def evaluate(
 
     Args:
         run: the folder, or an open `Run`. It is never written to.
+        mapping: of a folder that another tool left, `player/quantity` or `step` to the column that
+            holds it; an open `Run` has its own.
         stages: stages beside the installed ones; one of the same name takes the installed one's
             place.
         only: names of the stages to run (and those that they take records from); default all.
@@ -79,12 +86,18 @@ def evaluate(
     """
     with _output_folder(run, out) as beside:
         evaluation = evaluate_fully(
-            run, stages=stages, only=only, skip=skip, until=until, limits=limits, trust=trust,
-            use_cache=use_cache, judgements=judgements, progress=progress,
+            run, mapping=mapping, stages=stages, only=only, skip=skip, until=until, limits=limits,
+            trust=trust, use_cache=use_cache, judgements=judgements, progress=progress,
         )  # fmt: skip
         if beside is not None:
-            health = evaluation.record(HealthRecord)
-            page = html.render(evaluation.report, evaluation.run, health)
+            page = html.render(
+                evaluation.report,
+                evaluation.run,
+                evaluation.record(HealthRecord),
+                forecast=evaluation.record(Forecast),
+                neighbourhood=evaluation.record(Neighbourhood),
+                reruns=evaluation.record(Reruns),
+            )
             _write(beside / "report.json", evaluation.report.to_json())
             _write(beside / "report.html", page)
     return evaluation.report
@@ -93,6 +106,7 @@ def evaluate(
 def evaluate_fully(
     run: str | Path | Run,
     *,
+    mapping: Mapping[str, str] | None = None,
     stages: Sequence[Stage] = (),
     only: Sequence[str] = (),
     skip: Sequence[str] = (),
@@ -101,10 +115,14 @@ def evaluate_fully(
     trust: bool = False,
     use_cache: bool = True,
     judgements: Path = DEFAULT_JUDGEMENTS,
+    reviews: Sequence[Review] | None = None,
     progress: Progress = lambda stage, share, what: None,
 ) -> Evaluation:
-    """As `evaluate`, with the records that the stages made."""
-    opened = run if isinstance(run, Run) else Run.open(run)
+    """As `evaluate`, with the records that the stages made.
+
+    `reviews` move weights and P(healthy); by default those of the user's history do.
+    """
+    opened = _opened(run, mapping)
     step = opened.length if until is None else resolve_until(until, opened.length)
     weights = ahp_weights(judgements)
     candidates = {**plugins.installed(), **{stage.name: stage for stage in stages}}
@@ -115,15 +133,20 @@ def evaluate_fully(
             progress=progress, left_out=left_out,
         )
     )  # fmt: skip
-    health = next((r for o in outcomes for r in o.records if isinstance(r, HealthRecord)), None)
+    terms = pipeline.terms_of(outcomes)
+    known, past = library(), _past(opened, step)
+    health, forecast = _record(outcomes, HealthRecord), _record(outcomes, Forecast)
+    reviewed = moved(history() if reviews is None else reviews)
     report = build_report(
         name=opened.name,
         config=Config.of(opened, step),
         recorded=_recorded(opened, step),
         until=step,
         outcomes=outcomes,
-        value=fuse(pipeline.terms_of(outcomes), weights),
-        p_healthy=None if health is None else Quantity.of(p_healthy(health.features)),
+        score=score(terms, weights, known, past=past, reviews=reviewed.counts(weights)),
+        probability=None
+        if health is None
+        else _probability(health, forecast, terms.get("logic"), past, reviewed),
         health=health,
         environment={
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -132,6 +155,42 @@ def evaluate_fully(
         },
     )
     return Evaluation(report, opened, outcomes)
+
+
+def _probability(
+    health: HealthRecord,
+    forecast: Forecast | None,
+    logic: Estimate | None,
+    past: Library,
+    reviewed: Moved,
+) -> Probability:
+    """P(healthy and true) by the library, put right by the user's reviews."""
+    by_library = healthy_and_true(
+        health.features,
+        health.seen,
+        forecast=None if forecast is None else forecast.p_healthy,
+        logic=logic,
+        past=past,
+    )
+    return dataclasses.replace(by_library, healthy=reviewed.calibration(by_library.healthy))
+
+
+def _record(outcomes: Sequence[StageOutcome], kind: type[T]) -> T | None:
+    return next((r for o in outcomes for r in o.records if isinstance(r, kind)), None)
+
+
+def _past(run: Run, until: int) -> Library:
+    """Past runs without this one and the others of its setting: it is not to judge itself."""
+    series = Series.of(run, until)
+    return library() if series is None else library().apart_from(series)
+
+
+def _opened(run: str | Path | Run, mapping: Mapping[str, str] | None) -> Run:
+    if not isinstance(run, Run):
+        return Run.open(run, mapping)
+    if mapping and dict(mapping) != dict(run.mapping):
+        raise OptionError(f"{run.path}: open already; give the mapping to Run.open")
+    return run
 
 
 def with_settings(stages: Sequence[Stage], settings: Sequence[str]) -> list[Stage]:

@@ -22,13 +22,14 @@ from dlcc.engine.process import Ended, supervise
 from dlcc.errors import StageDeclarationError
 from dlcc.estimate import Estimate
 from dlcc.findings import Finding
+from dlcc.library.store import library_digest
 from dlcc.records import RUN_PARTS, Config
 from dlcc.runs import Run
 from dlcc.stage import Case, Context, Deadline, Stage, check_declaration
 
 _COMPUTING = (
     "torch", "numpy", "scipy", "scikit-learn", "networkx", "sympy", "sentence-transformers",
-    "transformers", "markdown-it-py",
+    "transformers", "markdown-it-py", "faiss-cpu", "torch-geometric", "shap",
 )  # fmt: skip
 Status = Literal["scored", "not applicable", "failed"]
 _OWN_SHARE = 0.9  # of its time, after which a stage that heeds its deadline ends by itself
@@ -233,7 +234,7 @@ class Pass:
     ) -> tuple[worker.Reply, tuple[Any, ...], dict[str, Any]]:
         if not _travels(stage):
             return self._in_process(stage)
-        given = (self.until, self.run.length, self.trust, self._seed(stage))
+        given = (self.until, self.run.length, self.trust, self._seed(stage), library_digest())
         key = _cache_key(stage, digest, *map(str, given))
         if self.use_cache and (entry := cache.find("stages", key)):
             with contextlib.suppress(OSError, ValueError, ImportError):
@@ -280,6 +281,7 @@ class Pass:
         files = {plugins.file_of(type(stage)), *(plugins.file_of(k) for k in made)} - {None}
         request = worker.Request(
             run=str(self.run.path.resolve()),
+            mapping=dict(self.run.mapping),
             until=self.until,
             length=self.run.length,
             stage=plugins.type_name(type(stage)),
@@ -296,7 +298,7 @@ class Pass:
         import numpy as np
 
         kinds = (*stage.needs, *stage.wants)
-        records = worker.gather(str(self.run.path), self.until, kinds)
+        records = worker.gather(str(self.run.path), self.until, kinds, self.run.mapping)
         records.update({k: m.record for k, m in self.made.items() if k in kinds})
         with tempfile.TemporaryDirectory(prefix="dlcc-") as scratch:
             ctx = Context(

@@ -171,18 +171,154 @@ class HealthRecord:
     """90 %; no finer than the checkpoints."""
     stability: Estimate
     """Share of good checkpoints in the second half."""
-    next_quarter: Estimate
-    """Share of good checkpoints in the next quarter of the configured length."""
     checkpoints: Array
     """Steps int64 [c] at which samples or windows of the series were judged."""
     coverage: Array
     """Share of the training data's regions that samples reach, [c]; NaN without samples."""
     quality: Array
     """Share of samples that lie where training data lie, [c]; NaN without samples."""
+    figures: Array
+    """What samples say at each checkpoint, `dlcc.library.samples.SAMPLE_FEATURES`; [0, 8] without
+    samples."""
     good: Array
     """P(good) at each checkpoint, [c]."""
+    seen: float
+    """Share of the configured length that the record has, at most 1."""
     features: Mapping[str, float]
-    """The vector that the verdict and P(healthy) were computed from."""
+    """The landscape vector: what the verdict, the forecast and P(healthy) are made of."""
+
+
+# --- what novelty and impact make -----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class PastNeighbour:
+    """A past run that lies near in landscape space, and what became of it."""
+
+    data: str
+    config: Mapping[str, str | int | float | bool | None]
+    label: Label
+    stability: float
+    distance: float
+    """In units of what 90 % of the library's runs keep among themselves."""
+
+
+@dataclass(frozen=True)
+class Neighbourhood:
+    """Where the run lies among past ones."""
+
+    nearest: tuple[PastNeighbour, ...]
+    distance: float
+    """Mean over the five nearest, in the same units; above 1 is outside of the library."""
+    independence: float
+    """1 less the share of past runs that are less central than this one in the run graph."""
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A feature that moved a forecast."""
+
+    feature: str
+    value: float | None
+    effect: float
+    """On P(healthy), against the mean over the library."""
+
+
+@dataclass(frozen=True)
+class Diffusion:
+    """A curve of spreading quality, fitted to what the run has of it."""
+
+    curve: Literal["bass", "logistic"]
+    parameters: tuple[float, ...]
+    """Of bass: ceiling, innovation, imitation; of logistic: ceiling, rate, middle."""
+    residual: float
+    """Deviation of the observed shares around the curve."""
+    times: Array
+    """Shares of the configured length, [n]."""
+    observed: Array
+    """Share of the training data that samples come near, or a logged quality, [n]."""
+    fitted: Array
+    """The curve at `times`, [n]."""
+    horizon: float
+    """Share of the configured length to which the curve is carried."""
+    expected: float
+    """The curve at the horizon."""
+    interval: tuple[float, float]
+    """90 %, of the parameters and of the scatter around the curve."""
+
+
+@dataclass(frozen=True)
+class ForecastPoint:
+    """What was to be expected when the share `seen` of the length was there."""
+
+    seen: float
+    p_healthy: Estimate
+    stability: Estimate
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """How the run is expected to end, from what past runs like it came to."""
+
+    seen: float
+    """Share of the configured length that the record has."""
+    probabilities: Mapping[str, float]
+    """Of each label."""
+    p_healthy: Estimate
+    stability: Estimate
+    next_quarter: Estimate
+    """Share of good checkpoints in the next quarter of the configured length."""
+    distance: float
+    """From past runs; above 1 is outside of the library, and the intervals are wider."""
+    moved: tuple[Moved, ...]
+    """The features that moved it most."""
+    over_time: tuple[ForecastPoint, ...]
+    """Ascending in `seen`; the last one is the present."""
+    diffusion: Diffusion | None
+    """Where coverage or a quality was recorded over time."""
+
+
+# --- what reproducibility makes -------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class RerunOutcome:
+    """One rerun of the run's training, and how it ended."""
+
+    kind: Literal["seed", "batches", "setting"]
+    """Another seed; other batches from the same initial weights; another setting."""
+    seed: int
+    changes: Mapping[str, str | int | float | bool | None]
+    """Of the configuration, beside the seed."""
+    label: Label
+    p_healthy: float
+    stability: float
+    """Mean P(good) over the second half."""
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What a setting does to the outcome."""
+
+    setting: str
+    low: str | int | float | bool | None
+    high: str | int | float | bool | None
+    effect: Estimate
+    """Stability at the high level less that at the low one, moved from [-1, 1] to [0, 1]."""
+
+
+@dataclass(frozen=True)
+class Reruns:
+    """What came of running the training again."""
+
+    outcomes: tuple[RerunOutcome, ...]
+    how: str
+    """One ensemble, or one process after the other."""
+    deviation: Estimate
+    """1 less the normalised standard deviation of the stability of reruns with other seeds."""
+    effects: tuple[Effect, ...]
+    best: Mapping[str, str | int | float | bool | None]
+    """The changes with the best outcome; empty where none beats the run's own setting."""
 
 
 # --- what consistency makes -----------------------------------------------------------------------

@@ -118,6 +118,16 @@ class Series:
         }
         return cls(columns, tuple(read.restarts), tuple(read.rewinds), read.torn)
 
+    def before(self, step: int) -> Series:
+        """Only the rows before `step`."""
+        return Series(
+            {
+                name: Column(c.steps[:k], c.values[:k], c.clock[:k])
+                for name, c in self.columns.items()
+                if (k := int(np.searchsorted(c.steps, step)))
+            }
+        )
+
     def digest(self) -> str:
         parts: list[bytes | str] = [repr((self.restarts, self.rewinds, self.torn))]
         for name, column in self.columns.items():

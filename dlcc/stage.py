@@ -12,13 +12,16 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 
 from dlcc.errors import LimitExceeded, StageDeclarationError
 from dlcc.estimate import Estimate
 from dlcc.findings import Finding
+
+if TYPE_CHECKING:
+    from dlcc.library.store import Library
 
 R = TypeVar("R")
 
@@ -57,6 +60,16 @@ class Context:
     """`progress(share of the work done, what is being done)`."""
     trust: bool = False
     """Whether the user allowed the run's own code to run without real isolation (`--trust`)."""
+
+    @property
+    def library(self) -> Library:
+        """Past runs with known ends; ask `.apart_from(series)` for those that are not this run's.
+
+        Raises LibraryError where the user's own library cannot be used.
+        """
+        from dlcc.library.store import library
+
+        return library()
 
 
 class Case:

@@ -31,6 +31,8 @@ class Request:
     """What the worker is asked to do."""
 
     run: str
+    mapping: Mapping[str, str]
+    """What another tool's folder is opened with."""
     until: int
     length: int
     stage: str
@@ -115,11 +117,16 @@ def check_result(stage: Stage, result: object) -> None:
             raise StageDeclarationError(f"stage {name!r} gives {finding!r}; expected a Finding")
 
 
-def gather(run_path: str, until: int, kinds: Iterable[type[Any]]) -> dict[type[Any], Any]:
+def gather(
+    run_path: str,
+    until: int,
+    kinds: Iterable[type[Any]],
+    mapping: Mapping[str, str] | None = None,
+) -> dict[type[Any], Any]:
     """The run's own parts among `kinds`, read from its folder; absent ones are left out."""
     from dlcc.runs import Run
 
-    run = Run.open(run_path)
+    run = Run.open(run_path, mapping)
     parts = {kind: kind.of(run, until) for kind in RUN_PARTS if kind in set(kinds)}
     return {kind: part for kind, part in parts.items() if part is not None}
 
@@ -155,7 +162,8 @@ def main(folder: Path) -> None:
     kind = plugins.find_type(request.stage)
     stage: Stage = codec.decode(kind, request.settings, {})
     seed_everything(request.seed)
-    records = gather(request.run, request.until, (*stage.needs, *stage.wants))
+    kinds = (*stage.needs, *stage.wants)
+    records = gather(request.run, request.until, kinds, request.mapping)
     for i, name in enumerate(request.records):
         record_type = plugins.find_type(name)
         records[record_type] = codec.load(folder / "records" / str(i), record_type)

@@ -1,7 +1,8 @@
-"""What tests share: a small run recorded for this session, and a cache of its own."""
+"""What tests share: a small run recorded for this session, and one cache for all of them."""
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -11,9 +12,25 @@ ROOT = Path(__file__).parent.parent
 EXAMPLES = ("digits-healthy", "digits-collapsed", "ring-oscillating")
 
 
+def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cache of this session, the same for all of its processes."""
+    folder = tmp_path_factory.getbasetemp()
+    return (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "cache"
+
+
 @pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _shared_cache(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Results are cached by content, so that tests of the same run need not evaluate it again."""
+    monkeypatch.setenv("DLCC_CACHE_DIR", str(session_cache(tmp_path_factory)))
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache, for tests of caching itself."""
     monkeypatch.setenv("DLCC_CACHE_DIR", str(tmp_path / "cache"))
+    return tmp_path / "cache"
 
 
 @pytest.fixture(scope="session")

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from dlcc.corpus import doctoring
 from dlcc.evaluation import evaluate
 from dlcc.report.record import FindingRecord
 from dlcc.sandbox import available_levels
 from dlcc.stages.execution import Execution
-from tests import doctoring
 from tests.conftest import example
 
 pytestmark = [

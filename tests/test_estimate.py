@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from dlcc import codec
 from dlcc.estimate import DRAWS, Estimate
 
 
@@ -57,6 +58,8 @@ def test_draws_keep_their_quantiles(values: list[float]) -> None:
         lambda: Estimate.draws([0.2, float("nan")]),
         lambda: Estimate.draws([]),
         lambda: Estimate.proportion(3, 2),
+        lambda: Estimate.obligations(3, -1),
+        lambda: Estimate.obligations(float("nan"), 0),
         lambda: Estimate.beta(0, 1),
     ],
 )
@@ -88,3 +91,47 @@ def test_ignorance_sits_low_and_covers_everything() -> None:
     assert e.quantile([0.5])[0] == pytest.approx(0.1)
     assert e.interval(0.98)[0] < 1e-3
     assert e.interval(0.98)[1] > 0.9
+
+
+@given(st.integers(0, 150), st.integers(0, 6), st.integers(0, 4))
+def test_each_refuted_obligation_halves_the_share(held: int, refuted: int, unknown: int) -> None:
+    share = Estimate.proportion(held, held + refuted, unknown)
+    e = Estimate.obligations(held, refuted, unknown)
+    p = np.linspace(0.05, 0.95, 7)
+    assert e.quantile(p) == pytest.approx(share.quantile(p) / 2**refuted)
+    assert e.decided == share.decided == held + refuted
+
+
+def test_one_refuted_obligation_of_many_is_doubt() -> None:
+    assert Estimate.obligations(134, 0).mean > 0.99
+    assert 0.45 < Estimate.obligations(133, 1).mean < 0.5
+
+
+def test_pooled_obligations_add_up() -> None:
+    parts = [Estimate.obligations(3, 1, 1), Estimate.obligations(6, 0)]
+    assert Estimate.pooled(parts) == Estimate.obligations(9, 1, 1)
+
+
+def test_obligations_survive_the_codec() -> None:
+    e = Estimate.obligations(30, 2, 1)
+    assert codec.decode(Estimate, *codec.encode(e)) == e
+
+
+@given(st.floats(0.3, 0.7), st.floats(0.01, 0.05), st.floats(1, 3))
+def test_a_widened_normal_has_the_same_median_and_a_larger_deviation(
+    mean: float, sd: float, factor: float
+) -> None:
+    narrow = Estimate.normal(mean, sd)
+    for wide in (narrow.widened(factor), narrow.with_heavier_tails(factor)):
+        assert wide.quantile(0.5) == pytest.approx(mean, abs=2e-3)
+        low, high = wide.interval(0.5)
+        assert high - low == pytest.approx(2 * 0.6745 * factor * sd, rel=0.05)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30), st.floats(1, 20))
+def test_what_is_widened_stays_within_bounds(values: list[float], factor: float) -> None:
+    wide = Estimate.draws(values).widened(factor).sample("x")
+    assert wide.min() >= 0
+    assert wide.max() <= 1
+    heavy = Estimate.draws(values).with_heavier_tails(factor).sample("x")
+    assert min(values) - 1e-9 <= heavy.min() <= heavy.max() <= max(values) + 1e-9

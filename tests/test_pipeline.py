@@ -29,6 +29,9 @@ from dlcc.records import Dossier, Series
 from dlcc.runs import Run
 from dlcc.stages.ingestion import Ingestion
 
+pytestmark = pytest.mark.usefixtures("own_cache")
+
+
 FILES = Path(__file__).parent / "stage_files"
 
 

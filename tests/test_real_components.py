@@ -3,6 +3,7 @@ checks its work fails."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,13 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from dlcc.records import Dossier, RunGraph
+from dlcc.forecast import gnn
+from dlcc.forecast.attribution import what_moved
+from dlcc.forecast.forecaster import Forecaster
+from dlcc.library.samples import Reference, sample_features
+from dlcc.library.similarity import Space
+from dlcc.library.store import Library, shipped_library
+from dlcc.records import LABELS, Dossier, RunGraph
 from dlcc.runs import Run
 from dlcc.stages.consistency import prove as prover
 from dlcc.stages.consistency.torchcode import FAKE, REAL, softplus
@@ -20,7 +27,6 @@ from dlcc.stages.decomposition import links
 from dlcc.stages.decomposition.papers import add_documents
 from dlcc.stages.decomposition.parts import GraphParts
 from dlcc.stages.decomposition.programs import add_programs
-from dlcc.stages.health.samples import Reference, sample_features
 from dlcc.stages.ingestion.code import parse_functions
 from dlcc.stages.ingestion.markdown import parse_markdown
 
@@ -91,6 +97,43 @@ def check_training(run: Path) -> None:
     assert row["generator/loss"] == column.values[column.steps == snapshot.step][0]
 
 
+def check_neighbours() -> None:
+    """The nearest past runs are those of a brute-force search in float64."""
+    past = shipped_library()
+    space = Space(past.some(np.arange(0, len(past), 40)), 1, blind=True)
+    apart = np.linalg.norm(space.points[:, None] - space.points[None, :], axis=2)
+    np.fill_diagonal(apart, np.inf)
+    expected = np.sort(apart, axis=1)[:, :10] / np.sqrt(len(space.names))
+    assert space.neighbours[1] == pytest.approx(expected, abs=2e-3)
+
+
+def check_forecast_network() -> None:
+    """The graph network alone tells healthy runs of other settings from the rest."""
+    from sklearn.metrics import roc_auc_score
+
+    past = shipped_library().some(shipped_library().true_record)
+    past = past.some(np.arange(0, len(past), 3))
+    first = np.array([int(key, 16) % 2 == 0 for key in past.settings])
+    network = gnn.OutcomeGNN.fit(Space(past.some(first), 1, blind=False))
+    rest = past.some(~first)
+    points = network.space.standardised(Space(rest, 1, blind=False).raw)
+    assert roc_auc_score(rest.labels == 0, network.probabilities(points)[:, 0]) > 0.75
+
+
+def check_attribution() -> None:
+    """What moved a forecast adds up to the forecast."""
+    past = shipped_library()
+    forecaster = Forecaster.fit(past.some(np.arange(0, len(past), 12)), 0.2, blind=True)
+    space = forecaster.space
+    vector = dict(zip(past.names, past.blind_vectors[1, 1], strict=True))
+    moved = what_moved(forecaster, vector, past.configs[1], most=10_000)
+    point = space.standardised(space.raw_of(vector, past.configs[1]))[None, :]
+    said = forecaster.forest.trees.predict(point)[0, 0]
+    mean = forecaster.forest.trees.predict(space.points)[:, 0].mean()
+    assert sum(m.effect for m in moved) == pytest.approx(said - mean, abs=0.03)
+    assert any(abs(m.effect) > 0.01 for m in moved)
+
+
 def test_links_are_found_by_sentence_transformers(monkeypatch: pytest.MonkeyPatch) -> None:
     check_links(links.encoder(links.SHIPPED))
     constant = lambda texts: np.full((len(texts), 8), 8**-0.5)  # noqa: E731
@@ -142,3 +185,66 @@ def test_losses_are_computed_by_torch(small_run: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(torch, "mean", lambda x, *a, **k: plain(x, *a, **k) * 0 + 0.5)
     with pytest.raises(AssertionError):
         check_training(small_run)
+
+
+def test_neighbours_are_found_by_faiss(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_neighbours()
+
+    class Constant:
+        def __init__(self, dimensions: int) -> None:
+            self.rows = 0
+
+        def add(self, points: np.ndarray[Any, Any]) -> None:
+            self.rows = len(points)
+
+        def search(self, points: np.ndarray[Any, Any], k: int) -> tuple[Any, Any]:
+            found = np.tile(np.arange(k), (len(points), 1))
+            return np.ones_like(found, dtype=np.float32), found
+
+    monkeypatch.setattr("faiss.IndexFlatL2", Constant)
+    with pytest.raises(AssertionError):
+        check_neighbours()
+
+
+def test_forecasts_are_made_by_torch_geometric(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    check_forecast_network()
+
+    class Constant(torch.nn.Module):
+        def __init__(self, inside: int, outside: int) -> None:
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.zeros(1, outside))
+
+        def forward(self, x: torch.Tensor, edges: torch.Tensor) -> torch.Tensor:
+            return self.weight.expand(len(x), -1)
+
+    fit = gnn.OutcomeGNN.fit
+    plain = fit(Space(shipped_library().some(np.arange(0, 1800, 9)), 1, blind=False))
+    monkeypatch.setattr(gnn, "SAGEConv", Constant)
+    lone = fit(plain.space)
+    points = plain.space.points[:20] + 0.1
+    moved = dataclasses.replace(plain.space, library=_all_collapsed(plain.space.library))
+    heard = gnn.OutcomeGNN(plain.network, moved).probabilities(points)
+    unheard = gnn.OutcomeGNN(lone.network, moved).probabilities(points)
+    assert np.abs(heard - plain.probabilities(points)).max() > 1e-3
+    assert np.abs(unheard - lone.probabilities(points)).max() < 1e-6
+
+
+def _all_collapsed(past: Library) -> Library:
+    return dataclasses.replace(past, labels=np.full(len(past), LABELS.index("collapsed")))
+
+
+def test_what_moved_a_forecast_is_said_by_shap(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_attribution()
+
+    class Constant:
+        def __init__(self, trees: Any) -> None:
+            self.outputs = trees.n_outputs_
+
+        def shap_values(self, points: np.ndarray[Any, Any], **settings: object) -> Any:
+            return np.full((*points.shape, self.outputs), 0.05)
+
+    monkeypatch.setattr("shap.TreeExplainer", Constant)
+    with pytest.raises(AssertionError):
+        check_attribution()

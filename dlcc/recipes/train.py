@@ -5,8 +5,9 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -24,6 +25,38 @@ TRAINING_ENTRY = "source/train.py:build"
 OVERTRAIN = (1.0, 1.25)  # from the end of the length to the end of the quarter after it
 
 
+@dataclass(frozen=True)
+class Start:
+    """Where a training goes on that another one began."""
+
+    step: int
+    state: Mapping[str, Any]
+    """The training's `state_dict` before that step."""
+    run: str
+    """Name of the run that it comes from."""
+
+
+class Control(Protocol):
+    """What follows a recipe's training row by row, and may steer it."""
+
+    def take(self, training: Any, config: Mapping[str, Any]) -> Any:
+        """The training to record in the place of this one, before its first step."""
+        ...
+
+    def sources(self) -> tuple[str, Mapping[str, str]]:
+        """What builds it again, `source/FILE.py:FUNCTION`, and the files for that beside
+        `train.py`, name to text; an empty entry for those of the recipe."""
+        ...
+
+    def catch_up(self, run: Run, step: int) -> None:
+        """Take in what the run recorded before `step`, from which the training goes on."""
+        ...
+
+    def watch(self, step: int, row: Mapping[str, Any]) -> Mapping[str, float] | None:
+        """Take in a row; quantities to record at the same step."""
+        ...
+
+
 def train(
     recipe: str,
     out: str | Path,
@@ -31,6 +64,8 @@ def train(
     *,
     overtrain: float = 1.0,
     snapshots: int = 10,
+    start: Start | None = None,
+    control: Control | None = None,
     progress: Progress | None = None,
 ) -> truth.Truth:
     """Train a recipe into the run folder `out`; returns the truth, which is written there too.
@@ -46,6 +81,9 @@ def train(
         overtrain: Train on to this multiple of the configured length, 1 to 1.25, which gives the
             truth its `next_quarter`. The run's length stays the configured one.
         snapshots: How many, equally spaced over the configured length, besides that of step 0.
+        start: Go on from the state of another run; what is set here is set after that state was
+            loaded. The record begins at its step.
+        control: Follows the training and may steer it; its actions are recorded.
         progress: Called after every step.
 
     Raises:
@@ -59,20 +97,23 @@ def train(
     if begun:
         _check_same(config, Run.open(out), out)
         if (out / truth.TRUTH_FILE).exists() and len(truth.read(out).checkpoints) >= len(
-            truth.checkpoint_steps(config["steps"], overtrain)
+            _checkpoints(config["steps"], overtrain, start)
         ):
             return truth.read(out)
-    _record(chosen, config, out, overtrain=overtrain, snapshots=snapshots, progress=progress)
-    judged = judge_run(Run.open(out), config["data"], overtrain)
+    extent = _Extent(overtrain, snapshots, start)
+    _record(chosen, config, out, extent, control, progress)
+    judged = judge_run(Run.open(out), config["data"], overtrain, start)
     judged.write(out)
     return judged
 
 
-def judge_run(run: Run, data: str, overtrain: float = 1.0) -> truth.Truth:
+def judge_run(
+    run: Run, data: str, overtrain: float = 1.0, start: Start | None = None
+) -> truth.Truth:
     """The truth of a recorded run of a recipe, from its samples and series."""
     checkpoints = [
         truth.judge_samples(data, step, np.asarray(run.samples(step)))
-        for step in truth.checkpoint_steps(run.length, overtrain)
+        for step in _checkpoints(run.length, overtrain, start)
     ]
     judged_quantities = ("/loss", "/grad_norm")
     series = {
@@ -83,23 +124,46 @@ def judge_run(run: Run, data: str, overtrain: float = 1.0) -> truth.Truth:
     return truth.judge(data, run.length, checkpoints, series)
 
 
+@dataclass(frozen=True)
+class _Extent:
+    """From where to where a training goes, and how often it is looked at."""
+
+    overtrain: float
+    snapshots: int
+    start: Start | None
+
+    @property
+    def first(self) -> int:
+        return 0 if self.start is None else self.start.step
+
+
+def _checkpoints(length: int, overtrain: float, start: Start | None) -> list[int]:
+    first = 0 if start is None else start.step
+    return [step for step in truth.checkpoint_steps(length, overtrain) if step > first]
+
+
 def _record(
     recipe: Recipe,
     config: Mapping[str, Any],
     out: Path,
-    *,
-    overtrain: float,
-    snapshots: int,
+    extent: _Extent,
+    control: Control | None,
     progress: Progress | None,
 ) -> None:
     """Train from the newest snapshot, or from the start, to the end."""
     length: int = config["steps"]
-    total = round(length * overtrain)
-    sample_at = set(truth.checkpoint_steps(length, overtrain))
-    snapshot_at = {length * k // snapshots for k in range(snapshots + 1)} | {total}
+    total = round(length * extent.overtrain)
+    sample_at = set(_checkpoints(length, extent.overtrain, extent.start))
+    snapshot_at = {length * k // extent.snapshots for k in range(extent.snapshots + 1)}
+    snapshot_at |= {extent.first, total}
     n, dtype = truth.SAMPLES[recipe.data], sample_dtype(recipe.data)
 
     training = recipe.module.build(config)
+    entry, sources = "", {"train.py": recipe.source.read_text(encoding="utf-8")}
+    if control is not None:
+        training = control.take(training, config)
+        entry, more = control.sources()
+        sources |= more
     with (
         one_thread(),
         tempfile.TemporaryDirectory() as folder,
@@ -113,14 +177,21 @@ def _record(
             seed=config["seed"],
             length=length,
             training=training,
-            training_entry=TRAINING_ENTRY,
-            sources=[_copy(Path(folder) / "train.py", recipe.source.read_text(encoding="utf-8"))],
-            documents=[_copy(Path(folder) / "method.md", method_page(recipe, config))],
+            training_entry=entry or TRAINING_ENTRY,
+            sources=[_copy(Path(folder) / name, text) for name, text in sources.items()],
+            documents=[_copy(Path(folder) / "method.md", _page(recipe, config, extent.start))],
             reference=torch.from_numpy(recipe.module.reference(recipe.data)).to(dtype),
         ) as recorder,
     ):
-        start = recorder.resume()
-        for step in range(start, total + 1):
+        first = recorder.resume()
+        if extent.start is not None and first < extent.start.step:
+            training.load_state_dict(extent.start.state)
+            _check_rates(training, config)
+            first = extent.start.step
+        if control is not None:
+            control.catch_up(Run.open(out), first)
+            recorder.control(control)
+        for step in range(first, total + 1):
             if step in snapshot_at:
                 recorder.snapshot(step)  # before the samples: where it rewinds it takes theirs away
             if step in sample_at:
@@ -130,6 +201,21 @@ def _record(
             recorder.log(step, training.step(step))
             if progress is not None:
                 progress(step + 1, total)
+
+
+def _page(recipe: Recipe, config: Mapping[str, Any], start: Start | None) -> str:
+    page = method_page(recipe, config)
+    if start is None:
+        return page
+    return f"{page}\nThe training went on from step {start.step} of the run {start.run}.\n"
+
+
+def _check_rates(training: Any, config: Mapping[str, Any]) -> None:
+    """A state brings no rates of its own: those of the configuration hold after it was loaded."""
+    for player, key in (("generator", "lr_g"), ("discriminator", "lr_d")):
+        for group in training.optimizers[player].param_groups:
+            if group["lr"] != config[key]:
+                raise OptionError(f"{key} is {group['lr']} after the state was loaded")
 
 
 @contextmanager

@@ -9,7 +9,9 @@ from typing import Any
 from dlcc.estimate import Estimate
 from dlcc.pipeline import StageOutcome
 from dlcc.records import Config, HealthRecord
+from dlcc.report.fused import correction_record, fusion_record
 from dlcc.report.record import (
+    AxiomRecord,
     FindingRecord,
     HyperScoreRecord,
     Number,
@@ -20,9 +22,13 @@ from dlcc.report.record import (
     VerdictRecord,
 )
 from dlcc.report.text import printable
+from dlcc.scoring.axioms import check_axioms
+from dlcc.scoring.calibration import Probability
+from dlcc.scoring.fusion import Score
 from dlcc.scoring.value import Quantity, Value
 
 FAILED = ("collapsed", "oscillating", "diverged")
+_META = "how little V moves when inputs move or are left out"
 _SEVERITIES = ("error", "warning", "note")
 _LOSSES = {
     "ns": "non-saturating",
@@ -41,18 +47,24 @@ def build_report(
     recorded: int,
     until: int,
     outcomes: Sequence[StageOutcome],
-    value: Value,
-    p_healthy: Quantity | None,
+    score: Score,
+    probability: Probability | None,
     health: HealthRecord | None,
     environment: Mapping[str, Any],
 ) -> Report:
     """The report of one evaluation; every argument but `environment` is reproducible."""
+    value = score.value
+    verdict = _verdict(config, recorded, health, probability, outcomes)
+    axioms = check_axioms(score, probability, verdict.label, verdict.disagreement is not None)
     report = Report(
         run=_summary(name, config, recorded, until),
-        verdict=_verdict(config, recorded, health, p_healthy, outcomes),
-        terms=tuple(_terms(outcomes, value)),
+        verdict=verdict,
+        terms=tuple(_terms(outcomes, score)),
         value=_number(value.value),
         hyperscore=_hyperscore(value),
+        fusion=fusion_record(score.weights),
+        axioms=tuple(AxiomRecord(**asdict(axiom)) for axiom in axioms),
+        correction=correction_record(score.correction),
         findings=tuple(_findings(outcomes)),
         stages=tuple(_stage(outcome) for outcome in outcomes),
         environment={
@@ -99,9 +111,12 @@ def _record_in_words(outcomes: Sequence[StageOutcome]) -> tuple[str, bool]:
     refuted = [f for o in checked for f in o.findings if f.severity == "error"]
     if not refuted:
         failed = [o.stage for o in outcomes if o.status == "failed"]
-        checks = sum(o.terms["logic"].parameters[1] for o in checked)
+        counts = [n for o in checked if (n := o.terms["logic"].decided) is not None]
+        if counts and not sum(counts):
+            return "record not checked: no obligation could be decided", False
         limits = f", but {', '.join(failed)} failed" if failed else ""
-        return f"record holds in {checks:.0f} checks{limits}", False
+        counted = f" in {sum(counts):.0f} checks" if counts else ""
+        return f"record holds{counted}{limits}", False
     places = dict.fromkeys(
         f.place or (f.code if f.first_step is None else f"step {f.first_step:,}") for f in refuted
     )
@@ -113,11 +128,11 @@ def _verdict(
     config: Config,
     recorded: int,
     health: HealthRecord | None,
-    p_healthy: Quantity | None,
+    probability: Probability | None,
     outcomes: Sequence[StageOutcome],
 ) -> VerdictRecord:
     record, doubt = _record_in_words(outcomes)
-    if health is None:
+    if health is None or probability is None:
         return VerdictRecord(
             label=None,
             sentence=f"No verdict: {_why_no_verdict(outcomes)}.",
@@ -138,11 +153,13 @@ def _verdict(
         onset=health.onset,
         onset_interval=health.onset_interval,
         probabilities={k: float(v) for k, v in health.probabilities.items()},
-        p_healthy=_number(p_healthy) if p_healthy else None,
+        p_healthy=_number(Quantity.of(probability.both)),
+        p_landscape=_number(Quantity.of(probability.healthy)),
+        p_true=_number(Quantity.of(probability.true)),
         stability=_estimate(health.stability),
         record=record,
         doubt=doubt,
-        disagreement=_disagreement(health, p_healthy),
+        disagreement=_disagreement(health, probability),
     )
 
 
@@ -172,21 +189,32 @@ def _without_onset(health: HealthRecord) -> str:
     return ": good at times" if health.label == "oscillating" else ""
 
 
-def _disagreement(health: HealthRecord, p_healthy: Quantity | None) -> str | None:
-    if p_healthy is None or (health.label == "healthy") == (p_healthy.mean >= 0.5):
+def _disagreement(health: HealthRecord, probability: Probability) -> str | None:
+    p, p_true = float(probability.both.mean()), float(probability.true.mean())
+    if (health.label == "healthy") == (p >= 0.5):
         return None
+    if health.label == "healthy" and p_true < 0.5:
+        return (
+            f"What was recorded looks healthy, but the record is true with {p_true:.0%} only: "
+            f"P(healthy) {p:.0%} counts that, and leads."
+        )
+    source = "" if probability.by == "the record" else f", by {probability.by},"
     return (
-        f"The records look {health.label}, but P(healthy) is {p_healthy.mean:.0%}; "
+        f"The records look {health.label}, but P(healthy){source} is {p:.0%}; "
         "the probability is calibrated and leads."
     )
 
 
-def _terms(outcomes: Sequence[StageOutcome], value: Value) -> list[TermRecord]:
+def _terms(outcomes: Sequence[StageOutcome], score: Score) -> list[TermRecord]:
     rows = []
-    for term in value.terms:
+    for term in score.value.terms:
         fed = [o for o in outcomes if term.name in o.terms]
         notes = [str(note) for o in fed if (note := o.details.get("note"))]
-        missing = "not measured: the whole range is possible, its low end assumed"
+        if term.name == "meta" and not fed:
+            notes = [_META]
+        if not term.measured:
+            imputed = score.imputed.get(term.name)
+            notes = [imputed.words if imputed else "not measured"]
         rows.append(
             TermRecord(
                 name=term.name,
@@ -195,7 +223,7 @@ def _terms(outcomes: Sequence[StageOutcome], value: Value) -> list[TermRecord]:
                 weight=term.weight,
                 contribution=_number(term.contribution),
                 stages=tuple(o.stage for o in fed),
-                note="; ".join(notes) if term.measured else missing,
+                note="; ".join(notes),
             )
         )
     return rows

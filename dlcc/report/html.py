@@ -10,7 +10,16 @@ from pathlib import Path
 import xxhash
 
 from dlcc import cache, codec
-from dlcc.records import HealthRecord, Samples, Series
+from dlcc.records import (
+    Config,
+    Forecast,
+    HealthRecord,
+    Neighbourhood,
+    Reruns,
+    Samples,
+    Series,
+)
+from dlcc.report import past
 from dlcc.report.record import Report
 from dlcc.report.terminal import decimal, percent
 from dlcc.runs import Run
@@ -32,8 +41,16 @@ class _Pictures:
     drawn: tuple[Picture, ...]
 
 
-def render(report: Report, run: Run, health: HealthRecord | None) -> str:
-    """The page, with every picture and style in it."""
+def render(
+    report: Report,
+    run: Run,
+    health: HealthRecord | None,
+    *,
+    forecast: Forecast | None = None,
+    neighbourhood: Neighbourhood | None = None,
+    reruns: Reruns | None = None,
+) -> str:
+    """The page, with every picture and style in it; what a record is missing for is left out."""
     import jinja2
     from markupsafe import Markup
 
@@ -47,7 +64,21 @@ def render(report: Report, run: Run, health: HealthRecord | None) -> str:
         thousands=lambda n: f"{n:,}",
     )
     template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
-    return template.render(report=report, pictures=_pictures(report, run, health))
+    config = Config.of(run, report.run.until).config
+    return template.render(
+        report=report,
+        pictures=_pictures(report, run, health),
+        forecast=forecast and past.forecast_view(forecast),
+        neighbours=neighbourhood and past.neighbour_rows(neighbourhood, config),
+        reruns=reruns and past.reruns_view(reruns, health),
+        most_told=_most_told(report),
+    )
+
+
+def _most_told(report: Report) -> float:
+    """What the bars of Shapley values are drawn to."""
+    known = [w.shapley for w in report.fusion.weights if w.shapley] if report.fusion else []
+    return max([max(abs(v.low), abs(v.high)) for v in known] + [1e-3])
 
 
 def _pictures(report: Report, run: Run, health: HealthRecord | None) -> list[Picture]:

@@ -50,7 +50,14 @@ class VerdictRecord(_Frozen):
     onset: int | None = Field(description="first step of the final unbroken bad stretch")
     onset_interval: tuple[int, int] | None
     probabilities: dict[str, float] = Field(description="of each label")
-    p_healthy: Number | None = Field(description="calibrated; null where health had nothing")
+    p_healthy: Number | None = Field(
+        description="that it is healthy and its record true; calibrated; null where health had "
+        "nothing"
+    )
+    p_landscape: Number | None = Field(
+        default=None, description="that it is healthy, were its record true"
+    )
+    p_true: Number | None = Field(default=None, description="that its record is true")
     stability: Number | None = Field(description="share of good checkpoints in the second half")
     record: str = Field(description="whether the record holds: the stages behind `logic`, in words")
     doubt: bool = Field(description="whether any of its obligations was refuted")
@@ -63,13 +70,69 @@ class TermRecord(_Frozen):
     """One term of V."""
 
     name: str
-    measured: bool = Field(description="false: nobody fed it, ignorance stands in")
+    measured: bool = Field(
+        description="false: nobody fed it, the low end of past runs or ignorance stands in"
+    )
     mean: float
     low: float
     high: float
     weight: float
     contribution: Number
     stages: tuple[str, ...] = Field(description="the stages that fed it")
+    note: str
+
+
+class WeightRecord(_Frozen):
+    """How one term came to its weight."""
+
+    name: str
+    prior: float = Field(description="by pairwise judgements (AHP)")
+    evidence: float | None = Field(
+        description="share of the positive Shapley values; null for a term that past runs lack"
+    )
+    posterior: float = Field(description="the weight in V")
+    shapley: Number | None = Field(
+        description="what it tells of a run's end, in nats per run held out"
+    )
+
+
+class FusionRecord(_Frozen):
+    """The weights of V, from judgement to evidence."""
+
+    weights: tuple[WeightRecord, ...]
+    rows: int = Field(description="past runs behind the evidence; 0 where judgements stand alone")
+    settings: int
+    prior_strength: float
+    evidence_strength: float
+    total: float = Field(description="what all terms of past runs tell together, in nats per run")
+    note: str
+
+
+class AxiomRecord(_Frozen):
+    """A statement that every report must satisfy."""
+
+    id: str
+    statement: str
+    holds: bool
+    by: Literal["sympy", "interval", "arithmetic"]
+    where: str | None = Field(description="where it is violated, and by what")
+
+
+class RoundRecord(_Frozen):
+    """One round of the correction."""
+
+    factors: dict[str, float] = Field(description="term -> by how much its spread was widened")
+    moved: float = Field(description="change of V's mean")
+    spread: float = Field(description="V's standard deviation after it")
+
+
+class CorrectionRecord(_Frozen):
+    """Spreads that were too narrow, widened until V moved by less than its own spread."""
+
+    rounds: tuple[RoundRecord, ...]
+    factors: dict[str, float] = Field(description="over all rounds")
+    runs: int = Field(description="past runs whose outcome was held against impact's interval")
+    inside: float | None = Field(description="share of them inside their 90 % interval")
     note: str
 
 
@@ -122,6 +185,9 @@ class Report(_Frozen):
     terms: tuple[TermRecord, ...]
     value: Number = Field(description="V in [0, 1]")
     hyperscore: HyperScoreRecord
+    fusion: FusionRecord | None = None
+    axioms: tuple[AxiomRecord, ...] = ()
+    correction: CorrectionRecord | None = None
     findings: tuple[FindingRecord, ...]
     stages: tuple[StageRecord, ...]
     environment: dict[str, Any] = Field(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import operator
 import os
-import re
 import shutil
 import struct
 import sys
@@ -14,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, SupportsFloat
+from typing import TYPE_CHECKING, Any, Protocol, Self, SupportsFloat
 
 import numpy as np
 
@@ -27,6 +26,7 @@ from dlcc.runs.lock import RunLock
 from dlcc.runs.manifest import Manifest, read_manifest, write_manifest
 from dlcc.runs.random_state import random_state, torch_random_state_kept
 from dlcc.runs.run import Run
+from dlcc.runs.series_format import QUANTITY
 from dlcc.runs.series_writer import Pending, SeriesAppender, SeriesWriter, pending_numbers
 from dlcc.runs.snapshots import SnapshotContent, write_snapshot
 from dlcc.runs.tensors import write_tensors
@@ -38,10 +38,17 @@ if TYPE_CHECKING:
     from dlcc.runs.updates import UpdateRows
 
 REFERENCE_ROWS = 4096
-_QUANTITY = re.compile(r"[A-Za-z0-9_.\-]+(/[A-Za-z0-9_.\-]+)+")
 _PLAIN = frozenset((float, int))
 
 Number = SupportsFloat  # float, int, numpy scalar or 0-d tensor
+
+
+class Watcher(Protocol):
+    """Follows a training row by row, and may steer it."""
+
+    def watch(self, step: int, row: Mapping[str, Any]) -> Mapping[str, float] | None:
+        """Take in a row; quantities to record at the same step, always of the same names."""
+        ...
 
 
 class Recorder:
@@ -135,6 +142,7 @@ class Recorder:
             resources.close()
             raise
         self._appenders: dict[tuple[str, ...], tuple[SeriesAppender, bool]] = {}
+        self._watcher: Watcher | None = None
         self._new_session = True  # nothing was recorded since the run was opened
         self._resumed_at: int | None = None
         self._close = weakref.finalize(self, resources.close)
@@ -156,7 +164,7 @@ class Recorder:
         """
         if self._training is None:
             raise OptionError(f"{self.path}: nothing to resume: pass Recorder(..., training=...)")
-        step = resume(self._training, Run(self.path, self.manifest))
+        step = resume(self._training, Run.open(self.path))
         self._resumed_at = step if self.layout.snapshot(step).path.exists() else None
         if self._updates:
             self._updates.rebase()
@@ -194,6 +202,20 @@ class Recorder:
         except (struct.error, OverflowError) as error:
             _checked_step(step)
             raise OptionError(f"step {step}: a number is too large to record ({error})") from None
+        if self._watcher is not None:
+            self._watch(self._watcher, step, values)
+
+    def control(self, watcher: Watcher) -> None:
+        """Show every row that is logged from now on to a watcher, such as a controller.
+
+        It sees a row after it was recorded, and what it returns is recorded at the same step.
+
+        Raises:
+            OptionError: there is a watcher already.
+        """
+        if self._watcher is not None:
+            raise OptionError(f"{self.path}: a controller watches this recorder already; keep one")
+        self._watcher = watcher
 
     def snapshot(self, step: int, samples: Tensor | np.ndarray | None = None) -> None:
         """Record the state before a step: weights, and with a training all that it needs.
@@ -257,6 +279,16 @@ class Recorder:
     ) -> None:
         self.close()
 
+    def _watch(self, watcher: Watcher, step: int, values: Mapping[str, Number]) -> None:
+        """Show a row to the watcher, and record what it says."""
+        said = watcher.watch(step, values)
+        if said:
+            self._watcher = None  # what a watcher says is not shown to it
+            try:
+                self.log(step, said)
+            finally:
+                self._watcher = watcher
+
     def _begin_or_continue(
         self, description: Description, manifest: Manifest, resume: bool
     ) -> Manifest:
@@ -282,7 +314,7 @@ class Recorder:
             )
         tracked = self._updates.tracker.columns if self._updates else ()
         for name in values:
-            if not isinstance(name, str) or not _QUANTITY.fullmatch(name):
+            if not isinstance(name, str) or not QUANTITY.fullmatch(name):
                 raise OptionError(
                     f"{name!r}: expected a name 'player/quantity' of letters, digits, _ . and -"
                 )

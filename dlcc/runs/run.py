@@ -2,44 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from dlcc.errors import OptionError, RunError, SnapshotError
+from dlcc.errors import OptionError, RunError
+from dlcc.runs.formats import open_folder
+from dlcc.runs.formats.format import Contents, checked_mapping
 from dlcc.runs.layout import RunLayout
-from dlcc.runs.manifest import Manifest, read_manifest
-from dlcc.runs.series import SeriesTable, read_series
+from dlcc.runs.manifest import Manifest
+from dlcc.runs.series import SeriesTable
 from dlcc.runs.snapshots import Snapshot
-from dlcc.runs.tensors import read_tensors
 
 
 @dataclass(frozen=True)
 class Run:
-    """What one training left behind. Made by `Run.open`, which reads run.json and nothing else."""
+    """What one training left behind. Made by `Run.open`, which of a recorded run reads run.json
+    and nothing else."""
 
     path: Path
-    manifest: Manifest
+    contents: Contents
+    """What the folder holds, by the format that it has."""
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    """What the folder was opened with."""
 
     @classmethod
-    def open(cls, path: str | Path) -> Run:
-        """Open a run folder.
+    def open(cls, path: str | Path, mapping: Mapping[str, str] | None = None) -> Run:
+        """Open a run folder, or one that another tool left (see `dlcc.runs.formats`).
+
+        Args:
+            path: the folder.
+            mapping: of another tool's folder, `player/quantity` or `step` to the column that holds
+                it, such as `{"discriminator/loss": "errD"}`.
 
         Raises:
-            RunError: there is no such folder, or no readable run.json in it.
+            RunError: there is no such folder, or nothing in it that can be read as a run.
+            OptionError: the mapping makes no sense, or the folder has no use for one.
         """
+        names = checked_mapping(mapping)
         path = Path(path)
         if not path.exists():
             raise RunError(f"{path}: no such folder; check the path")
         if not path.is_dir():
             raise RunError(f"{path}: a file, expected a run folder; name the folder that holds it")
-        layout = RunLayout(path)
-        if not layout.manifest.exists() and not any(path.iterdir()):
-            raise RunError(f"{path}: the folder is empty; record a run into it or name another")
-        return cls(path, read_manifest(layout.manifest))
+        return cls(path, open_folder(path, names), names)
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the run is, in plain values."""
+        return self.contents.manifest
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on how the folder was read: what was left out, and what was assumed.
+
+        Raises:
+            SeriesError: the series had to be read for it and are damaged.
+        """
+        return self.contents.notes
 
     @property
     def layout(self) -> RunLayout:
@@ -69,23 +92,18 @@ class Run:
         Raises:
             SeriesError: a series file is damaged.
         """
-        return read_series(self.layout, until)
+        return self.contents.series(until)
 
     def snapshots(self, until: int | None = None) -> list[Snapshot]:
         """Handles of the snapshots, ascending in step; at most of step `until`.
 
         Snapshot s is the state before step s, so that of `until` itself shows no later step.
         """
-        layout = self.layout
-        return [
-            Snapshot(layout.snapshot(step).path, step)
-            for step in layout.snapshot_steps()
-            if until is None or step <= until
-        ]
+        return self.contents.snapshots(until)
 
     def sample_steps(self, until: int | None = None) -> list[int]:
         """The steps before which samples were taken, ascending, at most `until`."""
-        return [step for step in self.layout.sample_steps() if until is None or step <= until]
+        return self.contents.sample_steps(until)
 
     def samples(self, step: int) -> np.ndarray:
         """Samples `[n, ...]` taken before `step`.
@@ -93,7 +111,7 @@ class Run:
         Raises:
             SnapshotError: there are none, or the file is damaged.
         """
-        return _only_tensor(self.layout.samples_file(step), "samples")
+        return self.contents.samples(step)
 
     def reference(self) -> np.ndarray | None:
         """Rows `[n, ...]` of the training data, n ≤ 4,096; None where the run holds none.
@@ -101,8 +119,7 @@ class Run:
         Raises:
             SnapshotError: the file is damaged.
         """
-        path = self.layout.reference_file
-        return _only_tensor(path, "reference") if path.exists() else None
+        return self.contents.reference()
 
     def source_files(self) -> dict[str, Path]:
         """The files under source/ by their path in the run, `source/train.py`.
@@ -145,15 +162,6 @@ def resolve_until(until: str | float, length: int) -> int:
             f"--until {text}: with a point it is a fraction and must lie in (0, 1]; {expected}"
         )
     return max(1, round(value * length))
-
-
-def _only_tensor(path: Path, name: str) -> np.ndarray:
-    tensors = read_tensors(path)
-    if tensors.keys() != {name}:
-        raise SnapshotError(
-            f"{path}: expected the one tensor {name!r}, found {sorted(tensors)[:5]}"
-        )
-    return tensors[name]
 
 
 def _files_under(run: Path, folder: Path) -> dict[str, Path]:

@@ -44,7 +44,7 @@ class Column:
     values: Floats
     """`[n]`."""
     clock: Floats
-    """`[n]`, unix time in seconds at which each value was logged."""
+    """`[n]`, unix time in seconds at which each value was logged; NaN where none was recorded."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class SeriesTable:
     rewinds: tuple[tuple[int, int], ...] = ()
     """(from, to) whenever the training went back from step `from` to log step `to` again."""
     torn: bool = False
-    """Whether a file ended in a block that a kill cut off, which was ignored."""
+    """Whether a file ended in a block or a line that a kill cut off, which was ignored."""
 
 
 @dataclass(frozen=True)

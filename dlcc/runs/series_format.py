@@ -8,6 +8,7 @@ a kill cut off (to be ignored) from damage (to be refused).
 from __future__ import annotations
 
 import json
+import re
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ FILE_MAGIC = b"DLCCSER\n"
 BLOCK_MAGIC = b"DBLK"
 BLOCK_ROWS = 4096
 NO_REWIND = -1
+QUANTITY = re.compile(r"[A-Za-z0-9_.\-]+(/[A-Za-z0-9_.\-]+)+")
+"""A name `player/quantity`."""
 
 _FILE_START = struct.Struct("<8sII")  # magic, version, bytes of JSON
 _CHECKSUM = struct.Struct("<Q")

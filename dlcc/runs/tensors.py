@@ -178,9 +178,14 @@ def _checked_bytes(path: Path, max_bytes: int, digest: Digest | None) -> bytes:
     return data
 
 
+def _is_pickle(data: bytes) -> bool:
+    """Whether it begins as a pickle does and is no safetensors with a header of 640 or so bytes."""
+    return data[:1] == b"\x80" and data[1:2] in b"\x02\x03\x04\x05" and data[8:9] != b"{"
+
+
 def _checked_header(path: Path, data: bytes) -> dict[str, _Entry]:
     """The header of a safetensors file, every claim compared with the file's size."""
-    if data[:4] == b"PK\x03\x04" or (data[:1] == b"\x80" and data[1:2] in b"\x02\x03\x04\x05"):
+    if data[:4] == b"PK\x03\x04" or _is_pickle(data):
         kind = "zip archive (torch.save writes such)" if data[:2] == b"PK" else "pickle"
         raise SnapshotError(
             f"{path}: is a {kind}, not safetensors; it could run code and is not opened: "

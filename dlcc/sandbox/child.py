@@ -92,6 +92,10 @@ class Subject:
         restore_random_state(before)
         return {}, measured
 
+    def sample(self, message: Mapping[str, Any], tensors: bytes) -> Answer:
+        """Samples of the model as it is."""
+        return {}, {"samples": self.training.sample(message["n"], message["seed"])}
+
     def state(self, message: Mapping[str, Any], tensors: bytes) -> Answer:
         """The training's state, taken apart as in a snapshot."""
         from dlcc.runs.state import pack_state
@@ -174,7 +178,7 @@ def _serve(requests: io.BufferedIOBase, answers: io.BufferedIOBase, root: Path) 
     subject = Subject(root)
     operations: dict[str, Callable[[Mapping[str, Any], bytes], Answer]] = {
         name: getattr(subject, name)
-        for name in ("build", "load", "step", "probe", "state", "weights", "forward")
+        for name in ("build", "load", "step", "probe", "sample", "state", "weights", "forward")
     }
     while (request := _read(requests)) is not None:
         message, tensors = request

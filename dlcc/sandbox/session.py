@@ -164,6 +164,13 @@ class Session:
         """The training's measurement on the batch of `step`."""
         return self._ask({"op": "probe", "step": step})[1]
 
+    def sample(self, n: int, seed: int) -> NDArray[Any]:
+        """`n` samples of the model as it is, [n, ...]."""
+        made = self._ask({"op": "sample", "n": n, "seed": seed})[1].get("samples")
+        if made is None or made.ndim < 2 or len(made) != n:
+            raise self._nonsense(f"gives no {n} samples")
+        return made
+
     def state(self) -> tuple[Any, Tensors]:
         """The training's state as a snapshot holds it: the tree, and tensors `state/...`."""
         message, made = self._ask({"op": "state"})

@@ -43,7 +43,7 @@ class Term:
     name: str
     estimate: Estimate
     measured: bool
-    """False where no stage fed it and ignorance stands in."""
+    """False where nobody fed it and the low end of past runs, or ignorance, stands in."""
     weight: float
     quantity: Quantity
     contribution: Quantity
@@ -114,26 +114,35 @@ def weigh(names: list[str], prior: Mapping[str, float]) -> dict[str, float]:
 
 def fuse(
     estimates: Mapping[str, Estimate],
-    prior: Mapping[str, float],
+    weights: Mapping[str, float],
     hyperscore: HyperScore | None = None,
+    imputed: Mapping[str, Estimate] | None = None,
 ) -> Value:
-    """V from the measured terms; those of the formula that are missing are imputed by ignorance."""
+    """V from the measured terms; what stands in for the formula's others is `imputed`.
+
+    Of a term that is in neither, nothing is known. `weights` need not sum to 1 nor be complete.
+    """
     names = [*SEED_TERMS, *sorted(set(estimates) - set(SEED_TERMS))]
-    weights = weigh(names, prior)
+    shares = weigh(names, weights)
     terms, total = [], np.zeros(DRAWS)
     for name in names:
-        estimate = estimates.get(name, Estimate.ignorance())
+        estimate = estimates.get(name) or (imputed or {}).get(name) or Estimate.ignorance()
         draws = estimate.sample(name)
-        part = weights[name] * (np.log2(1 + draws) if name == "impact" else draws)
+        part = shares[name] * as_it_enters(name, draws)
         total = total + part
         terms.append(
             Term(
                 name=name,
                 estimate=estimate,
                 measured=name in estimates,
-                weight=weights[name],
+                weight=shares[name],
                 quantity=Quantity.of(draws),
                 contribution=Quantity.of(part),
             )
         )
     return Value(tuple(terms), total, hyperscore or HyperScore())
+
+
+def as_it_enters(name: str, draws: Floats) -> Floats:
+    """A term [...] as V adds it up: the impact as log2(1 + impact), the others as they are."""
+    return np.log2(1 + draws) if name == "impact" else draws

@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 from dlcc.estimate import Estimate
-from dlcc.evaluation import evaluate_fully
+from dlcc.evaluation import Evaluation
 from dlcc.records import HealthRecord
 from dlcc.report import Report, html
 from dlcc.report.record import Number
@@ -18,11 +18,9 @@ from tests.conftest import example
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> tuple[Report, str]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DLCC_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
-        done = evaluate_fully(example("digits-collapsed"), only=["health", "consistency"])
-    return done.report, html.render(done.report, done.run, done.record(HealthRecord))
+def page(evaluated: Evaluation) -> tuple[Report, str]:
+    health = evaluated.record(HealthRecord)
+    return evaluated.report, html.render(evaluated.report, evaluated.run, health)
 
 
 def test_a_report_survives_its_json(page: tuple[Report, str]) -> None:

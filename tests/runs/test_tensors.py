@@ -104,6 +104,16 @@ def test_a_lying_header_length(tmp_path: Path, length: int) -> None:
         read_tensors(path)
 
 
+@pytest.mark.parametrize("high", [2, 3, 4, 5])
+def test_a_header_whose_length_begins_like_a_pickle_is_none(tmp_path: Path, high: int) -> None:
+    """A length of 640 is written 80 02 00 ...: the first bytes of a pickle of protocol 2."""
+    length = high << 8 | 0x80
+    header = b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'.ljust(length)
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(length.to_bytes(8, "little") + header + np.float32(7).tobytes())
+    assert read_tensors(path)["a"] == 7
+
+
 def test_pickles_and_zips_say_so(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     torch.save({"a": torch.ones(2)}, path)

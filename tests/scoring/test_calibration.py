@@ -1,22 +1,46 @@
-"""P(healthy) against the runs of the table."""
+"""P(healthy and true) against past runs, and against what leaving evidence out must not do."""
+
+import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from dlcc.estimate import DRAWS
-from dlcc.library.outcomes import LABELS, outcomes
-from dlcc.scoring.calibration import calibrate, features, p_healthy
+from dlcc.estimate import DRAWS, Estimate
+from dlcc.library.store import shipped_library
+from dlcc.records import LABELS
+from dlcc.scoring.calibration import (
+    DOCTORED,
+    RecordFit,
+    base_rate,
+    calibrate,
+    features,
+    healthy_and_true,
+    p_healthy,
+    p_true,
+    refutation,
+)
+from tests.scoring.past import untested, verified, with_terms
+
+PAST = verified()
 
 
-def vector(i: int, *, blind: bool = False) -> dict[str, float]:
-    """Of run i of the table; without samples it has no figures of samples."""
-    table = outcomes()
-    values = (table.blind_vectors if blind else table.vectors)[i]
-    return {n: v for n, v in zip(table.names, values, strict=True) if not np.isnan(v)}
+def vector(i, *, blind=False):
+    """Of run i of the library; without samples it has no figures of samples."""
+    past = shipped_library()
+    values = (past.blind_vectors if blind else past.vectors)[i, -1]
+    return {n: v for n, v in zip(past.names, values, strict=True) if not np.isnan(v)}
 
 
-def of_label(label: str) -> np.ndarray:
-    return np.flatnonzero(outcomes().labels == LABELS.index(label))
+def of_label(label):
+    past = shipped_library()
+    return np.flatnonzero((past.labels == LABELS.index(label)) & past.true_record)
+
+
+def moments(estimate):
+    draws = estimate.sample("logic")
+    return np.array([draws.mean()]), np.array([draws.std()])
 
 
 @pytest.mark.parametrize("blind", [False, True])
@@ -31,7 +55,7 @@ def test_draws_are_probabilities_and_repeat(blind):
 def test_healthy_runs_rank_above_failed_ones(label):
     healthy = [p_healthy(vector(i)).mean() for i in of_label("healthy")[:20]]
     failed = [p_healthy(vector(i)).mean() for i in of_label(label)[:20]]
-    assert np.median(healthy) > 0.9
+    assert np.median(healthy) > 0.85
     assert np.median(failed) < 0.1
 
 
@@ -46,16 +70,124 @@ def test_it_is_less_sure_without_samples():
     assert width[True] > width[False]
 
 
-@pytest.mark.parametrize(("blind", "least"), [(False, 0.02), (True, 0.18)])
-def test_it_holds_on_runs_that_were_not_fitted(blind, least):
-    """Two folds; always saying the base rate has a Brier score of .2."""
-    table = outcomes()
-    healthy = table.labels == LABELS.index("healthy")
-    half = np.arange(len(healthy)) // 2 % 2 == 0
-    rows = table.columns(features(blind=blind), blind=blind)
+@pytest.mark.parametrize("blind", [False, True])
+def test_it_holds_on_settings_that_were_not_fitted(blind):
+    past = shipped_library().some(shipped_library().true_record)
+    healthy = past.labels == LABELS.index("healthy")
+    half = np.unique(past.settings, return_inverse=True)[1] % 2 == 0
+    rows = past.columns(features(blind=blind), blind=blind)
     errors = []
     for kept in (half, ~half):
-        p = calibrate(table.some(kept), blind=blind).probabilities(rows[~kept])[:, 1]
+        p = calibrate(past.some(kept), blind=blind).probabilities(rows[~kept])[:, 1]
         errors.append(np.mean((p - healthy[~kept]) ** 2))
         assert p.mean() == pytest.approx(healthy[~kept].mean(), abs=0.08)
-    assert np.mean(errors) < least
+    always_the_base_rate = healthy.mean() * (1 - healthy.mean())
+    assert np.mean(errors) < (0.9 if blind else 0.4) * always_the_base_rate
+
+
+def test_doctored_rows_say_nothing_of_health():
+    fit = calibrate(PAST, blind=False)
+    honest = calibrate(PAST.some(PAST.true_record), blind=False)
+    assert np.array_equal(fit.mode, honest.mode)
+
+
+# --- the record -----------------------------------------------------------------------------------
+
+
+def test_without_obligations_it_is_the_share_of_true_records():
+    draws = p_true(None, PAST)
+    assert draws.mean() == pytest.approx(1 - DOCTORED, abs=1e-3)
+    low, high = np.quantile(1 - draws, [0.05, 0.95])
+    assert 0.005 < low < 0.02
+    assert 0.1 < high < 0.14
+
+
+@given(st.integers(0, 400))
+@settings(max_examples=20)
+def test_obligations_that_all_hold_pay_and_leaving_them_out_does_not(count):
+    draws = p_true(Estimate.obligations(count, 0), PAST)
+    assert draws.mean() >= p_true(None, PAST).mean() - 1e-12
+
+
+def test_more_that_holds_is_more_trusted():
+    few, many = (p_true(Estimate.obligations(n, 0), PAST).mean() for n in (3, 130))
+    assert 0.95 <= few < 0.96 < many
+
+
+@pytest.mark.parametrize("count", [2, 10, 134])
+def test_one_refuted_obligation_is_doubt(count):
+    assert p_true(Estimate.obligations(count - 1, 1), PAST).mean() < 0.6
+    clean = refutation(*moments(Estimate.obligations(count, 0))).item()
+    assert (clean, refutation(*moments(Estimate.obligations(count - 1, 1))).item()) == (0, 1)
+
+
+@given(st.integers(0, 300), st.integers(0, 5), st.integers(0, 300))
+@settings(max_examples=40)
+def test_refutation_tells_refuted_from_undecided(held, refuted, unknown):
+    found = refutation(*moments(Estimate.obligations(held, refuted, unknown))).item()
+    assert found == (refuted > 0)
+
+
+def test_undecided_obligations_are_no_refuted_ones():
+    assert p_true(Estimate.obligations(100, 0, 5), PAST).mean() > 0.95
+
+
+def test_the_prior_is_corrected_to_how_rare_doctored_records_are():
+    """With all records alike, the library's many doctored ones say nothing."""
+    alike = with_terms(PAST, logic=0.9)
+    p = p_true(Estimate.normal(0.9, 0.1), alike)
+    assert p.mean() == pytest.approx(1 - DOCTORED, abs=0.01)
+    fit = RecordFit.of(alike)
+    assert fit.share == pytest.approx(PAST.true_record.mean())
+
+
+def test_where_no_library_tells_a_refuted_obligation_still_counts():
+    without = untested()
+    assert RecordFit.of(without) is None
+    assert p_true(Estimate.obligations(134, 0), without).mean() == pytest.approx(0.95, abs=1e-3)
+    refuted = Estimate.obligations(133, 1)
+    assert p_true(refuted, without).mean() == pytest.approx(0.95 * refuted.mean, abs=1e-3)
+
+
+# --- both -----------------------------------------------------------------------------------------
+
+
+def test_a_complete_run_is_judged_by_its_record():
+    sure = Estimate.exactly(0.01)
+    p = healthy_and_true(vector(0), 0.97, forecast=sure, past=PAST)
+    assert p.by == "the record"
+    assert np.array_equal(p.healthy, p_healthy(vector(0), PAST))
+    assert np.array_equal(p.both, p.healthy * p.true)
+
+
+def test_a_cut_run_is_judged_by_the_forecast():
+    p = healthy_and_true(vector(0), 0.3, forecast=Estimate.beta(3, 7), past=PAST)
+    assert p.by == "the forecast"
+    assert p.healthy.mean() == pytest.approx(0.3, abs=1e-3)
+    assert p.both.mean() == pytest.approx(0.3 * 0.95, abs=5e-3)
+
+
+@given(st.floats(0, 0.9))
+@settings(max_examples=15)
+def test_without_a_forecast_the_future_is_the_base_rate(seen):
+    best = vector(of_label("healthy")[0])
+    p = healthy_and_true(best, seen, past=PAST)
+    base = base_rate(PAST).mean
+    expected = seen * p_healthy(best, PAST).mean() + (1 - seen) * base
+    assert p.healthy.mean() == pytest.approx(expected, abs=5e-3)
+    healthy = (PAST.labels[PAST.true_record] == 0).mean()
+    assert base == pytest.approx(healthy, abs=0.01)
+
+
+def test_the_less_is_seen_the_wider():
+    widths = [
+        np.ptp(np.quantile(healthy_and_true(vector(0), s, past=PAST).both, [0.05, 0.95]))
+        for s in (0.9, 0.5, 0.1)
+    ]
+    assert widths == sorted(widths)
+
+
+def test_no_draw_exceeds_its_factors():
+    p = healthy_and_true(vector(3), 1.0, logic=Estimate.obligations(20, 2), past=PAST)
+    assert (p.both <= np.minimum(p.healthy, p.true)).all()
+    assert math.isfinite(p.both.sum())

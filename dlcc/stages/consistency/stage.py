@@ -50,12 +50,15 @@ class Consistency(Stage):
 
 def _result(ledger: Ledger) -> StageResult:
     counts = Counter(obligation.verdict for obligation in ledger.obligations)
-    decided = counts["proved"] + counts["refuted"]
     note = f"{counts['proved']} of {len(ledger.obligations)} obligations hold"
     if counts["unknown"]:
         note += f", {counts['unknown']} unknown"
     return StageResult(
-        terms={"logic": Estimate.proportion(counts["proved"], decided, counts["unknown"])},
+        terms={
+            "logic": Estimate.obligations(counts["proved"], counts["refuted"], counts["unknown"])
+        }
+        if ledger.obligations  # none at all is no measurement
+        else {},
         records=[Obligations(tuple(ledger.obligations))],
         findings=ledger.findings,
         details={

@@ -158,7 +158,7 @@ class _Work:
         if self.passage.cut:
             environment["cut"] = self.passage.cut
         return StageResult(
-            terms={"logic": Estimate.proportion(agreeing, decided, unknown)},
+            terms={"logic": Estimate.obligations(agreeing, decided - agreeing, unknown)},
             records=[Executed(tuple(checks), finite, self.tolerance.exact)],
             findings=self._findings(),
             details={

@@ -8,28 +8,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcc.findings import Finding
+from dlcc.library.landscape import Landscape
+from dlcc.library.windows import WINDOW_FEATURES
 from dlcc.records import HealthRecord
-from dlcc.stages.health.curves import Curves
-from dlcc.stages.health.windows import WINDOW_FEATURES, window_edges
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 _CODES = {"diverged": "GAN001", "oscillating": "GAN002", "collapsed": "GAN003", "weak": "GAN008"}
 _WON, _FLAT = 0.9, 0.02  # margins, in the units of asinh of the outputs
 _VANISHED, _EXPLODED = -3.0, 3.0  # decades of a gradient norm against its start
 
 
-def findings_of(record: HealthRecord, curves: Curves, recorded: int) -> list[Finding]:
+def findings_of(record: HealthRecord, landscape: Landscape) -> list[Finding]:
     """The verdict as a finding, what came with it, and how sure the ground is."""
-    found = [*_verdict(record, curves, recorded)]
-    found += _discriminator(record, curves.windows, recorded)
-    found += _gradients(record, curves.windows, recorded)
-    if curves.samples is None:
+    windows, edges = landscape.curves.windows, landscape.edges
+    found = [*_verdict(record, landscape.recorded)]
+    found += _discriminator(record, windows, edges)
+    found += _gradients(record, windows, edges)
+    if landscape.blind:
         message = "The run has no samples over time that could be held against training data."
         found.append(Finding("GAN009", message))
     return found
 
 
-def _verdict(record: HealthRecord, curves: Curves, recorded: int) -> Iterator[Finding]:
+def _verdict(record: HealthRecord, recorded: int) -> Iterator[Finding]:
     if record.label == "healthy":
         return
     figures = record.features
@@ -85,7 +87,7 @@ def _how_collapsed(record: HealthRecord) -> str:
     )
 
 
-def _discriminator(record: HealthRecord, windows: Floats, recorded: int) -> Iterator[Finding]:
+def _discriminator(record: HealthRecord, windows: Floats, edges: Ints) -> Iterator[Finding]:
     """Whether its margin stands at an extreme to the end of a run that is not healthy."""
     if record.label == "healthy":
         return
@@ -103,14 +105,13 @@ def _discriminator(record: HealthRecord, windows: Floats, recorded: int) -> Iter
             code,
             f"Its outputs on real data and samples differ by {last:.3g}.",
             player="discriminator",
-            first_step=int(window_edges(recorded)[_stretch_start(holds)]),
-            last_step=recorded,
+            first_step=int(edges[_stretch_start(holds)]),
+            last_step=int(edges[-1]),
             evidence={"margin": round(last, 4)},
         )
 
 
-def _gradients(record: HealthRecord, windows: Floats, recorded: int) -> Iterator[Finding]:
-    edges = window_edges(recorded)
+def _gradients(record: HealthRecord, windows: Floats, edges: Ints) -> Iterator[Finding]:
     for player in ("generator", "discriminator"):
         norm = windows[:, WINDOW_FEATURES.index(f"{player}_grad")]
         if np.isnan(norm[:4]).all() or np.isnan(norm[-8:]).all():
@@ -129,7 +130,7 @@ def _gradients(record: HealthRecord, windows: Floats, recorded: int) -> Iterator
             f"Its gradient norm {word} from {10**start:.2g} to {10**end:.2g}.",
             player=player,
             first_step=int(edges[_stretch_start(stretch)]),
-            last_step=recorded,
+            last_step=int(edges[-1]),
             evidence={"decades": round(end - start, 2)},
         )
 

@@ -152,3 +152,44 @@ def test_finite_losses_after_lost_weights(small_run: Path) -> None:
     _check_finite(ledger, Series({"generator/loss": lost}), {0: {"generator": np.array([np.nan])}})
     assert not ledger.findings
     assert config.length == 200
+
+
+def test_saturated_probabilities_stand_for_what_float32_rounds_to_them(small_run: Path) -> None:
+    """D's mean output of 1.0 is anything within rounding: the loss beside it is finite."""
+    config, series, snapshots = parts(small_run)
+    changed = with_values(series, "discriminator/fake", {5: 1.0})
+    changed = with_values(changed, "discriminator/loss", {5: 133.8})
+    assert not checked(config, changed, snapshots).findings
+    lied = with_values(changed, "discriminator/loss", {5: 1.0})
+    assert [f.code for f in checked(config, lied, snapshots).findings] == ["LOG001"]
+
+
+def test_a_large_penalty_leaves_its_rounding_behind(small_run: Path) -> None:
+    _, series, _ = parts(small_run)
+    loss, real, fake = (series.columns[f"discriminator/{n}"] for n in ("loss", "real", "fake"))
+    wide = fake.values - real.values
+    columns = dict(series.columns) | {
+        "discriminator/loss": dataclasses.replace(loss, values=wide + 1e6 + 0.5),
+        "discriminator/penalty": dataclasses.replace(loss, values=np.full(len(wide), 1e6)),
+    }
+    ledger = Ledger()
+    check_losses(ledger, OBJECTIVES["wgangp"], dataclasses.replace(series, columns=columns), None)
+    assert not ledger.findings
+
+
+def test_an_adaptive_step_may_be_lost_in_rounding(small_run: Path) -> None:
+    """After a huge gradient RMSprop divides by it: a small one then moves nothing."""
+    config, series, _ = parts(small_run)
+    quiet = with_values(series, "generator/grad_norm", {10: 1e5, 11: 1e-2})
+    quiet = with_values(quiet, "generator/update_norm", {11: 0.0})
+    assert not [f for f in checked(config, quiet, None).findings if f.code == "LOG002"]
+
+
+def test_a_folder_without_a_clock_has_no_obligation_about_it(small_run: Path) -> None:
+    config, series, _ = parts(small_run)
+    nowhere = {
+        name: Column(c.steps, c.values, np.full(len(c.steps), np.nan))
+        for name, c in series.columns.items()
+    }
+    ledger = checked(config, dataclasses.replace(series, columns=nowhere), None)
+    assert "record/clock" not in {o.id for o in ledger.obligations}

@@ -15,12 +15,13 @@ from dlcc.stages.decomposition import Decomposition
 from dlcc.stages.decomposition.parts import GraphParts
 from dlcc.stages.decomposition.words import latex_in_words
 from dlcc.stages.ingestion import Ingestion
+from tests.conftest import session_cache
 
 
 @pytest.fixture(scope="module")
 def graph(_recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> RunGraph:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DLCC_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("DLCC_CACHE_DIR", str(session_cache(tmp_path_factory)))
         outcomes = run_stages(Run.open(_recorded), [Ingestion(), Decomposition()], until=200)
     (record,) = outcomes[1].records
     assert isinstance(record, RunGraph)

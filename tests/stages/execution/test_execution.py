@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dlcc.corpus import doctoring
 from dlcc.pipeline import run_stages
 from dlcc.records import Executed
 from dlcc.runs import Run
@@ -16,7 +17,6 @@ from dlcc.sandbox import available_levels
 from dlcc.stage import Case, Context, Deadline
 from dlcc.stages.execution import Execution
 from dlcc.worker import Reply, call, gather
-from tests import doctoring
 
 pytestmark = pytest.mark.skipif(
     not available_levels(), reason="this machine offers neither bubblewrap nor Landlock"

@@ -1,0 +1,43 @@
+"""A run as a user's own script would have left it: metrics.csv and config.json."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+
+from dlcc.runs import Run
+from dlcc.runs.formats.config_json import KEYS
+from dlcc.runs.formats.csv_header import KNOWN
+
+
+def export_csv(run_folder: str | Path, out: str | Path) -> Path:
+    """Write the series and the configuration of a recorded run into the folder `out`.
+
+    Floats are written by `repr`, so that every value comes back bit for bit; a cell is empty where
+    nothing was logged. What rewinds superseded, clocks, snapshots and samples stay behind.
+    """
+    run, out = Run.open(run_folder), Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    columns = run.series().columns
+    short = {name: column for column, name in KNOWN.items()}
+    steps = np.unique(np.concatenate([column.steps for column in columns.values()]))
+    cells = []
+    for column in columns.values():
+        texts = [""] * len(steps)
+        rows = np.searchsorted(steps, column.steps).tolist()
+        for row, value in zip(rows, column.values.tolist(), strict=True):
+            texts[row] = repr(value)
+        cells.append(texts)
+    with open(out / "metrics.csv", "w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow([short["step"], *(short.get(name, name) for name in columns)])
+        writer.writerows(zip(steps.tolist(), *cells, strict=True))
+    theirs = {key.name: name for name, key in KEYS.items()}
+    config = {theirs.get(key, key): value for key, value in run.manifest.config.items()}
+    if run.manifest.length is not None:
+        config["total_iterations"] = run.manifest.length
+    (out / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+    return out

@@ -1,0 +1,110 @@
+"""`dlcc advise`: what to change, and doing it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dlcc.cli.options import duration, in_range
+from dlcc.cli.progress import bars
+
+if TYPE_CHECKING:
+    from dlcc.feedback.advice import Advice
+    from dlcc.feedback.folder import FolderAdvice
+    from dlcc.report.record import Report
+
+
+def advise(
+    run: Annotated[Path, typer.Argument(help="The run folder.", metavar="RUN")],
+    apply: Annotated[
+        int, typer.Option(help="Train a new run with this line of the advice.", metavar="K")
+    ] = 0,
+    out: Annotated[Path | None, typer.Option(help="Where the new run goes.")] = None,
+    budget: Annotated[str, typer.Option(help="Time for reruns: 90s, 5m, 2h.")] = "10m",
+    reruns: Annotated[
+        bool, typer.Option(help="Try changes in reruns; without, past runs alone are asked.")
+    ] = True,
+    seed: Annotated[int, typer.Option(help="Of the reruns and of a new run.")] = 0,
+    trust: Annotated[
+        bool, typer.Option(help="Run the run's own code even without real isolation.")
+    ] = False,
+) -> None:
+    """Say what to change about a training, by what reruns and past runs say it does."""
+    from dlcc.errors import OptionError
+    from dlcc.feedback.folder import advise_folder
+    from dlcc.runs import Run
+
+    seconds = duration("--budget", budget)
+    in_range("--seed", seed, 0, 2**31 - 1)
+    if apply and out is None:
+        raise OptionError("--apply needs --out, the folder of the new run")
+    opened = Run.open(run)
+    with bars() as progress:
+        found = advise_folder(
+            opened, seconds, reruns=reruns, trust=trust, seed=seed,
+            progress=lambda share, what: progress("advise", share, what),
+        )  # fmt: skip
+    shown = found.advised.shown()
+    typer.echo(_listed(found, shown))
+    if apply:
+        if not 1 <= apply <= len(shown):
+            raise OptionError(f"--apply {apply}: expected 1 to {len(shown)}, a line of the advice")
+        assert out is not None
+        _apply(opened, shown[apply - 1], out, seed)
+    else:
+        typer.echo(f"next: dlcc advise {run} --apply 1 --out {run.name}-mended")
+
+
+def _listed(found: FolderAdvice, shown: list[Advice]) -> str:
+    from dlcc.report.text import one_line
+
+    lines = ["P(healthy) after the change, by reruns and past runs"]
+    if found.why_no_reruns:
+        lines.append(f"no reruns: {one_line(found.why_no_reruns)}")
+    rows = [(f"{k}.", advice) for k, advice in enumerate(shown, start=1)]
+    for mark, advice in [*rows, ("-", found.advised.control)]:
+        low, high = advice.expected.interval(0.9)
+        tried = f"  {advice.healthy} of {advice.reruns} reruns healthy" if advice.reruns else ""
+        lines.append(
+            f"  {mark:3}{advice.expected.mean:4.0%} ({low:.0%} to {high:.0%}){tried}  "
+            f"{one_line(advice.change.words(found.config.config))}"
+        )
+    return "\n".join(lines)
+
+
+def _apply(run: object, advice: Advice, out: Path, seed: int) -> None:
+    """Train the change, evaluate both runs, and show both."""
+    from dlcc.evaluation import evaluate_fully
+    from dlcc.feedback.apply import apply_change
+    from dlcc.records import HealthRecord
+    from dlcc.runs import Run
+
+    assert isinstance(run, Run)
+    with bars() as progress:
+        before = evaluate_fully(run, progress=progress)
+        applied = apply_change(
+            run, advice.change, out, before.record(HealthRecord), seed=seed,
+            progress=lambda done, total: progress("train", done / total, f"step {done:,}"),
+        )  # fmt: skip
+        after = evaluate_fully(applied.out, progress=progress)
+    typer.echo(f"recorded {applied.out}, {applied.words}")
+    for evaluation in (before, after):
+        typer.echo(_scores(evaluation.report))
+
+
+def _scores(report: Report) -> str:
+    from dlcc.report.terminal import percent
+
+    verdict, value = report.verdict, report.value
+    p = "" if verdict.p_healthy is None else f"P(healthy) {percent(verdict.p_healthy)}  "
+    return (
+        f"  {report.run.name:24} {p}V {value.mean:.2f} ({value.low:.2f} to {value.high:.2f})  "
+        f"{verdict.sentence}"
+    )
+
+
+def register(app: typer.Typer) -> None:
+    """Put these commands into the program."""
+    app.command()(advise)

@@ -1,0 +1,139 @@
+"""`dlcc forecast` and `dlcc rerun`: what is to come, and whether it would happen again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dlcc.cli.options import duration, in_range, mapping_of
+from dlcc.cli.progress import bars
+
+if TYPE_CHECKING:
+    from dlcc.forecast.folders import FolderForecast
+    from dlcc.records import Reruns
+
+
+def forecast(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders.", metavar="RUN...")],
+    until: Annotated[
+        str | None,
+        typer.Option(help="Look at nothing from here on: .2 of the configured length, or a step."),
+    ] = None,
+    json_: Annotated[
+        bool, typer.Option("--json", help="One JSON object a folder and line.")
+    ] = False,
+    map_: Annotated[
+        list[str] | None,
+        typer.Option("--map", help="As for evaluate: PLAYER/QUANTITY=COLUMN; repeatable."),
+    ] = None,
+) -> None:
+    """Say how runs will end, from what they have so far."""
+    from dlcc.forecast.folders import forecast_folders
+
+    with bars() as progress:
+        found = forecast_folders(
+            runs,
+            until,
+            mapping=mapping_of(map_ or []),
+            progress=lambda share, what: progress("forecast", share, what),
+        )
+        for line in found:  # as they come: a thousand folders take a while
+            typer.echo(json.dumps(line.to_json()) if json_ else _in_words(line))
+
+
+def _in_words(line: FolderForecast) -> str:
+    from dlcc.report.text import one_line
+
+    prospect = line.prospect
+    low, high = prospect.p_healthy.interval(0.9)
+    stable, (few, many) = prospect.stability.mean, prospect.stability.interval(0.9)
+    return (
+        f"{one_line(line.run)}  P(healthy) {prospect.p_healthy.mean:.0%} ({low:.0%} to {high:.0%})"
+        f"  {prospect.kind}  good share of the second half {stable:.2f} ({few:.2f} to {many:.2f})"
+        f"  seen {line.seen:.0%}"
+    )
+
+
+def rerun(
+    run: Annotated[Path, typer.Argument(help="The run folder.", metavar="RUN")],
+    n: Annotated[
+        int, typer.Option(help="Reruns: half with other seeds, half other settings.")
+    ] = 200,
+    budget: Annotated[str, typer.Option(help="Time for all of them: 90s, 5m, 2h.")] = "10m",
+    json_: Annotated[bool, typer.Option("--json", help="Print the outcomes as JSON.")] = False,
+    trust: Annotated[
+        bool, typer.Option(help="Run the run's own code even without real isolation.")
+    ] = False,
+) -> None:
+    """Run a training again, hundreds of times: does it end the same, what does best?"""
+    from dlcc.reruns.folder import rerun_folder
+
+    in_range("--n", n, 2, 100_000)
+    seconds = duration("--budget", budget)
+    with bars() as progress:
+        made = rerun_folder(
+            run,
+            n,
+            seconds,
+            trust=trust,
+            progress=lambda share, what: progress("rerun", share, what),
+        )
+    typer.echo(json.dumps(_plain(made), indent=1) if json_ else _summary(made, n), nl=True)
+    if len(made.outcomes) < n:
+        typer.echo(f"dlcc: {len(made.outcomes)} of {n} reruns fitted into {budget}", err=True)
+
+
+def _plain(made: Reruns) -> dict[str, Any]:
+    low, high = made.deviation.interval(0.9)
+    return {
+        "reproducibility": made.deviation.mean,
+        "interval": [low, high],
+        "how": made.how,
+        "best": dict(made.best),
+        "outcomes": [
+            {
+                "kind": o.kind,
+                "seed": o.seed,
+                "changes": dict(o.changes),
+                "label": o.label,
+                "p_healthy": o.p_healthy,
+                "stability": o.stability,
+            }
+            for o in made.outcomes
+        ],
+    }
+
+
+def _summary(made: Reruns, asked: int) -> str:
+    from collections import Counter
+
+    from dlcc.report.text import one_line
+
+    low, high = made.deviation.interval(0.9)
+    lines = [f"{len(made.outcomes)} of {asked} reruns, {made.how}"]
+    names = {"seed": "other seeds", "batches": "other batches alone", "setting": "other settings"}
+    for kind, words in names.items():
+        ends = Counter(o.label for o in made.outcomes if o.kind == kind)
+        if ends:
+            listed = ", ".join(f"{n} {label}" for label, n in ends.most_common())
+            lines.append(f"  {words:20} {listed}")
+    lines.append(f"reproducibility {made.deviation.mean:.2f} ({low:.2f} to {high:.2f})")
+    for effect in made.effects:
+        size = 2 * effect.effect.mean - 1
+        few, many = (2 * bound - 1 for bound in effect.effect.interval(0.9))
+        lines.append(
+            f"  {effect.setting:10} {effect.low} -> {effect.high}: good share {size:+.2f} "
+            f"({few:+.2f} to {many:+.2f})"
+        )
+    best = ", ".join(f"{k} {v}" for k, v in made.best.items())
+    lines.append(f"best setting: {best}" if best else "no setting of the plan beats the run's own")
+    return "\n".join(one_line(line) if not line.startswith(" ") else line for line in lines)
+
+
+def register(app: typer.Typer) -> None:
+    """Put these commands into the program."""
+    app.command()(forecast)
+    app.command()(rerun)

@@ -1,0 +1,151 @@
+"""`dlcc evaluate` and what explains it: `stages`, `schema`, `explain`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dlcc.cli.options import in_range, mapping_of, show_notes
+from dlcc.cli.progress import bars
+
+if TYPE_CHECKING:
+    from dlcc.stage import Stage
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="The run folder.", metavar="RUN")],
+    map_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            help="In another tool's folder, the column of a series, PLAYER/QUANTITY=COLUMN (or "
+            "step=COLUMN); repeatable.",
+        ),
+    ] = None,
+    stage: Annotated[
+        list[str] | None, typer.Option(help="A stage of your own, FILE.py:CLASS; repeatable.")
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Run this stage (and those it needs); repeatable.")
+    ] = None,
+    skip: Annotated[list[str] | None, typer.Option(help="Leave this stage out.")] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="A stage's setting, STAGE.SETTING=VALUE; repeatable."),
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(help="Look at nothing from here on: .2 of the configured length, or a step."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Where the report goes [default: dlcc-reports/RUN]")
+    ] = None,
+    json_: Annotated[
+        bool, typer.Option("--json", help="Print the report as JSON and nothing else.")
+    ] = False,
+    fail_under: Annotated[
+        float | None, typer.Option(help="Exit with 1 where P(healthy) is under this.")
+    ] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds for each stage.")] = 300,
+    memory: Annotated[float, typer.Option(help="GiB for each stage and its children.")] = 4,
+    trust: Annotated[
+        bool, typer.Option(help="Run the run's own code even without real isolation.")
+    ] = False,
+    judgements: Annotated[
+        Path | None, typer.Option(help="Pairwise judgements behind the weights (JSON).")
+    ] = None,
+    cache: Annotated[bool, typer.Option(help="Use results of earlier evaluations.")] = True,
+) -> None:
+    """Judge a run: verdict, P(healthy), findings, and a report to look at."""
+    from dlcc import plugins
+    from dlcc.evaluation import evaluate as judge
+    from dlcc.evaluation import with_settings
+    from dlcc.pipeline import Limits
+    from dlcc.report.terminal import render
+    from dlcc.runs import Run
+    from dlcc.scoring.ahp import DEFAULT_JUDGEMENTS
+
+    in_range("--fail-under", fail_under, 0, 1)
+    in_range("--timeout", timeout, 0.001, 1e8)
+    in_range("--memory", memory, 0.001, 1e6)
+    bounds = Limits(timeout, int(memory * 2**30))
+    opened = Run.open(run, mapping_of(map_ or []))
+    show_notes(opened)
+    own = [plugins.from_argument(text, bounds.seconds, bounds.memory) for text in stage or []]
+    known = [*plugins.installed().values(), *own]
+    target = out or Path("dlcc-reports") / run.resolve().name
+    with bars() as progress:
+        report = judge(
+            opened,
+            stages=_merged(own, with_settings(known, set_ or [])),
+            only=only or [],
+            skip=skip or [],
+            until=until,
+            out=target,
+            limits=bounds,
+            trust=trust,
+            use_cache=cache,
+            judgements=judgements or DEFAULT_JUDGEMENTS,
+            progress=progress,
+        )
+    if json_:
+        typer.echo(report.to_json(), nl=False)
+    else:
+        html = str(target / "report.html")
+        typer.echo(render(report, html=html, colour=sys.stdout.isatty()), nl=False)
+    if report.failed_stages:
+        raise typer.Exit(3)
+    p = report.verdict.p_healthy
+    if fail_under is not None and (p is None or p.mean < fail_under):
+        raise typer.Exit(1)
+
+
+def _merged(own: list[Stage], changed: list[Stage]) -> list[Stage]:
+    """Stages of the user's own and those with changed settings, the changed ones winning."""
+    return list({stage.name: stage for stage in [*own, *changed]}.values())
+
+
+def stages() -> None:
+    """List the installed stages: what each does, takes and gives."""
+    from dlcc import pipeline, plugins
+
+    for stage in pipeline.order(list(plugins.installed().values())):
+        typer.echo(f"{stage.name}\n  {stage.describe()}")
+        for word in ("needs", "wants", "gives"):
+            kinds = ", ".join(kind.__name__ for kind in getattr(stage, word))
+            if kinds:
+                typer.echo(f"  {word} {kinds}")
+        settings = ", ".join(f"{key}={value}" for key, value in stage.settings().items())
+        if settings:
+            typer.echo(f"  settings {settings}")
+
+
+def schema(what: Annotated[str, typer.Argument(help="report or run")]) -> None:
+    """Print the JSON Schema of report.json or run.json."""
+    from dlcc.errors import OptionError
+    from dlcc.report.record import Report
+    from dlcc.runs.manifest import Manifest
+
+    models: dict[str, Any] = {"report": Report, "run": Manifest}
+    if what not in models:
+        raise OptionError(f"there is no schema {what!r}; expected report or run")
+    document = models[what].model_json_schema(by_alias=True)
+    document["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    typer.echo(json.dumps(document, indent=1))
+
+
+def explain(code: Annotated[str, typer.Argument(help="A finding's code, such as GAN003.")]) -> None:
+    """Say what a finding means, what it looks like, and what to change."""
+    from dlcc.findings import page
+
+    typer.echo(page(code).text, nl=False)
+
+
+def register(app: typer.Typer) -> None:
+    """Put these commands into the program."""
+    for command in (evaluate, stages, schema, explain):
+        app.command()(command)

@@ -1,0 +1,79 @@
+"""Reading what the user gave: numbers in range, KEY=VALUE pairs, mappings, durations."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from dlcc.runs import Run
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def in_range(option: str, value: float | None, low: float, high: float) -> None:
+    """OptionError where a number lies outside; None is none."""
+    from dlcc.errors import OptionError
+
+    if value is not None and not low <= value <= high:
+        raise OptionError(f"{option} {value:g}: expected {low:g} to {high:g}")
+
+
+def duration(option: str, text: str) -> float:
+    """Seconds of `90s`, `5m`, `2h` or a plain number."""
+    from dlcc.errors import OptionError
+
+    number, unit = (text[:-1], text[-1:]) if text[-1:] in _UNITS else (text, "s")
+    with contextlib.suppress(ValueError):
+        seconds = float(number) * _UNITS[unit]
+        if 0 < seconds < 1e8:
+            return seconds
+    raise OptionError(f"{option} {text!r}: expected a time such as 90s, 5m or 2h")
+
+
+def pairs_of(settings: list[str]) -> dict[str, Any]:
+    """KEY=VALUE texts; values that read as numbers are numbers."""
+    from dlcc.errors import OptionError
+
+    pairs: dict[str, Any] = {}
+    for text in settings:
+        key, equals, value = text.partition("=")
+        if not (equals and key):
+            raise OptionError(f"--set {text!r}: expected KEY=VALUE")
+        pairs[key] = _number_or_text(value)
+    return pairs
+
+
+def _number_or_text(text: str) -> int | float | str:
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    return text
+
+
+def mapping_of(texts: list[str]) -> dict[str, str]:
+    """PLAYER/QUANTITY=COLUMN texts."""
+    from dlcc.errors import OptionError
+
+    mapping: dict[str, str] = {}
+    for text in texts:
+        name, equals, column = text.partition("=")
+        if not equals:
+            raise OptionError(
+                f"--map {text}: expected PLAYER/QUANTITY=COLUMN such as discriminator/loss=errD, "
+                "or step=COLUMN"
+            )
+        if name in mapping:
+            raise OptionError(f"--map {text}: {name} is {mapping[name]} already; give it once")
+        mapping[name] = column
+    return mapping
+
+
+def show_notes(run: Run) -> None:
+    """How the folder was read, on stderr: the report on stdout stays what it is."""
+    from dlcc.report.text import one_line
+
+    for note in run.notes:
+        typer.echo(f"dlcc: {one_line(note)}", err=True)

@@ -1,0 +1,114 @@
+"""`dlcc library build|info|add`: the past runs that everything is learnt from."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dlcc.cli.options import in_range
+from dlcc.cli.progress import bars
+
+if TYPE_CHECKING:
+    from dlcc.library.store import Library
+
+library = typer.Typer(
+    name="library", no_args_is_help=True, add_completion=False,
+    help="Past runs with known ends: build a library, look at it, add runs of your own.",
+)  # fmt: skip
+
+
+@library.command()
+def build(
+    out: Annotated[Path, typer.Option(help="The library's file.")],
+    groups: Annotated[int, typer.Option(help="Ensembles of drawn settings.")] = 27,
+    members: Annotated[int, typer.Option(help="Settings in each.")] = 56,
+    seed: Annotated[int, typer.Option(help="Of the settings.")] = 11,
+    recorded: Annotated[
+        list[Path] | None,
+        typer.Option(help="A folder of recorded runs with their truth; repeatable."),
+    ] = None,
+    tested: Annotated[
+        int, typer.Option(help="Recorded runs whose record is put to the test.")
+    ] = 200,
+    jobs: Annotated[int, typer.Option(help="Processes.")] = os.cpu_count() or 1,
+) -> None:
+    """Train settings at random, judge them, and keep what they looked like on the way."""
+    from dlcc.corpus.build import BuildPlan, build_library
+
+    in_range("--groups", groups, 0, 10_000)
+    in_range("--members", members, 1, 512)
+    in_range("--tested", tested, 0, 100_000)
+    in_range("--jobs", jobs, 1, 1024)
+    plan = BuildPlan(groups, members, seed, tuple(recorded or ()), tested)
+    with bars() as progress:
+        made = build_library(out, plan, jobs, lambda share, what: progress("library", share, what))
+    typer.echo(_summary(made, out))
+
+
+@library.command()
+def info(
+    path: Annotated[
+        Path | None, typer.Argument(help="A library's file [default: the one in use]")
+    ] = None,
+) -> None:
+    """Say what a library holds."""
+    from dlcc.library.store import SHIPPED, read_library, shipped_library, user_library_path
+
+    if path is not None:
+        typer.echo(_summary(read_library(path), path))
+        return
+    typer.echo(_summary(shipped_library(), SHIPPED))
+    own = user_library_path()
+    if own.exists():
+        typer.echo(_summary(read_library(own), own))
+    else:
+        typer.echo(f"no runs of your own yet; dlcc library add RUN puts them into {own}")
+
+
+@library.command()
+def add(
+    runs: Annotated[list[Path], typer.Argument(help="Finished runs.", metavar="RUN...")],
+    label: Annotated[
+        str | None, typer.Option(help="How they ended, if you know; else the verdict counts.")
+    ] = None,
+) -> None:
+    """Add finished runs of your own to your library."""
+    from dlcc.library.own import add_runs
+    from dlcc.library.store import user_library_path
+    from dlcc.runs import Run
+
+    made = add_runs([Run.open(run) for run in runs], label)
+    typer.echo(_summary(made, user_library_path()))
+
+
+def _summary(made: Library, path: Path) -> str:
+    import numpy as np
+
+    from dlcc.library.store import CONVENTIONS, FRACTIONS, TERMS
+    from dlcc.records import LABELS
+
+    tested = np.isfinite(made.terms[:, TERMS.index("logic"), 0])
+    fractions = ", ".join(f"{fraction:.0%}" for fraction in FRACTIONS)
+    lines = [
+        f"{path}: {len(made):,} runs, {path.stat().st_size / 1e6:.2f} MB, "
+        f"conventions {CONVENTIONS}",
+        f"  {len(made.names)} figures of each at {fractions} of its length",
+    ]
+    for data, runs in sorted(Counter(made.data.tolist()).items()):
+        of_data = np.bincount(made.labels[made.data == data], minlength=len(LABELS))
+        ends = ", ".join(f"{n} {label}" for label, n in zip(LABELS, of_data, strict=True) if n)
+        lines.append(f"  {data:10} {runs:5,}  {ends}")
+    lines.append(
+        f"  {tested.sum()} records were put to the test, {(~made.true_record).sum()} of them "
+        "doctored copies"
+    )
+    return "\n".join(lines)
+
+
+def register(app: typer.Typer) -> None:
+    """Put these commands into the program."""
+    app.add_typer(library)

@@ -1,0 +1,35 @@
+"""Progress bars on stderr."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+
+@contextlib.contextmanager
+def bars() -> Iterator[Callable[[str, float, str], None]]:
+    """Bars on stderr where that is a terminal; nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda task, share, what: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description:>14}"), BarColumn(), TimeRemainingColumn(),
+        TextColumn("{task.fields[what]}"),
+    )  # fmt: skip
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def update(task: str, share: float, what: str) -> None:
+            if task not in tasks:
+                tasks[task] = bars.add_task(task, total=1.0, what=what)
+            bars.update(tasks[task], completed=share, what=what)
+
+        yield update

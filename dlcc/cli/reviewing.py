@@ -1,0 +1,142 @@
+"""`dlcc review`: the runs whose verdict would teach most, and what you say of them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dlcc.cli.progress import bars
+
+if TYPE_CHECKING:
+    from dlcc.feedback.review import Candidate, Queued
+
+_VERDICTS = {"healthy": True, "not": False}
+_SKIPPED = ("decomposition", "reproducibility")  # dear, and no verdict rests on them
+
+
+def review(
+    folder: Annotated[Path | None, typer.Argument(help="A folder of runs.", metavar="DIR")] = None,
+    run: Annotated[str | None, typer.Option(help="Review this run of DIR, with --verdict.")] = None,
+    verdict: Annotated[str | None, typer.Option(help="healthy or not.")] = None,
+    note: Annotated[str, typer.Option(help="Why, in your words; kept with the verdict.")] = "",
+    undo: Annotated[bool, typer.Option("--undo", help="Take the last review back.")] = False,
+    history: Annotated[bool, typer.Option("--history", help="List the reviews that hold.")] = False,
+) -> None:
+    """Look at the runs whose verdict would teach most, and say what they are."""
+    from dlcc.errors import OptionError
+    from dlcc.feedback import reviews
+
+    if undo:
+        taken = reviews.undo()
+        typer.echo(f"taken back: {taken.run} was called {_word(taken.healthy)}")
+        return
+    if history:
+        for entry in reviews.history():
+            typer.echo(f"{entry.time}  {entry.run}  {_word(entry.healthy)}  {entry.note}".rstrip())
+        return
+    if folder is None:
+        raise OptionError("name a folder of runs, or give --history or --undo")
+    if (run is None) != (verdict is None):
+        raise OptionError("--run and --verdict go together")
+    if verdict is not None and verdict not in _VERDICTS:
+        raise OptionError(f"--verdict {verdict!r}: expected healthy or not")
+    candidates = _evaluated(folder)
+    if run is not None and verdict is not None:
+        chosen = [c for c in candidates if c.name == run]
+        if not chosen:
+            names = ", ".join(c.name for c in candidates[:8])
+            raise OptionError(f"--run {run!r}: {folder} has the runs {names}")
+        _record(chosen[0], _VERDICTS[verdict], note)
+        return
+    _ask_or_list(candidates)
+
+
+def _evaluated(folder: Path) -> list[Candidate]:
+    from dlcc.errors import OptionError, RunError
+    from dlcc.evaluation import evaluate_fully
+    from dlcc.feedback.review import candidate_of
+    from dlcc.library.twins import first_rows_hash
+    from dlcc.records import Series
+    from dlcc.runs import Run
+
+    if not folder.is_dir():
+        raise OptionError(f"{folder}: no such folder; name one that holds runs")
+    found = []
+    with bars() as progress:
+        paths = sorted(path for path in folder.iterdir() if path.is_dir())
+        for k, path in enumerate(paths):
+            progress("review", k / len(paths), path.name)
+            try:
+                opened = Run.open(path)
+                report = evaluate_fully(opened, skip=_SKIPPED, reviews=()).report
+                series = Series.of(opened, None)
+                digest = "" if series is None else first_rows_hash(series)
+                found.append(candidate_of(report, digest=digest))
+            except (RunError, OptionError) as error:
+                typer.echo(f"dlcc: left out: {error}", err=True)
+    if not found:
+        raise OptionError(f"{folder}: holds no run that could be judged")
+    return found
+
+
+def _ask_or_list(candidates: list[Candidate]) -> None:
+    """Ask at a terminal, run after run; elsewhere list the queue."""
+    from dlcc.feedback.review import queue
+    from dlcc.feedback.reviews import history
+
+    skipped: set[str] = set()
+    while True:
+        waiting = [c for c in candidates if c.name not in skipped]
+        queued = queue(waiting, history())
+        if not sys.stdin.isatty():
+            for place, entry in enumerate(queued, start=1):
+                typer.echo(f"{place}. {_line(entry)}")
+            return
+        if not queued:
+            typer.echo("every run is reviewed")
+            return
+        first = queued[0]
+        typer.echo(_line(first))
+        for sentence in first.candidate.evidence:
+            typer.echo(f"   {_printable(sentence)}")
+        answer = typer.prompt("healthy? y, n, s to skip, q to end", default="s")
+        if answer == "q":
+            return
+        if answer in ("y", "n"):
+            _record(first.candidate, answer == "y", "")
+        skipped.add(first.candidate.name)
+
+
+def _record(candidate: Candidate, healthy: bool, note: str) -> None:
+    from dlcc.feedback import reviews
+
+    made = reviews.record(
+        candidate.name, healthy=healthy, p_before=candidate.p_healthy, terms=candidate.terms,
+        digest=candidate.digest, note=note,
+    )  # fmt: skip
+    typer.echo(f"{_printable(made.run)}: {_word(healthy)}; taken back by dlcc review --undo")
+
+
+def _line(entry: Queued) -> str:
+    return (
+        f"{_printable(entry.candidate.name)}  P(healthy) {entry.p_healthy:.0%}  "
+        f"{entry.candidate.label}  expected to move P by {entry.change:.3f}"
+    )
+
+
+def _word(healthy: bool) -> str:
+    return "healthy" if healthy else "not healthy"
+
+
+def _printable(text: str) -> str:
+    from dlcc.report.text import one_line
+
+    return one_line(text)
+
+
+def register(app: typer.Typer) -> None:
+    """Put this command into the program."""
+    app.command()(review)

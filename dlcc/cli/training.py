@@ -1,0 +1,64 @@
+"""`dlcc train`: the recipes, recorded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dlcc.cli.options import pairs_of
+from dlcc.cli.progress import bars
+
+if TYPE_CHECKING:
+    from dlcc.feedback.recipe_control import RecipeControl
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(help="digits or ring.")],
+    out: Annotated[Path, typer.Option(help="The run folder to record into.")],
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="A setting, KEY=VALUE; repeatable.")
+    ] = None,
+    control: Annotated[
+        bool, typer.Option(help="Steer it while it runs, towards what past runs did well with.")
+    ] = False,
+    bound: Annotated[
+        list[str] | None,
+        typer.Option(help="Of the controller: SETTING=LOW..HIGH, such as lr_d=1e-4..1e-2."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option(help="The controller records what it would do, and changes nothing.")
+    ] = False,
+) -> None:
+    """Train one of the recipes, recorded; goes on where an interrupted training stopped."""
+    from dlcc.errors import OptionError
+    from dlcc.recipes.train import train as train_recipe
+
+    settings = pairs_of(set_ or [])
+    if (bound or dry_run) and not control:
+        raise OptionError("--bound and --dry-run are the controller's: add --control")
+    controller = _controller(bound or [], dry_run) if control else None
+    with bars() as progress:
+
+        def report(done: int, total: int) -> None:
+            progress(recipe, done / total, f"step {done:,} of {total:,}")
+
+        train_recipe(recipe, out, settings, control=controller, progress=report)
+    if controller is not None:
+        for action in controller.actions:
+            typer.echo(f"step {action.step:,}: {action.words}")
+    typer.echo(f"recorded {out}\nnext: dlcc evaluate {out}")
+
+
+def _controller(bounds: list[str], dry_run: bool) -> RecipeControl:
+    from dlcc.feedback.adjustable import parse_bounds
+    from dlcc.feedback.recipe_control import RecipeControl
+    from dlcc.library.store import library
+
+    return RecipeControl(parse_bounds(bounds), library=library(), dry_run=dry_run)
+
+
+def register(app: typer.Typer) -> None:
+    """Put these commands into the program."""
+    app.command()(train)

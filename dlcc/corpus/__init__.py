@@ -1,0 +1,1 @@
+"""Where the library's runs come from: settings drawn, trained, judged against the truth."""

@@ -1,0 +1,10 @@
+"""Many small trainings as one program.
+
+Small GANs of one shape are trained together: their weights are stacked to [members, …], so that a
+step is a few dozen operations for all of them. Each member is what it would be alone.
+"""
+
+from dlcc.ensembles.ensemble import Ensemble, by_shape
+from dlcc.ensembles.trajectories import Trajectories, train_ensemble
+
+__all__ = ["Ensemble", "Trajectories", "by_shape", "train_ensemble"]

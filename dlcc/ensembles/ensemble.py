@@ -1,0 +1,291 @@
+"""Small GANs of one shape, trained together: every member is what it would be alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dlcc.ensembles.batches import Batches, sample_noise
+from dlcc.ensembles.objectives import Objectives
+from dlcc.ensembles.optimizers import Plan, StackedOptimizer
+from dlcc.ensembles.stacked import LEAK, Layout, Pass, Stack, generate
+from dlcc.errors import OptionError
+from dlcc.recipes.small_gan import CHUNK, Batch, Config, make_players
+
+SHAPE = ("data", "width", "depth", "zdim", "batch")
+"""What members of one ensemble share."""
+CHANGEABLE = ("lr_g", "lr_d", "beta1", "beta2", "r1", "loss", "g_every", "d_every")
+"""What may change of a member while it trains."""
+QUANTITIES = (
+    "discriminator/real",
+    "discriminator/fake",
+    "discriminator/penalty",
+    "discriminator/loss",
+    "discriminator/grad_norm",
+    "generator/loss",
+    "generator/grad_norm",
+)
+"""What a step records of every member."""
+LONGEST_AVERAGE = 0.999
+
+
+def by_shape(configs: Sequence[Mapping[str, Any]]) -> list[list[int]]:
+    """The indices of the configurations that fit one ensemble, group by group.
+
+    Raises ValueError for a key or a value that `small_gan.Config` refuses.
+    """
+    groups: dict[tuple[Any, ...], list[int]] = {}
+    for i, config in enumerate(configs):
+        groups.setdefault(_shape(Config.parse(config)), []).append(i)
+    return list(groups.values())
+
+
+class Ensemble:
+    """N small GANs and their optimisers; one `step` is one step of each.
+
+        ensemble = Ensemble([{"seed": seed, "lr_d": 1e-3} for seed in range(100)])
+        for step in range(2_500):
+            row = ensemble.step(step)  # name -> [100]
+
+    Each member is the training `small_gan.build(config)`: the same weights to begin with, the same
+    batches, the same updates in the same order, but for rounding. No member sees another: one that
+    has become NaN leaves the others as they are.
+
+    Args:
+        configs: One configuration a member; `data`, `width`, `depth`, `zdim` and `batch` are to be
+            the same for all.
+        dtype: Of weights, batches and samples.
+        average: Keep the exponential average of the generators' weights, for `averaged_sample`.
+
+    Raises:
+        OptionError: no member, or members of different shapes.
+        ValueError: a key or a value that `small_gan.Config` refuses.
+    """
+
+    def __init__(
+        self,
+        configs: Sequence[Mapping[str, Any]],
+        dtype: torch.dtype = torch.float32,
+        *,
+        average: bool = False,
+    ) -> None:
+        self._configs = [Config.parse(config) for config in configs]
+        _check_shapes(self._configs)
+        self.dtype = dtype
+        first = self._configs[0]
+        self._squash = first.data == "digits"
+        features = 64 if first.data == "digits" else 2
+        hidden = [first.width] * first.depth
+        layouts = {
+            "generator": Layout([first.zdim, *hidden, features]),
+            "discriminator": Layout([features, *hidden, 1]),
+        }
+        blocks = {
+            name: torch.empty(len(self), layout.size, dtype=dtype)
+            for name, layout in layouts.items()
+        }
+        for i, config in enumerate(self._configs):
+            for name, network in make_players(config).items():
+                drawn = [parameter.detach() for parameter in network.parameters()]
+                blocks[name][i] = layouts[name].pack(drawn)
+        self._players = {name: Stack(layouts[name], block) for name, block in blocks.items()}
+        self._optimizers = {
+            name: StackedOptimizer(block, self._configs, name) for name, block in blocks.items()
+        }
+        generator, discriminator = self._players["generator"], self._players["discriminator"]
+        self._making = Pass(generator, first.batch, leak=0.0)
+        self._judging = Pass(discriminator, 2 * first.batch, leak=LEAK)
+        self._fooling = Pass(discriminator, first.batch, leak=LEAK, room=self._judging)
+        self._seen = torch.empty(len(self), 2 * first.batch, features, dtype=dtype)
+        self._average = blocks["generator"].clone() if average else None
+        self._batches = Batches(self._configs, dtype)
+        self._objectives = Objectives(self._configs, dtype)
+        self._plans: dict[str, Plan] = {}
+        self._planned = range(0)
+        self._next = 0
+
+    def __len__(self) -> int:
+        return len(self._configs)
+
+    @property
+    def configs(self) -> tuple[Config, ...]:
+        """The members' configurations, as they are now."""
+        return tuple(self._configs)
+
+    @property
+    def averages(self) -> bool:
+        """Whether the generators' averages are kept."""
+        return self._average is not None
+
+    # -------------------------------------------------------------------------------- training
+
+    def step(self, step: int) -> dict[str, Tensor]:
+        """One iteration of every member; returns what is recorded of it: name → [N].
+
+        The names and their meaning are those of `small_gan.SmallGAN.step`, all seven for every
+        member; `discriminator/penalty` is 0 for those without one.
+        """
+        return dict(zip(QUANTITIES, self.step_values(step), strict=True))
+
+    def step_values(self, step: int) -> Tensor:
+        """`step`, with its values as one tensor [7, N], in the order of `QUANTITIES`."""
+        row = self._plan(step)
+        batch = self._batches.at(step)
+        fake = self._generate(batch)
+
+        judged = self._train_discriminators(batch, fake, row)
+        fooled = self._train_generators(fake, row)
+        if self._average is not None:
+            decay = min(LONGEST_AVERAGE, (1 + step) / (10 + step))
+            self._average.lerp_(self._players["generator"].block, 1 - decay)
+        return torch.stack((*judged, *fooled))
+
+    def _train_discriminators(self, batch: Batch, fake: Tensor, row: int) -> tuple[Tensor, ...]:
+        """Update them on what `_seen` holds; returns the first five of `QUANTITIES`, [N] each."""
+        player = self._players["discriminator"]
+        logits = self._judging.forward(self._seen)
+        loss, back = _loss_and_slope(self._objectives.discriminator, logits)
+        self._judging.by_weights(back)
+        penalty = torch.zeros_like(loss)
+        if self._objectives.penalised:
+            depends = self._objectives.penalty(player, batch, fake)
+            player.add_gradient(depends)
+            penalty = depends.detach()
+        norm = self._descend("discriminator", row)
+        outputs = self._objectives.outputs(logits.squeeze(2)).view(len(self), 2, -1).mean(2)
+        return (*outputs.unbind(1), penalty, loss + penalty, norm)
+
+    def _train_generators(self, fake: Tensor, row: int) -> tuple[Tensor, ...]:
+        """Update them on D(fake) [N]; returns the last two of `QUANTITIES`."""
+        loss, back = _loss_and_slope(self._objectives.generator, self._fooling.forward(fake))
+        back = self._fooling.by_input(back)
+        if self._squash:
+            torch.ops.aten.tanh_backward.grad_input(back, fake, grad_input=back)
+        self._making.by_weights(back)
+        return loss, self._descend("generator", row)
+
+    def _generate(self, batch: Batch) -> Tensor:
+        """G(z) [N, batch, features]; `_seen` has it too, behind the real rows."""
+        fake = self._making.forward(batch.noise)
+        if self._squash:
+            fake.tanh_()
+        torch.cat([batch.real, fake], dim=1, out=self._seen)
+        return fake
+
+    def _descend(self, name: str, row: int) -> Tensor:
+        """Update the players that are due; returns the norms [N] of all players' gradients."""
+        gradient = self._players[name].gradient()
+        norms: Tensor = torch.linalg.vector_norm(gradient, dim=1)
+        self._optimizers[name].update(gradient, self._plans[name], row)
+        return norms
+
+    def _plan(self, step: int) -> int:
+        """The row of the optimisers' plans for `step`; they reach to the end of its chunk."""
+        if step not in self._planned or step != self._next:
+            steps = CHUNK - step % CHUNK
+            self._planned = range(step, step + steps)
+            for name, optimizer in self._optimizers.items():
+                self._plans[name] = optimizer.plan(step, steps)
+        self._next = step + 1
+        return step - self._planned.start
+
+    # --------------------------------------------------------------------------------- samples
+
+    def sample(self, n: int, seed: int, members: Sequence[int] | None = None) -> Tensor:
+        """Samples [N, n, features], each member's as its solo training's `sample(n, seed)`.
+
+        With `members` those of these members alone.
+        """
+        return self._sample(self._players["generator"].block, n, seed, members)
+
+    def averaged_sample(self, n: int, seed: int, members: Sequence[int] | None = None) -> Tensor:
+        """The same of the averaged generators: after step t, average ← d·average + (1 − d)·weights
+        with d = min(0.999, (1 + t)/(10 + t)), from the initial weights.
+
+        Raises OptionError where the ensemble was not made with `average=True`.
+        """
+        if self._average is None:
+            raise OptionError("the ensemble keeps no averages: make it with average=True")
+        return self._sample(self._average, n, seed, members)
+
+    def _sample(self, block: Tensor, n: int, seed: int, members: Sequence[int] | None) -> Tensor:
+        chosen = range(len(self)) if members is None else members
+        if members is not None:
+            block = block[torch.tensor(list(members), dtype=torch.long)]
+        noise = sample_noise([self._configs[i] for i in chosen], n, seed).to(self.dtype)
+        layers = self._players["generator"].layout.layers(block)
+        with torch.no_grad():
+            return generate(layers, noise, self._squash)
+
+    # --------------------------------------------------------------------------------- members
+
+    def member_state(self, i: int) -> dict[str, Any]:
+        """Member i's state, as its solo training's `state_dict` gives it."""
+        state: dict[str, Any] = {}
+        for name, player in self._players.items():
+            state[name] = player.layout.unpack_state(player.block[i])
+            state[f"{name}_optimizer"] = self._optimizers[name].member_state(i, player.layout)
+        return state
+
+    def load_member_state(self, i: int, state: Mapping[str, Any]) -> None:
+        """Put member i into a state of its solo training's `state_dict`.
+
+        Its average, where there is one, begins anew from these weights.
+        """
+        for name, player in self._players.items():
+            player.block[i] = player.layout.pack_state(state[name]).to(self.dtype)
+            kept = state[f"{name}_optimizer"]
+            self._optimizers[name].load_member_state(i, player.layout, kept)
+        if self._average is not None:
+            self._average[i] = self._players["generator"].block[i]
+        self._planned = range(0)
+
+    def reconfigure(self, i: int, **changes: Any) -> None:
+        """Change member i's configuration from the next step on; its state stays.
+
+        Raises ValueError for a key that cannot change while a member trains (those that can are
+        in `CHANGEABLE`), and for a value that `small_gan.Config` refuses.
+        """
+        for key in changes:
+            if key not in CHANGEABLE:
+                raise ValueError(
+                    f"{key!r} cannot change while a member trains: "
+                    f"those that can are {', '.join(CHANGEABLE)}"
+                )
+        old = self._configs[i]
+        new = Config.parse(asdict(old) | changes)
+        self._configs[i] = new
+        for optimizer in self._optimizers.values():
+            optimizer.reconfigured(i, old, new)
+            optimizer.configure(self._configs)
+        self._objectives = Objectives(self._configs, self.dtype)
+        self._planned = range(0)
+
+
+def _loss_and_slope(loss: Callable[[Tensor], Tensor], logits: Tensor) -> tuple[Tensor, Tensor]:
+    """The members' losses [N] of raw outputs [N, n, 1], and their gradients by these."""
+    leaf = logits.detach().requires_grad_()
+    losses = loss(leaf.squeeze(2))
+    (slope,) = torch.autograd.grad(losses, leaf, torch.ones_like(losses))
+    return losses.detach(), slope
+
+
+def _shape(config: Config) -> tuple[Any, ...]:
+    return tuple(getattr(config, key) for key in SHAPE)
+
+
+def _check_shapes(configs: Sequence[Config]) -> None:
+    if not configs:
+        raise OptionError("an ensemble has no members: give one configuration or more")
+    for i, config in enumerate(configs):
+        for key in SHAPE:
+            first, own = getattr(configs[0], key), getattr(config, key)
+            if first != own:
+                raise OptionError(
+                    f"member {i} has {key} {own!r} and member 0 has {first!r}: members of an "
+                    "ensemble share it, so group them with by_shape first"
+                )

@@ -1,0 +1,147 @@
+"""The losses and penalties of N members: [N] from raw outputs [N, n]; `small_gan` has sources."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from dlcc.ensembles.stacked import Stack, slopes
+from dlcc.recipes.small_gan import GRADIENT_PENALTY_WEIGHT, PROBABILITY_LOSSES, Batch, Config
+
+Loss = Callable[[Tensor], Tensor]
+
+# One function a kind of loss, of raw outputs: discriminators' [n, 2·batch], the real rows first,
+# and generators' [n, batch].
+
+
+def _cross_entropy(logits: Tensor) -> Tensor:
+    real, fake = logits.chunk(2, dim=1)
+    return F.softplus(-real).mean(1) + F.softplus(fake).mean(1)
+
+
+def _least_squares(logits: Tensor) -> Tensor:
+    real, fake = logits.chunk(2, dim=1)
+    return 0.5 * ((real - 1) ** 2).mean(1) + 0.5 * (fake**2).mean(1)
+
+
+def _hinge(logits: Tensor) -> Tensor:
+    real, fake = logits.chunk(2, dim=1)
+    return F.relu(1 - real).mean(1) + F.relu(1 + fake).mean(1)
+
+
+def _wasserstein(logits: Tensor) -> Tensor:
+    real, fake = logits.chunk(2, dim=1)
+    return fake.mean(1) - real.mean(1)
+
+
+def _non_saturating(fake: Tensor) -> Tensor:
+    return F.softplus(-fake).mean(1)
+
+
+def _minimax(fake: Tensor) -> Tensor:
+    return -F.softplus(fake).mean(1)
+
+
+def _least_squares_generator(fake: Tensor) -> Tensor:
+    return 0.5 * ((fake - 1) ** 2).mean(1)
+
+
+def _linear(fake: Tensor) -> Tensor:
+    return -fake.mean(1)
+
+
+DISCRIMINATORS: dict[str, Loss] = {
+    "ns": _cross_entropy,
+    "mm": _cross_entropy,
+    "ls": _least_squares,
+    "hinge": _hinge,
+    "wgangp": _wasserstein,
+}
+GENERATORS: dict[str, Loss] = {
+    "ns": _non_saturating,
+    "mm": _minimax,
+    "ls": _least_squares_generator,
+    "hinge": _linear,
+    "wgangp": _linear,
+}
+
+
+def has_penalty(config: Config) -> bool:
+    """Whether the discriminator's loss has a penalty under this configuration."""
+    return config.loss == "wgangp" or config.r1 > 0
+
+
+class _Grouped:
+    """A loss a member: each kind that occurs is computed once, for its members alone."""
+
+    def __init__(self, functions: Sequence[Loss]) -> None:
+        kinds = list(dict.fromkeys(functions))
+        places = [[i for i, f in enumerate(functions) if f is kind] for kind in kinds]
+        self._groups = [(f, torch.tensor(at)) for f, at in zip(kinds, places, strict=True)]
+        self._back = torch.argsort(torch.tensor([i for at in places for i in at]))
+
+    def __call__(self, logits: Tensor) -> Tensor:
+        if len(self._groups) == 1:
+            return self._groups[0][0](logits)
+        parts = [f(logits.index_select(0, at)) for f, at in self._groups]
+        return torch.cat(parts).index_select(0, self._back)
+
+
+class Objectives:
+    """The losses of all members under their configurations."""
+
+    def __init__(self, configs: Sequence[Config], dtype: torch.dtype) -> None:
+        self.discriminator = _Grouped([DISCRIMINATORS[c.loss] for c in configs])
+        """Raw outputs [N, 2·batch], the real rows first → losses [N] without penalties."""
+        self.generator = _Grouped([GENERATORS[c.loss] for c in configs])
+        """Raw outputs [N, batch] → losses [N]."""
+        probability = [c.loss in PROBABILITY_LOSSES for c in configs]
+        self._probability = torch.tensor(probability).unsqueeze(1)
+        self._all_probability, self._any_probability = all(probability), any(probability)
+        between = [i for i, c in enumerate(configs) if c.loss == "wgangp"]
+        at_real = [i for i, c in enumerate(configs) if c.r1 > 0]
+        self.penalised = any(has_penalty(config) for config in configs)
+        """Whether anyone's loss has a penalty."""
+        self._between, self._at_real = torch.tensor(between), torch.tensor(at_real)
+        self._members = torch.tensor(between + at_real, dtype=torch.long)
+        self._gamma = torch.tensor([configs[i].r1 for i in at_real], dtype=dtype)
+
+    def outputs(self, logits: Tensor) -> Tensor:
+        """Raw outputs → what is recorded: probabilities for the losses that state them."""
+        if self._all_probability:
+            return torch.sigmoid(logits)
+        if self._any_probability:
+            return torch.where(self._probability, torch.sigmoid(logits), logits)
+        return logits
+
+    def penalty(self, discriminator: Stack, batch: Batch, fake: Tensor) -> Tensor:
+        """The weighted penalties [N] of the discriminators' losses; 0 where there are none.
+
+        They depend on the discriminators' `leaves`.
+        """
+        weights = [leaf.index_select(0, self._members) for leaf in discriminator.leaves]
+        biases = [layer.bias.index_select(0, self._members) for layer in discriminator.layers]
+        found = slopes(weights, biases, self._points(batch, fake))
+        split = len(self._between)
+        parts = []
+        if split > 0:
+            norms = torch.linalg.vector_norm(found[:split], dim=2)
+            parts.append(GRADIENT_PENALTY_WEIGHT * ((norms - 1) ** 2).mean(1))
+        if len(self._at_real):
+            parts.append(self._gamma * 0.5 * (found[split:] ** 2).sum(2).mean(1))
+        zeros = fake.new_zeros(len(fake))
+        return zeros.index_add(0, self._members, torch.cat(parts))
+
+    def _points(self, batch: Batch, fake: Tensor) -> Tensor:
+        """The points at which slopes are penalised, [n, batch, features]."""
+        parts = []
+        if len(self._between):
+            at = self._between
+            real, made, mixing = (t.index_select(0, at) for t in (batch.real, fake, batch.mixing))
+            parts.append(mixing * real + (1 - mixing) * made)
+        if len(self._at_real):
+            parts.append(batch.real.index_select(0, self._at_real))
+        return torch.cat(parts)

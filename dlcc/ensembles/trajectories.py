@@ -1,0 +1,162 @@
+"""What a training of an ensemble leaves behind: series and samples of every member."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dlcc.ensembles.ensemble import QUANTITIES, Ensemble
+from dlcc.ensembles.objectives import has_penalty
+from dlcc.errors import OptionError
+from dlcc.recipes.small_gan import Config
+
+Floats = NDArray[np.float64]
+PENALTY = "discriminator/penalty"
+
+
+@dataclass(frozen=True)
+class Trajectories:
+    """The series and samples of N members over T steps."""
+
+    configs: tuple[Config, ...]
+    steps: NDArray[np.int64]
+    """The steps that were trained, [T]."""
+    series: dict[str, Floats]
+    """`player/quantity` → [N, T]; `discriminator/penalty` is NaN for members without one."""
+    checkpoint_steps: tuple[int, ...]
+    samples: NDArray[Any]
+    """[N, checkpoints, n, features], of the state before each checkpoint's step; the seed of the
+    samples is the step."""
+    averaged: NDArray[Any] | None = None
+    """The same from the averaged generators, where averages were kept."""
+
+    def __len__(self) -> int:
+        return len(self.configs)
+
+    def member(self, i: int) -> tuple[dict[str, Floats], NDArray[Any]]:
+        """Member i's series, name → [T], without those that it has not; its samples [C, n, f]."""
+        penalised = has_penalty(self.configs[i])
+        own = {
+            name: values[i] for name, values in self.series.items() if name != PENALTY or penalised
+        }
+        return own, self.samples[i]
+
+
+def train_ensemble(
+    configs: Sequence[Mapping[str, Any]],
+    steps: int | None = None,
+    start: int = 0,
+    checkpoint_steps: Iterable[int] = (),
+    samples: int = 256,
+    progress: Callable[[int, int], None] | None = None,
+    deadline: float | None = None,
+    average: bool = False,
+    states: Sequence[Mapping[str, Any]] | None = None,
+) -> Trajectories:
+    """Train the members together, from step `start` up to `steps`.
+
+    Args:
+        configs: One configuration a member, all of one shape.
+        steps: The last step is the one before this; by default the largest `steps` of a member.
+        start: The first step.
+        checkpoint_steps: The steps before which samples are taken; `steps` itself may be one. Those
+            outside of the training are left out.
+        samples: Rows of a sample.
+        progress: Called with the steps done and the steps in all after every step.
+        deadline: A time of `time.monotonic()`: the training stops at the first step after it, with
+            what there is by then.
+        average: Keep the generators' averages and sample them too.
+        states: The members' states before step `start`, as their solo trainings' `state_dict`.
+
+    Raises:
+        OptionError: no member, members of different shapes, or nothing to train.
+        ValueError: a key or a value that `small_gan.Config` refuses.
+    """
+    from dlcc.recipes.train import one_thread  # with the recorder, which an Ensemble does without
+
+    ensemble = Ensemble(configs, average=average)
+    stop = max(config.steps for config in ensemble.configs) if steps is None else steps
+    if not 0 <= start < stop:
+        raise OptionError(f"the training goes from step {start} to {stop}: give it a step or more")
+    if states is not None and len(states) != len(ensemble):
+        raise OptionError(f"{len(states)} states for {len(ensemble)} members: give one a member")
+    for i, state in enumerate(states or ()):
+        ensemble.load_member_state(i, state)
+    at = set(checkpoint_steps)
+    with one_thread():
+        return _train(ensemble, range(start, stop), at, samples, progress, deadline)
+
+
+def _train(
+    ensemble: Ensemble,
+    steps: range,
+    sample_at: set[int],
+    n: int,
+    progress: Callable[[int, int], None] | None,
+    deadline: float | None,
+) -> Trajectories:
+    kept = _Kept(ensemble, len(steps), n)
+    for step in (*steps, steps.stop):
+        if step in sample_at:
+            kept.sample(step)
+        if step == steps.stop or (deadline is not None and time.monotonic() > deadline):
+            break
+        kept.log(ensemble.step_values(step))
+        if progress is not None:
+            progress(kept.done, len(steps))
+    return kept.trajectories(steps.start)
+
+
+class _Kept:
+    """What is kept while an ensemble trains."""
+
+    def __init__(self, ensemble: Ensemble, steps: int, n: int) -> None:
+        from dlcc.recipes.train import sample_dtype
+
+        self._ensemble = ensemble
+        self._n = n
+        self._dtype = sample_dtype(ensemble.configs[0].data)
+        self._values = torch.empty(steps, len(QUANTITIES), len(ensemble), dtype=ensemble.dtype)
+        self._at: list[int] = []
+        self._samples: list[Tensor] = []
+        self._averaged: list[Tensor] = []
+        self.done = 0
+
+    def log(self, values: Tensor) -> None:
+        self._values[self.done] = values
+        self.done += 1
+
+    def sample(self, step: int) -> None:
+        self._at.append(step)
+        self._samples.append(self._ensemble.sample(self._n, seed=step).to(self._dtype))
+        if self._ensemble.averages:
+            self._averaged.append(
+                self._ensemble.averaged_sample(self._n, seed=step).to(self._dtype)
+            )
+
+    def trajectories(self, start: int) -> Trajectories:
+        configs = self._ensemble.configs
+        values = self._values[: self.done].permute(1, 2, 0).double().contiguous().numpy()
+        series = dict(zip(QUANTITIES, values, strict=True))
+        series[PENALTY][[not has_penalty(config) for config in configs]] = np.nan
+        return Trajectories(
+            configs=configs,
+            steps=np.arange(start, start + self.done),
+            series=series,
+            checkpoint_steps=tuple(self._at),
+            samples=self._stacked(self._samples),
+            averaged=self._stacked(self._averaged) if self._ensemble.averages else None,
+        )
+
+    def _stacked(self, drawn: list[Tensor]) -> NDArray[Any]:
+        if not drawn:
+            drawn = [self._ensemble.sample(self._n, seed=0).to(self._dtype)]
+            return torch.stack(drawn, dim=1)[:, :0].numpy()
+        return torch.stack(drawn, dim=1).numpy()

@@ -1,0 +1,197 @@
+"""What a controller may change of a training, and how."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from dlcc.errors import OptionError
+
+if TYPE_CHECKING:
+    from dlcc.ensembles import Ensemble
+    from dlcc.recipes.small_gan import SmallGAN
+
+_RATE_FIELDS = {"generator": "lr_g", "discriminator": "lr_d"}
+_WHOLE = ("g_every", "d_every")
+_USUAL = {
+    "lr": (1e-4, 1e-1), "r1": (0.0, 10.0), "g_every": (1.0, 5.0), "d_every": (1.0, 5.0),
+}  # fmt: skip
+"""Bounds where the user sets none, widened to the present value."""
+
+
+class Adjustable(Protocol):
+    """A training whose settings may change while it runs."""
+
+    def settings(self) -> Mapping[str, float]:
+        """Those that may change, as they are now: `lr_g`, `lr_d`, `r1`, `g_every`, `d_every`, or
+        some of them, or rates `lr_<player>`."""
+        ...
+
+    def adjust(self, **changes: float) -> None:
+        """Change some of them from the next step on."""
+        ...
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The values that a setting may take, both ends included."""
+
+    low: float
+    high: float
+
+    def clip(self, value: float) -> float:
+        """The nearest value that is allowed."""
+        return min(self.high, max(self.low, value))
+
+
+def bounds_of(
+    settings: Mapping[str, float], given: Mapping[str, tuple[float, float]] | None
+) -> dict[str, Bounds]:
+    """The bounds of every setting that may change.
+
+    With `given`, of these alone and as they are; without, usual ones for rates and R1's weight. How
+    often a player is updated changes only where it is named: that each steps as often as run.json
+    says is held against the record.
+
+    Raises:
+        OptionError: a bound is empty, excludes the present value, or is of no setting.
+    """
+    if given is None:
+        usual = usual_bounds(settings)
+        return {field: Bounds(*usual[field]) for field in settings if field not in _WHOLE}
+    found = {}
+    for field, (low, high) in given.items():
+        if field not in settings:
+            raise OptionError(
+                f"control: {field!r} is no setting of this training; "
+                f"those that may change are {', '.join(settings)}"
+            )
+        if not (math.isfinite(low) and math.isfinite(high) and 0 <= low <= high):
+            raise OptionError(
+                f"control: {field} is bounded by {low:g}..{high:g}; give two numbers, "
+                "0 <= low <= high"
+            )
+        value = settings[field]
+        if not low <= value <= high:
+            raise OptionError(
+                f"control: {field} is {value:g}, outside of its bounds {low:g}..{high:g}; widen "
+                "them, or begin inside"
+            )
+        if field in _WHOLE and low < 1:
+            raise OptionError(f"control: {field} is bounded by {low:g}..{high:g}; give 1 or more")
+        found[field] = Bounds(float(low), float(high))
+    if not found:
+        raise OptionError("control: no setting may change; give bounds such as lr_d=1e-4..1e-2")
+    return found
+
+
+def parse_bounds(texts: list[str]) -> dict[str, tuple[float, float]] | None:
+    """Bounds from texts `FIELD=LOW..HIGH`; None for none.
+
+    Raises:
+        OptionError: a text is not of this form.
+    """
+    found = {}
+    for text in texts:
+        field, equals, span = text.partition("=")
+        low, dots, high = span.partition("..")
+        try:
+            if not (field and equals and dots):
+                raise ValueError
+            found[field] = float(low), float(high)
+        except ValueError:
+            raise OptionError(
+                f"--bound {text!r}: expected FIELD=LOW..HIGH such as lr_d=1e-4..1e-2"
+            ) from None
+    return found or None
+
+
+def usual_bounds(settings: Mapping[str, float]) -> dict[str, tuple[float, float]]:
+    """Bounds of all settings, wide enough for their present values."""
+    found = {}
+    for field, value in settings.items():
+        low, high = _USUAL["lr" if field.startswith("lr_") else field]
+        found[field] = (min(low, value), max(high, value))
+    return found
+
+
+class OptimizerRates:
+    """The learning rates of a training's own optimisers, by player.
+
+    Where the groups of an optimiser have different rates, the first one is what is set and the
+    others keep their ratios to it.
+
+    Raises:
+        OptionError: there is no optimiser, or a rate is 0.
+    """
+
+    def __init__(self, optimizers: Mapping[str, Any]) -> None:
+        if not optimizers:
+            raise OptionError("control: no optimiser; give {'generator': optimiser, ...}")
+        self._optimizers = {
+            _RATE_FIELDS.get(player, f"lr_{player}"): optimizer
+            for player, optimizer in optimizers.items()
+        }
+        self._base = {
+            field: [float(group["lr"]) for group in optimizer.param_groups]
+            for field, optimizer in self._optimizers.items()
+        }
+        for field, rates in self._base.items():
+            if not rates[0] > 0:
+                raise OptionError(f"control: {field} is {rates[0]:g}; give a rate above 0")
+
+    def settings(self) -> dict[str, float]:
+        """The rate of each player's first group."""
+        return {f: float(o.param_groups[0]["lr"]) for f, o in self._optimizers.items()}
+
+    def adjust(self, **changes: float) -> None:
+        """Set rates; those of the other groups go along."""
+        for field, value in changes.items():
+            base = self._base[field]
+            for group, own in zip(self._optimizers[field].param_groups, base, strict=True):
+                rate = value if own == base[0] else own * (value / base[0])
+                if hasattr(group["lr"], "fill_"):  # a tensor, where the optimiser is capturable
+                    group["lr"].fill_(rate)
+                else:
+                    group["lr"] = rate
+
+
+@dataclass(frozen=True)
+class SmallGANSettings:
+    """The settings of a recipe's training."""
+
+    training: SmallGAN
+
+    def settings(self) -> dict[str, float]:
+        """Rates, R1's weight and how often each player is updated."""
+        from dlcc.feedback.controlled import settings_of
+
+        return settings_of(self.training)
+
+    def adjust(self, **changes: float) -> None:
+        """Change some of them."""
+        from dlcc.feedback.controlled import change_settings
+
+        change_settings(self.training, changes)
+
+
+@dataclass(frozen=True)
+class MemberSettings:
+    """The settings of one member of an ensemble."""
+
+    ensemble: Ensemble
+    member: int
+
+    def settings(self) -> dict[str, float]:
+        """Rates, R1's weight and how often each player is updated."""
+        from dlcc.feedback.controlled import FIELDS
+
+        config = self.ensemble.configs[self.member]
+        return {field: getattr(config, field) for field in FIELDS}
+
+    def adjust(self, **changes: float) -> None:
+        """Change some of them."""
+        whole = {f: round(v) if f in _WHOLE else v for f, v in changes.items()}
+        self.ensemble.reconfigure(self.member, **whole)

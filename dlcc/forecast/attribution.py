@@ -1,0 +1,35 @@
+"""Which features moved a forecast: Shapley values of the forest, by shap."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from dlcc.forecast.forecaster import Forecaster
+from dlcc.records import LABELS, Moved
+
+HEALTHY = LABELS.index("healthy")
+
+
+def what_moved(
+    forecaster: Forecaster, vector: Mapping[str, float], config: Mapping[str, Any], most: int = 5
+) -> tuple[Moved, ...]:
+    """The features that moved the forest's P(healthy) most, the largest effect first.
+
+    Effects add up, with those not shown, to the forest's P(healthy) less its mean over the library
+    (Lundberg 2020, TreeExplainer, path-dependent).
+    """
+    import shap
+
+    raw = forecaster.space.raw_of(vector, config)
+    point = forecaster.space.standardised(raw)[None, :]
+    explainer = shap.TreeExplainer(forecaster.forest.trees)
+    effects = np.asarray(explainer.shap_values(point, check_additivity=False))[0, :, HEALTHY]
+    order = np.argsort(-np.abs(effects), kind="stable")[:most]
+    names = forecaster.space.names
+    return tuple(
+        Moved(names[k], None if np.isnan(raw[k]) else float(raw[k]), float(effects[k]))
+        for k in order
+    )

@@ -1,0 +1,99 @@
+"""How quality spreads over a training: Bass and logistic diffusion fitted to a curve.
+
+A generator comes to cover its training data as a product comes into use: some rows are found by
+chance (innovation), others because the generator already makes their like (imitation). Bass (1969,
+eq. 5) has both, the logistic curve (Verhulst) imitation alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlcc.records import Diffusion
+
+Floats = NDArray[np.float64]
+FEWEST_POINTS = 6
+_DRAWS = 400
+
+
+def bass(t: Floats, ceiling: float, innovation: float, imitation: float) -> Floats:
+    """m·(1 − e^{−(p+q)t}) / (1 + (q/p)·e^{−(p+q)t}), starting at 0."""
+    decay = np.exp(-(innovation + imitation) * t)
+    return np.asarray(ceiling * (1 - decay) / (1 + imitation / innovation * decay))
+
+
+def logistic(t: Floats, ceiling: float, rate: float, middle: float) -> Floats:
+    """m / (1 + e^{−r(t − t₀)})."""
+    return np.asarray(ceiling / (1 + np.exp(np.clip(-rate * (t - middle), -60, 60))))
+
+
+@dataclass(frozen=True)
+class _Curve:
+    name: Literal["bass", "logistic"]
+    function: Callable[..., Floats]
+    start: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+_CURVES = (
+    _Curve("bass", bass, (0.8, 1.0, 10.0), (0.0, 1e-3, 0.0), (1.0, 100.0, 300.0)),
+    _Curve("logistic", logistic, (0.8, 20.0, 0.2), (0.0, 0.1, -0.5), (1.0, 300.0, 1.5)),
+)
+
+
+def fit_diffusion(t: Floats, share: Floats, horizon: float) -> Diffusion | None:
+    """The curve, of the two, that explains `share` [n] in [0, 1] at times `t` [n] better.
+
+    Times are shares of the configured length; `horizon` is where the curve is carried to. None with
+    fewer than `FEWEST_POINTS` finite points, or where no curve can be fitted.
+    """
+    known = np.isfinite(share)
+    t, share = t[known], share[known]
+    if len(t) < FEWEST_POINTS:
+        return None
+    fits = [fit for curve in _CURVES if (fit := _fit(curve, t, share)) is not None]
+    if not fits:
+        return None
+    curve, parameters, covariance, residual = min(fits, key=lambda fit: fit[3])
+    rng = np.random.default_rng(0)
+    drawn = rng.multivariate_normal(parameters, covariance, size=_DRAWS, check_valid="ignore")
+    drawn = np.clip(drawn, curve.low, curve.high)
+    ends = np.array([curve.function(np.array([horizon]), *row)[0] for row in drawn])
+    ends = np.clip(ends + residual * rng.standard_normal(_DRAWS), 0, 1)
+    end = float(curve.function(np.array([horizon]), *parameters)[0])
+    low, high = np.quantile(ends, [0.05, 0.95])
+    return Diffusion(
+        curve=curve.name,
+        parameters=tuple(float(p) for p in parameters),
+        residual=residual,
+        times=t,
+        observed=share,
+        fitted=curve.function(t, *parameters),
+        horizon=horizon,
+        expected=min(max(end, 0.0), 1.0),
+        interval=(min(float(low), end), max(float(high), end)),
+    )
+
+
+def _fit(curve: _Curve, t: Floats, share: Floats) -> tuple[_Curve, Floats, Floats, float] | None:
+    """Least squares: (curve, parameters, their covariance, residual deviation)."""
+    from scipy.optimize import curve_fit
+
+    try:
+        parameters, covariance = curve_fit(
+            curve.function, t, share, p0=curve.start, bounds=(curve.low, curve.high), maxfev=4000
+        )
+    except (RuntimeError, ValueError):
+        return None
+    if not np.isfinite(covariance).all():  # a parameter that the data do not determine
+        covariance = np.diag(((np.array(curve.high) - curve.low) / 4) ** 2)
+    freedom = max(1, len(t) - len(curve.start))
+    misfit = float(((curve.function(t, *parameters) - share) ** 2).sum())
+    return curve, parameters, covariance, math.sqrt(misfit / freedom)

@@ -1,0 +1,96 @@
+"""Forecasts for run folders, many at once: what `dlcc forecast` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dlcc.errors import RunError
+from dlcc.forecast.forecaster import Forecaster, Prospect
+from dlcc.library.landscape import Landscape, TooFewRowsError, landscape_of
+from dlcc.library.store import Library, library, nearest_fraction
+from dlcc.records import Samples, Series
+from dlcc.runs import Run, resolve_until
+
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class FolderForecast:
+    """The forecast of one run folder."""
+
+    run: str
+    seen: float
+    prospect: Prospect
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that `--json` prints."""
+        p, stability = self.prospect.p_healthy, self.prospect.stability
+        return {
+            "run": self.run,
+            "p_healthy": round(p.mean, 6),
+            "interval": [round(bound, 6) for bound in p.interval(0.9)],
+            "stability": round(stability.mean, 6),
+            "stability_interval": [round(bound, 6) for bound in stability.interval(0.9)],
+            "kind": self.prospect.kind,
+        }
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A run as far as it is looked at."""
+
+    name: str
+    config: Mapping[str, Any]
+    series: Series
+    landscape: Landscape
+    vector: Mapping[str, float]
+
+
+def forecast_folders(
+    folders: Sequence[str | Path],
+    until: str | float | None = None,
+    *,
+    mapping: Mapping[str, str] | None = None,
+    past: Library | None = None,
+    progress: Progress = lambda share, what: None,
+) -> Iterator[FolderForecast]:
+    """How runs are expected to end, from what they have before `until`; in the order of `folders`.
+
+    What is fitted on the library is fitted once for all runs that are as far and of one kind.
+
+    Raises:
+        InputError: a folder cannot be read, has fewer than 20 rows, or the library cannot be used.
+    """
+    known = library() if past is None else past
+    models: dict[tuple[int, bool], Forecaster] = {}
+    for k, folder in enumerate(folders):
+        progress(k / len(folders), str(folder))
+        run = _read(folder, until, mapping, known)
+        apart = known.apart_from(run.series)
+        key = nearest_fraction(run.landscape.seen), run.landscape.blind
+        if apart is not known:  # a run of the library: its setting must not give its end away
+            forecaster = Forecaster.fit(apart, run.landscape.seen, blind=run.landscape.blind)
+        else:
+            if key not in models:
+                models[key] = Forecaster.fit(known, run.landscape.seen, blind=run.landscape.blind)
+            forecaster = models[key]
+        yield FolderForecast(run.name, run.landscape.seen, forecaster(run.vector, run.config))
+
+
+def _read(
+    folder: str | Path, until: str | float | None, mapping: Mapping[str, str] | None, past: Library
+) -> _Seen:
+    run = Run.open(folder)
+    step = run.length if until is None else resolve_until(until, run.length)
+    series = Series.of(run, step)
+    if series is None:
+        raise RunError(f"{folder}: no series before step {step:,}; a forecast needs 20 rows")
+    try:
+        landscape = landscape_of(series, Samples.of(run, step), run.length)
+    except TooFewRowsError as error:
+        raise RunError(f"{folder}: {error} before step {step:,}; ask later, or give a larger "
+                       "--until") from None  # fmt: skip
+    return _Seen(str(folder), run.manifest.config, series, landscape, landscape.vector(past.good))

@@ -1,0 +1,130 @@
+"""Forest and graph network blended to one forecast, less sure the farther the run is from the past.
+
+The forest says which past runs count; the network corrects how likely each end is; outcomes of the
+past runs, weighted by both, are the forecast's distributions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlcc.errors import LibraryError
+from dlcc.estimate import Estimate
+from dlcc.forecast.forest import OutcomeForest
+from dlcc.library.similarity import Space
+from dlcc.library.store import Library, nearest_fraction
+from dlcc.records import LABELS
+
+if TYPE_CHECKING:
+    from dlcc.forecast.gnn import OutcomeGNN
+
+Floats = NDArray[np.float64]
+
+FEWEST_RUNS = 40
+GNN_SHARE = 0.2  # of the blend of log probabilities; see benchmarks/results/forecast.json
+_FLOOR = 1e-3  # probability below which neither model is believed
+_DRAWN = 400  # quantiles that stand for a weighted distribution
+_SURENESS = 0.5  # independent runs that a forest's effective past run stands for
+
+
+@dataclass(frozen=True)
+class Prospect:
+    """How a run is expected to end."""
+
+    probabilities: Mapping[str, float]
+    """Of each label."""
+    p_healthy: Estimate
+    stability: Estimate
+    """Share of good checkpoints in the second half."""
+    next_quarter: Estimate
+    """Share of good checkpoints in the next quarter of the configured length."""
+    distance: float
+    """From the library's runs, in units of what 90 % of these keep among themselves."""
+
+    @property
+    def kind(self) -> str:
+        """The most probable label."""
+        return max(self.probabilities, key=lambda name: self.probabilities[name])
+
+
+@dataclass(frozen=True)
+class Forecaster:
+    """What is fitted on the library at one of its fractions."""
+
+    space: Space
+    forest: OutcomeForest
+    gnn: OutcomeGNN
+
+    @classmethod
+    def fit(cls, library: Library, seen: float, *, blind: bool) -> Forecaster:
+        """Fit on a library for runs of which the share `seen` of the length is there.
+
+        Raises:
+            LibraryError: the library has too few runs.
+        """
+        from dlcc.forecast.gnn import OutcomeGNN  # loads torch-geometric, which takes seconds
+
+        honest = library.some(library.true_record)
+        if len(honest) < FEWEST_RUNS:
+            raise LibraryError(
+                f"the library has {len(honest)} runs; a forecast needs {FEWEST_RUNS}: build one "
+                "with: dlcc library build"
+            )
+        space = Space(honest, nearest_fraction(seen), blind)
+        forest = OutcomeForest.fit(space.points, honest.labels, honest.stability)
+        return cls(space, forest, OutcomeGNN.fit(space))
+
+    def __call__(self, vector: Mapping[str, float], config: Mapping[str, Any]) -> Prospect:
+        """The forecast of one run, from its landscape vector and its configuration."""
+        return self.many(self.space.raw_of(vector, config)[None, :])[0]
+
+    def many(self, raw: Floats) -> list[Prospect]:
+        """Forecasts of runs with figures [m, p] in the order of `space.names`."""
+        points = self.space.standardised(raw)
+        weights = self.forest.weights(points)
+        network = self.gnn.probabilities(points)
+        return [
+            self._prospect(w, p, self.space.distance(point))
+            for w, p, point in zip(weights, network, points, strict=True)
+        ]
+
+    def _prospect(self, weights: Floats, network: Floats, distance: float) -> Prospect:
+        labels = self.space.library.labels
+        forest = np.asarray(np.bincount(labels, weights, len(LABELS)), dtype=np.float64)
+        blended = blend(forest, network, GNN_SHARE)
+        weights = weights * (blended / np.maximum(forest, _FLOOR))[labels]
+        weights = weights / weights.sum()
+        known = 1 / max(1.0, distance)  # what is left of it far outside of the library
+        weights = known * weights + (1 - known) / len(weights)
+        p = np.bincount(labels, weights, minlength=len(LABELS))
+        runs = 1 + _SURENESS * known**2 / float((weights**2).sum())
+        healthy = float(p[0])
+        future = self.space.library.next_quarter[:, self.space.fraction]
+        return Prospect(
+            probabilities={name: float(q) for name, q in zip(LABELS, p, strict=True)},
+            p_healthy=Estimate.beta(0.5 + healthy * runs, 0.5 + (1 - healthy) * runs),
+            stability=weighted(self.space.library.stability, weights),
+            next_quarter=weighted(future, weights),
+            distance=distance,
+        )
+
+
+def blend(forest: Floats, network: Floats, share: float) -> Floats:
+    """Probabilities [labels] whose logarithms are the weighted mean of the two models'."""
+    logs = (1 - share) * np.log(np.maximum(forest, _FLOOR))
+    mixed = np.exp(logs + share * np.log(np.maximum(network, _FLOOR)))
+    return np.asarray(mixed / mixed.sum())
+
+
+def weighted(values: Floats, weights: Floats) -> Estimate:
+    """The distribution of known outcomes [n] under weights [n], as evenly spaced quantiles."""
+    known = np.isfinite(values)
+    order = np.argsort(values[known], kind="stable")
+    ascending, mass = values[known][order], np.cumsum(weights[known][order])
+    at = (np.arange(_DRAWN) + 0.5) / _DRAWN * mass[-1]
+    return Estimate.draws(ascending[np.minimum(np.searchsorted(mass, at), len(mass) - 1)])

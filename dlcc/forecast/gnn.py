@@ -1,0 +1,103 @@
+"""A graph network over the similarity graph of runs: a run is judged with its neighbours' ends.
+
+Nodes are runs, each with its landscape vector and, where it may be shown, how it ended; edges lead
+from a run's nearest past runs to it. In training a random half of the past runs hides its end and
+is predicted from the rest, which is what a new run looks like (GraphSAGE: Hamilton 2017, algorithm
+1; labels as inputs: Shi 2021, "Masked label prediction", section 3.2).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch_geometric.nn import SAGEConv
+
+from dlcc.library.similarity import Space
+from dlcc.records import LABELS
+
+Floats = NDArray[np.float64]
+HIDDEN, EPOCHS, RATE, DECAY, DROPOUT = 32, 120, 1e-2, 1e-3, 0.3
+FEATURE_DROPOUT = 0.2  # so that no single figure decides where a run is unlike the library
+
+
+class OutcomeNetwork(nn.Module):
+    """Two rounds of messages; node features [n, p] and shown ends [n, labels + 1] to logits."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.encode = nn.Linear(features + len(LABELS) + 1, HIDDEN)
+        self.first = SAGEConv(HIDDEN, HIDDEN)
+        self.second = SAGEConv(HIDDEN, HIDDEN)
+        self.decide = nn.Linear(HIDDEN, len(LABELS))
+
+    def forward(self, x: Tensor, shown: Tensor, edges: Tensor) -> Tensor:
+        """Logits [n, labels]; `edges` [2, e] lead from neighbours to nodes."""
+        x = F.dropout(x, FEATURE_DROPOUT, self.training)
+        h = F.relu(self.encode(torch.cat([x, shown], dim=1)))
+        h = F.dropout(h, DROPOUT, self.training)
+        h = F.relu(self.first(h, edges)) + h
+        h = F.relu(self.second(h, edges)) + h
+        logits: Tensor = self.decide(F.dropout(h, DROPOUT, self.training))
+        return logits
+
+
+@dataclass(frozen=True)
+class OutcomeGNN:
+    """A trained network and the graph that it was trained on."""
+
+    network: OutcomeNetwork
+    space: Space
+
+    @classmethod
+    def fit(cls, space: Space, seed: int = 0) -> OutcomeGNN:
+        """Train on the runs of a space; the same space gives the same network."""
+        x = torch.tensor(space.points, dtype=torch.float32)
+        labels = torch.tensor(space.library.labels)
+        edges = _edges(space.neighbours[0], 0)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            network = OutcomeNetwork(x.shape[1])
+            optimizer = torch.optim.Adam(network.parameters(), lr=RATE, weight_decay=DECAY)
+            for _ in range(EPOCHS):
+                hidden = torch.rand(len(labels)) < 0.5
+                logits = network(x, _shown(labels, ~hidden), edges)
+                loss = F.cross_entropy(logits[hidden], labels[hidden])
+                optimizer.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+                optimizer.step()
+        network.eval()
+        return cls(network, space)
+
+    def probabilities(self, points: Floats) -> Floats:
+        """Of each label [m, labels], for new points [m, p] of the space."""
+        past = len(self.space.points)
+        found, _ = self.space.nearest(points, self.space.neighbours[0].shape[1])
+        x = torch.tensor(np.concatenate([self.space.points, points]), dtype=torch.float32)
+        labels = torch.tensor(self.space.library.labels)
+        shown = torch.cat(
+            [
+                _shown(labels, torch.ones(past, dtype=torch.bool)),
+                torch.zeros(len(points), len(LABELS) + 1),
+            ]
+        )
+        edges = torch.cat([_edges(self.space.neighbours[0], 0), _edges(found, past)], dim=1)
+        with torch.no_grad():
+            logits = self.network(x, shown, edges)[past:]
+        return np.asarray(F.softmax(logits.double(), dim=1).numpy())
+
+
+def _edges(neighbours: NDArray[np.int64], first: int) -> Tensor:
+    """From the neighbours [m, k] to the nodes first, first + 1, ...: [2, m·k]."""
+    targets = np.repeat(np.arange(first, first + len(neighbours)), neighbours.shape[1])
+    return torch.tensor(np.stack([neighbours.ravel(), targets]))
+
+
+def _shown(labels: Tensor, visible: Tensor) -> Tensor:
+    """One-hot ends and a flag, [n, labels + 1]; zeros for those that hide it."""
+    flags = torch.cat([F.one_hot(labels, len(LABELS)), torch.ones(len(labels), 1)], dim=1)
+    return flags * visible[:, None]

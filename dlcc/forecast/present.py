@@ -1,0 +1,54 @@
+"""From what a run has so far to what forecasts are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from dlcc.forecast.diffusion import fit_diffusion
+from dlcc.library.curves import Curves, run_vector
+from dlcc.library.good import GoodModel
+from dlcc.library.samples import SAMPLE_FEATURES
+from dlcc.library.store import FRACTIONS
+from dlcc.library.windows import window_features
+from dlcc.records import Diffusion, HealthRecord, Series
+
+_RECALL = SAMPLE_FEATURES.index("recall")
+_QUARTER = 0.25
+_MOST_POINTS = 200
+
+
+def earlier_vectors(
+    series: Series, health: HealthRecord, good: GoodModel, length: int
+) -> dict[float, Mapping[str, float]]:
+    """The landscape vectors that the run had at the library's fractions before the present."""
+    vectors: dict[float, Mapping[str, float]] = {}
+    for seen in FRACTIONS:
+        until = round(seen * length)
+        figures = health.figures[health.checkpoints[: len(health.figures)] <= until]
+        if seen < 0.95 * health.seen and (len(figures) or not len(health.figures)):
+            samples = figures if len(health.figures) else None
+            curves = Curves(window_features(series.before(until), until), samples)
+            vectors[seen] = run_vector(curves, good(curves))
+    return vectors
+
+
+def spreading(series: Series, health: HealthRecord, length: int) -> Diffusion | None:
+    """A diffusion curve for what spreads, carried a quarter of the length on.
+
+    What spreads is the share of the training data that samples come near (k-nearest-neighbour
+    recall), or else a logged quantity named `quality` or `coverage` within [0, 1].
+    """
+    horizon = health.seen + _QUARTER
+    if len(health.figures):
+        times = health.checkpoints / length
+        return fit_diffusion(times, health.figures[:, _RECALL], horizon)
+    for name, column in series.columns.items():
+        if name.rpartition("/")[2] in ("quality", "coverage"):
+            finite = column.values[np.isfinite(column.values)]
+            if len(finite) and finite.min() >= 0 and finite.max() <= 1:
+                stride = -(-len(column.steps) // _MOST_POINTS)
+                at = slice(None, None, stride)
+                return fit_diffusion(column.steps[at] / length, column.values[at], horizon)
+    return None

@@ -1,0 +1,114 @@
+"""A user's own runs as rows of their library."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from dlcc.errors import LibraryError, OptionError, RunError
+from dlcc.library.landscape import Landscape, TooFewRowsError, landscape_of
+from dlcc.library.store import (
+    FRACTIONS,
+    TERMS,
+    Library,
+    objects,
+    read_library,
+    row,
+    shipped_library,
+    user_library_path,
+)
+from dlcc.library.twins import first_rows_hash
+from dlcc.library.verdict import HealthModel
+from dlcc.records import LABELS, Samples, Series
+from dlcc.runs import Run
+
+_COMPLETE = 0.95  # share of the configured length from which on a run has an end to learn from
+_QUARTER = 0.25
+
+
+def add_runs(runs: Sequence[Run], label: str | None = None, path: Path | None = None) -> Library:
+    """Add finished runs to the user's library and write it; those that are in it are left alone.
+
+    Args:
+        runs: Their records must reach the configured end.
+        label: How they ended, where the user knows; else the records' own verdict counts.
+        path: The library; by default the user's.
+
+    Raises:
+        InputError: a run cannot be used, the label is none, or the library cannot be written.
+    """
+    if label is not None and label not in LABELS:
+        raise OptionError(f"--label {label!r}: expected one of {', '.join(LABELS)}")
+    path = path or user_library_path()
+    own = read_library(path) if path.exists() else None
+    for run in runs:
+        new = row_of(run, shipped_library(), label)
+        if own is None:
+            own = new
+        elif new.first_rows[0] not in own.first_rows:
+            own = own.joined(new)
+    if own is None:
+        raise LibraryError("no run was given; name the folders to add")
+    own.save(path)
+    return own
+
+
+def row_of(run: Run, past: Library, label: str | None) -> Library:
+    """A finished run as a library of one row, judged by what the library `past` knows."""
+    series = Series.of(run, run.length)
+    if series is None:
+        raise RunError(f"{run.path}: no series; record the run first")
+    parts = [_landscape(run, series, fraction) for fraction in FRACTIONS]
+    whole = parts[-1]
+    if whole.seen < _COMPLETE:
+        raise RunError(
+            f"{run.path}: {whole.recorded:,} of {run.length:,} steps are recorded; only a run that "
+            "came to its end can be learnt from"
+        )
+    model = HealthModel(past, whole.blind)
+    vector = whole.vector(past.good)
+    probabilities = model.labels(vector)
+    found = max(LABELS, key=lambda name: probabilities[name])
+    chosen = found if label is None else label
+    blind = [_table(past, replace(p, curves=replace(p.curves, samples=None))) for p in parts]
+    sighted = [np.full(len(past.names), np.nan) if p.blind else _table(past, p) for p in parts]
+    good = whole.good(past.good)
+    return Library(
+        names=past.names,
+        configs=objects([dict(run.manifest.config)]),
+        vectors=np.array([sighted]),
+        blind_vectors=np.array([blind]),
+        labels=np.array([list(LABELS).index(chosen)]),  # type: ignore[arg-type]  # checked above
+        stability=np.array([good[len(good) // 2 :].mean()]),
+        next_quarter=np.array([[_next_quarter(whole, good, f) for f in FRACTIONS]]),
+        data=np.array([str(run.manifest.data.get("name", "unnamed"))[:40]]),
+        first_rows=np.array([first_rows_hash(series)]),
+        terms=np.full((1, len(TERMS), 2), np.nan),
+        true_record=np.array([True]),
+        judged_by=np.array(["verdict" if label is None else "review"]),
+        good=past.good,
+    )
+
+
+def _landscape(run: Run, series: Series, fraction: float) -> Landscape:
+    until = round(fraction * run.length)
+    try:
+        return landscape_of(series.before(until), Samples.of(run, until), run.length)
+    except TooFewRowsError as error:
+        raise RunError(f"{run.path}: {error} before step {until:,}") from None
+
+
+def _table(past: Library, landscape: Landscape) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    return row(past.names, landscape.vector(past.good))
+
+
+def _next_quarter(
+    whole: Landscape, good: np.ndarray[tuple[int, ...], np.dtype[np.float64]], fraction: float
+) -> float:
+    """Mean P(good) in the quarter after a fraction of the length; NaN past the end."""
+    share = whole.steps / max(1, whole.recorded)
+    inside = (share > fraction) & (share <= fraction + _QUARTER)
+    return float(good[inside].mean()) if inside.any() else float("nan")

@@ -1,0 +1,185 @@
+"""What samples say of a generator, held against the training data that the run names.
+
+Every figure here is one that any user's run can have: nothing is known of modes or classes.
+The training data fall into regions (k-means); a sample is in the domain where it lies as near to
+the training data as these lie to each other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import xxhash
+from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
+
+Floats = NDArray[np.float64]
+
+SAMPLE_FEATURES = (
+    "coverage", "quality", "imbalance", "frechet", "recall", "density", "spread", "reach",
+)  # fmt: skip
+_REACHED = 0.2  # of its fair share of samples makes a region covered
+_NEAR = 1.15  # times the 99 % quantile of the data's own nearest distances
+_REGIONS = range(4, 31)
+_MOST_ROWS = 2_048  # of the reference; more does not change the figures' second digit
+_MOST_DIMENSIONS = 64  # wider rows are projected on their principal directions first
+_NEIGHBOURS = 5  # of the manifold estimates (Kynkäänniemi et al. 2019; Naeem et al. 2020)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Training data [m, d], made ready to be compared with."""
+
+    rows: Floats
+
+    @classmethod
+    def of(cls, data: Floats) -> Reference:
+        """From training data [m, ...]: flattened, thinned, projected where they are wide."""
+        flat = data.reshape(len(data), -1)
+        stride = -(-len(flat) // _MOST_ROWS)
+        return cls(flat[::stride])
+
+    @classmethod
+    def shared(cls, data: Floats) -> Reference:
+        """As `of`, made once for all runs that name the same data."""
+        key = xxhash.xxh3_128_hexdigest(np.ascontiguousarray(data).tobytes())
+        if key not in _MADE:
+            if len(_MADE) >= _KEPT:
+                _MADE.clear()
+            _MADE[key] = cls.of(data)
+        return _MADE[key]
+
+    def project(self, rows: Floats) -> Floats:
+        """Rows [n, ...] in the coordinates [n, k] in which they are compared."""
+        flat = rows.reshape(len(rows), -1)
+        return flat if self._directions is None else (flat - self._centre) @ self._directions
+
+    @cached_property
+    def _centre(self) -> Floats:
+        return np.asarray(self.rows.mean(axis=0))
+
+    @cached_property
+    def _directions(self) -> Floats | None:
+        if self.rows.shape[1] <= _MOST_DIMENSIONS:
+            return None
+        _, _, basis = np.linalg.svd(self.rows - self._centre, full_matrices=False)
+        return np.asarray(basis[:_MOST_DIMENSIONS].T)
+
+    @cached_property
+    def points(self) -> Floats:
+        """The training data in those coordinates, [m, k]."""
+        return self.project(self.rows)
+
+    @cached_property
+    def _own_distances(self) -> Floats:
+        """Ascending distances of each training row to the nearest other ones, [m, neighbours]."""
+        distances = cdist(self.points, self.points)
+        np.fill_diagonal(distances, np.inf)
+        return np.sort(np.partition(distances, _NEIGHBOURS, axis=1)[:, :_NEIGHBOURS], axis=1)
+
+    @cached_property
+    def near(self) -> float:
+        """How near to the training data is in the domain."""
+        return _NEAR * float(np.quantile(self._own_distances[:, 0], 0.99))
+
+    @property
+    def radii(self) -> Floats:
+        """Distance of each training row to its k-th neighbour, [m]."""
+        return self._own_distances[:, -1]
+
+    @cached_property
+    def centres(self) -> Floats:
+        """Centres [k, d] of the regions: the k-means with the best silhouette."""
+        from sklearn.cluster import KMeans
+        from sklearn.metrics import silhouette_score
+
+        best: tuple[float, Floats] | None = None
+        few = self.points[:: max(1, len(self.points) // 600)]
+        for k in _REGIONS:
+            if k >= len(few):
+                break
+            model = KMeans(k, n_init=4, random_state=0).fit(few)
+            score = float(silhouette_score(few, model.labels_))
+            if best is None or score > best[0]:
+                best = score, model.cluster_centers_
+        return self.points[:1] if best is None else best[1]
+
+    @cached_property
+    def shares(self) -> Floats:
+        """Share of the training data in each region, [k]."""
+        nearest = cdist(self.points, self.centres).argmin(axis=1)
+        return np.bincount(nearest, minlength=len(self.centres)) / len(self.points)
+
+    @cached_property
+    def moments(self) -> tuple[Floats, Floats]:
+        """Mean [d] and covariance [d, d] of the training data."""
+        return self.points.mean(axis=0), np.atleast_2d(np.cov(self.points.T))
+
+    @cached_property
+    def extent(self) -> float:
+        """Largest distance of training data from their mean."""
+        return float(np.linalg.norm(self.points - self.moments[0], axis=1).max())
+
+
+_KEPT = 8
+_MADE: dict[str, Reference] = {}
+
+
+def sample_features(samples: Floats, reference: Reference) -> Floats:
+    """The figures `SAMPLE_FEATURES` [8] of samples [n, ...]; what is not finite counts as lost.
+
+    coverage: share of regions with at least .2 of their fair share of in-domain samples.
+    quality: share of in-domain samples.
+    imbalance: total variation between the regions' shares among samples and training data.
+    frechet: log of the Fréchet distance over the trace of the data's covariance.
+    recall, density: of k-nearest-neighbour manifolds (Kynkäänniemi 2019, Naeem 2020, eq. 3).
+    spread: log of the samples' variance over the data's. reach: log10 of the largest distance from
+    the data's mean over the data's own.
+    """
+    flat = samples.reshape(len(samples), -1)
+    finite = np.isfinite(flat).all(axis=1) & (np.abs(flat) < 1e30).all(axis=1)
+    if finite.sum() < 8:
+        return np.array([0.0, 0.0, 1.0, 8.0, 0.0, 0.0, 8.0, 12.0])
+    points = reference.project(flat[finite])
+    distances = cdist(points, reference.points)
+    inside = distances.min(axis=1) <= reference.near
+    region = cdist(points, reference.centres).argmin(axis=1)
+    hits = np.bincount(region[inside], minlength=len(reference.shares)) / len(samples)
+    every = np.bincount(region, minlength=len(reference.shares)) / len(points)
+    mean, covariance = reference.moments
+    trace = float(np.trace(covariance))
+    return np.array(
+        [
+            float(np.mean(hits >= _REACHED * reference.shares)),
+            float(inside.sum() / len(samples)),
+            0.5 * float(np.abs(every - reference.shares).sum()),
+            float(np.log(1e-4 + _frechet(points, mean, covariance) / trace)),
+            _recall(points, distances),
+            float(min(2.0, (distances <= reference.radii).sum(axis=1).mean() / _NEIGHBOURS)),
+            float(np.log(1e-6 + points.var(axis=0).sum() / trace)),
+            float(np.log10(np.linalg.norm(points - mean, axis=1).max() / reference.extent)),
+        ]
+    )
+
+
+def _recall(points: Floats, distances: Floats) -> float:
+    """Share of the training data within a sample's distance to its k-th fellow."""
+    own = cdist(points, points)
+    radius = np.partition(own, min(_NEIGHBOURS, len(own) - 1), axis=1)[
+        :, min(_NEIGHBOURS, len(own) - 1)
+    ]
+    return float((distances <= radius[:, None]).any(axis=0).mean())
+
+
+def _frechet(points: Floats, mean: Floats, covariance: Floats) -> float:
+    """Fréchet distance between the normal fits (Dowson and Landau 1982)."""
+    its_mean, its_covariance = points.mean(axis=0), np.atleast_2d(np.cov(points.T))
+    values, vectors = np.linalg.eigh(covariance)
+    root = (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T
+    cross = np.linalg.eigvalsh(root @ its_covariance @ root)
+    overlap = float(np.sqrt(np.clip(cross, 0, None)).sum())
+    difference = float(((its_mean - mean) ** 2).sum())
+    distance = difference + float(np.trace(its_covariance) + np.trace(covariance)) - 2 * overlap
+    return max(0.0, distance)

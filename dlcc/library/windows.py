@@ -1,0 +1,73 @@
+"""What losses, gradients and the discriminator's outputs say, in windows over the training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlcc.records import Series
+
+Floats = NDArray[np.float64]
+
+WINDOWS = 40
+_QUANTITIES = (
+    "generator/loss", "discriminator/loss", "generator/grad_norm", "discriminator/grad_norm",
+    "discriminator/real", "discriminator/fake",
+)  # fmt: skip
+WINDOW_FEATURES = (
+    "generator_loss", "generator_loss_sd", "discriminator_loss", "discriminator_loss_sd",
+    "generator_grad", "generator_grad_sd", "discriminator_grad", "discriminator_grad_sd",
+    "margin", "margin_sd", "not_finite",
+)  # fmt: skip
+
+
+def window_edges(until: int, start: int = 0, windows: int = WINDOWS) -> NDArray[np.int64]:
+    """Steps [windows + 1] that cut [start, until) into equal parts."""
+    return np.linspace(start, until, windows + 1).astype(np.int64)
+
+
+def first_step(series: Series, until: int) -> int:
+    """Where windows begin: at 0, or at the first row of a training that went on from another."""
+    first = min((int(c.steps[0]) for c in series.columns.values() if len(c.steps)), default=0)
+    return first if first > until / WINDOWS else 0
+
+
+def window_features(series: Series, until: int) -> Floats:
+    """`WINDOW_FEATURES` in each window, [WINDOWS, 11]; NaN where a quantity was not logged.
+
+    Losses are squashed by asinh (they span decades), gradient norms taken as log10, the margin is
+    the mean output on real data less that on samples. "sd" is the deviation within the window.
+    """
+    edges = window_edges(until, first_step(series, until))
+    parts = {name: _cut(series, name, edges) for name in _QUANTITIES}
+    return np.array([_one({n: p[w] for n, p in parts.items()}) for w in range(WINDOWS)])
+
+
+def _cut(series: Series, name: str, edges: NDArray[np.int64]) -> Sequence[Floats]:
+    column = series.columns.get(name)
+    if column is None:
+        return [np.zeros(0)] * (len(edges) - 1)
+    return np.split(column.values, np.searchsorted(column.steps, edges[1:-1]))
+
+
+def _one(rows: Mapping[str, Floats]) -> Floats:
+    finite = {name: values[np.isfinite(values)] for name, values in rows.items()}
+    logged = sum(len(values) for values in rows.values())
+    lost = 1 - sum(len(values) for values in finite.values()) / logged if logged else np.nan
+    figures: list[float] = []
+    for name in _QUANTITIES[:4]:
+        values = finite[name]
+        squashed = np.arcsinh(values) if name.endswith("loss") else np.log10(1e-12 + np.abs(values))
+        figures += _mean_and_sd(squashed)
+    real, fake = finite["discriminator/real"], finite["discriminator/fake"]
+    n = min(len(real), len(fake))
+    figures += _mean_and_sd(np.arcsinh(real[:n] - fake[:n]))
+    return np.array([*figures, lost])
+
+
+def _mean_and_sd(values: Floats) -> tuple[float, float]:
+    if not len(values):
+        return np.nan, np.nan
+    return float(values.mean()), float(values.std())

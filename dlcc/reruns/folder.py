@@ -1,0 +1,58 @@
+"""Reruns of a run folder: what `dlcc rerun` does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from dlcc.errors import LimitExceeded, OptionError
+from dlcc.library.store import library
+from dlcc.records import Config, Reruns, Samples, Series, Sources
+from dlcc.reruns.programs import Program, program_of
+from dlcc.reruns.study import rerun
+from dlcc.runs import Run
+from dlcc.sandbox import best_level
+from dlcc.stage import Deadline
+
+Progress = Callable[[float, str], None]
+
+
+def rerun_folder(
+    folder: str | Path, n: int, seconds: float, *, trust: bool, progress: Progress, seed: int = 0
+) -> Reruns:
+    """Run the training of a folder again, `n` times or as often as fits into `seconds`.
+
+    Raises:
+        InputError: the folder is no run, or says too little to run it again.
+        IsolationError: the code is the run's own and nothing isolates it.
+    """
+    run = Run.open(folder)
+    program, config = program_of_folder(run, trust=trust)
+    series = Series.of(run, run.length)
+    known = library() if series is None else library().apart_from(series)
+    try:
+        return rerun(
+            program, config.config, config.length, known, n,
+            rng=np.random.default_rng(seed), deadline=Deadline(seconds), progress=progress,
+        )  # fmt: skip
+    except LimitExceeded:
+        raise OptionError(
+            f"--budget {seconds:g} s: {n} reruns of {config.length:,} steps take longer; give more "
+            "time, or a smaller --n"
+        ) from None
+
+
+def program_of_folder(run: Run, *, trust: bool) -> tuple[Program, Config]:
+    """How a run can be rerun.
+
+    Raises OptionError where it says too little for that.
+    """
+    config = Config.of(run, None)
+    program = program_of(
+        config, Sources.of(run, None), Samples.of(run, None), lambda: best_level(trust)
+    )
+    if isinstance(program, str):
+        raise OptionError(f"{run.path}: {program}")
+    return program, config

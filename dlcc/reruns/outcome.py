@@ -1,0 +1,68 @@
+"""How a rerun ended, judged from its record alone, as the run itself is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlcc.library.curves import Curves, run_vector
+from dlcc.library.samples import Reference, sample_features
+from dlcc.library.store import Library
+from dlcc.library.verdict import HealthModel
+from dlcc.library.windows import window_features
+from dlcc.records import LABELS, Label, Series
+
+Floats = NDArray[np.float64]
+CHECKPOINTS = 24
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The end of one training."""
+
+    label: Label
+    p_healthy: float
+    stability: float
+    """Mean P(good) over the second half."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What a rerun left behind."""
+
+    series: Series
+    samples: Sequence[Floats]
+    """At `checkpoint_steps`, [n, ...] each; none where the training gave no samples."""
+
+
+def checkpoint_steps(length: int) -> list[int]:
+    """The steps before which a rerun is sampled, equally spaced, the last at its end."""
+    return sorted({max(1, length * k // CHECKPOINTS) for k in range(1, CHECKPOINTS + 1)})
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Judges reruns of one run."""
+
+    library: Library
+    reference: Reference | None
+    """Training data to hold samples against; without it the series alone are judged."""
+
+    @cached_property
+    def _model(self) -> HealthModel:
+        return HealthModel(self.library, blind=self.reference is None)
+
+    def __call__(self, recorded: Recorded, length: int) -> Outcome:
+        """The outcome of a training of `length` steps."""
+        samples = None
+        if self.reference is not None and recorded.samples:
+            samples = np.array([sample_features(x, self.reference) for x in recorded.samples])
+        curves = Curves(window_features(recorded.series, length), samples)
+        vector = run_vector(curves, self.library.good(curves))
+        probabilities = self._model.labels(vector)
+        label = max(LABELS, key=lambda name: probabilities[name])
+        return Outcome(label, probabilities["healthy"], vector["good_half"])

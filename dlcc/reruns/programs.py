@@ -1,0 +1,199 @@
+"""How reruns are run: as one ensemble where the run's code is a recipe of this package, else one
+after the other from the code that came with the run, in the sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from dlcc.library.samples import Reference
+from dlcc.records import Column, Config, Samples, Series, Sources
+from dlcc.reruns.outcome import Recorded, checkpoint_steps
+from dlcc.reruns.plan import Rerun
+from dlcc.sandbox import Level, Limits, Session
+from dlcc.stage import Deadline
+
+Progress = Callable[[float, str], None]
+_SAMPLES = 512
+_NO_CLOCK = np.zeros(0)
+
+
+class Program(Protocol):
+    """Runs reruns of one run."""
+
+    @property
+    def how(self) -> str:
+        """In words."""
+
+    @property
+    def splits_seeds(self) -> bool:
+        """Whether weights and batches can have seeds of their own."""
+
+    @property
+    def reference(self) -> Reference | None:
+        """Training data to hold samples against."""
+
+    def run(
+        self, plan: Sequence[Rerun], length: int, deadline: Deadline, progress: Progress
+    ) -> list[Recorded]:
+        """The records of the first reruns of the plan, as many as the deadline allows."""
+
+
+def program_of(
+    config: Config, sources: Sources | None, samples: Samples | None, level: Callable[[], Level]
+) -> Program | str:
+    """How this run can be rerun, or why not; `level` gives the sandbox's (IsolationError)."""
+    from dlcc.recipes import small_gan
+
+    if sources is not None and _is_recipe(sources, Path(small_gan.__file__), config.training):
+        data = str(config.config.get("data"))
+        return EnsembleProgram(Reference.of(np.asarray(small_gan.reference(data), np.float64)))
+    if config.training is None or sources is None:
+        return (
+            "the run does not say how to build its training again; record with "
+            "Recorder(..., training=t, training_entry='source/train.py:build', sources=[...])"
+        )
+    if config.training.partition(":")[0] not in sources.files:
+        return f"run.json builds the training by {config.training}, which the run does not hold"
+    if "seed" not in config.config:
+        return "the configuration has no key 'seed', so another seed cannot be asked for"
+    reference = None if samples is None else samples.reference
+    return SandboxProgram(
+        config.training,
+        sources.root,
+        level(),
+        None if reference is None else Reference.of(reference),
+    )
+
+
+def _is_recipe(sources: Sources, recipe: Path, entry: str | None) -> bool:
+    """Whether the run's code is this package's own, letter by letter, and nothing beside it."""
+    if entry is None or len(sources.files) != 1:
+        return False
+    file, _, function = entry.partition(":")
+    return function == "build" and sources.files.get(file) == recipe.read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class EnsembleProgram:
+    """Reruns of a recipe, all at once."""
+
+    reference: Reference | None
+    how: str = "one ensemble"
+    splits_seeds: bool = True
+
+    def run(
+        self, plan: Sequence[Rerun], length: int, deadline: Deadline, progress: Progress
+    ) -> list[Recorded]:
+        """All of the plan, or nothing: LimitExceeded when the time is up."""
+        from dlcc.ensembles import by_shape
+
+        configs = [rerun.config for rerun in plan]
+        recorded: dict[int, Recorded] = {}
+        groups = by_shape(configs)
+        for k, members in enumerate(groups):
+            part = [plan[i] for i in members]
+            made = _train_together(part, length, deadline, _part(progress, k, len(groups)))
+            recorded.update(zip(members, made, strict=True))
+        return [recorded[i] for i in range(len(plan))]
+
+
+def _part(progress: Progress, k: int, parts: int) -> Callable[[float], None]:
+    return lambda share: progress((k + share) / parts, "reruns")
+
+
+def _train_together(
+    plan: Sequence[Rerun], length: int, deadline: Deadline, progress: Callable[[float], None]
+) -> list[Recorded]:
+    from dlcc.ensembles import train_ensemble
+    from dlcc.recipes import small_gan
+
+    def report(done: int, total: int) -> None:
+        if done % 20 == 0:
+            deadline.check()
+            progress(done / total)
+
+    states = [
+        small_gan.build({**rerun.config, "seed": _weights_seed(rerun)}).state_dict()
+        for rerun in plan
+    ]
+    trained = train_ensemble(
+        [rerun.config for rerun in plan],
+        steps=length,
+        checkpoint_steps=checkpoint_steps(length),
+        samples=_SAMPLES // 2 if plan[0].config.get("data") == "digits" else _SAMPLES,
+        progress=report,
+        states=states,
+    )
+    records = []
+    for i in range(len(plan)):
+        rows, samples = trained.member(i)
+        records.append(Recorded(_series(rows), [np.asarray(x, np.float64) for x in samples]))
+    return records
+
+
+def _weights_seed(rerun: Rerun) -> int:
+    return int(rerun.config["seed"]) if rerun.weights_seed is None else rerun.weights_seed
+
+
+@dataclass(frozen=True)
+class SandboxProgram:
+    """Reruns of code that came with the run, one after the other."""
+
+    entry: str
+    root: Path
+    level: Level
+    reference: Reference | None
+    how: str = "one process after the other, in the sandbox"
+    splits_seeds: bool = False
+
+    def run(
+        self, plan: Sequence[Rerun], length: int, deadline: Deadline, progress: Progress
+    ) -> list[Recorded]:
+        """As many of the plan as fit into the time, judged by how long the first ones took."""
+        from dlcc.runs import Run
+
+        files = Run.open(self.root).source_files()
+        records: list[Recorded] = []
+        total = deadline.remaining
+        with Session(files, self.level, Limits(seconds=0.9 * total)) as session:
+            for k, rerun in enumerate(plan):
+                taken = total - deadline.remaining
+                if records and taken * (k + 1) / k > 0.8 * total:
+                    break
+                progress(k / len(plan), f"rerun {k + 1} of {len(plan)}")
+                records.append(self._one(session, rerun.config, length))
+        return records
+
+    def _one(self, session: Session, config: Mapping[str, Any], length: int) -> Recorded:
+        session.build(self.entry, config)
+        rows, samples, done = [], [], 0
+        for step in checkpoint_steps(length):
+            stepped = session.step(done, step - done, list(_QUANTITIES))
+            rows.append(np.where(stepped.present, stepped.values, np.nan))
+            done = step
+            if self.reference is not None:
+                samples.append(session.sample(_SAMPLES, step))
+        values = np.concatenate(rows)
+        logged = {
+            name: column
+            for name, column in zip(_QUANTITIES, values.T, strict=True)
+            if not np.isnan(column).all()
+        }
+        return Recorded(_series(logged), samples)
+
+
+_QUANTITIES = (
+    "generator/loss", "discriminator/loss", "generator/grad_norm", "discriminator/grad_norm",
+    "discriminator/real", "discriminator/fake",
+)  # fmt: skip
+
+
+def _series(rows: Mapping[str, Any]) -> Series:
+    return Series(
+        {name: Column(np.arange(len(v)), np.asarray(v), _NO_CLOCK) for name, v in rows.items()}
+    )

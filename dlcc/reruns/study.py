@@ -1,0 +1,116 @@
+"""A plan of reruns carried out and summed up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from dlcc.estimate import Estimate
+from dlcc.library.store import Library
+from dlcc.records import Effect, RerunOutcome, Reruns
+from dlcc.reruns.deviation import reproducibility
+from dlcc.reruns.outcome import Judge, Outcome
+from dlcc.reruns.plan import Factor, Rerun, factors_of, plan_reruns
+from dlcc.reruns.programs import Program
+from dlcc.stage import Deadline
+
+Progress = Callable[[float, str], None]
+_TRAINING_SHARE = 0.8  # of the work; the rest is judging
+_DRAWS = 1000
+
+
+def rerun(
+    program: Program,
+    config: Mapping[str, Any],
+    length: int,
+    library: Library,
+    n: int,
+    *,
+    rng: np.random.Generator,
+    deadline: Deadline,
+    progress: Progress,
+) -> Reruns:
+    """Run the training of `config` again, `n` times or as often as the time allows.
+
+    Raises:
+        LimitExceeded: not even one rerun was done in time.
+    """
+    plan = plan_reruns(config, n, rng, batches=program.splits_seeds)
+    made = program.run(
+        plan, length, deadline, lambda share, what: progress(_TRAINING_SHARE * share, what)
+    )
+    judge = Judge(library, program.reference)
+    outcomes = []
+    for k, recorded in enumerate(made):
+        progress(_TRAINING_SHARE + (1 - _TRAINING_SHARE) * k / len(made), "judging")
+        outcomes.append(judge(recorded, length))
+    done = plan[: len(outcomes)]
+    own = np.array([o.stability for r, o in _of_kind(done, outcomes, "seed")])
+    effects = _effects(factors_of(config), _of_kind(done, outcomes, "setting"), rng)
+    return Reruns(
+        outcomes=tuple(_row(config, r, o) for r, o in zip(done, outcomes, strict=True)),
+        how=program.how,
+        deviation=reproducibility(own, rng),
+        effects=effects,
+        best=_best(effects, own, _of_kind(done, outcomes, "setting"), config),
+    )
+
+
+def _of_kind(
+    plan: Sequence[Rerun], outcomes: Sequence[Outcome], kind: str
+) -> list[tuple[Rerun, Outcome]]:
+    return [(r, o) for r, o in zip(plan, outcomes, strict=True) if r.kind == kind]
+
+
+def _row(config: Mapping[str, Any], done: Rerun, outcome: Outcome) -> RerunOutcome:
+    changes = {k: v for k, v in done.config.items() if k != "seed" and v != config.get(k)}
+    return RerunOutcome(
+        kind=done.kind,
+        seed=int(done.config["seed"]),
+        changes=changes,
+        label=outcome.label,
+        p_healthy=outcome.p_healthy,
+        stability=outcome.stability,
+    )
+
+
+def _effects(
+    factors: Sequence[Factor],
+    rows: Sequence[tuple[Rerun, Outcome]],
+    rng: np.random.Generator,
+) -> tuple[Effect, ...]:
+    """Main effects, with the spread of bootstrapped rows."""
+    if len(rows) < 4:
+        return ()
+    levels = np.array([[r.levels[f.key] for f in factors] for r, _ in rows])
+    values = np.array([o.stability for _, o in rows])
+    weights = rng.dirichlet(np.ones(len(rows)), size=_DRAWS)  # the Bayesian bootstrap
+    found = []
+    for factor, column in zip(factors, levels.T, strict=True):
+        if len(set(column)) < 2:  # too few runs for this factor to vary
+            continue
+        high, low = weights * (column > 0), weights * (column < 0)
+        difference = (high @ values) / high.sum(axis=1) - (low @ values) / low.sum(axis=1)
+        effect = Estimate.draws(np.clip((difference + 1) / 2, 0, 1))
+        found.append(Effect(factor.key, factor.low, factor.high, effect))
+    return tuple(found)
+
+
+def _best(
+    effects: Sequence[Effect],
+    own: np.ndarray[Any, np.dtype[np.float64]],
+    rows: Sequence[tuple[Rerun, Outcome]],
+    config: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The design's best row by main effects, if it promises more than the run's own setting."""
+    if not effects or not len(own):
+        return {}
+    mean = float(np.mean([o.stability for _, o in rows]))
+    sizes = {e.setting: e.effect.mean * 2 - 1 for e in effects}
+    promised = mean + sum(abs(size) for size in sizes.values()) / 2
+    if promised <= float(own.mean()):
+        return {}
+    chosen = {e.setting: e.high if sizes[e.setting] > 0 else e.low for e in effects}
+    return {key: value for key, value in chosen.items() if value != config.get(key)}

@@ -1,0 +1,26 @@
+"""Foreign names and cells in sentences, at a bounded length."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+_MOST = 12
+
+
+def short(text: object) -> str:
+    """`repr` of it, cut where it is long."""
+    shown = repr(text)
+    return shown if len(shown) <= 60 else f"{shown[:57]}..."
+
+
+def listed(what: str, names: Sequence[str]) -> str:
+    """The names with what they are.
+
+    >>> listed("column", ["step", "errD"])
+    'columns step, errD'
+    """
+    if not names:
+        return f"no {what}"
+    shown = ", ".join(name if len(name) <= 40 else f"{name[:37]}..." for name in names[:_MOST])
+    more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
+    return f"{what}{'s' if len(names) > 1 else ''} {shown}{more}"

@@ -1,0 +1,167 @@
+"""What every score must satisfy, checked anew on each report.
+
+Some statements hold for all values of the terms: sympy proves them on the report's own weights
+(`dlcc.scoring.proofs`). The others are about this report's numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlcc.scoring.calibration import Probability
+from dlcc.scoring.correction import LEAST_COVERAGE, too_narrow
+from dlcc.scoring.fusion import Score
+from dlcc.scoring.proofs import prove
+
+Floats = NDArray[np.float64]
+By = Literal["sympy", "interval", "arithmetic"]
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Axiom:
+    """A statement about a score, and whether it holds."""
+
+    id: str
+    statement: str
+    holds: bool
+    by: By
+    """What decided it: a proof, the draws' intervals, or plain arithmetic."""
+    where: str | None = None
+    """Where it is violated, and by what."""
+
+
+def check_axioms(
+    score: Score, probability: Probability | None, label: str | None, disagreement: bool
+) -> tuple[Axiom, ...]:
+    """All axioms of a report.
+
+    Args:
+        score: V and how it came to be.
+        probability: P(healthy and true); None without a health stage.
+        label: the verdict in words.
+        disagreement: whether the report says that label and probability point different ways.
+    """
+    made = [
+        _axiom("simplex", "The weights are at least 0 and sum to 1.", "arithmetic",
+               _not_a_simplex(score)),
+        *(Axiom(p.id, p.statement, p.where is None, "sympy", p.where)
+          for p in prove({t.name: t.weight for t in score.value.terms}, score.value.hyperscore)),
+        _axiom("sum", "V is the sum of its terms' contributions.", "arithmetic", _no_sum(score)),
+        _axiom("range", "Every draw of V lies in [0, 1], and of the HyperScore in its range.",
+               "interval", _out_of_range(score)),
+        _axiom("nested", "Of every number, the 50 % interval lies in the 90 % interval.",
+               "interval", _not_nested(score, probability)),
+        _axiom("centred", "The mean of every term and of V lies in its 90 % interval.",
+               "interval", ", ".join(too_narrow(score.value))),
+        _axiom("kept", "V is no surer than the least sure contribution to it.", "interval",
+               _surer_than_its_parts(score)),
+        _axiom("absence", "A term that nobody measured counts for less than it usually is.",
+               "arithmetic", _absence_pays(score)),
+        _axiom("coverage", f"Past runs came to lie in impact's 90 % interval ({LEAST_COVERAGE:.0%} "
+               "of them at least), or it was widened.", "arithmetic", _not_widened(score)),
+    ]  # fmt: skip
+    if probability is not None:
+        made += [
+            _axiom("conjunction", "P(healthy and true) exceeds neither of the two.", "arithmetic",
+                   _no_conjunction(probability)),
+            _axiom("agreement", "Verdict and P(healthy) agree, or the report says that they do "
+                   "not.", "arithmetic", _contradiction(probability, label, disagreement)),
+        ]  # fmt: skip
+    return tuple(made)
+
+
+def _axiom(name: str, statement: str, by: By, where: str) -> Axiom:
+    return Axiom(name, statement, not where, by, where or None)
+
+
+def _not_a_simplex(score: Score) -> str:
+    weights = {t.name: t.weight for t in score.value.terms}
+    negative = [f"{name} {w:g}" for name, w in weights.items() if not w >= 0]
+    total = sum(weights.values())
+    return ", ".join(negative) or ("" if abs(total - 1) < _ROUNDING else f"they sum to {total:g}")
+
+
+def _no_sum(score: Score) -> str:
+    parts = sum(term.contribution.mean for term in score.value.terms)
+    whole = score.value.value.mean
+    return "" if abs(parts - whole) < _ROUNDING else f"the parts come to {parts:g}, V is {whole:g}"
+
+
+def _out_of_range(score: Score) -> str:
+    value = score.value
+    low, high = value.hyperscore.range
+    scores = value.hyperscore(value.draws)
+    found = []
+    if value.draws.min() < -_ROUNDING or value.draws.max() > 1 + _ROUNDING:
+        found.append(f"V from {value.draws.min():g} to {value.draws.max():g}")
+    if scores.min() < low - _ROUNDING or scores.max() > high + _ROUNDING:
+        found.append(f"HyperScore from {scores.min():g} to {scores.max():g}")
+    return ", ".join(found)
+
+
+def _numbers(score: Score, probability: Probability | None) -> Iterator[tuple[str, Floats]]:
+    value = score.value
+    for term in value.terms:
+        yield term.name, term.estimate.sample(term.name)
+    yield "V", value.draws
+    yield "HyperScore", value.hyperscore(value.draws)
+    if probability is not None:
+        yield "P(healthy)", probability.both
+
+
+def _not_nested(score: Score, probability: Probability | None) -> str:
+    wrong = []
+    for name, draws in _numbers(score, probability):
+        outer_low, low, high, outer_high = np.quantile(draws, [0.05, 0.25, 0.75, 0.95])
+        if not outer_low <= low <= high <= outer_high:
+            wrong.append(name)
+    return ", ".join(wrong)
+
+
+def _surer_than_its_parts(score: Score) -> str:
+    """Terms are drawn independently, so that no spread can cancel another (but for chance)."""
+    whole = float(score.value.draws.std())
+    parts = {name: _sd(score, name) for name in (t.name for t in score.value.terms)}
+    return ", ".join(f"{name} ({sd:.3f}, V {whole:.3f})" for name, sd in parts.items()
+                     if sd > 1.1 * whole + _ROUNDING)  # fmt: skip
+
+
+def _sd(score: Score, name: str) -> float:
+    from dlcc.scoring.value import as_it_enters
+
+    term = next(t for t in score.value.terms if t.name == name)
+    return term.weight * float(as_it_enters(name, term.estimate.sample(name)).std())
+
+
+def _absence_pays(score: Score) -> str:
+    return ", ".join(
+        name
+        for name, imputed in score.imputed.items()
+        if float(imputed.estimate.quantile(np.array([0.5]))[0]) > imputed.usual + _ROUNDING
+    )
+
+
+def _not_widened(score: Score) -> str:
+    coverage = score.correction.coverage
+    if coverage is None or coverage.factor <= 1:
+        return ""
+    done = score.correction.factors.get("impact", 1.0)
+    return "" if done >= coverage.factor - _ROUNDING else f"widened by {done:g} only"
+
+
+def _no_conjunction(probability: Probability) -> str:
+    both, least = probability.both, np.minimum(probability.healthy, probability.true)
+    return "" if np.all(both <= least + _ROUNDING) else f"by up to {float((both - least).max()):g}"
+
+
+def _contradiction(probability: Probability, label: str | None, said: bool) -> str:
+    p = float(probability.both.mean())
+    if label is None or said or (label == "healthy") == (p >= 0.5):
+        return ""
+    return f"the verdict is {label}, P(healthy) {p:.0%}"

@@ -1,0 +1,149 @@
+"""The recursive correction: spreads that are too narrow are widened, and V is computed again.
+
+Too narrow is what the library shows to miss the outcome too often, and what breaks an axiom of
+spreads. Only spreads are corrected, never where a term lies: that is the evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from dlcc.estimate import Estimate
+from dlcc.library.store import TERMS, Library
+from dlcc.scoring.value import Value
+
+MOST_ROUNDS = 10
+LEAST_COVERAGE = 0.85
+"""Share of past runs that must lie in their 90 % interval; .05 is what chance may take."""
+_FEWEST_ROWS = 40
+_STEP = 1.25  # by which the tails of a spread that breaks an axiom are made heavier in a round
+_NORMAL_90 = 1.6448536  # deviations on either side that hold 90 % of a normal distribution
+_LEAST_SD = 0.01
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Widening:
+    """What is done to the spread of one term."""
+
+    spread: float = 1.0
+    """Its draws are so many times as far from the median."""
+    tails: float = 1.0
+    """Its ends get more weight: normal scores are stretched by so much."""
+
+    def __call__(self, estimate: Estimate) -> Estimate:
+        """The estimate with that spread."""
+        if self.spread != 1:
+            estimate = estimate.widened(self.spread)
+        return estimate if self.tails == 1 else estimate.with_heavier_tails(self.tails)
+
+    def and_then(self, other: Widening) -> Widening:
+        """Both of them."""
+        return Widening(self.spread * other.spread, self.tails * other.tails)
+
+    @property
+    def factor(self) -> float:
+        """By how much a normal distribution is widened."""
+        return self.spread * self.tails
+
+
+AS_IT_IS = Widening()
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How often impact's 90 % interval held what came, among past runs."""
+
+    rows: int
+    inside: float
+    """Share of `rows`."""
+    factor: float
+    """By which the spread is to be widened; 1 where enough were inside."""
+
+
+@dataclass(frozen=True)
+class Round:
+    """One round of the correction."""
+
+    widened: Mapping[str, Widening]
+    """Term -> what was done to it in this round."""
+    moved: float
+    """Change of V's mean."""
+    spread: float
+    """V's standard deviation after it."""
+
+
+@dataclass(frozen=True)
+class Correction:
+    """All rounds, until V moved by less than its own spread."""
+
+    rounds: tuple[Round, ...]
+    coverage: Coverage | None
+    """None where the library cannot tell."""
+
+    @property
+    def factors(self) -> dict[str, float]:
+        """Term -> by how much its spread was widened in all."""
+        total: dict[str, float] = {}
+        for one in self.rounds:
+            for name, widening in one.widened.items():
+                total[name] = total.get(name, 1.0) * widening.factor
+        return total
+
+
+def impact_coverage(library: Library | None) -> Coverage | None:
+    """Of the next quarter by the impact term of past runs, out of fold; None where unknown.
+
+    The factor is the 90 % quantile of |outcome - mean| / sd over that of a normal distribution.
+    """
+    if library is None:
+        return None
+    mean, sd = library.terms[:, TERMS.index("impact")].T
+    came = library.next_quarter[:, -1]
+    rows = library.true_record & np.isfinite(mean) & np.isfinite(sd) & np.isfinite(came)
+    if rows.sum() < _FEWEST_ROWS:
+        return None
+    standardised = np.abs(came - mean)[rows] / np.maximum(sd[rows], _LEAST_SD)
+    inside = float((standardised <= _NORMAL_90).mean())
+    needed = float(np.quantile(standardised, 0.9)) / _NORMAL_90
+    return Coverage(int(rows.sum()), inside, needed if inside < LEAST_COVERAGE else 1.0)
+
+
+def too_narrow(value: Value) -> list[str]:
+    """Terms whose mean lies outside of their own 90 % interval; all of them where V's does."""
+    whole = value.value
+    if not whole.low - _ROUNDING <= whole.mean <= whole.high + _ROUNDING:
+        return [term.name for term in value.terms]
+    return [
+        term.name
+        for term in value.terms
+        if not (
+            term.quantity.low - _ROUNDING <= term.quantity.mean <= term.quantity.high + _ROUNDING
+        )
+    ]
+
+
+def corrected(
+    compute: Callable[[Mapping[str, Widening]], Value], coverage: Coverage | None
+) -> tuple[Value, Correction]:
+    """V after the correction, and its rounds; `compute` gives V under widenings of its terms."""
+    done: dict[str, Widening] = {}
+    value = compute(done)
+    rounds: list[Round] = []
+    for number in range(MOST_ROUNDS):
+        step = dict.fromkeys(too_narrow(value), Widening(tails=_STEP))
+        if number == 0 and coverage is not None and coverage.factor > 1:
+            tails = step.get("impact", AS_IT_IS)
+            step["impact"] = tails.and_then(Widening(spread=coverage.factor))
+        done |= {name: done.get(name, AS_IT_IS).and_then(more) for name, more in step.items()}
+        after = compute(done) if step else value
+        spread = float(after.draws.std())
+        moved = abs(float(after.draws.mean() - value.draws.mean()))
+        value = after
+        rounds.append(Round(step, moved, spread))
+        if not step or (moved < spread and not too_narrow(value)):
+            break
+    return value, Correction(tuple(rounds), coverage)

@@ -1,0 +1,73 @@
+"""The term meta (⋄): how little V moves when its inputs do, and when stages are left out.
+
+⋄ = 1 - movement / movement under total ignorance. V without ⋄ moves by its standard deviation, as
+its terms move within their spread, and by the mean change where each measured term in turn is
+left out and imputed. Under ignorance it has the standard deviation of V with all terms imputed,
+and is as far away as that V is. So ⋄ is 0 where nothing was measured, and near 1 where V is sharp
+and rests on no single leg.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlcc.estimate import DRAWS, Estimate
+from dlcc.library.store import TERMS, Library
+from dlcc.scoring.imputation import impute
+from dlcc.scoring.value import as_it_enters
+
+Floats = NDArray[np.float64]
+
+_BLOCKS = 32  # parts of the draws whose scatter is the term's own spread
+_LEAST = 1e-6
+
+
+@dataclass(frozen=True)
+class Stand:
+    """What stands in for each term where it is left out, alone or with all others."""
+
+    alone: Mapping[str, Estimate]
+    """Measured term -> its imputation from the other measured ones."""
+    nothing: Mapping[str, Estimate]
+    """Term -> its imputation where nothing is measured."""
+
+    @classmethod
+    def of(cls, measured: Mapping[str, Estimate], library: Library | None) -> Stand:
+        """For these measured terms."""
+        alone = {}
+        for name in measured:
+            others = {other: e for other, e in measured.items() if other != name}
+            alone[name] = impute(name, others, library).estimate
+        names = dict.fromkeys((*TERMS, *measured))
+        return cls(alone, {name: impute(name, {}, library).estimate for name in names})
+
+
+def meta(terms: Mapping[str, Estimate], weights: Mapping[str, float], stand: Stand) -> Estimate:
+    """The term from all others, measured or imputed, and the weights of these."""
+    total = sum(weights[name] for name in terms)
+    if total <= 0:
+        return Estimate.ignorance()
+    parts = {n: weights[n] / total * as_it_enters(n, e.sample(n)) for n, e in terms.items()}
+    value = _blocks(sum(parts.values(), np.zeros(DRAWS)))
+    lost = np.zeros(DRAWS)
+    for name in terms:
+        lost = lost + weights[name] / total * as_it_enters(name, stand.nothing[name].sample(name))
+    ignorant = _blocks(lost)
+    changes = [
+        np.abs(_blocks(weights[n] / total * as_it_enters(n, e.sample(n)) - parts[n]).mean(axis=1))
+        for n, e in stand.alone.items()
+    ]
+    left_out = np.mean(changes, axis=0) if changes else np.zeros(_BLOCKS)
+    movement = value.std(axis=1) + left_out
+    far = np.abs(value.mean(axis=1) - ignorant.mean(axis=1)) if changes else 0.0
+    usual = np.maximum(ignorant.std(axis=1) + far, _LEAST)
+    return Estimate.draws(np.clip(1 - movement / usual, 0, 1))
+
+
+def _blocks(draws: Floats) -> Floats:
+    """[_BLOCKS, DRAWS / _BLOCKS]: draws are in random order, so that each block is a sample."""
+    return draws.reshape(_BLOCKS, -1)

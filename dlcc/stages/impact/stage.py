@@ -1,0 +1,102 @@
+"""What is to be expected of the run: how it will end, and its next quarter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from dlcc.errors import LibraryError
+from dlcc.findings import Finding
+from dlcc.forecast.attribution import what_moved
+from dlcc.forecast.forecaster import Forecaster, Prospect
+from dlcc.forecast.present import earlier_vectors, spreading
+from dlcc.records import Config, Forecast, ForecastPoint, HealthRecord, Series
+from dlcc.stage import Case, Context, NotApplicable, Stage, StageResult
+
+_LIKELY_TO_FAIL = 0.5
+_OUTSIDE = 1.5
+
+
+@dataclass(frozen=True)
+class Impact(Stage):
+    """What is to be expected of the run, by what past runs like it came to."""
+
+    name: ClassVar = "impact"
+    needs: ClassVar = (Config, Series, HealthRecord)
+    gives: ClassVar = (Forecast,)
+
+    shown: int = 6
+    """How many of the features that moved the forecast are shown."""
+
+    def __call__(self, case: Case, ctx: Context) -> StageResult:
+        health, config = case[HealthRecord], case[Config].config
+        library = ctx.library.apart_from(case[Series])
+        blind = len(health.figures) == 0
+        earlier = earlier_vectors(case[Series], health, library.good, case.length)
+        points = []
+        try:
+            for k, (seen, vector) in enumerate(earlier.items()):
+                ctx.deadline.check()
+                ctx.progress(k / (len(earlier) + 1), f"forecast at {seen:.0%}")
+                prospect = Forecaster.fit(library, seen, blind=blind)(vector, config)
+                points.append(ForecastPoint(seen, prospect.p_healthy, prospect.stability))
+            forecaster = Forecaster.fit(library, health.seen, blind=blind)
+        except LibraryError as error:
+            raise NotApplicable(str(error)) from error
+        prospect = forecaster(health.features, config)
+        points.append(ForecastPoint(health.seen, prospect.p_healthy, prospect.stability))
+        ctx.progress(0.9, "what moved it")
+        record = Forecast(
+            seen=health.seen,
+            probabilities=prospect.probabilities,
+            p_healthy=prospect.p_healthy,
+            stability=prospect.stability,
+            next_quarter=prospect.next_quarter,
+            distance=prospect.distance,
+            moved=what_moved(forecaster, health.features, config, self.shown),
+            over_time=tuple(points),
+            diffusion=spreading(case[Series], health, case.length),
+        )
+        return StageResult(
+            terms={"impact": record.next_quarter},
+            records=[record],
+            findings=list(_findings(record)),
+            details=_details(record, prospect, case.length, len(library)),
+        )
+
+
+def _findings(record: Forecast) -> Iterator[Finding]:
+    if record.seen < 1 and record.p_healthy.mean < _LIKELY_TO_FAIL:
+        low, high = record.p_healthy.interval(0.9)
+        yield Finding(
+            "IMP001",
+            f"Of past runs like it {record.p_healthy.mean:.0%} ({low:.0%} to {high:.0%}) ended "
+            f"healthy.",
+            evidence={name: round(p, 4) for name, p in record.probabilities.items()},
+        )
+    if record.distance > _OUTSIDE:
+        yield Finding(
+            "IMP002",
+            f"Past runs lie {record.distance:.1f} times as far from it as from each other.",
+            evidence={"distance": round(record.distance, 4)},
+        )
+
+
+def _details(record: Forecast, prospect: Prospect, length: int, runs: int) -> Mapping[str, Any]:
+    quarter = length // 4
+    diffusion = record.diffusion
+    return {
+        "note": f"of the next {quarter:,} steps, the share expected good",
+        "past_runs": runs,
+        "kind": prospect.kind,
+        "stability": round(float(np.clip(prospect.stability.mean, 0, 1)), 4),
+        "moved": [f"{m.feature} {m.effect:+.3f}" for m in record.moved],
+        "diffusion": None
+        if diffusion is None
+        else f"{diffusion.curve}: {diffusion.expected:.2f} "
+        f"({diffusion.interval[0]:.2f} to {diffusion.interval[1]:.2f}) "
+        f"at {diffusion.horizon:g} of the length",
+    }

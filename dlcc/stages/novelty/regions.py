@@ -1,0 +1,96 @@
+"""Regions of landscape space in which runs tend to fail, in words of the ranges that mark them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlcc.estimate import Estimate
+from dlcc.library.similarity import Space
+from dlcc.library.store import row
+from dlcc.records import LABELS
+
+Floats = NDArray[np.float64]
+
+_FAILED = [LABELS.index("oscillating"), LABELS.index("collapsed"), LABELS.index("diverged")]
+_FEWEST = 25  # past runs in a region
+_DEPTH = 3
+# figure -> how it is called, and from its scale back to what was logged
+_MARKS = {
+    "generator_loss_last": ("the generator's loss", math.sinh),
+    "discriminator_loss_last": ("the discriminator's loss", math.sinh),
+    "generator_grad_last": ("the generator's gradient norm", lambda v: 10.0**v),
+    "discriminator_grad_last": ("the discriminator's gradient norm", lambda v: 10.0**v),
+    "margin_last": ("the discriminator's margin", math.sinh),
+    "generator_loss_sd_last": ("the spread of the generator's loss (asinh)", lambda v: v),
+    "discriminator_loss_sd_last": ("the spread of the discriminator's loss (asinh)", lambda v: v),
+}
+
+
+@dataclass(frozen=True)
+class Region:
+    """A part of landscape space, and how past runs in it ended."""
+
+    words: str
+    runs: int
+    failed: int
+    usual: float
+    """Share of failed runs in the whole library."""
+
+    @property
+    def share(self) -> Estimate:
+        """Share of failed runs in the region."""
+        return Estimate.proportion(self.failed, self.runs)
+
+
+def region_of(space: Space, vector: Mapping[str, float]) -> Region:
+    """The region that a run with this landscape vector lies in.
+
+    Regions are the leaves of a shallow tree (Breiman 1984) that tells failed runs from others by
+    levels of losses, gradients and the discriminator's margin.
+    """
+    from sklearn.tree import DecisionTreeClassifier
+
+    names = tuple(_MARKS)
+    figures = np.nan_to_num(space.library.columns(names, blind=True, fraction=space.fraction))
+    failed = np.isin(space.library.labels, _FAILED)
+    fewest = min(_FEWEST, max(1, len(failed) // 8))
+    tree = DecisionTreeClassifier(max_depth=_DEPTH, min_samples_leaf=fewest, random_state=0)
+    tree.fit(figures, failed)
+    own = np.nan_to_num(row(names, vector))[None, :]
+    inside = tree.apply(figures) == tree.apply(own)[0]
+    path = np.flatnonzero(tree.decision_path(own).toarray()[0])
+    return Region(
+        words=_words(tree.tree_, path, own[0]),
+        runs=int(inside.sum()),
+        failed=int(failed[inside].sum()),
+        usual=float(failed.mean()),
+    )
+
+
+def _words(tree: object, path: NDArray[np.int64], own: Floats) -> str:
+    """`the generator's loss above 2.1, its gradient norm below 0.003`."""
+    low: dict[int, float] = {}
+    high: dict[int, float] = {}
+    for node in path[:-1]:
+        k, mark = int(tree.feature[node]), float(tree.threshold[node])  # type: ignore[attr-defined]
+        if own[k] <= mark:
+            high[k] = min(mark, high.get(k, math.inf))
+        else:
+            low[k] = max(mark, low.get(k, -math.inf))
+    return ", ".join(_range(k, low.get(k), high.get(k)) for k in sorted({*low, *high}))
+
+
+def _range(k: int, low: float | None, high: float | None) -> str:
+    name, back = list(_MARKS.values())[k]
+    if low is None and high is not None:
+        return f"{name} below {back(high):.3g}"
+    if high is None and low is not None:
+        return f"{name} above {back(low):.3g}"
+    assert low is not None
+    assert high is not None
+    return f"{name} from {back(low):.3g} to {back(high):.3g}"

@@ -1,0 +1,88 @@
+"""Where the run lies among past ones, and what became of its neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from dlcc.findings import Finding
+from dlcc.library.independence import independence
+from dlcc.library.similarity import Space
+from dlcc.library.store import nearest_fraction
+from dlcc.records import LABELS, Config, HealthRecord, Neighbourhood, PastNeighbour, Series
+from dlcc.stage import Case, Context, NotApplicable, Stage, StageResult
+from dlcc.stages.novelty.regions import Region, region_of
+
+_FEWEST_RUNS = 40
+_OUTSIDE = 1.5  # times the distance that 90 % of the library's runs keep
+_MORE_THAN_USUAL = 0.1
+
+
+@dataclass(frozen=True)
+class Novelty(Stage):
+    """Where the run lies among past ones, what became of the nearest, and its independence."""
+
+    name: ClassVar = "novelty"
+    needs: ClassVar = (Config, Series, HealthRecord)
+    gives: ClassVar = (Neighbourhood,)
+
+    shown: int = 8
+    """How many of the nearest past runs are shown."""
+
+    def __call__(self, case: Case, ctx: Context) -> StageResult:
+        health, config = case[HealthRecord], case[Config]
+        library = ctx.library.apart_from(case[Series])
+        library = library.some(library.true_record)
+        if len(library) < _FEWEST_RUNS:
+            raise NotApplicable(f"the library has {len(library)} runs; {_FEWEST_RUNS} are needed")
+        blind = len(health.figures) == 0
+        space = Space(library, nearest_fraction(health.seen), blind)
+        point = space.standardised(space.raw_of(health.features, config.config))
+        found, distances = space.nearest(point[None, :], min(self.shown, len(library)))
+        ctx.progress(0.2, "the run graph")
+        alone = independence(space, point, ctx.rng)
+        record = Neighbourhood(
+            nearest=tuple(
+                PastNeighbour(
+                    data=str(library.data[i]),
+                    config=library.configs[i],
+                    label=LABELS[library.labels[i]],
+                    stability=float(library.stability[i]),
+                    distance=float(d / space.usual_distance),
+                )
+                for i, d in zip(found[0], distances[0], strict=True)
+            ),
+            distance=space.distance(point),
+            independence=alone.mean,
+        )
+        region = region_of(space, health.features)
+        return StageResult(
+            terms={"novelty": alone},
+            records=[record],
+            findings=list(_findings(record, region)),
+            details={
+                "note": f"independence among {len(library):,} past runs",
+                "distance": round(record.distance, 4),
+                "nearest": [f"{n.label} ({n.data}, {n.distance:.2f})" for n in record.nearest],
+                "region": region.words,
+            },
+        )
+
+
+def _findings(record: Neighbourhood, region: Region) -> Iterator[Finding]:
+    low, _ = region.share.interval(0.9)
+    if low > region.usual + _MORE_THAN_USUAL:
+        yield Finding(
+            "NOV001",
+            f"Of {region.runs} past runs with {region.words}, {region.failed} failed "
+            f"({region.usual:.0%} of all do).",
+            evidence={"runs": region.runs, "failed": region.failed, "usual": region.usual},
+        )
+    if record.distance > _OUTSIDE:
+        yield Finding(
+            "NOV002",
+            f"It lies {record.distance:.1f} times as far from past runs as 90 % of these do from "
+            "each other.",
+            evidence={"distance": round(record.distance, 4)},
+        )

@@ -1,0 +1,5 @@
+"""Stage 7: whether the same would happen again."""
+
+from dlcc.stages.reproducibility.stage import Reproducibility
+
+__all__ = ["Reproducibility"]

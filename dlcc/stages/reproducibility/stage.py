@@ -1,0 +1,107 @@
+"""Whether the same would happen again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from dlcc.errors import ForeignCodeError, ForeignCodeStopped, IsolationError, LimitExceeded
+from dlcc.findings import Finding
+from dlcc.records import Config, HealthRecord, Reruns, Samples, Series, Sources
+from dlcc.reruns import program_of
+from dlcc.reruns.study import rerun
+from dlcc.sandbox import best_level
+from dlcc.stage import Case, Context, NotApplicable, Stage, StageResult
+
+_FEWEST = 4
+_APART = 0.5  # Δ under which outcomes depend on the seed more than on the setting
+_CHANCE = 0.25
+
+
+@dataclass(frozen=True)
+class Reproducibility(Stage):
+    """Whether the same training ends the same way with other seeds, and which setting does best."""
+
+    name: ClassVar = "reproducibility"
+    needs: ClassVar = (Config, Series, HealthRecord)
+    wants: ClassVar = (Sources, Samples)
+    gives: ClassVar = (Reruns,)
+
+    reruns: int = 20
+    """How many trainings are run: half with other seeds, the rest with other batches alone, or
+    with other settings."""
+
+    def __call__(self, case: Case, ctx: Context) -> StageResult:
+        config = case[Config]
+        try:
+            program = program_of(
+                config, case.get(Sources), case.get(Samples), lambda: best_level(ctx.trust)
+            )
+            if isinstance(program, str):
+                raise NotApplicable(program)
+            made = rerun(
+                program,
+                config.config,
+                config.length,
+                ctx.library.apart_from(case[Series]),
+                self.reruns,
+                rng=ctx.rng,
+                deadline=ctx.deadline,
+                progress=ctx.progress,
+            )
+        except IsolationError as error:
+            raise NotApplicable(str(error)) from None
+        except (LimitExceeded, ForeignCodeStopped) as error:
+            raise NotApplicable(
+                f"no rerun of {config.length:,} steps was done in time ({error}); give more with "
+                "--timeout, or run dlcc rerun with a --budget"
+            ) from None
+        except ForeignCodeError as error:
+            raise NotApplicable(f"the run's code could not be run again: {error}") from None
+        if len(made.outcomes) < _FEWEST:
+            raise NotApplicable(
+                f"{len(made.outcomes)} reruns were done in time, {_FEWEST} are needed; give more "
+                "time with --timeout, or run dlcc rerun with a --budget"
+            )
+        return StageResult(
+            terms={"reproducibility": made.deviation},
+            records=[made],
+            findings=list(_findings(made, case[HealthRecord])),
+            details=_details(made, self.reruns),
+            environment={"cut": "fewer reruns than asked for were done in time"}
+            if len(made.outcomes) < self.reruns
+            else {},
+        )
+
+
+def _findings(made: Reruns, health: HealthRecord) -> Iterator[Finding]:
+    own = [o for o in made.outcomes if o.kind == "seed"]
+    ends = Counter(str(o.label) for o in own)
+    words = ", ".join(f"{n} {label}" for label, n in ends.most_common())
+    if made.deviation.mean < _APART:
+        yield Finding(
+            "REP001",
+            f"Of {len(own)} reruns with other seeds: {words}.",
+            evidence=dict(ends),
+        )
+    if health.seen == 1 and len(own) >= _FEWEST and ends[health.label] / len(own) < _CHANCE:
+        yield Finding(
+            "REP002",
+            f"The run ended {health.label}; of {len(own)} reruns with other seeds: {words}.",
+            evidence=dict(ends),
+        )
+
+
+def _details(made: Reruns, asked: int) -> dict[str, Any]:
+    own = [o for o in made.outcomes if o.kind == "seed"]
+    ends = Counter(o.label for o in own)
+    return {
+        "note": f"{len(own)} reruns with other seeds: "
+        + ", ".join(f"{n} {label}" for label, n in ends.most_common()),
+        "how": made.how,
+        "asked": asked,
+        "done": len(made.outcomes),
+        "best": dict(made.best),
+    }

@@ -1,0 +1,9 @@
+"""One torch thread: the suite shares its cores, and the networks are small."""
+
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread():
+    torch.set_num_threads(1)

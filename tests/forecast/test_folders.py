@@ -1,0 +1,75 @@
+"""Forecasts of run folders, and that they look at nothing behind `until`."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from dlcc.errors import RunError
+from dlcc.forecast.folders import forecast_folders
+from dlcc.library.store import shipped_library
+from dlcc.records import LABELS
+from dlcc.runs import Run
+from tests.conftest import example
+
+
+@pytest.fixture(scope="module")
+def past():
+    whole = shipped_library()
+    return whole.some(np.arange(0, len(whole), 8))
+
+
+def forecast(folder, until, past):
+    (found,) = forecast_folders([folder], until, past=past)
+    return found
+
+
+def test_a_line_has_what_it_should(past):
+    line = forecast(example("digits-healthy"), "0.2", past).to_json()
+    assert list(line) == [
+        "run", "p_healthy", "interval", "stability", "stability_interval", "kind",
+    ]  # fmt: skip
+    assert json.loads(json.dumps(line)) == line
+    low, high = line["interval"]
+    assert 0 <= low <= line["p_healthy"] <= high <= 1
+    assert line["kind"] in LABELS
+
+
+def test_nothing_behind_until_is_looked_at(tmp_path, past):
+    """The rest of the record is poisoned, in every file; the forecast stays what it was."""
+    source = example("digits-collapsed")
+    copy = tmp_path / source.name
+    shutil.copytree(source, copy)
+    run = Run.open(copy)
+    until = run.length // 5
+    before = forecast(copy, until, past)
+    for step in run.sample_steps():
+        if step > until:
+            run.layout.samples_file(step).write_bytes(b"poison")
+    for step in run.layout.snapshot_steps():
+        if step > until:
+            shutil.rmtree(run.layout.snapshot(step).path)
+    for text in copy.glob("truth.json"):
+        text.write_text("poison")
+    after = forecast(copy, until, past)
+    assert after.prospect == before.prospect
+
+
+def test_early_and_late(past):
+    early, late = (forecast(example("digits-collapsed"), u, past) for u in ("0.1", "1.0"))
+    assert early.seen == pytest.approx(0.1)
+    assert late.seen == 1
+    assert late.prospect.p_healthy.mean < 0.3
+
+
+def test_the_order_is_that_of_the_folders(past):
+    names = ["ring-oscillating", "digits-healthy"]
+    found = list(forecast_folders([example(n) for n in names], "0.5", past=past))
+    assert [f.run.rpartition("/")[2] for f in found] == names
+
+
+def test_before_twenty_rows_there_is_no_forecast(past):
+    with pytest.raises(RunError, match=r"19 rows are too few.*step 19.*--until") as caught:
+        forecast(example("digits-healthy"), 19, past)
+    assert caught.value.exit_code == 2

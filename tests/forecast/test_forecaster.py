@@ -1,0 +1,157 @@
+"""Forest, graph network and their blend, on the library itself."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import roc_auc_score
+
+from dlcc.errors import LibraryError
+from dlcc.forecast.attribution import what_moved
+from dlcc.forecast.forecaster import Forecaster, blend, weighted
+from dlcc.forecast.forest import OutcomeForest
+from dlcc.forecast.gnn import OutcomeGNN
+from dlcc.library.similarity import Space
+from dlcc.library.store import FRACTIONS, nearest_fraction, shipped_library
+from dlcc.records import LABELS
+
+HEALTHY = LABELS.index("healthy")
+
+
+@pytest.fixture(scope="module")
+def halves():
+    """Two halves of the library that share no setting."""
+    past = shipped_library().some(shipped_library().true_record)
+    past = past.some(np.arange(0, len(past), 3))
+    first = np.array([int(key, 16) % 2 == 0 for key in past.settings])
+    return past.some(first), past.some(~first)
+
+
+@pytest.fixture(scope="module")
+def fitted(halves):
+    return Forecaster.fit(halves[0], 0.2, blind=False)
+
+
+def raw_of(past, forecaster):
+    return Space(past, forecaster.space.fraction, forecaster.space.blind).raw
+
+
+def test_forecasts_of_unseen_settings_tell_healthy_from_others(halves, fitted):
+    found = fitted.many(raw_of(halves[1], fitted))
+    healthy = halves[1].labels == HEALTHY
+    assert roc_auc_score(healthy, [p.p_healthy.mean for p in found]) >= 0.85
+    assert np.corrcoef([p.stability.mean for p in found], halves[1].stability)[0, 1] >= 0.6
+
+
+def test_probabilities_sum_to_one_and_estimates_lie_where_they_should(halves, fitted):
+    for found in fitted.many(raw_of(halves[1], fitted)[:20]):
+        assert sum(found.probabilities.values()) == pytest.approx(1)
+        assert found.kind in LABELS
+        low, high = found.p_healthy.interval(0.9)
+        assert 0 <= low < found.p_healthy.mean < high <= 1
+
+
+def test_one_at_a_time_is_the_same_as_many(halves, fitted):
+    past = halves[1]
+    vector = dict(zip(past.names, past.vectors[5, fitted.space.fraction], strict=True))
+    alone = fitted(vector, past.configs[5])
+    among = fitted.many(raw_of(past, fitted))[5]
+    assert alone.p_healthy.mean == pytest.approx(among.p_healthy.mean, abs=1e-6)
+
+
+def test_the_same_library_gives_the_same_forecaster(halves, fitted):
+    again = Forecaster.fit(halves[0], 0.2, blind=False)
+    raw = raw_of(halves[1], fitted)[:5]
+    assert [p.probabilities for p in again.many(raw)] == [p.probabilities for p in fitted.many(raw)]
+
+
+def test_intervals_widen_and_forecasts_fade_with_distance(halves, fitted):
+    raw = raw_of(halves[1], fitted)
+    near = fitted.many(raw)
+    sure = raw[int(np.argmax([p.p_healthy.mean for p in near]))]
+    scale = np.nanstd(fitted.space.raw, axis=0)
+    widths, means = [], []
+    for shift in (0.0, 2.0, 50.0):
+        (found,) = fitted.many((sure + shift * scale)[None, :])
+        low, high = found.p_healthy.interval(0.9)
+        widths.append(high - low)
+        means.append(found.distance)
+    assert means == sorted(means)
+    assert widths[-1] > widths[0]
+
+
+def test_forest_weights_are_those_of_its_own_predictions(halves):
+    past = halves[0]
+    space = Space(past, 1, blind=False)
+    forest = OutcomeForest.fit(space.points, past.labels, past.stability)
+    rows = space.points[:12] + 0.1
+    weights = forest.weights(rows)
+    assert weights.sum(axis=1) == pytest.approx(1)
+    predicted = forest.trees.predict(rows)
+    assert weights @ np.eye(len(LABELS))[past.labels] == pytest.approx(predicted[:, :-1])
+    assert weights @ past.stability == pytest.approx(predicted[:, -1])
+
+
+def test_the_network_alone_tells_healthy_from_others_and_hears_its_neighbours(halves, fitted):
+    raw = raw_of(halves[1], fitted)
+    points = fitted.space.standardised(raw)
+    found = fitted.gnn.probabilities(points)
+    assert found.sum(axis=1) == pytest.approx(1, abs=1e-6)
+    assert roc_auc_score(halves[1].labels == HEALTHY, found[:, HEALTHY]) >= 0.8
+    ends = np.full(len(fitted.space.library), LABELS.index("collapsed"))
+    other = replace(fitted.space, library=replace(fitted.space.library, labels=ends))
+    lied = OutcomeGNN(fitted.gnn.network, other).probabilities(points)
+    assert np.abs(lied - found).max() > 0.05
+
+
+def test_the_network_leaves_the_global_generator_alone(halves):
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    OutcomeGNN.fit(Space(halves[0].some(np.arange(60)), 1, blind=False))
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_what_moved_adds_up_to_the_forest(halves, fitted):
+    past = halves[1]
+    vector = dict(zip(past.names, past.vectors[2, 1], strict=True))
+    everything = what_moved(fitted, vector, past.configs[2], most=10_000)
+    point = fitted.space.standardised(fitted.space.raw_of(vector, past.configs[2]))[None, :]
+    said = fitted.forest.trees.predict(point)[0, HEALTHY]
+    mean = fitted.forest.trees.predict(fitted.space.points)[:, HEALTHY].mean()
+    assert sum(m.effect for m in everything) == pytest.approx(said - mean, abs=0.05)
+    sizes = [abs(m.effect) for m in everything]
+    assert sizes == sorted(sizes, reverse=True)
+    assert len(what_moved(fitted, vector, past.configs[2], most=3)) == 3
+
+
+def test_a_library_with_too_few_runs(halves):
+    with pytest.raises(LibraryError, match="a forecast needs 40"):
+        Forecaster.fit(halves[0].some(np.arange(10)), 0.2, blind=False)
+
+
+def test_doctored_records_teach_nothing(halves):
+    past = halves[0]
+    marked = replace(past, true_record=np.arange(len(past)) >= 50)
+    assert len(Forecaster.fit(marked, 0.2, blind=True).space.library) == len(past) - 50
+
+
+@pytest.mark.parametrize(("seen", "fraction"), [(0.01, 0.1), (0.14, 0.1), (0.2, 0.2), (0.4, 0.5),
+                                                (0.8, 1.0), (1.0, 1.0)])  # fmt: skip
+def test_the_nearest_fraction(seen, fraction):
+    assert FRACTIONS[nearest_fraction(seen)] == fraction
+
+
+def test_blend_is_between_and_a_distribution():
+    a, b = np.array([0.7, 0.1, 0.1, 0.05, 0.05]), np.array([0.2, 0.5, 0.1, 0.1, 0.1])
+    mixed = blend(a, b, 0.3)
+    assert mixed.sum() == pytest.approx(1)
+    assert blend(a, b, 0.0) == pytest.approx(a)
+    assert blend(a, b, 1.0) == pytest.approx(b)
+    assert 0.2 < mixed[0] < 0.7
+
+
+def test_weighted_distribution():
+    values = np.array([0.0, 1.0, 0.5, np.nan])
+    found = weighted(values, np.array([0.2, 0.3, 0.5, 9.0]))
+    assert found.mean == pytest.approx(0.3 + 0.25, abs=0.02)

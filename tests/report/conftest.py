@@ -1,0 +1,16 @@
+"""One evaluation, which all tests of the report share."""
+
+from __future__ import annotations
+
+import pytest
+
+from dlcc.evaluation import Evaluation, evaluate_fully
+from tests.conftest import example, session_cache
+
+
+@pytest.fixture(scope="session")
+def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
+    """The collapsed example, its health and its record judged."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DLCC_CACHE_DIR", str(session_cache(tmp_path_factory)))
+        return evaluate_fully(example("digits-collapsed"), only=["health", "consistency"])

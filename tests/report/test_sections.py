@@ -1,0 +1,194 @@
+"""The page's sections on past runs, the forecast, reruns, and how the score was made."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from dlcc.estimate import Estimate
+from dlcc.evaluation import Evaluation
+from dlcc.records import (
+    LABELS,
+    Diffusion,
+    Effect,
+    Forecast,
+    ForecastPoint,
+    HealthRecord,
+    Moved,
+    Neighbourhood,
+    PastNeighbour,
+    RerunOutcome,
+    Reruns,
+)
+from dlcc.report import Report, charts, html, past
+from dlcc.report.fused import correction_record, fusion_record
+from dlcc.report.terminal import render
+from dlcc.runs import Run
+from dlcc.scoring.ahp import ahp_weights
+from dlcc.scoring.correction import Correction, Coverage, Round, Widening
+from dlcc.scoring.weights import posterior_weights
+from tests.scoring.past import verified
+
+HOSTILE = "<script>alert(1)</script>\x1b[31m"
+FORECAST = Forecast(
+    seen=0.5,
+    probabilities=dict.fromkeys(LABELS, 0.2),
+    p_healthy=Estimate.beta(3, 7),
+    stability=Estimate.beta(4, 6),
+    next_quarter=Estimate.beta(4, 6),
+    distance=0.7,
+    moved=(Moved("good_quarter", 0.25, -0.2), Moved("r1", None, 0.1)),
+    over_time=tuple(
+        ForecastPoint(seen, Estimate.beta(2, 5), Estimate.beta(3, 4)) for seen in (0.1, 0.2, 0.5)
+    ),
+    diffusion=Diffusion(
+        "bass", (0.9, 0.1, 2.0), 0.05, np.linspace(0.1, 0.5, 5), np.linspace(0.2, 0.6, 5),
+        np.linspace(0.2, 0.6, 5), 1.25, 0.8, (0.7, 0.9),
+    ),
+)  # fmt: skip
+NEIGHBOURHOOD = Neighbourhood(
+    nearest=(
+        PastNeighbour("digits", {"loss": "hinge", "lr_g": 0.001, "seed": 4}, "weak", 0.4, 0.3),
+        PastNeighbour(HOSTILE, {"loss": HOSTILE, HOSTILE: 2}, "healthy", 0.9, 0.8),
+    ),
+    distance=0.5,
+    independence=0.4,
+)
+RERUNS = Reruns(
+    outcomes=tuple(
+        RerunOutcome(kind, k, {}, label, 0.5, k / 9)  # type: ignore[arg-type]
+        for k, (kind, label) in enumerate(
+            [("seed", name) for name in LABELS] + [("batches", "weak"), ("setting", "healthy")]
+        )
+    ),
+    how="one ensemble",
+    deviation=Estimate.beta(8, 2),
+    effects=(
+        Effect("lr_d", 0.001, 0.004, Estimate.beta(6, 4)),
+        Effect(HOSTILE, 0, 1, Estimate.beta(2, 8)),
+    ),
+    best={"lr_d": 0.004, HOSTILE: 1},
+)  # fmt: skip
+
+
+@pytest.fixture
+def done(
+    evaluated: Evaluation, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Report, Run, HealthRecord]:
+    """Report, run and health; without the pictures, which other tests look at."""
+    monkeypatch.setattr(html, "_pictures", lambda *_: [])
+    health = evaluated.record(HealthRecord)
+    assert health is not None
+    return evaluated.report, evaluated.run, health
+
+
+def test_what_is_there_has_its_section_and_what_is_not_has_none(done) -> None:
+    report, run, health = done
+    text = html.render(
+        report, run, health, forecast=FORECAST, neighbourhood=NEIGHBOURHOOD, reruns=RERUNS
+    )
+    titles = ("What is to be expected", "The same training again", "The nearest past runs")
+    for title in titles:
+        assert f"<h2>{title}</h2>" in text
+        assert title not in html.render(report, run, health)
+    assert "How the score was made" in text
+    assert "<td><svg" in text
+    assert "1 of 5 reruns with other seeds ended healthy" in text
+    assert text.index("<h1") < text.index("What is to be expected") < text.index("<h2>Stages")
+
+
+def test_text_of_past_runs_is_escaped_and_printable(done) -> None:
+    report, run, health = done
+    text = html.render(
+        report, run, health, forecast=FORECAST, neighbourhood=NEIGHBOURHOOD, reruns=RERUNS
+    )
+    assert "<script" not in text
+    assert "\x1b" not in text
+    assert "&lt;script&gt;" in text
+
+
+def test_the_nearest_runs_say_in_what_they_differ() -> None:
+    own = {"loss": "hinge", "lr_g": 0.002, "seed": 1}
+    first, _ = past.neighbour_rows(NEIGHBOURHOOD, own)
+    assert first.settings == "lr_g 0.001"
+    same, _ = past.neighbour_rows(NEIGHBOURHOOD, {**own, "lr_g": 0.001})
+    assert same.settings == "the same settings"
+
+
+def test_marks_tell_labels_apart_by_shape_too() -> None:
+    shapes = {re.sub(r'(fill|stroke)="[^"]*"', "", charts.mark(label, 0, 0)) for label in LABELS}
+    assert len(shapes) == len(LABELS)
+
+
+def test_the_strip_holds_every_rerun_within_the_picture() -> None:
+    many = tuple(replace(RERUNS.outcomes[0], stability=0.5) for _ in range(12))
+    strip = charts.rerun_strip(many, 0.2)
+    assert strip.count("<circle") == 12
+    height = float(re.search(r'viewBox="0 0 900 (\d+)"', strip)[1])
+    assert all(4 < float(y) < height - 20 for y in re.findall(r'cy="([\d.-]+)"', strip))
+
+
+def test_the_forecast_reaches_to_where_the_curve_leads() -> None:
+    assert "125 %" in charts.forecast_over_time(FORECAST)
+    assert "125 %" not in charts.forecast_over_time(replace(FORECAST, diffusion=None))
+
+
+def test_all_axioms_are_in_the_report_and_hold(done) -> None:
+    report, run, health = done
+    assert len(report.axioms) == 13
+    assert all(axiom.holds for axiom in report.axioms)
+    text = html.render(report, run, health)
+    assert "13 of 13 axioms hold" in text
+    assert "<details><summary><strong>13 of 13" in text
+    broken = report.axioms[0].model_copy(update={"holds": False, "where": "they sum to 2"})
+    less = report.model_copy(update={"axioms": (broken, *report.axioms[1:])})
+    text = html.render(less, run, health)
+    assert '<details open><summary class="bad"><strong>12 of 13 axioms hold' in text
+    assert "they sum to 2" in text
+
+
+def test_weights_and_shapley_values_are_shown(done) -> None:
+    report, run, health = done
+    record = fusion_record(posterior_weights(verified(), ahp_weights()))
+    assert [w.posterior for w in record.weights] == sorted(
+        (w.posterior for w in record.weights), reverse=True
+    )
+    assert sum(w.posterior for w in record.weights) == pytest.approx(1)
+    known = [w for w in record.weights if w.shapley is not None]
+    assert sum(w.shapley.mean for w in known) == pytest.approx(record.total)
+    text = html.render(report.model_copy(update={"fusion": record}), run, health)
+    assert "300 past runs of 300 settings" in text
+    assert "Shapley value" in text
+    assert "not in the library: it keeps its judged share" in text
+
+
+def test_the_correction_is_told_in_words() -> None:
+    widened = Correction(
+        (Round({"impact": Widening(1.5)}, 0.01, 0.1), Round({"impact": Widening(2.0)}, 0.0, 0.1)),
+        Coverage(400, 0.7, 1.5),
+    )
+    record = correction_record(widened)
+    assert record.factors == {"impact": 3.0}
+    assert "impact 3.00 times; V moved by 0.010 in 2 rounds" in record.note
+    assert "Of 400 past runs, 70% came" in record.note
+    assert "No spread" in correction_record(Correction((Round({}, 0.0, 0.1),), None)).note
+
+
+def test_terms_that_nobody_measured_have_no_number_in_the_terminal(done) -> None:
+    report, _, _ = done
+    lines = {line.split()[0]: line for line in render(report).splitlines() if " x " in line}
+    assert lines["impact"].split()[1] == "-"
+    assert "not measured: " in lines["impact"]
+    assert lines["meta"].split()[1] != "-"
+    assert re.fullmatch(r"record holds in \d+ checks", report.verdict.record)
+
+
+def test_both_factors_of_the_probability_are_there(done) -> None:
+    verdict = done[0].verdict
+    assert None not in (verdict.p_healthy, verdict.p_landscape, verdict.p_true)
+    assert verdict.p_healthy.mean == pytest.approx(
+        verdict.p_landscape.mean * verdict.p_true.mean, abs=1e-2
+    )

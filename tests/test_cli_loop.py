@@ -1,0 +1,159 @@
+"""The commands around a judgement: what is to come, would it happen again, what to change."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dlcc.library.store import shipped_library
+from tests.test_cli import assert_one_sentence, dlcc
+
+
+@pytest.fixture(autouse=True)
+def own_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Nobody's own runs and reviews come in, and none stay behind."""
+    path = tmp_path / "mine" / "library.npz"
+    monkeypatch.setenv("DLCC_LIBRARY", str(path))
+    return path
+
+
+def test_forecast_prints_one_object_a_folder(small_run: Path) -> None:
+    done = dlcc("forecast", small_run, small_run, "--until", ".5", "--json")
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(lines) == 2
+    assert lines[0] == lines[1]
+    assert lines[0]["run"] == str(small_run)
+    low, high = lines[0]["interval"]
+    assert 0 <= low <= lines[0]["p_healthy"] <= high <= 1
+
+
+def test_forecast_before_twenty_rows(small_run: Path) -> None:
+    done = dlcc("forecast", small_run, "--until", "10")
+    assert_one_sentence(done, 2, "10 rows are too few", "--until")
+
+
+def test_library_info_and_add(small_run: Path, own_library: Path) -> None:
+    done = dlcc("library", "info")
+    assert f"{len(shipped_library()):,} runs" in done.stdout
+    assert "doctored" in done.stdout
+    assert dlcc("library", "add", small_run, "--label", "weak").returncode == 0
+    assert own_library.exists()
+    assert str(own_library) in dlcc("library", "info").stdout
+    assert_one_sentence(dlcc("library", "add", small_run, "--label", "bad"), 2, "healthy, weak")
+
+
+@pytest.mark.parametrize("damage", ["version", "content"])
+def test_a_library_that_cannot_be_used(small_run: Path, own_library: Path, damage: str) -> None:
+    own_library.parent.mkdir()
+    shipped_library().some(np.arange(3)).save(own_library)
+    if damage == "content":
+        own_library.write_bytes(b"nothing")
+    else:
+        with np.load(own_library) as table:
+            columns = {name: table[name] for name in table.files} | {"conventions": np.array(0)}
+        np.savez(own_library, **columns)
+    done = dlcc("forecast", small_run)
+    assert_one_sentence(done, 2, str(own_library), "dlcc library build")
+
+
+def test_a_small_library_from_nothing(tmp_path: Path) -> None:
+    out = tmp_path / "made.npz"
+    assert_one_sentence(dlcc("library", "build", "--out", out, "--groups", 0), 2, "needs runs")
+    assert not out.exists()
+
+
+def test_rerun(small_run: Path) -> None:
+    done = dlcc("rerun", small_run, "--n", 10, "--json")
+    assert done.returncode == 0, done.stderr
+    made = json.loads(done.stdout)
+    assert len(made["outcomes"]) == 10
+    assert {o["kind"] for o in made["outcomes"]} == {"seed", "batches", "setting"}
+    low, high = made["interval"]
+    assert 0 <= low <= made["reproducibility"] <= high <= 1
+    assert "reproducibility" in dlcc("rerun", small_run, "--n", 6).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(["--budget", "soon"], "such as 90s, 5m or 2h"), (["--n", "1"], "--n 1"),
+     (["--budget", "0.001s"], "take longer")],
+)  # fmt: skip
+def test_rerun_with_nonsense(small_run: Path, arguments: list[str], words: str) -> None:
+    assert_one_sentence(dlcc("rerun", small_run, *arguments), 2, words)
+
+
+def test_advice_from_past_runs_alone(small_run: Path) -> None:
+    done = dlcc("advise", small_run, "--no-reruns")
+    assert done.returncode == 0, done.stderr
+    assert "1." in done.stdout
+    assert "another seed" in done.stdout
+    assert "--apply 1" in done.stdout
+
+
+def test_advice_carried_out(small_run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "mended"
+    done = dlcc("advise", small_run, "--no-reruns", "--apply", 1, "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert (out / "run.json").exists()
+    lines = done.stdout.splitlines()
+    assert any(line.strip().startswith("small-ring") and "V " in line for line in lines)
+    assert any(line.strip().startswith("mended") and "V " in line for line in lines)
+    before = json.loads((small_run / "run.json").read_text())["config"]
+    after = json.loads((out / "run.json").read_text())["config"]
+    changed = {k for k in after if after[k] != before.get(k)} - {"seed"}
+    assert 1 <= len(changed) <= 2
+
+
+def test_advice_on_a_run_that_does_not_say_how_it_was_trained(small_run: Path) -> None:
+    manifest = json.loads((small_run / "run.json").read_text())
+    manifest["training"] = None
+    (small_run / "run.json").write_text(json.dumps(manifest))
+    assert_one_sentence(dlcc("advise", small_run), 2, "does not say how it was trained")
+
+
+def test_apply_needs_a_place_and_a_line(small_run: Path, tmp_path: Path) -> None:
+    assert_one_sentence(dlcc("advise", small_run, "--apply", 1), 2, "--out")
+    done = dlcc("advise", small_run, "--no-reruns", "--apply", 99, "--out", tmp_path / "o")
+    assert_one_sentence(done, 2, "--apply 99")
+    assert not (tmp_path / "o").exists()
+
+
+def test_reviews_are_kept_and_taken_back(small_run: Path, own_library: Path) -> None:
+    folder = small_run.parent
+    assert_one_sentence(dlcc("review", "--undo"), 2, "nothing to undo")
+    listed = dlcc("review", folder)
+    assert "small-ring" in listed.stdout, listed.stderr
+    said = dlcc("review", folder, "--run", "small-ring", "--verdict", "not", "--note", "looks off")
+    assert said.returncode == 0, said.stderr
+    assert "looks off" in dlcc("review", "--history").stdout
+    assert "small-ring" not in dlcc("review", folder).stdout
+    assert dlcc("review", "--undo").returncode == 0
+    assert dlcc("review", "--history").stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [([], "name a folder"), (["nowhere"], "no such folder"),
+     (["--run", "x"], "name a folder"),
+     (["--verdict", "maybe", "--run", "x", "."], "healthy or not")],
+)  # fmt: skip
+def test_reviews_of_nonsense(arguments: list[str], words: str, tmp_path: Path) -> None:
+    assert_one_sentence(dlcc("review", *arguments, cwd=tmp_path), 2, words)
+
+
+def test_a_controlled_training(tmp_path: Path) -> None:
+    common = ("train", "ring", "--set", "steps=200", "--set", "lr_d=1", "--set", "lr_g=.5")
+    done = dlcc(*common, "--out", tmp_path / "run", "--control")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "run" / "source" / "controlled.py").exists()
+    dry = dlcc(*common, "--out", tmp_path / "dry", "--control", "--dry-run")
+    assert dry.returncode == 0, dry.stderr
+    excluded = dlcc(*common, "--out", tmp_path / "no", "--control", "--bound", "lr_d=1e-4..1e-2")
+    assert_one_sentence(excluded, 2, "lr_d")
+    assert_one_sentence(
+        dlcc(*common, "--out", tmp_path / "no", "--bound", "lr_d=1e-4..1e-2"), 2, "--control"
+    )
