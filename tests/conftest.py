@@ -24,6 +24,8 @@ def _shared_cache(
 ) -> None:
     """Results are cached by content, so that tests of the same run need not evaluate it again."""
     monkeypatch.setenv("DLCC_CACHE_DIR", str(session_cache(tmp_path_factory)))
+    # nobody's own runs and reviews come in, and none of a test's stay behind
+    monkeypatch.setenv("DLCC_LIBRARY", str(tmp_path_factory.getbasetemp() / "none" / "own.npz"))
 
 
 @pytest.fixture

@@ -22,7 +22,12 @@ def run(command: list[str] | str, cwd: Path) -> None:
         command,
         shell=isinstance(command, str),
         cwd=cwd,
-        env={**os.environ, "PATH": path, "PYTHONPATH": str(cwd)},
+        env={
+            **os.environ,
+            "PATH": path,
+            "PYTHONPATH": str(cwd),
+            "DLCC_LIBRARY": str(cwd / "own-library.npz"),
+        },
         capture_output=True,
         text=True,
         timeout=280,
