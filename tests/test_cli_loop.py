@@ -94,6 +94,7 @@ def test_advice_from_past_runs_alone(small_run: Path) -> None:
     assert "--apply 1" in done.stdout
 
 
+@pytest.mark.slow
 def test_advice_carried_out(small_run: Path, tmp_path: Path) -> None:
     out = tmp_path / "mended"
     done = dlcc("advise", small_run, "--no-reruns", "--apply", 1, "--out", out)

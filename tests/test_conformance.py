@@ -10,12 +10,15 @@ from dlcc import plugins
 from dlcc.testing import check_stage
 
 NAMES = ("ingestion", "decomposition", "health", "consistency", "execution")
+FITTED = ("novelty", "impact", "reproducibility")  # on the library, several times: minutes
 
 
 def test_the_built_in_stages_are_these() -> None:
-    assert set(NAMES) <= set(plugins.installed())
+    assert {*NAMES, *FITTED} <= set(plugins.installed())
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [*NAMES, *(pytest.param(name, marks=pytest.mark.slow) for name in FITTED)]
+)
 def test_a_built_in_stage_conforms(name: str, small_run: Path) -> None:
     check_stage(plugins.installed()[name], small_run)

@@ -26,10 +26,11 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 FEWEST_RUNS = 40
-GNN_SHARE = 0.2  # of the blend of log probabilities; see benchmarks/results/forecast.json
+GNN_SHARE = 0.1  # of the blend of log probabilities; see benchmarks/results/forecast.json
 _FLOOR = 1e-3  # probability below which neither model is believed
 _DRAWN = 400  # quantiles that stand for a weighted distribution
 _SURENESS = 0.5  # independent runs that a forest's effective past run stands for
+_USUAL_RUNS = 0.5  # runs that the share of healthy ones in the library counts for
 
 
 @dataclass(frozen=True)
@@ -103,11 +104,14 @@ class Forecaster:
         weights = known * weights + (1 - known) / len(weights)
         p = np.bincount(labels, weights, minlength=len(LABELS))
         runs = 1 + _SURENESS * known**2 / float((weights**2).sum())
-        healthy = float(p[0])
+        healthy, usual = float(p[0]), float(np.mean(labels == 0))
         future = self.space.library.next_quarter[:, self.space.fraction]
         return Prospect(
             probabilities={name: float(q) for name, q in zip(LABELS, p, strict=True)},
-            p_healthy=Estimate.beta(0.5 + healthy * runs, 0.5 + (1 - healthy) * runs),
+            p_healthy=Estimate.beta(
+                _USUAL_RUNS * usual + healthy * runs,
+                _USUAL_RUNS * (1 - usual) + (1 - healthy) * runs,
+            ),
             stability=weighted(self.space.library.stability, weights),
             next_quarter=weighted(future, weights),
             distance=distance,

@@ -39,8 +39,7 @@ def _verdict(record: HealthRecord, recorded: int) -> Iterator[Finding]:
     if record.label == "diverged":
         message = _how_diverged(record)
     elif record.label == "oscillating":
-        swing = figures.get("swing", figures["good_swing"])
-        message = f"Coverage or quality swings by {swing:.2f} around its trend (mark: 0.13)."
+        message = _how_oscillating(record)
     elif record.label == "collapsed":
         message = _how_collapsed(record)
     else:
@@ -74,6 +73,13 @@ def _how_diverged(record: HealthRecord) -> str:
         times = 10 ** figures["reach_last"]
         return f"Samples lie up to {times:,.0f} times farther out than any training data."
     return f"Losses stand at {np.sinh(figures['loss_scale']):,.0f} over the last fifth."
+
+
+def _how_oscillating(record: HealthRecord) -> str:
+    swing = record.features.get("swing")
+    if swing is None:
+        return "Losses and outputs run as they do in runs that oscillated."
+    return f"Coverage or quality swings by {swing:.2f} around its trend (mark: 0.13)."
 
 
 def _how_collapsed(record: HealthRecord) -> str:
