@@ -22,6 +22,7 @@ _NODES = 257  # quantiles that a distribution given by draws is kept as
 
 Floats = NDArray[np.float64]
 Kind = Literal["beta", "proportion", "obligations", "normal", "quantiles"]
+_COUNTS: tuple[Kind, ...] = ("proportion", "obligations")
 
 # Median at the 10 % quantile of the uniform, mass everywhere: leaving evidence out does not pay.
 _IGNORANCE_SHAPE = math.log(0.5) / math.log(0.1)
@@ -116,10 +117,9 @@ class Estimate:
         parts = list(estimates)
         if len(parts) == 1:
             return parts[0]
-        for kind in ("proportion", "obligations"):
+        for kind in _COUNTS:
             if parts and all(part.kind == kind for part in parts):
-                first, second, unknown = (sum(p.parameters[i] for p in parts) for i in range(3))
-                return getattr(cls, kind)(first, second, unknown)  # type: ignore[no-any-return]
+                return cls(kind, tuple(map(sum, zip(*(p.parameters for p in parts), strict=True))))
         grid = _midpoints(DRAWS)
         return cls.draws(np.concatenate([part.quantile(grid) for part in parts]))
 

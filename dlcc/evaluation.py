@@ -17,6 +17,8 @@ from typing import TypeVar
 from dlcc import pipeline, plugins
 from dlcc.errors import OptionError, OutputError
 from dlcc.estimate import Estimate
+from dlcc.feedback.advice import Advised, by_past_runs
+from dlcc.feedback.folder import data_name
 from dlcc.feedback.moved import Moved, moved
 from dlcc.feedback.reviews import Review, history
 from dlcc.library.store import Library, library
@@ -125,6 +127,8 @@ def evaluate_fully(
     opened = _opened(run, mapping)
     step = opened.length if until is None else resolve_until(until, opened.length)
     weights = ahp_weights(judgements)
+    known = library()
+    reviewed = moved(history() if reviews is None else reviews)
     candidates = {**plugins.installed(), **{stage.name: stage for stage in stages}}
     chosen, left_out = pipeline.select(list(candidates.values()), only, skip)
     outcomes = tuple(
@@ -134,13 +138,14 @@ def evaluate_fully(
         )
     )  # fmt: skip
     terms = pipeline.terms_of(outcomes)
-    known, past = library(), _past(opened, step)
+    series = Series.of(opened, step)
+    past = known.apart_from(series)  # the run is not to judge itself
     health, forecast = _record(outcomes, HealthRecord), _record(outcomes, Forecast)
-    reviewed = moved(history() if reviews is None else reviews)
+    config = Config.of(opened, step)
     report = build_report(
         name=opened.name,
-        config=Config.of(opened, step),
-        recorded=_recorded(opened, step),
+        config=config,
+        recorded=0 if series is None else series.recorded,
         until=step,
         outcomes=outcomes,
         score=score(terms, weights, known, past=past, reviews=reviewed.counts(weights)),
@@ -148,6 +153,7 @@ def evaluate_fully(
         if health is None
         else _probability(health, forecast, terms.get("logic"), past, reviewed),
         health=health,
+        advised=_advised(config, health, past),
         environment={
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
             "machine": machine_fingerprint(),
@@ -155,6 +161,14 @@ def evaluate_fully(
         },
     )
     return Evaluation(report, opened, outcomes)
+
+
+def _advised(config: Config, health: HealthRecord | None, past: Library) -> Advised | None:
+    """What past runs say one could change, where there is something to mend."""
+    if health is None or health.label == "healthy":
+        return None
+    advised = by_past_runs(config.config, past, data=data_name(config))
+    return advised if advised.ranked else None
 
 
 def _probability(
@@ -177,12 +191,6 @@ def _probability(
 
 def _record(outcomes: Sequence[StageOutcome], kind: type[T]) -> T | None:
     return next((r for o in outcomes for r in o.records if isinstance(r, kind)), None)
-
-
-def _past(run: Run, until: int) -> Library:
-    """Past runs without this one and the others of its setting: it is not to judge itself."""
-    series = Series.of(run, until)
-    return library() if series is None else library().apart_from(series)
 
 
 def _opened(run: str | Path | Run, mapping: Mapping[str, str] | None) -> Run:
@@ -218,13 +226,6 @@ def with_settings(stages: Sequence[Stage], settings: Sequence[str]) -> list[Stag
         changed[name] = dataclasses.replace(stage, **{setting: parsed})
         touched.append(name)
     return [changed[name] for name in dict.fromkeys(touched)]
-
-
-def _recorded(run: Run, until: int) -> int:
-    series = Series.of(run, until)
-    if series is None:
-        return 0
-    return int(max(column.steps[-1] for column in series.columns.values())) + 1
 
 
 @contextlib.contextmanager

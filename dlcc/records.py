@@ -158,6 +158,11 @@ Label = Literal["healthy", "weak", "oscillating", "collapsed", "diverged"]
 LABELS: tuple[Label, ...] = ("healthy", "weak", "oscillating", "collapsed", "diverged")
 
 
+def most_probable(probabilities: Mapping[str, float]) -> Label:
+    """The label with the largest of these probabilities, one of each."""
+    return max(LABELS, key=lambda label: probabilities[label])
+
+
 @dataclass(frozen=True)
 class HealthRecord:
     """The state of the run, and since when. `failed` is collapsed, oscillating or diverged."""
@@ -215,8 +220,8 @@ class Neighbourhood:
 
 
 @dataclass(frozen=True)
-class Moved:
-    """A feature that moved a forecast."""
+class FeatureEffect:
+    """What a feature did to a forecast."""
 
     feature: str
     value: float | None
@@ -270,7 +275,7 @@ class Forecast:
     """Share of good checkpoints in the next quarter of the configured length."""
     distance: float
     """From past runs; above 1 is outside of the library, and the intervals are wider."""
-    moved: tuple[Moved, ...]
+    moved: tuple[FeatureEffect, ...]
     """The features that moved it most."""
     over_time: tuple[ForecastPoint, ...]
     """Ascending in `seen`; the last one is the present."""

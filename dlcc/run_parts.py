@@ -118,15 +118,35 @@ class Series:
         }
         return cls(columns, tuple(read.restarts), tuple(read.rewinds), read.torn)
 
+    @classmethod
+    def from_start(cls, quantities: Mapping[str, Floats]) -> Series:
+        """Of quantities [steps] that are known at every step from 0 on, without a clock."""
+        columns = {
+            name: Column(np.arange(len(values)), values, np.full(len(values), np.nan))
+            for name, values in quantities.items()
+        }
+        return cls(columns)
+
+    @property
+    def rows(self) -> int:
+        """How often the quantity that was logged most often was logged."""
+        return max((len(column.steps) for column in self.columns.values()), default=0)
+
+    @property
+    def recorded(self) -> int:
+        """Steps that the record has: one more than the last that was logged."""
+        return max((int(column.steps[-1]) + 1 for column in self.columns.values()), default=0)
+
     def before(self, step: int) -> Series:
-        """Only the rows before `step`."""
-        return Series(
-            {
-                name: Column(c.steps[:k], c.values[:k], c.clock[:k])
-                for name, c in self.columns.items()
-                if (k := int(np.searchsorted(c.steps, step)))
-            }
-        )
+        """What `of` would have read up to `step`."""
+        columns = {
+            name: Column(c.steps[:k], c.values[:k], c.clock[:k])
+            for name, c in self.columns.items()
+            if (k := int(np.searchsorted(c.steps, step)))
+        }
+        restarts = tuple(first for first in self.restarts if first < step)
+        rewinds = tuple(rewind for rewind in self.rewinds if rewind[0] < step)
+        return Series(columns, restarts, rewinds, self.torn)
 
     def digest(self) -> str:
         parts: list[bytes | str] = [repr((self.restarts, self.rewinds, self.torn))]

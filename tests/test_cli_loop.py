@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner, Result
 
+from dlcc.cli import app
+from dlcc.evaluation import Evaluation, evaluate_fully
 from dlcc.library.store import shipped_library
+from dlcc.runs import Run
 from tests.test_cli import assert_one_sentence, dlcc
 
 
@@ -118,43 +124,61 @@ def test_advice_on_a_run_that_does_not_say_how_it_was_trained(small_run: Path) -
 
 def test_apply_needs_a_place_and_a_line(small_run: Path, tmp_path: Path) -> None:
     assert_one_sentence(dlcc("advise", small_run, "--apply", 1), 2, "--out")
-    done = dlcc("advise", small_run, "--no-reruns", "--apply", 99, "--out", tmp_path / "o")
+    done = dlcc("advise", small_run, "--apply", 99, "--out", tmp_path / "o")
     assert_one_sentence(done, 2, "--apply 99")
     assert not (tmp_path / "o").exists()
 
 
-def test_reviews_are_kept_and_taken_back(small_run: Path, own_library: Path) -> None:
-    folder = small_run.parent
-    assert_one_sentence(dlcc("review", "--undo"), 2, "nothing to undo")
-    listed = dlcc("review", folder)
-    assert "small-ring" in listed.stdout, listed.stderr
-    said = dlcc("review", folder, "--run", "small-ring", "--verdict", "not", "--note", "looks off")
-    assert said.returncode == 0, said.stderr
-    assert "looks off" in dlcc("review", "--history").stdout
-    assert "small-ring" not in dlcc("review", folder).stdout
-    assert dlcc("review", "--undo").returncode == 0
-    assert dlcc("review", "--history").stdout == ""
+def test_apply_trains_no_code_of_ones_own(small_run: Path, tmp_path: Path) -> None:
+    with (small_run / "source" / "train.py").open("a") as source:
+        source.write("# changed\n")
+    done = dlcc("advise", small_run, "--apply", 1, "--out", tmp_path / "new")
+    assert_one_sentence(done, 2, "this run's code is its own")
+
+
+def test_reviews_are_kept_and_taken_back(small_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    judged = []
+
+    def by_health_alone(run: Run, **options: Any) -> Evaluation:
+        judged.append(run.path.name)
+        return evaluate_fully(run, only=["health"], **options)
+
+    monkeypatch.setattr("dlcc.evaluation.evaluate_fully", by_health_alone)
+    other = shutil.copytree(small_run, small_run.parent / "other")
+    (other / "run.json").write_text("[]")
+
+    def review(*arguments: object) -> Result:
+        done = CliRunner().invoke(app, ["review", *map(str, arguments)])
+        assert done.exit_code == 0, done.output
+        return done
+
+    listed = review(small_run.parent)
+    assert "1. small-ring  P(healthy)" in listed.stdout
+    assert "left out" in listed.stderr
+    assert str(other) in listed.stderr
+    judged.clear()
+    review(small_run.parent, "--run", "small-ring", "--verdict", "not", "--note", "looks off")
+    assert judged == ["small-ring"]  # and no other run
+    assert "looks off" in review("--history").stdout
+    assert "small-ring" not in review(small_run.parent).stdout
+    assert "small-ring was called not healthy" in review("--undo").stdout
+    assert review("--history").stdout == ""
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [([], "name a folder"), (["nowhere"], "no such folder"),
-     (["--run", "x"], "name a folder"),
+     (["--run", "x"], "name a folder"), ([".", "--undo"], "stand alone"),
+     ([".", "--run", "x", "--verdict", "not"], "no runs"),
      (["--verdict", "maybe", "--run", "x", "."], "healthy or not")],
 )  # fmt: skip
 def test_reviews_of_nonsense(arguments: list[str], words: str, tmp_path: Path) -> None:
     assert_one_sentence(dlcc("review", *arguments, cwd=tmp_path), 2, words)
 
 
-def test_a_controlled_training(tmp_path: Path) -> None:
-    common = ("train", "ring", "--set", "steps=200", "--set", "lr_d=1", "--set", "lr_g=.5")
-    done = dlcc(*common, "--out", tmp_path / "run", "--control")
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "run" / "source" / "controlled.py").exists()
-    dry = dlcc(*common, "--out", tmp_path / "dry", "--control", "--dry-run")
-    assert dry.returncode == 0, dry.stderr
-    excluded = dlcc(*common, "--out", tmp_path / "no", "--control", "--bound", "lr_d=1e-4..1e-2")
-    assert_one_sentence(excluded, 2, "lr_d")
-    assert_one_sentence(
-        dlcc(*common, "--out", tmp_path / "no", "--bound", "lr_d=1e-4..1e-2"), 2, "--control"
-    )
+def test_a_controller_that_cannot_be(tmp_path: Path) -> None:
+    """What one does, the console lines of docs/control.md show."""
+    common = ("train", "ring", "--set", "lr_d=1", "--out", tmp_path / "no", "--bound")
+    assert_one_sentence(dlcc(*common, "lr_d=1e-4..1e-2", "--control"), 2, "lr_d is 1, outside")
+    assert_one_sentence(dlcc(*common, "lr_d=1e-4..1e-2"), 2, "--control")
+    assert not (tmp_path / "no").exists()

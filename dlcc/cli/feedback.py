@@ -14,13 +14,15 @@ if TYPE_CHECKING:
     from dlcc.feedback.advice import Advice
     from dlcc.feedback.folder import FolderAdvice
     from dlcc.report.record import Report
+    from dlcc.runs import Run
 
 
 def advise(
     run: Annotated[Path, typer.Argument(help="The run folder.", metavar="RUN")],
     apply: Annotated[
-        int, typer.Option(help="Train a new run with this line of the advice.", metavar="K")
-    ] = 0,
+        int | None,
+        typer.Option(help="Train a new run with this line of the advice.", metavar="K"),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Where the new run goes.")] = None,
     budget: Annotated[str, typer.Option(help="Time for reruns: 90s, 5m, 2h.")] = "10m",
     reruns: Annotated[
@@ -33,14 +35,19 @@ def advise(
 ) -> None:
     """Say what to change about a training, by what reruns and past runs say it does."""
     from dlcc.errors import OptionError
+    from dlcc.feedback.advice import SHOWN
+    from dlcc.feedback.apply import check_place, recipe_of
     from dlcc.feedback.folder import advise_folder
     from dlcc.runs import Run
 
     seconds = duration("--budget", budget)
     in_range("--seed", seed, 0, 2**31 - 1)
-    if apply and out is None:
-        raise OptionError("--apply needs --out, the folder of the new run")
+    in_range("--apply", apply, 1, 2 * SHOWN)
+    if (apply is None) != (out is None):
+        raise OptionError("--apply and --out, the folder of the new run, go together")
     opened = Run.open(run)
+    if apply is not None:
+        recipe_of(opened)  # refuses what cannot be trained before minutes of reruns
     with bars() as progress:
         found = advise_folder(
             opened, seconds, reruns=reruns, trust=trust, seed=seed,
@@ -48,13 +55,14 @@ def advise(
         )  # fmt: skip
     shown = found.advised.shown()
     typer.echo(_listed(found, shown))
-    if apply:
-        if not 1 <= apply <= len(shown):
-            raise OptionError(f"--apply {apply}: expected 1 to {len(shown)}, a line of the advice")
-        assert out is not None
-        _apply(opened, shown[apply - 1], out, seed)
-    else:
-        typer.echo(f"next: dlcc advise {run} --apply 1 --out {run.name}-mended")
+    if apply is None or out is None:
+        name = run.resolve().name
+        typer.echo(f"next: dlcc advise {run} --apply 1 --out {name}-mended")
+        return
+    if apply > len(shown):
+        raise OptionError(f"--apply {apply}: expected 1 to {len(shown)}, a line of the advice")
+    check_place(opened, shown[apply - 1].change, out)
+    _apply(opened, shown[apply - 1], out, seed)
 
 
 def _listed(found: FolderAdvice, shown: list[Advice]) -> str:
@@ -74,14 +82,12 @@ def _listed(found: FolderAdvice, shown: list[Advice]) -> str:
     return "\n".join(lines)
 
 
-def _apply(run: object, advice: Advice, out: Path, seed: int) -> None:
+def _apply(run: Run, advice: Advice, out: Path, seed: int) -> None:
     """Train the change, evaluate both runs, and show both."""
     from dlcc.evaluation import evaluate_fully
     from dlcc.feedback.apply import apply_change
     from dlcc.records import HealthRecord
-    from dlcc.runs import Run
 
-    assert isinstance(run, Run)
     with bars() as progress:
         before = evaluate_fully(run, progress=progress)
         applied = apply_change(

@@ -96,7 +96,7 @@ def evaluate(
         typer.echo(report.to_json(), nl=False)
     else:
         html = str(target / "report.html")
-        typer.echo(render(report, html=html, colour=sys.stdout.isatty()), nl=False)
+        typer.echo(render(report, run=str(run), html=html, colour=sys.stdout.isatty()), nl=False)
     if report.failed_stages:
         raise typer.Exit(3)
     p = report.verdict.p_healthy

@@ -19,6 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Judge a training run from the folder that it left behind.",
 )
+_INTERRUPTED = 130
 for _room in (judging, forecasts, feedback, reviewing, training, past):
     _room.register(app)
 
@@ -30,8 +31,7 @@ def main() -> None:
     try:
         code = app(standalone_mode=False) or 0
     except (KeyboardInterrupt, typer.Abort):
-        typer.echo("dlcc: interrupted; nothing half-written was left", err=True)
-        code = 130
+        code = _INTERRUPTED
     except DlccError as error:
         from dlcc.report.text import one_line
 
@@ -48,4 +48,6 @@ def main() -> None:
             sys.exit(3)
         typer.echo(f"dlcc: {error.format_message()}", err=True)
         code = error.exit_code
+    if code == _INTERRUPTED:  # which is what typer makes of Ctrl-C, too
+        typer.echo("dlcc: interrupted; nothing half-written was left", err=True)
     sys.exit(code)

@@ -27,34 +27,50 @@ def review(
 ) -> None:
     """Look at the runs whose verdict would teach most, and say what they are."""
     from dlcc.errors import OptionError
-    from dlcc.feedback import reviews
 
-    if undo:
-        taken = reviews.undo()
-        typer.echo(f"taken back: {taken.run} was called {_word(taken.healthy)}")
-        return
-    if history:
-        for entry in reviews.history():
-            typer.echo(f"{entry.time}  {entry.run}  {_word(entry.healthy)}  {entry.note}".rstrip())
+    if undo or history:
+        if folder or run or verdict or (undo and history):
+            raise OptionError("--undo and --history stand alone: leave the rest out")
+        _take_back() if undo else _list_history()
         return
     if folder is None:
         raise OptionError("name a folder of runs, or give --history or --undo")
+    if not folder.is_dir():
+        raise OptionError(f"{folder}: no such folder; name one that holds runs")
     if (run is None) != (verdict is None):
         raise OptionError("--run and --verdict go together")
-    if verdict is not None and verdict not in _VERDICTS:
-        raise OptionError(f"--verdict {verdict!r}: expected healthy or not")
-    candidates = _evaluated(folder)
-    if run is not None and verdict is not None:
-        chosen = [c for c in candidates if c.name == run]
-        if not chosen:
-            names = ", ".join(c.name for c in candidates[:8])
-            raise OptionError(f"--run {run!r}: {folder} has the runs {names}")
-        _record(chosen[0], _VERDICTS[verdict], note)
+    if run is None or verdict is None:
+        _ask_or_list(_evaluated(folder, _folders_in(folder)))
         return
-    _ask_or_list(candidates)
+    if verdict not in _VERDICTS:
+        raise OptionError(f"--verdict {verdict!r}: expected healthy or not")
+    names = [path.name for path in _folders_in(folder)]
+    if run not in names:
+        raise OptionError(f"--run {run!r}: {folder} has {', '.join(names[:8]) or 'no runs'}")
+    (candidate,) = _evaluated(folder, [folder / run])
+    _record(candidate, _VERDICTS[verdict], note)
 
 
-def _evaluated(folder: Path) -> list[Candidate]:
+def _take_back() -> None:
+    from dlcc.feedback import reviews
+
+    taken = reviews.undo()
+    typer.echo(f"taken back: {_printable(taken.run)} was called {_word(taken.healthy)}")
+
+
+def _list_history() -> None:
+    from dlcc.feedback import reviews
+
+    for entry in reviews.history():
+        typer.echo(_printable(f"{entry.time}  {entry.run}  {_word(entry.healthy)}  {entry.note}"))
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_dir())
+
+
+def _evaluated(folder: Path, paths: list[Path]) -> list[Candidate]:
+    """The runs as they can be reviewed; those that cannot be judged are named on stderr."""
     from dlcc.errors import OptionError, RunError
     from dlcc.evaluation import evaluate_fully
     from dlcc.feedback.review import candidate_of
@@ -62,21 +78,18 @@ def _evaluated(folder: Path) -> list[Candidate]:
     from dlcc.records import Series
     from dlcc.runs import Run
 
-    if not folder.is_dir():
-        raise OptionError(f"{folder}: no such folder; name one that holds runs")
     found = []
     with bars() as progress:
-        paths = sorted(path for path in folder.iterdir() if path.is_dir())
         for k, path in enumerate(paths):
             progress("review", k / len(paths), path.name)
             try:
                 opened = Run.open(path)
-                report = evaluate_fully(opened, skip=_SKIPPED, reviews=()).report
+                report = evaluate_fully(opened, skip=_SKIPPED, reviews=(), progress=progress).report
                 series = Series.of(opened, None)
                 digest = "" if series is None else first_rows_hash(series)
-                found.append(candidate_of(report, digest=digest))
+                found.append(candidate_of(report, name=path.name, digest=digest))
             except (RunError, OptionError) as error:
-                typer.echo(f"dlcc: left out: {error}", err=True)
+                typer.echo(f"dlcc: left out: {_printable(str(error))}", err=True)
     if not found:
         raise OptionError(f"{folder}: holds no run that could be judged")
     return found

@@ -51,8 +51,8 @@ def assemble(runs: Sequence[PastRun], seed: int = 0) -> Library:
 def fit_good(runs: Sequence[PastRun]) -> GoodModel:
     """P(good) of checkpoints, and of windows of the whole record.
 
-    From the data sets on which good has the usual marks; those of the 3×3 grid are lower, and
-    fitted together they blur each other (onsets within 10 %: 13 of 18 so, 16 of 18 without).
+    From the data sets on which good has the usual marks: those of the 3×3 grid are lower, and
+    fitted together they blur each other.
     """
     runs = [run for run in runs if run.data in USUAL_MARKS] or runs
     good = np.concatenate([run.good for run in runs]).astype(np.int64)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
@@ -12,17 +12,19 @@ from typing import Any
 
 import numpy as np
 
-from dlcc.corpus.assemble import assemble
+from dlcc.corpus.assemble import FOLDS, assemble
 from dlcc.corpus.parts import read_part, write_part
-from dlcc.corpus.past import recorded_run
+from dlcc.corpus.past import PastRun, recorded_run
 from dlcc.corpus.settings import draw_group
 from dlcc.corpus.simulate import reference_of, simulate
 from dlcc.corpus.terms import impacts, moments, novelties, reproducibilities, with_term
 from dlcc.corpus.verified import logic_of, logic_of_doctored
 from dlcc.errors import LibraryError
+from dlcc.library.similarity import FEWEST_RUNS
 from dlcc.library.store import Library
 from dlcc.recipes import truth
 from dlcc.runs import Run
+from dlcc.runs.files import write_text
 
 Progress = Callable[[float, str], None]
 DOCTORED_EVERY = 5
@@ -54,25 +56,27 @@ def build_library(out: Path, plan: BuildPlan, jobs: int, progress: Progress) -> 
     Raises:
         LibraryError: there is too little to make a library from, or it cannot be written.
     """
-    if plan.groups * plan.members < 1 and not plan.recorded:
-        raise LibraryError("a library needs runs: give groups of settings, or recorded runs")
+    folders = [folder for corpus in plan.recorded for folder in complete_runs(corpus)]
+    _check_size(plan.groups * plan.members + len(folders))
     parts = out.with_name(f"{out.name}.parts")
     try:
         parts.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise LibraryError(f"{parts}: cannot be made ({error.strerror})") from error
+    groups = {parts / f"group-{g:03d}.npz": (plan, g) for g in range(plan.groups)}
+    records = {_recorded_file(parts, folder): (folder,) for folder in folders}
+    chosen = np.random.default_rng(plan.seed).permutation(len(folders))[: plan.tested]
+    tests = {
+        _test_file(parts, folders[k]): (folders[k], i % DOCTORED_EVERY == 0)
+        for i, k in enumerate(chosen)
+    }
     with ProcessPoolExecutor(jobs, mp_context=get_context("forkserver")) as pool:
-        _all(
-            pool, _make_group, [(parts, plan, g) for g in range(plan.groups)], progress, "training"
-        )
-        folders = [folder for corpus in plan.recorded for folder in complete_runs(corpus)]
-        _all(pool, _make_recorded, [(parts, folder) for folder in folders], progress, "reading")
-        chosen = np.random.default_rng(plan.seed).permutation(len(folders))[: plan.tested]
-        tests = [(parts, folders[k], i % DOCTORED_EVERY == 0) for i, k in enumerate(chosen)]
-        _all(pool, _make_test, tests, progress, "testing records")
-    runs = [run for g in range(plan.groups) for run in read_part(_group_file(parts, g))]
+        _make_missing(pool, _make_group, groups, progress, "training")
+        _make_missing(pool, _make_recorded, records, progress, "reading")
+        _make_missing(pool, _make_test, tests, progress, "testing records")
+    runs = [run for file, (_, g) in groups.items() for run in _group_of(plan, g, file)]
     drawn = len(runs)
-    runs += [run for folder in folders for run in read_part(_recorded_file(parts, folder))]
+    runs += [run for file in records for run in read_part(file)]
     library = assemble(runs)
     library = with_term(library, "novelty", novelties(library))
     library = with_term(library, "impact", impacts(library))
@@ -82,8 +86,27 @@ def build_library(out: Path, plan: BuildPlan, jobs: int, progress: Progress) -> 
 
 
 def complete_runs(corpus: Path) -> list[Path]:
-    """The runs of a corpus that have their truth beside them."""
-    return sorted(path.parent for path in corpus.glob(f"*/{truth.TRUTH_FILE}"))
+    """The runs of a corpus that have their truth beside them.
+
+    Raises LibraryError where there are none.
+    """
+    found = sorted(path.parent for path in corpus.glob(f"*/{truth.TRUTH_FILE}"))
+    if not found:
+        raise LibraryError(
+            f"{corpus}: no folder in it is a run with its {truth.TRUTH_FILE}; give a folder of "
+            "runs that dlcc train recorded"
+        )
+    return found
+
+
+def _check_size(runs: int) -> None:
+    """Refuse what is too small before anything is trained, not after."""
+    fewest = FEWEST_RUNS * FOLDS // (FOLDS - 1)
+    if runs < fewest:
+        raise LibraryError(
+            f"a library needs runs, {fewest} or more of them, and there would be {runs}: give more "
+            "groups of settings, or recorded runs"
+        )
 
 
 def _with_tests(
@@ -106,14 +129,17 @@ def _with_tests(
     return without.joined(copies)
 
 
-def _all(
+def _make_missing(
     pool: ProcessPoolExecutor,
-    work: Callable[..., None],
-    arguments: Sequence[tuple[Any, ...]],
+    make: Callable[..., None],
+    files: Mapping[Path, tuple[Any, ...]],
     progress: Progress,
     what: str,
 ) -> None:
-    futures = [pool.submit(work, *given) for given in arguments]
+    """Make each file that is not there, from what is given for it."""
+    futures = [
+        pool.submit(make, file, *given) for file, given in files.items() if not file.exists()
+    ]
     try:
         for done, future in enumerate(as_completed(futures), start=1):
             future.result()
@@ -123,41 +149,40 @@ def _all(
         raise
 
 
-def _make_group(parts: Path, plan: BuildPlan, group: int) -> None:
-    file = _group_file(parts, group)
-    if not file.exists():
-        write_part(file, simulate(draw_group(plan.seed, group, plan.members)))
+def _make_group(file: Path, plan: BuildPlan, group: int) -> None:
+    write_part(file, simulate(draw_group(plan.seed, group, plan.members)))
 
 
-def _make_recorded(parts: Path, folder: Path) -> None:
-    file = _recorded_file(parts, folder)
-    if not file.exists():
-        run = Run.open(folder)
-        write_part(file, [recorded_run(run, reference_of(str(run.manifest.data["name"])))])
+def _group_of(plan: BuildPlan, group: int, file: Path) -> list[PastRun]:
+    """The runs of a group, which may have been left by a build with another plan."""
+    runs = read_part(file)
+    drawn = draw_group(plan.seed, group, plan.members)
+    if [run.config["seed"] for run in runs] != [config["seed"] for config in drawn]:
+        raise LibraryError(
+            f"{file}: was made with other --seed or --members; remove {file.parent} or choose "
+            "another --out"
+        )
+    return runs
 
 
-def _make_test(parts: Path, folder: Path, doctored: bool) -> None:
+def _make_recorded(file: Path, folder: Path) -> None:
+    run = Run.open(folder)
+    write_part(file, [recorded_run(run, reference_of(str(run.manifest.data["name"])))])
+
+
+def _make_test(file: Path, folder: Path, doctored: bool) -> None:
     """Put a run's record to the test, or a doctored copy's."""
-    file = _test_file(parts, folder)
-    if file.exists():
-        return
     forged = None
     if doctored:
         forged, logic = logic_of_doctored(folder, np.random.default_rng(_number(folder)))
     else:
         logic = logic_of(folder)
     result = {"forged": forged, "logic": None if logic is None else moments(logic, "logic")}
-    beside = file.with_suffix(".tmp")
-    beside.write_text(json.dumps(result), encoding="utf-8")
-    beside.replace(file)
+    write_text(file, json.dumps(result))
 
 
 def _number(folder: Path) -> int:
     return int.from_bytes(folder.name.encode()[-8:], "little")
-
-
-def _group_file(parts: Path, group: int) -> Path:
-    return parts / f"group-{group:03d}.npz"
 
 
 def _recorded_file(parts: Path, folder: Path) -> Path:

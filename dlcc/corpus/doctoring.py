@@ -63,9 +63,8 @@ def change_tensors(
     change(tensors)
     arrays = {name: np.asarray(value) for name, value in tensors.items()}  # not numpy's scalars
     digest = write_tensors(folder / file, arrays)
-    _edit_manifest(folder, lambda manifest: manifest["files"].update(
-        {file: {"bytes": digest.bytes, "xxh3_128": digest.xxh3_128}}
-    ))  # fmt: skip
+    entry = {file: {"bytes": digest.bytes, "xxh3_128": digest.xxh3_128}}
+    _edit_json(folder / "snapshot.json", lambda manifest: manifest["files"].update(entry))
 
 
 def change_weight(run: Path, step: int, name: str, factor: float = 1.01) -> None:
@@ -83,7 +82,7 @@ def move_snapshot(run: Path, step: int, to: int) -> None:
     folder, target = (run / "snapshots" / f"{s:08d}" for s in (step, to))
     shutil.rmtree(target, ignore_errors=True)
     folder.rename(target)
-    _edit_manifest(target, lambda manifest: manifest.update(step=to))
+    _edit_json(target / "snapshot.json", lambda manifest: manifest.update(step=to))
 
 
 def copy_snapshot(run: Path, step: int, to: int) -> None:
@@ -91,7 +90,7 @@ def copy_snapshot(run: Path, step: int, to: int) -> None:
     folder, target = (run / "snapshots" / f"{s:08d}" for s in (step, to))
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(folder, target)
-    _edit_manifest(target, lambda manifest: manifest.update(step=to))
+    _edit_json(target / "snapshot.json", lambda manifest: manifest.update(step=to))
 
 
 def edit_source(run: Path, old: str, new: str, file: str = "source/train.py") -> int:
@@ -104,12 +103,10 @@ def edit_source(run: Path, old: str, new: str, file: str = "source/train.py") ->
 
 def edit_manifest(run: Path, change: Callable[[dict[str, Any]], object]) -> None:
     """Change run.json; `change` works on it in place."""
-    manifest = json.loads((run / "run.json").read_text())
-    change(manifest)
-    (run / "run.json").write_text(json.dumps(manifest))
+    _edit_json(run / "run.json", change)
 
 
-def _edit_manifest(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    manifest = json.loads((folder / "snapshot.json").read_text())
-    change(manifest)
-    (folder / "snapshot.json").write_text(json.dumps(manifest))
+def _edit_json(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from dlcc.corpus.past import PastRun
+from dlcc.runs.files import written_whole
 
 _STACKED = ("windows", "samples", "reached", "stability", "next_quarter", "good")
 _TEXTS = ("data", "label", "first_rows")
@@ -18,29 +18,22 @@ _TEXTS = ("data", "label", "first_rows")
 
 def write_part(path: Path, runs: Sequence[PastRun]) -> None:
     """Write the runs of one group, all of one number of checkpoints."""
-    columns = {
+    columns: dict[str, Any] = {
         name: np.array([getattr(run, name) for run in runs]) for name in (*_STACKED, *_TEXTS)
     }
     columns["configs"] = np.array([json.dumps(dict(run.config), sort_keys=True) for run in runs])
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with beside.open("wb") as stream:
-        np.savez_compressed(stream, **columns)  # type: ignore[arg-type]  # names are never allow_pickle
-    beside.replace(path)
-
-
-def _texts(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: str(value) for name, value in values.items()}
+    with written_whole(path) as beside, beside.open("wb") as stream:
+        np.savez_compressed(stream, **columns)
 
 
 def read_part(path: Path) -> list[PastRun]:
     """What `write_part` wrote."""
     with np.load(path, allow_pickle=False) as table:
         columns = {name: table[name] for name in table.files}
-    return [
-        PastRun(
-            config=json.loads(str(columns["configs"][i])),
-            **{name: columns[name][i] for name in _STACKED},
-            **_texts({name: columns[name][i] for name in _TEXTS}),
-        )
-        for i in range(len(columns["configs"]))
-    ]
+    return [_run(columns, i) for i in range(len(columns["configs"]))]
+
+
+def _run(columns: Mapping[str, Any], i: int) -> PastRun:
+    fields: dict[str, Any] = {name: columns[name][i] for name in _STACKED}
+    fields |= {name: str(columns[name][i]) for name in _TEXTS}
+    return PastRun(config=json.loads(str(columns["configs"][i])), **fields)

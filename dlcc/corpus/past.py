@@ -15,11 +15,10 @@ from dlcc.library.store import FRACTIONS
 from dlcc.library.twins import first_rows_hash
 from dlcc.library.windows import window_features
 from dlcc.recipes import truth
-from dlcc.records import LABELS, Column, Samples, Series
+from dlcc.records import LABELS, Samples, Series
 from dlcc.runs import Run
 
 Floats = NDArray[np.float64]
-_NO_CLOCK = np.zeros(0)
 
 
 @dataclass(frozen=True)
@@ -102,13 +101,3 @@ def recorded_run(run: Run, reference: Reference) -> PastRun:
         truth.read(run.path),
         reference,
     )
-
-
-def series_of(rows: Mapping[str, Floats]) -> Series:
-    """Series of rows [steps] logged at every step from 0; of one never finite, none."""
-    columns = {
-        name: Column(np.arange(len(values)), values, _NO_CLOCK)
-        for name, values in sorted(rows.items())
-        if name != "discriminator/penalty" or np.isfinite(values).any()
-    }
-    return Series(columns)

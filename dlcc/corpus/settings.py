@@ -1,7 +1,7 @@
 """Settings drawn at random: what the library's runs were trained with.
 
-They come from four regions of learning rates, because with rates drawn over many decades one run
-in 40 is healthy. A fifth, "drift", is of trainings that get good first and fail later, which few of
+They come from four regions of learning rates, because with rates drawn over many decades hardly a
+run is healthy. A fifth, "drift", is of trainings that get good first and fail later, which few of
 the others do. Draw number i of a seed is always the same, however many are drawn.
 """
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcc.corpus.past import PastRun, past_run, series_of
+from dlcc.corpus.past import PastRun, past_run
 from dlcc.ensembles import Trajectories, train_ensemble
 from dlcc.library.samples import Reference
 from dlcc.recipes import small_gan, truth
+from dlcc.records import Series
 
 OVERTRAIN = 1.25
 Progress = Callable[[int, int], None]
@@ -39,11 +41,11 @@ def judged_member(trained: Trajectories, i: int) -> PastRun:
     rows, samples = trained.member(i)
     config = trained.configs[i]
     judged = judge_member(config.data, config.steps, rows, trained.checkpoint_steps, samples)
-    as_given = {name: getattr(config, name) for name in config.__dataclass_fields__}
+    as_given = asdict(config)
     within = {name: values[: config.steps] for name, values in rows.items()}
     return past_run(
         as_given,
-        series_of(within),
+        Series.from_start(within),
         list(trained.checkpoint_steps),
         list(samples),
         judged,

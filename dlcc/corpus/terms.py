@@ -18,7 +18,7 @@ from dlcc.estimate import Estimate
 from dlcc.forecast.forecaster import Forecaster
 from dlcc.library.independence import SUBSET, SUBSETS, run_graph_centrality
 from dlcc.library.similarity import Space
-from dlcc.library.store import TERMS, Library
+from dlcc.library.store import FRACTIONS, TERMS, Library
 from dlcc.reruns.deviation import reproducibility
 from dlcc.reruns.outcome import Judge
 from dlcc.reruns.plan import Rerun
@@ -27,6 +27,7 @@ from dlcc.stage import Deadline
 
 Floats = NDArray[np.float64]
 Progress = Callable[[float, str], None]
+_END = len(FRACTIONS) - 1
 SEEDS = 4
 _TOGETHER = 96  # reruns in one ensemble
 _DAY = 86_400.0
@@ -49,7 +50,7 @@ def with_term(library: Library, name: str, values: Mapping[int, tuple[float, flo
 def impacts(library: Library, seed: int = 0) -> dict[int, tuple[float, float]]:
     """Impact of every run, forecast from the other folds."""
     fold = folds_by_setting(list(library.settings), FOLDS, seed)
-    raw = Space(library, len(library.vectors[0]) - 1, blind=False).raw
+    raw = Space(library, _END, blind=False).raw
     found = {}
     for k in range(FOLDS):
         forecaster = Forecaster.fit(library.some(fold != k), 1.0, blind=False)
@@ -61,7 +62,7 @@ def impacts(library: Library, seed: int = 0) -> dict[int, tuple[float, float]]:
 
 def novelties(library: Library, seed: int = 0) -> dict[int, tuple[float, float]]:
     """Independence of every run among random parts of the library."""
-    points = Space(library, len(library.vectors[0]) - 1, blind=False).points
+    points = Space(library, _END, blind=False).points
     rng = np.random.default_rng(seed)
     n = len(points)
     found: list[list[float]] = [[] for _ in range(n)]

@@ -1,4 +1,4 @@
-"""Records put to the test: the logic term of honest runs, and of copies that were doctored."""
+"""Records put to the test: the logic term of honest runs, and of copies that are forged here."""
 
 from __future__ import annotations
 

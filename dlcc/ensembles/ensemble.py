@@ -30,7 +30,6 @@ QUANTITIES = (
     "generator/grad_norm",
 )
 """What a step records of every member."""
-LONGEST_AVERAGE = 0.999
 
 
 def by_shape(configs: Sequence[Mapping[str, Any]]) -> list[list[int]]:
@@ -59,7 +58,6 @@ class Ensemble:
         configs: One configuration a member; `data`, `width`, `depth`, `zdim` and `batch` are to be
             the same for all.
         dtype: Of weights, batches and samples.
-        average: Keep the exponential average of the generators' weights, for `averaged_sample`.
 
     Raises:
         OptionError: no member, or members of different shapes.
@@ -67,11 +65,7 @@ class Ensemble:
     """
 
     def __init__(
-        self,
-        configs: Sequence[Mapping[str, Any]],
-        dtype: torch.dtype = torch.float32,
-        *,
-        average: bool = False,
+        self, configs: Sequence[Mapping[str, Any]], dtype: torch.dtype = torch.float32
     ) -> None:
         self._configs = [Config.parse(config) for config in configs]
         _check_shapes(self._configs)
@@ -101,7 +95,6 @@ class Ensemble:
         self._judging = Pass(discriminator, 2 * first.batch, leak=LEAK)
         self._fooling = Pass(discriminator, first.batch, leak=LEAK, room=self._judging)
         self._seen = torch.empty(len(self), 2 * first.batch, features, dtype=dtype)
-        self._average = blocks["generator"].clone() if average else None
         self._batches = Batches(self._configs, dtype)
         self._objectives = Objectives(self._configs, dtype)
         self._plans: dict[str, Plan] = {}
@@ -115,11 +108,6 @@ class Ensemble:
     def configs(self) -> tuple[Config, ...]:
         """The members' configurations, as they are now."""
         return tuple(self._configs)
-
-    @property
-    def averages(self) -> bool:
-        """Whether the generators' averages are kept."""
-        return self._average is not None
 
     # -------------------------------------------------------------------------------- training
 
@@ -139,9 +127,6 @@ class Ensemble:
 
         judged = self._train_discriminators(batch, fake, row)
         fooled = self._train_generators(fake, row)
-        if self._average is not None:
-            decay = min(LONGEST_AVERAGE, (1 + step) / (10 + step))
-            self._average.lerp_(self._players["generator"].block, 1 - decay)
         return torch.stack((*judged, *fooled))
 
     def _train_discriminators(self, batch: Batch, fake: Tensor, row: int) -> tuple[Tensor, ...]:
@@ -195,31 +180,11 @@ class Ensemble:
 
     # --------------------------------------------------------------------------------- samples
 
-    def sample(self, n: int, seed: int, members: Sequence[int] | None = None) -> Tensor:
-        """Samples [N, n, features], each member's as its solo training's `sample(n, seed)`.
-
-        With `members` those of these members alone.
-        """
-        return self._sample(self._players["generator"].block, n, seed, members)
-
-    def averaged_sample(self, n: int, seed: int, members: Sequence[int] | None = None) -> Tensor:
-        """The same of the averaged generators: after step t, average ← d·average + (1 − d)·weights
-        with d = min(0.999, (1 + t)/(10 + t)), from the initial weights.
-
-        Raises OptionError where the ensemble was not made with `average=True`.
-        """
-        if self._average is None:
-            raise OptionError("the ensemble keeps no averages: make it with average=True")
-        return self._sample(self._average, n, seed, members)
-
-    def _sample(self, block: Tensor, n: int, seed: int, members: Sequence[int] | None) -> Tensor:
-        chosen = range(len(self)) if members is None else members
-        if members is not None:
-            block = block[torch.tensor(list(members), dtype=torch.long)]
-        noise = sample_noise([self._configs[i] for i in chosen], n, seed).to(self.dtype)
-        layers = self._players["generator"].layout.layers(block)
+    def sample(self, n: int, seed: int) -> Tensor:
+        """Samples [N, n, features], each member's as its solo training's `sample(n, seed)`."""
+        noise = sample_noise(self._configs, n, seed).to(self.dtype)
         with torch.no_grad():
-            return generate(layers, noise, self._squash)
+            return generate(self._players["generator"].layers, noise, self._squash)
 
     # --------------------------------------------------------------------------------- members
 
@@ -232,16 +197,11 @@ class Ensemble:
         return state
 
     def load_member_state(self, i: int, state: Mapping[str, Any]) -> None:
-        """Put member i into a state of its solo training's `state_dict`.
-
-        Its average, where there is one, begins anew from these weights.
-        """
+        """Put member i into a state of its solo training's `state_dict`."""
         for name, player in self._players.items():
             player.block[i] = player.layout.pack_state(state[name]).to(self.dtype)
             kept = state[f"{name}_optimizer"]
             self._optimizers[name].load_member_state(i, player.layout, kept)
-        if self._average is not None:
-            self._average[i] = self._players["generator"].block[i]
         self._planned = range(0)
 
     def reconfigure(self, i: int, **changes: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -34,8 +33,6 @@ class Trajectories:
     samples: NDArray[Any]
     """[N, checkpoints, n, features], of the state before each checkpoint's step; the seed of the
     samples is the step."""
-    averaged: NDArray[Any] | None = None
-    """The same from the averaged generators, where averages were kept."""
 
     def __len__(self) -> int:
         return len(self.configs)
@@ -56,9 +53,7 @@ def train_ensemble(
     checkpoint_steps: Iterable[int] = (),
     samples: int = 256,
     progress: Callable[[int, int], None] | None = None,
-    deadline: float | None = None,
-    average: bool = False,
-    states: Sequence[Mapping[str, Any]] | None = None,
+    states: Mapping[int, Mapping[str, Any]] | None = None,
 ) -> Trajectories:
     """Train the members together, from step `start` up to `steps`.
 
@@ -69,11 +64,10 @@ def train_ensemble(
         checkpoint_steps: The steps before which samples are taken; `steps` itself may be one. Those
             outside of the training are left out.
         samples: Rows of a sample.
-        progress: Called with the steps done and the steps in all after every step.
-        deadline: A time of `time.monotonic()`: the training stops at the first step after it, with
-            what there is by then.
-        average: Keep the generators' averages and sample them too.
-        states: The members' states before step `start`, as their solo trainings' `state_dict`.
+        progress: Called with the steps done and the steps in all after every step; what it raises
+            ends the training.
+        states: Number of a member → its state before step `start`, as its solo training's
+            `state_dict`; the others begin as their configurations have it.
 
     Raises:
         OptionError: no member, members of different shapes, or nothing to train.
@@ -81,17 +75,15 @@ def train_ensemble(
     """
     from dlcc.recipes.train import one_thread  # with the recorder, which an Ensemble does without
 
-    ensemble = Ensemble(configs, average=average)
+    ensemble = Ensemble(configs)
     stop = max(config.steps for config in ensemble.configs) if steps is None else steps
     if not 0 <= start < stop:
         raise OptionError(f"the training goes from step {start} to {stop}: give it a step or more")
-    if states is not None and len(states) != len(ensemble):
-        raise OptionError(f"{len(states)} states for {len(ensemble)} members: give one a member")
-    for i, state in enumerate(states or ()):
+    for i, state in (states or {}).items():
         ensemble.load_member_state(i, state)
     at = set(checkpoint_steps)
     with one_thread():
-        return _train(ensemble, range(start, stop), at, samples, progress, deadline)
+        return _train(ensemble, range(start, stop), at, samples, progress)
 
 
 def _train(
@@ -100,13 +92,12 @@ def _train(
     sample_at: set[int],
     n: int,
     progress: Callable[[int, int], None] | None,
-    deadline: float | None,
 ) -> Trajectories:
     kept = _Kept(ensemble, len(steps), n)
     for step in (*steps, steps.stop):
         if step in sample_at:
             kept.sample(step)
-        if step == steps.stop or (deadline is not None and time.monotonic() > deadline):
+        if step == steps.stop:
             break
         kept.log(ensemble.step_values(step))
         if progress is not None:
@@ -126,7 +117,6 @@ class _Kept:
         self._values = torch.empty(steps, len(QUANTITIES), len(ensemble), dtype=ensemble.dtype)
         self._at: list[int] = []
         self._samples: list[Tensor] = []
-        self._averaged: list[Tensor] = []
         self.done = 0
 
     def log(self, values: Tensor) -> None:
@@ -136,10 +126,6 @@ class _Kept:
     def sample(self, step: int) -> None:
         self._at.append(step)
         self._samples.append(self._ensemble.sample(self._n, seed=step).to(self._dtype))
-        if self._ensemble.averages:
-            self._averaged.append(
-                self._ensemble.averaged_sample(self._n, seed=step).to(self._dtype)
-            )
 
     def trajectories(self, start: int) -> Trajectories:
         configs = self._ensemble.configs
@@ -151,12 +137,11 @@ class _Kept:
             steps=np.arange(start, start + self.done),
             series=series,
             checkpoint_steps=tuple(self._at),
-            samples=self._stacked(self._samples),
-            averaged=self._stacked(self._averaged) if self._ensemble.averages else None,
+            samples=self._stacked(),
         )
 
-    def _stacked(self, drawn: list[Tensor]) -> NDArray[Any]:
-        if not drawn:
-            drawn = [self._ensemble.sample(self._n, seed=0).to(self._dtype)]
-            return torch.stack(drawn, dim=1)[:, :0].numpy()
-        return torch.stack(drawn, dim=1).numpy()
+    def _stacked(self) -> NDArray[Any]:
+        if self._samples:
+            return torch.stack(self._samples, dim=1).numpy()
+        one = self._ensemble.sample(self._n, seed=0).to(self._dtype)
+        return one[:, None][:, :0].numpy()

@@ -27,6 +27,8 @@ Floats = NDArray[np.float64]
 Progress = Callable[[float, str], None]
 ROUNDS = ((20, 2), (8, 4), (4, 4))
 """(how many of the best small changes go on, reruns of each) for each round."""
+SHOWN = 3
+"""Small changes that are shown, and at most as many larger ones."""
 PRIOR_RERUNS = 1.0  # reruns that past runs count for
 _HEALTHY = 0.5
 
@@ -84,7 +86,7 @@ class Advised:
     ranked: tuple[Advice, ...]
     """The best first."""
 
-    def shown(self, most: int = 3) -> list[Advice]:
+    def shown(self, most: int = SHOWN) -> list[Advice]:
         """The best small changes, then those of any size that promise more than all of these."""
         small = [a for a in self.ranked if a.change.size <= MOST_FIELDS][:most]
         best = max((a.expected.mean for a in small), default=0.0)
@@ -92,45 +94,58 @@ class Advised:
         return [*small, *large[:most]]
 
 
+def by_past_runs(config: Mapping[str, Any], library: Library, *, data: str | None) -> Advised:
+    """Rank changes of a configuration by what past runs say of them: quick, and a first guess."""
+    return _ranked(_trials(config, library, data))
+
+
 def advise(
     config: Mapping[str, Any],
     length: int,
     library: Library,
-    program: Program | None,
+    program: Program,
     *,
     data: str | None,
     rng: np.random.Generator,
     deadline: Deadline,
     progress: Progress = lambda share, what: None,
 ) -> Advised:
-    """Rank changes of a configuration.
+    """Rank changes of a configuration by reruns, and past runs.
 
     Args:
         config: Of the run, its seed included.
         length: Steps of a rerun.
         library: Past runs.
-        program: How the run can be rerun; without one, past runs alone decide.
+        program: How the run can be rerun.
         data: Name of the data set.
         rng: Seeds of the reruns.
         deadline: No round begins after half of the time is gone.
         progress: Called with the share done and what is being done.
     """
+    trials = _trials(config, library, data)
+    judge = Judge(library, program.reference)
+    total = deadline.remaining
+    for k, (going_on, reruns) in enumerate(ROUNDS):
+        if k and deadline.remaining < total / 2:
+            break
+        chosen = _going_on(trials, going_on)
+        plan = [_plan(trial, config, rng) for trial in chosen for _ in range(reruns)]
+        made = program.run(plan, length, deadline, _round(progress, k))
+        for i, recorded in enumerate(made):
+            deadline.check()
+            chosen[i // reruns].outcomes.append(judge(recorded, length))
+    return _ranked(trials)
+
+
+def _trials(config: Mapping[str, Any], library: Library, data: str | None) -> list[_Trial]:
+    """The control, and every change."""
     prior = ConfigPrior.fit(library, data)
     changes = [Change({}), *candidates(config)]
     past = prior([change.applied(config) for change in changes])
-    trials = [_Trial(change, float(p)) for change, p in zip(changes, past, strict=True)]
-    if program is not None:
-        judge = Judge(library, program.reference)
-        total = deadline.remaining
-        for k, (going_on, reruns) in enumerate(ROUNDS):
-            if k and deadline.remaining < total / 2:
-                break
-            chosen = _going_on(trials, going_on)
-            plan = [_plan(trial, config, rng) for trial in chosen for _ in range(reruns)]
-            made = program.run(plan, length, deadline, _round(progress, k))
-            for i, recorded in enumerate(made):
-                deadline.check()
-                chosen[i // reruns].outcomes.append(judge(recorded, length))
+    return [_Trial(change, float(p)) for change, p in zip(changes, past, strict=True)]
+
+
+def _ranked(trials: Sequence[_Trial]) -> Advised:
     control, *others = trials
     ranked = sorted(others, key=lambda t: (-round(t.mean, 6), t.change.size))
     return Advised(control.advice(), tuple(trial.advice() for trial in ranked))

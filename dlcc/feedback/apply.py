@@ -11,8 +11,8 @@ import numpy as np
 
 from dlcc.errors import OptionError
 from dlcc.feedback.remedies import Change
-from dlcc.recipes import get_recipe
-from dlcc.recipes.train import Progress, Start, train
+from dlcc.recipes import recipes
+from dlcc.recipes.train import Progress, Start, check_same, train
 from dlcc.records import HealthRecord, Sources
 from dlcc.runs import Run, Snapshot
 
@@ -53,9 +53,10 @@ def apply_change(
     after these were loaded. Else it starts again with `seed`.
 
     Raises:
-        OptionError: the run is not one of a recipe, or `out` holds another run.
+        OptionError: the run is not one of a recipe, or `out` cannot take the new one.
     """
-    name = recipe_name(run)
+    name = recipe_of(run)
+    check_place(run, change, out)
     config = change.applied(run.manifest.config)
     snapshot = last_good_snapshot(run, health) if _may_resume(change) else None
     settings = {key: value for key, value in config.items() if key != "data"}
@@ -68,18 +69,16 @@ def apply_change(
     return Applied(out, config, snapshot.step)
 
 
-def recipe_name(run: Run) -> str:
+def recipe_of(run: Run) -> str:
     """The recipe that a run's code is.
 
-    Raises OptionError where it is not one of this package.
+    Raises:
+        OptionError: it is none of this package.
     """
     data = str(run.manifest.config.get("data", run.manifest.data.get("name")))
     sources = Sources.of(run, None)
     texts = set() if sources is None else set(sources.files.values())
-    try:
-        recipe = get_recipe(data)
-    except OptionError:
-        recipe = None
+    recipe = recipes().get(data)
     if recipe is None or recipe.source.read_text(encoding="utf-8") not in texts:
         raise OptionError(
             f"{run.path}: --apply trains recipes of this package, and this run's code is its own; "
@@ -88,18 +87,35 @@ def recipe_name(run: Run) -> str:
     return recipe.name
 
 
+def check_place(run: Run, change: Change, out: Path) -> None:
+    """Whether `out` can take the new run; one that was begun with the same change is continued.
+
+    Raises:
+        OptionError: it cannot.
+    """
+    if out.resolve().is_relative_to(run.path.resolve()):
+        raise OptionError(f"--out {out}: lies in the run itself; choose a folder outside it")
+    if (out / "run.json").exists():
+        begun = Run.open(out)
+        seed = begun.manifest.config.get("seed")
+        check_same({**change.applied(run.manifest.config), "seed": seed}, begun, out)
+    elif out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        raise OptionError(f"--out {out}: is there already and holds no run; choose a new folder")
+
+
 def last_good_snapshot(run: Run, health: HealthRecord | None) -> Snapshot | None:
     """The last resumable snapshot at which the run was good; None where there is none.
 
-    Good at a step: P(good) of the checkpoints beside it is over a half; step 0 never counts.
+    Good at a step: P(good) of the checkpoints beside it is over a half. It lies in the first half
+    of the training, for a run is judged by its second; step 0 never counts.
     """
     if health is None or not len(health.checkpoints):
         return None
-    for snapshot in reversed(run.snapshots()):
+    latest = run.length // 2 if health.onset is None else min(health.onset, run.length // 2)
+    for snapshot in reversed(run.snapshots(latest)):
         beside = np.argsort(np.abs(health.checkpoints - snapshot.step), kind="stable")[:2]
-        good = bool(snapshot.step) and float(np.mean(health.good[beside])) > _GOOD
-        onset = health.onset
-        if good and (onset is None or snapshot.step <= onset) and snapshot.resumable:
+        good = float(np.mean(health.good[beside])) > _GOOD
+        if good and snapshot.step > 0 and snapshot.resumable:
             return snapshot
     return None
 

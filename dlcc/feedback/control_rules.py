@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from dlcc.library.good import GoodModel
+    from dlcc.library.curves import Curves
 
 Floats = NDArray[np.float64]
 Settings = Mapping[str, float]
@@ -88,7 +88,7 @@ def window_of(rows: Mapping[str, Floats]) -> Window:
 class Watched:
     """The last windows, and P(good) where past runs say it."""
 
-    good_model: GoodModel | None = None
+    good_model: Callable[[Curves], Floats] | None = None
 
     def __post_init__(self) -> None:
         self.windows: list[Window] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from dlcc.feedback.control_rules import LARGEST_FACTOR, QUANTITIES, RULES, Rule,
 if TYPE_CHECKING:
     from dlcc.feedback.prior import ConfigPrior
     from dlcc.feedback.steering import Course
-    from dlcc.library.good import GoodModel
+    from dlcc.library.curves import Curves
     from dlcc.library.store import Library
 
 Floats = NDArray[np.float64]
@@ -88,7 +88,7 @@ class Controller:
         every: int = EVERY,
         cooldown: int = COOLDOWN,
         rules: Sequence[Rule] = RULES,
-        good: GoodModel | None = None,
+        good: Callable[[Curves], Floats] | None = None,
         course: Course | None = None,
         dry_run: bool = False,
     ) -> None:
@@ -128,13 +128,10 @@ class Controller:
             self.rewind(step)
         self._last = step
         self._rows.append(row if _is_plain(row) else _detached(row))
-        if step < self._due:
-            return self._record() if self._news else None
-        if len(self._rows) < _FEWEST_ROWS:
-            return self._record() if self._news else None
-        rows, self._rows = self._rows, []
-        self._due = (step + 1) // self.every * self.every + self.every - 1
-        self.decide(step, {name: _column(rows, name) for name in QUANTITIES})
+        if step >= self._due and len(self._rows) >= _FEWEST_ROWS:
+            rows, self._rows = self._rows, []
+            self._due = (step + 1) // self.every * self.every + self.every - 1
+            self.decide(step, {name: _column(rows, name) for name in QUANTITIES})
         return self._record() if self._news else None
 
     def decide(self, step: int, rows: Mapping[str, Floats]) -> Action | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dlcc.errors import IsolationError, LimitExceeded, OptionError
-from dlcc.feedback.advice import Advised, advise
+from dlcc.feedback.advice import Advised, advise, by_past_runs
 from dlcc.library.store import library
 from dlcc.records import Config, Series
 from dlcc.reruns.folder import program_of_folder
@@ -52,13 +52,16 @@ def advise_folder(
         )
     program, why = _program(run, trust) if reruns else (None, "left out on request")
     series = Series.of(run, run.length)
-    past = library() if series is None else library().apart_from(series)
+    past = library().apart_from(series)
+    data = data_name(config)
     try:
-        advised = advise(
-            config.config, config.length, past, program,
-            data=_data(config), rng=np.random.default_rng(seed), deadline=Deadline(seconds),
-            progress=progress,
-        )  # fmt: skip
+        if program is None:
+            advised = by_past_runs(config.config, past, data=data)
+        else:
+            advised = advise(
+                config.config, config.length, past, program, data=data,
+                rng=np.random.default_rng(seed), deadline=Deadline(seconds), progress=progress,
+            )  # fmt: skip
     except LimitExceeded:
         raise OptionError(
             f"--budget {seconds:g} s: not one round of reruns of {config.length:,} steps fits into "
@@ -79,6 +82,7 @@ def _program(run: Run, trust: bool) -> tuple[Program | None, str | None]:
         return None, str(error)
 
 
-def _data(config: Config) -> str | None:
+def data_name(config: Config) -> str | None:
+    """The data set that a run names."""
     name = config.data.get("name", config.config.get("data"))
     return name if isinstance(name, str) else None

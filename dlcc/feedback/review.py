@@ -2,8 +2,8 @@
 
 What counts is how far an answer is expected to move P(healthy) of all the runs, over both answers;
 not how uncertain the run is: where P(healthy) is .5 and rightly so, an answer moves little. How far
-it would move the weights does not order the queue: that prefers runs with unusual terms, which are
-no fair sample, and a calibration on them never becomes right (benchmarks/review.py).
+it would move the weights does not count: that prefers runs with unusual terms, which are no fair
+sample to calibrate on.
 """
 
 from __future__ import annotations
@@ -16,14 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcc.errors import OptionError
-from dlcc.feedback.moved import (
-    SHIFT_SD,
-    SLOPE_SD,
-    Recalibration,
-    logit,
-    moved,
-    sigmoid,
-)  # fmt: skip
+from dlcc.feedback.moved import SHIFT_SD, SLOPE_SD, Recalibration, logit, moved, sigmoid
 from dlcc.feedback.reviews import Review
 
 if TYPE_CHECKING:
@@ -52,25 +45,20 @@ class Candidate:
     """Of its record; copies share it."""
 
 
-def candidate_of(report: Report, *, digest: str = "", p_healthy: float | None = None) -> Candidate:
-    """The candidate of a report; its measured terms count.
+def candidate_of(report: Report, *, name: str, digest: str = "") -> Candidate:
+    """The candidate of a report that no review has moved; its measured terms count.
 
     Args:
         report: of one run.
+        name: what to call the run.
         digest: of the run's record, `dlcc.library.twins.first_rows_hash` say.
-        p_healthy: by the library alone, where the report's is moved by reviews already.
 
     Raises:
         OptionError: nothing was there to judge its health by.
     """
     verdict = report.verdict
-    if p_healthy is None:
-        if verdict.p_healthy is None:
-            raise OptionError(
-                f"{report.run.name}: has no P(healthy), for its record has no series to judge; "
-                "there is nothing to review"
-            )
-        p_healthy = verdict.p_healthy.mean
+    if verdict.p_healthy is None:
+        raise OptionError(f"{name}: {verdict.sentence} So there is nothing to review.")
     terms = {
         term.name: (term.mean, (term.high - term.low) / _INTERVAL_SDS)
         for term in report.terms
@@ -78,12 +66,12 @@ def candidate_of(report: Report, *, digest: str = "", p_healthy: float | None = 
     }
     evidence = [verdict.sentence, verdict.record, *(f.message for f in report.findings[:3])]
     return Candidate(
-        report.run.name,
-        terms,
-        p_healthy,
-        verdict.label or "",
-        tuple(filter(None, evidence)),
-        digest,
+        name=name,
+        terms=terms,
+        p_healthy=verdict.p_healthy.mean,
+        label=verdict.label or "",
+        evidence=tuple(filter(None, evidence)),
+        digest=digest,
     )
 
 

@@ -78,8 +78,7 @@ def record(
     Raises:
         OptionError: a number makes no sense, or the file cannot be used.
     """
-    numbers = [p_before, *(x for pair in terms.values() for x in pair)]
-    if not all(math.isfinite(x) and 0 <= x <= 1 for x in numbers):
+    if not _are_shares(p_before, terms):
         raise OptionError(f"review of {run}: P(healthy) and terms lie within 0..1")
     if len(note) > _MOST_NOTE:
         raise OptionError(f"review of {run}: the note is longer than {_MOST_NOTE} characters")
@@ -104,32 +103,47 @@ def undo(path: Path | None = None) -> Review:
     if not where.exists():
         raise OptionError(f"{where}: nothing to undo: there are no reviews")
     with _opened(where) as (file, lines):
-        standing = list(_holding(where, lines))
+        standing = _holding(where, lines)
         if not standing:
             raise OptionError(f"{where}: nothing to undo: no review is left that holds")
         _append(file, {"undo": standing[-1].id, "time": _now()})
     return standing[-1]
 
 
-def _holding(file: Path, lines: Sequence[Mapping[str, Any]]) -> Iterator[Review]:
-    undone = {line["undo"] for line in lines if "undo" in line}
+def _holding(file: Path, lines: Sequence[Mapping[str, Any]]) -> list[Review]:
+    """The reviews that no later line takes back, oldest first."""
+    standing: dict[int, Review] = {}
     for number, line in enumerate(lines, start=1):
-        if "damaged" in line:
-            raise OptionError(
-                f"{file}: line {number} is no review; remove the line or restore the file"
-            )
-        if "undo" in line or line.get("id") in undone:
-            continue
         try:
-            terms = {str(k): (float(m), float(sd)) for k, (m, sd) in line["terms"].items()}
-            yield Review(
-                int(line["id"]), str(line["time"]), str(line["run"]), str(line["digest"]), terms,
-                float(line["p_before"]), bool(line["healthy"]), str(line.get("note", "")),
-            )  # fmt: skip
+            if "undo" in line:
+                standing.pop(line["undo"], None)
+                continue
+            review = _review_of(line)
+            if review.id in standing:
+                raise ValueError(line)
+            standing[review.id] = review
         except (KeyError, TypeError, ValueError, AttributeError):
             raise OptionError(
                 f"{file}: line {number} is no review; remove the line or restore the file"
             ) from None
+    return list(standing.values())
+
+
+def _review_of(line: Mapping[str, Any]) -> Review:
+    """The review in a line; ValueError, KeyError or the like where there is none."""
+    terms = {str(k): (float(m), float(sd)) for k, (m, sd) in line["terms"].items()}
+    review = Review(
+        int(line["id"]), str(line["time"]), str(line["run"]), str(line["digest"]), terms,
+        float(line["p_before"]), line["healthy"], str(line.get("note", "")),
+    )  # fmt: skip
+    if not (isinstance(review.healthy, bool) and _are_shares(review.p_before, terms)):
+        raise ValueError(line)
+    return review
+
+
+def _are_shares(p: float, terms: Mapping[str, tuple[float, float]]) -> bool:
+    numbers = [p, *(x for pair in terms.values() for x in pair)]
+    return all(math.isfinite(x) and 0 <= x <= 1 for x in numbers)
 
 
 def _lines(text: bytes) -> list[Mapping[str, Any]]:
@@ -140,7 +154,7 @@ def _lines(text: bytes) -> list[Mapping[str, Any]]:
             entry = json.loads(line)
         except (ValueError, UnicodeDecodeError):
             entry = None
-        found.append(entry if isinstance(entry, dict) else {"damaged": True})
+        found.append(entry if isinstance(entry, dict) else {})  # {} is no review either
     return found
 
 
@@ -158,7 +172,7 @@ def _opened(path: Path) -> Iterator[tuple[int, list[Mapping[str, Any]]]]:
         fcntl.flock(file, fcntl.LOCK_EX)
         text = os.pread(file, os.fstat(file).st_size, 0)
         lines = _lines(text)
-        list(_holding(path, lines))  # refuse to go on with a damaged file
+        _holding(path, lines)  # refuses to go on with a damaged file
         os.ftruncate(file, text.rfind(b"\n") + 1)
         yield file, lines
     finally:

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from dlcc.forecast.forecaster import Forecaster
-from dlcc.records import LABELS, Moved
+from dlcc.records import LABELS, FeatureEffect
 
-HEALTHY = LABELS.index("healthy")
+_HEALTHY = LABELS.index("healthy")
 
 
 def what_moved(
     forecaster: Forecaster, vector: Mapping[str, float], config: Mapping[str, Any], most: int = 5
-) -> tuple[Moved, ...]:
+) -> tuple[FeatureEffect, ...]:
     """The features that moved the forest's P(healthy) most, the largest effect first.
 
     Effects add up, with those not shown, to the forest's P(healthy) less its mean over the library
@@ -26,10 +26,10 @@ def what_moved(
     raw = forecaster.space.raw_of(vector, config)
     point = forecaster.space.standardised(raw)[None, :]
     explainer = shap.TreeExplainer(forecaster.forest.trees)
-    effects = np.asarray(explainer.shap_values(point, check_additivity=False))[0, :, HEALTHY]
+    effects = np.asarray(explainer.shap_values(point, check_additivity=False))[0, :, _HEALTHY]
     order = np.argsort(-np.abs(effects), kind="stable")[:most]
     names = forecaster.space.names
     return tuple(
-        Moved(names[k], None if np.isnan(raw[k]) else float(raw[k]), float(effects[k]))
+        FeatureEffect(names[k], None if np.isnan(raw[k]) else float(raw[k]), float(effects[k]))
         for k in order
     )

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from dlcc.errors import RunError
-from dlcc.forecast.forecaster import Forecaster, Prospect
+from dlcc.forecast.forecaster import Forecasters, Prospect
 from dlcc.library.landscape import Landscape, TooFewRowsError, landscape_of
-from dlcc.library.store import Library, library, nearest_fraction
+from dlcc.library.store import Library, library
 from dlcc.records import Samples, Series
 from dlcc.runs import Run, resolve_until
 
@@ -65,25 +65,21 @@ def forecast_folders(
         InputError: a folder cannot be read, has fewer than 20 rows, or the library cannot be used.
     """
     known = library() if past is None else past
-    models: dict[tuple[int, bool], Forecaster] = {}
+    fitted = Forecasters(known)
     for k, folder in enumerate(folders):
         progress(k / len(folders), str(folder))
         run = _read(folder, until, mapping, known)
         apart = known.apart_from(run.series)
-        key = nearest_fraction(run.landscape.seen), run.landscape.blind
-        if apart is not known:  # a run of the library: its setting must not give its end away
-            forecaster = Forecaster.fit(apart, run.landscape.seen, blind=run.landscape.blind)
-        else:
-            if key not in models:
-                models[key] = Forecaster.fit(known, run.landscape.seen, blind=run.landscape.blind)
-            forecaster = models[key]
-        yield FolderForecast(run.name, run.landscape.seen, forecaster(run.vector, run.config))
+        of_these = fitted if apart is known else Forecasters(apart)
+        seen = run.landscape.seen
+        forecaster = of_these.at(seen, blind=run.landscape.blind)
+        yield FolderForecast(run.name, seen, forecaster(run.vector, run.config))
 
 
 def _read(
     folder: str | Path, until: str | float | None, mapping: Mapping[str, str] | None, past: Library
 ) -> _Seen:
-    run = Run.open(folder)
+    run = Run.open(folder, mapping)
     step = run.length if until is None else resolve_until(until, run.length)
     series = Series.of(run, step)
     if series is None:

@@ -16,21 +16,25 @@ from numpy.typing import NDArray
 from dlcc.errors import LibraryError
 from dlcc.estimate import Estimate
 from dlcc.forecast.forest import OutcomeForest
-from dlcc.library.similarity import Space
+from dlcc.library.similarity import FEWEST_RUNS, Space
 from dlcc.library.store import Library, nearest_fraction
-from dlcc.records import LABELS
+from dlcc.records import LABELS, Label, most_probable
 
 if TYPE_CHECKING:
     from dlcc.forecast.gnn import OutcomeGNN
 
 Floats = NDArray[np.float64]
 
-FEWEST_RUNS = 40
-GNN_SHARE = 0.1  # of the blend of log probabilities; see benchmarks/results/forecast.json
+GNN_SHARE = 0.1  # of the blend of log probabilities; what it adds: benchmarks/README.md
 _FLOOR = 1e-3  # probability below which neither model is believed
 _DRAWN = 400  # quantiles that stand for a weighted distribution
 _SURENESS = 0.5  # independent runs that a forest's effective past run stands for
 _USUAL_RUNS = 0.5  # runs that the share of healthy ones in the library counts for
+_SCATTER = 16.0
+"""The variance of settings' shares of healthy runs around their forecasts, over what so many
+independent runs would leave: chosen on settings trained many times (benchmarks/replicates.py)."""
+_SKEWED = 0.2  # healthy or other runs under which a Beta's interval would leave out its own mean
+_HEALTHY = LABELS.index("healthy")
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ class Prospect:
     probabilities: Mapping[str, float]
     """Of each label."""
     p_healthy: Estimate
+    """At the end; its interval is where the share of healthy runs of such a setting lies."""
     stability: Estimate
     """Share of good checkpoints in the second half."""
     next_quarter: Estimate
@@ -48,9 +53,9 @@ class Prospect:
     """From the library's runs, in units of what 90 % of these keep among themselves."""
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> Label:
         """The most probable label."""
-        return max(self.probabilities, key=lambda name: self.probabilities[name])
+        return most_probable(self.probabilities)
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,7 @@ class Forecaster:
         """
         from dlcc.forecast.gnn import OutcomeGNN  # loads torch-geometric, which takes seconds
 
-        honest = library.some(library.true_record)
+        honest = library.honest
         if len(honest) < FEWEST_RUNS:
             raise LibraryError(
                 f"the library has {len(honest)} runs; a forecast needs {FEWEST_RUNS}: build one "
@@ -104,18 +109,40 @@ class Forecaster:
         weights = known * weights + (1 - known) / len(weights)
         p = np.bincount(labels, weights, minlength=len(LABELS))
         runs = 1 + _SURENESS * known**2 / float((weights**2).sum())
-        healthy, usual = float(p[0]), float(np.mean(labels == 0))
+        healthy, ended_so = float(p[_HEALTHY]), float(np.sum(labels == _HEALTHY))
+        usual = (ended_so + 0.5) / (len(labels) + 1)  # neither 0 nor 1, whatever the library holds
         future = self.space.library.next_quarter[:, self.space.fraction]
         return Prospect(
             probabilities={name: float(q) for name, q in zip(LABELS, p, strict=True)},
-            p_healthy=Estimate.beta(
-                _USUAL_RUNS * usual + healthy * runs,
-                _USUAL_RUNS * (1 - usual) + (1 - healthy) * runs,
+            p_healthy=share_of_setting(
+                (_USUAL_RUNS * usual + healthy * runs) / (_USUAL_RUNS + runs), _USUAL_RUNS + runs
             ),
             stability=weighted(self.space.library.stability, weights),
             next_quarter=weighted(future, weights),
             distance=distance,
         )
+
+
+class Forecasters:
+    """Those of one library, each fitted when it is first asked for."""
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self._fitted: dict[tuple[int, bool], Forecaster] = {}
+
+    def at(self, seen: float, *, blind: bool) -> Forecaster:
+        """As `Forecaster.fit` of the library."""
+        key = nearest_fraction(seen), blind
+        if key not in self._fitted:
+            self._fitted[key] = Forecaster.fit(self._library, seen, blind=blind)
+        return self._fitted[key]
+
+
+def share_of_setting(mean: float, runs: float) -> Estimate:
+    """The share of healthy runs of a setting, from a forecast that so many past runs are behind."""
+    skewed = _SKEWED / min(mean, 1 - mean)
+    worth = min(runs, max(runs / _SCATTER, skewed))
+    return Estimate.beta(mean * worth, (1 - mean) * worth)
 
 
 def blend(forest: Floats, network: Floats, share: float) -> Floats:

@@ -68,7 +68,7 @@ class OutcomeGNN:
                 logits = network(x, _shown(labels, ~hidden), edges)
                 loss = F.cross_entropy(logits[hidden], labels[hidden])
                 optimizer.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
+                torch.autograd.backward(loss)
                 optimizer.step()
         network.eval()
         return cls(network, space)

@@ -9,6 +9,7 @@ import numpy as np
 from dlcc.forecast.diffusion import fit_diffusion
 from dlcc.library.curves import Curves, run_vector
 from dlcc.library.good import GoodModel
+from dlcc.library.landscape import FEWEST_ROWS
 from dlcc.library.samples import SAMPLE_FEATURES
 from dlcc.library.store import FRACTIONS
 from dlcc.library.windows import window_features
@@ -16,20 +17,26 @@ from dlcc.records import Diffusion, HealthRecord, Series
 
 _RECALL = SAMPLE_FEATURES.index("recall")
 _QUARTER = 0.25
+_EARLIER = 0.95  # times what is there now: a fraction that is nearly that is the present
 _MOST_POINTS = 200
 
 
 def earlier_vectors(
     series: Series, health: HealthRecord, good: GoodModel, length: int
 ) -> dict[float, Mapping[str, float]]:
-    """The landscape vectors that the run had at the library's fractions before the present."""
+    """The landscape vectors that the run had at the library's fractions before the present.
+
+    Where it had too little to be judged by then, there is none.
+    """
+    blind = len(health.figures) == 0
     vectors: dict[float, Mapping[str, float]] = {}
     for seen in FRACTIONS:
         until = round(seen * length)
-        figures = health.figures[health.checkpoints[: len(health.figures)] <= until]
-        if seen < 0.95 * health.seen and (len(figures) or not len(health.figures)):
-            samples = figures if len(health.figures) else None
-            curves = Curves(window_features(series.before(until), until), samples)
+        past = series.before(until)
+        figures = None if blind else health.figures[health.checkpoints <= until]
+        enough = past.rows >= FEWEST_ROWS and (figures is None or len(figures) > 0)
+        if seen < _EARLIER * health.seen and enough:
+            curves = Curves(window_features(past, until), figures)
             vectors[seen] = run_vector(curves, good(curves))
     return vectors
 

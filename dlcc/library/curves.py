@@ -12,12 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcc.library.samples import SAMPLE_FEATURES
+from dlcc.library.samples import LOST, SAMPLE_FEATURES
 from dlcc.library.windows import WINDOW_FEATURES
 
 Floats = NDArray[np.float64]
 
-_FRECHET = SAMPLE_FEATURES.index("frechet")
 _REACH = SAMPLE_FEATURES.index("reach")
 
 DIVERGED_LOSS, DIVERGED_GRADIENT = 1e3, 1e4  # medians over the last fifth
@@ -75,16 +74,17 @@ def _good_vector(good: Floats) -> dict[str, float]:
 
 def _sample_vector(samples: Floats) -> dict[str, float]:
     half, fifth = samples[len(samples) // 2 :], samples[-max(1, len(samples) // 5) :]
+    last = dict(zip(SAMPLE_FEATURES, samples[-4:].mean(axis=0).tolist(), strict=True))
     return {
-        "coverage_last": float(samples[-4:, 0].mean()),
-        "quality_last": float(samples[-4:, 1].mean()),
+        "coverage_last": last["coverage"],
+        "quality_last": last["quality"],
         "swing": max(deviation_from_trend(half[:, 0]), deviation_from_trend(half[:, 1])),
-        "imbalance_last": float(samples[-4:, 2].mean()),
-        "frechet_last": float(samples[-4:, _FRECHET].mean()),
-        "recall_last": float(samples[-4:, 4].mean()),
-        "density_last": float(samples[-4:, 5].mean()),
+        "imbalance_last": last["imbalance"],
+        "frechet_last": last["frechet"],
+        "recall_last": last["recall"],
+        "density_last": last["density"],
         "reach_last": float(fifth[:, _REACH].max()),
-        "samples_lost": float(samples[:, _REACH].max() >= 12),
+        "samples_lost": float(samples[:, _REACH].max() >= LOST[_REACH]),
     }
 
 

@@ -64,27 +64,33 @@ def landscape_of(
     Raises:
         TooFewRowsError: there are fewer than 20 rows.
     """
-    rows = max((len(column.steps) for column in series.columns.values()), default=0)
-    if rows < FEWEST_ROWS:
-        raise TooFewRowsError(f"{rows} rows are too few to judge; {FEWEST_ROWS} are needed")
-    recorded = int(max(column.steps[-1] for column in series.columns.values())) + 1
+    if series.rows < FEWEST_ROWS:
+        raise TooFewRowsError(f"{series.rows} rows are too few to judge; {FEWEST_ROWS} are needed")
+    recorded = series.recorded
     windows = window_features(series, recorded)
-    figures = _sample_figures(samples, progress)
     edges = window_edges(recorded, first_step(series, recorded))
-    judged = samples is not None and figures is not None
-    steps = np.array(samples.steps, dtype=np.int64) if judged and samples else edges[1:]
+    steps, figures = edges[1:], None
+    if samples is not None and (reference := reference_of(samples)) is not None:
+        steps = np.array(samples.steps, dtype=np.int64)
+        figures = _sample_figures(samples, reference, progress)
     return Landscape(Curves(windows, figures), steps, recorded, edges, min(1.0, recorded / length))
 
 
-def _sample_figures(samples: Samples | None, progress: Progress) -> Floats | None:
-    """Figures of the samples [c, 8]; None where they are too few, or nothing to hold them against
-    is there."""
-    if samples is None or samples.reference is None or len(samples.steps) < _FEWEST_CHECKPOINTS:
+def reference_of(samples: Samples) -> Reference | None:
+    """The training data to hold the samples against.
+
+    None where a run has no such data, too few of them or of samples, or none that are alike.
+    """
+    if samples.reference is None or len(samples.steps) < _FEWEST_CHECKPOINTS:
         return None
     distinct = np.unique(samples.reference, axis=0)
     if len(distinct) < FEWEST_ROWS or not all(map(samples.comparable, samples.steps)):
         return None
-    reference = Reference.shared(samples.reference)
+    return Reference.shared(samples.reference)
+
+
+def _sample_figures(samples: Samples, reference: Reference, progress: Progress) -> Floats:
+    """`SAMPLE_FEATURES` of every checkpoint, [c, 8]."""
     figures = []
     for i, step in enumerate(samples.steps):
         progress(i / len(samples.steps), f"samples of step {step:,}")

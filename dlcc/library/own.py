@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dlcc.errors import LibraryError, OptionError, RunError
 from dlcc.library.landscape import Landscape, TooFewRowsError, landscape_of
@@ -22,15 +23,19 @@ from dlcc.library.store import (
 )
 from dlcc.library.twins import first_rows_hash
 from dlcc.library.verdict import HealthModel
-from dlcc.records import LABELS, Samples, Series
+from dlcc.records import LABELS, Samples, Series, most_probable
 from dlcc.runs import Run
+
+Floats = NDArray[np.float64]
 
 _COMPLETE = 0.95  # share of the configured length from which on a run has an end to learn from
 _QUARTER = 0.25
 
 
 def add_runs(runs: Sequence[Run], label: str | None = None, path: Path | None = None) -> Library:
-    """Add finished runs to the user's library and write it; those that are in it are left alone.
+    """Add finished runs to the user's library and write it.
+
+    Those that are in it are left alone, unless there is a label: then they are judged anew.
 
     Args:
         runs: Their records must reach the configured end.
@@ -46,14 +51,18 @@ def add_runs(runs: Sequence[Run], label: str | None = None, path: Path | None = 
     own = read_library(path) if path.exists() else None
     for run in runs:
         new = row_of(run, shipped_library(), label)
-        if own is None:
-            own = new
-        elif new.first_rows[0] not in own.first_rows:
-            own = own.joined(new)
+        own = new if own is None else _with(own, new, anew=label is not None)
     if own is None:
         raise LibraryError("no run was given; name the folders to add")
     own.save(path)
     return own
+
+
+def _with(own: Library, new: Library, *, anew: bool) -> Library:
+    twins = (own.first_rows == new.first_rows[0]) & (own.first_rows != "")
+    if twins.any() and not anew:
+        return own
+    return own.some(~twins).joined(new)
 
 
 def row_of(run: Run, past: Library, label: str | None) -> Library:
@@ -70,9 +79,7 @@ def row_of(run: Run, past: Library, label: str | None) -> Library:
         )
     model = HealthModel(past, whole.blind)
     vector = whole.vector(past.good)
-    probabilities = model.labels(vector)
-    found = max(LABELS, key=lambda name: probabilities[name])
-    chosen = found if label is None else label
+    chosen = most_probable(model.labels(vector)) if label is None else label
     blind = [_table(past, replace(p, curves=replace(p.curves, samples=None))) for p in parts]
     sighted = [np.full(len(past.names), np.nan) if p.blind else _table(past, p) for p in parts]
     good = whole.good(past.good)
@@ -81,7 +88,7 @@ def row_of(run: Run, past: Library, label: str | None) -> Library:
         configs=objects([dict(run.manifest.config)]),
         vectors=np.array([sighted]),
         blind_vectors=np.array([blind]),
-        labels=np.array([list(LABELS).index(chosen)]),  # type: ignore[arg-type]  # checked above
+        labels=np.array([LABELS.index(chosen)]),
         stability=np.array([good[len(good) // 2 :].mean()]),
         next_quarter=np.array([[_next_quarter(whole, good, f) for f in FRACTIONS]]),
         data=np.array([str(run.manifest.data.get("name", "unnamed"))[:40]]),
@@ -101,13 +108,11 @@ def _landscape(run: Run, series: Series, fraction: float) -> Landscape:
         raise RunError(f"{run.path}: {error} before step {until:,}") from None
 
 
-def _table(past: Library, landscape: Landscape) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _table(past: Library, landscape: Landscape) -> Floats:
     return row(past.names, landscape.vector(past.good))
 
 
-def _next_quarter(
-    whole: Landscape, good: np.ndarray[tuple[int, ...], np.dtype[np.float64]], fraction: float
-) -> float:
+def _next_quarter(whole: Landscape, good: Floats, fraction: float) -> float:
     """Mean P(good) in the quarter after a fraction of the length; NaN past the end."""
     share = whole.steps / max(1, whole.recorded)
     inside = (share > fraction) & (share <= fraction + _QUARTER)

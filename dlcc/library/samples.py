@@ -20,10 +20,12 @@ Floats = NDArray[np.float64]
 SAMPLE_FEATURES = (
     "coverage", "quality", "imbalance", "frechet", "recall", "density", "spread", "reach",
 )  # fmt: skip
+LOST = (0.0, 0.0, 1.0, 8.0, 0.0, 0.0, 8.0, 12.0)
+"""Those of samples that are not finite."""
 _REACHED = 0.2  # of its fair share of samples makes a region covered
 _NEAR = 1.15  # times the 99 % quantile of the data's own nearest distances
 _REGIONS = range(4, 31)
-_MOST_ROWS = 2_048  # of the reference; more does not change the figures' second digit
+_MOST_ROWS = 2_048  # of the reference; the work grows with them
 _MOST_DIMENSIONS = 64  # wider rows are projected on their principal directions first
 _NEIGHBOURS = 5  # of the manifold estimates (Kynkäänniemi et al. 2019; Naeem et al. 2020)
 _FEW_DIMENSIONS = 8  # up to which differences are squared faster than a matrix product is made
@@ -142,7 +144,7 @@ def sample_features(samples: Floats, reference: Reference) -> Floats:
     flat = samples.reshape(len(samples), -1)
     finite = np.isfinite(flat).all(axis=1) & (np.abs(flat) < 1e30).all(axis=1)
     if finite.sum() < 8:
-        return np.array([0.0, 0.0, 1.0, 8.0, 0.0, 0.0, 8.0, 12.0])
+        return np.array(LOST)
     points = reference.project(flat[finite])
     distances = _squared_distances(points, reference.points)
     inside = distances.min(axis=1) <= reference.near

@@ -22,6 +22,11 @@ Ints = NDArray[np.int64]
 _CUT = 4.0
 _OWN_QUANTILE = 0.9  # of the library's distances among themselves: what still counts as near
 
+FEWEST_RUNS = 40
+"""With fewer past runs there is nothing to hold a run against."""
+OUTSIDE = 1.5
+"""`Space.distance` from which on a run lies outside of the library for sure."""
+
 
 @dataclass(frozen=True)
 class Space:
@@ -53,11 +58,10 @@ class Space:
 
     @cached_property
     def _scaling(self) -> tuple[Floats, Floats]:
-        with np.errstate(invalid="ignore"):
-            present = np.isfinite(self.raw).any(axis=0)
-            filled = np.where(present, self.raw, 0.0)
-            centre, scale = np.nanmean(filled, axis=0), np.nanstd(filled, axis=0)
-        return centre, np.where(scale > 1e-9, scale, 1.0)
+        present = np.isfinite(self.raw).any(axis=0)
+        filled = np.where(present, self.raw, 0.0)
+        scale = np.nanstd(filled, axis=0)
+        return np.nanmean(filled, axis=0), np.where(scale > 1e-9, scale, 1.0)
 
     def standardised(self, raw: Floats) -> Floats:
         """Figures [..., p] on the library's scale, missing ones at its mean."""

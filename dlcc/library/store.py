@@ -96,13 +96,18 @@ class Library:
         """The library of those runs only; P(good) stays as it was fitted."""
         return replace(self, **{name: getattr(self, name)[runs] for name in _PER_RUN})
 
-    def apart_from(self, series: Series) -> Library:
+    @cached_property
+    def honest(self) -> Library:
+        """Those of the runs whose record is true."""
+        return self.some(self.true_record)
+
+    def apart_from(self, series: Series | None) -> Library:
         """The library without the run of these series: its twins, and their setting's other runs.
 
         Other seeds of a setting would give its end away where a library's own run is judged.
         """
-        twins = self.first_rows == first_rows_hash(series)
-        twins &= self.first_rows != ""
+        own = "" if series is None else first_rows_hash(series)
+        twins = (self.first_rows == own) & (own != "")
         return self.some(~np.isin(self.settings, self.settings[twins])) if twins.any() else self
 
     def joined(self, other: Library) -> Library:
@@ -235,9 +240,21 @@ def user_library_path() -> Path:
 
 
 def library_digest() -> str:
-    """A hash of the user's own library; empty without one (the shipped one is the package's)."""
+    """A hash of the user's own library; empty without one (the shipped one is the package's).
+
+    Raises:
+        LibraryError: it cannot be read.
+    """
     own = user_library_path()
-    return xxhash.xxh3_128_hexdigest(own.read_bytes()) if own.exists() else ""
+    try:
+        return xxhash.xxh3_128_hexdigest(own.read_bytes())
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise LibraryError(
+            f"{own}: cannot be read ({error.strerror}); move it away or set DLCC_LIBRARY to "
+            "another file"
+        ) from error
 
 
 @cache

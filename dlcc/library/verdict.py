@@ -34,9 +34,9 @@ class HealthModel:
     @cached_property
     def _known(self) -> Library:
         """Runs whose record is true and that have the figures that are asked for."""
-        whole = self.library.blind_vectors if self.blind else self.library.vectors
-        column = whole[:, -1, self.library.names.index("good_half")]
-        return self.library.some(self.library.true_record & np.isfinite(column))
+        honest = self.library.honest
+        (good,) = honest.columns(["good_half"], blind=self.blind).T
+        return honest.some(np.isfinite(good))
 
     def labels(self, vector: Mapping[str, float]) -> dict[str, float]:
         """Probability of each label."""

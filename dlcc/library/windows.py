@@ -12,7 +12,7 @@ from dlcc.records import Series
 Floats = NDArray[np.float64]
 
 WINDOWS = 40
-_QUANTITIES = (
+QUANTITIES = (
     "generator/loss", "discriminator/loss", "generator/grad_norm", "discriminator/grad_norm",
     "discriminator/real", "discriminator/fake",
 )  # fmt: skip
@@ -41,7 +41,7 @@ def window_features(series: Series, until: int) -> Floats:
     the mean output on real data less that on samples. "sd" is the deviation within the window.
     """
     edges = window_edges(until, first_step(series, until))
-    parts = {name: _cut(series, name, edges) for name in _QUANTITIES}
+    parts = {name: _cut(series, name, edges) for name in QUANTITIES}
     return np.array([_one({n: p[w] for n, p in parts.items()}) for w in range(WINDOWS)])
 
 
@@ -57,7 +57,7 @@ def _one(rows: Mapping[str, Floats]) -> Floats:
     logged = sum(len(values) for values in rows.values())
     lost = 1 - sum(len(values) for values in finite.values()) / logged if logged else np.nan
     figures: list[float] = []
-    for name in _QUANTITIES[:4]:
+    for name in QUANTITIES[:4]:
         values = finite[name]
         squashed = np.arcsinh(values) if name.endswith("loss") else np.log10(1e-12 + np.abs(values))
         figures += _mean_and_sd(squashed)

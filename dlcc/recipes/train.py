@@ -95,7 +95,7 @@ def train(
     out = Path(out)
     begun = (out / "run.json").exists()
     if begun:
-        _check_same(config, Run.open(out), out)
+        check_same(config, Run.open(out), out)
         if (out / truth.TRUTH_FILE).exists() and len(truth.read(out).checkpoints) >= len(
             _checkpoints(config["steps"], overtrain, start)
         ):
@@ -247,7 +247,8 @@ def _check_extent(overtrain: float, snapshots: int) -> None:
         raise OptionError(f"snapshots is {snapshots!r}: give 1 or more")
 
 
-def _check_same(config: Mapping[str, Any], run: Run, out: Path) -> None:
+def check_same(config: Mapping[str, Any], run: Run, out: Path) -> None:
+    """OptionError where the run that `out` holds has another configuration."""
     recorded = run.manifest.config
     for key in sorted(config.keys() | recorded.keys()):
         if config.get(key) != recorded.get(key):

@@ -7,11 +7,14 @@ from dataclasses import asdict
 from typing import Any
 
 from dlcc.estimate import Estimate
+from dlcc.feedback.advice import Advised
 from dlcc.pipeline import StageOutcome
 from dlcc.records import Config, HealthRecord
 from dlcc.report.fused import correction_record, fusion_record
 from dlcc.report.record import (
+    AdviceRecord,
     AxiomRecord,
+    ChangeRecord,
     FindingRecord,
     HyperScoreRecord,
     Number,
@@ -50,6 +53,7 @@ def build_report(
     score: Score,
     probability: Probability | None,
     health: HealthRecord | None,
+    advised: Advised | None,
     environment: Mapping[str, Any],
 ) -> Report:
     """The report of one evaluation; every argument but `environment` is reproducible."""
@@ -66,6 +70,7 @@ def build_report(
         axioms=tuple(AxiomRecord(**asdict(axiom)) for axiom in axioms),
         correction=correction_record(score.correction),
         findings=tuple(_findings(outcomes)),
+        advice=None if advised is None else _advice(advised, config),
         stages=tuple(_stage(outcome) for outcome in outcomes),
         environment={
             **environment,
@@ -76,6 +81,20 @@ def build_report(
     parts = report.model_dump(by_alias=True)
     environment_shown = printable(parts.pop("environment"), lines=True)
     return Report.model_validate({**printable(parts), "environment": environment_shown})
+
+
+def _advice(advised: Advised, config: Config) -> AdviceRecord:
+    return AdviceRecord(
+        changes=tuple(
+            ChangeRecord(
+                words=advice.change.words(config.config),
+                fields=dict(advice.change.fields),
+                p_healthy=_estimate(advice.expected),
+            )
+            for advice in advised.shown()
+        ),
+        another_seed=_estimate(advised.control.expected),
+    )
 
 
 def _summary(name: str, config: Config, recorded: int, until: int) -> RunSummary:

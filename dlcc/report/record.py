@@ -162,6 +162,21 @@ class FindingRecord(_Frozen):
     remedy: str
 
 
+class ChangeRecord(_Frozen):
+    """A change of the configuration, and what past runs say of it."""
+
+    words: str
+    fields: dict[str, Any] = Field(description="field of the configuration -> its new value")
+    p_healthy: Number = Field(description="after the change")
+
+
+class AdviceRecord(_Frozen):
+    """What to change, by past runs alone; `dlcc advise` tries it in reruns."""
+
+    changes: tuple[ChangeRecord, ...] = Field(description="the best first")
+    another_seed: Number = Field(description="P(healthy) of the same settings, by past runs")
+
+
 class StageRecord(_Frozen):
     """What one stage did."""
 
@@ -189,6 +204,9 @@ class Report(_Frozen):
     axioms: tuple[AxiomRecord, ...] = ()
     correction: CorrectionRecord | None = None
     findings: tuple[FindingRecord, ...]
+    advice: AdviceRecord | None = Field(
+        default=None, description="null where the run is healthy, or nothing is known to change"
+    )
     stages: tuple[StageRecord, ...]
     environment: dict[str, Any] = Field(
         description="what may differ between two evaluations: times, memory, machine, isolation "

@@ -16,11 +16,13 @@ _Painter = Callable[[str, str], str]
 _COLOURS = {"error": "31", "warning": "33", "note": "36", "good": "32", "strong": "1"}
 
 
-def render(report: Report, *, html: str | None = None, colour: bool = False) -> str:
-    """The view as text; `html` is the path to point at."""
+def render(
+    report: Report, *, run: str = "RUN", html: str | None = None, colour: bool = False
+) -> str:
+    """The view as text; `run` and `html` are the paths to point at."""
     paint = _paint if colour else _plain
     lines = [*_head(report, paint), "", *_scores(report), "", *_findings(report, paint)]
-    lines += _stages(report)
+    lines += [*_changes(report, run), *_stages(report)]
     if html:
         lines += ["", f"Report  {html}"]
     return "\n".join(line.rstrip() for line in lines) + "\n"
@@ -102,18 +104,27 @@ def _findings(report: Report, paint: _Painter) -> Iterator[str]:
         yield from _finding_lines(finding, paint)
     if len(report.findings) > _SHOWN:
         yield f"  and {len(report.findings) - _SHOWN} more in the report"
-    codes = dict.fromkeys(f.code for f in report.findings[:_SHOWN] if f.severity == "error")
-    if codes:
+
+
+def _changes(report: Report, run: str) -> Iterator[str]:
+    """What findings say to do, and which settings did better in past runs."""
+    remedies = {f.code: f.remedy for f in report.findings[:_SHOWN] if f.severity == "error"}
+    if remedies or report.advice:
         yield ""
         yield "What to change"
-    remedies = {f.code: f.remedy for f in report.findings}
-    for i, code in enumerate(codes, 1):
+    for i, (code, remedy) in enumerate(remedies.items(), 1):
         yield from textwrap.wrap(
-            f"{i}. {remedies[code]} (dlcc explain {code})",
+            f"{i}. {remedy} (dlcc explain {code})",
             WIDTH,
             initial_indent="  ",
             subsequent_indent="     ",
         )
+    if report.advice:
+        before = percent(report.advice.another_seed)
+        yield f"  By past runs, P(healthy) is {before} with these settings, and after"
+        for change in report.advice.changes:
+            yield f"    {percent(change.p_healthy):16} {change.words}"
+        yield f"  dlcc advise {run}   tries changes in reruns"
 
 
 def _finding_lines(finding: FindingRecord, paint: _Painter) -> Iterator[str]:

@@ -30,8 +30,7 @@ def rerun_folder(
     """
     run = Run.open(folder)
     program, config = program_of_folder(run, trust=trust)
-    series = Series.of(run, run.length)
-    known = library() if series is None else library().apart_from(series)
+    known = library().apart_from(Series.of(run, run.length))
     try:
         return rerun(
             program, config.config, config.length, known, n,

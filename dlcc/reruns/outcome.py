@@ -14,7 +14,7 @@ from dlcc.library.samples import Reference, sample_features
 from dlcc.library.store import Library
 from dlcc.library.verdict import HealthModel
 from dlcc.library.windows import window_features
-from dlcc.records import LABELS, Label, Series
+from dlcc.records import Label, Series, most_probable
 
 Floats = NDArray[np.float64]
 CHECKPOINTS = 24
@@ -36,7 +36,7 @@ class Recorded:
 
     series: Series
     samples: Sequence[Floats]
-    """At `checkpoint_steps`, [n, ...] each; none where the training gave no samples."""
+    """At `checkpoint_steps`, [n, ...] each; none where there is nothing to hold them against."""
 
 
 def checkpoint_steps(length: int) -> list[int]:
@@ -59,10 +59,9 @@ class Judge:
     def __call__(self, recorded: Recorded, length: int) -> Outcome:
         """The outcome of a training of `length` steps."""
         samples = None
-        if self.reference is not None and recorded.samples:
+        if self.reference is not None:
             samples = np.array([sample_features(x, self.reference) for x in recorded.samples])
         curves = Curves(window_features(recorded.series, length), samples)
         vector = run_vector(curves, self.library.good(curves))
         probabilities = self._model.labels(vector)
-        label = max(LABELS, key=lambda name: probabilities[name])
-        return Outcome(label, probabilities["healthy"], vector["good_half"])
+        return Outcome(most_probable(probabilities), probabilities["healthy"], vector["good_half"])

@@ -10,16 +10,17 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from dlcc.library.landscape import reference_of
 from dlcc.library.samples import Reference
-from dlcc.records import Column, Config, Samples, Series, Sources
+from dlcc.library.windows import QUANTITIES
+from dlcc.records import Config, Samples, Series, Sources
 from dlcc.reruns.outcome import Recorded, checkpoint_steps
 from dlcc.reruns.plan import Rerun
 from dlcc.sandbox import Level, Limits, Session
 from dlcc.stage import Deadline
 
 Progress = Callable[[float, str], None]
-_SAMPLES = 512
-_NO_CLOCK = np.zeros(0)
+SAMPLES = 512
 
 
 class Program(Protocol):
@@ -61,13 +62,8 @@ def program_of(
         return f"run.json builds the training by {config.training}, which the run does not hold"
     if "seed" not in config.config:
         return "the configuration has no key 'seed', so another seed cannot be asked for"
-    reference = None if samples is None else samples.reference
-    return SandboxProgram(
-        config.training,
-        sources.root,
-        level(),
-        None if reference is None else Reference.of(reference),
-    )
+    reference = None if samples is None else reference_of(samples)
+    return SandboxProgram(config.training, sources.root, level(), reference)
 
 
 def _is_recipe(sources: Sources, recipe: Path, entry: str | None) -> bool:
@@ -110,34 +106,38 @@ def _train_together(
     plan: Sequence[Rerun], length: int, deadline: Deadline, progress: Callable[[float], None]
 ) -> list[Recorded]:
     from dlcc.ensembles import train_ensemble
-    from dlcc.recipes import small_gan
 
     def report(done: int, total: int) -> None:
         if done % 20 == 0:
             deadline.check()
             progress(done / total)
 
-    states = [
-        small_gan.build({**rerun.config, "seed": _weights_seed(rerun)}).state_dict()
-        for rerun in plan
-    ]
     trained = train_ensemble(
         [rerun.config for rerun in plan],
         steps=length,
         checkpoint_steps=checkpoint_steps(length),
-        samples=_SAMPLES // 2 if plan[0].config.get("data") == "digits" else _SAMPLES,
+        samples=SAMPLES // 2 if plan[0].config.get("data") == "digits" else SAMPLES,
         progress=report,
-        states=states,
+        states={
+            i: _initial_state({**rerun.config, "seed": rerun.weights_seed})
+            for i, rerun in enumerate(plan)
+            if rerun.weights_seed is not None
+        },
     )
-    records = []
-    for i in range(len(plan)):
-        rows, samples = trained.member(i)
-        records.append(Recorded(_series(rows), [np.asarray(x, np.float64) for x in samples]))
-    return records
+    members = map(trained.member, range(len(plan)))
+    return [
+        Recorded(Series.from_start(rows), list(samples.astype(np.float64)))
+        for rows, samples in members
+    ]
 
 
-def _weights_seed(rerun: Rerun) -> int:
-    return int(rerun.config["seed"]) if rerun.weights_seed is None else rerun.weights_seed
+def _initial_state(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The state that a recipe's training begins in."""
+    from dlcc.recipes import small_gan
+
+    players = small_gan.make_players(small_gan.Config.parse(config))
+    weights = {name: network.state_dict() for name, network in players.items()}
+    return weights | {f"{name}_optimizer": {} for name in players}
 
 
 @dataclass(frozen=True)
@@ -173,27 +173,15 @@ class SandboxProgram:
         session.build(self.entry, config)
         rows, samples, done = [], [], 0
         for step in checkpoint_steps(length):
-            stepped = session.step(done, step - done, list(_QUANTITIES))
+            stepped = session.step(done, step - done, list(QUANTITIES))
             rows.append(np.where(stepped.present, stepped.values, np.nan))
             done = step
             if self.reference is not None:
-                samples.append(session.sample(_SAMPLES, step))
+                samples.append(session.sample(SAMPLES, step))
         values = np.concatenate(rows)
         logged = {
             name: column
-            for name, column in zip(_QUANTITIES, values.T, strict=True)
+            for name, column in zip(QUANTITIES, values.T, strict=True)
             if not np.isnan(column).all()
         }
-        return Recorded(_series(logged), samples)
-
-
-_QUANTITIES = (
-    "generator/loss", "discriminator/loss", "generator/grad_norm", "discriminator/grad_norm",
-    "discriminator/real", "discriminator/fake",
-)  # fmt: skip
-
-
-def _series(rows: Mapping[str, Any]) -> Series:
-    return Series(
-        {name: Column(np.arange(len(v)), np.asarray(v), _NO_CLOCK) for name, v in rows.items()}
-    )
+        return Recorded(Series.from_start(logged), samples)

@@ -2,45 +2,43 @@
 
 from __future__ import annotations
 
-import math
-import operator
-import os
-import shutil
 import struct
-import sys
 import weakref
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self, SupportsFloat
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from dlcc.errors import OptionError, RunError
 from dlcc.runs.attachments import attach
 from dlcc.runs.description import Description
-from dlcc.runs.files import cannot_write
-from dlcc.runs.layout import RunLayout, is_beside
+from dlcc.runs.given import Number, as_rows, checked_step, evenly_spaced, numbers_of
+from dlcc.runs.layout import RunLayout
 from dlcc.runs.lock import RunLock
 from dlcc.runs.manifest import Manifest, read_manifest, write_manifest
 from dlcc.runs.random_state import random_state, torch_random_state_kept
+from dlcc.runs.recorded_folder import (
+    any_later,
+    check_entry,
+    make_folder,
+    move_aside,
+    remove_leftovers,
+)
 from dlcc.runs.run import Run
 from dlcc.runs.series_format import QUANTITY
-from dlcc.runs.series_writer import Pending, SeriesAppender, SeriesWriter, pending_numbers
+from dlcc.runs.series_writer import SeriesAppender, SeriesWriter
 from dlcc.runs.snapshots import SnapshotContent, write_snapshot
 from dlcc.runs.tensors import write_tensors
 from dlcc.runs.training import ProbedTraining, Training, resume
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor, nn
 
     from dlcc.runs.updates import UpdateRows
 
-REFERENCE_ROWS = 4096
 _PLAIN = frozenset((float, int))
-
-Number = SupportsFloat  # float, int, numpy scalar or 0-d tensor
 
 
 class Watcher(Protocol):
@@ -117,7 +115,7 @@ class Recorder:
             name, self.players, objective, data, config, seed, length, training_entry
         )
         fresh_manifest = description.manifest(self.layout.path)  # refuses before anything is made
-        _make_folder(self.layout)
+        make_folder(self.layout)
         lock = RunLock(self.layout.lock)
         # Closed in reverse order: the tracker, the writer and, when the files are whole, the lock.
         resources = ExitStack()
@@ -126,9 +124,9 @@ class Recorder:
             self.manifest = self._begin_or_continue(description, fresh_manifest, resume)
             attach(sources, self.layout.source)
             attach(documents, self.layout.documents)
-            _check_entry(self.layout, self.manifest)
+            check_entry(self.layout, self.manifest)
             if reference is not None and not self.layout.reference_file.exists():
-                rows = {"reference": _evenly_spaced(_as_rows(reference, "reference"))}
+                rows = {"reference": evenly_spaced(as_rows(reference, "reference"))}
                 write_tensors(self.layout.reference_file, rows)
             self._writer = SeriesWriter(self.layout)
             resources.callback(self._writer.close)
@@ -192,7 +190,7 @@ class Recorder:
         numbers: Iterable[Any] = values.values()
         pending = None
         if not in_order or not _PLAIN.issuperset(map(type, numbers)):
-            numbers, pending = _numbers(values, appender.columns)
+            numbers, pending = numbers_of(values, appender.columns)
         if type(step) is not int or step <= appender.last_step or self._new_session:
             step = self._place_row(appender, step)
         if self._updates is not None and step > self._updates.appender.last_step:
@@ -200,7 +198,7 @@ class Recorder:
         try:
             appender.append(step, numbers, pending)
         except (struct.error, OverflowError) as error:
-            _checked_step(step)
+            checked_step(step)
             raise OptionError(f"step {step}: a number is too large to record ({error})") from None
         if self._watcher is not None:
             self._watch(self._watcher, step, values)
@@ -231,7 +229,7 @@ class Recorder:
                 it; or the training's state holds something that cannot be recorded.
             RunError: the system refused a write.
         """
-        step = _checked_step(step)
+        step = checked_step(step)
         self._writer.check_open()
         known = step == self._resumed_at and self._new_session
         self._place_snapshot(step, step + 1 if known else step)
@@ -248,9 +246,9 @@ class Recorder:
             OptionError: it is not an array of at least one row.
             RunError: the system refused the write.
         """
-        step = _checked_step(step)
+        step = checked_step(step)
         self._writer.check_open()
-        write_tensors(self.layout.samples_file(step), {"samples": _as_rows(samples, "samples")})
+        write_tensors(self.layout.samples_file(step), {"samples": as_rows(samples, "samples")})
 
     def flush(self) -> None:
         """Wait until all rows are in the files.
@@ -303,7 +301,7 @@ class Recorder:
             )
         recorded = read_manifest(self.layout.manifest)
         description.check_agrees(self.path, recorded)
-        _remove_leftovers(self.layout)
+        remove_leftovers(self.layout)
         return recorded
 
     def _appender_for(self, values: Mapping[str, Number]) -> tuple[SeriesAppender, bool]:
@@ -329,10 +327,10 @@ class Recorder:
 
     def _place_row(self, appender: SeriesAppender, step: int) -> int:
         """Check a step that does not simply follow, and rewind to it if it goes back."""
-        step = _checked_step(step)
+        step = checked_step(step)
         last = max(appender.last_step for appender in self._writer)
         if self._new_session:
-            if step <= last or _any_later(self.layout, step + 1):
+            if step <= last or any_later(self.layout, step + 1):
                 self._rewind(step, step + 1)
         elif step < appender.last_step:
             self._rewind(step, step + 1)
@@ -347,7 +345,7 @@ class Recorder:
                 f"snapshot({step}) is the state before step {step}, whose row is logged already; "
                 f"call it before the step, or snapshot({step + 1}) after it"
             )
-        if step <= last or _any_later(self.layout, first_state):
+        if step <= last or any_later(self.layout, first_state):
             self._rewind(step, first_state)
         elif not self._new_session:
             return
@@ -360,7 +358,7 @@ class Recorder:
         for appender in self._writer:
             if appender.last_step >= step:
                 appender.rewind(step)
-        _move_aside(self.layout, first_state)
+        move_aside(self.layout, first_state)
         if self._updates:
             self._updates.rewind(step)
 
@@ -374,124 +372,3 @@ class Recorder:
             state = training.state_dict()
             probe = training.probe(step) if isinstance(training, ProbedTraining) else {}
         return SnapshotContent(step, self.players, state, random, probe)
-
-
-def _make_folder(layout: RunLayout) -> None:
-    """Make the run folder, or accept one that holds nothing foreign."""
-    own = {layout.lock, layout.source, layout.documents, layout.samples, layout.series}
-    try:
-        layout.path.mkdir(parents=True, exist_ok=True)
-        if layout.manifest.exists():
-            return
-        foreign = [p for p in layout.path.iterdir() if p not in own and not is_beside(p)]
-    except OSError as error:
-        raise cannot_write(layout.path, error) from error
-    if foreign:
-        raise RunError(
-            f"{layout.path}: holds {foreign[0].name} and no run; record into a folder of its own"
-        )
-
-
-def _remove_leftovers(layout: RunLayout) -> None:
-    """Remove what a killed recorder was writing; nobody else is, for the lock is held."""
-    for folder in (layout.path, layout.series, layout.snapshots, layout.samples, layout.source):
-        for path in folder.iterdir() if folder.is_dir() else ():
-            if is_beside(path) and path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            elif is_beside(path):
-                path.unlink(missing_ok=True)
-
-
-def _check_entry(layout: RunLayout, manifest: Manifest) -> None:
-    """A training entry in `source/` names a file that is there."""
-    file, _, _ = (manifest.training or "").rpartition(":")
-    if file.startswith("source/") and not (layout.path / file).is_file():
-        raise OptionError(
-            f"training_entry: {manifest.training!r}: there is no {file} in the run; "
-            "pass the file in sources=[...]"
-        )
-
-
-def _any_later(layout: RunLayout, step: int) -> bool:
-    """Whether snapshots or samples of this step or a later one exist."""
-    steps = (*layout.snapshot_steps()[-1:], *layout.sample_steps()[-1:])
-    return any(other >= step for other in steps)
-
-
-def _move_aside(layout: RunLayout, first: int) -> None:
-    """Move snapshots and samples of step `first` and later ones to a folder of their branch."""
-    snapshots = [step for step in layout.snapshot_steps() if step >= first]
-    samples = [step for step in layout.sample_steps() if step >= first]
-    if not snapshots and not samples:
-        return
-    number = 0
-    while layout.superseded_branch(number).path.exists():
-        number += 1
-    branch = layout.superseded_branch(number)
-    try:
-        branch.snapshots.mkdir(parents=True)
-        branch.samples.mkdir()
-        for step in reversed(snapshots):  # killed here, what is left is a prefix
-            os.rename(layout.snapshot(step).path, branch.snapshot(step).path)
-        for step in reversed(samples):
-            os.rename(layout.samples_file(step), branch.samples_file(step))
-    except OSError as error:
-        raise cannot_write(branch.path, error) from error
-
-
-def _checked_step(step: object) -> int:
-    try:
-        if isinstance(step, bool):
-            raise TypeError
-        number = operator.index(step)  # type: ignore[arg-type]
-    except TypeError:
-        raise OptionError(f"step: expected a whole number, found {step!r}") from None
-    if not 0 <= number < 2**63:
-        raise OptionError(f"step: expected 0 or more, found {number}")
-    return number
-
-
-def _numbers(
-    values: Mapping[str, Number], columns: tuple[str, ...]
-) -> tuple[list[float], Pending | None]:
-    """Numbers in the order of the columns; NaN for those that are still on an accelerator."""
-    torch = sys.modules.get("torch")
-    numbers = []
-    on_accelerator = {}
-    for name in columns:
-        value: Any = values[name]
-        if torch is not None and isinstance(value, torch.Tensor):
-            if value.numel() != 1 or value.is_complex():
-                raise OptionError(
-                    f"{name}: expected one number, found a tensor {list(value.shape)}; "
-                    "log its mean, say"
-                )
-            if value.device.type != "cpu":
-                on_accelerator[name] = value
-                numbers.append(math.nan)
-            else:
-                numbers.append(float(value.detach().item()))
-        elif hasattr(value, "__float__") and not (isinstance(value, np.ndarray) and value.ndim):
-            numbers.append(float(value))
-        else:
-            raise OptionError(f"{name}: expected a number, found {value!r:.80}")
-    return numbers, pending_numbers(on_accelerator, columns)
-
-
-def _as_rows(array: Tensor | np.ndarray, what: str) -> Tensor | np.ndarray:
-    shape = getattr(array, "shape", None)
-    if not shape or shape[0] == 0:
-        raise OptionError(
-            f"{what}: expected an array or tensor [n, ...] of at least one row, "
-            f"found {type(array).__name__} {list(shape or ())}"
-        )
-    if isinstance(array, np.ndarray) and array.dtype.kind not in "biuf":
-        raise OptionError(f"{what}: expected numbers, found an array of {array.dtype}")
-    return array
-
-
-def _evenly_spaced(rows: Tensor | np.ndarray) -> Tensor | np.ndarray:
-    """At most `REFERENCE_ROWS` rows; not the first ones, for data sets come sorted by class."""
-    if len(rows) <= REFERENCE_ROWS:
-        return rows
-    return rows[np.linspace(0, len(rows) - 1, REFERENCE_ROWS).astype(np.int64)]

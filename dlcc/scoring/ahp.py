@@ -59,26 +59,37 @@ def _matrix(path: Path) -> tuple[list[str], NDArray[np.float64]]:
     if len(names) > len(_RANDOM_INDEX):
         raise OptionError(f"{path}: {len(names)} terms; expected at most {len(_RANDOM_INDEX)}")
     matrix = np.eye(len(names))
-    for a, b in itertools.combinations(names, 2):
-        there, back = judged.get((a, b)), judged.get((b, a))
-        if there is None and back is None:
-            raise OptionError(f"{path}: no judgement for '{a} : {b}'; add one")
-        if there is not None and back is not None and abs(there * back - 1) > 1e-9:
-            raise OptionError(
-                f"{path}: '{a} : {b}' is {there:g} and '{b} : {a}' is {back:g}; expected one to be "
-                "the reciprocal of the other, or only one of them"
-            )
-        value = there if there is not None else 1 / back  # type: ignore[operator]  # one is there
-        i, j = names.index(a), names.index(b)
-        matrix[i, j], matrix[j, i] = value, 1 / value
+    for (i, a), (j, b) in itertools.combinations(enumerate(names), 2):
+        matrix[i, j] = _judgement(path, judged, a, b)
+        matrix[j, i] = 1 / matrix[i, j]
     return names, matrix
+
+
+def _judgement(path: Path, judged: Mapping[tuple[str, str], float], a: str, b: str) -> float:
+    """How much more `a` counts than `b`; judged in either order, or in both alike."""
+    there, back = judged.get((a, b)), judged.get((b, a))
+    if there is None:
+        if back is None:
+            raise OptionError(f"{path}: no judgement for '{a} : {b}'; add one")
+        return 1 / back
+    if back is not None and abs(there * back - 1) > 1e-9:
+        raise OptionError(
+            f"{path}: '{a} : {b}' is {there:g} and '{b} : {a}' is {back:g}; expected one to be "
+            "the reciprocal of the other, or only one of them"
+        )
+    return there
 
 
 def _read(path: Path) -> dict[tuple[str, str], float]:
     try:
         content: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise OptionError(f"{path}: not a readable judgement file ({error})") from error
+    except OSError as error:
+        raise OptionError(
+            f"{path}: cannot be read ({error.strerror}); name a file of judgements"
+        ) from error
+    except (ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise OptionError(f"{path}: not valid JSON ({reason}); correct it") from error
     pairs = content.get("judgements") if isinstance(content, Mapping) else None
     if not isinstance(pairs, Mapping) or not pairs:
         raise OptionError(f"{path}: expected an object 'judgements' of pairs 'a : b': value")

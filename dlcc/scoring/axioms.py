@@ -17,6 +17,7 @@ from dlcc.scoring.calibration import Probability
 from dlcc.scoring.correction import LEAST_COVERAGE, too_narrow
 from dlcc.scoring.fusion import Score
 from dlcc.scoring.proofs import prove
+from dlcc.scoring.value import as_it_enters
 
 Floats = NDArray[np.float64]
 By = Literal["sympy", "interval", "arithmetic"]
@@ -127,16 +128,12 @@ def _not_nested(score: Score, probability: Probability | None) -> str:
 def _surer_than_its_parts(score: Score) -> str:
     """Terms are drawn independently, so that no spread can cancel another (but for chance)."""
     whole = float(score.value.draws.std())
-    parts = {name: _sd(score, name) for name in (t.name for t in score.value.terms)}
-    return ", ".join(f"{name} ({sd:.3f}, V {whole:.3f})" for name, sd in parts.items()
-                     if sd > 1.1 * whole + _ROUNDING)  # fmt: skip
-
-
-def _sd(score: Score, name: str) -> float:
-    from dlcc.scoring.value import as_it_enters
-
-    term = next(t for t in score.value.terms if t.name == name)
-    return term.weight * float(as_it_enters(name, term.estimate.sample(name)).std())
+    surer = []
+    for term in score.value.terms:
+        sd = term.weight * float(as_it_enters(term.name, term.estimate.sample(term.name)).std())
+        if sd > 1.1 * whole + _ROUNDING:
+            surer.append(f"{term.name} ({sd:.3f}, V {whole:.3f})")
+    return ", ".join(surer)
 
 
 def _absence_pays(score: Score) -> str:

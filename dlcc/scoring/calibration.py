@@ -93,7 +93,7 @@ def healthy_and_true(
 def p_healthy(vector: Mapping[str, float], past: Library | None = None) -> Floats:
     """Posterior draws [DRAWS] of P(healthy) of a complete run with this health vector."""
     blind = "coverage_last" not in vector
-    fit = _fit_shipped(blind) if past is None else calibrate(past, blind=blind)
+    fit = _fit_of_all(blind) if past is None else calibrate(past, blind=blind)
     return fit.draws(row(features(blind=blind), vector), _normals("p_healthy"))[:, 1]
 
 
@@ -103,10 +103,12 @@ def features(*, blind: bool) -> tuple[str, ...]:
 
 
 def calibrate(past: Library, *, blind: bool) -> LogisticPosterior:
-    """The fit on the honest rows of a library."""
-    honest = past.some(past.true_record)
+    """The fit on the honest rows of a library that have the figures: some have no samples."""
+    honest = past.honest
+    figures = honest.columns(features(blind=blind), blind=blind)
+    known = np.isfinite(figures).all(axis=1)
     healthy = (honest.labels == _HEALTHY).astype(np.int64)
-    return fit_logistic(honest.columns(features(blind=blind), blind=blind), healthy, 2)
+    return fit_logistic(figures[known], healthy[known], 2)
 
 
 def base_rate(past: Library) -> Estimate:
@@ -117,7 +119,7 @@ def base_rate(past: Library) -> Estimate:
 
 
 @cache
-def _fit_shipped(blind: bool) -> LogisticPosterior:
+def _fit_of_all(blind: bool) -> LogisticPosterior:
     return calibrate(library(), blind=blind)
 
 

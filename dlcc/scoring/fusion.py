@@ -10,7 +10,7 @@ from dlcc.library.store import Library
 from dlcc.scoring.correction import AS_IT_IS, Correction, Widening, corrected, impact_coverage
 from dlcc.scoring.imputation import Imputed, impute
 from dlcc.scoring.meta import Stand, meta
-from dlcc.scoring.value import SEED_TERMS, HyperScore, Value, fuse, weigh
+from dlcc.scoring.value import SEED_TERMS, HyperScore, Value, fuse, terms_of_v, weigh
 from dlcc.scoring.weights import Weights, posterior_weights
 
 
@@ -44,8 +44,7 @@ def score(
         reviews: term -> further counts of evidence, see `posterior_weights`.
         hyperscore: with other parameters than the usual ones.
     """
-    names = [*SEED_TERMS, *sorted(set(estimates) - set(SEED_TERMS))]
-    weights = posterior_weights(library, weigh(names, prior), reviews)
+    weights = posterior_weights(library, weigh(terms_of_v(estimates), prior), reviews)
     known = library if past is None else past
     measured = {name: e for name, e in estimates.items() if name != "meta"}
     imputed = {

@@ -7,7 +7,7 @@ HyperScore = 100·[1 + σ(β·ln V + γ)^κ]
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -100,6 +100,11 @@ class HyperScore:
         return float(low), float(high)
 
 
+def terms_of_v(measured: Collection[str]) -> list[str]:
+    """The formula's terms, and those of custom stages that were measured."""
+    return [*SEED_TERMS, *sorted(set(measured) - set(SEED_TERMS))]
+
+
 def weigh(names: list[str], prior: Mapping[str, float]) -> dict[str, float]:
     """Weights, summing to 1, of the terms `names`.
 
@@ -122,7 +127,7 @@ def fuse(
 
     Of a term that is in neither, nothing is known. `weights` need not sum to 1 nor be complete.
     """
-    names = [*SEED_TERMS, *sorted(set(estimates) - set(SEED_TERMS))]
+    names = terms_of_v(estimates)
     shares = weigh(names, weights)
     terms, total = [], np.zeros(DRAWS)
     for name in names:

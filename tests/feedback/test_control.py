@@ -144,12 +144,9 @@ def test_a_dry_run_says_what_it_would_do_and_changes_nothing() -> None:
 def test_a_course_is_followed_by_steps_and_at_once_before_the_first() -> None:
     course = Course({"lr_g": 4e-3, "r1": 0.1}, 0.1, 0.8)
     live, begun = Dials(), Dials()
-
-    class Bad:
-        def __call__(self, curves: Any) -> Any:
-            return np.array([0.1])
-
-    controller = Controller(live, every=EVERY, course=course, good=Bad(), rules=())  # type: ignore[arg-type]
+    controller = Controller(
+        live, every=EVERY, course=course, good=lambda curves: np.array([0.1]), rules=()
+    )
     watch(controller, [row()] * EVERY)
     assert live.values == {"lr_g": 2e-3, "lr_d": 4e-3, "r1": 0.1}
     watch(controller, [row()] * EVERY * 3, EVERY)

@@ -39,8 +39,8 @@ class FlatPrior(ConfigPrior):
 
 
 def test_a_course_lies_within_bounds_and_promises_more() -> None:
-    config = {"lr_g": 1e-3, "lr_d": 1e-4, "r1": 0.0, "loss": "ns"}
-    now = {field: float(config[field]) for field in ("lr_g", "lr_d", "r1")}  # type: ignore[arg-type]
+    now = {"lr_g": 1e-3, "lr_d": 1e-4, "r1": 0.0}
+    config = {**now, "loss": "ns"}
     course = plot_course(FlatPrior(), config, now, bounds_of(now, None))
     assert course is not None
     assert course.after > course.before + 0.15

@@ -22,7 +22,7 @@ from dlcc.feedback.moved import (
     recalibrate,
     sigmoid,
     term_evidence,
-)  # fmt: skip
+)
 from dlcc.feedback.review import Candidate, candidate_of, expected_change, queue
 from dlcc.feedback.reviews import Review, history, record, reviews_path, undo
 from dlcc.scoring.weights import posterior_weights
@@ -91,8 +91,19 @@ def test_a_torn_last_line_does_not_count_and_a_damaged_one_is_named(tmp_path: Pa
         assert history(path) == (first,)
     second = given_review(path, 1, rng)
     assert history(path) == (first, second)
-    for line in (b"nonsense\n", b'{"id": 3}\n', b"[1]\n"):
-        path.write_bytes(whole + line)
+    entry = json.loads(whole)
+    wrong = [entry, *({**entry, "id": 3} | more for more in (
+        {"healthy": "no"}, {"p_before": 2}, {"terms": {"logic": [0.5]}}, {"id": [1]},
+    ))]  # fmt: skip
+    lines = [
+        b"nonsense",
+        b'{"id": 3}',
+        b"[1]",
+        b'{"undo": [1]}',
+        *(json.dumps(w).encode() for w in wrong),
+    ]
+    for line in lines:
+        path.write_bytes(whole + line + b"\n")
         with pytest.raises(OptionError, match=r"line 2 is no review"):
             history(path)
         with pytest.raises(OptionError, match=r"line 2 is no review"):
@@ -251,10 +262,9 @@ def test_a_report_becomes_a_candidate_by_its_measured_terms() -> None:
     verdict = SimpleNamespace(p_healthy=SimpleNamespace(mean=0.3), label="weak", sentence="Weak.",
                               record="41 of 42 hold")  # fmt: skip
     report: Any = SimpleNamespace(
-        run=SimpleNamespace(name="ring-7"), verdict=verdict, findings=(),
-        terms=(term("logic", True), term("novelty", False)),
+        verdict=verdict, findings=(), terms=(term("logic", True), term("novelty", False)),
     )  # fmt: skip
-    found = candidate_of(report, digest="abc")
+    found = candidate_of(report, name="ring-7", digest="abc")
     assert (found.name, found.p_healthy, found.label, found.digest) == (
         "ring-7",
         0.3,
@@ -263,7 +273,6 @@ def test_a_report_becomes_a_candidate_by_its_measured_terms() -> None:
     )
     assert found.evidence == ("Weak.", "41 of 42 hold")
     assert found.terms == {"logic": (0.8, pytest.approx(0.0608, abs=1e-3))}
-    assert candidate_of(report, p_healthy=0.2).p_healthy == 0.2
     verdict.p_healthy = None
-    with pytest.raises(OptionError, match="nothing to review"):
-        candidate_of(report)
+    with pytest.raises(OptionError, match=r"ring-7: Weak\. .*nothing to review"):
+        candidate_of(report, name="ring-7")

@@ -6,7 +6,8 @@ import shutil
 import numpy as np
 import pytest
 
-from dlcc.errors import RunError
+from dlcc.corpus import doctoring
+from dlcc.errors import RunError, SeriesError
 from dlcc.forecast.folders import forecast_folders
 from dlcc.library.store import shipped_library
 from dlcc.records import LABELS
@@ -47,6 +48,8 @@ def test_nothing_behind_until_is_looked_at(tmp_path, past):
     for step in run.sample_steps():
         if step > until:
             run.layout.samples_file(step).write_bytes(b"poison")
+    for step in (until, until + 7, run.length - 1):
+        doctoring.set_value(copy, "generator/loss", step, np.nan)
     for step in run.layout.snapshot_steps():
         if step > until:
             shutil.rmtree(run.layout.snapshot(step).path)
@@ -67,6 +70,18 @@ def test_the_order_is_that_of_the_folders(past):
     names = ["ring-oscillating", "digits-healthy"]
     found = list(forecast_folders([example(n) for n in names], "0.5", past=past))
     assert [f.run.rpartition("/")[2] for f in found] == names
+
+
+def test_columns_of_other_names_are_mapped(tmp_path, past):
+    rng = np.random.default_rng(0)
+    rows = (f"{step},{rng.normal()},{rng.normal()}\n" for step in range(60))
+    (tmp_path / "metrics.csv").write_text("step,errD,errG\n" + "".join(rows))
+    (tmp_path / "config.json").write_text('{"total_iterations": 60}')
+    names = {"discriminator/loss": "errD", "generator/loss": "errG"}
+    (mapped,) = forecast_folders([tmp_path], mapping=names, past=past)
+    assert mapped.seen == 1
+    with pytest.raises(SeriesError, match="--map"):
+        list(forecast_folders([tmp_path], past=past))
 
 
 def test_before_twenty_rows_there_is_no_forecast(past):

@@ -130,6 +130,15 @@ def test_a_library_with_too_few_runs(halves):
         Forecaster.fit(halves[0].some(np.arange(10)), 0.2, blind=False)
 
 
+@pytest.mark.parametrize("label", ["healthy", "collapsed"])
+def test_a_library_in_which_all_ended_alike_is_not_sure_for_all_that(halves, label):
+    past = halves[0].some(np.arange(60))
+    alike = replace(past, labels=np.full(60, LABELS.index(label)))
+    found = Forecaster.fit(alike, 0.2, blind=True)({}, {})
+    assert found.kind == label
+    assert 0 < found.p_healthy.mean < 1
+
+
 def test_doctored_records_teach_nothing(halves):
     past = halves[0]
     marked = replace(past, true_record=np.arange(len(past)) >= 50)

@@ -6,7 +6,6 @@ import pytest
 from dlcc.errors import LibraryError, OptionError, RunError
 from dlcc.library.own import add_runs, row_of
 from dlcc.library.store import FRACTIONS, library, read_library, shipped_library
-from dlcc.recipes.train import train
 from dlcc.records import LABELS, Series
 from dlcc.runs import Run
 
@@ -20,6 +19,22 @@ def test_a_run_is_added_once_and_used(small_run, tmp_path, monkeypatch):
     assert own.vectors.shape == (1, len(FRACTIONS), len(shipped_library().names))
     assert len(library()) == len(shipped_library()) + 1
     assert len(library().apart_from(Series.of(run, None))) == len(shipped_library())
+
+
+def test_a_label_for_a_run_that_is_in_it_takes_the_place_of_the_verdict(small_run, tmp_path):
+    run, path = Run.open(small_run), tmp_path / "own.npz"
+    add_runs([run], path=path)
+    for label in ("weak", "diverged", None):
+        own = add_runs([run], label, path)
+        assert len(own) == 1
+        assert own.judged_by[0] == "review"
+    assert LABELS[own.labels[0]] == "diverged"
+
+
+def test_runs_of_which_no_twin_can_be_told_are_all_added(small_run, tmp_path, monkeypatch):
+    monkeypatch.setattr("dlcc.library.own.first_rows_hash", lambda series: "")
+    run = Run.open(small_run)
+    assert len(add_runs([run, run], "weak", tmp_path / "own.npz")) == 2
 
 
 def test_a_label_that_the_user_knows_goes_before_the_verdict(small_run):
@@ -48,10 +63,9 @@ def _longer(small_run):
     return run
 
 
-def test_a_blind_run_can_be_added(tmp_path):
-    train("ring", tmp_path / "run", {"steps": 400, "seed": 9})
-    for path in (tmp_path / "run" / "samples").iterdir():
+def test_a_blind_run_can_be_added(small_run):
+    for path in (small_run / "samples").iterdir():
         path.unlink()
-    made = row_of(Run.open(tmp_path / "run"), shipped_library(), None)
+    made = row_of(Run.open(small_run), shipped_library(), "weak")
     assert np.isnan(made.vectors).all()
     assert np.isfinite(made.blind_vectors[0, :, made.names.index("generator_loss_last")]).all()

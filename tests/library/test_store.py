@@ -1,6 +1,7 @@
 """The library of past runs: what ships, what is refused, what a user's own runs add."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -116,6 +117,14 @@ def test_a_folder_that_cannot_be_written(tmp_path):
         shipped_library().some(np.arange(5)).save(tmp_path / "file" / "past.npz")
 
 
+def test_a_folder_in_the_place_of_the_users_library(tmp_path, monkeypatch):
+    monkeypatch.setenv("DLCC_LIBRARY", str(tmp_path))
+    with pytest.raises(LibraryError, match=re.escape(str(tmp_path))):
+        library()
+    with pytest.raises(LibraryError, match="cannot be read"):
+        library_digest()
+
+
 def test_the_users_own_runs_come_with_those_that_ship(tmp_path, monkeypatch):
     monkeypatch.setenv("DLCC_LIBRARY", str(tmp_path / "own.npz"))
     assert user_library_path() == tmp_path / "own.npz"
@@ -156,7 +165,7 @@ def test_twins_share_their_first_rows_and_nothing_else_does():
 
 def test_apart_from_a_run_are_all_but_its_setting():
     past = shipped_library().some(np.arange(20))
-    assert past.apart_from(series(0)) is past
+    assert past.apart_from(series(0)) is past.apart_from(None) is past
     same = [dict(config) for config in past.configs]
     same[7] = {**same[3], "seed": 1}
     twin = replace(
@@ -167,6 +176,13 @@ def test_apart_from_a_run_are_all_but_its_setting():
     apart = twin.apart_from(series(0))
     assert len(apart) == 18
     assert json.dumps(same[3]) not in map(json.dumps, apart.configs)
+    assert len(replace(twin, first_rows=np.full(20, "")).apart_from(series(0).before(31))) == 20
+
+
+def test_honest_runs_are_those_with_a_true_record():
+    past = shipped_library()
+    assert past.honest.true_record.all()
+    assert len(past.honest) == past.true_record.sum() < len(past)
 
 
 def test_columns_and_rows_by_name():

@@ -14,10 +14,10 @@ from dlcc.records import (
     LABELS,
     Diffusion,
     Effect,
+    FeatureEffect,
     Forecast,
     ForecastPoint,
     HealthRecord,
-    Moved,
     Neighbourhood,
     PastNeighbour,
     RerunOutcome,
@@ -40,7 +40,7 @@ FORECAST = Forecast(
     stability=Estimate.beta(4, 6),
     next_quarter=Estimate.beta(4, 6),
     distance=0.7,
-    moved=(Moved("good_quarter", 0.25, -0.2), Moved("r1", None, 0.1)),
+    moved=(FeatureEffect("good_quarter", 0.25, -0.2), FeatureEffect("r1", None, 0.1)),
     over_time=tuple(
         ForecastPoint(seen, Estimate.beta(2, 5), Estimate.beta(3, 4)) for seen in (0.1, 0.2, 0.5)
     ),
@@ -98,6 +98,26 @@ def test_what_is_there_has_its_section_and_what_is_not_has_none(done) -> None:
     assert "<td><svg" in text
     assert "1 of 5 reruns with other seeds ended healthy" in text
     assert text.index("<h1") < text.index("What is to be expected") < text.index("<h2>Stages")
+
+
+def test_a_failed_run_is_told_what_to_change(done) -> None:
+    report, run, health = done
+    assert report.advice is not None
+    assert 1 <= len(report.advice.changes) <= 6
+    page, text = html.render(report, run, health), render(report, run="runs/x")
+    assert "<h2>What to change</h2>" in page
+    assert "dlcc advise runs/x" in text
+    for change in report.advice.changes:
+        assert change.fields
+        assert change.words in text
+        assert change.words.replace(">", "&gt;") in page
+
+
+def test_without_advice_there_is_no_word_of_it(done) -> None:
+    report, run, health = done
+    silent = report.model_copy(update={"advice": None, "findings": ()})
+    assert "What to change" not in html.render(silent, run, health)
+    assert "What to change" not in render(silent)
 
 
 def test_text_of_past_runs_is_escaped_and_printable(done) -> None:

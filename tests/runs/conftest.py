@@ -1,13 +1,23 @@
-"""A small training that uses everything a state can hold."""
+"""A small training that uses everything a state can hold, and rows as they are read back."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
+
+from dlcc.runs import Run
+
+LOSS = {"model/loss": 1.0}
+
+
+def column(path: Path, name: str) -> list[float]:
+    values: list[float] = Run.open(path).series().columns[name].values.tolist()
+    return values
 
 
 class SmallTraining:

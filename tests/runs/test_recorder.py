@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import gc
 import math
-import os
 import subprocess
 import sys
 import threading
@@ -20,15 +18,7 @@ from torch import nn
 
 from dlcc.errors import OptionError, RunError, RunLockedError
 from dlcc.runs import Recorder, Run
-from dlcc.runs.series_writer import SeriesWriter
-
-LOSS = {"model/loss": 1.0}
-
-
-def column(path: Path, name: str) -> list[float]:
-    values: list[float] = Run.open(path).series().columns[name].values.tolist()
-    return values
-
+from tests.runs.conftest import LOSS, column
 
 # --- what can be logged ---------------------------------------------------------------------------
 
@@ -211,91 +201,6 @@ os.kill(child, 15)
     assert len(column(tmp_path / "run", "model/loss")) == 1001
 
 
-# --- full disks -----------------------------------------------------------------------------------
-
-
-class Disk:
-    """os.pwrite to a disk with so many bytes left."""
-
-    def __init__(self) -> None:
-        self.left: float = math.inf
-        self._pwrite = os.pwrite
-
-    def pwrite(self, descriptor: int, data: bytes, offset: int) -> int:
-        if self.left <= 0:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        written = self._pwrite(descriptor, data[: int(min(self.left, len(data)))], offset)
-        self.left -= written
-        return written
-
-
-@pytest.fixture
-def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
-    disk = Disk()
-    monkeypatch.setattr("dlcc.runs.series_writer.os.pwrite", disk.pwrite)
-    return disk
-
-
-def test_a_full_disk_costs_nothing_once_there_is_space(tmp_path: Path, disk: Disk) -> None:
-    with Recorder(tmp_path / "run") as recorder:
-        recorder.log(0, LOSS)
-        recorder.flush()
-        disk.left = 30  # in the middle of a block header
-        for step in range(1, 10_000):
-            recorder.log(step, LOSS)
-        with pytest.raises(RunError, match=r"series.*No space left on device.*free some space"):
-            recorder.flush()
-        table = Run.open(tmp_path / "run").series()
-        assert not table.torn, "the short write was not rolled back"
-        assert table.columns["model/loss"].steps.tolist() == [0]
-        disk.left = math.inf
-        recorder.flush()
-        recorder.log(10_000, LOSS)
-    assert len(column(tmp_path / "run", "model/loss")) == 10_001
-
-
-def test_a_disk_that_stays_full_stops_the_recording(tmp_path: Path, disk: Disk) -> None:
-    recorder = Recorder(tmp_path / "run")
-    disk.left = 0
-
-    def record() -> None:
-        for step in range(200_000):
-            recorder.log(step, LOSS)
-
-    with pytest.raises(RunError, match="No space left on device"):
-        record()
-    with pytest.raises(RunError, match=r"the last \d+ rows were refused .* are lost"):
-        recorder.close()
-    assert Run.open(tmp_path / "run").series().columns == {}
-    Recorder(tmp_path / "run").close()
-
-
-def test_a_file_size_limit_of_the_system(tmp_path: Path) -> None:
-    """The same with a refusal by the kernel."""
-    code = f"""
-import resource
-from dlcc.errors import RunError
-from dlcc.runs import Recorder
-recorder = Recorder({str(tmp_path / "run")!r})
-resource.setrlimit(resource.RLIMIT_FSIZE, (5000, resource.RLIM_INFINITY))
-for step in range(100):
-    recorder.log(step, {{"model/loss": 1.0}})
-recorder.flush()
-for step in range(100, 1000):
-    recorder.log(step, {{"model/loss": 1.0}})
-try:
-    recorder.flush()
-except RunError as error:
-    assert "File too large" in str(error), error
-else:
-    raise SystemExit("no error")
-resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-recorder.close()
-"""
-    subprocess.run([sys.executable, "-c", code], check=True)
-    assert len(column(tmp_path / "run", "model/loss")) == 1000
-
-
 # --- continuing a run -----------------------------------------------------------------------------
 
 
@@ -378,95 +283,16 @@ def test_reference_rows_are_spread_over_the_data(tmp_path: Path) -> None:
     assert reference[-1].tolist() == [19_998, 19_999]
 
 
-# --- updates --------------------------------------------------------------------------------------
-
-
-def test_updates_are_counted_and_measured_per_player(tmp_path: Path) -> None:
-    players = {"generator": nn.Linear(3, 2), "discriminator": nn.Linear(2, 1)}
-    g = torch.optim.SGD(players["generator"].parameters(), lr=0.5)
-    d = torch.optim.SGD(players["discriminator"].parameters(), lr=0.1)
-    stranger = torch.optim.SGD(nn.Linear(2, 2).parameters(), lr=0.1)
-    norms = []
-    with Recorder(tmp_path / "run", players=players) as recorder:
-        for step in range(3):
-            before = [p.detach().clone() for p in players["generator"].parameters()]
-            for _ in range(2):
-                d.zero_grad()
-                players["discriminator"](torch.ones(1, 2)).sum().backward()
-                d.step()
-            g.zero_grad()
-            players["generator"](torch.ones(1, 3)).sum().backward()
-            g.step()
-            stranger.step()
-            after = players["generator"].parameters()
-            norms.append(
-                sum(((a - b) ** 2).sum() for a, b in zip(after, before, strict=True)).sqrt().item()
-            )
-            recorder.log(step, {"generator/loss": 0.0})
-            recorder.log(step, {"discriminator/loss": 0.0})
-        with torch.no_grad():
-            players["discriminator"].weight += 3.0  # no optimiser did this
-        recorder.log(3, {"generator/loss": 0.0})
-    assert column(tmp_path / "run", "generator/updates") == [1, 2, 3, 3]
-    assert column(tmp_path / "run", "discriminator/updates") == [2, 4, 6, 6]
-    assert column(tmp_path / "run", "generator/update_norm") == pytest.approx([*norms, 0], rel=1e-5)
-    assert column(tmp_path / "run", "discriminator/update_norm")[3] == pytest.approx(
-        math.sqrt(18), rel=1e-5
-    )
-
-
-def test_update_counts_go_on_in_later_sessions(tmp_path: Path, make_training: Any) -> None:
-    training = make_training()
-    with Recorder(tmp_path / "run", training=training) as recorder:
-        for step in range(10):
-            if step == 5:
-                recorder.snapshot(5)
-            recorder.log(step, training.step(step))
-    training = make_training(1)
-    with Recorder(tmp_path / "run", training=training) as recorder:
-        start = recorder.resume()
-        assert start == 5
-        for step in range(start, 8):
-            recorder.log(step, training.step(step))
-    assert column(tmp_path / "run", "model/updates") == [1, 2, 3, 4, 5, 6, 7, 8]
-    norms = column(tmp_path / "run", "model/update_norm")
-    assert max(norms) < 1, "the jump to the snapshot's weights was taken for an update"
-
-
-def test_the_norm_after_a_rewind_without_a_snapshot_is_not_known(
-    tmp_path: Path, training: Any
-) -> None:
-    with Recorder(tmp_path / "run", training=training) as recorder:
-        for step in (0, 1, 2, 1, 2):
-            recorder.log(step, training.step(step))
-    norms = column(tmp_path / "run", "model/update_norm")
-    assert [math.isnan(norm) for norm in norms] == [False, True, False]
-    assert column(tmp_path / "run", "model/updates") == [1, 2, 3]
-
-
-def test_names_of_tracked_updates_are_taken(tmp_path: Path, training: Any) -> None:
-    with (
-        Recorder(tmp_path / "run", training=training) as recorder,
-        pytest.raises(OptionError, match=r"recorded already.*track_updates=False"),
-    ):
-        recorder.log(0, {"model/update_norm": 1.0})
-    with Recorder(tmp_path / "run2", training=training, track_updates=False) as recorder:
-        recorder.log(0, {"model/update_norm": 1.0})
-    assert list(Run.open(tmp_path / "run2").series().columns) == ["model/update_norm"]
-
-
-def test_modules_that_move_or_grow(tmp_path: Path) -> None:
-    module = nn.Sequential(nn.LazyLinear(3), nn.Linear(3, 1))
-    with Recorder(tmp_path / "run", players={"model": module}) as recorder:
+def test_opening_takes_no_lock_when_a_series_is_damaged(tmp_path: Path) -> None:
+    with Recorder(tmp_path / "run") as recorder:
         recorder.log(0, LOSS)
-        module(torch.ones(1, 4))
-        module[1].weight.data = torch.ones(2, 3)
-        recorder.log(1, LOSS)
-        recorder.log(2, LOSS)
-    norms = column(tmp_path / "run", "model/update_norm")
-    assert norms[0] == 0
-    assert math.isnan(norms[1])
-    assert norms[2] == 0
+    path = tmp_path / "run" / "series" / "000.series"
+    data = path.read_bytes()
+    path.write_bytes(b"x" + data[1:])
+    with pytest.raises(RunError, match=r"000\.series"):
+        Recorder(tmp_path / "run")
+    path.write_bytes(data)
+    Recorder(tmp_path / "run").close()
 
 
 def test_recording_changes_no_bit_of_the_training(tmp_path: Path, make_training: Any) -> None:
@@ -490,45 +316,3 @@ def test_recording_changes_no_bit_of_the_training(tmp_path: Path, make_training:
     assert plain[0] == recorded[0]
     assert all(torch.equal(a, b) for a, b in zip(plain[1], recorded[1], strict=True))
     assert torch.equal(plain[2], recorded[2])
-
-
-def test_opening_takes_no_lock_when_a_series_is_damaged(tmp_path: Path) -> None:
-    with Recorder(tmp_path / "run") as recorder:
-        recorder.log(0, LOSS)
-    path = tmp_path / "run" / "series" / "000.series"
-    data = path.read_bytes()
-    path.write_bytes(b"x" + data[1:])
-    with pytest.raises(RunError, match=r"000\.series"):
-        Recorder(tmp_path / "run")
-    path.write_bytes(data)
-    Recorder(tmp_path / "run").close()
-
-
-def test_the_clock_starts_anew_before_it_overflows(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("dlcc.runs.series_writer._MAX_CLOCK", 20)
-    began = time.time()
-    with Recorder(tmp_path / "run") as recorder:
-        for step in range(10):
-            recorder.log(step, LOSS)
-            time.sleep(0.01)
-    clock = Run.open(tmp_path / "run").series().columns["model/loss"].clock
-    assert np.all(np.diff(clock) > 0.005)
-    assert began - 0.01 <= clock[0] <= clock[-1] <= time.time()
-    assert Run.open(tmp_path / "run").series().restarts == ()
-
-
-def test_the_writer_thread_waits_for_the_disk_and_not_the_training(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    drain = SeriesWriter._drain
-    monkeypatch.setattr(SeriesWriter, "_drain", lambda self: (time.sleep(0.3), drain(self))[1])
-    with Recorder(tmp_path / "run") as recorder:
-        recorder.log(0, LOSS)
-        time.sleep(0.1)  # the thread is busy now
-        start = time.perf_counter()
-        for step in range(1, 1000):
-            recorder.log(step, LOSS)
-        assert time.perf_counter() - start < 0.15
-    assert len(column(tmp_path / "run", "model/loss")) == 1000

@@ -1,6 +1,7 @@
 """P(healthy and true) against past runs, and against what leaving evidence out must not do."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -49,6 +50,14 @@ def test_draws_are_probabilities_and_repeat(blind):
     assert draws.shape == (DRAWS,)
     assert ((draws >= 0) & (draws <= 1)).all()
     assert np.array_equal(draws, p_healthy(vector(0, blind=blind)))
+
+
+def test_past_runs_without_samples_say_nothing_of_a_run_with_them():
+    past = untested(120)
+    figures = past.vectors.copy()
+    figures[60:] = np.nan
+    mixed, sighted = replace(past, vectors=figures), past.some(np.arange(60))
+    assert np.array_equal(p_healthy(vector(0), mixed), p_healthy(vector(0), sighted))
 
 
 @pytest.mark.parametrize("label", ["oscillating", "collapsed", "diverged"])

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dlcc.findings import Finding
+from dlcc.library.curves import (
+    DIVERGED_GRADIENT,
+    DIVERGED_REACH,
+    HEALTHY_SHARE,
+    OSCILLATING_SWING,
+)
 from dlcc.library.landscape import Landscape
 from dlcc.library.windows import WINDOW_FEATURES
 from dlcc.records import HealthRecord
@@ -45,7 +52,7 @@ def _verdict(record: HealthRecord, recorded: int) -> Iterator[Finding]:
     else:
         message = (
             f"Of the last quarter's checkpoints {figures['good_quarter']:.0%} are good "
-            "(mark: 80 %)."
+            f"(mark: {100 * HEALTHY_SHARE:.0f} %)."
         )
     yield Finding(
         _CODES[record.label],
@@ -67,9 +74,9 @@ def _how_diverged(record: HealthRecord) -> str:
         return "Recorded quantities are not finite."
     if figures.get("samples_lost"):
         return "Samples are not finite."
-    if figures["gradient_scale"] > 4:
+    if figures["gradient_scale"] > math.log10(DIVERGED_GRADIENT):
         return f"Gradient norms stand at 1e{figures['gradient_scale']:.0f} over the last fifth."
-    if figures.get("reach_last", 0) > 1:
+    if figures.get("reach_last", 0) > math.log10(DIVERGED_REACH):
         times = 10 ** figures["reach_last"]
         return f"Samples lie up to {times:,.0f} times farther out than any training data."
     return f"Losses stand at {np.sinh(figures['loss_scale']):,.0f} over the last fifth."
@@ -79,7 +86,9 @@ def _how_oscillating(record: HealthRecord) -> str:
     swing = record.features.get("swing")
     if swing is None:
         return "Losses and outputs run as they do in runs that oscillated."
-    return f"Coverage or quality swings by {swing:.2f} around its trend (mark: 0.13)."
+    return (
+        f"Coverage or quality swings by {swing:.2f} around its trend (mark: {OSCILLATING_SWING})."
+    )
 
 
 def _how_collapsed(record: HealthRecord) -> str:
@@ -147,6 +156,5 @@ def _stretch_start(holds: NDArray[np.bool_]) -> int:
     return int(broken[-1]) + 1 if len(broken) and broken[-1] + 1 < len(holds) else 0
 
 
-def _rounded(figures: object, *names: str) -> dict[str, float]:
-    assert isinstance(figures, dict)
+def _rounded(figures: Mapping[str, float], *names: str) -> dict[str, float]:
     return {name: round(figures[name], 4) for name in names if name in figures}

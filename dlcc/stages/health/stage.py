@@ -11,7 +11,7 @@ import numpy as np
 from dlcc.library.landscape import Landscape, TooFewRowsError, landscape_of
 from dlcc.library.samples import SAMPLE_FEATURES
 from dlcc.library.verdict import HealthModel
-from dlcc.records import LABELS, Config, HealthRecord, Samples, Series
+from dlcc.records import Config, HealthRecord, Samples, Series, most_probable
 from dlcc.stage import Case, Context, NotApplicable, Stage, StageResult
 from dlcc.stages.health.evidence import findings_of
 from dlcc.stages.health.onset import find_onset
@@ -67,7 +67,7 @@ def _record(model: HealthModel, landscape: Landscape) -> HealthRecord:
     good = landscape.good(model.library.good)
     vector = landscape.vector(model.library.good)
     probabilities = model.labels(vector)
-    label = max(LABELS, key=lambda name: probabilities[name])
+    label = most_probable(probabilities)
     onset = None if label == "healthy" else find_onset(steps, good)
     unknown = np.full(len(steps), np.nan)
     return HealthRecord(

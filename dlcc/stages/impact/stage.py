@@ -6,18 +6,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-
-from dlcc.errors import LibraryError
+from dlcc.errors import LibraryError, OptionError
 from dlcc.findings import Finding
 from dlcc.forecast.attribution import what_moved
-from dlcc.forecast.forecaster import Forecaster, Prospect
+from dlcc.forecast.forecaster import Forecasters
 from dlcc.forecast.present import earlier_vectors, spreading
-from dlcc.records import Config, Forecast, ForecastPoint, HealthRecord, Series
+from dlcc.library.similarity import OUTSIDE
+from dlcc.records import Config, Forecast, ForecastPoint, HealthRecord, Series, most_probable
 from dlcc.stage import Case, Context, NotApplicable, Stage, StageResult
 
 _LIKELY_TO_FAIL = 0.5
-_OUTSIDE = 1.5
 
 
 @dataclass(frozen=True)
@@ -31,19 +29,23 @@ class Impact(Stage):
     shown: int = 6
     """How many of the features that moved the forecast are shown."""
 
+    def __post_init__(self) -> None:
+        if self.shown < 1:
+            raise OptionError(f"impact.shown {self.shown}: expected 1 or more")
+
     def __call__(self, case: Case, ctx: Context) -> StageResult:
         health, config = case[HealthRecord], case[Config].config
         library = ctx.library.apart_from(case[Series])
         blind = len(health.figures) == 0
         earlier = earlier_vectors(case[Series], health, library.good, case.length)
-        points = []
+        fitted, points = Forecasters(library), []
         try:
             for k, (seen, vector) in enumerate(earlier.items()):
                 ctx.deadline.check()
                 ctx.progress(k / (len(earlier) + 1), f"forecast at {seen:.0%}")
-                prospect = Forecaster.fit(library, seen, blind=blind)(vector, config)
+                prospect = fitted.at(seen, blind=blind)(vector, config)
                 points.append(ForecastPoint(seen, prospect.p_healthy, prospect.stability))
-            forecaster = Forecaster.fit(library, health.seen, blind=blind)
+            forecaster = fitted.at(health.seen, blind=blind)
         except LibraryError as error:
             raise NotApplicable(str(error)) from error
         prospect = forecaster(health.features, config)
@@ -64,7 +66,7 @@ class Impact(Stage):
             terms={"impact": record.next_quarter},
             records=[record],
             findings=list(_findings(record)),
-            details=_details(record, prospect, case.length, len(library)),
+            details=_details(record, case.length, len(library)),
         )
 
 
@@ -74,10 +76,10 @@ def _findings(record: Forecast) -> Iterator[Finding]:
         yield Finding(
             "IMP001",
             f"Of past runs like it {record.p_healthy.mean:.0%} ({low:.0%} to {high:.0%}) ended "
-            f"healthy.",
+            "healthy.",
             evidence={name: round(p, 4) for name, p in record.probabilities.items()},
         )
-    if record.distance > _OUTSIDE:
+    if record.distance > OUTSIDE:
         yield Finding(
             "IMP002",
             f"Past runs lie {record.distance:.1f} times as far from it as from each other.",
@@ -85,14 +87,14 @@ def _findings(record: Forecast) -> Iterator[Finding]:
         )
 
 
-def _details(record: Forecast, prospect: Prospect, length: int, runs: int) -> Mapping[str, Any]:
+def _details(record: Forecast, length: int, runs: int) -> Mapping[str, Any]:
     quarter = length // 4
     diffusion = record.diffusion
     return {
         "note": f"of the next {quarter:,} steps, the share expected good",
         "past_runs": runs,
-        "kind": prospect.kind,
-        "stability": round(float(np.clip(prospect.stability.mean, 0, 1)), 4),
+        "kind": most_probable(record.probabilities),
+        "stability": round(record.stability.mean, 4),
         "moved": [f"{m.feature} {m.effect:+.3f}" for m in record.moved],
         "diffusion": None
         if diffusion is None

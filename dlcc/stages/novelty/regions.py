@@ -65,19 +65,19 @@ def region_of(space: Space, vector: Mapping[str, float]) -> Region:
     inside = tree.apply(figures) == tree.apply(own)[0]
     path = np.flatnonzero(tree.decision_path(own).toarray()[0])
     return Region(
-        words=_words(tree.tree_, path, own[0]),
+        words=_words(tree.tree_.feature[path[:-1]], tree.tree_.threshold[path[:-1]], own[0]),
         runs=int(inside.sum()),
         failed=int(failed[inside].sum()),
         usual=float(failed.mean()),
     )
 
 
-def _words(tree: object, path: NDArray[np.int64], own: Floats) -> str:
-    """`the generator's loss above 2.1, its gradient norm below 0.003`."""
+def _words(figures: NDArray[np.int64], marks: Floats, own: Floats) -> str:
+    """`the generator's loss above 2.1, its gradient norm below 0.003`: how `own` [k] stands to the
+    marks [m] of the figures [m] that were asked on its way."""
     low: dict[int, float] = {}
     high: dict[int, float] = {}
-    for node in path[:-1]:
-        k, mark = int(tree.feature[node]), float(tree.threshold[node])  # type: ignore[attr-defined]
+    for k, mark in zip(map(int, figures), map(float, marks), strict=True):
         if own[k] <= mark:
             high[k] = min(mark, high.get(k, math.inf))
         else:

@@ -6,16 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
+from dlcc.errors import OptionError
 from dlcc.findings import Finding
 from dlcc.library.independence import independence
-from dlcc.library.similarity import Space
+from dlcc.library.similarity import FEWEST_RUNS, OUTSIDE, Space
 from dlcc.library.store import nearest_fraction
 from dlcc.records import LABELS, Config, HealthRecord, Neighbourhood, PastNeighbour, Series
 from dlcc.stage import Case, Context, NotApplicable, Stage, StageResult
 from dlcc.stages.novelty.regions import Region, region_of
 
-_FEWEST_RUNS = 40
-_OUTSIDE = 1.5  # times the distance that 90 % of the library's runs keep
 _MORE_THAN_USUAL = 0.1
 
 
@@ -30,12 +29,15 @@ class Novelty(Stage):
     shown: int = 8
     """How many of the nearest past runs are shown."""
 
+    def __post_init__(self) -> None:
+        if self.shown < 1:
+            raise OptionError(f"novelty.shown {self.shown}: expected 1 or more")
+
     def __call__(self, case: Case, ctx: Context) -> StageResult:
         health, config = case[HealthRecord], case[Config]
-        library = ctx.library.apart_from(case[Series])
-        library = library.some(library.true_record)
-        if len(library) < _FEWEST_RUNS:
-            raise NotApplicable(f"the library has {len(library)} runs; {_FEWEST_RUNS} are needed")
+        library = ctx.library.apart_from(case[Series]).honest
+        if len(library) < FEWEST_RUNS:
+            raise NotApplicable(f"the library has {len(library)} runs; {FEWEST_RUNS} are needed")
         blind = len(health.figures) == 0
         space = Space(library, nearest_fraction(health.seen), blind)
         point = space.standardised(space.raw_of(health.features, config.config))
@@ -79,7 +81,7 @@ def _findings(record: Neighbourhood, region: Region) -> Iterator[Finding]:
             f"({region.usual:.0%} of all do).",
             evidence={"runs": region.runs, "failed": region.failed, "usual": region.usual},
         )
-    if record.distance > _OUTSIDE:
+    if record.distance > OUTSIDE:
         yield Finding(
             "NOV002",
             f"It lies {record.distance:.1f} times as far from past runs as 90 % of these do from "

@@ -7,7 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from dlcc.errors import ForeignCodeError, ForeignCodeStopped, IsolationError, LimitExceeded
+from dlcc.errors import (
+    ForeignCodeError,
+    ForeignCodeStopped,
+    IsolationError,
+    LimitExceeded,
+    OptionError,
+)
 from dlcc.findings import Finding
 from dlcc.records import Config, HealthRecord, Reruns, Samples, Series, Sources
 from dlcc.reruns import program_of
@@ -32,6 +38,10 @@ class Reproducibility(Stage):
     reruns: int = 20
     """How many trainings are run: half with other seeds, the rest with other batches alone, or
     with other settings."""
+
+    def __post_init__(self) -> None:
+        if self.reruns < _FEWEST:
+            raise OptionError(f"reproducibility.reruns {self.reruns}: expected {_FEWEST} or more")
 
     def __call__(self, case: Case, ctx: Context) -> StageResult:
         config = case[Config]
@@ -76,30 +86,29 @@ class Reproducibility(Stage):
         )
 
 
+def _ends(made: Reruns) -> Counter[str]:
+    """How the reruns with other seeds ended."""
+    return Counter(str(outcome.label) for outcome in made.outcomes if outcome.kind == "seed")
+
+
+def _in_words(ends: Counter[str]) -> str:
+    listed = ", ".join(f"{n} {label}" for label, n in ends.most_common())
+    return f"{ends.total()} reruns with other seeds: {listed}"
+
+
 def _findings(made: Reruns, health: HealthRecord) -> Iterator[Finding]:
-    own = [o for o in made.outcomes if o.kind == "seed"]
-    ends = Counter(str(o.label) for o in own)
-    words = ", ".join(f"{n} {label}" for label, n in ends.most_common())
+    ends = _ends(made)
     if made.deviation.mean < _APART:
-        yield Finding(
-            "REP001",
-            f"Of {len(own)} reruns with other seeds: {words}.",
-            evidence=dict(ends),
-        )
-    if health.seen == 1 and len(own) >= _FEWEST and ends[health.label] / len(own) < _CHANCE:
-        yield Finding(
-            "REP002",
-            f"The run ended {health.label}; of {len(own)} reruns with other seeds: {words}.",
-            evidence=dict(ends),
-        )
+        yield Finding("REP001", f"Of {_in_words(ends)}.", evidence=dict(ends))
+    enough = health.seen == 1 and ends.total() >= _FEWEST
+    if enough and ends[health.label] / ends.total() < _CHANCE:
+        message = f"The run ended {health.label}; of {_in_words(ends)}."
+        yield Finding("REP002", message, evidence=dict(ends))
 
 
 def _details(made: Reruns, asked: int) -> dict[str, Any]:
-    own = [o for o in made.outcomes if o.kind == "seed"]
-    ends = Counter(o.label for o in own)
     return {
-        "note": f"{len(own)} reruns with other seeds: "
-        + ", ".join(f"{n} {label}" for label, n in ends.most_common()),
+        "note": _in_words(_ends(made)),
         "how": made.how,
         "asked": asked,
         "done": len(made.outcomes),

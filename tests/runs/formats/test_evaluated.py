@@ -24,7 +24,6 @@ from tests.conftest import example
 from tests.runs.formats.conftest import Leave
 from tests.test_cli import assert_one_sentence, dlcc
 
-
 pytestmark = pytest.mark.usefixtures("own_cache")
 
 

@@ -109,7 +109,7 @@ def test_without_samples_it_says_so_and_is_less_sure(small_run):
     )
 
 
-def test_samples_without_a_reference_are_no_samples(small_run):
+def test_samples_without_a_reference_are_no_samples(small_run, few_past_runs):
     (small_run / "samples" / "reference.safetensors").unlink()
     assert "GAN009" in codes(call(small_run))
 
@@ -135,7 +135,7 @@ def test_samples_that_are_not_finite_have_diverged(small_run, monkeypatch):
 
 @pytest.mark.parametrize("kept", ["generator/loss", "discriminator/real", "generator/grad_norm"])
 @pytest.mark.parametrize("blind", [False, True])
-def test_one_quantity_is_enough_for_a_verdict(small_run, kept, blind):
+def test_one_quantity_is_enough_for_a_verdict(small_run, few_past_runs, kept, blind):
     series = with_series(small_run, lambda name, values: values if name == kept else None)
     found = record(call(small_run, blind=blind, series=series))
     assert sum(found.probabilities.values()) == pytest.approx(1)

@@ -1,0 +1,103 @@
+"""Optimiser steps and update norms, tracked row by row."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from dlcc.errors import OptionError
+from dlcc.runs import Recorder, Run
+from tests.runs.conftest import LOSS, column
+
+
+def test_updates_are_counted_and_measured_per_player(tmp_path: Path) -> None:
+    players = {"generator": nn.Linear(3, 2), "discriminator": nn.Linear(2, 1)}
+    g = torch.optim.SGD(players["generator"].parameters(), lr=0.5)
+    d = torch.optim.SGD(players["discriminator"].parameters(), lr=0.1)
+    stranger = torch.optim.SGD(nn.Linear(2, 2).parameters(), lr=0.1)
+    norms = []
+    with Recorder(tmp_path / "run", players=players) as recorder:
+        for step in range(3):
+            before = [p.detach().clone() for p in players["generator"].parameters()]
+            for _ in range(2):
+                d.zero_grad()
+                players["discriminator"](torch.ones(1, 2)).sum().backward()
+                d.step()
+            g.zero_grad()
+            players["generator"](torch.ones(1, 3)).sum().backward()
+            g.step()
+            stranger.step()
+            after = players["generator"].parameters()
+            norms.append(
+                sum(((a - b) ** 2).sum() for a, b in zip(after, before, strict=True)).sqrt().item()
+            )
+            recorder.log(step, {"generator/loss": 0.0})
+            recorder.log(step, {"discriminator/loss": 0.0})
+        with torch.no_grad():
+            players["discriminator"].weight += 3.0  # no optimiser did this
+        recorder.log(3, {"generator/loss": 0.0})
+    assert column(tmp_path / "run", "generator/updates") == [1, 2, 3, 3]
+    assert column(tmp_path / "run", "discriminator/updates") == [2, 4, 6, 6]
+    assert column(tmp_path / "run", "generator/update_norm") == pytest.approx([*norms, 0], rel=1e-5)
+    assert column(tmp_path / "run", "discriminator/update_norm")[3] == pytest.approx(
+        math.sqrt(18), rel=1e-5
+    )
+
+
+def test_update_counts_go_on_in_later_sessions(tmp_path: Path, make_training: Any) -> None:
+    training = make_training()
+    with Recorder(tmp_path / "run", training=training) as recorder:
+        for step in range(10):
+            if step == 5:
+                recorder.snapshot(5)
+            recorder.log(step, training.step(step))
+    training = make_training(1)
+    with Recorder(tmp_path / "run", training=training) as recorder:
+        start = recorder.resume()
+        assert start == 5
+        for step in range(start, 8):
+            recorder.log(step, training.step(step))
+    assert column(tmp_path / "run", "model/updates") == [1, 2, 3, 4, 5, 6, 7, 8]
+    norms = column(tmp_path / "run", "model/update_norm")
+    assert max(norms) < 1, "the jump to the snapshot's weights was taken for an update"
+
+
+def test_the_norm_after_a_rewind_without_a_snapshot_is_not_known(
+    tmp_path: Path, training: Any
+) -> None:
+    with Recorder(tmp_path / "run", training=training) as recorder:
+        for step in (0, 1, 2, 1, 2):
+            recorder.log(step, training.step(step))
+    norms = column(tmp_path / "run", "model/update_norm")
+    assert [math.isnan(norm) for norm in norms] == [False, True, False]
+    assert column(tmp_path / "run", "model/updates") == [1, 2, 3]
+
+
+def test_names_of_tracked_updates_are_taken(tmp_path: Path, training: Any) -> None:
+    with (
+        Recorder(tmp_path / "run", training=training) as recorder,
+        pytest.raises(OptionError, match=r"recorded already.*track_updates=False"),
+    ):
+        recorder.log(0, {"model/update_norm": 1.0})
+    with Recorder(tmp_path / "run2", training=training, track_updates=False) as recorder:
+        recorder.log(0, {"model/update_norm": 1.0})
+    assert list(Run.open(tmp_path / "run2").series().columns) == ["model/update_norm"]
+
+
+def test_modules_that_move_or_grow(tmp_path: Path) -> None:
+    module = nn.Sequential(nn.LazyLinear(3), nn.Linear(3, 1))
+    with Recorder(tmp_path / "run", players={"model": module}) as recorder:
+        recorder.log(0, LOSS)
+        module(torch.ones(1, 4))
+        module[1].weight.data = torch.ones(2, 3)
+        recorder.log(1, LOSS)
+        recorder.log(2, LOSS)
+    norms = column(tmp_path / "run", "model/update_norm")
+    assert norms[0] == 0
+    assert math.isnan(norms[1])
+    assert norms[2] == 0

@@ -1,0 +1,52 @@
+"""Whether the same would happen again, as the stage says it."""
+
+import pytest
+
+from dlcc.errors import OptionError
+from dlcc.estimate import Estimate
+from dlcc.records import RerunOutcome, Reruns, Sources
+from dlcc.stage import NotApplicable
+from dlcc.stages.reproducibility import Reproducibility, stage
+from tests.stages.past_runs import call, parts_of
+
+
+def judged(monkeypatch, labels, deviation=0.9):
+    """The stage's word on reruns that ended like this."""
+    outcomes = tuple(
+        RerunOutcome("seed", seed, {}, label, 0.5, 0.5) for seed, label in enumerate(labels)
+    )
+    made = Reruns(outcomes, "by hand", Estimate.normal(deviation, 0.02), (), {})
+    monkeypatch.setattr(stage, "rerun", lambda *arguments, **more: made)
+    return call(Reproducibility(reruns=6), *parts_of("digits-collapsed"))
+
+
+def test_reruns_that_end_alike_are_no_finding(monkeypatch):
+    result = judged(monkeypatch, ["collapsed"] * 6)
+    assert result.terms["reproducibility"].mean == pytest.approx(0.9, abs=0.01)
+    assert result.findings == []
+    assert not result.environment
+
+
+def test_ends_that_fall_apart_and_an_end_that_was_chance(monkeypatch):
+    result = judged(monkeypatch, ["healthy"] * 5 + ["weak"], deviation=0.3)
+    assert [f.code for f in result.findings] == ["REP001", "REP002"]
+    assert "5 healthy, 1 weak" in result.findings[0].message
+    assert "The run ended collapsed" in result.findings[1].message
+
+
+def test_fewer_reruns_than_asked_for_are_not_kept_for_another_time(monkeypatch):
+    assert "cut" in judged(monkeypatch, ["collapsed"] * 5).environment
+    with pytest.raises(NotApplicable, match="3 reruns were done in time, 4 are needed"):
+        judged(monkeypatch, ["collapsed"] * 3)
+
+
+def test_too_few_reruns_to_say_anything_are_refused():
+    with pytest.raises(OptionError, match=r"reproducibility.reruns 3: expected 4 or more"):
+        Reproducibility(reruns=3)
+
+
+def test_a_run_without_its_code_cannot_be_run_again():
+    parts, length = parts_of("digits-collapsed")
+    without = {kind: part for kind, part in parts.items() if kind is not Sources}
+    with pytest.raises(NotApplicable, match="does not say how to build its training"):
+        call(Reproducibility(), without, length)
