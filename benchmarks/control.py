@@ -26,6 +26,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -135,14 +136,12 @@ def compare(data: str, each: int, library: Library, cache: Path | None) -> list[
     rows: list[dict[str, Any]] = [
         {"data": data, "before": labels[i], "after": {}, "actions": {}} for i in picked
     ]
+
+    def train(arm: str) -> tuple[list[str], list[list[int]]]:
+        return trained_labels(again, lambda e: [attach(arm, e, i) for i in range(len(e))])
+
     for arm in ARMS:
-        ends, rules = kept(
-            cache,
-            f"{name}-{each}-{arm}",
-            lambda arm=arm: trained_labels(  # type: ignore[misc]
-                again, lambda e: [attach(arm, e, i) for i in range(len(e))]
-            ),
-        )
+        ends, rules = kept(cache, f"{name}-{each}-{arm}", partial(train, arm))
         for row, end, acted in zip(rows, ends, rules, strict=True):
             row["after"][arm], row["actions"][arm] = end, acted
     return rows
