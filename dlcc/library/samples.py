@@ -28,7 +28,6 @@ _REGIONS = range(4, 31)
 _MOST_ROWS = 2_048  # of the reference; the work grows with them
 _MOST_DIMENSIONS = 64  # wider rows are projected on their principal directions first
 _NEIGHBOURS = 5  # of the manifold estimates (Kynkäänniemi et al. 2019; Naeem et al. 2020)
-_FEW_DIMENSIONS = 8  # up to which differences are squared faster than a matrix product is made
 
 
 @dataclass(frozen=True)
@@ -168,14 +167,10 @@ def sample_features(samples: Floats, reference: Reference) -> Floats:
 
 
 def _squared_distances(a: Floats, b: Floats) -> Floats:
-    """Squared distances [n, m] of rows a [n, k] from rows b [m, k]."""
-    if a.shape[1] <= _FEW_DIMENSIONS:
-        return np.asarray(cdist(a, b, "sqeuclidean"))
-    products = a @ b.T
-    products *= -2
-    products += (a * a).sum(axis=1)[:, None]
-    products += (b * b).sum(axis=1)
-    return products
+    """Squared distances [n, m] of rows a [n, k] from rows b [m, k], as a single matrix product."""
+    left = np.column_stack([-2 * a, (a * a).sum(axis=1), np.ones(len(a))])
+    right = np.column_stack([b, np.ones(len(b)), (b * b).sum(axis=1)])
+    return np.asarray(left @ right.T)
 
 
 def _recall(points: Floats, distances: Floats) -> float:
