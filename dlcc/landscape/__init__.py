@@ -1,0 +1,100 @@
+"""The loss seen as a surface over the weights: pure functions on tensors and modules."""
+
+from dlcc.landscape.clouds import (
+    CloudShape,
+    CurvatureClass,
+    GradientCloud,
+    curvature_class,
+    gradient_cloud,
+)
+from dlcc.landscape.curvature import (
+    Ends,
+    SpectralDensity,
+    Trace,
+    ends,
+    gauss_newton,
+    hessian,
+    hessian_ends,
+    spectral_density,
+    trace,
+)
+from dlcc.landscape.density import (
+    GradientDensity,
+    SignedLog,
+    Sparsity,
+    bandwidth,
+    gradient_density,
+    instability,
+    log_density,
+    sparsity,
+)
+from dlcc.landscape.directions import (
+    Trajectory,
+    filter_normalised,
+    gradient_direction,
+    random_direction,
+    trajectory_directions,
+)
+from dlcc.landscape.game import GameSpectrum, PathAngle, game_spectrum, path_angle
+from dlcc.landscape.krylov import Operator
+from dlcc.landscape.per_sample import (
+    GradientNoise,
+    gradient_noise,
+    per_layer_gradient_norms,
+    per_sample_gradient_norms,
+    per_sample_gradients,
+)
+from dlcc.landscape.slices import (
+    ModelLoss,
+    Slice1D,
+    Slice2D,
+    is_batched,
+    slice_1d,
+    slice_2d,
+)
+
+__all__ = [
+    "CloudShape",
+    "CurvatureClass",
+    "Ends",
+    "GameSpectrum",
+    "GradientCloud",
+    "GradientDensity",
+    "GradientNoise",
+    "ModelLoss",
+    "Operator",
+    "PathAngle",
+    "SignedLog",
+    "Slice1D",
+    "Slice2D",
+    "Sparsity",
+    "SpectralDensity",
+    "Trace",
+    "Trajectory",
+    "bandwidth",
+    "curvature_class",
+    "ends",
+    "filter_normalised",
+    "game_spectrum",
+    "gauss_newton",
+    "gradient_cloud",
+    "gradient_density",
+    "gradient_direction",
+    "gradient_noise",
+    "hessian",
+    "hessian_ends",
+    "instability",
+    "is_batched",
+    "log_density",
+    "path_angle",
+    "per_layer_gradient_norms",
+    "per_sample_gradient_norms",
+    "per_sample_gradients",
+    "random_direction",
+    "slice_1d",
+    "slice_2d",
+    "sparsity",
+    "spectral_density",
+    "trace",
+    "trajectory_directions",
+]

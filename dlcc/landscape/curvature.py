@@ -1,0 +1,296 @@
+"""Curvature of a loss: both ends of the Hessian's spectrum, its trace, its density.
+
+Everything works on products of the matrix with vectors; the matrix is never made. What is random is
+drawn from a seed: the same input gives the same result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dlcc.landscape.krylov import Basis, Operator
+
+Closure = Callable[[], Tensor]
+"""A loss as a scalar; called once."""
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Ends:
+    """The smallest and the largest eigenvalue of a symmetric matrix."""
+
+    smallest: float
+    largest: float
+    smallest_error: float
+    """‖Hx − λx‖ of the unit vector behind it: an eigenvalue lies no farther from `smallest` than
+    this (Parlett 1998, theorem 4.5.1)."""
+    largest_error: float
+    products: int
+    """Of the Hessian with a vector, that it took."""
+    converged: bool
+    """Whether both errors came under the tolerance."""
+
+
+@dataclass(frozen=True)
+class Trace:
+    """An unbiased estimate of a trace."""
+
+    value: float
+    error: float
+    """Standard error."""
+    products: int
+
+
+@dataclass(frozen=True)
+class SpectralDensity:
+    """Where the eigenvalues lie, as points with weights that sum to 1."""
+
+    nodes: Floats
+    """[m], ascending."""
+    weights: Floats
+    """[m]"""
+    error: float
+    """Standard error between probes: the mean Wasserstein distance of a probe's density from that
+    of all, over √probes."""
+    products: int
+
+
+def hessian(loss: Closure, params: Sequence[Tensor]) -> Operator:
+    """The Hessian of a loss with respect to `params`; those of one player, and it is that player's.
+
+    Raises:
+        ValueError: the loss is no finite scalar, or does not depend on one of the parameters.
+    """
+    params = check_params(params)
+    slopes = slopes_of(loss(), params)
+    size = sum(p.numel() for p in params)
+    return Operator(size, params[0], lambda vector: slopes_times(slopes, params, vector))
+
+
+def slopes_of(loss: Tensor, params: Sequence[Tensor]) -> list[Tensor]:
+    """The gradients of a loss, which can be derived once more.
+
+    Raises:
+        ValueError: as for `hessian`.
+    """
+    value, params = check_loss(loss), check_params(params)
+    if not value.requires_grad:
+        return all_there([None] * len(params), params)
+    found = torch.autograd.grad(value, params, create_graph=True, allow_unused=True)
+    return all_there(found, params)
+
+
+def slopes_times(slopes: Sequence[Tensor], params: Sequence[Tensor], vector: Tensor) -> Tensor:
+    """The slope of Σ slopes · vector in the parameters, [size]."""
+    parts = split(vector, params)
+    curved = [(s, part) for s, part in zip(slopes, parts, strict=True) if s.requires_grad]
+    if not curved:  # all of them constant
+        return torch.zeros_like(vector)
+    found = torch.autograd.grad(
+        [s for s, _ in curved], list(params), [part for _, part in curved],
+        retain_graph=True, allow_unused=True,
+    )  # fmt: skip
+    return joined(found, params)
+
+
+def gauss_newton(
+    outputs: Closure, loss_of: Callable[[Tensor], Tensor], params: Sequence[Tensor]
+) -> Operator:
+    """JᵀHJ, with J the outputs' Jacobian and H the loss' Hessian in the outputs (Schraudolph 2002).
+
+    Raises:
+        ValueError: as for `hessian`.
+    """
+    params = check_params(params)
+    out = outputs()
+    check_loss(loss_of(out))
+    if not out.requires_grad:
+        all_there([None] * len(params), params)
+    zeros = torch.zeros_like(out, requires_grad=True)
+    found = torch.autograd.grad(out, params, zeros, create_graph=True, allow_unused=True)
+    pulled = all_there(found, params)
+    inner = out.detach().requires_grad_()
+    (slope,) = torch.autograd.grad(loss_of(inner), inner, create_graph=True)
+
+    def times(vector: Tensor) -> Tensor:
+        if not slope.requires_grad:  # a loss that is linear in the outputs
+            return torch.zeros_like(vector)
+        (pushed,) = torch.autograd.grad(  # J v, as the slope of Jᵀz·v in z
+            pulled, zeros, split(vector, params), retain_graph=True
+        )
+        (curved,) = torch.autograd.grad(slope, inner, pushed, retain_graph=True)
+        back = torch.autograd.grad(out, params, curved, retain_graph=True, allow_unused=True)
+        return joined(back, params)
+
+    return Operator(sum(p.numel() for p in params), params[0], times)
+
+
+def hessian_ends(
+    loss: Closure,
+    params: Sequence[Tensor],
+    tol: float = 1e-3,
+    *,
+    seed: int = 0,
+    products: int = 300,
+    vectors: int = 64,
+) -> Ends:
+    """Both ends of the Hessian's spectrum.
+
+    Args:
+        loss: a closure without arguments.
+        params: the parameters, all of which the loss depends on.
+        tol: errors relative to the larger of the two eigenvalues' sizes.
+        seed: of the first vector.
+        products: to stop at, converged or not.
+        vectors: held at a time, each as long as all parameters; restarted when there are so many.
+
+    Raises:
+        ValueError: as for `hessian`, `tol` is not above 0, or a product with the Hessian is not
+            finite.
+    """
+    return ends(hessian(loss, params), tol, seed=seed, products=products, vectors=vectors)
+
+
+def ends(
+    operator: Operator, tol: float = 1e-3, *, seed: int = 0, products: int = 300, vectors: int = 64
+) -> Ends:
+    """The same of any symmetric operator: thick-restarted Lanczos (Wu and Simon 2000)."""
+    if not tol > 0:
+        raise ValueError(f"tol is {tol}; expected a number above 0")
+    basis = Basis.start(operator, operator.generator(seed), max(6, min(vectors, operator.size)))
+    while True:
+        basis.grow()
+        values, vectors_small = np.linalg.eigh(basis.projected)
+        errors = basis.rest * np.abs(vectors_small[-1]) + basis.rounding
+        scale = max(abs(values[0]), abs(values[-1]), np.finfo(np.float64).tiny)
+        converged = bool(max(errors[0], errors[-1]) <= tol * scale)
+        if converged or basis.complete or basis.products >= products:
+            return Ends(
+                smallest=float(values[0]),
+                largest=float(values[-1]),
+                smallest_error=float(errors[0]),
+                largest_error=float(errors[-1]),
+                products=basis.products,
+                converged=converged or basis.complete,
+            )
+        if basis.full:
+            each = basis.most // 3
+            kept = [*range(each), *range(len(values) - each, len(values))]
+            basis.restart(vectors_small[:, kept], values[kept])
+
+
+def trace(operator: Operator, products: int = 30, *, seed: int = 0) -> Trace:
+    """Hutch++ (Meyer, Musco, Musco and Woodruff 2021, algorithm 1), at least 6 products."""
+    if products < 6:
+        raise ValueError(f"products is {products}; expected at least 6")
+    third = min(products // 3, operator.size)
+    rng = operator.generator(seed)
+    sketch = operator.signs(third, rng)
+    basis, _ = torch.linalg.qr(operator.times_each(sketch).T)  # [size, third]
+    of_basis = float((basis * operator.times_each(basis.T).T).sum(dtype=torch.float64))
+    probes = operator.signs(third, rng).T
+    probes = probes - basis @ (basis.T @ probes)
+    rest = (probes * operator.times_each(probes.T).T).sum(dim=0, dtype=torch.float64)
+    error = float(rest.std()) / third**0.5 if third < operator.size else 0.0
+    return Trace(of_basis + float(rest.mean()), error, 3 * third)
+
+
+def spectral_density(
+    operator: Operator, *, probes: int = 8, steps: int = 64, seed: int = 0
+) -> SpectralDensity:
+    """Stochastic Lanczos quadrature (Ubaru, Chen and Saad 2017; Ghorbani et al. 2019)."""
+    if probes < 2:
+        raise ValueError(f"probes is {probes}; expected at least 2, to tell the error")
+    found, rng = [], operator.generator(seed)
+    for _ in range(probes):
+        basis = Basis.start(operator, rng, min(steps, operator.size))
+        basis.grow()
+        while not (basis.full or basis.complete):
+            basis.grow()
+        values, vectors = np.linalg.eigh(basis.projected)
+        found.append((values, vectors[0] ** 2))
+    nodes = np.concatenate([values for values, _ in found])
+    weights = np.concatenate([own / own.sum() for _, own in found]) / probes
+    order = np.argsort(nodes, kind="stable")
+    distances = [wasserstein(values, own, nodes, weights) for values, own in found]
+    return SpectralDensity(
+        nodes[order],
+        weights[order],
+        float(np.mean(distances)) / probes**0.5,
+        sum(len(values) for values, _ in found),
+    )
+
+
+def wasserstein(a: Floats, of_a: Floats, b: Floats, of_b: Floats) -> float:
+    """W₁ of two weighted sets of points."""
+    from scipy.stats import wasserstein_distance
+
+    return float(wasserstein_distance(a, b, of_a, of_b))
+
+
+# --- vectors and parameters -----------------------------------------------------------------------
+
+
+def split(vector: Tensor, params: Sequence[Tensor]) -> list[Tensor]:
+    """A vector [size] as pieces of the parameters' shapes."""
+    ends_ = np.cumsum([p.numel() for p in params])
+    return [vector[end - p.numel() : end].view_as(p) for end, p in zip(ends_, params, strict=True)]
+
+
+def joined(parts: Sequence[Tensor | None], params: Sequence[Tensor]) -> Tensor:
+    """The opposite; None is 0."""
+    flat = [
+        torch.zeros_like(p).flatten() if part is None else part.flatten()
+        for part, p in zip(parts, params, strict=True)
+    ]
+    return torch.cat(flat)
+
+
+# --- what is given --------------------------------------------------------------------------------
+
+
+def check_params(params: Sequence[Tensor], *, trained: bool = True) -> list[Tensor]:
+    """The parameters as a list, or a ValueError that says what is the matter with them; ones that
+    do not require a gradient are fine unless `trained`."""
+    params = list(params)
+    if not params:
+        raise ValueError("params is empty; give at least one parameter")
+    devices = sorted({str(p.device) for p in params})
+    if len(devices) > 1:
+        raise ValueError(f"params lie on {', '.join(devices)}; move them to one device first")
+    if devices == ["meta"]:
+        raise ValueError("params lie on meta, which holds no numbers; move them to another device")
+    for k, p in enumerate(params):
+        if trained and not p.requires_grad:
+            raise ValueError(
+                f"params[{k}] of shape {list(p.shape)} does not require a gradient; leave it out"
+            )
+    return params
+
+
+def check_loss(value: Tensor) -> Tensor:
+    """The loss as a scalar [], or a ValueError that says what was given instead."""
+    if not isinstance(value, Tensor) or value.numel() != 1:
+        shape = list(value.shape) if isinstance(value, Tensor) else type(value).__name__
+        raise ValueError(f"the loss is {shape}; expected a scalar: take its mean or sum")
+    if not torch.isfinite(value):
+        raise ValueError(f"the loss is {value.item()}; measure before the training diverges")
+    return value.reshape(())
+
+
+def all_there(slopes: Sequence[Tensor | None], params: Sequence[Tensor]) -> list[Tensor]:
+    """The slopes, or a ValueError that names the first parameter that has none."""
+    found = []
+    for k, (slope, p) in enumerate(zip(slopes, params, strict=True)):
+        if slope is None:
+            raise ValueError(
+                f"the loss does not depend on params[{k}] of shape {list(p.shape)}; leave it out"
+            )
+        found.append(slope)
+    return found

@@ -1,0 +1,287 @@
+"""How dense the gradients of a batch lie, and how unstable the loss is where they lie (AKDE-BO).
+
+The gradients are projected to few directions first (`per_sample_gradients(..., project=P)` with P
+orthonormal): in the space of all parameters the kernel is exactly 0 between any two. Everything is
+computed in double precision and in logarithms, and comes back in the type of z; gradients flow back
+to z, with the bandwidth held as a constant.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+_PAIRS = 1 << 22
+"""Pairs of points that are held at a time, 32 MB each of a few tensors; or one point of each set
+with all of its set, where that is more."""
+_FAR = 1e300
+"""The largest squared distance: it is to stay finite."""
+_FLOOR = 0.05
+"""Of the standard deviation: the least bandwidth."""
+_LIMIT = 3.0
+"""Standard deviations at which the standardised sparsity is clipped."""
+
+
+@dataclass(frozen=True)
+class SignedLog:
+    """Numbers that may be too small or too large for their type, by sign and logarithm."""
+
+    sign: Tensor
+    """−1, 0 or 1."""
+    log: Tensor
+    """Of the size; −inf for 0."""
+
+    @property
+    def value(self) -> Tensor:
+        """The numbers themselves: 0 where they are too small."""
+        return self.sign * self.log.exp()
+
+
+@dataclass(frozen=True)
+class Sparsity:
+    """How alone each gradient lies."""
+
+    raw: Tensor
+    """o_i = log(n − 1) − log Σ_{j≠i} exp(−r_ij²/2), [..., n]: minus the logarithm of the density
+    that the others make at z_i, without the kernel's constant; at least 0."""
+    standardised: Tensor
+    """(o − mean) / standard deviation over the set, clipped to ±3; 0 where all are alike, [..., n].
+    """
+
+
+@dataclass(frozen=True)
+class GradientDensity:
+    """What one pass over all pairs of a set of gradients tells."""
+
+    bandwidth: Tensor
+    """[..., k]"""
+    log_density: Tensor
+    """At each gradient, its own kernel included, in units of z, [..., n]."""
+    instability: Tensor
+    """The literal I at each gradient, [..., n]."""
+    sparsity: Sparsity
+
+    @property
+    def mean_instability(self) -> Tensor:
+        """I over the set, [...]: the term that AKDE-BO adds to the loss."""
+        return self.instability.mean(dim=-1)
+
+
+def gradient_density(z: Tensor) -> GradientDensity:
+    """Density, instability and sparsity at the gradients themselves.
+
+    Args:
+        z: projected gradients [n, k], or m sets of them, [m, n, k].
+
+    Raises:
+        ValueError: z has another shape, fewer than 2 gradients or one that is not finite.
+    """
+    _check(z)
+    n, k = z.shape[-2:]
+    h = bandwidth(z)
+    sums = _kernel_sums(z, z, h, alone=True)
+    others = sums.log_kernels
+    with_own = torch.logaddexp(others, torch.zeros_like(others))  # its own kernel is exp(0)
+    curved = sums.curved.sign * sums.curved.log.exp() + k  # of its own: k − 0
+    return GradientDensity(
+        h,
+        (with_own - math.log(n) - _log_volume(h).unsqueeze(-1)).to(z.dtype),
+        (curved / n).to(z.dtype),
+        _sparsity(others, n, z.dtype),
+    )
+
+
+def bandwidth(z: Tensor) -> Tensor:
+    """h_j = 1.05 · IQR_j · √k, at least 0.05 standard deviations; [..., k], without a graph.
+
+    The quartiles are interpolated linearly, the deviation is that of a sample (n − 1). Where half
+    of the gradients agree in a direction the floor holds; where all do, there is no scale to
+    measure in, and h is 1.
+
+    Args:
+        z: as for `gradient_density`.
+
+    Raises:
+        ValueError: likewise.
+    """
+    _check(z)
+    return _bandwidth(z).to(z.dtype)
+
+
+def log_density(z: Tensor, at: Tensor | None = None, *, h: Tensor | None = None) -> Tensor:
+    """Logarithm of KDE(v) = (1/n) Σ Π_j K((v_j − z_ij)/h_j)/h_j, K Gaussian, at points v.
+
+    Args:
+        z: as for `gradient_density`.
+        at: points [q, k] or [m, q, k]; by default the gradients themselves.
+        h: bandwidth [k] or [m, k]; by default `bandwidth(z)`.
+
+    Returns:
+        [q] or [m, q], in units of z; finite at densities far below 1e-300.
+
+    Raises:
+        ValueError: as for `gradient_density`, or `at` or `h` does not go with z.
+    """
+    v, h = _points(z, at), _widths(z, h)
+    sums = _kernel_sums(z, v, h)
+    found = sums.log_kernels - math.log(z.shape[-2]) - _log_volume(h).unsqueeze(-1)
+    return found.to(z.dtype)
+
+
+def instability(z: Tensor, at: Tensor | None = None, *, h: Tensor | None = None) -> SignedLog:
+    """The literal I(v) = (1/n) Σ (k − r_i²) exp(−r_i²/2), r_i = ‖(v − z_i)/h‖, at points v.
+
+    It is −ΔKDE in units of h, without the kernel's constant: positive where the density bends down,
+    at most k. Large where the gradients lie dense: added to a loss it drives them apart.
+
+    Args:
+        z: as for `gradient_density`.
+        at: as for `log_density`.
+        h: likewise.
+
+    Raises:
+        ValueError: likewise.
+    """
+    v, h = _points(z, at), _widths(z, h)
+    curved = _kernel_sums(z, v, h).curved
+    return SignedLog(curved.sign.to(z.dtype), (curved.log - math.log(z.shape[-2])).to(z.dtype))
+
+
+def sparsity(z: Tensor, *, h: Tensor | None = None) -> Sparsity:
+    """How alone each gradient lies, from the density that the others make there.
+
+    Args:
+        z: as for `gradient_density`.
+        h: as for `log_density`.
+
+    Raises:
+        ValueError: likewise.
+    """
+    h = _widths(z, h)
+    return _sparsity(_kernel_sums(z, z, h, alone=True).log_kernels, z.shape[-2], z.dtype)
+
+
+# --- sums over pairs ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """Over the gradients, at each point."""
+
+    log_kernels: Tensor
+    """log Σ exp(−r²/2), [..., q]"""
+    curved: SignedLog
+    """Σ (k − r²) exp(−r²/2), [..., q]"""
+
+
+def _kernel_sums(z: Tensor, v: Tensor, h: Tensor, *, alone: bool = False) -> _Sums:
+    """At points v; at the gradients themselves, of all others, if `alone`."""
+    wide = h.double().unsqueeze(-2)
+    centre = z.detach().double().mean(dim=-2, keepdim=True)
+    sources, points = (z.double() - centre) / wide, (v.double() - centre) / wide
+    n, k = z.shape[-2:]
+    step = max(1, _PAIRS // (n * math.prod(z.shape[:-2])))
+    parts = []
+    for start in range(0, v.shape[-2], step):
+        some = points[..., start : start + step, :]
+        squared = _squared_distances(some, sources).clamp(max=_FAR)
+        if alone:
+            squared.diagonal(start, -2, -1).fill_(math.inf)
+        nearest = squared.detach().amin(dim=-1, keepdim=True)
+        kernels = (-0.5 * (squared - nearest)).exp()
+        weights = torch.where(squared.isinf(), 0.0, k - squared) * kernels
+        curved, shift = weights.sum(dim=-1), -0.5 * nearest.squeeze(-1)
+        parts.append((kernels.sum(dim=-1).log() + shift, curved.sign(), curved.abs().log() + shift))
+    logs, signs, sizes = (torch.cat(part, dim=-1) for part in zip(*parts, strict=True))
+    return _Sums(logs, SignedLog(signs, sizes))
+
+
+def _squared_distances(a: Tensor, b: Tensor) -> Tensor:
+    """[..., q, n] of a [..., q, k] and b [..., n, k]: from differences, not from products, which
+    would lose the distance of near points."""
+    total = (a[..., :, None, 0] - b[..., None, :, 0]).square()
+    for j in range(1, a.shape[-1]):
+        total = total + (a[..., :, None, j] - b[..., None, :, j]).square()
+    return total
+
+
+def _sparsity(others: Tensor, n: int, dtype: torch.dtype) -> Sparsity:
+    raw = (math.log(n - 1) - others).clamp(min=0)
+    mean, deviation = raw.mean(dim=-1, keepdim=True), raw.std(dim=-1, keepdim=True)
+    alike = deviation <= 1e-12 * (1 + mean.abs())
+    standardised = (raw - mean) / torch.where(alike, math.inf, deviation)
+    return Sparsity(raw.to(dtype), standardised.clamp(-_LIMIT, _LIMIT).to(dtype))
+
+
+def _log_volume(h: Tensor) -> Tensor:
+    """log Π h_j √(2π), [...]"""
+    return (h.double().log() + 0.5 * math.log(2 * math.pi)).sum(dim=-1)
+
+
+def _bandwidth(z: Tensor) -> Tensor:
+    """In double precision, [..., k]."""
+    z = z.detach().double()
+    low, high = z.amin(dim=-2, keepdim=True), z.amax(dim=-2, keepdim=True)
+    span = high - low
+    constant = span == 0
+    ordered = ((z - low) / torch.where(constant, 1.0, span)).sort(dim=-2).values
+    quartiles = (_quantile(ordered, 0.75) - _quantile(ordered, 0.25)) * math.sqrt(z.shape[-1])
+    widths = torch.maximum(1.05 * quartiles, _FLOOR * ordered.std(dim=-2))
+    return torch.where(constant.squeeze(-2), 1.0, widths * span.squeeze(-2))
+
+
+def _quantile(ordered: Tensor, share: float) -> Tensor:
+    """Of rows in ascending order, interpolated linearly; `torch.quantile` is limited in size."""
+    place = share * (ordered.shape[-2] - 1)
+    below = ordered[..., math.floor(place), :]
+    return below + (place - math.floor(place)) * (ordered[..., math.ceil(place), :] - below)
+
+
+# --- what is given --------------------------------------------------------------------------------
+
+
+def _check(z: Tensor) -> None:
+    if not isinstance(z, Tensor) or z.ndim not in (2, 3) or z.shape[-1] == 0 or 0 in z.shape[:-2]:
+        shape = list(z.shape) if isinstance(z, Tensor) else type(z).__name__
+        raise ValueError(f"z is {shape}; expected projected gradients [n, k] or [m, n, k]")
+    if not z.is_floating_point():
+        raise ValueError(f"z is of type {z.dtype}; expected floating-point numbers")
+    if z.shape[-2] < 2:
+        raise ValueError(f"z has {z.shape[-2]} gradients; a density needs at least 2")
+    _check_finite(z, "z")
+
+
+def _check_finite(x: Tensor, name: str) -> None:
+    bad = ~x.isfinite().all(dim=-1)
+    if bad.any():
+        raise ValueError(
+            f"{int(bad.sum())} of the {bad.numel()} rows of {name} are not finite; leave them out, "
+            "or measure before the training diverges"
+        )
+
+
+def _points(z: Tensor, at: Tensor | None) -> Tensor:
+    _check(z)
+    if at is None:
+        return z
+    if at.ndim != z.ndim or at.shape[:-2] != z.shape[:-2] or at.shape[-1] != z.shape[-1]:
+        expected = [*map(str, z.shape[:-2]), "q", str(z.shape[-1])]
+        raise ValueError(f"at has the shape {list(at.shape)}; expected [{', '.join(expected)}]")
+    _check_finite(at, "at")
+    return at
+
+
+def _widths(z: Tensor, h: Tensor | None) -> Tensor:
+    """The bandwidth in double precision, that of z where none is given."""
+    _check(z)
+    if h is None:
+        return _bandwidth(z)
+    expected = [*z.shape[:-2], z.shape[-1]]
+    if list(h.shape) != expected:
+        raise ValueError(f"h has the shape {list(h.shape)}; expected {expected}")
+    if not bool((h.isfinite() & (h > 0)).all()):
+        raise ValueError("h has numbers that are not above 0 and finite; expected bandwidths")
+    return h.detach().double()

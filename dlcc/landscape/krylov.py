@@ -1,0 +1,143 @@
+"""An orthonormal basis of v, Av, A²v, … for a matrix A, in one block of memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+Floats = NDArray[np.float64]
+_COLUMNS = 1 << 16
+"""Of the block that are rotated at a time at a restart: a copy of the whole is never made."""
+
+
+@dataclass(frozen=True)
+class Operator:
+    """A linear map of vectors [size], by its products."""
+
+    size: int
+    like: Tensor
+    """Of the vectors' type and device."""
+    times: Callable[[Tensor], Tensor]
+    symmetric: bool = True
+
+    def times_each(self, rows: Tensor) -> Tensor:
+        """Of rows [n, size], the products [n, size]."""
+        return torch.stack([self.times(row) for row in rows])
+
+    def generator(self, seed: int) -> torch.Generator:
+        """What random vectors are drawn with: on the CPU, so that they are the same everywhere."""
+        return torch.Generator().manual_seed(seed)
+
+    def direction(self, generator: torch.Generator) -> Tensor:
+        """A random unit vector [size], of all directions alike: one of signs may be an eigenvector
+        of a matrix that a person would write down, and show nothing of the others."""
+        drawn = torch.randn(self.size, generator=generator, dtype=torch.float64)
+        unit: Tensor = drawn / torch.linalg.vector_norm(drawn)
+        return unit.to(self.like)
+
+    def signs(self, n: int, generator: torch.Generator) -> Tensor:
+        """Random signs [n, size]."""
+        drawn = torch.randint(0, 2, (n, self.size), generator=generator)
+        return (2 * drawn - 1).to(self.like)
+
+
+@dataclass
+class Basis:
+    """Rows of `block` that span what was seen of the matrix, and the matrix as they see it."""
+
+    operator: Operator
+    block: Tensor
+    """[most, size], the first `filled` rows of it in use."""
+    small: Floats
+    """[most, most]: the matrix in the basis."""
+    filled: int = 0
+    products: int = 0
+    rest: float = 0.0
+    """Norm of what the last product had outside of the basis."""
+    outside: Tensor | None = None
+    """That itself [size], once the block is full."""
+
+    @classmethod
+    def start(cls, operator: Operator, generator: torch.Generator, most: int) -> Basis:
+        """From a random vector; at most so many rows."""
+        block = operator.like.detach().new_empty(most, operator.size)
+        block[0] = operator.direction(generator)
+        return cls(operator, block, np.zeros((most, most)))
+
+    @property
+    def most(self) -> int:
+        """Rows that the block has."""
+        return len(self.block)
+
+    @property
+    def full(self) -> bool:
+        """Whether no further row fits."""
+        return self.filled == self.most
+
+    @property
+    def complete(self) -> bool:
+        """Whether the basis holds all products of its vectors: what it says is exact."""
+        return self.filled == self.operator.size or self.rest <= 10 * self.rounding
+
+    @property
+    def rounding(self) -> float:
+        """What rounding may have done to an eigenvalue."""
+        size = float(np.abs(self.projected).max(initial=0.0))
+        return float(torch.finfo(self.block.dtype).eps) * size
+
+    @property
+    def projected(self) -> Floats:
+        """The matrix in the rows in use, [filled, filled]."""
+        return self.small[: self.filled, : self.filled]
+
+    def grow(self) -> None:
+        """One product more: its coefficients, and what is outside of the basis as the next row.
+
+        Orthogonalised against all rows, twice: in single precision three-term recurrences lose
+        their orthogonality within a dozen steps (Giraud et al. 2005 on why twice is enough).
+
+        Raises:
+            ValueError: the product is not finite.
+        """
+        k = self.filled
+        rows = self.block[: k + 1]
+        product = self.operator.times(self.block[k])
+        first = rows @ product
+        product = product - first @ rows  # not in place: it may be the row itself
+        second = rows @ product
+        product -= second @ rows
+        coefficients = (first.double() + second.double()).cpu().numpy()
+        self.small[: k + 1, k] = coefficients
+        if self.operator.symmetric:
+            self.small[k, : k + 1] = coefficients
+        self.filled, self.products = k + 1, self.products + 1
+        self.rest = float(torch.linalg.vector_norm(product, dtype=torch.float64))
+        if not np.isfinite(self.rest):
+            raise ValueError(
+                "a product of the matrix with a vector is not finite, though the loss is: look for "
+                "a root, a logarithm or a division at 0 in it"
+            )
+        if self.full:
+            self.outside = product
+        elif self.rest > 0:
+            self.small[k + 1, k] = self.rest
+            self.block[k + 1] = product / self.rest
+
+    def restart(self, kept: Floats, values: Floats) -> None:
+        """Go on in a full block from `kept` [filled, few], combinations that a symmetric matrix
+        maps to `values` times themselves, but for a multiple of what is outside."""
+        assert self.outside is not None
+        few = kept.shape[1]
+        turn = torch.as_tensor(kept.T).to(self.block)
+        for start in range(0, self.operator.size, _COLUMNS):
+            columns = self.block[:, start : start + _COLUMNS]
+            columns[:few] = turn @ columns[: self.filled]
+        self.small[:] = 0
+        self.small[range(few), range(few)] = values
+        self.filled = few
+        self.block[few] = self.outside / self.rest

@@ -1,0 +1,245 @@
+"""What one row of a batch adds to a layer's gradient, in closed form.
+
+Of a linear map or a convolution the gradient is a product: with the columns U that a weight meets
+and the slopes D at the outputs, a row's is D Uᵀ, summed over the places that share the weight. Its
+norm follows from the Gram matrices of U and D alone (Goodfellow 2015; Rochette et al. 2019), which
+is cheaper where there are few places. Scales and biases of normalisations are sums over places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Size, Tensor, nn
+from torch.nn import functional as F
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
+from torch.nn.modules.instancenorm import _InstanceNorm
+
+from dlcc.landscape.products import batched_by_transposed, by_transposed
+from dlcc.landscape.taps import Use
+
+
+@dataclass(frozen=True)
+class Product:
+    """A row's gradient as D Uᵀ, in groups that have no weights in common."""
+
+    groups: int
+    q: int
+    p: int
+    places: int
+    factors: Callable[[slice], tuple[Tensor, Tensor]]
+    """D [c, groups, q, places] and U [c, groups, p, places] of a slice of the batch; the product
+    [c, groups, q, p] is laid out as the parameter is."""
+
+    @property
+    def numbers(self) -> int:
+        """In the factors of a row."""
+        return self.groups * (self.q + self.p) * self.places
+
+    def rows(self, part: slice) -> Tensor:
+        """The gradients [c, groups, q, p]."""
+        d, u = (x.flatten(0, 1) for x in self.factors(part))
+        return batched_by_transposed(d, u).view(-1, self.groups, self.q, self.p)
+
+    def projected(self, part: slice, directions: Tensor) -> Tensor:
+        """The gradients of one place times `directions` [k, groups · q · p], [c, k]."""
+        d, u = (x.squeeze(3) for x in self.factors(part))  # [c, groups, q] and [c, groups, p]
+        k = len(directions)
+        parts = []
+        for group, own in enumerate(directions.view(k, self.groups, self.q, self.p).unbind(1)):
+            halfway = by_transposed(u[:, group], own.reshape(k * self.q, self.p))
+            parts.append(torch.einsum("ckq,cq->ck", halfway.view(-1, k, self.q), d[:, group]))
+        return torch.stack(parts).sum(dim=0)
+
+    def total(self, part: slice) -> Tensor:
+        """Their sum [groups, q, p]."""
+        d, u = (x.permute(1, 2, 0, 3).flatten(2) for x in self.factors(part))
+        return d @ u.transpose(1, 2)
+
+
+@dataclass(frozen=True)
+class Sum:
+    """A row's gradient as a sum over places: nothing is saved by not making it."""
+
+    rows: Callable[[slice], Tensor]
+    """Of a slice of the batch, the gradients [c, *shape of the parameter]."""
+
+
+Form = Product | Sum
+
+
+def forms_of(use: Use) -> dict[str, Form]:
+    """Parameter of the layer -> how rows add to its gradient; empty where none is known here."""
+    module = use.module
+    if isinstance(module, nn.Linear):
+        return _linear(use, module)
+    if isinstance(module, _ConvTransposeNd):
+        return _transposed(use, module)
+    if isinstance(module, _ConvNd):
+        return _convolution(use, module)
+    if isinstance(module, nn.Embedding):
+        return _embedding(use, module)
+    if isinstance(module, nn.LayerNorm | nn.GroupNorm | _InstanceNorm | _BatchNorm):
+        return _normalisation(use, module)
+    return {}
+
+
+_KNOWN = frozenset(
+    kind.forward
+    for kind in (
+        nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d,
+        nn.ConvTranspose3d, nn.Embedding, nn.LayerNorm, nn.GroupNorm, _InstanceNorm, _BatchNorm,
+    )
+)  # fmt: skip
+
+
+def is_known(module: nn.Module) -> bool:
+    """Whether `forms_of` knows this layer with these options."""
+    if isinstance(module, nn.Embedding) and (module.scale_grad_by_freq or module.max_norm):
+        return False
+    return type(module).forward in _KNOWN  # not of a class that computes something else
+
+
+def _slopes(use: Use) -> Tensor:
+    assert use.slopes is not None
+    return use.slopes
+
+
+# --- products -------------------------------------------------------------------------------------
+
+
+def _linear(use: Use, module: nn.Linear) -> dict[str, Form]:
+    n = len(use.inputs)
+    u = use.inputs.reshape(n, -1, module.in_features).transpose(1, 2).unsqueeze(1)
+    d = _slopes(use).reshape(n, -1, module.out_features).transpose(1, 2).unsqueeze(1)
+    product = Product(
+        1, module.out_features, module.in_features, u.shape[3], lambda part: (d[part], u[part])
+    )
+    return {"weight": product, "bias": Sum(lambda part: d[part].sum(dim=3).squeeze(1))}
+
+
+def _convolution(use: Use, module: _ConvNd) -> dict[str, Form]:
+    slopes, inputs = _slopes(use), use.inputs
+    groups, dims = module.groups, len(module.kernel_size)
+    p = inputs.shape[1] // groups * _volume(module.kernel_size)
+    places = _volume(slopes.shape[2:])
+
+    def factors(part: slice) -> tuple[Tensor, Tensor]:
+        windows = _windows(
+            _padded(inputs[part], module), module.kernel_size, module.stride, module.dilation,
+            slopes.shape[2:],
+        )  # fmt: skip
+        return _blocks(slopes[part], groups, dims), _blocks(windows, groups, dims)
+
+    product = Product(groups, slopes.shape[1] // groups, p, places, factors)
+    return {"weight": product, "bias": Sum(lambda part: slopes[part].flatten(2).sum(dim=2))}
+
+
+def _transposed(use: Use, module: _ConvTransposeNd) -> dict[str, Form]:
+    """As the convolution that it is the transpose of: inputs and slopes change places."""
+    slopes, inputs = _slopes(use), use.inputs
+    groups, dims = module.groups, len(module.kernel_size)
+    p = slopes.shape[1] // groups * _volume(module.kernel_size)
+    places = _volume(inputs.shape[2:])
+    padding = [side for width in reversed(_numbers(module.padding)) for side in (width, width)]
+
+    def factors(part: slice) -> tuple[Tensor, Tensor]:
+        windows = _windows(
+            F.pad(slopes[part], padding), module.kernel_size, module.stride, module.dilation,
+            inputs.shape[2:],
+        )  # fmt: skip
+        return _blocks(inputs[part], groups, dims), _blocks(windows, groups, dims)
+
+    product = Product(groups, inputs.shape[1] // groups, p, places, factors)
+    return {"weight": product, "bias": Sum(lambda part: slopes[part].flatten(2).sum(dim=2))}
+
+
+def _padded(x: Tensor, module: _ConvNd) -> Tensor:
+    mode = "constant" if module.padding_mode == "zeros" else module.padding_mode
+    return F.pad(x, list(module._reversed_padding_repeated_twice), mode=mode)
+
+
+def _windows(
+    x: Tensor,
+    kernel: tuple[int, ...],
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+    places: Size,
+) -> Tensor:
+    """What a kernel sees at each place: [c, channels, *kernel, *places], a view of x."""
+    strides, sizes, steps = [*x.stride()[:2]], [*x.shape[:2]], x.stride()[2:]
+    sizes += [*kernel, *places]
+    strides += [step * d for step, d in zip(steps, dilation, strict=True)]
+    strides += [step * s for step, s in zip(steps, stride, strict=True)]
+    return x.as_strided(sizes, strides, x.storage_offset())
+
+
+def _blocks(x: Tensor, groups: int, dims: int) -> Tensor:
+    """[c, channels, ..., *places] → [c, groups, channels / groups · ..., places]."""
+    places = _volume(x.shape[x.ndim - dims :])
+    return x.reshape(len(x), groups, -1, places)
+
+
+def _volume(sizes: tuple[int, ...] | Size) -> int:
+    volume = 1
+    for size in sizes:
+        volume *= int(size)
+    return volume
+
+
+def _numbers(padding: str | tuple[int, ...]) -> tuple[int, ...]:
+    assert not isinstance(padding, str)  # transposed convolutions know no padding by name
+    return padding
+
+
+# --- sums -----------------------------------------------------------------------------------------
+
+
+def _embedding(use: Use, module: nn.Embedding) -> dict[str, Form]:
+    n = len(use.inputs)
+    tokens = use.inputs.reshape(n, -1)
+    slopes = _slopes(use).reshape(n, -1, module.embedding_dim)
+    if module.padding_idx is not None:
+        slopes = slopes * (tokens != module.padding_idx).unsqueeze(2)
+
+    def rows(part: slice) -> Tensor:
+        found = slopes.new_zeros(len(tokens[part]), module.num_embeddings, module.embedding_dim)
+        where = tokens[part].unsqueeze(2).expand(-1, -1, module.embedding_dim)
+        return found.scatter_add_(1, where, slopes[part])
+
+    return {"weight": Sum(rows)}
+
+
+def _normalisation(
+    use: Use, module: nn.LayerNorm | nn.GroupNorm | _InstanceNorm | _BatchNorm
+) -> dict[str, Form]:
+    slopes = _slopes(use)
+
+    def over_places(x: Tensor) -> Tensor:
+        if isinstance(module, nn.LayerNorm):
+            return x.reshape(len(x), -1, *module.normalized_shape).sum(dim=1)
+        return x.reshape(*x.shape[:2], -1).sum(dim=2)
+
+    return {
+        "weight": Sum(lambda part: over_places(slopes[part] * _normalised(use, part))),
+        "bias": Sum(lambda part: over_places(slopes[part])),
+    }
+
+
+def _normalised(use: Use, part: slice) -> Tensor:
+    """The layer's input as it is before scale and bias."""
+    module, x = use.module, use.inputs[part]
+    if isinstance(module, nn.LayerNorm):
+        return F.layer_norm(x, module.normalized_shape, eps=module.eps)
+    if isinstance(module, nn.GroupNorm):
+        return F.group_norm(x, module.num_groups, eps=module.eps)
+    assert isinstance(module, _BatchNorm | _InstanceNorm)
+    if isinstance(module, _InstanceNorm):
+        own = module.training or not module.track_running_stats
+        mean, variance = (None, None) if own else (module.running_mean, module.running_var)
+        return F.instance_norm(x, mean, variance, use_input_stats=own, eps=module.eps)
+    assert use.statistics is not None
+    return F.batch_norm(x, *use.statistics, eps=module.eps)

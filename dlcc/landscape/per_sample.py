@@ -1,0 +1,238 @@
+"""Gradients of each row of a batch: exact norms, projections, and what they say of the noise.
+
+No matrix [n, parameters] is ever held. A pass forward and back gives what goes into every layer and
+the slopes at its output; from these a row's gradient follows in closed form (`layers`), of a few
+rows at a time where it has to be made at all. What has no closed form goes through
+`torch.func.vmap`, for those parameters alone.
+"""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, vjp, vmap
+from torch.nn.utils import parametrize
+
+from dlcc.landscape.fallback import by_vmap, without_advice
+from dlcc.landscape.layers import Form, Sum, forms_of, is_known
+from dlcc.landscape.rows import RowGradients
+from dlcc.landscape.taps import Pass, PerSampleLoss, Use, tapped
+
+
+@dataclass(frozen=True)
+class GradientNoise:
+    """How the gradients of rows scatter around their mean."""
+
+    norms: Tensor
+    """Of each row's gradient, [n]."""
+    mean_norm: float
+    """‖ḡ‖ of the mean gradient of the batch."""
+    trace: float
+    """Of the covariance of the rows' gradients, unbiased."""
+    scale: float
+    """Gradient-noise scale tr Σ / ‖G‖² in rows (McCandlish et al. 2018, eq. 2.9), with the unbiased
+    ‖ḡ‖² − tr Σ / n for ‖G‖² (appendix A.1); infinite where that is not positive."""
+    frozen: tuple[str, ...]
+    """Batch normalisations in training, measured with the batch's statistics held fixed."""
+
+
+def per_sample_gradient_norms(
+    model: nn.Module, per_sample_loss: PerSampleLoss, batch: Any
+) -> Tensor:
+    """Exact 2-norms of each row's gradient over all trained parameters, [n].
+
+    Args:
+        model: nothing of it changes. A batch normalisation in training couples the rows: its
+            statistics are those of the batch, held fixed, and a warning says so.
+        per_sample_loss: of the model and the batch, the loss of each row, [n].
+        batch: n rows, in any form that `per_sample_loss` takes.
+
+    Raises:
+        ValueError: the loss is not one finite number a row, nothing is trained, or the model lies
+            on two devices.
+    """
+    of_layers = per_layer_gradient_norms(model, per_sample_loss, batch)
+    return torch.stack(list(of_layers.values())).square().sum(dim=0).sqrt()
+
+
+def per_layer_gradient_norms(
+    model: nn.Module, per_sample_loss: PerSampleLoss, batch: Any
+) -> dict[str, Tensor]:
+    """The same for each module that has trained parameters of its own: name -> norms [n].
+
+    Raises:
+        ValueError: as for `per_sample_gradient_norms`.
+    """
+    measured = _measured(model, per_sample_loss, batch)
+    measured.warn()
+    squared: dict[str, Tensor] = {}
+    for name, gradients in measured.gradients.items():
+        layer, norms = _layer_of(name), gradients.squared_norms()
+        squared[layer] = squared[layer] + norms if layer in squared else norms
+    return {layer: total.sqrt() for layer, total in squared.items()}
+
+
+def per_sample_gradients(
+    model: nn.Module, per_sample_loss: PerSampleLoss, batch: Any, *, project: Tensor
+) -> Tensor:
+    """Each row's gradient times `project`, [n, k].
+
+    Args:
+        model: as for `per_sample_gradient_norms`.
+        per_sample_loss: likewise.
+        batch: likewise.
+        project: [parameters, k], its rows in the order of the trained ones of
+            `model.parameters()`.
+
+    Raises:
+        ValueError: as for `per_sample_gradient_norms`, or `project` has another number of rows.
+    """
+    measured = _measured(model, per_sample_loss, batch)
+    measured.warn()
+    sizes = [gradients.size for gradients in measured.gradients.values()]
+    if project.ndim != 2 or len(project) != sum(sizes):
+        raise ValueError(
+            f"project has the shape {list(project.shape)}; the model trains {sum(sizes)} numbers: "
+            f"expected [{sum(sizes)}, k]"
+        )
+    found = project.new_zeros(measured.n, project.shape[1])
+    ends = itertools.accumulate(sizes)
+    for gradients, end in zip(measured.gradients.values(), ends, strict=True):
+        found += gradients.projected(project[end - gradients.size : end].T.contiguous())
+    return found
+
+
+def gradient_noise(model: nn.Module, per_sample_loss: PerSampleLoss, batch: Any) -> GradientNoise:
+    """Norms, the trace of the gradients' covariance and the noise scale, from one pass.
+
+    Raises:
+        ValueError: as for `per_sample_gradient_norms`, or the batch has one row.
+    """
+    measured = _measured(model, per_sample_loss, batch)
+    if measured.n < 2:
+        raise ValueError("a batch of 1 row has no covariance; give at least 2 rows")
+    squared = torch.zeros(measured.n, dtype=torch.float64)
+    of_mean = 0.0
+    for gradients in measured.gradients.values():
+        norms, mean = gradients.squared_norms_and_mean()
+        squared += norms.double().cpu()
+        of_mean += float(mean.double().square().sum())
+    n = measured.n
+    trace = max(0.0, (float(squared.mean()) - of_mean) * n / (n - 1))
+    signal = of_mean - trace / n
+    return GradientNoise(
+        norms=squared.sqrt(),
+        mean_norm=of_mean**0.5,
+        trace=trace,
+        scale=trace / signal if signal > 0 else float("inf"),
+        frozen=measured.frozen,
+    )
+
+
+# --- one pass -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """What a pass tells of every trained parameter."""
+
+    n: int
+    gradients: Mapping[str, RowGradients]
+    frozen: tuple[str, ...]
+
+    def warn(self) -> None:
+        """Say what was not measured as it is trained."""
+        if self.frozen:
+            warnings.warn(
+                f"batch normalisation in training ({', '.join(self.frozen)}) couples the rows of a "
+                "batch: measured with the batch's statistics held fixed",
+                stacklevel=3,
+            )
+
+
+def _measured(model: nn.Module, per_sample_loss: PerSampleLoss, batch: Any) -> _Measured:
+    trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    if not trained:
+        raise ValueError("no parameter of the model requires a gradient: nothing of it is trained")
+    layers = [module for module in model.modules() if is_known(module)]
+    done = tapped(model, layers, per_sample_loss, batch)
+    n, closed = len(done.losses), _closed_forms(done)
+    gradients = {}
+    for name, p in trained.items():
+        forms = closed.get(id(p), [])
+        pulled_back = forms and ".parametrizations." in name
+        if not pulled_back and len(forms) != done.entries[id(p)]:  # used outside known layers
+            forms = [by_vmap(model, per_sample_loss, batch, name, done.frozen)]
+        gradients[name] = RowGradients(n, p.numel(), done.losses.new_empty(0, dtype=p.dtype), forms)
+    names = {module: name for name, module in model.named_modules()}
+    return _Measured(n, gradients, tuple(names[m] for m in done.frozen))
+
+
+def _closed_forms(done: Pass) -> dict[int, list[Form]]:
+    """id of a parameter -> the closed forms of its uses."""
+    found: dict[int, list[Form]] = {}
+    for use in done.uses:
+        if use.slopes is None or len(use.inputs) != len(done.losses):
+            continue
+        for attribute, form in forms_of(use).items():
+            for p, own in _parameters_behind(use, attribute, form):
+                found.setdefault(id(p), []).append(own)
+    return found
+
+
+def _parameters_behind(use: Use, attribute: str, form: Form) -> Iterator[tuple[nn.Parameter, Form]]:
+    """The parameters that a layer's tensor is made of, with how rows add to each."""
+    if parametrize.is_parametrized(use.module, attribute):
+        made = use.module.get_submodule(f"parametrizations.{attribute}")
+        for name, p in made.named_parameters(recurse=False):
+            yield p, _pulled_back(use, attribute, name, form)
+    elif isinstance(value := getattr(use.module, attribute), nn.Parameter):
+        yield value, form
+
+
+def _pulled_back(use: Use, attribute: str, original: str, form: Form) -> Sum:
+    """How rows add to what a parametrisation makes a tensor of, from how they add to the tensor."""
+    made = use.module.get_submodule(f"parametrizations.{attribute}")
+    buffers = {
+        name.removeprefix(f"{attribute}."): value
+        for name, value in use.parametrization.items()
+        if name.startswith(f"{attribute}.")
+    }
+
+    def rows(part: slice) -> Tensor:
+        def tensor(value: Tensor) -> Tensor:
+            found: Tensor = functional_call(made, {**buffers, original: value}, ())
+            return found
+
+        with torch.no_grad(), _resting(made), without_advice():
+            value, pull, *_ = vjp(tensor, made.get_parameter(original).detach())
+            slopes = form.rows(part)
+            found: Tensor = vmap(pull)(slopes.reshape(len(slopes), *value.shape))[0]
+        return found
+
+    return Sum(rows)
+
+
+@contextmanager
+def _resting(made: nn.Module) -> Iterator[None]:
+    """No power iteration goes on in a parametrisation."""
+    modes = [(m, m.training) for m in made.modules()]
+    try:
+        made.eval()
+        yield
+    finally:
+        for m, training in modes:
+            m.training = training
+
+
+def _layer_of(parameter: str) -> str:
+    """The name of the module that a parameter belongs to, parametrised or not."""
+    layer, parametrised, _ = parameter.partition(".parametrizations.")
+    return layer if parametrised else parameter.rpartition(".")[0]
