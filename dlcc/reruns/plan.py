@@ -17,6 +17,8 @@ import numpy as np
 Kind = Literal["seed", "batches", "setting"]
 _SHARES: Mapping[Kind, float] = {"seed": 0.5, "batches": 0.1, "setting": 0.4}
 _LARGEST_SEED = 2**31
+HIGHEST_RATE = 10.0
+"""No rerun and no advice sets a rate beyond it."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +46,11 @@ class Factor:
 def factors_of(config: Mapping[str, Any]) -> list[Factor]:
     """The settings that matter and that the configuration has.
 
-    Rates a factor of two down and up, Adam's β1 at 0 and .5, R1 without and with, every step for
-    both players or as it is.
+    Rates a factor of two down and up (not beyond the highest), Adam's β1 at 0 and .5, R1 without
+    and with, every step for both players or as it is.
     """
     found = [
-        Factor(key, config[key] / 2, config[key] * 2)
+        Factor(key, config[key] / 2, min(config[key] * 2, max(config[key], HIGHEST_RATE)))
         for key in ("lr_g", "lr_d")
         if _positive(config.get(key))
     ]

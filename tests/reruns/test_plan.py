@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from dlcc.recipes import small_gan
 from dlcc.reruns.plan import design, factors_of, plan_reruns
 
 CONFIG = {"lr_g": 1e-3, "lr_d": 4e-3, "beta1": 0.5, "r1": 0.0, "optimizer": "adam", "g_every": 1,
@@ -39,6 +40,13 @@ def test_settings_that_matter_are_those_the_configuration_has():
     assert [f.key for f in factors_of(CONFIG)] == ["lr_g", "lr_d", "beta1", "r1", "d_every"]
     assert factors_of({"width": 3, "lr_g": "fast", "r1": True}) == []
     assert "beta1" not in [f.key for f in factors_of({**CONFIG, "optimizer": "rmsprop"})]
+
+
+@pytest.mark.parametrize("rate", [1e-5, 4.0, 7.0, 10.0])
+def test_every_rerun_of_a_recipe_is_within_its_ranges(rate):
+    config = vars(small_gan.Config.parse({"lr_g": rate, "lr_d": rate, "d_every": 100}))
+    for rerun in plan_reruns(config, 40, np.random.default_rng(0)):
+        small_gan.Config.parse(rerun.config)
 
 
 @pytest.mark.parametrize("runs", [8, 16, 32, 40])
