@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor, nn
 
+    from dlcc.runs.measuring import Measuring, PerSampleLoss
     from dlcc.runs.updates import UpdateRows
 
 _PLAIN = frozenset((float, int))
@@ -214,6 +215,39 @@ class Recorder:
         if self._watcher is not None:
             raise OptionError(f"{self.path}: a controller watches this recorder already; keep one")
         self._watcher = watcher
+
+    def measure(
+        self,
+        losses: Mapping[str, PerSampleLoss],
+        *,
+        every: int = 16,
+        budget: float = 0.03,
+        what: Sequence[str] = ("norms", "noise"),
+        rows: int = 32,
+    ) -> Measuring:
+        """Landscape measures of players, now and then, within a budget of the training's time.
+
+        >>> measure = rec.measure({"discriminator": loss_of_each})  # doctest: +SKIP
+        >>> for step in range(length):  # doctest: +SKIP
+        ...     rec.log(step, train(step, batch))
+        ...     measure(step, {"discriminator": batch})
+
+        Args:
+            losses: player -> of the module and a batch, the loss of each row, `[n]`.
+            every: the densest cadence, in steps.
+            budget: share of the training's own time that measuring may take; where `every` costs
+                more, measurements are left out, and the series has no row there.
+            what: of `dlcc.runs.measuring.MEASURES`.
+            rows: of a batch that are measured, the first ones.
+
+        Raises:
+            OptionError: an argument makes no sense.
+        """
+        from dlcc.runs.measuring import Measuring
+
+        return Measuring(
+            self, self.players, losses, every=every, budget=budget, what=what, rows=rows
+        )
 
     def snapshot(self, step: int, samples: Tensor | np.ndarray | None = None) -> None:
         """Record the state before a step: weights, and with a training all that it needs.

@@ -1,0 +1,167 @@
+"""Landscape measures taken while a training runs, within a budget of its time."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from dlcc.errors import OptionError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    PerSampleLoss = Callable[[nn.Module, Any], Tensor]
+
+MEASURES = ("norms", "noise", "density")
+"""norms: mean and largest 2-norm of the rows' gradients. noise: trace of their covariance, and the
+gradient-noise scale in rows. density: mean instability of their density, and the standard deviation
+of how sparse it is around each, both in DIRECTIONS random directions that stay the same."""
+DIRECTIONS = 4
+_SPEED = "measuring/overhead"
+
+
+class _Records(Protocol):
+    def log(self, step: int, values: Mapping[str, float]) -> None: ...
+
+
+class Measuring:
+    """Measures players now and then; made by `Recorder.measure`.
+
+    Nothing of the training changes: weights, gradients, buffers and random numbers are the same
+    bits with and without. Measured are the module behind a compiled or distributed one, without
+    autocast, and the parameters that are not frozen; in a distributed training, by rank 0. Batch
+    normalisations in training are measured with the batch's statistics held fixed.
+    """
+
+    def __init__(
+        self,
+        recorder: _Records,
+        players: Mapping[str, nn.Module],
+        losses: Mapping[str, PerSampleLoss],
+        *,
+        every: int,
+        budget: float,
+        what: Sequence[str],
+        rows: int,
+    ) -> None:
+        for player in losses:
+            if player not in players:
+                raise OptionError(
+                    f"measure: there is no player {player!r}; there are {', '.join(players)}"
+                )
+        for name in what:
+            if name not in MEASURES:
+                raise OptionError(
+                    f"measure: there is no measure {name!r}; there are {', '.join(MEASURES)}"
+                )
+        if every < 1 or rows < 2 or not 0 < budget <= 1:
+            raise OptionError(
+                f"measure: every={every}, budget={budget}, rows={rows}; expected every at least "
+                "1, rows at least 2, and a budget above 0 and at most 1"
+            )
+        self.recorder = recorder
+        self.players = {name: inner(players[name]) for name in losses}
+        self.losses = dict(losses)
+        self.every, self.budget, self.what, self.rows = every, budget, tuple(what), rows
+        self._directions: dict[str, Tensor] = {}
+        self._began = time.perf_counter()
+        self._spent = 0.0
+        self._last = 0.0  # seconds that the last measurement took
+
+    @property
+    def overhead(self) -> float:
+        """Seconds spent on measuring, as a share of those spent on everything else."""
+        elapsed = time.perf_counter() - self._began
+        return self._spent / max(elapsed - self._spent, 1e-9)
+
+    def is_due(self, step: int) -> bool:
+        """Whether a call at this step measures: a multiple of `every`, and within the budget."""
+        if step % self.every or not _is_first_rank():
+            return False
+        rest = time.perf_counter() - self._began - self._spent
+        return self._spent + self._last <= self.budget * rest or self._spent == 0
+
+    def __call__(self, step: int, batches: Mapping[str, Any]) -> None:
+        """Measure, where it is due, and record it at this step, with the overhead so far.
+
+        Args:
+            step: the training's.
+            batches: player -> what its loss takes; the first `rows` rows of it are used.
+
+        Raises:
+            ValueError: a loss is not one finite number a row.
+        """
+        if not self.is_due(step):
+            return
+        start = time.perf_counter()
+        values: dict[str, float] = {}
+        for player, loss in self.losses.items():
+            if player in batches:
+                values |= self._of(player, loss, first_rows(batches[player], self.rows))
+        self._last = time.perf_counter() - start
+        self._spent += self._last
+        self.recorder.log(step, {**values, _SPEED: self.overhead})
+
+    def _of(self, player: str, loss: PerSampleLoss, batch: Any) -> dict[str, float]:
+        import torch
+
+        from dlcc.landscape import gradient_density, gradient_noise, per_sample_gradients
+
+        model, found = self.players[player], {}
+        device = next(model.parameters()).device.type
+        with torch.autocast(device, enabled=False), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="batch normalisation in training")
+            if "norms" in self.what or "noise" in self.what:
+                noise = gradient_noise(model, loss, batch)
+                if "norms" in self.what:
+                    found["sample_grad_norm"] = float(noise.norms.mean())
+                    found["sample_grad_norm_max"] = float(noise.norms.max())
+                if "noise" in self.what:
+                    found["grad_trace"] = noise.trace
+                    found["grad_noise_scale"] = noise.scale
+            if "density" in self.what:
+                if player not in self._directions:
+                    self._directions[player] = _directions(model)
+                projected = per_sample_gradients(
+                    model, loss, batch, project=self._directions[player]
+                )
+                density = gradient_density(projected)
+                found["instability"] = float(density.mean_instability)
+                found["sparsity_sd"] = float(density.sparsity.raw.std())
+        return {f"{player}/{name}": value for name, value in found.items()}
+
+
+def inner(model: nn.Module) -> nn.Module:
+    """The module itself, behind a compiled or a distributed one."""
+    for name in ("_orig_mod", "module"):
+        wrapped = model._modules.get(name)
+        if wrapped is not None and type(model).__module__.startswith("torch."):
+            return inner(wrapped)
+    return model
+
+
+def first_rows(batch: Any, rows: int) -> Any:
+    """The first rows of every tensor in a batch."""
+    import torch
+    from torch.utils._pytree import tree_map
+
+    return tree_map(lambda x: x[:rows] if isinstance(x, torch.Tensor) and x.ndim else x, batch)
+
+
+def _directions(model: nn.Module) -> Tensor:
+    """Orthonormal directions [parameters, DIRECTIONS], the same for the same number of them."""
+    import torch
+
+    trained = [p for p in model.parameters() if p.requires_grad]
+    size = sum(p.numel() for p in trained)
+    drawn = torch.randn(size, min(DIRECTIONS, size), generator=torch.Generator().manual_seed(0))
+    directions: Tensor = torch.linalg.qr(drawn)[0]
+    return directions.to(trained[0])
+
+
+def _is_first_rank() -> bool:
+    import torch.distributed as dist
+
+    return not (dist.is_available() and dist.is_initialized()) or dist.get_rank() == 0

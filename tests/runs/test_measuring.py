@@ -1,0 +1,142 @@
+"""Landscape measures while a training runs: their figures, their budget, what they leave alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from dlcc import Recorder
+from dlcc.errors import OptionError
+from dlcc.landscape import gradient_noise
+from dlcc.runs import Run
+from dlcc.runs.measuring import MEASURES, Measuring, inner
+
+STEPS = 40
+
+
+def loss_of_each(model: nn.Module, batch: Tensor) -> Tensor:
+    out: Tensor = model(batch)
+    return (out - 1).square().sum(dim=1)
+
+
+def network() -> nn.Sequential:
+    return nn.Sequential(
+        nn.Linear(3, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.3), nn.Linear(8, 2)
+    )
+
+
+def trained(path: Path, what: tuple[str, ...] | None, **options: Any) -> nn.Module:
+    """A network trained for a while, measured or not."""
+    torch.manual_seed(0)
+    model = network()
+    descent = torch.optim.Adam(model.parameters(), lr=1e-2)
+    with Recorder(path, players={"net": model}, length=STEPS) as rec:
+        measure = None if what is None else rec.measure({"net": loss_of_each}, what=what, **options)
+        for step in range(STEPS):
+            batch = torch.randn(16, 3)
+            loss = loss_of_each(model, batch).mean()
+            descent.zero_grad()
+            loss.backward()
+            if measure is not None:
+                measure(step, {"net": batch})
+            descent.step()
+            rec.log(step, {"net/loss": loss})
+    return model
+
+
+def test_the_training_is_the_same_to_the_bit(tmp_path: Path) -> None:
+    plain = trained(tmp_path / "plain", None).state_dict()
+    measured = trained(tmp_path / "measured", MEASURES, every=1, budget=1.0).state_dict()
+    for name, value in plain.items():
+        assert torch.equal(value, measured[name]), name
+    losses = [Run.open(tmp_path / n).series().columns["net/loss"] for n in ("plain", "measured")]
+    assert (losses[0].values == losses[1].values).all()
+
+
+def test_every_measure_is_recorded_where_it_was_taken(tmp_path: Path) -> None:
+    trained(tmp_path / "run", MEASURES, every=8, budget=1.0)
+    columns = Run.open(tmp_path / "run").series().columns
+    names = (
+        "sample_grad_norm", "sample_grad_norm_max", "grad_trace", "grad_noise_scale",
+        "instability", "sparsity_sd",
+    )  # fmt: skip
+    for name in names:
+        column = columns[f"net/{name}"]
+        assert len(column.steps) >= 1
+        assert not (column.steps % 8).any()
+    overhead = columns["measuring/overhead"]
+    assert (overhead.values > 0).all()
+
+
+def test_the_figures_are_those_of_the_first_rows(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    model = network().eval()
+    batch = torch.randn(50, 3)
+    kept: dict[str, float] = {}
+
+    class Kept:
+        def log(self, step: int, values: Mapping[str, float]) -> None:
+            kept.update(values)
+
+    measure = Measuring(
+        Kept(), {"net": model}, {"net": loss_of_each}, every=1, budget=0.5, what=("noise",), rows=10
+    )
+    measure(0, {"net": batch})
+    expected = gradient_noise(model, loss_of_each, batch[:10])
+    assert kept["net/grad_trace"] == pytest.approx(expected.trace)
+    assert kept["net/grad_noise_scale"] == pytest.approx(expected.scale)
+
+
+def test_the_budget_thins_the_cadence(tmp_path: Path) -> None:
+    """Steps that take no time leave room for the first measurement alone."""
+    with Recorder(tmp_path / "run", players={"net": network()}, length=1000) as rec:
+        measure = rec.measure({"net": loss_of_each}, every=1, budget=1e-6)
+        for step in range(200):
+            measure(step, {"net": torch.randn(8, 3)})
+    column = Run.open(tmp_path / "run").series().columns["net/grad_trace"]
+    assert column.steps.tolist() == [0]
+
+
+def test_the_module_behind_wrappers_is_measured() -> None:
+    model = network()
+    assert inner(torch.compile(model)) is model  # type: ignore[arg-type]
+    assert inner(nn.DataParallel(model)) is model
+    assert inner(model) is model
+
+
+class Own(nn.Module):
+    """A network of one's own with a part that happens to be called `module`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.module = nn.Linear(2, 2)
+
+
+def test_a_part_called_module_is_no_wrapper() -> None:
+    own = Own()
+    assert inner(own) is own
+
+
+@pytest.mark.parametrize(
+    ("losses", "options", "words"),
+    [
+        ({"d": loss_of_each}, {}, "no player 'd'; there are net"),
+        ({"net": loss_of_each}, {"what": ["sharpness"]}, "no measure 'sharpness'; there are norms"),
+        ({"net": loss_of_each}, {"every": 0}, "every=0"),
+        ({"net": loss_of_each}, {"budget": 0}, "budget=0"),
+        ({"net": loss_of_each}, {"rows": 1}, "rows=1"),
+    ],
+)
+def test_arguments_that_make_no_sense(
+    tmp_path: Path, losses: Any, options: Any, words: str
+) -> None:
+    with (
+        Recorder(tmp_path / "run", players={"net": network()}) as rec,
+        pytest.raises(OptionError, match=words),
+    ):
+        rec.measure(losses, **options)
