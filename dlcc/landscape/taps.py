@@ -22,6 +22,10 @@ PerSampleLoss = Callable[[nn.Module, Any], Tensor]
 """Of a model and a batch of n rows, the loss of each row, [n]."""
 
 
+class NotFiniteError(ValueError):
+    """Losses that are not finite have no gradients to measure."""
+
+
 @dataclass
 class Use:
     """One call of a layer during a pass."""
@@ -157,7 +161,7 @@ def check_losses(losses: Any, batch: Any) -> Tensor:
         raise ValueError("the batch is empty; give at least one row")
     if not torch.isfinite(losses).all():
         bad = int((~torch.isfinite(losses)).sum())
-        raise ValueError(
+        raise NotFiniteError(
             f"{bad} of {len(losses)} losses are not finite; measure before the training diverges, "
             "or leave these rows out"
         )

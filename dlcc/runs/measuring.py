@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.utils._pytree import tree_map
 
 from dlcc.errors import OptionError
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-    PerSampleLoss = Callable[[nn.Module, Any], Tensor]
+from dlcc.landscape.density import gradient_density
+from dlcc.landscape.per_sample import gradient_noise, per_sample_gradients
+from dlcc.landscape.taps import NotFiniteError, PerSampleLoss
 
 MEASURES = ("norms", "noise", "density")
 """norms: mean and largest 2-norm of the rows' gradients. noise: trace of their covariance, and the
 gradient-noise scale in rows. density: mean instability of their density, and the standard deviation
 of how sparse it is around each, both in DIRECTIONS random directions that stay the same."""
 DIRECTIONS = 4
-_SPEED = "measuring/overhead"
+OVERHEAD = "measuring/overhead"
+"""Logged with every measurement: the share of the training's own time that these took so far."""
 
 
 class _Records(Protocol):
@@ -91,7 +96,8 @@ class Measuring:
             batches: player -> what its loss takes; the first `rows` rows of it are used.
 
         Raises:
-            ValueError: a loss is not one finite number a row.
+            ValueError: a loss is not one number a row. Losses that are not finite are left to the
+                training: nothing is measured of them.
         """
         if not self.is_due(step):
             return
@@ -99,16 +105,14 @@ class Measuring:
         values: dict[str, float] = {}
         for player, loss in self.losses.items():
             if player in batches:
-                values |= self._of(player, loss, first_rows(batches[player], self.rows))
+                with contextlib.suppress(NotFiniteError):
+                    values |= self._of(player, loss, first_rows(batches[player], self.rows))
         self._last = time.perf_counter() - start
         self._spent += self._last
-        self.recorder.log(step, {**values, _SPEED: self.overhead})
+        if values:
+            self.recorder.log(step, {**values, OVERHEAD: self.overhead})
 
     def _of(self, player: str, loss: PerSampleLoss, batch: Any) -> dict[str, float]:
-        import torch
-
-        from dlcc.landscape import gradient_density, gradient_noise, per_sample_gradients
-
         model, found = self.players[player], {}
         device = next(model.parameters()).device.type
         with torch.autocast(device, enabled=False), warnings.catch_warnings():
@@ -144,16 +148,11 @@ def inner(model: nn.Module) -> nn.Module:
 
 def first_rows(batch: Any, rows: int) -> Any:
     """The first rows of every tensor in a batch."""
-    import torch
-    from torch.utils._pytree import tree_map
-
     return tree_map(lambda x: x[:rows] if isinstance(x, torch.Tensor) and x.ndim else x, batch)
 
 
 def _directions(model: nn.Module) -> Tensor:
     """Orthonormal directions [parameters, DIRECTIONS], the same for the same number of them."""
-    import torch
-
     trained = [p for p in model.parameters() if p.requires_grad]
     size = sum(p.numel() for p in trained)
     drawn = torch.randn(size, min(DIRECTIONS, size), generator=torch.Generator().manual_seed(0))
@@ -162,6 +161,4 @@ def _directions(model: nn.Module) -> Tensor:
 
 
 def _is_first_rank() -> bool:
-    import torch.distributed as dist
-
     return not (dist.is_available() and dist.is_initialized()) or dist.get_rank() == 0

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor, nn
 
-    from dlcc.runs.measuring import Measuring, PerSampleLoss
+    from dlcc.landscape.taps import PerSampleLoss
+    from dlcc.runs.measuring import Measuring
     from dlcc.runs.updates import UpdateRows
 
 _PLAIN = frozenset((float, int))

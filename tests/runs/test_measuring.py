@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from dlcc import Recorder
 from dlcc.errors import OptionError
 from dlcc.landscape import gradient_noise
 from dlcc.runs import Run
+from dlcc.runs.series_format import MEASURED
 from dlcc.runs.measuring import MEASURES, Measuring, inner
 
 STEPS = 40
@@ -65,6 +67,8 @@ def test_every_measure_is_recorded_where_it_was_taken(tmp_path: Path) -> None:
         "sample_grad_norm", "sample_grad_norm_max", "grad_trace", "grad_noise_scale",
         "instability", "sparsity_sd",
     )  # fmt: skip
+    assert {name.partition("/")[2] for name in columns} >= {*names, "overhead"}
+    assert MEASURED == {*names, "overhead"}
     for name in names:
         column = columns[f"net/{name}"]
         assert len(column.steps) >= 1
@@ -100,6 +104,15 @@ def test_the_budget_thins_the_cadence(tmp_path: Path) -> None:
             measure(step, {"net": torch.randn(8, 3)})
     column = Run.open(tmp_path / "run").series().columns["net/grad_trace"]
     assert column.steps.tolist() == [0]
+
+
+def test_losses_that_are_not_finite_do_not_stop_the_training(tmp_path: Path) -> None:
+    with Recorder(tmp_path / "run", players={"net": network()}, length=10) as rec:
+        measure = rec.measure({"net": loss_of_each}, every=1, budget=1.0)
+        measure(0, {"net": torch.full((8, 3), float("nan"))})
+        time.sleep(0.3)  # the training's own time, of which the budget is a share
+        measure(1, {"net": torch.randn(8, 3)})
+    assert Run.open(tmp_path / "run").series().columns["net/grad_trace"].steps.tolist() == [1]
 
 
 def test_the_module_behind_wrappers_is_measured() -> None:

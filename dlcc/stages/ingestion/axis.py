@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dlcc.findings import Finding
 from dlcc.records import Column, Series
+from dlcc.runs.series_format import MEASURED
 
 Floats = NDArray[np.float64]
 
@@ -30,7 +31,8 @@ def common_axis(
 
 def series_findings(series: Series, gap_factor: float) -> list[Finding]:
     """Gaps, NaN runs, restarts, rewinds and a torn tail."""
-    found = [*_gaps(series, gap_factor), *_not_finite(series)]
+    logged = _logged(series)
+    found = [*_gaps(logged, gap_factor), *_not_finite(logged)]
     found += [
         Finding("REC003", f"A new recording session began at step {step:,}.", first_step=step)
         for step in series.restarts
@@ -51,10 +53,20 @@ def series_findings(series: Series, gap_factor: float) -> list[Finding]:
     return found
 
 
-def _gaps(series: Series, factor: float) -> Iterator[Finding]:
+def _logged(series: Series) -> Mapping[str, Column]:
+    """The columns that the training logs itself: measures come where the budget allows them, and
+    a noise scale may be infinite."""
+    return {
+        name: column
+        for name, column in series.columns.items()
+        if name.partition("/")[2] not in MEASURED
+    }
+
+
+def _gaps(columns: Mapping[str, Column], factor: float) -> Iterator[Finding]:
     """One finding a distinct stretch: columns that were logged together share their gaps."""
     seen: dict[tuple[int, int], list[str]] = {}
-    for name, column in series.columns.items():
+    for name, column in columns.items():
         distances = np.diff(column.steps)
         if len(distances) < 8:
             continue
@@ -71,8 +83,8 @@ def _gaps(series: Series, factor: float) -> Iterator[Finding]:
         )
 
 
-def _not_finite(series: Series) -> Iterator[Finding]:
-    for name, column in series.columns.items():
+def _not_finite(columns: Mapping[str, Column]) -> Iterator[Finding]:
+    for name, column in columns.items():
         bad = np.flatnonzero(~np.isfinite(column.values))
         if not len(bad):
             continue

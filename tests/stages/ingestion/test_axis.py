@@ -67,3 +67,11 @@ def test_restarts_rewinds_and_a_torn_tail_are_said() -> None:
 
 def test_an_even_cadence_is_no_gap() -> None:
     assert not series_findings(series({"g/loss": dict.fromkeys(range(0, 900, 100), 1.0)}), 4.0)
+
+
+def test_measures_may_be_rare_and_a_noise_scale_infinite() -> None:
+    every = dict.fromkeys(range(100), 1.0)
+    rare = dict.fromkeys((*range(0, 40, 2), 90), np.inf)
+    found = series_findings(series({"a/loss": every, "a/grad_noise_scale": rare}), 4.0)
+    assert not found
+    assert series_findings(series({"a/loss": every, "a/quality": rare}), 4.0)
