@@ -56,13 +56,25 @@ def advise(
     shown = found.advised.shown()
     typer.echo(_listed(found, shown))
     if apply is None or out is None:
-        name = run.resolve().name
-        typer.echo(f"next: dlcc advise {run} --apply 1 --out {name}-mended")
+        _say_next(opened, run)
         return
     if apply > len(shown):
         raise OptionError(f"--apply {apply}: expected 1 to {len(shown)}, a line of the advice")
     check_place(opened, shown[apply - 1].change, out)
     _apply(opened, shown[apply - 1], out, seed)
+
+
+def _say_next(opened: Run, run: Path) -> None:
+    """How to carry the first line out, where this package can."""
+    from dlcc.errors import OptionError
+    from dlcc.feedback.apply import recipe_of
+
+    try:
+        recipe_of(opened)
+    except OptionError:
+        typer.echo("next: put the advised fields into your configuration, and train again")
+    else:
+        typer.echo(f"next: dlcc advise {run} --apply 1 --out {run.resolve().name}-mended")
 
 
 def _listed(found: FolderAdvice, shown: list[Advice]) -> str:

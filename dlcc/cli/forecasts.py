@@ -12,6 +12,7 @@ from dlcc.cli.options import duration, in_range, mapping_of
 from dlcc.cli.progress import bars
 
 if TYPE_CHECKING:
+    from dlcc.errors import RunError
     from dlcc.forecast.folders import FolderForecast
     from dlcc.records import Reruns
 
@@ -32,16 +33,23 @@ def forecast(
 ) -> None:
     """Say how runs will end, from what they have so far."""
     from dlcc.forecast.folders import forecast_folders
+    from dlcc.report.text import one_line
 
+    wrong: list[RunError] = []
     with bars() as progress:
         found = forecast_folders(
             runs,
             until,
             mapping=mapping_of(map_ or []),
+            left_out=wrong.append,
             progress=lambda share, what: progress("forecast", share, what),
         )
         for line in found:  # as they come: a thousand folders take a while
             typer.echo(json.dumps(line.to_json()) if json_ else _in_words(line))
+    for error in wrong:
+        typer.echo(f"dlcc: {one_line(str(error))}", err=True)
+    if wrong:
+        raise typer.Exit(2)
 
 
 def _in_words(line: FolderForecast) -> str:

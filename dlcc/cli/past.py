@@ -81,7 +81,12 @@ def add(
     from dlcc.library.store import user_library_path
     from dlcc.runs import Run
 
-    made = add_runs([Run.open(run) for run in runs], label)
+    with bars() as progress:
+        made = add_runs(
+            [Run.open(run) for run in runs],
+            label,
+            progress=lambda share, what: progress("add", share, what),
+        )
     typer.echo(_summary(made, user_library_path()))
 
 

@@ -55,20 +55,28 @@ def forecast_folders(
     *,
     mapping: Mapping[str, str] | None = None,
     past: Library | None = None,
+    left_out: Callable[[RunError], None] | None = None,
     progress: Progress = lambda share, what: None,
 ) -> Iterator[FolderForecast]:
     """How runs are expected to end, from what they have before `until`; in the order of `folders`.
 
-    What is fitted on the library is fitted once for all runs that are as far and of one kind.
+    What is fitted on the library is fitted once for all runs that are as far and of one kind. What
+    is wrong with a folder that cannot be read, or has fewer than 20 rows, goes to `left_out`.
 
     Raises:
-        InputError: a folder cannot be read, has fewer than 20 rows, or the library cannot be used.
+        InputError: such a folder, where there is no `left_out`; or the library cannot be used.
     """
     known = library() if past is None else past
     fitted = Forecasters(known)
     for k, folder in enumerate(folders):
         progress(k / len(folders), str(folder))
-        run = _read(folder, until, mapping, known)
+        try:
+            run = _read(folder, until, mapping, known)
+        except RunError as error:
+            if left_out is None:
+                raise
+            left_out(error)
+            continue
         apart = known.apart_from(run.series)
         of_these = fitted if apart is known else Forecasters(apart)
         seen = run.landscape.seen

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,12 +27,18 @@ from dlcc.records import LABELS, Samples, Series, most_probable
 from dlcc.runs import Run
 
 Floats = NDArray[np.float64]
+Progress = Callable[[float, str], None]
 
 _COMPLETE = 0.95  # share of the configured length from which on a run has an end to learn from
 _QUARTER = 0.25
 
 
-def add_runs(runs: Sequence[Run], label: str | None = None, path: Path | None = None) -> Library:
+def add_runs(
+    runs: Sequence[Run],
+    label: str | None = None,
+    path: Path | None = None,
+    progress: Progress = lambda share, what: None,
+) -> Library:
     """Add finished runs to the user's library and write it.
 
     Those that are in it are left alone, unless there is a label: then they are judged anew.
@@ -41,6 +47,7 @@ def add_runs(runs: Sequence[Run], label: str | None = None, path: Path | None = 
         runs: Their records must reach the configured end.
         label: How they ended, where the user knows; else the records' own verdict counts.
         path: The library; by default the user's.
+        progress: Called with the share done and the run.
 
     Raises:
         InputError: a run cannot be used, the label is none, or the library cannot be written.
@@ -49,7 +56,8 @@ def add_runs(runs: Sequence[Run], label: str | None = None, path: Path | None = 
         raise OptionError(f"--label {label!r}: expected one of {', '.join(LABELS)}")
     path = path or user_library_path()
     own = read_library(path) if path.exists() else None
-    for run in runs:
+    for k, run in enumerate(runs):
+        progress(k / len(runs), run.path.name)
         new = row_of(run, shipped_library(), label)
         own = new if own is None else _with(own, new, anew=label is not None)
     if own is None:
