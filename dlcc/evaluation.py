@@ -27,6 +27,7 @@ from dlcc.records import Config, Forecast, HealthRecord, Neighbourhood, Reruns, 
 from dlcc.report import html
 from dlcc.report.build import build_report
 from dlcc.report.record import Report
+from dlcc.reruns.outcome import Outcome
 from dlcc.runs import Run, resolve_until
 from dlcc.runs.machine import machine_fingerprint
 from dlcc.scoring.ahp import DEFAULT_JUDGEMENTS, ahp_weights
@@ -153,7 +154,7 @@ def evaluate_fully(
         if health is None
         else _probability(health, forecast, terms.get("logic"), past, reviewed),
         health=health,
-        advised=_advised(config, health, past),
+        advised=_advised(config, health, _record(outcomes, Reruns), past),
         environment={
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
             "machine": machine_fingerprint(),
@@ -163,11 +164,15 @@ def evaluate_fully(
     return Evaluation(report, opened, outcomes)
 
 
-def _advised(config: Config, health: HealthRecord | None, past: Library) -> Advised | None:
+def _advised(
+    config: Config, health: HealthRecord | None, reruns: Reruns | None, past: Library
+) -> Advised | None:
     """What past runs say one could change, where there is something to mend."""
     if health is None or health.label == "healthy":
         return None
-    advised = by_past_runs(config.config, past, data=data_name(config))
+    made = () if reruns is None else reruns.outcomes
+    seeds = [Outcome(o.label, o.p_healthy, o.stability) for o in made if o.kind == "seed"]
+    advised = by_past_runs(config.config, past, data=data_name(config), seeds=seeds)
     return advised if advised.ranked else None
 
 

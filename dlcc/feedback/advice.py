@@ -94,9 +94,20 @@ class Advised:
         return [*small, *large[:most]]
 
 
-def by_past_runs(config: Mapping[str, Any], library: Library, *, data: str | None) -> Advised:
-    """Rank changes of a configuration by what past runs say of them: quick, and a first guess."""
-    return _ranked(_trials(config, library, data))
+def by_past_runs(
+    config: Mapping[str, Any],
+    library: Library,
+    *,
+    data: str | None,
+    seeds: Sequence[Outcome] = (),
+) -> Advised:
+    """Rank changes of a configuration by what past runs say of them: quick, and a first guess.
+
+    Reruns with other `seeds` that were made already tell of the control.
+    """
+    control, *others = _trials(config, library, data)
+    control.outcomes += seeds
+    return _ranked([control, *others])
 
 
 def advise(

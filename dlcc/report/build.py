@@ -94,6 +94,7 @@ def _advice(advised: Advised, config: Config) -> AdviceRecord:
             for advice in advised.shown()
         ),
         another_seed=_estimate(advised.control.expected),
+        reruns=advised.control.reruns,
     )
 
 

@@ -174,7 +174,10 @@ class AdviceRecord(_Frozen):
     """What to change, by past runs alone; `dlcc advise` tries it in reruns."""
 
     changes: tuple[ChangeRecord, ...] = Field(description="the best first")
-    another_seed: Number = Field(description="P(healthy) of the same settings, by past runs")
+    another_seed: Number = Field(
+        description="P(healthy) of the same settings, by past runs and the run's own reruns"
+    )
+    reruns: int = Field(description="with other seeds, behind `another_seed`")
 
 
 class StageRecord(_Frozen):

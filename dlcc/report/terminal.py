@@ -120,10 +120,11 @@ def _changes(report: Report, run: str) -> Iterator[str]:
             subsequent_indent="     ",
         )
     if report.advice:
-        before = percent(report.advice.another_seed)
-        yield f"  By past runs, P(healthy) is {before} with these settings, and after"
+        before, reruns = percent(report.advice.another_seed), report.advice.reruns
+        tried = f" and {reruns} reruns" if reruns else ""
+        yield f"  With these settings P(healthy) is {before} by past runs{tried}; past runs say"
         for change in report.advice.changes:
-            yield f"    {percent(change.p_healthy):16} {change.words}"
+            yield f"    {percent(change.p_healthy):16} after {change.words}"
         yield f"  dlcc advise {run}   tries changes in reruns"
 
 
