@@ -144,7 +144,8 @@ def draw(bins: Sequence[Sequence[float]], path: Path) -> None:
         xlabel="forecast P(healthy) at 20 %", ylabel="share that ended healthy", aspect="equal"
     )
     axes.plot([0, 1], [0, 1], color="#ddd")
-    axes.errorbar(p, share, [share - low, high - share], fmt="o", color="#0b6e99", capsize=2)
+    whiskers = np.clip([share - low, high - share], 0, None)  # of a share of 0 the low end is above
+    axes.errorbar(p, share, whiskers, fmt="o", color="#0b6e99", capsize=2)
     figure.savefig(path, dpi=120, metadata={"Software": None})
 
 

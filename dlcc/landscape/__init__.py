@@ -39,6 +39,7 @@ from dlcc.landscape.game import GameSpectrum, PathAngle, game_spectrum, path_ang
 from dlcc.landscape.krylov import Operator
 from dlcc.landscape.per_sample import (
     GradientNoise,
+    RowPass,
     gradient_noise,
     per_layer_gradient_norms,
     per_sample_gradient_norms,
@@ -64,6 +65,7 @@ __all__ = [
     "ModelLoss",
     "Operator",
     "PathAngle",
+    "RowPass",
     "SignedLog",
     "Slice1D",
     "Slice2D",

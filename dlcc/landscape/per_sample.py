@@ -43,6 +43,102 @@ class GradientNoise:
     """Batch normalisations in training, measured with the batch's statistics held fixed."""
 
 
+@dataclass(frozen=True)
+class RowPass:
+    """One pass of a batch, and what it tells of each row's gradient."""
+
+    n: int
+    gradients: Mapping[str, RowGradients]
+    """Of each trained parameter, in the order of `model.parameters()`."""
+    frozen: tuple[str, ...]
+    """Batch normalisations in training, measured with the batch's statistics held fixed."""
+
+    @classmethod
+    def of(cls, model: nn.Module, per_sample_loss: PerSampleLoss, batch: Any) -> RowPass:
+        """Take the pass.
+
+        Args:
+            model: nothing of it changes. A batch normalisation in training couples the rows: its
+                statistics are those of the batch, held fixed, and `frozen` names it.
+            per_sample_loss: of the model and the batch, the loss of each row, [n].
+            batch: n rows, in any form that `per_sample_loss` takes.
+
+        Raises:
+            ValueError: the loss is not one number a row (as NotFiniteError: not a finite one),
+                nothing is trained, or the model lies on two devices.
+        """
+        trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+        if not trained:
+            raise ValueError(
+                "no parameter of the model requires a gradient: nothing of it is trained"
+            )
+        layers = [module for module in model.modules() if is_known(module)]
+        done = tapped(model, layers, per_sample_loss, batch)
+        n, closed = len(done.losses), _closed_forms(done)
+        gradients = {}
+        for name, p in trained.items():
+            forms = closed.get(id(p), [])
+            pulled_back = forms and ".parametrizations." in name
+            if not pulled_back and len(forms) != done.entries[id(p)]:  # used outside known layers
+                forms = [by_vmap(model, per_sample_loss, batch, name, done.frozen)]
+            like = done.losses.new_empty(0, dtype=p.dtype)
+            gradients[name] = RowGradients(n, p.numel(), like, forms)
+        frozen = tuple(name for name, m in model.named_modules() if m in done.frozen)
+        return cls(n, gradients, frozen if done.frozen else ())
+
+    def layer_norms(self) -> dict[str, Tensor]:
+        """Of each module with trained parameters of its own, the 2-norms [n]."""
+        squared: dict[str, Tensor] = {}
+        for name, gradients in self.gradients.items():
+            layer, norms = _layer_of(name), gradients.squared_norms()
+            squared[layer] = squared[layer] + norms if layer in squared else norms
+        return {layer: total.sqrt() for layer, total in squared.items()}
+
+    def norms(self) -> Tensor:
+        """Over all trained parameters, [n]."""
+        return torch.stack(list(self.layer_norms().values())).square().sum(dim=0).sqrt()
+
+    def projected(self, directions: Tensor) -> Tensor:
+        """The gradients times `directions` [parameters, k], [n, k].
+
+        Raises:
+            ValueError: there are not as many rows as trained parameters.
+        """
+        sizes = [gradients.size for gradients in self.gradients.values()]
+        if directions.ndim != 2 or len(directions) != sum(sizes):
+            raise ValueError(
+                f"project has the shape {list(directions.shape)}; the model trains {sum(sizes)} "
+                f"numbers: expected [{sum(sizes)}, k]"
+            )
+        found = directions.new_zeros(self.n, directions.shape[1])
+        ends = itertools.accumulate(sizes)
+        for gradients, end in zip(self.gradients.values(), ends, strict=True):
+            found += gradients.projected(directions[end - gradients.size : end].T.contiguous())
+        return found
+
+    def noise(self) -> GradientNoise:
+        """Norms, the trace of the gradients' covariance and the noise scale.
+
+        Raises:
+            ValueError: there is one row.
+        """
+        n = self.n
+        if n < 2:
+            raise ValueError("a batch of 1 row has no covariance; give at least 2 rows")
+        found = [gradients.squared_norms_and_mean() for gradients in self.gradients.values()]
+        squared = torch.stack([norms.double() for norms, _ in found]).sum(dim=0)
+        of_mean = float(sum(mean.double().square().sum() for _, mean in found))
+        trace = max(0.0, (float(squared.mean()) - of_mean) * n / (n - 1))
+        signal = of_mean - trace / n
+        return GradientNoise(
+            norms=squared.sqrt(),
+            mean_norm=of_mean**0.5,
+            trace=trace,
+            scale=trace / signal if signal > 0 else float("inf"),
+            frozen=self.frozen,
+        )
+
+
 def per_sample_gradient_norms(
     model: nn.Module, per_sample_loss: PerSampleLoss, batch: Any
 ) -> Tensor:
@@ -58,8 +154,7 @@ def per_sample_gradient_norms(
         ValueError: the loss is not one finite number a row, nothing is trained, or the model lies
             on two devices.
     """
-    of_layers = per_layer_gradient_norms(model, per_sample_loss, batch)
-    return torch.stack(list(of_layers.values())).square().sum(dim=0).sqrt()
+    return _warned(RowPass.of(model, per_sample_loss, batch)).norms()
 
 
 def per_layer_gradient_norms(
@@ -70,13 +165,7 @@ def per_layer_gradient_norms(
     Raises:
         ValueError: as for `per_sample_gradient_norms`.
     """
-    measured = _measured(model, per_sample_loss, batch)
-    measured.warn()
-    squared: dict[str, Tensor] = {}
-    for name, gradients in measured.gradients.items():
-        layer, norms = _layer_of(name), gradients.squared_norms()
-        squared[layer] = squared[layer] + norms if layer in squared else norms
-    return {layer: total.sqrt() for layer, total in squared.items()}
+    return _warned(RowPass.of(model, per_sample_loss, batch)).layer_norms()
 
 
 def per_sample_gradients(
@@ -94,19 +183,7 @@ def per_sample_gradients(
     Raises:
         ValueError: as for `per_sample_gradient_norms`, or `project` has another number of rows.
     """
-    measured = _measured(model, per_sample_loss, batch)
-    measured.warn()
-    sizes = [gradients.size for gradients in measured.gradients.values()]
-    if project.ndim != 2 or len(project) != sum(sizes):
-        raise ValueError(
-            f"project has the shape {list(project.shape)}; the model trains {sum(sizes)} numbers: "
-            f"expected [{sum(sizes)}, k]"
-        )
-    found = project.new_zeros(measured.n, project.shape[1])
-    ends = itertools.accumulate(sizes)
-    for gradients, end in zip(measured.gradients.values(), ends, strict=True):
-        found += gradients.projected(project[end - gradients.size : end].T.contiguous())
-    return found
+    return _warned(RowPass.of(model, per_sample_loss, batch)).projected(project)
 
 
 def gradient_noise(model: nn.Module, per_sample_loss: PerSampleLoss, batch: Any) -> GradientNoise:
@@ -115,64 +192,21 @@ def gradient_noise(model: nn.Module, per_sample_loss: PerSampleLoss, batch: Any)
     Raises:
         ValueError: as for `per_sample_gradient_norms`, or the batch has one row.
     """
-    measured = _measured(model, per_sample_loss, batch)
-    if measured.n < 2:
-        raise ValueError("a batch of 1 row has no covariance; give at least 2 rows")
-    squared = torch.zeros(measured.n, dtype=torch.float64)
-    of_mean = 0.0
-    for gradients in measured.gradients.values():
-        norms, mean = gradients.squared_norms_and_mean()
-        squared += norms.double().cpu()
-        of_mean += float(mean.double().square().sum())
-    n = measured.n
-    trace = max(0.0, (float(squared.mean()) - of_mean) * n / (n - 1))
-    signal = of_mean - trace / n
-    return GradientNoise(
-        norms=squared.sqrt(),
-        mean_norm=of_mean**0.5,
-        trace=trace,
-        scale=trace / signal if signal > 0 else float("inf"),
-        frozen=measured.frozen,
-    )
+    return RowPass.of(model, per_sample_loss, batch).noise()
 
 
-# --- one pass -------------------------------------------------------------------------------------
+def _warned(done: RowPass) -> RowPass:
+    """Say what was not measured as it is trained."""
+    if done.frozen:
+        warnings.warn(
+            f"batch normalisation in training ({', '.join(done.frozen)}) couples the rows of a "
+            "batch: measured with the batch's statistics held fixed",
+            stacklevel=3,
+        )
+    return done
 
 
-@dataclass(frozen=True)
-class _Measured:
-    """What a pass tells of every trained parameter."""
-
-    n: int
-    gradients: Mapping[str, RowGradients]
-    frozen: tuple[str, ...]
-
-    def warn(self) -> None:
-        """Say what was not measured as it is trained."""
-        if self.frozen:
-            warnings.warn(
-                f"batch normalisation in training ({', '.join(self.frozen)}) couples the rows of a "
-                "batch: measured with the batch's statistics held fixed",
-                stacklevel=3,
-            )
-
-
-def _measured(model: nn.Module, per_sample_loss: PerSampleLoss, batch: Any) -> _Measured:
-    trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
-    if not trained:
-        raise ValueError("no parameter of the model requires a gradient: nothing of it is trained")
-    layers = [module for module in model.modules() if is_known(module)]
-    done = tapped(model, layers, per_sample_loss, batch)
-    n, closed = len(done.losses), _closed_forms(done)
-    gradients = {}
-    for name, p in trained.items():
-        forms = closed.get(id(p), [])
-        pulled_back = forms and ".parametrizations." in name
-        if not pulled_back and len(forms) != done.entries[id(p)]:  # used outside known layers
-            forms = [by_vmap(model, per_sample_loss, batch, name, done.frozen)]
-        gradients[name] = RowGradients(n, p.numel(), done.losses.new_empty(0, dtype=p.dtype), forms)
-    names = {module: name for name, module in model.named_modules()}
-    return _Measured(n, gradients, tuple(names[m] for m in done.frozen))
+# --- which way each parameter goes ----------------------------------------------------------------
 
 
 def _closed_forms(done: Pass) -> dict[int, list[Form]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -15,7 +14,7 @@ from torch.utils._pytree import tree_map
 
 from dlcc.errors import OptionError
 from dlcc.landscape.density import gradient_density
-from dlcc.landscape.per_sample import gradient_noise, per_sample_gradients
+from dlcc.landscape.per_sample import RowPass
 from dlcc.landscape.taps import NotFiniteError, PerSampleLoss
 
 MEASURES = ("norms", "noise", "density")
@@ -115,23 +114,20 @@ class Measuring:
     def _of(self, player: str, loss: PerSampleLoss, batch: Any) -> dict[str, float]:
         model, found = self.players[player], {}
         device = next(model.parameters()).device.type
-        with torch.autocast(device, enabled=False), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="batch normalisation in training")
+        with torch.autocast(device, enabled=False):
+            done = RowPass.of(model, loss, batch)
             if "norms" in self.what or "noise" in self.what:
-                noise = gradient_noise(model, loss, batch)
-                if "norms" in self.what:
-                    found["sample_grad_norm"] = float(noise.norms.mean())
-                    found["sample_grad_norm_max"] = float(noise.norms.max())
-                if "noise" in self.what:
-                    found["grad_trace"] = noise.trace
-                    found["grad_noise_scale"] = noise.scale
+                noise = done.noise()
+            if "norms" in self.what:
+                found["sample_grad_norm"] = float(noise.norms.mean())
+                found["sample_grad_norm_max"] = float(noise.norms.max())
+            if "noise" in self.what:
+                found["grad_trace"] = noise.trace
+                found["grad_noise_scale"] = noise.scale
             if "density" in self.what:
                 if player not in self._directions:
                     self._directions[player] = _directions(model)
-                projected = per_sample_gradients(
-                    model, loss, batch, project=self._directions[player]
-                )
-                density = gradient_density(projected)
+                density = gradient_density(done.projected(self._directions[player]))
                 found["instability"] = float(density.mean_instability)
                 found["sparsity_sd"] = float(density.sparsity.raw.std())
         return {f"{player}/{name}": value for name, value in found.items()}
