@@ -139,7 +139,8 @@ class Forecasters:
 
 
 def share_of_setting(mean: float, runs: float) -> Estimate:
-    """The share of healthy runs of a setting, from a forecast that so many past runs are behind."""
+    """The share of healthy runs of a setting, from a forecast that so many past runs are behind;
+    `mean` lies between 0 and 1, and is neither."""
     skewed = _SKEWED / min(mean, 1 - mean)
     worth = min(runs, max(runs / _SCATTER, skewed))
     return Estimate.beta(mean * worth, (1 - mean) * worth)

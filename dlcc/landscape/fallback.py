@@ -3,51 +3,56 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
-from torch.utils._pytree import tree_map
+from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.modules.dropout import _DropoutNd
+from torch.nn.modules.instancenorm import _InstanceNorm
+from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from dlcc.landscape.layers import Sum
-from dlcc.landscape.taps import PerSampleLoss
+from dlcc.landscape.taps import Pass, PerSampleLoss, is_by_row, unchanged
 
 
 class _OneRow(nn.Module):
     """The loss of one row, as a module: so that its parameters can be put in from outside."""
 
-    def __init__(self, model: nn.Module, per_sample_loss: PerSampleLoss) -> None:
+    def __init__(
+        self, model: nn.Module, per_sample_loss: PerSampleLoss, batch: Any, n: int
+    ) -> None:
         super().__init__()
         self.model = model
         self.per_sample_loss = per_sample_loss
+        leaves, self.spec = tree_flatten(batch)
+        self.by_row = [is_by_row(x, n) for x in leaves]
 
-    def forward(self, row: Any) -> Tensor:
-        alone = tree_map(lambda x: x.unsqueeze(0) if isinstance(x, Tensor) else x, row)
-        return self.per_sample_loss(self.model, alone).squeeze(0)
+    def forward(self, leaves: list[Any]) -> Tensor:
+        alone = [
+            x.unsqueeze(0) if by_row else x for x, by_row in zip(leaves, self.by_row, strict=True)
+        ]
+        return self.per_sample_loss(self.model, tree_unflatten(alone, self.spec)).squeeze(0)
 
 
 def by_vmap(
-    model: nn.Module,
-    per_sample_loss: PerSampleLoss,
-    batch: Any,
-    name: str,
-    frozen: Mapping[nn.Module, tuple[Tensor, Tensor]],
+    model: nn.Module, per_sample_loss: PerSampleLoss, batch: Any, name: str, done: Pass
 ) -> Sum:
-    """How rows add to the gradient of the parameter `name`."""
-    alone = _OneRow(model, per_sample_loss)
-    parameter = model.get_parameter(name).detach()
+    """How rows add to the gradient of the parameter `name`, after a pass of the batch."""
+    alone = _OneRow(model, per_sample_loss, batch, len(done.losses))
+    parameter, leaves = model.get_parameter(name).detach(), tree_flatten(batch)[0]
+    dims = [0 if by_row else None for by_row in alone.by_row]
 
-    def loss(value: Tensor, row: Any) -> Tensor:
+    def loss(value: Tensor, row: list[Any]) -> Tensor:
         found: Tensor = functional_call(alone, {f"model.{name}": value}, (row,))
         return found
 
     def rows(part: slice) -> Tensor:
-        some = tree_map(lambda x: x[part] if isinstance(x, Tensor) else x, batch)
-        dims = tree_map(lambda x: 0 if isinstance(x, Tensor) else None, some)
-        with torch.no_grad(), _held(model, frozen), without_advice():
+        some = [x[part] if d == 0 else x for x, d in zip(leaves, dims, strict=True)]
+        with torch.no_grad(), unchanged(model), _held(model, done), without_advice():
             found: Tensor = vmap(grad(loss), (None, dims), randomness="different")(parameter, some)
         return found
 
@@ -63,19 +68,39 @@ def without_advice() -> Iterator[None]:
 
 
 @contextmanager
-def _held(model: nn.Module, frozen: Mapping[nn.Module, tuple[Tensor, Tensor]]) -> Iterator[None]:
-    """No layer counts or iterates; batch normalisations stay at the statistics of the batch."""
+def _held(model: nn.Module, done: Pass) -> Iterator[None]:
+    """As the pass was: its buffers, and each call of a batch normalisation at its statistics; no
+    layer counts or iterates."""
     modes = [(m, m.training) for m in model.modules()]
-    kept = [(m, m.running_mean, m.running_var) for m in frozen]
+    norms = [m for m in model.modules() if isinstance(m, _NormBase)]
+    kept = [(m, m.running_mean, m.running_var) for m in norms]
+    derived = [(m, k, v) for m in model.modules() for k, v in vars(m).items() if _is_tensor(v)]
+    calls = {m: iter(statistics) for m, statistics in done.frozen.items()}
+
+    def step(module: nn.Module, args: tuple[Any, ...]) -> None:
+        assert isinstance(module, _NormBase)
+        module.running_mean, module.running_var = next(calls[module])
+
+    hooks = [m.register_forward_pre_hook(step) for m in done.frozen]
     try:
-        for m, _ in modes:
-            if not isinstance(m, nn.modules.dropout._DropoutNd):
-                m.training = False
-        for m, (mean, variance) in frozen.items():
-            m.running_mean, m.running_var = mean, variance
+        for buffer, after in zip(model.buffers(), done.buffers, strict=True):
+            buffer.copy_(after)
+        for m, training in modes:
+            own = isinstance(m, _DropoutNd | _InstanceNorm) and training
+            m.training = own
+            if isinstance(m, _InstanceNorm) and own:  # of the row alone; nothing to keep
+                m.running_mean = m.running_var = None
         yield
     finally:
+        for hook in hooks:
+            hook.remove()
         for m, training in modes:
             m.training = training
         for layer, *statistics in kept:
             layer.running_mean, layer.running_var = statistics
+        for m, attribute, value in derived:  # a weight that a hook of the layer makes
+            setattr(m, attribute, value)
+
+
+def _is_tensor(value: object) -> bool:
+    return isinstance(value, Tensor)

@@ -65,7 +65,8 @@ class RowPass:
 
         Raises:
             ValueError: the loss is not one number a row (as NotFiniteError: not a finite one),
-                nothing is trained, or the model lies on two devices.
+                nothing is trained, the model lies on two devices, or the loss takes a gradient of
+                the model itself, as a gradient penalty does.
         """
         trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
         if not trained:
@@ -80,7 +81,7 @@ class RowPass:
             forms = closed.get(id(p), [])
             pulled_back = forms and ".parametrizations." in name
             if not pulled_back and len(forms) != done.entries[id(p)]:  # used outside known layers
-                forms = [by_vmap(model, per_sample_loss, batch, name, done.frozen)]
+                forms = [by_vmap(model, per_sample_loss, batch, name, done)]
             like = done.losses.new_empty(0, dtype=p.dtype)
             gradients[name] = RowGradients(n, p.numel(), like, forms)
         frozen = tuple(name for name, m in model.named_modules() if m in done.frozen)
@@ -128,13 +129,14 @@ class RowPass:
         found = [gradients.squared_norms_and_mean() for gradients in self.gradients.values()]
         squared = torch.stack([norms.double() for norms, _ in found]).sum(dim=0)
         of_mean = float(sum(mean.double().square().sum() for _, mean in found))
-        trace = max(0.0, (float(squared.mean()) - of_mean) * n / (n - 1))
+        trace = (float(squared.mean()) - of_mean) * n / (n - 1)
+        trace = 0.0 if trace < 0 else trace  # by rounding; NaN stays
         signal = of_mean - trace / n
         return GradientNoise(
             norms=squared.sqrt(),
             mean_norm=of_mean**0.5,
             trace=trace,
-            scale=trace / signal if signal > 0 else float("inf"),
+            scale=float("inf") if signal <= 0 else trace / signal,
             frozen=self.frozen,
         )
 
@@ -213,7 +215,7 @@ def _closed_forms(done: Pass) -> dict[int, list[Form]]:
     """id of a parameter -> the closed forms of its uses."""
     found: dict[int, list[Form]] = {}
     for use in done.uses:
-        if use.slopes is None or len(use.inputs) != len(done.losses):
+        if use.slopes is None or len(use.inputs) != len(done.losses):  # not in the losses
             continue
         for attribute, form in forms_of(use).items():
             for p, own in _parameters_behind(use, attribute, form):

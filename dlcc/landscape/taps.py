@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils import parametrize
+from torch.utils._pytree import tree_map
 
 PerSampleLoss = Callable[[nn.Module, Any], Tensor]
 """Of a model and a batch of n rows, the loss of each row, [n]."""
@@ -48,8 +49,10 @@ class Pass:
     losses: Tensor
     """[n]"""
     uses: list[Use]
-    frozen: dict[nn.Module, tuple[Tensor, Tensor]]
-    """Batch normalisations in training, and the mean and variance that they were held at."""
+    frozen: dict[nn.Module, list[tuple[Tensor, Tensor]]]
+    """Batch normalisations in training, and the means and variances that each call was held at."""
+    buffers: list[Tensor]
+    """The model's buffers as they were after it."""
     entries: Counter[int]
     """id of a parameter -> at how many places the losses depend on it."""
 
@@ -65,6 +68,11 @@ class _Tap(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, slopes: Tensor) -> tuple[Tensor, None, None]:
+        if torch.is_grad_enabled():  # a pass back that is itself to be derived
+            raise ValueError(
+                "per_sample_loss takes a gradient of the model itself, as a gradient penalty does, "
+                "which has no closed form here; measure the loss without the penalty"
+            )
         ctx.use.slopes = slopes.detach()
         return slopes, None, None
 
@@ -77,27 +85,73 @@ def tapped(
     Raises:
         ValueError: the loss is not one finite number a row.
     """
-    with unchanged(model), _frozen_batch_norms(model) as frozen, torch.enable_grad():
+    uses: list[Use] = []
+
+    def tap(module: nn.Module, args: tuple[Any, ...], output: Tensor) -> Tensor:
+        use = Use(module, args[0].detach(), _statistics(module), _parametrization(module))
+        uses.append(use)
+        tapped_output: Tensor = _Tap.apply(output, anchor, use)  # type: ignore[no-untyped-call]
+        return tapped_output
+
+    with unchanged(model), torch.enable_grad():
         anchor = torch.zeros((), device=_device(model), requires_grad=True)
-        uses: list[Use] = []
-
-        def tap(module: nn.Module, args: tuple[Any, ...], output: Tensor) -> Tensor:
-            use = Use(module, args[0].detach(), _statistics(module), _parametrization(module))
-            uses.append(use)
-            tapped_output: Tensor = _Tap.apply(output, anchor, use)  # type: ignore[no-untyped-call]
-            return tapped_output
-
-        hooks = [layer.register_forward_hook(tap) for layer in layers]
-        try:
+        with _frozen_batch_norms(model) as frozen, _hooked(layers, tap):
             losses = check_losses(per_sample_loss(model, batch), batch)
-        finally:
-            for hook in hooks:
-                hook.remove()
+        buffers = [b.clone() for b in model.buffers()]
         total = losses.sum()
         entries = _entries(total)
         if uses and total.requires_grad:
             torch.autograd.grad(total, anchor, allow_unused=True)
-    return Pass(losses.detach(), uses, frozen, entries)
+    rows = _by_rows(model, layers, per_sample_loss, batch, len(losses))
+    alike = len(rows) == len(uses)  # the same calls, however many rows there are
+    uses = [use for use, by_row in zip(uses, rows, strict=True) if by_row] if alike else []
+    return Pass(losses.detach(), uses, frozen, buffers, entries)
+
+
+def _by_rows(
+    model: nn.Module,
+    layers: list[nn.Module],
+    per_sample_loss: PerSampleLoss,
+    batch: Any,
+    n: int,
+) -> list[bool]:
+    """Of each call of a layer, whether the first dimension of what goes in is the batch's rows.
+
+    That its length is n may be chance, as of positions in a sequence: a pass of a few rows tells.
+    """
+    few = 2 if n != 2 else 3
+    found: list[bool] = []
+
+    def look(module: nn.Module, args: tuple[Any, ...], output: Tensor) -> None:
+        found.append(len(args[0]) == few)
+
+    with unchanged(model), torch.no_grad(), _frozen_batch_norms(model), _hooked(layers, look):
+        per_sample_loss(model, with_rows(batch, n, torch.arange(few) % n))
+    return found
+
+
+def with_rows(batch: Any, n: int, rows: Tensor) -> Any:
+    """Some rows of a batch of n; what has another length is no matter of rows."""
+
+    def some(x: Any) -> Any:
+        return x[rows.to(x.device)] if is_by_row(x, n) else x
+
+    return tree_map(some, batch)
+
+
+def is_by_row(x: Any, n: int) -> bool:
+    """Whether a part of a batch of n rows is a tensor with a row each."""
+    return isinstance(x, Tensor) and x.ndim > 0 and len(x) == n
+
+
+@contextmanager
+def _hooked(layers: list[nn.Module], hook: Callable[..., Any]) -> Iterator[None]:
+    handles = [layer.register_forward_hook(hook) for layer in layers]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def _entries(total: Tensor) -> Counter[int]:
@@ -178,20 +232,25 @@ def _device(model: nn.Module) -> torch.device:
 
 @contextmanager
 def unchanged(model: nn.Module) -> Iterator[None]:
-    """Buffers and random state are put back after a pass."""
-    buffers = [(b, b.clone()) for b in model.buffers()]
+    """Buffers and torch's random state are put back after a pass."""
+    buffers = [
+        (m, name, b, b.clone())
+        for m in model.modules()
+        for name, b in m._buffers.items()
+        if b is not None
+    ]
     device = _device(model)
     try:
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             yield
     finally:
         with torch.no_grad():
-            for buffer, kept in buffers:
-                buffer.copy_(kept)
+            for m, name, buffer, kept in buffers:
+                m._buffers[name] = buffer.copy_(kept)
 
 
 @contextmanager
-def _frozen_batch_norms(model: nn.Module) -> Iterator[dict[nn.Module, tuple[Tensor, Tensor]]]:
+def _frozen_batch_norms(model: nn.Module) -> Iterator[dict[nn.Module, list[tuple[Tensor, Tensor]]]]:
     """Batch normalisations in training use the batch's statistics as if these were constants.
 
     Else a row's loss would depend on the other rows, and there would be no gradient of a row.
@@ -202,13 +261,14 @@ def _frozen_batch_norms(model: nn.Module) -> Iterator[dict[nn.Module, tuple[Tens
         if isinstance(m, _BatchNorm) and (m.training or m.running_mean is None)
     ]
     kept = [(m, m.training, m.running_mean, m.running_var) for m in layers]
-    frozen: dict[nn.Module, tuple[Tensor, Tensor]] = {}
+    frozen: dict[nn.Module, list[tuple[Tensor, Tensor]]] = {}
 
     def freeze(module: nn.Module, args: tuple[Any, ...]) -> None:
         assert isinstance(module, _BatchNorm)
         x = args[0].detach()
         variance, mean = torch.var_mean(x, [0, *range(2, x.ndim)], correction=0)
-        module.running_mean, module.running_var = frozen[module] = mean, variance
+        module.running_mean, module.running_var = mean, variance
+        frozen.setdefault(module, []).append((mean, variance))
 
     hooks = [m.register_forward_pre_hook(freeze) for m in layers]
     try:

@@ -15,7 +15,7 @@ from torch.utils._pytree import tree_map
 from dlcc.errors import OptionError
 from dlcc.landscape.density import gradient_density
 from dlcc.landscape.per_sample import RowPass
-from dlcc.landscape.taps import NotFiniteError, PerSampleLoss
+from dlcc.landscape.taps import NotFiniteError, PerSampleLoss, is_by_row, rows_of
 
 MEASURES = ("norms", "noise", "density")
 """norms: mean and largest 2-norm of the rows' gradients. noise: trace of their covariance, and the
@@ -100,10 +100,12 @@ class Measuring:
         """
         if not self.is_due(step):
             return
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()  # what the training left in the queue is not measuring's time
         start = time.perf_counter()
         values: dict[str, float] = {}
         for player, loss in self.losses.items():
-            if player in batches:
+            if player in batches and _is_trained(self.players[player]):
                 with contextlib.suppress(NotFiniteError):
                     values |= self._of(player, loss, first_rows(batches[player], self.rows))
         self._last = time.perf_counter() - start
@@ -116,6 +118,8 @@ class Measuring:
         device = next(model.parameters()).device.type
         with torch.autocast(device, enabled=False):
             done = RowPass.of(model, loss, batch)
+            if done.n < 2:  # the rest of an epoch
+                return {}
             if "norms" in self.what or "noise" in self.what:
                 noise = done.noise()
             if "norms" in self.what:
@@ -125,12 +129,31 @@ class Measuring:
                 found["grad_trace"] = noise.trace
                 found["grad_noise_scale"] = noise.scale
             if "density" in self.what:
-                if player not in self._directions:
-                    self._directions[player] = _directions(model)
-                density = gradient_density(done.projected(self._directions[player]))
+                projected = done.projected(self._directions_of(player))
+                if not torch.isfinite(projected).all():
+                    raise NotFiniteError(f"gradients of {player} are not finite")
+                density = gradient_density(projected)
                 found["instability"] = float(density.mean_instability)
                 found["sparsity_sd"] = float(density.sparsity.raw.std())
         return {f"{player}/{name}": value for name, value in found.items()}
+
+
+    def _directions_of(self, player: str) -> Tensor:
+        """Orthonormal directions [parameters, DIRECTIONS]: the same while as many are trained."""
+        trained = [p for p in self.players[player].parameters() if p.requires_grad]
+        size = sum(p.numel() for p in trained)
+        directions = self._directions.get(player)
+        if directions is None or len(directions) != size:
+            generator = torch.Generator().manual_seed(0)
+            drawn = torch.randn(size, min(DIRECTIONS, size), generator=generator)
+            directions = torch.linalg.qr(drawn)[0].to(trained[0])
+            self._directions[player] = directions
+        return directions
+
+
+def _is_trained(model: nn.Module) -> bool:
+    """Whether anything of it is: while one player steps, another may be frozen."""
+    return any(p.requires_grad for p in model.parameters())
 
 
 def inner(model: nn.Module) -> nn.Module:
@@ -143,17 +166,9 @@ def inner(model: nn.Module) -> nn.Module:
 
 
 def first_rows(batch: Any, rows: int) -> Any:
-    """The first rows of every tensor in a batch."""
-    return tree_map(lambda x: x[:rows] if isinstance(x, torch.Tensor) and x.ndim else x, batch)
-
-
-def _directions(model: nn.Module) -> Tensor:
-    """Orthonormal directions [parameters, DIRECTIONS], the same for the same number of them."""
-    trained = [p for p in model.parameters() if p.requires_grad]
-    size = sum(p.numel() for p in trained)
-    drawn = torch.randn(size, min(DIRECTIONS, size), generator=torch.Generator().manual_seed(0))
-    directions: Tensor = torch.linalg.qr(drawn)[0]
-    return directions.to(trained[0])
+    """The first rows of a batch; tensors of another length than its first one stay whole."""
+    n = rows_of(batch)
+    return tree_map(lambda x: x[:rows] if n is not None and is_by_row(x, n) else x, batch)
 
 
 def _is_first_rank() -> bool:

@@ -281,6 +281,130 @@ def test_a_weight_used_outside_of_its_layer_is_noticed() -> None:
     assert_right(BySide(), torch.randn(5, 4))
 
 
+class Positions(nn.Module):
+    """Of tokens [n, t], what is told of each; positions are no rows, also where t is n."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words, self.places, self.out = nn.Embedding(9, 4), nn.Embedding(9, 4), nn.Linear(4, 3)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        places = self.places(torch.arange(tokens.shape[1]))
+        out: Tensor = self.out(torch.tanh(self.words(tokens) + places))
+        return out
+
+
+class SequenceFirst(nn.Module):
+    """A layer that sees [t, n, d]."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(3, 4), nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.second(torch.tanh(self.first(x.transpose(0, 1))).mean(dim=0))
+        return out
+
+
+@pytest.mark.parametrize("n", [1, 2, 4, 5])
+def test_a_dimension_as_long_as_the_batch_is_not_taken_for_its_rows(n: int) -> None:
+    assert_right(Positions(), torch.randint(0, 9, (n + (n == 1), 4)))
+    assert_right(SequenceFirst(), torch.randn(n + (n == 1), 5, 3))
+
+
+class Scaled(nn.Module):
+    """A layer after which a parameter of no layer scales what the rest gives."""
+
+    def __init__(self, body: nn.Module, width: int) -> None:
+        super().__init__()
+        self.body = body
+        self.scale = nn.Parameter(torch.rand(width) + 0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = torch.tanh(self.body(x).flatten(1)) * self.scale
+        return out
+
+
+def test_the_fallback_sees_what_the_pass_saw() -> None:
+    instance = nn.InstanceNorm1d(3, affine=True, track_running_stats=True)
+    assert_right(Scaled(nn.Sequential(nn.Conv1d(2, 3, 2), instance), 12), torch.randn(4, 2, 5))
+    old = nn.utils.spectral_norm(nn.Linear(5, 3))
+    assert_right(Scaled(old, 3), torch.randn(4, 5))
+    assert type(old.weight) in (Tensor, nn.Parameter)
+
+
+def test_the_fallback_leaves_the_random_state_alone() -> None:
+    model = Scaled(nn.Sequential(nn.Linear(5, 3), nn.Dropout(0.5)), 3)
+    before = torch.get_rng_state()
+    per_sample_gradient_norms(model, squares, torch.randn(4, 5, generator=torch.Generator()))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_batch_normalisation_called_twice_keeps_the_statistics_of_each_call() -> None:
+    norm, scale = nn.BatchNorm1d(3), Scaled(nn.Identity(), 3)
+    model = nn.Sequential(norm, scale)
+    batch = torch.randn(6, 2, 3)
+
+    def both(model: nn.Module, batch: Tensor) -> Tensor:
+        return (model(batch[:, 0]).sin() - 2 * model(3 + batch[:, 1])).square().sum(dim=1)
+
+    expected = []
+    held = [part.detach() for part in (batch[:, 0], 3 + batch[:, 1])]
+    for row in range(6):
+        outs = []
+        for part in held:
+            mean, variance = part.mean(dim=0), part.var(dim=0, correction=0)
+            normal = (part[row : row + 1] - mean) / (variance + norm.eps).sqrt()
+            outs.append(scale(normal * norm.weight + norm.bias))
+        loss = (outs[0].sin() - 2 * outs[1]).square().sum()
+        slopes = torch.autograd.grad(loss, list(model.parameters()))
+        expected.append(torch.cat([s.flatten() for s in slopes]).norm())
+    with pytest.warns(UserWarning, match="batch normalisation in training"):
+        found = per_sample_gradient_norms(model, both, batch)
+    close(found, torch.stack(expected), 1e-10)
+
+
+def test_parts_of_a_batch_without_rows_stay_whole() -> None:
+    model = Scaled(nn.Linear(5, 3), 3)
+    x = torch.randn(4, 5)
+
+    def loss(model: nn.Module, batch: dict[str, Any]) -> Tensor:
+        return squares(model, batch["x"]) * batch["times"]
+
+    found = per_sample_gradient_norms(model, loss, {"x": x, "times": torch.tensor(2.0)})
+    close(found, 2 * brute_force(model, x).norm(dim=1), 1e-10)
+
+
+class Moving(nn.Module):
+    """A layer that puts a new buffer in the place of the old one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(3, 2)
+        self.register_buffer("seen", torch.zeros(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.seen = 0.9 * self.seen + 0.1 * x.detach().mean(dim=0)
+        out: Tensor = self.layer(x)
+        return out
+
+
+def test_buffers_that_are_replaced_are_put_back() -> None:
+    assert_right(Moving(), torch.randn(4, 3))
+
+
+def test_a_gradient_penalty_is_refused() -> None:
+    def penalised(model: nn.Module, batch: Tensor) -> Tensor:
+        x = batch.clone().requires_grad_()
+        out = model(x).squeeze(1)
+        (slopes,) = torch.autograd.grad(out.sum(), x, create_graph=True)
+        return out + 10 * slopes.square().sum(dim=1)
+
+    model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1))
+    with pytest.raises(ValueError, match="without the penalty"):
+        per_sample_gradient_norms(model, penalised, torch.randn(5, 3))
+
+
 def test_layers_that_nobody_knows_go_through_vmap() -> None:
     torch.manual_seed(3)
     model = nn.Sequential(nn.Linear(4, 3), nn.PReLU(3), nn.Tanh())

@@ -115,6 +115,25 @@ def test_losses_that_are_not_finite_do_not_stop_the_training(tmp_path: Path) -> 
     assert Run.open(tmp_path / "run").series().columns["net/grad_trace"].steps.tolist() == [1]
 
 
+def test_what_changes_in_a_training_does_not_stop_it(tmp_path: Path) -> None:
+    model = network()
+    with Recorder(tmp_path / "run", players={"net": model}, length=10) as rec:
+        measure = rec.measure({"net": loss_of_each}, every=1, budget=1.0, what=MEASURES)
+        changes = (
+            (0, lambda: model[0].requires_grad_(False), 16),
+            (1, lambda: model[0].requires_grad_(True), 16),
+            (2, lambda: model.requires_grad_(False), 16),
+            (3, lambda: model.requires_grad_(True), 1),
+            (4, lambda: None, 16),
+        )
+        for step, change, rows in changes:
+            change()
+            time.sleep(0.3)
+            measure(step, {"net": torch.randn(rows, 3)})
+    column = Run.open(tmp_path / "run").series().columns["net/instability"]
+    assert column.steps.tolist() == [0, 1, 4]
+
+
 def test_the_module_behind_wrappers_is_measured() -> None:
     model = network()
     assert inner(torch.compile(model)) is model  # type: ignore[arg-type]
