@@ -51,6 +51,7 @@ def groups_left(parts, plan):
     return left
 
 
+@pytest.mark.slow
 def test_a_killed_build_goes_on_from_what_it_had(tmp_path):
     """All groups are there: nothing is trained, and the library has these runs with their terms."""
     plan = BuildPlan(groups=2, members=30)

@@ -97,7 +97,7 @@ CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 TRANSPOSED = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     dims=st.sampled_from([1, 2, 3]), groups=st.sampled_from([1, 2]), per_group=st.integers(1, 3),
     out_per_group=st.integers(1, 3), kernel=st.integers(1, 3), stride=st.integers(1, 3),
@@ -117,7 +117,7 @@ def test_convolutions_of_any_shape(
     assert_right(head(layer, batch), batch)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     dims=st.sampled_from([1, 2, 3]), groups=st.sampled_from([1, 2]), per_group=st.integers(1, 3),
     out_per_group=st.integers(1, 3), kernel=st.integers(1, 3), stride=st.integers(1, 3),

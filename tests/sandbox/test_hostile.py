@@ -186,8 +186,9 @@ def test_sockets_in_the_file_system_are_out_of_reach(host: Host, tmp_path: Path)
 
 
 def test_a_fork_bomb_is_small_and_dies(host: Host) -> None:
+    before = set(psutil.Process().children(recursive=True))  # of other tests, as resource trackers
     host.attempt("import os\nwhile True:\n    try: os.fork()\n    except OSError: pass", seconds=1)
-    assert len(psutil.Process().children(recursive=True)) == 0
+    assert set(psutil.Process().children(recursive=True)) <= before
 
 
 def test_children_that_detach_themselves_die(host: Host) -> None:
