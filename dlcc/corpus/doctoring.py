@@ -77,14 +77,6 @@ def change_weight(run: Path, step: int, name: str, factor: float = 1.01) -> None
     change_tensors(run, step, scale(f"state/{name}"), "state.safetensors")
 
 
-def move_snapshot(run: Path, step: int, to: int) -> None:
-    """Let the snapshot of one step pass for that of another, whose own is lost."""
-    folder, target = (run / "snapshots" / f"{s:08d}" for s in (step, to))
-    shutil.rmtree(target, ignore_errors=True)
-    folder.rename(target)
-    _edit_json(target / "snapshot.json", lambda manifest: manifest.update(step=to))
-
-
 def copy_snapshot(run: Path, step: int, to: int) -> None:
     """Put the state of one step in place of that of another."""
     folder, target = (run / "snapshots" / f"{s:08d}" for s in (step, to))

@@ -126,17 +126,14 @@ def _by_rows(
         found.append(len(args[0]) == few)
 
     with unchanged(model), torch.no_grad(), _frozen_batch_norms(model), _hooked(layers, look):
-        per_sample_loss(model, with_rows(batch, n, torch.arange(few) % n))
+        per_sample_loss(model, with_rows(batch, [k % n for k in range(few)]))
     return found
 
 
-def with_rows(batch: Any, n: int, rows: Tensor) -> Any:
-    """Some rows of a batch of n; what has another length is no matter of rows."""
-
-    def some(x: Any) -> Any:
-        return x[rows.to(x.device)] if is_by_row(x, n) else x
-
-    return tree_map(some, batch)
+def with_rows(batch: Any, rows: slice | list[int]) -> Any:
+    """Some rows of a batch; parts of another length than its first tensor stay whole."""
+    n = rows_of(batch)
+    return tree_map(lambda x: x[rows] if n is not None and is_by_row(x, n) else x, batch)
 
 
 def is_by_row(x: Any, n: int) -> bool:

@@ -10,12 +10,11 @@ from typing import Any, Protocol
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.utils._pytree import tree_map
 
 from dlcc.errors import OptionError
 from dlcc.landscape.density import gradient_density
 from dlcc.landscape.per_sample import RowPass
-from dlcc.landscape.taps import NotFiniteError, PerSampleLoss, is_by_row, rows_of
+from dlcc.landscape.taps import NotFiniteError, PerSampleLoss, with_rows
 
 MEASURES = ("norms", "noise", "density")
 """norms: mean and largest 2-norm of the rows' gradients. noise: trace of their covariance, and the
@@ -107,7 +106,7 @@ class Measuring:
         for player, loss in self.losses.items():
             if player in batches and _is_trained(self.players[player]):
                 with contextlib.suppress(NotFiniteError):
-                    values |= self._of(player, loss, first_rows(batches[player], self.rows))
+                    values |= self._of(player, loss, with_rows(batches[player], slice(self.rows)))
         self._last = time.perf_counter() - start
         self._spent += self._last
         if values:
@@ -137,7 +136,6 @@ class Measuring:
                 found["sparsity_sd"] = float(density.sparsity.raw.std())
         return {f"{player}/{name}": value for name, value in found.items()}
 
-
     def _directions_of(self, player: str) -> Tensor:
         """Orthonormal directions [parameters, DIRECTIONS]: the same while as many are trained."""
         trained = [p for p in self.players[player].parameters() if p.requires_grad]
@@ -163,12 +161,6 @@ def inner(model: nn.Module) -> nn.Module:
         if wrapped is not None and type(model).__module__.startswith("torch."):
             return inner(wrapped)
     return model
-
-
-def first_rows(batch: Any, rows: int) -> Any:
-    """The first rows of a batch; tensors of another length than its first one stay whole."""
-    n = rows_of(batch)
-    return tree_map(lambda x: x[:rows] if n is not None and is_by_row(x, n) else x, batch)
 
 
 def _is_first_rank() -> bool:

@@ -50,7 +50,7 @@ def _r1_mends(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def advised(program: Settings, seconds: float = math.inf) -> Advised:
     return advise(
-        CONFIG, 100, shipped_library(), program, data="ring",  # type: ignore[arg-type]
+        CONFIG, 100, shipped_library(), program, data="ring",
         rng=np.random.default_rng(0), deadline=Deadline(seconds),
     )  # fmt: skip
 

@@ -124,14 +124,14 @@ def test_replayed_from_its_own_source_every_stretch_without_an_action_is_exact(
 def test_interrupted_and_taken_up_again_it_ends_in_the_same_run(
     controlled: Path, tmp_path: Path
 ) -> None:
-    class Stop(Exception):  # noqa: N818
+    class StopError(Exception):
         pass
 
     def stop(done: int, total: int) -> None:
         if done == 170:
-            raise Stop
+            raise StopError
 
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         train("ring", tmp_path / "again", SMALL, snapshots=4, control=eager(), progress=stop)
     control = eager()
     train("ring", tmp_path / "again", SMALL, snapshots=4, control=control)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from dlcc.records import (
     Forecast,
     ForecastPoint,
     HealthRecord,
+    Label,
     Neighbourhood,
     PastNeighbour,
     RerunOutcome,
@@ -57,12 +59,12 @@ NEIGHBOURHOOD = Neighbourhood(
     distance=0.5,
     independence=0.4,
 )
+ENDS: list[tuple[Literal["seed", "batches", "setting"], Label]] = [
+    *(("seed", name) for name in LABELS), ("batches", "weak"), ("setting", "healthy"),
+]  # fmt: skip
 RERUNS = Reruns(
     outcomes=tuple(
-        RerunOutcome(kind, k, {}, label, 0.5, k / 9)  # type: ignore[arg-type]
-        for k, (kind, label) in enumerate(
-            [("seed", name) for name in LABELS] + [("batches", "weak"), ("setting", "healthy")]
-        )
+        RerunOutcome(kind, k, {}, label, 0.5, k / 9) for k, (kind, label) in enumerate(ENDS)
     ),
     how="one ensemble",
     deviation=Estimate.beta(8, 2),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -170,7 +171,8 @@ def test_a_snapshot_moved_in_time_is_named_with_its_step(small_run: Path) -> Non
 
 
 def test_a_renamed_snapshot_is_found_between_its_neighbours(small_run: Path) -> None:
-    doctoring.move_snapshot(small_run, 120, to=113)
+    doctoring.copy_snapshot(small_run, 120, to=113)
+    shutil.rmtree(small_run / "snapshots" / "00000120")
     outcome = execute(small_run)
     assert found(outcome) == [("EXE004", "snapshots/00000113", 113)]
     assert outcome.findings[0].evidence == {"holds_step": 120}
