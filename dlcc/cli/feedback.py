@@ -80,9 +80,13 @@ def _say_next(opened: Run, run: Path) -> None:
 def _listed(found: FolderAdvice, shown: list[Advice]) -> str:
     from dlcc.report.text import one_line
 
-    lines = ["P(healthy) after the change, by reruns and past runs"]
-    if found.why_no_reruns:
-        lines.append(f"no reruns: {one_line(found.why_no_reruns)}")
+    if found.why_no_reruns is None:
+        lines = ["P(healthy) after the change, by reruns and past runs"]
+    else:
+        lines = [
+            "P(healthy) after the change, by past runs alone "
+            f"(no reruns: {one_line(found.why_no_reruns)})"
+        ]
     rows = [(f"{k}.", advice) for k, advice in enumerate(shown, start=1)]
     for mark, advice in [*rows, ("-", found.advised.control)]:
         low, high = advice.expected.interval(0.9)

@@ -47,7 +47,7 @@ def train(
         train_recipe(recipe, out, settings, control=controller, progress=report)
     if controller is not None:
         for action in controller.actions:
-            typer.echo(f"step {action.step:,}: {action.words}")
+            typer.echo(action.words)
     typer.echo(f"recorded {out}\nnext: dlcc evaluate {out}")
 
 

@@ -49,7 +49,8 @@ class Action:
             for field, value in self.after.items()
             if value != self.before[field]
         )
-        return f"step {self.step}, {control_rules.rule_name(self.rule)}: {changed}"
+        when = "before the first step" if self.step < 0 else f"step {self.step:,}"
+        return f"{when}, {control_rules.rule_name(self.rule)}: {changed}"
 
 
 class Controller:

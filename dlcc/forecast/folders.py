@@ -95,6 +95,7 @@ def _read(
     try:
         landscape = landscape_of(series, Samples.of(run, step), run.length)
     except TooFewRowsError as error:
-        raise RunError(f"{folder}: {error} before step {step:,}; ask later, or give a larger "
-                       "--until") from None  # fmt: skip
+        raise RunError(
+            f"{folder}: before step {step:,}, {error}; ask later, or give a larger --until"
+        ) from None
     return _Seen(str(folder), run.manifest.config, series, landscape, landscape.vector(past.good))

@@ -65,7 +65,7 @@ def landscape_of(
         TooFewRowsError: there are fewer than 20 rows.
     """
     if series.rows < FEWEST_ROWS:
-        raise TooFewRowsError(f"{series.rows} rows are too few to judge; {FEWEST_ROWS} are needed")
+        raise TooFewRowsError(f"{series.rows} rows are too few to judge: {FEWEST_ROWS} are needed")
     recorded = series.recorded
     windows = window_features(series, recorded)
     edges = window_edges(recorded, first_step(series, recorded))

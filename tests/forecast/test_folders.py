@@ -85,6 +85,6 @@ def test_columns_of_other_names_are_mapped(tmp_path, past):
 
 
 def test_before_twenty_rows_there_is_no_forecast(past):
-    with pytest.raises(RunError, match=r"19 rows are too few.*step 19.*--until") as caught:
+    with pytest.raises(RunError, match=r"before step 19, 19 rows are too few.*--until") as caught:
         forecast(example("digits-healthy"), 19, past)
     assert caught.value.exit_code == 2
