@@ -4,85 +4,54 @@
 
 Gradients of rows: exact norms, norms with the trace and the noise scale, projections to four
 orthonormal directions, of a convolutional discriminator and of a fully connected one at a batch of
-128; beside them torch.func.vmap, and, where they are installed, BackPACK (BatchGrad, BatchL2) and
-Opacus' grad sampler. Curvature: both ends of the Hessian's spectrum, to at most the residual that
-PyHessian leaves at the one end that it finds by its own tolerance, on three nets.
+128; beside them torch.func.vmap, and, where they are installed, BackPACK (BatchGrad, BatchL2),
+Opacus' grad sampler and a whole step tracked by Cockpit's economy configuration.
 
-One torch thread; CPU time; ways alternate, figures are ratios of medians over REPETITIONS with the
-smallest and the largest ratio of a repetition. A plain step is forward, loss and backward.
+Curvature: both ends of the Hessian's spectrum, to at most the residual that PyHessian leaves at the
+one end that it finds by its own tolerance, on three nets; and the memory that they take beyond a
+product of the Hessian with a vector, over that of the 64 Krylov vectors held, all of them in use
+and one restart: the peak of tensors alive. Of 64 sets of the small net's parameters: norms and
+projections of rows, ends and traces of all at once, over those of one by one.
+
+One torch thread; CPU time; ways alternate, figures are ratios of medians over seven repetitions,
+three for curvature, with the smallest and the largest ratio of a repetition. A plain step is
+forward, loss and backward.
 """
 
 from __future__ import annotations
 
 import importlib.util
-import statistics
-import time
 import warnings
+import weakref
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
+from clock import Way, over, timed
 from common import write_result
+from nets import BATCH, convolutional, fully_connected, ring, softplus
 from torch import Tensor, nn
-from torch.func import functional_call, grad, vmap
+from torch.func import functional_call, grad, stack_module_state, vmap
 from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from dlcc.landscape import (
+    ends,
     gradient_noise,
     hessian,
     hessian_ends,
+    hessian_ends_of_sets,
     per_sample_gradient_norms,
+    per_sample_gradient_norms_of_sets,
     per_sample_gradients,
+    per_sample_gradients_of_sets,
+    trace,
+    trace_of_sets,
 )
 
-BATCH, DIRECTIONS, REPETITIONS = 128, 4, 7
-Way = Callable[[], object]
-
-
-def convolutional() -> nn.Sequential:
-    """954,093 parameters on 28 × 28 pictures."""
-    return nn.Sequential(
-        nn.Conv2d(1, 64, 5, 1, 2), nn.LeakyReLU(0.3), nn.Conv2d(64, 128, 5, 2, 2),
-        nn.LeakyReLU(0.3), nn.Conv2d(128, 230, 5, 2, 2), nn.LeakyReLU(0.3), nn.Flatten(),
-        nn.Linear(230 * 49, 1),
-    )  # fmt: skip
-
-
-def fully_connected() -> nn.Sequential:
-    """Four layers, 927,745 parameters."""
-    return nn.Sequential(
-        nn.Linear(784, 512), nn.LeakyReLU(0.3), nn.Linear(512, 512), nn.LeakyReLU(0.3),
-        nn.Linear(512, 512), nn.LeakyReLU(0.3), nn.Linear(512, 1),
-    )  # fmt: skip
-
-
-def softplus(model: nn.Module, batch: Tensor) -> Tensor:
-    """The non-saturating loss of each row."""
-    return F.softplus(-model(batch)).flatten()
-
-
-def timed(ways: Mapping[str, Way], repetitions: int = REPETITIONS) -> dict[str, list[float]]:
-    """CPU seconds of each way, alternating, after one call that does not count."""
-    taken: dict[str, list[float]] = {name: [] for name in ways}
-    for repetition in range(repetitions + 1):
-        for name, way in ways.items():
-            start = time.process_time()
-            way()
-            if repetition:
-                taken[name].append(time.process_time() - start)
-    return taken
-
-
-def over(taken: Mapping[str, list[float]], base: str) -> dict[str, Any]:
-    """Each way's time in those of `base`."""
-    return {
-        name: {
-            "median": statistics.median(own) / statistics.median(taken[base]),
-            "low": min(a / b for a, b in zip(own, taken[base], strict=True)),
-            "high": max(a / b for a, b in zip(own, taken[base], strict=True)),
-        }
-        for name, own in taken.items()
-    }
+DIRECTIONS, SETS = 4, 64
 
 
 # --- gradients of rows ----------------------------------------------------------------------------
@@ -107,6 +76,8 @@ def of_rows(model: nn.Sequential, batch: Tensor) -> dict[str, Any]:
         ways |= by_backpack(model, batch)
     if importlib.util.find_spec("opacus"):
         ways["opacus"] = by_opacus(model, batch)
+    if importlib.util.find_spec("cockpit"):
+        ways["cockpit_step"] = by_cockpit(model, batch)
     return over(timed(ways), "plain_step")
 
 
@@ -159,14 +130,35 @@ def by_opacus(model: nn.Sequential, batch: Tensor) -> Way:
     return way
 
 
+def by_cockpit(model: nn.Sequential, batch: Tensor) -> Way:
+    """A step that its economy configuration tracks."""
+    import copy
+    import itertools
+
+    from backpack import extend
+    from cockpit import Cockpit
+    from cockpit.utils.configuration import configuration
+
+    extended, loss = extend(copy.deepcopy(model)), extend(nn.BCEWithLogitsLoss())
+    ones, each = torch.ones(len(batch), 1), nn.BCEWithLogitsLoss(reduction="none")
+    descent = torch.optim.SGD(extended.parameters(), lr=1e-4)
+    cockpit = Cockpit(extended.parameters(), quantities=configuration("economy"))
+    steps = itertools.count()
+
+    def way() -> None:
+        descent.zero_grad()
+        out, step = extended(batch), next(steps)
+        value, losses = loss(out, ones), each(out, ones).flatten().detach()
+        info = {"batch_size": len(batch), "individual_losses": losses, "loss": value,
+                "optimizer": descent}  # fmt: skip
+        with cockpit(step, info=info):
+            value.backward(create_graph=cockpit.create_graph(step))
+        descent.step()
+
+    return way
+
+
 # --- curvature ------------------------------------------------------------------------------------
-
-
-def small() -> nn.Sequential:
-    """A discriminator of the ring: 1,185 parameters."""
-    return nn.Sequential(
-        nn.Linear(2, 32), nn.LeakyReLU(0.2), nn.Linear(32, 32), nn.LeakyReLU(0.2), nn.Linear(32, 1)
-    )
 
 
 def of_curvature(model: nn.Sequential, batch: Tensor) -> dict[str, Any]:
@@ -194,16 +186,98 @@ def of_curvature(model: nn.Sequential, batch: Tensor) -> dict[str, Any]:
         found["ours"] = hessian_ends(lambda: criterion(model(batch), ones), params, tol=residual)
 
     ratios = over(timed({"pyhessian_one_end": theirs, "both_ends": ours}, 3), "pyhessian_one_end")
-    ends = found["ours"]
+    both = found["ours"]
     return {
         "ratio": ratios["both_ends"],
         "pyhessian": {"value": value, "residual": residual},
+        "memory": memory(model, batch),
         "both_ends": {
-            "smallest": ends.smallest,
-            "largest": ends.largest,
-            "residuals": [ends.smallest_error, ends.largest_error],
-            "products": ends.products,
+            "smallest": both.smallest,
+            "largest": both.largest,
+            "residuals": [both.smallest_error, both.largest_error],
+            "products": both.products,
         },
+    }
+
+
+class Alive(TorchDispatchMode):
+    """Counts the bytes of tensors that are made within it and alive."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = self.peak = 0
+        self.seen: set[int] = set()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        out = func(*args, **(kwargs or {}))
+        given = {x.untyped_storage()._cdata for x in tree_leaves(args) if isinstance(x, Tensor)}
+        for x in tree_leaves(out):
+            own = x.untyped_storage() if isinstance(x, Tensor) else None
+            if own is not None and own._cdata not in given | self.seen:
+                self.seen.add(own._cdata)
+                self.now += own.nbytes()
+                weakref.finalize(own, self.free, own._cdata, own.nbytes())
+        self.peak = max(self.peak, self.now)
+        return out
+
+    def free(self, storage: int, size: int) -> None:
+        self.seen.remove(storage)
+        self.now -= size
+
+
+def memory(model: nn.Sequential, batch: Tensor, vectors: int = 64) -> float:
+    params = list(model.parameters())
+
+    def peak(products: int) -> int:
+        with Alive() as alive:
+            operator = hessian(lambda: softplus(model, batch).mean(), params)
+            if products:
+                ends(operator, 1e-12, vectors=vectors, products=products)
+            else:
+                operator.times(torch.ones(operator.size))
+        return alive.peak
+
+    size = 4 * sum(p.numel() for p in params)
+    return (peak(vectors + 2) - peak(0)) / (size * vectors)
+
+
+# --- sets of parameters ---------------------------------------------------------------------------
+
+
+def of_sets(solos: list[nn.Sequential], batch: Tensor) -> dict[str, Any]:
+    """All at once over one by one."""
+    model, params = solos[0], stack_module_state(solos)[0]
+    size = sum(p.numel() for p in model.parameters())
+    project = torch.linalg.qr(torch.randn(size, DIRECTIONS))[0]
+
+    def mean(net: nn.Module, rows: Tensor) -> Tensor:
+        return softplus(net, rows).mean()
+
+    def each(measure: Callable[[Callable[[], Tensor], list[Tensor]], object]) -> Way:
+        return lambda: [measure(partial(mean, net, batch), list(net.parameters())) for net in solos]
+
+    pairs: dict[str, tuple[Way, Way]] = {
+        "norms": (
+            lambda: per_sample_gradient_norms_of_sets(model, params, softplus, batch),
+            lambda: [per_sample_gradient_norms(net, softplus, batch) for net in solos],
+        ),
+        "projections": (
+            lambda: per_sample_gradients_of_sets(model, params, softplus, batch, project=project),
+            lambda: [per_sample_gradients(net, softplus, batch, project=project) for net in solos],
+        ),
+        "both_ends": (
+            lambda: hessian_ends_of_sets(model, params, mean, batch), each(hessian_ends)
+        ),
+        "trace": (
+            lambda: trace_of_sets(model, params, mean, batch),
+            each(lambda loss, own: trace(hessian(loss, own))),
+        ),
+    }  # fmt: skip
+    return {
+        name: over(timed({"at_once": at_once, "one_by_one": one_by_one}), "one_by_one")["at_once"]
+        for name, (at_once, one_by_one) in pairs.items()
     }
 
 
@@ -222,8 +296,9 @@ def main() -> None:
         figures["curvature"] = {
             "convolutional": of_curvature(convolutional(), pictures),
             "fully_connected": of_curvature(fully_connected(), pictures.flatten(1)),
-            "ring": of_curvature(small(), points),
+            "ring": of_curvature(ring(), points),
         }
+    figures["sets"] = of_sets([ring() for _ in range(SETS)], points)
     write_result("landscape", figures, seeds={"weights_and_batch": 0})
 
 

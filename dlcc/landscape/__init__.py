@@ -1,102 +1,135 @@
-"""The loss seen as a surface over the weights: pure functions on tensors and modules."""
+"""The loss seen as a surface over the weights: pure functions on tensors and modules.
 
-from dlcc.landscape.clouds import (
-    CloudShape,
-    CurvatureClass,
-    GradientCloud,
-    curvature_class,
-    gradient_cloud,
-)
-from dlcc.landscape.curvature import (
-    Ends,
-    SpectralDensity,
-    Trace,
-    ends,
-    gauss_newton,
-    hessian,
-    hessian_ends,
-    spectral_density,
-    trace,
-)
-from dlcc.landscape.density import (
-    GradientDensity,
-    SignedLog,
-    Sparsity,
-    bandwidth,
-    gradient_density,
-    instability,
-    log_density,
-    sparsity,
-)
-from dlcc.landscape.directions import (
-    Trajectory,
-    filter_normalised,
-    gradient_direction,
-    random_direction,
-    trajectory_directions,
-)
-from dlcc.landscape.game import GameSpectrum, PathAngle, game_spectrum, path_angle
-from dlcc.landscape.krylov import Operator
-from dlcc.landscape.per_sample import (
-    GradientNoise,
-    RowPass,
-    gradient_noise,
-    per_layer_gradient_norms,
-    per_sample_gradient_norms,
-    per_sample_gradients,
-)
-from dlcc.landscape.slices import (
-    ModelLoss,
-    Slice1D,
-    Slice2D,
-    is_batched,
-    slice_1d,
-    slice_2d,
-)
+Names are imported when they are first used: who reads what was measured does without torch.
+"""
 
-__all__ = [
-    "CloudShape",
-    "CurvatureClass",
-    "Ends",
-    "GameSpectrum",
-    "GradientCloud",
-    "GradientDensity",
-    "GradientNoise",
-    "ModelLoss",
-    "Operator",
-    "PathAngle",
-    "RowPass",
-    "SignedLog",
-    "Slice1D",
-    "Slice2D",
-    "Sparsity",
-    "SpectralDensity",
-    "Trace",
-    "Trajectory",
-    "bandwidth",
-    "curvature_class",
-    "ends",
-    "filter_normalised",
-    "game_spectrum",
-    "gauss_newton",
-    "gradient_cloud",
-    "gradient_density",
-    "gradient_direction",
-    "gradient_noise",
-    "hessian",
-    "hessian_ends",
-    "instability",
-    "is_batched",
-    "log_density",
-    "path_angle",
-    "per_layer_gradient_norms",
-    "per_sample_gradient_norms",
-    "per_sample_gradients",
-    "random_direction",
-    "slice_1d",
-    "slice_2d",
-    "sparsity",
-    "spectral_density",
-    "trace",
-    "trajectory_directions",
-]
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dlcc.landscape.clouds import CloudShape as CloudShape
+    from dlcc.landscape.clouds import CurvatureClass as CurvatureClass
+    from dlcc.landscape.clouds import GradientCloud as GradientCloud
+    from dlcc.landscape.clouds import curvature_class as curvature_class
+    from dlcc.landscape.clouds import gradient_cloud as gradient_cloud
+    from dlcc.landscape.curvature import Ends as Ends
+    from dlcc.landscape.curvature import SpectralDensity as SpectralDensity
+    from dlcc.landscape.curvature import Trace as Trace
+    from dlcc.landscape.curvature import ends as ends
+    from dlcc.landscape.curvature import gauss_newton as gauss_newton
+    from dlcc.landscape.curvature import hessian as hessian
+    from dlcc.landscape.curvature import hessian_ends as hessian_ends
+    from dlcc.landscape.curvature import spectral_density as spectral_density
+    from dlcc.landscape.curvature import trace as trace
+    from dlcc.landscape.density import GradientDensity as GradientDensity
+    from dlcc.landscape.density import SignedLog as SignedLog
+    from dlcc.landscape.density import Sparsity as Sparsity
+    from dlcc.landscape.density import bandwidth as bandwidth
+    from dlcc.landscape.density import gradient_density as gradient_density
+    from dlcc.landscape.density import instability as instability
+    from dlcc.landscape.density import log_density as log_density
+    from dlcc.landscape.density import sparsity as sparsity
+    from dlcc.landscape.directions import Trajectory as Trajectory
+    from dlcc.landscape.directions import filter_normalised as filter_normalised
+    from dlcc.landscape.directions import gradient_direction as gradient_direction
+    from dlcc.landscape.directions import random_direction as random_direction
+    from dlcc.landscape.directions import trajectory_directions as trajectory_directions
+    from dlcc.landscape.game import GameSpectrum as GameSpectrum
+    from dlcc.landscape.game import PathAngle as PathAngle
+    from dlcc.landscape.game import game_spectrum as game_spectrum
+    from dlcc.landscape.game import path_angle as path_angle
+    from dlcc.landscape.krylov import Operator as Operator
+    from dlcc.landscape.model_loss import ModelLoss as ModelLoss
+    from dlcc.landscape.per_sample import GradientNoise as GradientNoise
+    from dlcc.landscape.per_sample import RowPass as RowPass
+    from dlcc.landscape.per_sample import gradient_noise as gradient_noise
+    from dlcc.landscape.per_sample import per_layer_gradient_norms as per_layer_gradient_norms
+    from dlcc.landscape.per_sample import per_sample_gradient_norms as per_sample_gradient_norms
+    from dlcc.landscape.per_sample import per_sample_gradients as per_sample_gradients
+    from dlcc.landscape.sets_curvature import hessian_ends_of_sets as hessian_ends_of_sets
+    from dlcc.landscape.sets_curvature import trace_of_sets as trace_of_sets
+    from dlcc.landscape.sets_rows import (
+        per_sample_gradient_norms_of_sets as per_sample_gradient_norms_of_sets,
+    )
+    from dlcc.landscape.sets_rows import (
+        per_sample_gradients_of_sets as per_sample_gradients_of_sets,
+    )
+    from dlcc.landscape.slices import Slice1D as Slice1D
+    from dlcc.landscape.slices import Slice2D as Slice2D
+    from dlcc.landscape.slices import is_batched as is_batched
+    from dlcc.landscape.slices import slice_1d as slice_1d
+    from dlcc.landscape.slices import slice_2d as slice_2d
+    from dlcc.landscape.surveyed import GameSurvey as GameSurvey
+    from dlcc.landscape.surveyed import PathSurvey as PathSurvey
+    from dlcc.landscape.surveyed import PlayerSurvey as PlayerSurvey
+    from dlcc.landscape.surveyed import Survey as Survey
+    from dlcc.landscape.surveying import Position as Position
+    from dlcc.landscape.surveying import place_of as place_of
+    from dlcc.landscape.surveying import survey as survey
+
+_MODULES = {
+    "CloudShape": "clouds",
+    "CurvatureClass": "clouds",
+    "Ends": "curvature",
+    "GameSpectrum": "game",
+    "GameSurvey": "surveyed",
+    "GradientCloud": "clouds",
+    "GradientDensity": "density",
+    "GradientNoise": "per_sample",
+    "ModelLoss": "model_loss",
+    "Operator": "krylov",
+    "PathAngle": "game",
+    "PathSurvey": "surveyed",
+    "PlayerSurvey": "surveyed",
+    "Position": "surveying",
+    "RowPass": "per_sample",
+    "SignedLog": "density",
+    "Slice1D": "slices",
+    "Slice2D": "slices",
+    "Sparsity": "density",
+    "SpectralDensity": "curvature",
+    "Survey": "surveyed",
+    "Trace": "curvature",
+    "Trajectory": "directions",
+    "bandwidth": "density",
+    "curvature_class": "clouds",
+    "ends": "curvature",
+    "filter_normalised": "directions",
+    "game_spectrum": "game",
+    "gauss_newton": "curvature",
+    "gradient_cloud": "clouds",
+    "gradient_density": "density",
+    "gradient_direction": "directions",
+    "gradient_noise": "per_sample",
+    "hessian": "curvature",
+    "hessian_ends": "curvature",
+    "hessian_ends_of_sets": "sets_curvature",
+    "instability": "density",
+    "is_batched": "slices",
+    "log_density": "density",
+    "path_angle": "game",
+    "per_layer_gradient_norms": "per_sample",
+    "per_sample_gradient_norms": "per_sample",
+    "per_sample_gradient_norms_of_sets": "sets_rows",
+    "per_sample_gradients": "per_sample",
+    "per_sample_gradients_of_sets": "sets_rows",
+    "place_of": "surveying",
+    "random_direction": "directions",
+    "slice_1d": "slices",
+    "slice_2d": "slices",
+    "sparsity": "density",
+    "spectral_density": "curvature",
+    "survey": "surveying",
+    "trace": "curvature",
+    "trace_of_sets": "sets_curvature",
+    "trajectory_directions": "directions",
+}
+__all__ = list(_MODULES)
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-
-from dlcc.landscape.curvature import Ends
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -35,6 +33,22 @@ _FAR = 1e15
 """Cells from the middle, beyond which all are one."""
 _AGREE = 1e-12
 """Of the middle numbers on an axis: a scale below that is rounding."""
+
+
+class EndsOfSpectrum(Protocol):
+    """The smallest and the largest eigenvalue, and how far off each may be."""
+
+    @property
+    def smallest(self) -> float: ...
+
+    @property
+    def smallest_error(self) -> float: ...
+
+    @property
+    def largest(self) -> float: ...
+
+    @property
+    def largest_error(self) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -143,7 +157,7 @@ def gradient_cloud(
     )
 
 
-def curvature_class(ends: Ends, tol: float = 1e-3) -> CurvatureClass:
+def curvature_class(ends: EndsOfSpectrum, tol: float = 1e-3) -> CurvatureClass:
     """What the Hessian says of a point.
 
     An end of the spectrum counts as 0 if its size is at most `tol` of the larger one's, and as

@@ -14,7 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from dlcc.landscape.batches import NotFiniteError
 from dlcc.landscape.krylov import Basis, Operator
+from dlcc.landscape.products import QuickLinear
 
 Closure = Callable[[], Tensor]
 """A loss as a scalar; called once."""
@@ -68,7 +70,9 @@ def hessian(loss: Closure, params: Sequence[Tensor]) -> Operator:
         ValueError: the loss is no finite scalar, or does not depend on one of the parameters.
     """
     params = check_params(params)
-    slopes = slopes_of(loss(), params)
+    with QuickLinear():
+        value = loss()
+    slopes = slopes_of(value, params)
     size = sum(p.numel() for p in params)
     return Operator(size, params[0], lambda vector: slopes_times(slopes, params, vector))
 
@@ -280,7 +284,7 @@ def check_loss(value: Tensor) -> Tensor:
         shape = list(value.shape) if isinstance(value, Tensor) else type(value).__name__
         raise ValueError(f"the loss is {shape}; expected a scalar: take its mean or sum")
     if not torch.isfinite(value):
-        raise ValueError(f"the loss is {value.item()}; measure before the training diverges")
+        raise NotFiniteError(f"the loss is {value.item()}; measure before the training diverges")
     return value.reshape(())
 
 

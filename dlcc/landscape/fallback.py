@@ -15,8 +15,10 @@ from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.modules.instancenorm import _InstanceNorm
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
+from dlcc.landscape.anatomy import unchanged
+from dlcc.landscape.batches import PerSampleLoss, is_by_row
 from dlcc.landscape.layers import Sum
-from dlcc.landscape.taps import Pass, PerSampleLoss, is_by_row, unchanged
+from dlcc.landscape.taps import Pass
 
 
 class _OneRow(nn.Module):
@@ -53,7 +55,16 @@ def by_vmap(
     def rows(part: slice) -> Tensor:
         some = [x[part] if d == 0 else x for x, d in zip(leaves, dims, strict=True)]
         with torch.no_grad(), unchanged(model), _held(model, done), without_advice():
-            found: Tensor = vmap(grad(loss), (None, dims), randomness="different")(parameter, some)
+            try:
+                found: Tensor = vmap(grad(loss), (None, dims), randomness="different")(
+                    parameter, some
+                )
+            except RuntimeError as error:  # such as a network beside the model, in training
+                raise ValueError(
+                    f"{name} has no closed form, and per_sample_loss cannot be taken a row at a "
+                    f"time ({error}); leave other networks out of it: give what they make of the "
+                    "batch instead"
+                ) from error
         return found
 
     return Sum(rows)

@@ -10,9 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from dlcc.landscape.batches import NotFiniteError
+
 Floats = NDArray[np.float64]
 _COLUMNS = 1 << 16
-"""Of the block that are rotated at a time at a restart: a copy of the whole is never made."""
+"""Of the block that are rotated at a time at a restart, a quarter of them at most: a copy of the
+whole is never made."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,8 @@ class Basis:
     """Norm of what the last product had outside of the basis."""
     outside: Tensor | None = None
     """That itself [size], once the block is full."""
+    joint: int = 0
+    """The first row after the last restart, whose product reaches into all rows before."""
 
     @classmethod
     def start(cls, operator: Operator, generator: torch.Generator, most: int) -> Basis:
@@ -98,27 +103,31 @@ class Basis:
     def grow(self) -> None:
         """One product more: its coefficients, and what is outside of the basis as the next row.
 
-        Orthogonalised against all rows, twice: in single precision three-term recurrences lose
-        their orthogonality within a dozen steps (Giraud et al. 2005 on why twice is enough).
+        Orthogonalised twice, the second time against all rows: in single precision three-term
+        recurrences lose their orthogonality within a dozen steps (Giraud et al. 2005 on why twice
+        is enough). The first time the last two rows do where the matrix is symmetric: a product
+        has nothing but rounding in the rows before.
 
         Raises:
             ValueError: the product is not finite.
         """
         k = self.filled
         rows = self.block[: k + 1]
+        since = k - 1 if self.operator.symmetric and k > self.joint else 0
         product = self.operator.times(self.block[k])
-        first = rows @ product
-        product = product - first @ rows  # not in place: it may be the row itself
-        second = rows @ product
-        product -= second @ rows
-        coefficients = (first.double() + second.double()).cpu().numpy()
-        self.small[: k + 1, k] = coefficients
+        near = rows[since:] @ product  # what follows is not in place: it may be the row itself
+        product = torch.addmv(product, rows[since:].T, near, alpha=-1)
+        coefficients = rows @ product
+        product = torch.addmv(product, rows.T, coefficients, alpha=-1, out=product)
+        coefficients = coefficients.double()
+        coefficients[since:] += near.double()
+        self.small[: k + 1, k] = coefficients.cpu().numpy()
         if self.operator.symmetric:
-            self.small[k, : k + 1] = coefficients
+            self.small[k, : k + 1] = self.small[: k + 1, k]
         self.filled, self.products = k + 1, self.products + 1
         self.rest = float(torch.linalg.vector_norm(product, dtype=torch.float64))
         if not np.isfinite(self.rest):
-            raise ValueError(
+            raise NotFiniteError(
                 "a product of the matrix with a vector is not finite, though the loss is: look for "
                 "a root, a logarithm or a division at 0 in it"
             )
@@ -134,10 +143,117 @@ class Basis:
         assert self.outside is not None
         few = kept.shape[1]
         turn = torch.as_tensor(kept.T).to(self.block)
-        for start in range(0, self.operator.size, _COLUMNS):
-            columns = self.block[:, start : start + _COLUMNS]
+        for part in _columns(self.operator.size):
+            columns = self.block[:, part]
             columns[:few] = turn @ columns[: self.filled]
         self.small[:] = 0
         self.small[range(few), range(few)] = values
-        self.filled = few
+        self.filled = self.joint = few
         self.block[few] = self.outside / self.rest
+
+
+def _columns(size: int) -> list[slice]:
+    step = min(_COLUMNS, -(-size // 4))
+    return [slice(start, start + step) for start in range(0, size, step)]
+
+
+@dataclass
+class Bases:
+    """The same of many symmetric matrices of one size, in lockstep and from one vector."""
+
+    operator: Operator
+    """Of vectors [sets, size], a product for each set."""
+    block: Tensor
+    """[sets, most, size]"""
+    small: Floats
+    """[sets, most, most]"""
+    rest: Floats
+    """[sets]"""
+    filled: int = 0
+    products: int = 0
+    """Of each matrix."""
+    outside: Tensor | None = None
+    """[sets, size]"""
+
+    @classmethod
+    def start(cls, sets: int, operator: Operator, seed: int, most: int) -> Bases:
+        """From a random vector."""
+        most = max(6, min(most, operator.size))
+        block = operator.like.detach().new_empty(sets, most, operator.size)
+        block[:, 0] = operator.direction(operator.generator(seed))
+        return cls(operator, block, np.zeros((sets, most, most)), np.zeros(sets))
+
+    @property
+    def most(self) -> int:
+        """Rows that a set's block has."""
+        return self.block.shape[1]
+
+    @property
+    def full(self) -> bool:
+        """Whether no further row fits."""
+        return self.filled == self.most
+
+    @property
+    def complete(self) -> NDArray[np.bool_]:
+        """Of each set, whether its basis holds all products of its vectors, [sets]."""
+        done: NDArray[np.bool_] = self.rest <= 10 * self.rounding
+        return done | (self.filled == self.operator.size)
+
+    @property
+    def rounding(self) -> Floats:
+        """What rounding may have done to an eigenvalue, [sets]."""
+        sizes: Floats = np.abs(self.projected).max(axis=(1, 2))
+        return float(torch.finfo(self.block.dtype).eps) * sizes
+
+    @property
+    def projected(self) -> Floats:
+        """[sets, filled, filled]"""
+        return self.small[:, : self.filled, : self.filled]
+
+    def grow(self) -> None:
+        """One product more, of each.
+
+        Raises:
+            ValueError: one is not finite.
+        """
+        k = self.filled
+        rows = self.block[:, : k + 1]
+        product = self.operator.times(self.block[:, k]).unsqueeze(1)
+        first = product @ rows.mT  # from the left: twelve times as quick as rows @ a column
+        product = product - first @ rows
+        second = product @ rows.mT
+        product = (product - second @ rows).squeeze(1)
+        coefficients = (first.double() + second.double()).squeeze(1).cpu().numpy()
+        self.small[:, : k + 1, k] = self.small[:, k, : k + 1] = coefficients
+        self.filled, self.products = k + 1, self.products + 1
+        self.rest = torch.linalg.vector_norm(product, dim=1, dtype=torch.float64).cpu().numpy()
+        if not np.isfinite(self.rest).all():
+            listed = ", ".join(map(str, np.flatnonzero(~np.isfinite(self.rest))))
+            raise NotFiniteError(
+                f"a product of the matrix of set {listed} with a vector is not finite, though its "
+                "loss is: look for a root, a logarithm or a division at 0 in it"
+            )
+        self.outside = product
+        if not self.full:
+            self.small[:, k + 1, k] = self.rest
+            self._put(k + 1)
+
+    def restart(self) -> None:
+        """Go on in full blocks from the third at either end of what was found."""
+        values, vectors = np.linalg.eigh(self.projected)
+        each = self.most // 3
+        kept = [*range(each), *range(self.most - each, self.most)]
+        turn = torch.as_tensor(vectors[:, :, kept]).mT.to(self.block)
+        for part in _columns(self.operator.size):
+            columns = self.block[:, :, part]
+            columns[:, : len(kept)] = turn @ columns
+        self.small[:] = 0
+        self.small[:, range(len(kept)), range(len(kept))] = values[:, kept]
+        self.filled = len(kept)
+        self._put(self.filled)
+
+    def _put(self, row: int) -> None:
+        """What is outside, of length 1, as the next row; 0 where there is nothing."""
+        assert self.outside is not None
+        rest = np.where(self.rest > 0, self.rest, np.inf)
+        self.block[:, row] = self.outside / torch.as_tensor(rest).to(self.block).unsqueeze(1)

@@ -8,8 +8,8 @@ is cheaper where there are few places. Scales and biases of normalisations are s
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import torch
 from torch import Size, Tensor, nn
@@ -19,7 +19,21 @@ from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from torch.nn.modules.instancenorm import _InstanceNorm
 
 from dlcc.landscape.products import batched_by_transposed, by_transposed
-from dlcc.landscape.taps import Use
+
+
+@dataclass
+class Use:
+    """One call of a layer during a pass."""
+
+    module: nn.Module
+    inputs: Tensor
+    """[n, ...]"""
+    statistics: tuple[Tensor, Tensor] | None = None
+    """The mean and variance [channels] that a batch normalisation used."""
+    parametrization: Mapping[str, Tensor] = field(default_factory=dict)
+    """The buffers that its parametrisations used: a pass in training iterates them."""
+    slopes: Tensor | None = None
+    """Of the loss of each row at the layer's output, [n, ...]; None where nothing came back."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +55,10 @@ class Product:
 
     def rows(self, part: slice) -> Tensor:
         """The gradients [c, groups, q, p]."""
-        d, u = (x.flatten(0, 1) for x in self.factors(part))
+        d, u = self.factors(part)
+        if self.places == 1:
+            return d * u.transpose(2, 3)
+        d, u = d.flatten(0, 1), u.flatten(0, 1)
         return batched_by_transposed(d, u).view(-1, self.groups, self.q, self.p)
 
     def projected(self, part: slice, directions: Tensor) -> Tensor:

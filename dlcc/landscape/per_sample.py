@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -20,10 +21,15 @@ from torch import Tensor, nn
 from torch.func import functional_call, vjp, vmap
 from torch.nn.utils import parametrize
 
+from dlcc.landscape.anatomy import Anatomy
+from dlcc.landscape.batches import PerSampleLoss
 from dlcc.landscape.fallback import by_vmap, without_advice
-from dlcc.landscape.layers import Form, Sum, forms_of, is_known
+from dlcc.landscape.layers import Form, Sum, Use, forms_of
 from dlcc.landscape.rows import RowGradients
-from dlcc.landscape.taps import Pass, PerSampleLoss, Use, tapped
+from dlcc.landscape.taps import Pass, tapped
+
+_SMALL = 1 << 18
+"""Numbers: a megabyte in single precision."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +60,13 @@ class RowPass:
     """Batch normalisations in training, measured with the batch's statistics held fixed."""
 
     @classmethod
-    def of(cls, model: nn.Module, per_sample_loss: PerSampleLoss, batch: Any) -> RowPass:
+    def of(cls, model: nn.Module | Anatomy, per_sample_loss: PerSampleLoss, batch: Any) -> RowPass:
         """Take the pass.
 
         Args:
-            model: nothing of it changes. A batch normalisation in training couples the rows: its
-                statistics are those of the batch, held fixed, and `frozen` names it.
+            model: or its anatomy, kept from an earlier pass. Nothing of it changes. A batch
+                normalisation in training couples the rows: its statistics are those of the batch,
+                held fixed, and `frozen` names it.
             per_sample_loss: of the model and the batch, the loss of each row, [n].
             batch: n rows, in any form that `per_sample_loss` takes.
 
@@ -68,24 +75,30 @@ class RowPass:
                 nothing is trained, the model lies on two devices, or the loss takes a gradient of
                 the model itself, as a gradient penalty does.
         """
-        trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
-        if not trained:
-            raise ValueError(
-                "no parameter of the model requires a gradient: nothing of it is trained"
-            )
-        layers = [module for module in model.modules() if is_known(module)]
-        done = tapped(model, layers, per_sample_loss, batch)
+        anatomy = model if isinstance(model, Anatomy) else Anatomy(model)
+        model = anatomy.model
+        done = tapped(anatomy, per_sample_loss, batch)
         n, closed = len(done.losses), _closed_forms(done)
         gradients = {}
-        for name, p in trained.items():
+        for name, p in anatomy.trained.items():
             forms = closed.get(id(p), [])
             pulled_back = forms and ".parametrizations." in name
-            if not pulled_back and len(forms) != done.entries[id(p)]:  # used outside known layers
+            if not pulled_back and len(forms) != anatomy.entries[id(p)]:  # used elsewhere too
                 forms = [by_vmap(model, per_sample_loss, batch, name, done)]
             like = done.losses.new_empty(0, dtype=p.dtype)
             gradients[name] = RowGradients(n, p.numel(), like, forms)
-        frozen = tuple(name for name, m in model.named_modules() if m in done.frozen)
-        return cls(n, gradients, frozen if done.frozen else ())
+        frozen: tuple[str, ...] = ()
+        if done.frozen:
+            frozen = tuple(name for name, m in model.named_modules() if m in done.frozen)
+        return cls(n, gradients, frozen)
+
+    @cached_property
+    def _whole(self) -> Tensor | None:
+        """The gradients as a matrix [n, parameters], where it is so small that to call for its
+        parts would take longer than to make it."""
+        if self.n * sum(gradients.size for gradients in self.gradients.values()) > _SMALL:
+            return None
+        return torch.cat([gradients.rows() for gradients in self.gradients.values()], dim=1)
 
     def layer_norms(self) -> dict[str, Tensor]:
         """Of each module with trained parameters of its own, the 2-norms [n]."""
@@ -97,6 +110,9 @@ class RowPass:
 
     def norms(self) -> Tensor:
         """Over all trained parameters, [n]."""
+        if self._whole is not None:
+            norms: Tensor = torch.linalg.vector_norm(self._whole, dim=1)
+            return norms
         return torch.stack(list(self.layer_norms().values())).square().sum(dim=0).sqrt()
 
     def projected(self, directions: Tensor) -> Tensor:
@@ -111,6 +127,8 @@ class RowPass:
                 f"project has the shape {list(directions.shape)}; the model trains {sum(sizes)} "
                 f"numbers: expected [{sum(sizes)}, k]"
             )
+        if self._whole is not None:
+            return self._whole @ directions
         found = directions.new_zeros(self.n, directions.shape[1])
         ends = itertools.accumulate(sizes)
         for gradients, end in zip(self.gradients.values(), ends, strict=True):
@@ -126,9 +144,13 @@ class RowPass:
         n = self.n
         if n < 2:
             raise ValueError("a batch of 1 row has no covariance; give at least 2 rows")
-        found = [gradients.squared_norms_and_mean() for gradients in self.gradients.values()]
-        squared = torch.stack([norms.double() for norms, _ in found]).sum(dim=0)
-        of_mean = float(sum(mean.double().square().sum() for _, mean in found))
+        if self._whole is not None:
+            squared = torch.linalg.vector_norm(self._whole, dim=1, dtype=torch.float64).square()
+            of_mean = float(self._whole.mean(dim=0).double().square().sum())
+        else:
+            found = [gradients.squared_norms_and_mean() for gradients in self.gradients.values()]
+            squared = torch.stack([norms.double() for norms, _ in found]).sum(dim=0)
+            of_mean = float(sum(mean.double().square().sum() for _, mean in found))
         trace = (float(squared.mean()) - of_mean) * n / (n - 1)
         trace = 0.0 if trace < 0 else trace  # by rounding; NaN stays
         signal = of_mean - trace / n

@@ -7,8 +7,7 @@ torch's compiler uses; where that is missing, or the matrices are small, torch's
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -20,11 +19,11 @@ _LARGE = 1 << 20
 """Multiplications from which the other library's call saves more than it costs."""
 
 
-def by_transposed(a: Tensor, b: Tensor) -> Tensor:
-    """a bᵀ of a [m, k] and b [n, k], [m, n]."""
+def by_transposed(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
+    """a bᵀ of a [m, k] and b [n, k], [m, n]; plus bias [n]."""
     if not _is_large(a, b):
-        return a @ b.T
-    found: Tensor = torch.ops.mkldnn._linear_pointwise(a, b, None, "none", [], "")
+        return F.linear(a, b, bias)
+    found: Tensor = torch.ops.mkldnn._linear_pointwise(a, b, bias, "none", [], "")
     return found
 
 
@@ -36,14 +35,9 @@ def batched_by_transposed(a: Tensor, b: Tensor) -> Tensor:
     return torch.stack([by_transposed(x, y) for x, y in pairs])
 
 
-@contextmanager
-def quick_linear() -> Iterator[None]:
-    """Within it linear maps without a graph go through `by_transposed`."""
-    with _QuickLinear():
-        yield
+class QuickLinear(TorchFunctionMode):
+    """Within it, large linear maps go through `by_transposed`, and so do their derivatives."""
 
-
-class _QuickLinear(TorchFunctionMode):
     def __torch_function__(
         self,
         func: Callable[..., Any],
@@ -51,16 +45,49 @@ class _QuickLinear(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        if func is F.linear and not kwargs and not torch.is_grad_enabled():
+        if func is F.linear and not kwargs and args[0].ndim == 2:
             x, weight, *bias = args
-            if x.ndim == 2 and x.dtype == weight.dtype and _is_large(x, weight):
-                out = by_transposed(x, weight)
-                return out if not bias or bias[0] is None else out.add_(bias[0])
+            if x.dtype == weight.dtype and _is_large(x, weight):
+                out = _Product.apply(x, weight, False, True)  # type: ignore[no-untyped-call]
+                return out if not bias or bias[0] is None else out + bias[0]
         return func(*args, **(kwargs or {}))
+
+
+class _Product(torch.autograd.Function):
+    """op(a) op(b), with op(a) = aᵀ or a, to be derived any number of times.
+
+    What comes out is never the transpose of what lies in memory: sums of both would be slow.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(a: Tensor, b: Tensor, turn_a: bool, turn_b: bool) -> Tensor:
+        return by_transposed(a.T if turn_a else a, b if turn_b else b.T)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, bool, bool], output: Tensor) -> None:
+        a, b, ctx.turn_a, ctx.turn_b = inputs
+        ctx.save_for_backward(a, b)
+
+    @staticmethod
+    def backward(ctx: Any, slopes: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
+        (a, b), turn_a, turn_b = ctx.saved_tensors, ctx.turn_a, ctx.turn_b
+        of_a, of_b = ctx.needs_input_grad[:2]
+        back_a = (b, slopes, turn_b, True) if turn_a else (slopes, b, False, not turn_b)
+        back_b = (slopes, a, True, turn_a) if turn_b else (a, slopes, not turn_a, False)
+        return (
+            _Product.apply(*back_a) if of_a else None,  # type: ignore[no-untyped-call]
+            _Product.apply(*back_b) if of_b else None,  # type: ignore[no-untyped-call]
+            None,
+            None,
+        )
 
 
 def _is_large(a: Tensor, b: Tensor) -> bool:
     """Whether a [m, k] and b [n, k] are large, and the other library there for them."""
     if a.dtype != torch.float32 or a.device.type != "cpu" or a.numel() * len(b) < _LARGE:
+        return False
+    if torch.is_autocast_enabled("cpu"):
         return False
     return bool(torch.backends.mkldnn.enabled) and hasattr(torch.ops.mkldnn, "_linear_pointwise")

@@ -29,6 +29,11 @@ class RowGradients:
     forms: Sequence[Form]
     """How rows add to it: one for each place at which the parameter is used."""
 
+    def rows(self) -> Tensor:
+        """g_i, [n, size]."""
+        chunks = list(self._chunks())
+        return chunks[0] if len(chunks) == 1 else torch.cat(chunks)
+
     def squared_norms(self) -> Tensor:
         """‖g_i‖², [n]."""
         if (products := self._by_gram()) is not None:

@@ -1,9 +1,10 @@
 """A loss along a line or over a plane in the space of the parameters (Li et al. 2018).
 
-Points are evaluated one after the other, the parameters set in place and put back, where what a
-first layer makes of the batch is known at every point from two or three of them; or several at once
-by `torch.func.vmap`, where the net is so small that calls cost more than sums (`is_batched`).
-Every point sees the same random numbers, and the random state is put back.
+Points are evaluated one after the other, the parameters set in place and put back, with quicker
+ways for some calls (`shortcuts`) and, where rows are known to stand alone, in parts of the batch
+that caches hold; or several at once by `torch.func.vmap`, where the net is so small that calls cost
+more than sums (`is_batched`). Every point sees the same random numbers, and the random state is put
+back.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,55 +20,14 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
-from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
-from dlcc.landscape import rays
 from dlcc.landscape.curvature import Closure, check_params
 from dlcc.landscape.directions import Direction, check_direction
 from dlcc.landscape.fallback import without_advice
-from dlcc.landscape.products import quick_linear
-from dlcc.landscape.taps import rows_of, unchanged
+from dlcc.landscape.model_loss import ModelLoss, advised, parts_of, points_together
+from dlcc.landscape.shortcuts import Shortcuts
 
 Floats = NDArray[np.float64]
-
-BATCHED_LINEAR = 1 << 18
-"""Multiplications a point up to which a net without convolutions is evaluated in batches."""
-BATCHED_CONVOLUTIONAL = 1 << 19
-"""The same for a net with convolutions, whose calls cost more.
-
-Measured on one core of an AMD EPYC with torch 2.13 and glibc, CPU time of 51 points (25 in nets of
-more than a million multiplications) in batches as a share of the loop's:
-
-    net (rows)                           multiplications   batched
-    MLP 2-8-8-8-1 (256)                           45,000       .47
-    MLP 2-64-64-64-1 (16)                        136,000       .41
-    MLP 2-32-32-32-1 (64)                        143,000       .36 to .72
-    MLP 2-64-64-64-1 (64)                        545,000      1.13
-    MLP 2-32-32-32-1 (256)                       573,000       .70 to 1.34
-    MLP 784-256-256-256-256-1 (128)           51,000,000      1.45
-    conv 8-8, 8 pixels (64)                      223,000       .52
-    conv 8-8, 16 pixels (16)                     223,000       .41
-    conv 16-16, 8 pixels (64)                    739,000       .96
-    conv 8-8, 16 pixels (64)                     885,000       .98
-    conv 16-16, 16 pixels (64)                 2,950,000      1.51
-    conv 32-64, 28 pixels (128)              343,000,000      1.54
-"""
-_TOGETHER = 1 << 17
-"""Numbers that the widest layer may give in one batch of points: of 2^16 to 2^20 the quickest:
-larger blocks are asked of the system anew each time."""
-
-
-@dataclass(frozen=True)
-class ModelLoss:
-    """A loss that can be evaluated at several points at once, and leaves its model as it was."""
-
-    model: nn.Module
-    loss: Callable[[nn.Module, Any], Tensor]
-    """Of the model and a batch, a scalar."""
-    batch: Any
-
-    def __call__(self) -> Tensor:
-        return self.loss(self.model, self.batch)
 
 
 @dataclass(frozen=True)
@@ -106,7 +67,7 @@ def slice_1d(
     """The loss at params + a · direction for each a of `at`.
 
     Args:
-        loss: a closure without arguments that reads `params`; with a `ModelLoss` small nets go
+        loss: a closure without arguments that reads `params`; with a `ModelLoss` nets go
             faster, and buffers that a pass writes are put back.
         params: set in place and put back bit for bit, also after an error or Ctrl-C.
         direction: a tensor for each of them.
@@ -151,7 +112,7 @@ def is_batched(loss: Closure | ModelLoss, *, differentiates: bool = False) -> bo
     `BATCHED_CONVOLUTIONAL`), unless a layer in training has buffers to write to, as a batch
     normalisation, or the loss takes gradients itself.
     """
-    return not differentiates and _points_together(loss) is not None
+    return _together(loss, differentiates) is not None
 
 
 # --- evaluation -----------------------------------------------------------------------------------
@@ -172,64 +133,77 @@ def _evaluated(
         name = "direction" if len(directions) == 1 else f"directions[{k}]"
         check_direction(direction, params, name)
     moved = [[d.detach().to(p) for d, p in zip(own, params, strict=True)] for own in directions]
-    together = None if differentiates else _points_together(loss)
+    together = _together(loss, differentiates)
     if together is not None:
         assert isinstance(loss, ModelLoss)
         return _in_batches(loss, params, moved, grid, together), True
     return _one_by_one(loss, params, moved, grid, differentiates), False
 
 
+def _together(loss: Closure | ModelLoss, differentiates: bool) -> int | None:
+    """How many points go in one batch, as `points_together`."""
+    if differentiates or not isinstance(loss, ModelLoss):
+        return None
+    return points_together(loss)
+
+
 def _one_by_one(
-    loss: Closure,
+    loss: Closure | ModelLoss,
     params: list[Tensor],
     directions: list[list[Tensor]],
     grid: Floats,
     differentiates: bool,
 ) -> Floats:
     found = np.zeros(len(grid))
-    buffers = list(loss.model.buffers()) if isinstance(loss, ModelLoss) else []
+    evaluate, batch, buffers = loss, None, list[Tensor]()
+    if isinstance(loss, ModelLoss):
+        batch, buffers = loss.batch, list(loss.model.buffers())
+        evaluate = partial(loss.over, [batch] if differentiates else parts_of(loss))
     kept, kept_buffers = ([p.detach().clone() for p in some] for some in (params, buffers))
     held = [p.detach() for p in params]
-    wide = any(p.ndim == 2 and p.numel() >= rays.WIDE for p in params)
-    batch = loss.batch if isinstance(loss, ModelLoss) else None
-    sums = rays.Rays(batch, params, kept, directions)
-    with_sums = bool(sums.maps) and not differentiates
+    line = kept if len(directions) == 1 else [torch.empty_like(p) for p in kept]
+    known = isinstance(loss, ModelLoss)
+    shortcuts = Shortcuts(batch, params, kept, directions, channels_last=known)
+
+    def value() -> float:
+        _put_back(buffers, kept_buffers)
+        again()
+        return _scalar(evaluate()).item()
+
     try:
         with (
             _same_random(params[0].device) as again,
-            quick_linear() if wide else nullcontext(),
-            sums if with_sums else nullcontext(),
+            shortcuts if shortcuts.useful and not differentiates else nullcontext(),
             torch.set_grad_enabled(differentiates),
-            _advised(),
+            advised(),
         ):
-            for k, point in enumerate(grid):
-                sums.point = point.tolist()
-                _put_back(buffers, kept_buffers)
-                for j, p in enumerate(held):
-                    torch.add(kept[j], directions[0][j], alpha=float(point[0]), out=p)
-                    for place, direction in zip(point[1:], directions[1:], strict=True):
-                        p.add_(direction[j], alpha=float(place))
-                again()
-                found[k] = _scalar(loss()).item()
+            for k, point in enumerate(grid.tolist()):
+                shortcuts.point = point
+                if line is not kept and (k == 0 or point[0] != grid[k - 1, 0]):
+                    _move(line, kept, directions[0], point[0])
+                _move(held, line, directions[-1], point[-1])
+                try:
+                    found[k] = value()
+                except RuntimeError as error:
+                    if not shortcuts.is_to_blame(error):
+                        raise
+                    shortcuts.channels_last = False
+                    found[k] = value()
     finally:
         _put_back(held, kept)
         _put_back(buffers, kept_buffers)
     return found
 
 
+def _move(into: list[Tensor], start: list[Tensor], direction: list[Tensor], place: float) -> None:
+    """Write start + place · direction."""
+    for own, before, along in zip(into, start, direction, strict=True):
+        torch.add(before, along, alpha=place, out=own)
+
+
 def _put_back(tensors: Sequence[Tensor], kept: Sequence[Tensor]) -> None:
     for tensor, before in zip(tensors, kept, strict=True):
         tensor.detach().copy_(before)
-
-
-@contextmanager
-def _advised() -> Iterator[None]:
-    try:
-        yield
-    except RuntimeError as error:
-        if "does not require grad" in str(error):
-            error.add_note("if the loss takes gradients itself, give differentiates=True")
-        raise
 
 
 def _in_batches(
@@ -267,10 +241,10 @@ class _Whole(nn.Module):
 
     def __init__(self, loss: ModelLoss) -> None:
         super().__init__()
-        self.model, self.loss, self.batch = loss.model, loss.loss, loss.batch
+        self.model, self.loss = loss.model, loss
 
     def forward(self) -> Tensor:
-        return self.loss(self.model, self.batch)
+        return self.loss()
 
 
 def _scalar(value: Any) -> Tensor:
@@ -279,42 +253,6 @@ def _scalar(value: Any) -> Tensor:
         shape = list(value.shape) if isinstance(value, Tensor) else type(value).__name__
         raise ValueError(f"the loss is {shape}; expected a scalar: take its mean or sum")
     return value.reshape(())
-
-
-def _points_together(loss: Closure | ModelLoss) -> int | None:
-    """How many points go in one batch; None where they had better go one by one."""
-    if not isinstance(loss, ModelLoss):
-        return None
-    layers = list(loss.model.modules())
-    if any(m.training and next(m.buffers(recurse=False), None) is not None for m in layers):
-        return None
-    convolutional = any(isinstance(m, _ConvNd) for m in layers)
-    limit = BATCHED_CONVOLUTIONAL if convolutional else BATCHED_LINEAR
-    weights = sum(p.numel() for p in loss.model.parameters() if p.ndim > 1)
-    if weights * (rows_of(loss.batch) or 1) > limit:  # without a pass to count them
-        return None
-    multiplications, widest = 0, 1
-
-    def count(module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
-        nonlocal multiplications, widest
-        if not isinstance(output, Tensor):
-            return
-        widest = max(widest, output.numel())
-        counted = args[0] if isinstance(module, _ConvTransposeNd) else output
-        axis = 1 if isinstance(module, _ConvNd) else -1
-        if counted.ndim and counted.shape[axis]:
-            places = counted.numel() // counted.shape[axis]
-            own = module.parameters(recurse=False)
-            multiplications += places * sum(p.numel() for p in own if p.ndim > 1)
-
-    hooks = [m.register_forward_hook(count) for m in layers]
-    try:
-        with unchanged(loss.model), torch.no_grad(), _advised():
-            loss()
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return max(1, _TOGETHER // widest) if multiplications <= limit else None
 
 
 @contextmanager

@@ -9,7 +9,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from dlcc.landscape import gradient_noise, per_sample_gradient_norms, per_sample_gradients
+from dlcc.landscape import (
+    gradient_noise,
+    per_sample,
+    per_sample_gradient_norms,
+    per_sample_gradients,
+)
 
 
 def squares(model: nn.Module, batch: Any) -> Tensor:
@@ -37,19 +42,27 @@ def brute_force(
 
 
 def assert_right(model: nn.Module, batch: Any, tolerance: float = 1e-10) -> None:
-    """Norms, projections and noise against brute force; the model stays as it was."""
+    """Norms, projections and noise against brute force, with the gradients at once and by parts;
+    the model stays as it was."""
     before = {name: value.clone() for name, value in model.state_dict().items()}
     random_state = torch.get_rng_state()
-    norms = per_sample_gradient_norms(model, squares, batch)
-    size = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    directions = torch.randn(size, 3, generator=torch.Generator().manual_seed(1))
-    projected = per_sample_gradients(model, squares, batch, project=directions)
-    noise = gradient_noise(model, squares, batch)
+    expected = brute_force(model, batch)
+    torch.set_rng_state(random_state)
+    model.load_state_dict(before)  # what a pass in training wrote
+    with pytest.MonkeyPatch.context() as patch:
+        _assert_right(model, batch, expected, tolerance)
+        patch.setattr(per_sample, "_SMALL", 0)
+        _assert_right(model, batch, expected, tolerance)
     assert torch.equal(torch.get_rng_state(), random_state)
     for name, value in model.state_dict().items():
         assert torch.equal(value, before[name]), name
 
-    expected = brute_force(model, batch)
+
+def _assert_right(model: nn.Module, batch: Any, expected: Tensor, tolerance: float) -> None:
+    norms = per_sample_gradient_norms(model, squares, batch)
+    directions = torch.randn(expected.shape[1], 3, generator=torch.Generator().manual_seed(1))
+    projected = per_sample_gradients(model, squares, batch, project=directions)
+    noise = gradient_noise(model, squares, batch)
     close(norms, expected.norm(dim=1), tolerance)
     close(projected, expected @ directions, tolerance)
     close(noise.norms, expected.norm(dim=1), tolerance)

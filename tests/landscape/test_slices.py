@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -18,13 +19,12 @@ from torch.nn.utils import parametrizations
 from dlcc.landscape import (
     ModelLoss,
     is_batched,
+    model_loss,
     random_direction,
-    rays,
+    shortcuts,
     slice_1d,
     slice_2d,
 )
-from dlcc.landscape import slices as slices_module
-from dlcc.landscape.products import quick_linear
 
 DOUBLE = torch.float64
 AT = [-1.0, -0.3, 0.0, 0.7, 2.0]
@@ -129,9 +129,9 @@ def test_both_ways_and_any_cut_agree(
     at = np.linspace(-1, 1, points)
     loss = ModelLoss(model, softplus, batch)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(slices_module, "_TOGETHER", together)
+        patch.setattr(model_loss, "_TOGETHER", together)
         batched = slice_1d(loss, params, direction, at)
-        patch.setattr(slices_module, "BATCHED_LINEAR", -1)
+        patch.setattr(model_loss, "BATCHED_LINEAR", -1)
         looped = slice_1d(loss, params, direction, at)
     assert batched.batched
     assert not looped.batched
@@ -157,7 +157,7 @@ def test_every_point_sees_the_same_random_numbers(
     batch = torch.randn(5, 3, dtype=DOUBLE)
     still = [torch.zeros_like(p) for p in params]
     if not batched:
-        monkeypatch.setattr(slices_module, "BATCHED_LINEAR", -1)
+        monkeypatch.setattr(model_loss, "BATCHED_LINEAR", -1)
     torch.manual_seed(4)
     expected = softplus(model, batch).item()
     torch.manual_seed(4)
@@ -226,9 +226,9 @@ FIRST: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
 
 @pytest.mark.parametrize("kind", FIRST)
 def test_first_layers_as_sums(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slices_module, "BATCHED_LINEAR", -1)
-    monkeypatch.setattr(slices_module, "BATCHED_CONVOLUTIONAL", -1)
-    monkeypatch.setattr(rays, "WIDE", 0)
+    monkeypatch.setattr(model_loss, "BATCHED_LINEAR", -1)
+    monkeypatch.setattr(model_loss, "BATCHED_CONVOLUTIONAL", -1)
+    monkeypatch.setattr(shortcuts, "WIDE", 0)
     torch.manual_seed(0)
     make, shape = FIRST[kind]
     model = nn.Sequential(make(), nn.Tanh()).double()
@@ -264,18 +264,87 @@ def test_a_batch_that_a_loss_writes_to() -> None:
     np.testing.assert_allclose(found.losses.ravel(), expected, rtol=1e-10)
 
 
-def test_quick_linear_maps_are_near_the_usual_ones() -> None:
+class Viewing(nn.Module):
+    """Views what a convolution gives, which is not possible with its channels last."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.up = nn.Conv2d(1, 16, 3), nn.ConvTranspose2d(16, 32, 5)
+        self.last = nn.Linear(32 * 10 * 10, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.last(self.up(torch.tanh(self.first(x))).view(len(x), -1))
+        return out
+
+
+def pictures() -> dict[str, nn.Module]:
     torch.manual_seed(0)
-    layer, bare = nn.Linear(256, 256), nn.Linear(256, 256, bias=False)
-    x = torch.randn(64, 256)
-    with torch.no_grad():
-        usual = bare(layer(x)), layer(x[:1]), layer(x.view(2, 32, 256))
-        with quick_linear():
-            quick = bare(layer(x)), layer(x[:1]), layer(x.view(2, 32, 256))
-    for a, b in zip(usual, quick, strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-5)
-    with quick_linear():
-        assert layer(x).requires_grad
+    layers = [nn.Conv2d(1, 16, 3), nn.Tanh(), nn.Conv2d(16, 64, 4, 2), nn.ELU(inplace=True),
+              nn.ConvTranspose2d(64, 9, 2), nn.Flatten(), nn.Linear(9 * 9, 1)]  # fmt: skip
+    tracked, untracked = nn.BatchNorm2d(1), nn.BatchNorm2d(1, track_running_stats=False)
+    tracked.running_mean = torch.tensor([0.3])
+    return {
+        "alone": nn.Sequential(*layers), "views": Viewing(),
+        "normalised": nn.Sequential(tracked, *layers).eval(),
+        "coupled": nn.Sequential(untracked, *layers).eval(),
+        "in training": nn.Sequential(nn.BatchNorm2d(1), *layers),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", pictures())
+@pytest.mark.parametrize("per_sample", [True, False])
+def test_convolutions_in_parts_and_with_channels_last(
+    kind: str, per_sample: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_loss, "BATCHED_CONVOLUTIONAL", -1)
+    monkeypatch.setattr(model_loss, "_PART", 4000)
+    model, batch, seen = pictures()[kind], torch.randn(11, 1, 8, 8), []
+
+    def loss(critic: nn.Module, rows: Tensor) -> Tensor:
+        seen.append(len(rows))
+        losses = F.softplus(-critic(rows)).flatten()
+        return losses if per_sample else losses.mean()
+
+    params = list(model.parameters())
+    directions = random_direction(params, 1), random_direction(params, 2)
+    points = [(a, b) for a in AT for b in AT]
+    expected = direct(model, batch, list(directions), points)
+    given = ModelLoss(model, loss, batch, per_sample)
+    found = slice_2d(given, params, directions, AT)
+    np.testing.assert_allclose(found.losses.ravel(), expected, rtol=1e-5)
+    in_parts = per_sample and kind in ("alone", "views", "normalised")
+    assert (max(seen[1:]) < len(batch)) is in_parts
+    again = slice_2d(given, params, directions, AT)
+    np.testing.assert_array_equal(again.losses, found.losses)
+
+
+def test_rows_that_draw_random_numbers_stay_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_loss, "BATCHED_LINEAR", -1)
+    monkeypatch.setattr(model_loss, "_PART", 10)
+    model = nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.5), nn.Linear(8, 1))
+    params, batch = list(model.parameters()), torch.randn(50, 3)
+    torch.manual_seed(4)
+    expected = softplus(model, batch).item()
+    torch.manual_seed(4)
+    loss = ModelLoss(model, lambda m, x: F.softplus(-m(x)).flatten(), batch, per_sample=True)
+    found = slice_1d(loss, params, [torch.zeros_like(p) for p in params], AT)
+    np.testing.assert_allclose(found.losses, expected, rtol=1e-6)
+
+
+def test_large_linear_maps_are_near_the_usual_ones() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 256, bias=False))
+    params, x = list(model.parameters()), torch.randn(64, 256)
+    direction = random_direction(params)
+
+    def loss(critic: nn.Module, rows: Tensor) -> Tensor:  # of one row, and of three dimensions too
+        return sum((critic(r).square().mean() for r in (rows, rows[:1], rows.view(2, 32, 256))),
+                   torch.zeros(()))  # fmt: skip
+
+    usual = slice_1d(lambda: loss(model, x), params, direction, [0.0]).losses[0]
+    assert usual == pytest.approx(loss(model, x).item(), rel=1e-5)
+    found = slice_1d(ModelLoss(model, loss, x), params, direction, [0.0]).losses[0]
+    assert found == pytest.approx(usual, rel=1e-5)
 
 
 # --- bad input ------------------------------------------------------------------------------------
@@ -324,3 +393,7 @@ def test_losses_of_models() -> None:
         slice_1d(ModelLoss(model, softplus, batch), [W], [W], AT)
     with pytest.raises(ValueError, match=r"the loss is \[7, 1\]; expected a scalar"):
         slice_1d(ModelLoss(model, lambda m, b: m(b), batch), params, params, AT)
+    for shape, loss in (([7, 1], lambda m, b: m(b)), ([], softplus)):
+        words = re.escape(f"the loss is {shape}; with per_sample, expected one a row, [7]")
+        with pytest.raises(ValueError, match=words):
+            slice_1d(ModelLoss(model, loss, batch, per_sample=True), params, params, AT)

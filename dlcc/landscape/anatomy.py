@@ -1,0 +1,97 @@
+"""What a pass over rows has to know of a model: found once, of use while the model stays."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from dlcc.landscape.layers import is_known
+
+
+class Anatomy:
+    """A model taken apart.
+
+    To look for layers and buffers, and for what depends on what, takes as long as a pass through a
+    small net: who measures one net again and again keeps its anatomy.
+
+    Raises:
+        ValueError: nothing of the model is trained, or it lies on two devices.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
+        self.trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+        if not self.trained:
+            raise ValueError(
+                "no parameter of the model requires a gradient: nothing of it is trained"
+            )
+        self.layers = [m for m in model.modules() if is_known(m)]
+        """Those with closed forms."""
+        self.batch_norms = [m for m in model.modules() if isinstance(m, _BatchNorm)]
+        self.calls: list[nn.Module] | None = None
+        """The layers in the order in which a pass called them; None before the first."""
+        self.by_rows: list[bool] = []
+        """Of each call, whether the first dimension of what goes in is the batch's rows."""
+        self.entries: Counter[int] = Counter()
+        """id of a parameter -> at how many places the losses depend on it."""
+        self._device = device_of(model)
+        self._modules = list(model.modules())
+        self._parts = self._parts_now()
+
+    def fits(self) -> bool:
+        """Whether the model still has these modules and parameters, and trains those."""
+        return self._parts_now() == self._parts
+
+    def buffers(self) -> list[Tensor]:
+        """As `model.buffers()`, also where one is registered twice."""
+        return [b for m in self._modules for b in m._buffers.values() if b is not None]
+
+    @contextmanager
+    def unchanged(self) -> Iterator[None]:
+        """Buffers and torch's random state are put back."""
+        with _unchanged(self._modules, self._device):
+            yield
+
+    def _parts_now(self) -> list[tuple[int, ...]]:
+        return [
+            (
+                *map(id, module._modules.values()),
+                *(id(p) for p in module._parameters.values() if p is not None and p.requires_grad),
+            )
+            for module in self._modules
+        ]
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """The one on which its parameters lie, or a ValueError."""
+    devices = {p.device for p in model.parameters()}
+    if len(devices) > 1:
+        listed = ", ".join(sorted(map(str, devices)))
+        raise ValueError(f"the model lies on {listed}; move it to one device first")
+    return next(iter(devices), torch.device("cpu"))
+
+
+@contextmanager
+def unchanged(model: nn.Module) -> Iterator[None]:
+    """Buffers and torch's random state are put back after a pass."""
+    with _unchanged(list(model.modules()), device_of(model)):
+        yield
+
+
+@contextmanager
+def _unchanged(modules: Sequence[nn.Module], device: torch.device) -> Iterator[None]:
+    buffers = [
+        (m, name, b, b.clone()) for m in modules for name, b in m._buffers.items() if b is not None
+    ]
+    try:
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            yield
+    finally:
+        with torch.no_grad():
+            for m, name, buffer, kept in buffers:
+                m._buffers[name] = buffer.copy_(kept)

@@ -1,0 +1,161 @@
+"""What a landscape is like at one point: every player's curvature and slice, and their game."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from dlcc.landscape.anatomy import unchanged
+from dlcc.landscape.batches import NotFiniteError, PerSampleLoss, check_losses
+from dlcc.landscape.curvature import ends, hessian, joined, split, trace
+from dlcc.landscape.directions import filter_normalised, random_direction
+from dlcc.landscape.game import game_spectrum, path_angle
+from dlcc.landscape.slices import slice_1d
+from dlcc.landscape.surveyed import TOLERANCE, GameSurvey, PathSurvey, PlayerSurvey, Survey
+
+PRODUCTS = 60
+"""With a Hessian for its ends, at most."""
+TRACE_PRODUCTS = 12
+VECTORS = 30
+"""Of the Krylov space in which a game's eigenvalues are looked for."""
+SLICE = tuple(np.linspace(-1.0, 1.0, 21).tolist())
+"""Places of a slice, in lengths of the parameters."""
+
+
+@dataclass(frozen=True)
+class Position:
+    """A player, its loss and the batch at which both are looked at."""
+
+    model: nn.Module
+    per_sample_loss: PerSampleLoss
+    batch: Any
+
+    @property
+    def params(self) -> list[nn.Parameter]:
+        """The trained ones."""
+        return [p for p in self.model.parameters() if p.requires_grad]
+
+    def loss(self) -> Tensor:
+        """The mean over the rows."""
+        return check_losses(self.per_sample_loss(self.model, self.batch), self.batch).mean()
+
+
+def survey(
+    positions: Mapping[str, Position], since: Mapping[str, Tensor] | None = None, *, seed: int = 0
+) -> Survey:
+    """Look at the landscape around players; nothing of them changes.
+
+    Args:
+        positions: of players whose parameters are different ones.
+        since: parameters of an earlier point, as `place_of` gives them, for the path from there.
+        seed: of all random vectors; the direction of the slice is the same for every point.
+
+    Raises:
+        ValueError: a loss is not one finite number a row, or does not depend on all trained
+            parameters of its player; as NotFiniteError, the loss or its slopes are not finite.
+    """
+    with _kept(positions):
+        players = {name: _player(position, seed) for name, position in positions.items()}
+        game = path = None
+        if len(positions) > 1:
+            game = _game(positions, seed)
+            path = None if since is None else _path(positions, since)
+    return Survey(players, game, path)
+
+
+def place_of(positions: Mapping[str, Position]) -> dict[str, Tensor]:
+    """Copies of every player's trained parameters, each [size]."""
+    return {
+        name: joined([p.detach() for p in position.params], position.params)
+        for name, position in positions.items()
+    }
+
+
+def _player(position: Position, seed: int) -> PlayerSurvey:
+    params = position.params
+    loss = position.loss()
+    slopes = torch.autograd.grad(loss, params, allow_unused=True)
+    norm = float(torch.linalg.vector_norm(joined(slopes, params)))
+    if not math.isfinite(norm):
+        raise NotFiniteError(f"the gradient's norm is {norm}; measure before the training diverges")
+    operator = hessian(position.loss, params)
+    curvature = ends(operator, TOLERANCE, seed=seed, products=PRODUCTS)
+    of_diagonal = trace(operator, TRACE_PRODUCTS, seed=seed)
+    direction = filter_normalised(random_direction(params, seed), params, model=position.model)
+    # the last: it sets parameters in place, which ends the life of the operator's graph
+    line = slice_1d(position.loss, params, direction, SLICE, differentiates=True)
+    return PlayerSurvey(
+        loss=float(loss.detach()),
+        gradient_norm=norm,
+        smallest=curvature.smallest,
+        smallest_error=curvature.smallest_error,
+        largest=curvature.largest,
+        largest_error=curvature.largest_error,
+        trace=of_diagonal.value,
+        trace_error=of_diagonal.error,
+        slice_at=SLICE,
+        slice_losses=tuple(float(x) if np.isfinite(x) else None for x in line.losses),
+    )
+
+
+def _game(positions: Mapping[str, Position], seed: int) -> GameSurvey:
+    found = game_spectrum(
+        [(position.loss, position.params) for position in positions.values()],
+        vectors=VECTORS,
+        seed=seed,
+    )
+    nearest = found.nearest_axis
+    return GameSurvey(
+        real=tuple(found.values.real.tolist()),
+        imaginary=tuple(found.values.imag.tolist()),
+        errors=tuple(found.errors.tolist()),
+        rotation=found.rotation,
+        nearest_axis=(nearest.real, nearest.imag),
+    )
+
+
+def _path(positions: Mapping[str, Position], since: Mapping[str, Tensor]) -> PathSurvey | None:
+    params = [p for position in positions.values() for p in position.params]
+    here = place_of(positions)
+    start, end = (torch.cat([place[name] for name in positions]) for place in (since, here))
+    if start.shape != end.shape or torch.equal(start, end):
+        return None
+
+    def field(place: Tensor) -> Tensor:
+        _put(params, place)
+        slopes: list[Tensor | None] = []
+        for position in positions.values():
+            slopes += torch.autograd.grad(position.loss(), position.params, allow_unused=True)
+        return joined(slopes, params)
+
+    try:
+        found = path_angle(field, start, end)
+    finally:
+        _put(params, end)
+    if not np.isfinite(found.norm).all():  # past the end of the line it may leave all bounds
+        return None
+    return PathSurvey(
+        tuple(found.at.tolist()), tuple(found.cosine.tolist()), tuple(found.norm.tolist())
+    )
+
+
+def _put(params: Sequence[nn.Parameter], place: Tensor) -> None:
+    with torch.no_grad():
+        for p, values in zip(params, split(place, params), strict=True):
+            p.copy_(values)
+
+
+@contextmanager
+def _kept(positions: Mapping[str, Position]) -> Iterator[None]:
+    """Buffers and random states are put back."""
+    with ExitStack() as stack, torch.enable_grad():
+        for position in positions.values():
+            stack.enter_context(unchanged(position.model))
+        yield

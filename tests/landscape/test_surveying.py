@@ -1,0 +1,119 @@
+"""A look at a point, against games and losses whose landscape is known."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from dlcc.landscape import Position, place_of, survey
+from dlcc.landscape.batches import NotFiniteError
+
+pytestmark = pytest.mark.usefixtures("double")
+
+
+class Point(nn.Module):
+    """A player that is a vector."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.place = nn.Parameter(torch.randn(size))
+        self.register_buffer("calls", torch.zeros(()))
+
+    def forward(self) -> nn.Parameter:
+        assert isinstance(self.calls, Tensor)
+        self.calls += 1
+        return self.place
+
+
+def turning(pull: float = 0.2) -> tuple[dict[str, Position], Tensor]:
+    """min over x, max over y of xᵀAy + pull/2 (‖x‖² − ‖y‖²), rows that differ by a constant."""
+    x, y, a = Point(5), Point(5), torch.randn(5, 5)
+    shifts = torch.tensor([-1.0, 0.0, 1.0])
+
+    def of_x(model: nn.Module, batch: Tensor) -> Tensor:
+        value: Tensor = model() @ a @ y() + pull / 2 * (model() @ model())
+        return value + batch
+
+    def of_y(model: nn.Module, batch: Tensor) -> Tensor:
+        value: Tensor = -(x() @ a @ model()) + pull / 2 * (model() @ model())
+        return value + batch
+
+    return {"x": Position(x, of_x, shifts), "y": Position(y, of_y, shifts)}, a
+
+
+def test_a_game_that_turns() -> None:
+    positions, a = turning(pull=0.2)
+    found = survey(positions)
+    assert found.game is not None
+    sizes = torch.linalg.svdvals(a)
+    assert max(found.game.imaginary) == pytest.approx(float(sizes.max()))
+    assert found.game.real == pytest.approx([0.2] * 10)
+    assert found.game.nearest_axis[0] == pytest.approx(0.2)
+    for player in found.players.values():
+        assert (player.smallest, player.largest) == pytest.approx((0.2, 0.2))
+        assert player.trace == pytest.approx(1.0)
+        assert player.curvature_class == "convex"
+        middle = player.slice_at.index(0.0)
+        assert player.slice_losses[middle] == pytest.approx(player.loss)
+    assert found.path is None
+
+
+def test_the_field_along_the_way() -> None:
+    """Of one player that falls to 0: straight ahead before it, straight back behind it."""
+    x, held = Point(3), Point(2)
+    position = Position(x, lambda model, batch: (model() @ model()) / 2 + batch, torch.zeros(2))
+    still = Position(held, lambda model, batch: (model() @ model()) / 2 + batch, torch.zeros(2))
+    with torch.no_grad():
+        held.place.zero_()
+        before = place_of({"x": position, "y": still})
+        x.place.mul_(-1.0)
+    found = survey({"x": position, "y": still}, before)
+    assert found.path is not None
+    cosines = [c for at, c in zip(found.path.at, found.path.cosine, strict=True) if at != 0.5]
+    assert cosines == pytest.approx([1.0] * 10 + [-1.0] * (len(cosines) - 10), abs=1e-9)
+
+
+def test_nothing_of_the_players_changes() -> None:
+    positions, _ = turning()
+    before = place_of(positions)
+    state = torch.get_rng_state()
+    survey(positions, {name: place + 1 for name, place in before.items()})
+    assert torch.equal(torch.get_rng_state(), state)
+    for name, place in place_of(positions).items():
+        assert torch.equal(place, before[name])
+        model = positions[name].model
+        assert isinstance(model, Point)
+        assert float(model.calls) == 0
+        assert model.place.grad is None
+
+
+def test_one_player_plays_no_game() -> None:
+    positions, _ = turning()
+    found = survey({"x": positions["x"]})
+    assert found.game is None
+    assert found.path is None
+
+
+def test_the_same_point_gives_the_same_figures() -> None:
+    positions, _ = turning()
+    assert survey(positions) == survey(positions)
+
+
+def test_what_cannot_be_looked_at() -> None:
+    model = nn.Linear(2, 1)
+
+    def loss(model: nn.Module, batch: Tensor) -> Tensor:
+        found: Tensor = model(batch).squeeze(1)
+        return found
+
+    with pytest.raises(NotFiniteError, match="2 of 2 losses are not finite"):
+        survey({"model": Position(model, loss, torch.full((2, 2), torch.nan))})
+    steep = Position(model, lambda m, b: 1e308 * (10 * loss(m, b)), torch.ones(2, 2))
+    with torch.no_grad():
+        model.weight.zero_()
+        model.bias.zero_()
+    with pytest.raises(NotFiniteError, match="gradient's norm is"):
+        survey({"model": steep})
+    with pytest.raises(ValueError, match="does not depend on params"):
+        survey({"model": Position(model, lambda m, b: m.weight.sum() + b, torch.zeros(3))})
