@@ -124,6 +124,11 @@ class SnapshotLayout:
     def probe(self) -> Path:
         return self.path / "probe.safetensors"
 
+    @property
+    def landscape(self) -> Path:
+        """Beside what the manifest lists: measured when the snapshot stands."""
+        return self.path / "landscape.json"
+
 
 def beside(path: Path) -> Path:
     """The name under which `path` is written before it is renamed into place."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -12,20 +12,30 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from dlcc.errors import OptionError
+from dlcc.landscape.anatomy import Anatomy, unchanged
+from dlcc.landscape.batches import NotFiniteError, PerSampleLoss, with_rows
 from dlcc.landscape.density import gradient_density
 from dlcc.landscape.per_sample import RowPass
-from dlcc.landscape.taps import NotFiniteError, PerSampleLoss, with_rows
+from dlcc.landscape.surveying import Position, survey
+from dlcc.runs.layout import RunLayout
+from dlcc.runs.snapshots import Snapshot
+from dlcc.runs.surveys import SCHEMA, SurveyRecord, write_survey
 
 MEASURES = ("norms", "noise", "density")
 """norms: mean and largest 2-norm of the rows' gradients. noise: trace of their covariance, and the
 gradient-noise scale in rows. density: mean instability of their density, and the standard deviation
 of how sparse it is around each, both in DIRECTIONS random directions that stay the same."""
 DIRECTIONS = 4
+DENSITY_EVERY = 4
+"""Measurements from one of the density to the next, beside others: it costs as much as they do."""
 OVERHEAD = "measuring/overhead"
 """Logged with every measurement: the share of the training's own time that these took so far."""
 
 
 class _Records(Protocol):
+    @property
+    def layout(self) -> RunLayout: ...
+
     def log(self, step: int, values: Mapping[str, float]) -> None: ...
 
 
@@ -65,26 +75,28 @@ class Measuring:
                 "1, rows at least 2, and a budget above 0 and at most 1"
             )
         self.recorder = recorder
-        self.players = {name: inner(players[name]) for name in losses}
+        self.players = {name: inner(player) for name, player in players.items()}
         self.losses = dict(losses)
         self.every, self.budget, self.what, self.rows = every, budget, tuple(what), rows
+        self._anatomies: dict[str, Anatomy] = {}
         self._directions: dict[str, Tensor] = {}
+        self._taken = 0  # measurements
+        self._density_every = DENSITY_EVERY if len(self.what) > 1 else 1
         self._began = time.perf_counter()
         self._spent = 0.0
+        self._apart = 0.0  # seconds of surveys, which count neither as measuring nor as training
         self._last = 0.0  # seconds that the last measurement took
 
     @property
     def overhead(self) -> float:
-        """Seconds spent on measuring, as a share of those spent on everything else."""
-        elapsed = time.perf_counter() - self._began
-        return self._spent / max(elapsed - self._spent, 1e-9)
+        """Seconds spent on measuring, as a share of those that the training itself took."""
+        return self._spent / max(self._rest(), 1e-9)
 
     def is_due(self, step: int) -> bool:
         """Whether a call at this step measures: a multiple of `every`, and within the budget."""
         if step % self.every or not _is_first_rank():
             return False
-        rest = time.perf_counter() - self._began - self._spent
-        return self._spent + self._last <= self.budget * rest or self._spent == 0
+        return self._spent + self._last <= self.budget * self._rest() or self._spent == 0
 
     def __call__(self, step: int, batches: Mapping[str, Any]) -> None:
         """Measure, where it is due, and record it at this step, with the overhead so far.
@@ -99,24 +111,102 @@ class Measuring:
         """
         if not self.is_due(step):
             return
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()  # what the training left in the queue is not measuring's time
-        start = time.perf_counter()
+        start = _now()
         values: dict[str, float] = {}
-        for player, loss in self.losses.items():
-            if player in batches and _is_trained(self.players[player]):
-                with contextlib.suppress(NotFiniteError):
-                    values |= self._of(player, loss, with_rows(batches[player], slice(self.rows)))
-        self._last = time.perf_counter() - start
-        self._spent += self._last
+        with self._others_unchanged():
+            for player, loss in self.losses.items():
+                if player in batches and _is_trained(self.players[player]):
+                    rows = with_rows(batches[player], slice(self.rows))
+                    with contextlib.suppress(NotFiniteError):
+                        values |= self._of(player, loss, rows)
+        self._taken += 1
+        measured = time.perf_counter() - start
+        self._spent += measured
         if values:
             self.recorder.log(step, {**values, OVERHEAD: self.overhead})
+        self._last = time.perf_counter() - start
+        self._spent += self._last - measured  # to record it
+
+    def survey(
+        self,
+        step: int,
+        batches: Mapping[str, Any],
+        losses: Mapping[str, PerSampleLoss] | None = None,
+    ) -> None:
+        """Look at the landscape around the snapshot of a step, and put what is found beside it.
+
+        Both ends of every player's Hessian, its trace and a slice; of several players the game's
+        eigenvalues, and their field on the way from the snapshot before. It takes the time of some
+        hundred passes: not within the budget, but as often as it is called. A snapshot that was
+        looked at already is left as it is.
+
+        Args:
+            step: of the snapshot, which was just taken.
+            batches: player -> what its loss takes; the first `rows` rows of it are used. In a game
+                a player's loss has to depend on the others as it does in the training.
+            losses: of the players, where they are not those that are measured, as with a penalty
+                that takes gradients itself.
+
+        Raises:
+            OptionError: there is no snapshot of that step.
+            ValueError: a loss is not one number a row, or does not depend on what the player
+                trains. Losses that are not finite are left to the training: nothing is recorded.
+        """
+        snapshot = self.recorder.layout.snapshot(step)
+        if not snapshot.path.exists():
+            raise OptionError(f"survey({step}): there is no snapshot of that step; take it first")
+        if snapshot.landscape.exists() or not _is_first_rank():
+            return
+        start = _now()
+        positions = {
+            name: Position(self.players[name], loss, with_rows(batches[name], slice(self.rows)))
+            for name, loss in (losses or self.losses).items()
+            if name in batches and _is_trained(self.players[name])
+        }
+        if not positions:
+            return
+        with contextlib.suppress(NotFiniteError), self._others_unchanged():
+            since, before = self._place_before(step, positions)
+            device = next(iter(positions.values())).params[0].device.type
+            with torch.autocast(device, enabled=False):
+                found = survey(positions, before)
+            taken = time.perf_counter() - start
+            record = SurveyRecord(SCHEMA, step, self.rows, taken, since, found)
+            write_survey(snapshot.landscape, record)
+        self._apart += time.perf_counter() - start
+
+    @contextlib.contextmanager
+    def _others_unchanged(self) -> Iterator[None]:
+        """Buffers of every player are put back: a player's loss may go through the others."""
+        with contextlib.ExitStack() as stack:
+            for player in self.players.values():
+                if any(True for _ in player.buffers()):
+                    stack.enter_context(unchanged(player))
+            yield
+
+    def _rest(self) -> float:
+        """Seconds that the training itself took so far."""
+        return time.perf_counter() - self._began - self._spent - self._apart
+
+    def _place_before(
+        self, step: int, positions: Mapping[str, Position]
+    ) -> tuple[int | None, dict[str, Tensor] | None]:
+        """The snapshot before that of `step`, and where its players stood."""
+        steps = [s for s in self.recorder.layout.snapshot_steps() if s < step]
+        if not steps:
+            return None, None
+        snapshot, places = Snapshot(self.recorder.layout.snapshot(steps[-1]).path, steps[-1]), {}
+        for name, position in positions.items():
+            weights = snapshot.torch_weights(name)
+            trained = [n for n, p in position.model.named_parameters() if p.requires_grad]
+            places[name] = torch.cat([weights[n].flatten() for n in trained]).to(position.params[0])
+        return steps[-1], places
 
     def _of(self, player: str, loss: PerSampleLoss, batch: Any) -> dict[str, float]:
-        model, found = self.players[player], {}
-        device = next(model.parameters()).device.type
+        found: dict[str, float] = {}
+        device = next(self.players[player].parameters()).device.type
         with torch.autocast(device, enabled=False):
-            done = RowPass.of(model, loss, batch)
+            done = RowPass.of(self._anatomy_of(player), loss, batch)
             if done.n < 2:  # the rest of an epoch
                 return {}
             if "norms" in self.what or "noise" in self.what:
@@ -127,7 +217,7 @@ class Measuring:
             if "noise" in self.what:
                 found["grad_trace"] = noise.trace
                 found["grad_noise_scale"] = noise.scale
-            if "density" in self.what:
+            if "density" in self.what and self._taken % self._density_every == 0:
                 projected = done.projected(self._directions_of(player))
                 if not torch.isfinite(projected).all():
                     raise NotFiniteError(f"gradients of {player} are not finite")
@@ -135,6 +225,13 @@ class Measuring:
                 found["instability"] = float(density.mean_instability)
                 found["sparsity_sd"] = float(density.sparsity.raw.std())
         return {f"{player}/{name}": value for name, value in found.items()}
+
+    def _anatomy_of(self, player: str) -> Anatomy:
+        """The player taken apart: anew where it is no longer what it was."""
+        kept = self._anatomies.get(player)
+        if kept is None or not kept.fits():
+            kept = self._anatomies[player] = Anatomy(self.players[player])
+        return kept
 
     def _directions_of(self, player: str) -> Tensor:
         """Orthonormal directions [parameters, DIRECTIONS]: the same while as many are trained."""
@@ -147,6 +244,13 @@ class Measuring:
             directions = torch.linalg.qr(drawn)[0].to(trained[0])
             self._directions[player] = directions
         return directions
+
+
+def _now() -> float:
+    """The clock, when the training has no work left in an accelerator's queue."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter()
 
 
 def _is_trained(model: nn.Module) -> bool:

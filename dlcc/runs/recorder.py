@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor, nn
 
-    from dlcc.landscape.taps import PerSampleLoss
+    from dlcc.landscape.batches import PerSampleLoss
     from dlcc.runs.measuring import Measuring
     from dlcc.runs.updates import UpdateRows
 

@@ -19,6 +19,7 @@ from dlcc.errors import SnapshotError
 from dlcc.runs.files import cannot_write, read_regular, sync
 from dlcc.runs.layout import SnapshotLayout, beside
 from dlcc.runs.state import pack_state, unpack_state
+from dlcc.runs.surveys import SurveyRecord, read_survey
 from dlcc.runs.tensors import (
     Digest,
     read_tensors,
@@ -131,6 +132,11 @@ class Snapshot:
         if path.name not in self.manifest.files:
             return {}
         return read_tensors(path, digest=self._digest(path))
+
+    def survey(self) -> SurveyRecord | None:
+        """What was measured of the landscape; None where nothing was."""
+        path = self._layout.landscape
+        return read_survey(path, self.step) if path.exists() else None
 
     @property
     def _layout(self) -> SnapshotLayout:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from dlcc import Recorder
 from dlcc.errors import OptionError
 from dlcc.landscape import gradient_noise
-from dlcc.runs import Run
+from dlcc.runs import Run, RunLayout
 from dlcc.runs.series_format import MEASURED
 from dlcc.runs.measuring import MEASURES, Measuring, inner
 
@@ -84,6 +84,8 @@ def test_the_figures_are_those_of_the_first_rows(tmp_path: Path) -> None:
     kept: dict[str, float] = {}
 
     class Kept:
+        layout = RunLayout(tmp_path)
+
         def log(self, step: int, values: Mapping[str, float]) -> None:
             kept.update(values)
 
@@ -130,7 +132,7 @@ def test_what_changes_in_a_training_does_not_stop_it(tmp_path: Path) -> None:
             change()
             time.sleep(0.3)
             measure(step, {"net": torch.randn(rows, 3)})
-    column = Run.open(tmp_path / "run").series().columns["net/instability"]
+    column = Run.open(tmp_path / "run").series().columns["net/grad_trace"]
     assert column.steps.tolist() == [0, 1, 4]
 
 

@@ -1,0 +1,105 @@
+"""What was measured at a snapshot travels whole, and damage is told in one sentence."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from dlcc import Recorder
+from dlcc.errors import OptionError, SnapshotError
+from dlcc.landscape.surveyed import GameSurvey, PathSurvey, PlayerSurvey, Survey
+from dlcc.runs import Run
+from dlcc.runs.surveys import SCHEMA, SurveyRecord, read_survey, write_survey
+
+PLAYER = PlayerSurvey(1.0, 2.0, -1.0, 0.1, 3.0, 0.1, 4.0, 1.0, (0.0, 1.0), (1.0, None))
+RECORD = SurveyRecord(
+    SCHEMA, 5, 32, 0.1, 0,
+    Survey(
+        {"generator": PLAYER},
+        GameSurvey((1.0, 0.5), (2.0, 0.0), (0.0, 0.1), 0.5, (1.0, 2.0)),
+        PathSurvey((0.0, 1.0), (1.0, -1.0), (0.5, 0.5)),
+    ),
+)  # fmt: skip
+
+
+def test_a_record_travels_whole(tmp_path: Path) -> None:
+    path = tmp_path / "landscape.json"
+    write_survey(path, RECORD)
+    assert read_survey(path, 5) == RECORD
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda c: c.update(schema=9), "key schema: expected at most 1, found 9; update dlcc"),
+        (lambda c: c.update(step=6), "key step: expected 5 as its folder is named, found 6"),
+        (lambda c: c.update(more=1), "key more"),
+        (lambda c: c["survey"]["game"].update(rotation="much"), "key survey.game.rotation"),
+        (lambda c: c["survey"]["game"].update(rotation=float("nan")), "finite number"),
+        (lambda c: c["survey"]["game"].update(errors=[0.0]), "real has 2, .*errors has 1"),
+        (lambda c: c["survey"]["path"].update(at=[0.0]), "at has 1, cosine has 2"),
+        (lambda c: c["survey"]["players"]["generator"].update(slice_at=[]), "slice_at has 0"),
+        (lambda c: c.pop("survey"), "key survey: field required"),
+    ],
+)
+def test_damage_is_named(tmp_path: Path, change: Any, words: str) -> None:
+    path = tmp_path / "landscape.json"
+    write_survey(path, RECORD)
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+    with pytest.raises(SnapshotError, match=words) as caught:
+        read_survey(path, 5)
+    assert str(path) in str(caught.value)
+
+
+def test_a_file_that_is_cut(tmp_path: Path) -> None:
+    path = tmp_path / "landscape.json"
+    path.write_text('{"schema": 1')
+    with pytest.raises(SnapshotError, match="not valid JSON"):
+        read_survey(path, 5)
+
+
+def loss_of_each(model: nn.Module, batch: Tensor) -> Tensor:
+    found: Tensor = (model(batch) - 1).square().sum(dim=1)
+    return found
+
+
+def test_a_survey_lies_beside_its_snapshot(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = nn.Linear(3, 2)
+    with Recorder(tmp_path / "run", players={"net": model}, length=10) as rec:
+        measure = rec.measure({"net": loss_of_each})
+        for step in (0, 5):
+            rec.snapshot(step)
+            measure.survey(step, {"net": torch.randn(8, 3)})
+            with torch.no_grad():
+                model.weight.add_(1.0)
+        first, second = (snapshot.survey() for snapshot in Run.open(rec.path).snapshots())
+        assert first is not None
+        assert second is not None
+        assert (first.step, first.since) == (0, None)
+        assert (second.step, second.since) == (5, 0)
+        assert second.survey.players["net"].curvature_class == "convex"
+        measure.survey(5, {"net": torch.randn(8, 3)})  # looked at already
+        assert Run.open(rec.path).snapshots()[1].survey() == second
+
+
+def test_a_survey_needs_its_snapshot(tmp_path: Path) -> None:
+    with Recorder(tmp_path / "run", players={"net": nn.Linear(3, 2)}, length=10) as rec:
+        measure = rec.measure({"net": loss_of_each})
+        with pytest.raises(OptionError, match=r"survey\(3\): there is no snapshot"):
+            measure.survey(3, {"net": torch.randn(8, 3)})
+
+
+def test_losses_that_are_not_finite_leave_no_survey(tmp_path: Path) -> None:
+    with Recorder(tmp_path / "run", players={"net": nn.Linear(3, 2)}, length=10) as rec:
+        measure = rec.measure({"net": loss_of_each})
+        rec.snapshot(0)
+        measure.survey(0, {"net": torch.full((8, 3), torch.inf)})
+        assert Run.open(rec.path).snapshots()[0].survey() is None
