@@ -43,7 +43,7 @@ from dlcc.feedback.controller import EVERY, Controller, controller_for
 from dlcc.feedback.prior import ConfigPrior
 from dlcc.library.store import Library, shipped_library
 from dlcc.recipes import small_gan, truth
-from dlcc.recipes.train import sample_dtype
+from dlcc.recipes.small_gan_family import sample_dtype
 
 CORPUS_SEED = 901
 POOL = 80  # settings of each data set from which the failing and the healthy ones are taken

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,10 +13,11 @@ from dlcc.cli.progress import bars
 
 if TYPE_CHECKING:
     from dlcc.feedback.recipe_control import RecipeControl
+    from dlcc.recipes import Recipe
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(help="digits or ring.")],
+    recipe: Annotated[str, typer.Argument(help="One of `dlcc recipes`, such as ring or digits.")],
     out: Annotated[Path, typer.Option(help="The run folder to record into.")],
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="A setting, KEY=VALUE; repeatable.")
@@ -30,6 +32,9 @@ def train(
     dry_run: Annotated[
         bool, typer.Option(help="The controller records what it would do, and changes nothing.")
     ] = False,
+    landscape: Annotated[
+        bool, typer.Option(help="Measure its landscape: curvature, the game, gradients of rows.")
+    ] = True,
 ) -> None:
     """Train one of the recipes, recorded; goes on where an interrupted training stopped."""
     from dlcc.errors import OptionError
@@ -44,11 +49,45 @@ def train(
         def report(done: int, total: int) -> None:
             progress(recipe, done / total, f"step {done:,} of {total:,}")
 
-        train_recipe(recipe, out, settings, control=controller, progress=report)
+        train_recipe(
+            recipe, out, settings, control=controller, landscape=landscape, progress=report
+        )
     if controller is not None:
         for action in controller.actions:
             typer.echo(action.words)
     typer.echo(f"recorded {out}\nnext: dlcc evaluate {out}")
+
+
+def recipes(
+    as_json: Annotated[
+        bool, typer.Option("--json", help="With every setting, and the sizes of the networks.")
+    ] = False,
+) -> None:
+    """List the trainings that `dlcc train` knows."""
+    from dlcc.recipes import recipes as known
+
+    if as_json:
+        typer.echo(json.dumps([_described(recipe) for recipe in known().values()], indent=1))
+        return
+    width = max(map(len, known()))
+    for name, recipe in known().items():
+        typer.echo(f"{name:<{width}}  {recipe.description}")
+
+
+def _described(recipe: Recipe) -> dict[str, Any]:
+    return {
+        "name": recipe.name,
+        "description": recipe.description,
+        "parameters": recipe.parameters(),
+        "settings": {
+            option.key: {
+                "default": option.default,
+                "meaning": option.help,
+                "allowed": option.allowed,
+            }
+            for option in recipe.options
+        },
+    }
 
 
 def _controller(bounds: list[str], dry_run: bool) -> RecipeControl:
@@ -62,3 +101,4 @@ def _controller(bounds: list[str], dry_run: bool) -> RecipeControl:
 def register(app: typer.Typer) -> None:
     """Put these commands into the program."""
     app.command()(train)
+    app.command()(recipes)

@@ -109,7 +109,7 @@ class _Kept:
     """What is kept while an ensemble trains."""
 
     def __init__(self, ensemble: Ensemble, steps: int, n: int) -> None:
-        from dlcc.recipes.train import sample_dtype
+        from dlcc.recipes.small_gan_family import sample_dtype
 
         self._ensemble = ensemble
         self._n = n

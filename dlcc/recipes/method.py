@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dlcc.recipes import small_gan
-from dlcc.recipes.registry import Recipe
+
+if TYPE_CHECKING:
+    from dlcc.recipes.registry import Recipe
 
 _CROSS_ENTROPY = (
     r"L_D = -\frac{1}{m}\sum_{i=1}^{m}\left[\log \sigma(D(x_i))"
@@ -157,3 +159,71 @@ def _optimizer(config: Mapping[str, Any]) -> str:
         f"{method} trains both, at a learning rate of {config['lr_g']:g} for the generator "
         f"and {config['lr_d']:g} for the discriminator."
     )
+
+
+_CLOUDS_PAGE = """\
+# Method: {net} GAN on {data}
+
+A generative adversarial network learns images scaled to −1 … 1. It is trained for {length:,} \
+steps of {batch} images; every pass through the data has an order of its own.
+
+## Losses
+
+$D$ is the discriminator's raw output, $G$ the generator, $\\sigma$ the logistic function, $x_i$ \
+an image, $z_i$ twenty numbers uniform between −1 and 1 and $m = {batch}$ the batch.
+
+The discriminator minimises
+
+$$
+{discriminator}
+$$
+{penalty}
+The generator minimises
+
+$$
+{generator}
+$$
+
+Both are updated at once, from the same batch and state.
+
+## Networks and optimisers
+
+{networks} {optimizer} trains both at a learning rate of {lr:g}.
+
+## Configuration
+
+| key | value | meaning |
+|---|---|---|
+{table}
+"""
+_NETWORKS = {
+    "vanilla": "Each network has one hidden layer of 100 units with LeakyReLU of slope 0.3; the "
+    "discriminator drops half of them in training.",
+    "dcgan": "The generator is a linear map and four transposed convolutions, the discriminator "
+    "four convolutions and a linear map, with batch normalisation and LeakyReLU of slope 0.3; the "
+    "discriminator drops 30 % after its second and third.",
+}
+
+
+def clouds_page(recipe: Recipe, config: Mapping[str, Any]) -> str:
+    """The Markdown page of a GAN of the study of loss-gradient clouds."""
+    _, discriminator, generator = FORMULAS["ns" if config["loss"] == "ns" else "wgangp"]
+    meaning = {option.key: option.help for option in recipe.options} | {"net": "the players"}
+    return _CLOUDS_PAGE.format(
+        length=recipe.family.length(config),
+        discriminator=discriminator,
+        generator=generator,
+        penalty=_CLOUD_PENALTIES[config["loss"]],
+        networks=_NETWORKS[config["net"]],
+        optimizer={"adam": "Adam", "rmsprop": "RMSprop"}[config["optimizer"]],
+        table="\n".join(f"| {key} | {value} | {meaning[key]} |" for key, value in config.items()),
+        **{key: config[key] for key in ("net", "data", "batch", "lr")},
+    )
+
+
+_CLOUD_PENALTIES = {
+    "ns": "",
+    "wgan": "\nAfter each update its weights are clipped to between −0.01 and 0.01.\n",
+    "wgangp": "\nTo this it adds the gradient penalty with $\\lambda = 10$ and $\\epsilon_i$ "
+    f"uniform between 0 and 1:\n\n$$\n{GRADIENT_PENALTY}\n$$\n",
+}

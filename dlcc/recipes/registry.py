@@ -10,7 +10,9 @@ from types import ModuleType
 from typing import Any
 
 from dlcc.errors import OptionError
-from dlcc.recipes import small_gan
+from dlcc.recipes.clouds_family import CloudFamily
+from dlcc.recipes.family import Family
+from dlcc.recipes.small_gan_family import SmallGANFamily
 
 
 @dataclass(frozen=True)
@@ -36,17 +38,22 @@ class Option:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A training by name: a data set, and the code that trains on it."""
+    """A training by name: a kind of training, and what of its configuration the name says."""
 
     name: str
     description: str
-    data: str
-    module: ModuleType
-    """Its `build(config)` makes the training, its file is the run's `source/train.py`."""
+    family: Family
+    fixed: Mapping[str, str]
+    """Keys that the name stands for, such as `{"data": "ring"}`."""
+
+    @property
+    def module(self) -> ModuleType:
+        """Its `build(config)` makes the training, its file is the run's `source/train.py`."""
+        return self.family.module
 
     @property
     def source(self) -> Path:
-        """The file with the training's code, complete in itself."""
+        """The file with the training's code."""
         return Path(str(self.module.__file__))
 
     @property
@@ -55,8 +62,20 @@ class Recipe:
         return tuple(
             Option(entry.name, entry.default, **entry.metadata)
             for entry in dataclasses.fields(self.module.Config)
-            if entry.name != "data"  # the recipe's name says it
+            if entry.name not in self.fixed
         )
+
+    def parameters(self) -> dict[str, dict[str, int]]:
+        """Trained numbers of each player with all defaults, by the data that they depend on; with
+        the only data otherwise."""
+        config = self.configure({})
+        return {
+            data: {
+                name: sum(p.numel() for p in player.parameters())
+                for name, player in self.family.players({**config, "data": data}).items()
+            }
+            for data in self.family.variants() or (self.family.data(config),)
+        }
 
     def configure(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """The whole configuration: `settings`, and the defaults of the keys left out.
@@ -70,21 +89,36 @@ class Recipe:
                 listed = ", ".join(f"{option.key} ({option.allowed})" for option in self.options)
                 raise OptionError(f"recipe {self.name} has no key {key!r}; its keys are {listed}")
         try:
-            config = self.module.Config.parse({"data": self.data, **settings})
+            config = self.module.Config.parse({**self.fixed, **settings})
         except ValueError as error:
             raise OptionError(f"recipe {self.name}: {error}") from None
         return dataclasses.asdict(config)
 
 
-_RECIPES = tuple(
-    Recipe(name=data, description=description, data=data, module=small_gan)
-    for data, description in {
-        "ring": "GAN of two small networks on eight Gaussians on a circle in the plane",
-        "grid9": "the same on a 3×3 grid of Gaussians",
-        "grid25": "the same on a 5×5 grid of Gaussians, which is rarely learned in 2,500 steps",
-        "digits": "the same on scikit-learn's 1,797 handwritten digits of 8×8 pixels",
-    }.items()
-)
+_SMALL_GAN, _CLOUDS = SmallGANFamily(), CloudFamily()
+_RECIPES = (
+    Recipe(
+        "ring", "GAN of two small networks on eight Gaussians on a circle in the plane",
+        _SMALL_GAN, {"data": "ring"},
+    ),
+    Recipe("grid9", "the same on a 3×3 grid of Gaussians", _SMALL_GAN, {"data": "grid9"}),
+    Recipe(
+        "grid25", "the same on a 5×5 grid of Gaussians, which is rarely learned in 2,500 steps",
+        _SMALL_GAN, {"data": "grid25"},
+    ),
+    Recipe(
+        "digits", "the same on scikit-learn's 1,797 handwritten digits of 8×8 pixels",
+        _SMALL_GAN, {"data": "digits"},
+    ),
+    Recipe(
+        "lgc-vanilla", "GAN of two fully connected networks on images, from the study of clouds",
+        _CLOUDS, {"net": "vanilla"},
+    ),
+    Recipe(
+        "lgc-dcgan", "its deep convolutional GAN; .2 s a step on a core at a batch of 16",
+        _CLOUDS, {"net": "dcgan"},
+    ),
+)  # fmt: skip
 
 
 def recipes() -> dict[str, Recipe]:

@@ -11,10 +11,11 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from dlcc.errors import OptionError
 from dlcc.recipes import truth
-from dlcc.recipes.method import method_page
+from dlcc.recipes.family import Family
 from dlcc.recipes.registry import Recipe, get_recipe
 from dlcc.runs import Recorder, Run
 
@@ -66,9 +67,11 @@ def train(
     snapshots: int = 10,
     start: Start | None = None,
     control: Control | None = None,
+    landscape: bool = False,
     progress: Progress | None = None,
-) -> truth.Truth:
-    """Train a recipe into the run folder `out`; returns the truth, which is written there too.
+) -> truth.Truth | None:
+    """Train a recipe into the run folder `out`; returns the truth, which is written there too, of
+    data whose generator is known.
 
     Killed or interrupted at any instant, it leaves a good run; called again with the same
     arguments it goes on from the newest snapshot, and ends in the very run that an uninterrupted
@@ -84,6 +87,7 @@ def train(
         start: Go on from the state of another run; what is set here is set after that state was
             loaded. The record begins at its step.
         control: Follows the training and may steer it; its actions are recorded.
+        landscape: Measure gradients of rows now and then, and the landscape at snapshots.
         progress: Called after every step.
 
     Raises:
@@ -94,25 +98,40 @@ def train(
     _check_extent(overtrain, snapshots)
     out = Path(out)
     begun = (out / "run.json").exists()
+    extent = _Extent(chosen.family.length(config), overtrain, snapshots, start)
     if begun:
-        check_same(config, Run.open(out), out)
-        if (out / truth.TRUTH_FILE).exists() and len(truth.read(out).checkpoints) >= len(
-            _checkpoints(config["steps"], overtrain, start)
+        run = Run.open(out)
+        check_same(config, run, out)
+        if extent.checkpoints[-1] in run.sample_steps() and (
+            chosen.family.target(config) is None or (out / truth.TRUTH_FILE).exists()
         ):
-            return truth.read(out)
-    extent = _Extent(overtrain, snapshots, start)
-    _record(chosen, config, out, extent, control, progress)
-    judged = judge_run(Run.open(out), config["data"], overtrain, start)
-    judged.write(out)
+            return truth.read(out) if (out / truth.TRUTH_FILE).exists() else None
+    _record(chosen, config, out, extent, control, landscape, progress)
+    return _judged(chosen.family, config, Run.open(out), extent)
+
+
+def _judged(
+    family: Family, config: Mapping[str, Any], run: Run, extent: _Extent
+) -> truth.Truth | None:
+    """The truth about a run, written into it; None where its data have no known generator."""
+    target = family.target(config)
+    if target is None:
+        return None
+    judged = judge_run(run, target, extent.overtrain, extent.start, family.as_target)
+    judged.write(run.path)
     return judged
 
 
 def judge_run(
-    run: Run, data: str, overtrain: float = 1.0, start: Start | None = None
+    run: Run,
+    data: str,
+    overtrain: float = 1.0,
+    start: Start | None = None,
+    as_target: Callable[[NDArray[Any]], NDArray[Any]] = np.asarray,
 ) -> truth.Truth:
     """The truth of a recorded run of a recipe, from its samples and series."""
     checkpoints = [
-        truth.judge_samples(data, step, np.asarray(run.samples(step)))
+        truth.judge_samples(data, step, as_target(run.samples(step)))
         for step in _checkpoints(run.length, overtrain, start)
     ]
     judged_quantities = ("/loss", "/grad_norm")
@@ -128,6 +147,7 @@ def judge_run(
 class _Extent:
     """From where to where a training goes, and how often it is looked at."""
 
+    length: int
     overtrain: float
     snapshots: int
     start: Start | None
@@ -135,6 +155,20 @@ class _Extent:
     @property
     def first(self) -> int:
         return 0 if self.start is None else self.start.step
+
+    @property
+    def total(self) -> int:
+        return round(self.length * self.overtrain)
+
+    @property
+    def checkpoints(self) -> list[int]:
+        """Steps at which samples are taken."""
+        return _checkpoints(self.length, self.overtrain, self.start)
+
+    @property
+    def snapshot_steps(self) -> set[int]:
+        steps = {self.length * k // self.snapshots for k in range(self.snapshots + 1)}
+        return steps | {self.first, self.total}
 
 
 def _checkpoints(length: int, overtrain: float, start: Start | None) -> list[int]:
@@ -148,17 +182,15 @@ def _record(
     out: Path,
     extent: _Extent,
     control: Control | None,
+    landscape: bool,
     progress: Progress | None,
 ) -> None:
     """Train from the newest snapshot, or from the start, to the end."""
-    length: int = config["steps"]
-    total = round(length * extent.overtrain)
-    sample_at = set(_checkpoints(length, extent.overtrain, extent.start))
-    snapshot_at = {length * k // extent.snapshots for k in range(extent.snapshots + 1)}
-    snapshot_at |= {extent.first, total}
-    n, dtype = truth.SAMPLES[recipe.data], sample_dtype(recipe.data)
+    family, total = recipe.family, extent.total
+    sample_at, snapshot_at = set(extent.checkpoints), extent.snapshot_steps
+    n, dtype = family.samples(config), family.sample_dtype(config)
 
-    training = recipe.module.build(config)
+    training = plain = recipe.module.build(config)
     entry, sources = "", {"train.py": recipe.source.read_text(encoding="utf-8")}
     if control is not None:
         training = control.take(training, config)
@@ -172,15 +204,15 @@ def _record(
             players=training.players,
             config=config,
             name=out.name,
-            objective={"kind": "gan", "loss": config["loss"]},
-            data={"name": recipe.data},
+            objective=family.objective(config),
+            data={"name": family.data(config)},
             seed=config["seed"],
-            length=length,
+            length=extent.length,
             training=training,
             training_entry=entry or TRAINING_ENTRY,
             sources=[_copy(Path(folder) / name, text) for name, text in sources.items()],
             documents=[_copy(Path(folder) / "method.md", _page(recipe, config, extent.start))],
-            reference=torch.from_numpy(recipe.module.reference(recipe.data)).to(dtype),
+            reference=torch.from_numpy(family.reference(config)).to(dtype),
         ) as recorder,
     ):
         first = recorder.resume()
@@ -191,20 +223,25 @@ def _record(
         if control is not None:
             control.catch_up(Run.open(out), first)
             recorder.control(control)
+        look = family.look(recorder, plain) if landscape else None
         for step in range(first, total + 1):
             if step in snapshot_at:
                 recorder.snapshot(step)  # before the samples: where it rewinds it takes theirs away
+                if look is not None:
+                    look.at_snapshot(step)
             if step in sample_at:
                 recorder.samples(step, training.sample(n, seed=step).to(dtype))
             if step == total:
                 break
             recorder.log(step, training.step(step))
+            if look is not None:
+                look.at_row(step)
             if progress is not None:
                 progress(step + 1, total)
 
 
 def _page(recipe: Recipe, config: Mapping[str, Any], start: Start | None) -> str:
-    page = method_page(recipe, config)
+    page = recipe.family.page(recipe, config)
     if start is None:
         return page
     return f"{page}\nThe training went on from step {start.step} of the run {start.run}.\n"
@@ -227,11 +264,6 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
-
-
-def sample_dtype(data: str) -> torch.dtype:
-    """How samples are kept: pixels, whose real values are multiples of 1/8, at half precision."""
-    return torch.float16 if data == "digits" else torch.float32
 
 
 def _copy(path: Path, text: str) -> Path:

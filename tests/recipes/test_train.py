@@ -180,17 +180,19 @@ def test_training_keeps_torchs_threads(tmp_path):
 
 
 def test_recipes_are_listed_with_their_options():
-    assert list(recipes()) == ["ring", "grid9", "grid25", "digits"]
+    assert list(recipes()) == ["ring", "grid9", "grid25", "digits", "lgc-vanilla", "lgc-dcgan"]
     for recipe in recipes().values():
         assert recipe.description
+        assert all(option.help for option in recipe.options)
+        json.dumps(recipe.configure({}))
+    for name in ("ring", "grid9", "grid25", "digits"):
+        recipe = get_recipe(name)
         options = {option.key: option for option in recipe.options}
         assert "data" not in options
-        assert all(option.help for option in options.values())
         assert options["loss"].allowed == "ns, mm, ls, hinge, wgangp"
         assert options["lr_g"].allowed == "0 to 10"
         defaults = {key: option.default for key, option in options.items()}
         assert recipe.configure({}) == {"data": recipe.name} | defaults
-        json.dumps(recipe.configure({}))
 
 
 @pytest.mark.parametrize(

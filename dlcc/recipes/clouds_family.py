@@ -1,0 +1,118 @@
+"""GANs of the study of loss-gradient clouds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from dlcc.landscape.batches import PerSampleLoss
+from dlcc.recipes import loss_gradient_clouds
+from dlcc.recipes.data.images import ROWS, SHAPES, load_images, scaled_up
+from dlcc.recipes.family import Family, Values
+from dlcc.recipes.landscape import ROW_LOSSES
+from dlcc.recipes.loss_gradient_clouds import CloudGAN
+from dlcc.recipes.method import clouds_page
+from dlcc.runs import Recorder
+from dlcc.runs.measuring import MEASURES
+
+if TYPE_CHECKING:
+    from dlcc.recipes.registry import Recipe
+
+
+class CloudFamily(Family):
+    """Trainings of `loss_gradient_clouds`."""
+
+    module = loss_gradient_clouds
+
+    def length(self, config: Values) -> int:
+        of_epoch = math.ceil(ROWS[config["data"]] / config["batch"])
+        return int(config["steps"] or config["epochs"] * of_epoch)
+
+    def objective(self, config: Values) -> dict[str, Any]:
+        return {"kind": "gan", "loss": config["loss"]}
+
+    def data(self, config: Values) -> str:
+        return str(config["data"])
+
+    def page(self, recipe: Recipe, config: Values) -> str:
+        return clouds_page(recipe, config)
+
+    def reference(self, config: Values) -> NDArray[np.float32]:
+        return load_images(config["data"], config["folder"])
+
+    def players(self, config: Values) -> Mapping[str, nn.Module]:
+        return loss_gradient_clouds.make_players(config["net"], *SHAPES[config["data"]])
+
+    def variants(self) -> tuple[str, ...]:
+        return tuple(SHAPES)
+
+    def samples(self, config: Values) -> int:
+        return 256
+
+    def sample_dtype(self, config: Values) -> torch.dtype:
+        return torch.float16
+
+    def target(self, config: Values) -> str | None:
+        """Digits are known to a classifier; what other images show is not known here."""
+        return "digits" if config["data"] == "digits" else None
+
+    def as_target(self, samples: NDArray[Any]) -> NDArray[Any]:
+        """Images of 28 pixels a side as the 8×8 that scale up to them best, [n, 64]."""
+        images = np.asarray(samples, dtype=np.float32)[:, 0]
+        down = np.linalg.pinv(_upsampling())  # exact for images that were scaled up
+        return (down @ images @ down.T).reshape(len(images), -1)
+
+    def look(self, recorder: Recorder, training: Any) -> CloudLook:
+        return CloudLook(recorder, training)
+
+
+class CloudLook:
+    """Measures rows now and then, and the landscape at snapshots, without penalties."""
+
+    def __init__(self, recorder: Recorder, training: CloudGAN) -> None:
+        self.training = training
+        self.measure = recorder.measure(_losses(training), what=MEASURES)
+
+    def at_row(self, step: int) -> None:
+        if self.measure.is_due(step):
+            real, z = self.training.batch(step + 1)  # that no step has been taken on
+            with torch.no_grad():
+                fake = self.training.generator(z)
+            self.measure(step, {"discriminator": (real, fake), "generator": z})
+
+    def at_snapshot(self, step: int) -> None:
+        real, z = self.training.batch(step)
+        training, batches = self.training, {"discriminator": (real, z), "generator": z}
+
+        def of_discriminator(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+            return losses["discriminator"](model, (batch[0], training.generator(batch[1])))
+
+        losses = _losses(training)
+        self.measure.survey(step, batches, {**losses, "discriminator": of_discriminator})
+
+
+def _losses(training: CloudGAN) -> dict[str, PerSampleLoss]:
+    """Of each row: of images and samples, and of z."""
+    of_rows = ROW_LOSSES["ns" if training.config.loss == "ns" else "wgangp"]
+
+    def of_discriminator(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+        real, fake = batch
+        return of_rows.discriminator(model(real).squeeze(1), model(fake).squeeze(1))
+
+    def of_generator(model: nn.Module, z: Tensor) -> Tensor:
+        return of_rows.generator(training.discriminator(model(z)).squeeze(1))
+
+    return {"discriminator": of_discriminator, "generator": of_generator}
+
+
+@lru_cache(maxsize=1)
+def _upsampling() -> NDArray[np.float32]:
+    """Of a row of 8 pixels to one of 28, [28, 8]."""
+    return scaled_up(torch.eye(8).view(8, 1, 1, 8), (1, 28)).view(8, 28).T.numpy()

@@ -1,0 +1,1 @@
+"""Data sets of recipes: readers of published file formats, and generators."""

@@ -1,0 +1,97 @@
+"""The landscape of a recipe's GAN while it trains: what of each row is measured, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dlcc.landscape.batches import PerSampleLoss
+from dlcc.recipes import small_gan
+from dlcc.recipes.small_gan import Batch, SmallGAN
+from dlcc.runs import Recorder
+from dlcc.runs.measuring import MEASURES
+
+
+class RowLosses(NamedTuple):
+    """The players' losses of each row, of raw outputs [n] of the discriminator."""
+
+    discriminator: Callable[[Tensor, Tensor], Tensor]
+    """Of D(x) and D(G(z))."""
+    generator: Callable[[Tensor], Tensor]
+    """Of D(G(z))."""
+
+
+ROW_LOSSES = {
+    "ns": RowLosses(lambda x, z: F.softplus(-x) + F.softplus(z), lambda z: F.softplus(-z)),
+    "mm": RowLosses(lambda x, z: F.softplus(-x) + F.softplus(z), lambda z: -F.softplus(z)),
+    "ls": RowLosses(lambda x, z: 0.5 * (x - 1) ** 2 + 0.5 * z**2, lambda z: 0.5 * (z - 1) ** 2),
+    "hinge": RowLosses(lambda x, z: F.relu(1 - x) + F.relu(1 + z), lambda z: -z),
+    "wgangp": RowLosses(lambda x, z: z - x, lambda z: -z),
+}
+"""The terms whose means over rows are the losses of `small_gan`."""
+
+
+class SmallGANLook:
+    """Measures a GAN as it is recorded: rows now and then, the landscape at snapshots."""
+
+    def __init__(self, recorder: Recorder, training: SmallGAN) -> None:
+        self.training = training
+        self.measure = recorder.measure(losses(training), what=MEASURES)
+
+    def at_row(self, step: int) -> None:
+        """After the row of a step was logged: on the next batch, for on its own the gradient is
+        smaller after a step than elsewhere."""
+        if self.measure.is_due(step):
+            self.measure(step, batches(self.training, step + 1))
+
+    def at_snapshot(self, step: int) -> None:
+        """After the snapshot of a step was taken."""
+        self.measure.survey(step, batches(self.training, step), penalised_losses(self.training))
+
+
+def batches(training: SmallGAN, step: int) -> dict[str, Batch]:
+    """What the players' losses take, of the batch of a step."""
+    return dict.fromkeys(("discriminator", "generator"), training.batch(step))
+
+
+def losses(training: SmallGAN) -> dict[str, PerSampleLoss]:
+    """Player -> its loss of each row, without penalties."""
+    of_rows = ROW_LOSSES[training.config.loss]
+
+    def of_discriminator(model: nn.Module, batch: Batch) -> Tensor:
+        fake = training.generator(batch.noise)
+        return of_rows.discriminator(model(batch.real).squeeze(1), model(fake).squeeze(1))
+
+    def of_generator(model: nn.Module, batch: Batch) -> Tensor:
+        return of_rows.generator(training.discriminator(model(batch.noise)).squeeze(1))
+
+    return {"discriminator": of_discriminator, "generator": of_generator}
+
+
+def penalised_losses(training: SmallGAN) -> dict[str, PerSampleLoss]:
+    """The same with the discriminator's penalties, which take gradients themselves."""
+    plain, config = losses(training), training.config
+
+    def of_discriminator(model: nn.Module, batch: Batch) -> Tensor:
+        found = plain["discriminator"](model, batch)
+        if config.loss == "wgangp":
+            fake = training.generator(batch.noise)
+            between = batch.mixing * batch.real + (1 - batch.mixing) * fake
+            steepness = torch.linalg.vector_norm(_slopes(model, between), dim=1)
+            found = found + small_gan.GRADIENT_PENALTY_WEIGHT * (steepness - 1) ** 2
+        if config.r1 > 0:
+            found = found + 0.5 * config.r1 * _slopes(model, batch.real).square().sum(dim=1)
+        return found
+
+    return {**plain, "discriminator": of_discriminator}
+
+
+def _slopes(model: nn.Module, x: Tensor) -> Tensor:
+    """Of the outputs in what goes in, [n, features]."""
+    x = x if x.requires_grad else x.detach().requires_grad_()
+    (found,) = torch.autograd.grad(model(x).sum(), x, create_graph=True)
+    return found

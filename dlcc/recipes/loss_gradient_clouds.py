@@ -1,0 +1,251 @@
+"""Vanilla GAN and DCGAN of the study of loss-gradient clouds, layer for layer.
+
+z is uniform in [−1, 1]; images are scaled to [−1, 1]; both players see the same batch and are
+updated from the same state. Initialisation, normalisation and the slope of LeakyReLU are those that
+Keras has by default, as the figures of the study imply; so is the padding "same", which at stride 2
+adds one more row at the end than at the beginning.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dlcc.recipes.data.images import IMAGES, load_images
+from dlcc.recipes.optimised import (
+    STREAM_BATCHES,
+    STREAM_ORDER,
+    STREAM_SAMPLES,
+    STREAM_WEIGHTS,
+    OptimisedTraining,
+    seeded,
+)
+from dlcc.recipes.options import Options, option
+
+ZDIM, SLOPE, KEEP, CLIP, PENALTY = 20, 0.3, 0.7, 0.01, 10.0
+
+
+@dataclass(frozen=True)
+class Config(Options):
+    """The configuration, with its defaults and ranges."""
+
+    net: str = option("vanilla", "the players", choices=("vanilla", "dcgan"))
+    data: str = option("digits", "what is learned", choices=IMAGES)
+    folder: str = option("", "where the files of the data are; digits need none")
+    loss: str = option("ns", "the players' losses", choices=("ns", "wgan", "wgangp"))
+    optimizer: str = option("adam", "of both players", choices=("adam", "rmsprop"))
+    lr: float = option(1e-3, "learning rate of both", low=0, high=1)
+    batch: int = option(128, "rows a step", low=2, high=4096)
+    epochs: int = option(100, "passes through the data", low=1, high=100_000)
+    steps: int = option(0, "length in steps; 0 leaves it to epochs", low=0, high=10_000_000)
+    seed: int = option(0, "of weights, batches and samples", low=0, high=2**63 - 1)
+
+
+# --- networks -------------------------------------------------------------------------------------
+
+
+def vanilla_generator(channels: int, side: int) -> nn.Module:
+    """[n, 20] → [n, channels, side, side] through one hidden layer."""
+    return nn.Sequential(
+        nn.Linear(ZDIM, 100, bias=False), nn.LeakyReLU(SLOPE),
+        nn.Linear(100, channels * side**2), nn.Tanh(), nn.Unflatten(1, (channels, side, side)),
+    )  # fmt: skip
+
+
+def vanilla_discriminator(channels: int, side: int) -> nn.Module:
+    """[n, channels, side, side] → [n, 1]."""
+    return nn.Sequential(
+        nn.Flatten(), nn.Linear(channels * side**2, 100), nn.LeakyReLU(SLOPE), nn.Dropout(0.5),
+        nn.Linear(100, 1),
+    )  # fmt: skip
+
+
+def dcgan_generator(channels: int, side: int) -> nn.Module:
+    """[n, 20] → [n, channels, side, side] through four transposed convolutions."""
+    small = side // 4
+    return nn.Sequential(
+        nn.Linear(ZDIM, 128 * small**2, bias=False),
+        nn.BatchNorm1d(128 * small**2, eps=1e-3, momentum=0.01),
+        nn.LeakyReLU(SLOPE), nn.Unflatten(1, (128, small, small)),
+        same_transposed(128, 128, 1), normalised(128), nn.LeakyReLU(SLOPE),
+        same_transposed(128, 64, 2), normalised(64), nn.LeakyReLU(SLOPE),
+        same_transposed(64, 32, 2), normalised(32), nn.LeakyReLU(SLOPE),
+        same_transposed(32, channels, 1), nn.Tanh(),
+    )  # fmt: skip
+
+
+def dcgan_discriminator(channels: int, side: int) -> nn.Module:
+    """[n, channels, side, side] → [n, 1] through four convolutions."""
+    return nn.Sequential(
+        same(channels, 64, 5, 1), normalised(64), nn.LeakyReLU(SLOPE),
+        same(64, 128, 5, 2), normalised(128), nn.LeakyReLU(SLOPE),
+        nn.Dropout(1 - KEEP),
+        same(128, 256, 5, 2), normalised(256), nn.LeakyReLU(SLOPE),
+        nn.Dropout(1 - KEEP),
+        same(256, 1, 7, 1), nn.Flatten(), nn.Linear((side // 4) ** 2, 1),
+    )  # fmt: skip
+
+
+def normalised(channels: int) -> nn.Module:
+    """Batch normalisation; Keras counts as momentum .99 what is kept."""
+    return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)
+
+
+def same(fan_in: int, fan_out: int, kernel: int, stride: int) -> nn.Module:
+    """A convolution that keeps size / stride of sizes that stride divides, padded as TensorFlow's
+    "same": the odd row and column at the end."""
+    over = kernel - stride
+    pads = (over // 2, over - over // 2)
+    return nn.Sequential(nn.ZeroPad2d(pads + pads), nn.Conv2d(fan_in, fan_out, kernel, stride))
+
+
+def same_transposed(fan_in: int, fan_out: int, stride: int) -> nn.Module:
+    """The transpose of `same`, 5 × 5 and without bias: what that pads is cut off."""
+    over = 5 - stride
+    cut = (-(over // 2), -(over - over // 2))
+    return nn.Sequential(
+        nn.ConvTranspose2d(fan_in, fan_out, 5, stride, bias=False), nn.ZeroPad2d(cut + cut)
+    )
+
+
+NETS = {
+    "vanilla": (vanilla_generator, vanilla_discriminator),
+    "dcgan": (dcgan_generator, dcgan_discriminator),
+}
+
+
+def make_players(net: str, channels: int, side: int) -> dict[str, nn.Module]:
+    """Both players, not initialised."""
+    generator, discriminator = NETS[net]
+    return {
+        "generator": generator(channels, side),
+        "discriminator": discriminator(channels, side),
+    }
+
+
+def initialise(network: nn.Module) -> None:
+    """Glorot's uniform weights, biases 0; normalisations begin at 1 and 0 anyway."""
+    for module in network.modules():
+        if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.xavier_uniform_(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+
+# --- losses ---------------------------------------------------------------------------------------
+
+
+def discriminator_loss(loss: str, real: Tensor, fake: Tensor) -> Tensor:
+    """Of raw outputs: cross-entropy (Goodfellow 2014, eq. 1), or Wasserstein (Arjovsky 2017)."""
+    if loss == "ns":
+        return F.softplus(-real).mean() + F.softplus(fake).mean()
+    return fake.mean() - real.mean()
+
+
+def generator_loss(loss: str, fake: Tensor) -> Tensor:
+    """Non-saturating (Goodfellow 2014, section 3), or Wasserstein."""
+    return F.softplus(-fake).mean() if loss == "ns" else -fake.mean()
+
+
+def gradient_penalty(
+    discriminator: nn.Module, real: Tensor, fake: Tensor, mixing: Tensor
+) -> Tensor:
+    """mean[(‖∇D(x̂)‖ − 1)²] at x̂ = ε·x + (1 − ε)·G(z) (Gulrajani 2017, eq. 3)."""
+    x = (mixing * real + (1 - mixing) * fake).detach().requires_grad_()
+    (slope,) = torch.autograd.grad(discriminator(x).sum(), x, create_graph=True)
+    norms: Tensor = torch.linalg.vector_norm(slope.flatten(1), dim=1)
+    return (norms - 1).square().mean()
+
+
+# --- training -------------------------------------------------------------------------------------
+
+
+class CloudGAN(OptimisedTraining):
+    """Both players updated at once, from the same batch and state."""
+
+    def __init__(self, config: Config, images: NDArray[np.float32]) -> None:
+        self.config = config
+        self.images = torch.from_numpy(images)  # [n, channels, side, side]
+        _, channels, side, _ = images.shape
+        with seeded(config.seed, STREAM_WEIGHTS):
+            players = make_players(config.net, channels, side)
+            for network in players.values():
+                initialise(network)
+        optimizers = {name: self._optimizer(network) for name, network in players.items()}
+        super().__init__(config.seed, players, optimizers)
+        self.generator, self.discriminator = players["generator"], players["discriminator"]
+        self._epoch, self._order = -1, torch.zeros(0)
+
+    def _optimizer(self, network: nn.Module) -> torch.optim.Optimizer:
+        if self.config.optimizer == "adam":
+            return torch.optim.Adam(network.parameters(), lr=self.config.lr, eps=1e-7)
+        return torch.optim.RMSprop(network.parameters(), lr=self.config.lr, alpha=0.9, eps=1e-7)
+
+    def batch(self, step: int) -> tuple[Tensor, Tensor]:
+        """Images at this step's place in the order of its epoch, and z."""
+        of_epoch = math.ceil(len(self.images) / self.config.batch)
+        epoch, place = divmod(step, of_epoch)
+        if epoch != self._epoch:
+            order = self.draws(STREAM_ORDER, epoch).permutation(len(self.images))
+            self._epoch, self._order = epoch, torch.from_numpy(order)
+        rows = self._order[place * self.config.batch : (place + 1) * self.config.batch]
+        return self.images[rows], noise(self.draws(STREAM_BATCHES, step), len(rows))
+
+    def iterate(self, step: int) -> Mapping[str, Tensor]:
+        """One iteration; all that is recorded is of the state before its updates."""
+        real, z = self.batch(step)
+        fake = self.generator(z)
+        of_real, of_fake = self.discriminator(real), self.discriminator(fake)
+        d_loss = discriminator_loss(self.config.loss, of_real, of_fake)
+        g_loss = generator_loss(self.config.loss, of_fake)
+        row = {
+            "discriminator/real": of_real.mean(),
+            "discriminator/fake": of_fake.mean(),
+            "discriminator/real_accuracy": (of_real > 0).float().mean(),
+            "discriminator/fake_accuracy": (of_fake < 0).float().mean(),
+        }
+        if self.config.loss == "wgangp":
+            mixing = torch.rand(len(real), 1, 1, 1)
+            penalty = PENALTY * gradient_penalty(self.discriminator, real, fake, mixing)
+            row["discriminator/penalty"], d_loss = penalty, d_loss + penalty
+        losses = {"discriminator": d_loss, "generator": g_loss}
+        row |= {f"{player}/loss": loss for player, loss in losses.items()}
+        row |= self.descend(losses)
+        if self.config.loss == "wgan":
+            with torch.no_grad():
+                for parameter in self.discriminator.parameters():
+                    parameter.clamp_(-CLIP, CLIP)
+        return row
+
+    def sample(self, n: int, seed: int) -> Tensor:
+        """G(z), [n, channels, side, side], in evaluation mode."""
+        z = noise(self.draws(STREAM_SAMPLES, seed), n)
+        self.generator.eval()
+        with torch.no_grad():
+            made: Tensor = self.generator(z)
+        self.generator.train()
+        return made
+
+
+def noise(rng: np.random.Generator, n: int) -> Tensor:
+    """z [n, 20], uniform in [−1, 1]."""
+    return torch.from_numpy(rng.uniform(-1, 1, (n, ZDIM)).astype(np.float32))
+
+
+def build(values: Mapping[str, Any]) -> CloudGAN:
+    """The training of a configuration, before its first step.
+
+    Raises:
+        ValueError: for a key or a value that is not in `Config`.
+        RunError: files of the data are missing or damaged.
+    """
+    config = Config.parse(values)
+    return CloudGAN(config, load_images(config.data, config.folder))

@@ -1,0 +1,62 @@
+"""A recipe's configuration: fields with their meaning, choices and ranges, checked as they come."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, Self
+
+
+def option(
+    default: Any,
+    help: str,
+    *,
+    choices: Sequence[str] = (),
+    low: float = -math.inf,
+    high: float = math.inf,
+) -> Any:
+    """A field of `Options`; both ends of a range are allowed."""
+    return field(
+        default=default,
+        metadata={"help": help, "choices": tuple(choices), "low": low, "high": high},
+    )
+
+
+@dataclass(frozen=True)
+class Options:
+    """The base of configurations whose fields are all made by `option`."""
+
+    @classmethod
+    def parse(cls, values: Mapping[str, Any]) -> Self:
+        """The configuration of plain values; those left out take their defaults.
+
+        Raises:
+            ValueError: for an unknown key, or a value of the wrong type or out of range; the
+                message says what is right.
+        """
+        known = {entry.name: entry for entry in fields(cls)}
+        for key in values:
+            if key not in known:
+                raise ValueError(f"unknown key {key!r}: the keys are {', '.join(known)}")
+        return cls(**{key: _checked(known[key], value) for key, value in values.items()})
+
+
+def _checked(entry: Any, value: Any) -> Any:
+    """`value` in the field's type, or ValueError."""
+    choices, low, high = (entry.metadata[key] for key in ("choices", "low", "high"))
+    if choices:
+        if value not in choices:
+            raise ValueError(f"{entry.name} is {value!r}: choose one of {', '.join(choices)}")
+        return value
+    if isinstance(entry.default, str):
+        if not isinstance(value, str):
+            raise ValueError(f"{entry.name} is {value!r}: give text")
+        return value
+    whole = isinstance(entry.default, int)
+    if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
+        kind = "a whole number" if whole else "a number"
+        raise ValueError(f"{entry.name} is {value!r}: give {kind}")
+    if not low <= value <= high:  # NaN fails too
+        raise ValueError(f"{entry.name} is {value!r}: give a value from {low:g} to {high:g}")
+    return value if whole else float(value)
