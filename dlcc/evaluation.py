@@ -23,7 +23,16 @@ from dlcc.feedback.moved import Moved, moved
 from dlcc.feedback.reviews import Review, history
 from dlcc.library.store import Library, library
 from dlcc.pipeline import Limits, Progress, StageOutcome
-from dlcc.records import Config, Forecast, HealthRecord, Neighbourhood, Reruns, Series
+from dlcc.records import (
+    Config,
+    Dossier,
+    Forecast,
+    HealthRecord,
+    MeasuredLandscape,
+    Neighbourhood,
+    Reruns,
+    Series,
+)
 from dlcc.report import html
 from dlcc.report.build import build_report
 from dlcc.report.record import Report
@@ -50,6 +59,11 @@ class Evaluation:
     def record(self, kind: type[T]) -> T | None:
         """The record of that type that a stage made."""
         return _record(self.outcomes, kind)
+
+    @property
+    def landscape(self) -> MeasuredLandscape | None:
+        """What was measured of it."""
+        return _landscape(self.outcomes)
 
 
 def evaluate(
@@ -100,6 +114,7 @@ def evaluate(
                 forecast=evaluation.record(Forecast),
                 neighbourhood=evaluation.record(Neighbourhood),
                 reruns=evaluation.record(Reruns),
+                landscape=evaluation.landscape,
             )
             _write(beside / "report.json", evaluation.report.to_json())
             _write(beside / "report.html", page)
@@ -155,6 +170,7 @@ def evaluate_fully(
         else _probability(health, forecast, terms.get("logic"), past, reviewed),
         health=health,
         advised=_advised(config, health, _record(outcomes, Reruns), past),
+        landscape=_landscape(outcomes),
         environment={
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
             "machine": machine_fingerprint(),
@@ -196,6 +212,11 @@ def _probability(
 
 def _record(outcomes: Sequence[StageOutcome], kind: type[T]) -> T | None:
     return next((r for o in outcomes for r in o.records if isinstance(r, kind)), None)
+
+
+def _landscape(outcomes: Sequence[StageOutcome]) -> MeasuredLandscape | None:
+    dossier = _record(outcomes, Dossier)
+    return None if dossier is None else dossier.landscape
 
 
 def _opened(run: str | Path | Run, mapping: Mapping[str, str] | None) -> Run:

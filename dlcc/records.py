@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from dlcc.codec import Array
 from dlcc.estimate import Estimate
+from dlcc.landscape.clouds import CloudShape
 from dlcc.run_parts import RUN_PARTS as RUN_PARTS
 from dlcc.run_parts import Column as Column
 from dlcc.run_parts import Config as Config
@@ -20,6 +21,7 @@ from dlcc.run_parts import Samples as Samples
 from dlcc.run_parts import Series as Series
 from dlcc.run_parts import Snapshots as Snapshots
 from dlcc.run_parts import Sources as Sources
+from dlcc.runs.surveys import SurveyRecord
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -80,6 +82,42 @@ class Function:
 
 
 @dataclass(frozen=True)
+class PlayerCloud:
+    """The loss-gradient cloud of a player, one point a step: how it lies, in robust units."""
+
+    whole: CloudShape
+    fifths: tuple[CloudShape, ...]
+    """[5], of the configured length; without points those that the record has not reached."""
+    left_out: int
+    """Points whose loss or gradient norm is not finite."""
+
+
+@dataclass(frozen=True)
+class MeasuredSeries:
+    """A quantity that `Recorder.measure` recorded now and then, by fifth of the configured
+    length."""
+
+    rows: tuple[int, ...]
+    """[5]; rows that are not a number are not counted."""
+    medians: tuple[float, ...]
+    """[5], in the quantity's unit; NaN without rows. A noise scale may be infinite."""
+
+
+@dataclass(frozen=True)
+class MeasuredLandscape:
+    """What was measured of the landscape while the run trained."""
+
+    clouds: Mapping[str, PlayerCloud]
+    """By player: of those with a loss and a gradient norm at 10 steps or more."""
+    measured: Mapping[str, MeasuredSeries]
+    """By series: `generator/grad_noise_scale` (in rows of a batch), `generator/instability`, ..."""
+    surveys: tuple[SurveyRecord, ...]
+    """Of the snapshots that have one, ascending in step: curvature, slice, game and path."""
+    batch: int | None
+    """Rows of a batch, as the configuration has it; None where it names none, or two."""
+
+
+@dataclass(frozen=True)
 class Dossier:
     """A run and its papers, typed and normalised."""
 
@@ -98,6 +136,8 @@ class Dossier:
     functions: tuple[Function, ...]
     skipped: tuple[tuple[str, str], ...] = ()
     """(file, why) for what could not be read."""
+    landscape: MeasuredLandscape | None = None
+    """None where nothing of it was measured."""
 
 
 # --- what decomposition makes ---------------------------------------------------------------------

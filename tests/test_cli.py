@@ -95,7 +95,7 @@ def test_a_custom_stage_adds_a_term(small_run: Path, tmp_path: Path) -> None:
 
 def test_stages_lists_the_installed_ones() -> None:
     names = dlcc("stages").stdout.splitlines()
-    for name in ("ingestion", "decomposition", "health", "consistency", "execution"):
+    for name in ("ingestion", "decomposition", "health", "landscape", "consistency", "execution"):
         assert name in names
 
 

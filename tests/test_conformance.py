@@ -9,7 +9,7 @@ import pytest
 from dlcc import plugins
 from dlcc.testing import check_stage
 
-NAMES = ("ingestion", "decomposition", "health", "consistency", "execution")
+NAMES = ("ingestion", "decomposition", "health", "landscape", "consistency", "execution")
 FITTED = ("novelty", "impact", "reproducibility")  # on the library, several times: minutes
 
 

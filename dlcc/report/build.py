@@ -9,8 +9,9 @@ from typing import Any
 from dlcc.estimate import Estimate
 from dlcc.feedback.advice import Advised
 from dlcc.pipeline import StageOutcome
-from dlcc.records import Config, HealthRecord
+from dlcc.records import Config, HealthRecord, MeasuredLandscape
 from dlcc.report.fused import correction_record, fusion_record
+from dlcc.report.measured import landscape_record
 from dlcc.report.record import (
     AdviceRecord,
     AxiomRecord,
@@ -54,6 +55,7 @@ def build_report(
     probability: Probability | None,
     health: HealthRecord | None,
     advised: Advised | None,
+    landscape: MeasuredLandscape | None = None,
     environment: Mapping[str, Any],
 ) -> Report:
     """The report of one evaluation; every argument but `environment` is reproducible."""
@@ -71,6 +73,7 @@ def build_report(
         correction=correction_record(score.correction),
         findings=tuple(_findings(outcomes)),
         advice=None if advised is None else _advice(advised, config),
+        landscape=None if landscape is None else landscape_record(landscape),
         stages=tuple(_stage(outcome) for outcome in outcomes),
         environment={
             **environment,

@@ -14,6 +14,7 @@ from dlcc.records import (
     Config,
     Forecast,
     HealthRecord,
+    MeasuredLandscape,
     Neighbourhood,
     Reruns,
     Samples,
@@ -34,6 +35,8 @@ class Picture:
     title: str
     caption: str
     svg: str
+    section: str | None = None
+    """That it stands in; None for one of its own."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ def render(
     forecast: Forecast | None = None,
     neighbourhood: Neighbourhood | None = None,
     reruns: Reruns | None = None,
+    landscape: MeasuredLandscape | None = None,
 ) -> str:
     """The page, with every picture and style in it; what a record is missing for is left out."""
     import jinja2
@@ -67,7 +71,7 @@ def render(
     config = Config.of(run, report.run.until).config
     return template.render(
         report=report,
-        pictures=_pictures(report, run, health),
+        pictures=_pictures(report, run, health, landscape),
         forecast=forecast and past.forecast_view(forecast),
         neighbours=neighbourhood and past.neighbour_rows(neighbourhood, config),
         reruns=reruns and past.reruns_view(reruns, health),
@@ -81,17 +85,19 @@ def _most_told(report: Report) -> float:
     return max([max(abs(v.low), abs(v.high)) for v in known] + [1e-3])
 
 
-def _pictures(report: Report, run: Run, health: HealthRecord | None) -> list[Picture]:
+def _pictures(
+    report: Report, run: Run, health: HealthRecord | None, landscape: MeasuredLandscape | None
+) -> list[Picture]:
     """The pictures of a report, from the cache if the same were drawn before."""
     until = report.run.until
     series, samples = Series.of(run, until), Samples.of(run, until)
     parts = [cache.package_digest(), str(until), *(p.digest() for p in (series, samples) if p)]
-    parts += [codec.digest(health)] if health else []
+    parts += [codec.digest(record) for record in (health, landscape) if record]
     key = xxhash.xxh3_128_hexdigest("\0".join(parts).encode())
     if entry := cache.find("pictures", key):
         with contextlib.suppress(OSError, ValueError):
             return list(codec.load(entry / "pictures", _Pictures).drawn)
-    drawn = _draw(series, samples, health)
+    drawn = _draw(series, samples, health, landscape, run.length)
     with tempfile.TemporaryDirectory(prefix="dlcc-") as folder:
         codec.save(Path(folder) / "pictures", _Pictures(tuple(drawn)))
         cache.keep("pictures", key, Path(folder))
@@ -99,7 +105,11 @@ def _pictures(report: Report, run: Run, health: HealthRecord | None) -> list[Pic
 
 
 def _draw(
-    series: Series | None, samples: Samples | None, health: HealthRecord | None
+    series: Series | None,
+    samples: Samples | None,
+    health: HealthRecord | None,
+    landscape: MeasuredLandscape | None,
+    length: int,
 ) -> list[Picture]:
     from dlcc.report import pictures  # matplotlib is slow to import
 
@@ -120,11 +130,62 @@ def _draw(
             "Samples taken before the step above each panel.",
             samples and pictures.sample_grids(samples),
         ),
+    ]
+    found = [Picture(title, caption, svg) for title, caption, svg in drawn if svg]
+    surveys = landscape.surveys if landscape else ()
+    cloud = series and pictures.cloud(series, surveys)
+    caption = (
+        "Gradient norm over loss, one point a step, coloured by fifth of the training: "
+        "purple, orange, black, green, yellow."
+    )
+    if landscape is None or not (landscape.surveys or landscape.measured):
+        return [*found, Picture("Loss-gradient cloud", caption, cloud)] if cloud else found
+    if surveys:
+        caption += " White marks: what the Hessian says of the point at a snapshot."
+    within = [("Loss-gradient cloud", caption, cloud), *_of_landscape(series, landscape, length)]
+    return found + [
+        Picture(title, caption, svg, section="Landscape") for title, caption, svg in within if svg
+    ]
+
+
+def _of_landscape(
+    series: Series | None, landscape: MeasuredLandscape, length: int
+) -> list[tuple[str, str, str | None]]:
+    from dlcc.report import landscape as drawn  # matplotlib is slow to import
+
+    surveys = landscape.surveys
+    return [
         (
-            "Loss-gradient cloud",
-            "Gradient norm over loss, one point a step, coloured by fifth of the training: "
-            "purple, orange, black, green, yellow.",
-            series and pictures.cloud(series),
+            "Curvature over time",
+            "Both ends of the spectrum of each player's own Hessian with error bands, and its "
+            "trace with its standard error. An upper end that climbs makes steps overshoot; a "
+            "lower end far below 0 is a saddle; both ends at 0 is a player that no longer learns.",
+            drawn.spectrum(surveys),
+        ),
+        (
+            "The game",
+            "Left, eigenvalues of the Jacobian of the players' gradients, by colour and shape of "
+            "mark the fifth of the training: right of the vertical axis they draw in, left of it "
+            "they drive off, and near it the players turn around each other. Right, how much of "
+            "them is turning: 0 for a single loss, 1 for turning alone.",
+            drawn.game(surveys, length),
+        ),
+        (
+            "The way between snapshots",
+            "The players' field against the way that they took: where it draws in, the cosine "
+            "falls through 0 at the snapshot; where it turns around a point, there is a bump.",
+            drawn.path_angle(surveys, length),
+        ),
+        (
+            "Slices",
+            "Loss of each player along a random direction, scaled as its weights are, the others "
+            "held: a narrow valley is sharp, a level line is a player without slope.",
+            drawn.slices(surveys, length),
+        ),
+        (
+            "Gradient noise",
+            "Batch size at which noise and gradient are equal in size; ticks at the upper edge are "
+            "infinite ones. Far above the dashed line steps go at random.",
+            drawn.gradient_noise(series, landscape.batch) if series else None,
         ),
     ]
-    return [Picture(title, caption, svg) for title, caption, svg in drawn if svg]

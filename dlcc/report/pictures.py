@@ -9,16 +9,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from dlcc.landscape.clouds import CurvatureClass
 from dlcc.records import HealthRecord, Samples, Series
+from dlcc.runs.surveys import SurveyRecord
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 Floats = NDArray[np.float64]
 FIFTHS = ("purple", "orange", "black", "green", "yellow")
 """Colours of the fifths of the training, first to last (the loss-gradient-cloud paper)."""
-_PLAYERS = {"generator": "#0b6e99", "discriminator": "#c2571a"}
+PLAYER_COLOURS = {"generator": "#0b6e99", "discriminator": "#c2571a"}
+CLASS_MARKERS: dict[CurvatureClass, str] = {
+    "convex": "o", "concave": "v", "saddle": "X", "singular": "s",
+}  # fmt: skip
+FARTHEST = 1e30
+"""What is drawn of larger numbers: axes end before those of a run that diverged do."""
 _POINTS = 4_000  # of a series; more cannot be told apart on a screen
 _GRID = 6  # sample grids over time
 
@@ -28,13 +36,13 @@ def losses(series: Series, onset: int | None, interval: tuple[int, int] | None) 
     names = [n for n in series.columns if n.endswith("/loss")]
     if not names:
         return None
-    figure, axes = _figure(9, 2.8)
+    figure, axes = new_figure(9, 2.8)
     ax = axes[0]
     for i, name in enumerate(names):
         column = series.columns[name]
         player = name.partition("/")[0]
         steps, low, middle, high = _envelope(column.steps, column.values)
-        colour = _PLAYERS.get(player, f"C{i}")
+        colour = PLAYER_COLOURS.get(player, f"C{i}")
         ax.fill_between(steps, low, high, color=colour, alpha=0.25, linewidth=0)
         ax.plot(steps, middle, color=colour, linewidth=1, label=player)
     if onset is not None:
@@ -47,18 +55,19 @@ def losses(series: Series, onset: int | None, interval: tuple[int, int] | None) 
         ax.set_yscale("symlog")
     ax.set(xlabel="step", ylabel="loss")
     ax.legend(frameon=False, fontsize=8)
-    return _svg(figure)
+    return svg_text(figure)
 
 
-def cloud(series: Series) -> str | None:
-    """Gradient norm over loss, one panel a player, coloured by fifth of the training."""
+def cloud(series: Series, surveys: Sequence[SurveyRecord] = ()) -> str | None:
+    """Gradient norm over loss, one panel a player, coloured by fifth of the training; surveyed
+    points are marked by what the player's Hessian says of them."""
     players = [
         n.partition("/")[0] for n in series.columns
         if n.endswith("/loss") and n.replace("/loss", "/grad_norm") in series.columns
     ]  # fmt: skip
     if not players:
         return None
-    figure, axes = _figure(9, 3.4, len(players))
+    figure, axes = new_figure(9, 3.4, len(players))
     for ax, player in zip(axes, players, strict=True):
         loss = series.columns[f"{player}/loss"]
         norm = series.columns[f"{player}/grad_norm"]
@@ -71,10 +80,30 @@ def cloud(series: Series) -> str | None:
             chosen = np.flatnonzero(keep & (fifth == k))[::stride]
             ax.scatter(x[chosen], y[chosen], s=3, color=colour, alpha=0.5, linewidth=0,
                        rasterized=True, label=f"{k * 20}-{k * 20 + 20} %")  # fmt: skip
+        _mark_surveyed(ax, player, surveys)
         ax.set(title=player, xlabel="loss", yscale="log", facecolor="0.93")
     axes[0].set_ylabel("gradient norm")
-    axes[-1].legend(frameon=False, fontsize=7, markerscale=3)
-    return _svg(figure)
+    fifths = [(h, name) for h, name in _labelled(axes[-1:]) if name not in CLASS_MARKERS]
+    axes[-1].legend(*zip(*fifths, strict=True), frameon=False, fontsize=7, markerscale=3)
+    if classes := {name: h for h, name in _labelled(axes) if name in CLASS_MARKERS}:
+        figure.legend(classes.values(), classes.keys(), loc="outside lower center", ncols=4,
+                      frameon=False, fontsize=8)  # fmt: skip
+    return svg_text(figure)
+
+
+def _mark_surveyed(ax: Axes, player: str, surveys: Sequence[SurveyRecord]) -> None:
+    found = [s.survey.players[player] for s in surveys if player in s.survey.players]
+    for kind, marker in CLASS_MARKERS.items():
+        points = [p for p in found if p.curvature_class == kind and p.gradient_norm > 0]
+        if points:
+            x, y = np.array([(p.loss, p.gradient_norm) for p in points]).clip(-FARTHEST, FARTHEST).T
+            ax.scatter(x, y, s=34, marker=marker, facecolor="white", edgecolor="0.1",
+                       linewidth=0.9, zorder=3, label=kind)  # fmt: skip
+
+
+def _labelled(axes: Sequence[Axes]) -> Iterator[tuple[Artist, str]]:
+    for ax in axes:
+        yield from zip(*ax.get_legend_handles_labels(), strict=True)
 
 
 def sample_grids(samples: Samples) -> str | None:
@@ -93,7 +122,7 @@ def health_curve(health: HealthRecord) -> str | None:
     """Coverage, quality and P(good) at the checkpoints."""
     if len(health.checkpoints) < 2:
         return None
-    figure, axes = _figure(9, 2.2)
+    figure, axes = new_figure(9, 2.2)
     ax = axes[0]
     for values, label, colour in (
         (health.coverage, "coverage of the training data", "#0b6e99"),
@@ -107,11 +136,11 @@ def health_curve(health: HealthRecord) -> str | None:
         ax.axvline(health.onset, color="0.1", linestyle=":", linewidth=1)
     ax.set(xlabel="step", ylim=(-0.03, 1.03))
     ax.legend(frameon=False, fontsize=8, ncols=3)
-    return _svg(figure)
+    return svg_text(figure)
 
 
 def _point_grids(samples: Samples, steps: Sequence[int]) -> str:
-    figure, axes = _figure(9, 1.8, len(steps))
+    figure, axes = new_figure(9, 1.8, len(steps))
     reference = samples.reference
     span = 4.0
     if reference is not None and len(reference):
@@ -120,15 +149,15 @@ def _point_grids(samples: Samples, steps: Sequence[int]) -> str:
         if reference is not None and reference.shape[1:] == (2,):
             ax.scatter(reference[:600, 0], reference[:600, 1], s=1, color="0.8", rasterized=True)
         x, y = samples.at(step)[:400].T
-        ax.scatter(x, y, s=1.5, color=_PLAYERS["generator"], rasterized=True)
+        ax.scatter(x, y, s=1.5, color=PLAYER_COLOURS["generator"], rasterized=True)
         ax.set(title=f"{step:,}", xlim=(-span, span), ylim=(-span, span), aspect="equal")
         ax.set_axis_off()
         ax.title.set_fontsize(8)
-    return _svg(figure)
+    return svg_text(figure)
 
 
 def _image_grids(samples: Samples, steps: Sequence[int], side: int) -> str:
-    figure, axes = _figure(9, 1.8, len(steps))
+    figure, axes = new_figure(9, 1.8, len(steps))
     for ax, step in zip(axes, steps, strict=True):
         images = samples.at(step)[:25].reshape(-1, side, side)
         tiles = np.ones((25, side + 1, side + 1))  # a white line between two images
@@ -138,7 +167,7 @@ def _image_grids(samples: Samples, steps: Sequence[int], side: int) -> str:
         ax.imshow(sheet, cmap="gray", interpolation="nearest", vmin=-1, vmax=1)
         ax.set_axis_off()
         ax.set_title(f"{step:,}", fontsize=8)
-    return _svg(figure)
+    return svg_text(figure)
 
 
 def _image_side(rows: Floats) -> int | None:
@@ -164,18 +193,20 @@ def _bin_quantiles(values: Floats, bins: Sequence[NDArray[np.int64]]) -> Iterato
         yield np.quantile(finite, [0.05, 0.5, 0.95]) if finite.size else np.full(3, np.nan)
 
 
-def _figure(width: float, height: float, panels: int = 1) -> tuple[Figure, list[Axes]]:
+def new_figure(width: float, height: float, panels: int = 1) -> tuple[Figure, list[Axes]]:
+    """A figure of so many inches, and its panels beside each other."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.subplots(1, panels, squeeze=False)[0]
     for ax in axes:
         ax.spines[["top", "right"]].set_visible(False)
-        ax.tick_params(labelsize=8)
+        ax.tick_params(which="both", labelsize=8)
     return figure, list(axes)
 
 
-def _svg(figure: Figure) -> str:
+def svg_text(figure: Figure) -> str:
+    """The figure as SVG, the same bytes each time."""
     import matplotlib as mpl
 
     text = io.StringIO()

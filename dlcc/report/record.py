@@ -180,6 +180,81 @@ class AdviceRecord(_Frozen):
     reruns: int = Field(description="with other seeds, behind `another_seed`")
 
 
+class CloudShapeRecord(_Frozen):
+    """The shape of a loss-gradient cloud or of one of its fifths, in robust units: each axis by its
+    median and interquartile range / 1.349. Null where too few points tell."""
+
+    points: int
+    drift: float | None = Field(description="from the median of its first fifth to its last's")
+    spread: float | None = Field(description="median distance of its points from their median")
+    area: float | None = Field(description="of the convex hull")
+    central_area: float | None = Field(description="of the hull of the central 95 %")
+    turn: float | None = Field(
+        description="mean angle between segments of the smoothed path, radians"
+    )
+    net_turn: float | None = Field(description="these angles summed with their signs, radians")
+    returns: float | None = Field(description="share of the path that lies where it was before")
+    bimodality: float | None = Field(description="Sarle's coefficient, the largest of 12 axes")
+
+
+class CloudRecord(_Frozen):
+    """A player's loss-gradient cloud, one point a step."""
+
+    whole: CloudShapeRecord
+    fifths: tuple[CloudShapeRecord, ...] = Field(description="5, of the configured length")
+    left_out: int = Field(description="points whose loss or gradient norm is not finite")
+
+
+class MeasuredSeriesRecord(_Frozen):
+    """A quantity measured now and then, by fifth of the configured length."""
+
+    rows: tuple[int, ...]
+    medians: tuple[float | None, ...] = Field(
+        description="null where there are no rows, or where it is infinite, as a noise scale may be"
+    )
+
+
+class SurveyedPlayerRecord(_Frozen):
+    """The landscape around one player, the others held."""
+
+    loss: float
+    gradient_norm: float
+    smallest: float = Field(description="eigenvalue of its own Hessian")
+    smallest_error: float
+    largest: float
+    largest_error: float
+    trace: float = Field(description="of its own Hessian, an estimate")
+    trace_error: float = Field(description="its standard error")
+    curvature_class: Literal["convex", "concave", "saddle", "singular"]
+
+
+class SurveyedGameRecord(_Frozen):
+    """Eigenvalues of the Jacobian of the players' gradients, as (real, imaginary)."""
+
+    rotation: float = Field(description="sum of |Im| over sum of |eigenvalue|; 0 to 1")
+    largest: tuple[float, float] | None = Field(description="of the largest modulus")
+    nearest_axis: tuple[float, float] = Field(description="to the imaginary one, of those known")
+
+
+class SurveyedRecord(_Frozen):
+    """What the landscape was like at a snapshot; its landscape.json holds slice and path too."""
+
+    step: int
+    rows: int = Field(description="of the batch that was looked at")
+    players: dict[str, SurveyedPlayerRecord]
+    game: SurveyedGameRecord | None = Field(description="null with a single player")
+
+
+class LandscapeRecord(_Frozen):
+    """What was measured of the landscape while the run trained."""
+
+    clouds: dict[str, CloudRecord] = Field(description="by player")
+    measured: dict[str, MeasuredSeriesRecord] = Field(
+        description="by series: `generator/grad_noise_scale`, in rows of a batch"
+    )
+    surveys: tuple[SurveyedRecord, ...] = Field(description="ascending in step")
+
+
 class StageRecord(_Frozen):
     """What one stage did."""
 
@@ -209,6 +284,9 @@ class Report(_Frozen):
     findings: tuple[FindingRecord, ...]
     advice: AdviceRecord | None = Field(
         default=None, description="null where the run is healthy, or nothing is known to change"
+    )
+    landscape: LandscapeRecord | None = Field(
+        default=None, description="null where nothing of it was measured"
     )
     stages: tuple[StageRecord, ...]
     environment: dict[str, Any] = Field(

@@ -1,4 +1,4 @@
-"""The ingestion stage: series on one axis, documents to blocks, source to functions."""
+"""The ingestion stage: series on one axis, documents to blocks, source to functions, landscape."""
 
 from __future__ import annotations
 
@@ -8,10 +8,21 @@ from typing import Any, ClassVar
 
 from dlcc.errors import OptionError
 from dlcc.findings import Finding
-from dlcc.records import Block, Config, Documents, Dossier, Formula, Function, Series, Sources
+from dlcc.records import (
+    Block,
+    Config,
+    Documents,
+    Dossier,
+    Formula,
+    Function,
+    Series,
+    Snapshots,
+    Sources,
+)
 from dlcc.stage import Case, Context, Stage, StageResult
 from dlcc.stages.ingestion.axis import common_axis, series_findings
 from dlcc.stages.ingestion.code import parse_functions
+from dlcc.stages.ingestion.landscape import measured_landscape
 from dlcc.stages.ingestion.markdown import parse_markdown
 
 Plain = str | int | float | bool | None
@@ -23,7 +34,7 @@ class Ingestion(Stage):
 
     name: ClassVar = "ingestion"
     needs: ClassVar = (Config, Series)
-    wants: ClassVar = (Sources, Documents)
+    wants: ClassVar = (Sources, Documents, Snapshots)
     gives: ClassVar = (Dossier,)
 
     gap_factor: float = 4.0
@@ -39,26 +50,34 @@ class Ingestion(Stage):
         ctx.progress(0.5, "reads documents and source")
         blocks, formulas, unread_documents = _documents(case.get(Documents))
         functions, unread_sources = _functions(case.get(Sources))
+        ctx.progress(0.8, "reads what was measured of the landscape")
+        config = flatten(case[Config].config)
+        landscape, unread_surveys = measured_landscape(
+            series, case.get(Snapshots), config, case.length
+        )
+        unread = (*unread_sources, *unread_surveys)
         dossier = Dossier(
             steps=steps,
             names=names,
             values=values,
             present=present,
-            config=flatten(case[Config].config),
+            config=config,
             blocks=blocks,
             formulas=formulas,
             functions=functions,
-            skipped=(*unread_documents, *((f.place or "", f.message) for f in unread_sources)),
+            skipped=(*unread_documents, *((f.place or "", f.message) for f in unread)),
+            landscape=landscape,
         )
         return StageResult(
             records=[dossier],
-            findings=[*series_findings(series, self.gap_factor), *unread_sources],
+            findings=[*series_findings(series, self.gap_factor), *unread],
             details={
                 "rows": len(steps),
                 "series": list(names),
                 "blocks": len(blocks),
                 "formulas": len(formulas),
                 "functions": len(functions),
+                "surveys": len(landscape.surveys) if landscape else 0,
                 "skipped": [list(pair) for pair in dossier.skipped],
             },
         )

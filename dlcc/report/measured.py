@@ -1,0 +1,82 @@
+"""The landscape's part of the report, from what ingestion found of it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+
+from dlcc.landscape.clouds import CloudShape
+from dlcc.landscape.surveyed import GameSurvey, PlayerSurvey
+from dlcc.records import MeasuredLandscape
+from dlcc.report.record import (
+    CloudRecord,
+    CloudShapeRecord,
+    LandscapeRecord,
+    MeasuredSeriesRecord,
+    SurveyedGameRecord,
+    SurveyedPlayerRecord,
+    SurveyedRecord,
+)
+from dlcc.runs.surveys import SurveyRecord
+
+
+def landscape_record(landscape: MeasuredLandscape) -> LandscapeRecord:
+    """The numbers of it that are told; JSON has none for what is unknown or infinite."""
+    return LandscapeRecord(
+        clouds={
+            player: CloudRecord(
+                whole=_shape(cloud.whole),
+                fifths=tuple(map(_shape, cloud.fifths)),
+                left_out=cloud.left_out,
+            )
+            for player, cloud in landscape.clouds.items()
+        },
+        measured={
+            name: MeasuredSeriesRecord(rows=of.rows, medians=tuple(map(_known, of.medians)))
+            for name, of in landscape.measured.items()
+        },
+        surveys=tuple(map(_surveyed, landscape.surveys)),
+    )
+
+
+def _surveyed(record: SurveyRecord) -> SurveyedRecord:
+    survey = record.survey
+    return SurveyedRecord(
+        step=record.step,
+        rows=record.rows,
+        players={player: _player(found) for player, found in survey.players.items()},
+        game=None if survey.game is None else _game(survey.game),
+    )
+
+
+def _player(found: PlayerSurvey) -> SurveyedPlayerRecord:
+    return SurveyedPlayerRecord(
+        loss=found.loss,
+        gradient_norm=found.gradient_norm,
+        smallest=found.smallest,
+        smallest_error=found.smallest_error,
+        largest=found.largest,
+        largest_error=found.largest_error,
+        trace=found.trace,
+        trace_error=found.trace_error,
+        curvature_class=found.curvature_class,
+    )
+
+
+def _game(found: GameSurvey) -> SurveyedGameRecord:
+    return SurveyedGameRecord(
+        rotation=found.rotation,
+        largest=(found.real[0], found.imaginary[0]) if found.real else None,
+        nearest_axis=found.nearest_axis,
+    )
+
+
+def _shape(shape: CloudShape) -> CloudShapeRecord:
+    numbers = asdict(shape)
+    return CloudShapeRecord(
+        points=numbers.pop("points"), **{name: _known(value) for name, value in numbers.items()}
+    )
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,136 @@
+"""What was measured of the landscape: clouds, measured series and surveys."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+
+import numpy as np
+
+from dlcc.errors import SnapshotError
+from dlcc.findings import Finding
+from dlcc.landscape.clouds import FIFTHS, gradient_cloud
+from dlcc.landscape.surveyed import Survey
+from dlcc.records import (
+    Column,
+    MeasuredLandscape,
+    MeasuredSeries,
+    PlayerCloud,
+    Series,
+    Snapshots,
+)
+from dlcc.runs.series_format import MEASURED
+from dlcc.runs.surveys import SurveyRecord
+
+MOST_SURVEYS = 200
+"""That are read, spread over the run: more cannot be told apart in a picture."""
+MOST_NUMBERS = 2_000
+"""Eigenvalues, or places on a line, in a survey: ten times what this package writes."""
+MOST_PLAYERS = 16
+MOST_POINTS = 20_000
+"""Of a cloud, evenly spaced: its shape is made of medians and shares, and they stay the same."""
+_BATCH_KEYS = ("batch", "batch_size")
+_PLAYER = re.compile(r"[A-Za-z0-9_.\-]{1,80}")  # as in names of series
+_OF_NO_PLAYER = "overhead"  # the share of time that measuring took
+
+
+def measured_landscape(
+    series: Series, snapshots: Snapshots | None, config: Mapping[str, object], length: int
+) -> tuple[MeasuredLandscape | None, tuple[Finding, ...]]:
+    """What there is, None for nothing; and what could not be read.
+
+    `config` is the flattened configuration.
+    """
+    clouds = _clouds(series, length)
+    measured = {
+        name: _by_fifth(column, length)
+        for name, column in series.columns.items()
+        if (quantity := name.rpartition("/")[2]) in MEASURED and quantity != _OF_NO_PLAYER
+    }
+    surveys, unread = _surveys(snapshots)
+    if not (clouds or measured or surveys):
+        return None, unread
+    return MeasuredLandscape(clouds, measured, surveys, batch_size(config)), unread
+
+
+def batch_size(config: Mapping[str, object]) -> int | None:
+    """Rows of a batch; None where a configuration names none, or two."""
+    named = {
+        value
+        for key, value in config.items()
+        if key.rpartition(".")[2] in _BATCH_KEYS and type(value) is int and value >= 1
+    }
+    return named.pop() if len(named) == 1 else None
+
+
+def _clouds(series: Series, length: int) -> dict[str, PlayerCloud]:
+    clouds = {}
+    for name, loss in series.columns.items():
+        player, _, quantity = name.rpartition("/")
+        norm = series.columns.get(f"{player}/grad_norm")
+        if quantity != "loss" or norm is None:
+            continue
+        common = np.intersect1d(loss.steps, norm.steps, return_indices=True)
+        steps, at_loss, at_norm = (a[:: 1 + (len(a) - 1) // MOST_POINTS] for a in common)
+        try:
+            with np.errstate(all="ignore"):  # of a run that diverged
+                cloud = gradient_cloud(
+                    loss.values[at_loss], norm.values[at_norm], steps, length=length
+                )
+        except ValueError:  # too few points, or a norm below 0
+            continue
+        clouds[player] = PlayerCloud(cloud.whole, cloud.fifths, cloud.left_out)
+    return clouds
+
+
+def _by_fifth(column: Column, length: int) -> MeasuredSeries:
+    known = ~np.isnan(column.values)
+    values = column.values[known]
+    fifth = np.clip(np.floor(FIFTHS * (column.steps[known] / length)), 0, FIFTHS - 1)
+    parts = [values[fifth == k] for k in range(FIFTHS)]
+    return MeasuredSeries(
+        rows=tuple(len(part) for part in parts),
+        # the lower of two in the middle: between a number and infinity lies none
+        medians=tuple(
+            float(np.quantile(part, 0.5, method="lower")) if len(part) else math.nan
+            for part in parts
+        ),
+    )
+
+
+def _surveys(
+    snapshots: Snapshots | None,
+) -> tuple[tuple[SurveyRecord, ...], tuple[Finding, ...]]:
+    found, unread = [], []
+    handles = snapshots.handles if snapshots else ()
+    chosen = np.unique(np.linspace(0, len(handles) - 1, min(len(handles), MOST_SURVEYS)).round())
+    for snapshot in (handles[int(k)] for k in chosen):
+        place = f"snapshots/{snapshot.path.name}/landscape.json"
+        try:
+            record = snapshot.survey()
+            if record is not None:
+                _check(record.survey)
+                found.append(record)
+        except SnapshotError as error:
+            why = str(error).removeprefix(f"{snapshot.path}/landscape.json: ")
+            unread.append(
+                Finding("REC007", f"{place}: {why}.", first_step=snapshot.step, place=place)
+            )
+    return tuple(found), tuple(unread)
+
+
+def _check(survey: Survey) -> None:
+    """SnapshotError where it is none that a training of this package's kind leaves behind."""
+    lists = [player.slice_at for player in survey.players.values()]
+    lists += [survey.game.real] if survey.game else []
+    lists += [survey.path.at] if survey.path else []
+    if len(survey.players) > MOST_PLAYERS or any(len(x) > MOST_NUMBERS for x in lists):
+        raise SnapshotError(
+            f"holds more than {MOST_PLAYERS} players or {MOST_NUMBERS:,} numbers of a kind; "
+            "remove it"
+        )
+    if not all(_PLAYER.fullmatch(player) for player in survey.players):
+        raise SnapshotError(
+            "names a player with other characters than A-Z a-z 0-9 _ . -; remove it"
+        )

@@ -1,0 +1,5 @@
+"""What the curvature, the game and the gradients' noise say; it feeds no term."""
+
+from dlcc.stages.landscape.stage import Landscape
+
+__all__ = ["Landscape"]
