@@ -1,0 +1,1 @@
+"""Recording trainings whose loop a framework runs: Lightning's, and Hugging Face's Trainer's."""

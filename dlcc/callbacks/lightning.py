@@ -1,0 +1,112 @@
+"""A Lightning training as a run, with its landscape."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import nn
+
+from dlcc.landscape.batches import PerSampleLoss
+from dlcc.runs import Recorder
+from dlcc.runs.series_format import QUANTITY
+
+
+class RunRecorder(Callback):
+    """Records what a LightningModule logs, and measures its players; a run folder a fit.
+
+    >>> Trainer(callbacks=[RunRecorder("runs/mine", losses={"model": loss})])  # doctest: +SKIP
+
+    Args:
+        path: the run folder.
+        losses: player -> of the module and a batch, the loss of each row, [n]. A player is the
+            module's attribute of that name; one that it has not is the whole module.
+        batches: of the loop's batch, player -> what its loss takes; by default the batch itself.
+        snapshots: how many, equally spaced over a training whose length is known.
+        every, budget, what: as for `Recorder.measure`.
+        options: further ones of `Recorder`, such as `config` or `seed`.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        losses: Mapping[str, PerSampleLoss],
+        *,
+        batches: Callable[[Any], Mapping[str, Any]] | None = None,
+        snapshots: int = 10,
+        every: int = 16,
+        budget: float = 0.03,
+        what: Sequence[str] = ("norms", "noise"),
+        **options: Any,
+    ) -> None:
+        self.path, self.losses = path, losses
+        self.batches = batches or (lambda batch: dict.fromkeys(losses, batch))
+        self.snapshots, self.options = snapshots, options
+        self.measured: dict[str, Any] = {"every": every, "budget": budget, "what": what}
+        self.recorder: Recorder | None = None
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Begin or continue the run."""
+        if not trainer.is_global_zero:
+            return
+        length = trainer.estimated_stepping_batches
+        known = int(length) if math.isfinite(length) and length > 0 else None
+        players: dict[str, nn.Module] = {
+            name: getattr(pl_module, name, pl_module) for name in self.losses
+        }
+        self.recorder = Recorder(self.path, players=players, length=known, **self.options)
+        self.measure = self.recorder.measure(self.losses, **self.measured)
+        self._apart = max(1, known // self.snapshots) if known else None
+        self._done = trainer.global_step
+        self.recorder.snapshot(self._done)
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Record a step, once its gradients were accumulated."""
+        if self.recorder is None or trainer.global_step == self._done:
+            return
+        step, self._done = trainer.global_step - 1, trainer.global_step
+        if row := _row(trainer, outputs, next(iter(self.losses))):
+            self.recorder.log(step, row)
+        given = self.batches(batch)
+        self.measure(step, given)
+        if self._apart is not None and self._done % self._apart == 0:
+            self.recorder.snapshot(self._done)
+            self.measure.survey(self._done, given)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write what is left."""
+        self._close()
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """The same where the training ends early."""
+        self._close()
+
+    def _close(self) -> None:
+        if self.recorder is not None:
+            self.recorder.close()
+            self.recorder = None
+
+
+def _row(trainer: Trainer, outputs: Any, player: str) -> dict[str, Any]:
+    """What was logged: names of one part become quantities of the first player."""
+    loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
+    # Lightning divides the loss by the batches over which gradients accumulate
+    times = trainer.accumulate_grad_batches
+    row = {} if loss is None else {f"{player}/loss": loss.detach() * times}
+    for name, value in trainer.logged_metrics.items():
+        own = name if "/" in name else f"{player}/{name}"
+        if QUANTITY.fullmatch(own):
+            row[own] = value.detach()
+    return row

@@ -1,0 +1,103 @@
+"""A training by Hugging Face's Trainer as a run, with its landscape."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from dlcc.landscape.batches import PerSampleLoss
+from dlcc.runs import Recorder
+from dlcc.runs.series_format import QUANTITY
+
+PLAYER = "model"
+
+
+class RunRecorder(TrainerCallback):
+    """Records what a Trainer logs, and measures its model; a run folder a training.
+
+    >>> trainer.add_callback(RunRecorder("runs/mine", loss, batch))  # doctest: +SKIP
+
+    Args:
+        path: the run folder.
+        loss: of the model and a batch, the loss of each row, [n].
+        batch: the rows that are measured, the same all along, on the model's device: a Trainer
+            shows callbacks none of its own.
+        snapshots: how many, equally spaced over the training.
+        every, budget, what: as for `Recorder.measure`.
+        options: further ones of `Recorder`, such as `config` or `seed`.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        loss: PerSampleLoss,
+        batch: Any,
+        *,
+        snapshots: int = 10,
+        every: int = 16,
+        budget: float = 0.03,
+        what: Sequence[str] = ("norms", "noise"),
+        **options: Any,
+    ) -> None:
+        self.path, self.loss, self.batches = path, loss, {PLAYER: batch}
+        self.snapshots, self.options = snapshots, options
+        self.measured: dict[str, Any] = {"every": every, "budget": budget, "what": what}
+        self.recorder: Recorder | None = None
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Begin or continue the run."""
+        if not state.is_world_process_zero:
+            return
+        model: nn.Module = kwargs["model"]
+        self.recorder = Recorder(
+            self.path, players={PLAYER: model}, length=state.max_steps, **self.options
+        )
+        self.measure = self.recorder.measure({PLAYER: self.loss}, **self.measured)
+        self._apart = max(1, state.max_steps // self.snapshots)
+        self._snapshot(state.global_step)
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Measure a step, once its gradients were accumulated."""
+        if self.recorder is None:
+            return
+        self.measure(state.global_step - 1, self.batches)
+        if state.global_step % self._apart == 0:
+            self._snapshot(state.global_step)
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Record what the Trainer logs of the last step."""
+        row = {
+            f"{PLAYER}/{name}": value
+            for name, value in (logs or {}).items()
+            if isinstance(value, int | float) and QUANTITY.fullmatch(f"{PLAYER}/{name}")
+        }
+        if self.recorder is not None and row and state.global_step:
+            self.recorder.log(state.global_step - 1, row)
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Write what is left."""
+        if self.recorder is not None:
+            self.recorder.close()
+            self.recorder = None
+
+    def _snapshot(self, step: int) -> None:
+        assert self.recorder is not None
+        self.recorder.snapshot(step)
+        self.measure.survey(step, self.batches)
