@@ -2,7 +2,7 @@
 
     python benchmarks/clouds.py [--cache DIR] [--seeds N]
 
-The vanilla GAN and the deep convolutional one on digits scaled up to 28 × 28, batch 16, STEPS steps,
+The vanilla GAN and the deep convolutional one on digits of 28 × 28 pixels, batch 16, STEPS steps,
 N seeds; a DCGAN seed takes 8 minutes on a core. A claim is counted in every seed (vanilla and DCGAN
 of the same seed side by side where it compares them): "yes" where it holds in all, "no" where it
 holds in none, otherwise "not decided"; with five seeds either has a chance of 1 in 32 by luck.

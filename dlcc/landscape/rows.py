@@ -71,7 +71,7 @@ class RowGradients:
             return
         widest = max([self.size, *(f.numbers for f in self.forms if isinstance(f, Product))])
         for part in _slices(self.n, widest):
-            first, *others = (form.rows(part).flatten(1) for form in self.forms)
+            first, *others = (_as_matrix(form.rows(part)) for form in self.forms)
             for rows in others:
                 first = first + rows
             yield first
@@ -93,6 +93,11 @@ class RowGradients:
         places = sum(f.places for f in products)
         widest = max(sum(f.numbers for f in products), 2 * products[0].groups * places**2)
         return _slices(self.n, widest)
+
+
+def _as_matrix(gradients: Tensor) -> Tensor:
+    """[c, *shape] as [c, size], also of a single number."""
+    return gradients.reshape(len(gradients), -1)
 
 
 def _slices(n: int, numbers: int) -> Iterator[slice]:

@@ -88,3 +88,21 @@ def test_layers_that_nobody_knows_go_through_vmap() -> None:
 def test_a_transformer() -> None:
     layer = nn.TransformerEncoderLayer(8, 2, 12, dropout=0.0, batch_first=True)
     assert_right(layer, torch.randn(3, 4, 8))
+
+
+def test_a_parameter_of_no_dimensions() -> None:
+    model = nn.Sequential(nn.Linear(4, 3), Scaled(nn.Identity(), 3))
+    model[1].scale = nn.Parameter(torch.tensor(0.7))
+    assert_right(model, torch.randn(5, 4))
+
+
+def test_another_network_that_couples_the_rows_is_told() -> None:
+    """A parameter without a closed form, and a loss through a network in training beside it."""
+    model = Scaled(nn.Linear(4, 3), 3)
+    other = nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4))
+
+    def through(model: nn.Module, batch: Tensor) -> Tensor:
+        return squares(model, other(batch))
+
+    with pytest.raises(ValueError, match="scale has no closed form.*leave other networks out"):
+        per_sample_gradient_norms(model, through, torch.randn(6, 2))
