@@ -200,15 +200,19 @@ class CloudGAN(OptimisedTraining):
         return self.images[rows], noise(self.draws(STREAM_BATCHES, step), len(rows))
 
     def iterate(self, step: int) -> Mapping[str, Tensor]:
-        """One iteration; all that is recorded is of the state before its updates."""
+        """One iteration; all that is recorded is of the state before its updates.
+
+        `real` and `fake` are D's mean outputs: probabilities for "ns", raw for the others.
+        """
         real, z = self.batch(step)
         fake = self.generator(z)
         of_real, of_fake = self.discriminator(real), self.discriminator(fake)
         d_loss = discriminator_loss(self.config.loss, of_real, of_fake)
         g_loss = generator_loss(self.config.loss, of_fake)
+        stated = torch.sigmoid if self.config.loss == "ns" else torch.clone
         row = {
-            "discriminator/real": of_real.mean(),
-            "discriminator/fake": of_fake.mean(),
+            "discriminator/real": stated(of_real).mean(),
+            "discriminator/fake": stated(of_fake).mean(),
             "discriminator/real_accuracy": (of_real > 0).float().mean(),
             "discriminator/fake_accuracy": (of_fake < 0).float().mean(),
         }

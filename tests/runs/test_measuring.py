@@ -15,8 +15,8 @@ from dlcc import Recorder
 from dlcc.errors import OptionError
 from dlcc.landscape import gradient_noise
 from dlcc.runs import Run, RunLayout
-from dlcc.runs.series_format import MEASURED
 from dlcc.runs.measuring import MEASURES, Measuring, inner
+from dlcc.runs.series_format import MEASURED
 
 STEPS = 40
 
@@ -68,7 +68,7 @@ def test_every_measure_is_recorded_where_it_was_taken(tmp_path: Path) -> None:
         "instability", "sparsity_sd",
     )  # fmt: skip
     assert {name.partition("/")[2] for name in columns} >= {*names, "overhead"}
-    assert MEASURED == {*names, "overhead"}
+    assert {*names, "overhead"} == MEASURED
     for name in names:
         column = columns[f"net/{name}"]
         assert len(column.steps) >= 1
@@ -174,3 +174,64 @@ def test_arguments_that_make_no_sense(
         pytest.raises(OptionError, match=words),
     ):
         rec.measure(losses, **options)
+
+
+def run_with(path: Path, wrapped: Any, model: nn.Module, measured: bool, autocast: bool) -> None:
+    """A training through a wrapper, two batches a step, maybe in half precision."""
+    descent = torch.optim.SGD(model.parameters(), lr=1e-2)
+    with Recorder(path, players={"net": wrapped}, length=10) as rec:
+        measure = rec.measure({"net": loss_of_each}, every=2, budget=1.0, what=MEASURES)
+        for step in range(10):
+            descent.zero_grad()
+            with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+                for _ in range(2):
+                    batch = torch.randn(16, 3)
+                    torch.autograd.backward(loss_of_each(wrapped, batch).mean() / 2)
+                if measured:
+                    measure(step, {"net": batch})
+            descent.step()
+            rec.log(step, {"net/step": step})
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("wrapper", ["none", "compiled", "distributed"])
+@pytest.mark.parametrize("autocast", [False, True])
+def test_trainings_of_many_kinds_stay_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrapper: str, autocast: bool
+) -> None:
+    monkeypatch.setattr(Measuring, "is_due", lambda self, step: step % 2 == 0)
+    ends = []
+    if wrapper == "distributed":
+        store = torch.distributed.FileStore(str(tmp_path / "store"), 1)
+        torch.distributed.init_process_group("gloo", store=store, rank=0, world_size=1)
+    try:
+        for measured in (False, True):
+            torch.manual_seed(0)
+            model: nn.Module = network()
+            wrapped: Any = {
+                "none": lambda m: m,
+                "compiled": lambda m: torch.compile(m, backend="eager"),
+                "distributed": lambda m: nn.parallel.DistributedDataParallel(m),
+            }[wrapper](model)
+            run_with(tmp_path / str(measured), wrapped, model, measured, autocast)
+            ends.append(model.state_dict())
+    finally:
+        if wrapper == "distributed":
+            torch.distributed.destroy_process_group()
+    for name, value in ends[0].items():
+        assert torch.equal(value, ends[1][name]), name
+    columns = Run.open(tmp_path / "True").series().columns
+    assert columns["net/grad_trace"].steps.tolist() == [0, 2, 4, 6, 8]
+    assert not Run.open(tmp_path / "False").series().columns.keys() & {"net/grad_trace"}
+
+
+def test_other_ranks_measure_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.distributed, "get_rank", lambda: 1)
+    with Recorder(tmp_path / "run", players={"net": network()}, length=10) as rec:
+        measure = rec.measure({"net": loss_of_each}, every=1, budget=1.0)
+        measure(0, {"net": torch.randn(8, 3)})
+        rec.snapshot(1)
+        measure.survey(1, {"net": torch.randn(8, 3)})
+        assert Run.open(rec.path).snapshots()[0].survey() is None
+    assert not Run.open(tmp_path / "run").series().columns
