@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from dlcc.landscape.batches import PerSampleLoss
 from dlcc.recipes import loss_gradient_clouds
-from dlcc.recipes.data.images import ROWS, SHAPES, load_images, scaled_up
+from dlcc.recipes.data.images import SHAPES, count_images, load_images, scaled_up
 from dlcc.recipes.family import Family, Values
 from dlcc.recipes.landscape import ROW_LOSSES
 from dlcc.recipes.loss_gradient_clouds import CloudGAN
@@ -32,8 +32,10 @@ class CloudFamily(Family):
     module = loss_gradient_clouds
 
     def length(self, config: Values) -> int:
-        of_epoch = math.ceil(ROWS[config["data"]] / config["batch"])
-        return int(config["steps"] or config["epochs"] * of_epoch)
+        if config["steps"]:
+            return int(config["steps"])
+        of_epoch = math.ceil(count_images(config["data"], config["folder"]) / config["batch"])
+        return int(config["epochs"] * of_epoch)
 
     def objective(self, config: Values) -> dict[str, Any]:
         return {"kind": "gan", "loss": config["loss"]}
@@ -63,7 +65,7 @@ class CloudFamily(Family):
         """Digits are known to a classifier; what other images show is not known here."""
         return "digits" if config["data"] == "digits" else None
 
-    def as_target(self, samples: NDArray[Any]) -> NDArray[Any]:
+    def as_target(self, samples: NDArray[Any], config: Values) -> NDArray[Any]:
         """Images of 28 pixels a side as the 8×8 that scale up to them best, [n, 64]."""
         images = np.asarray(samples, dtype=np.float32)[:, 0]
         down = np.linalg.pinv(_upsampling())  # exact for images that were scaled up

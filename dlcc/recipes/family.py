@@ -81,7 +81,7 @@ class Family(ABC):
         """The known generator that the truth is judged by; None where none is known."""
         return None
 
-    def as_target(self, samples: NDArray[Any]) -> NDArray[Any]:
+    def as_target(self, samples: NDArray[Any], config: Values) -> NDArray[Any]:
         """Samples as rows of the target."""
         return samples
 

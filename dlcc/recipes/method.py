@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from dlcc.recipes import small_gan
+from dlcc.recipes import mmd_maps, small_gan
 
 if TYPE_CHECKING:
     from dlcc.recipes.registry import Recipe
@@ -227,3 +227,73 @@ _CLOUD_PENALTIES = {
     "wgangp": "\nTo this it adds the gradient penalty with $\\lambda = 10$ and $\\epsilon_i$ "
     f"uniform between 0 and 1:\n\n$$\n{GRADIENT_PENALTY}\n$$\n",
 }
+
+
+_MAPS_PAGE = """\
+# Method: the map {map}, {variant}
+
+A network $G$ maps {inputs} to {target}. It is trained for {length:,} steps of $m = {batch}$ rows.
+
+## Loss
+
+$x_i$ is what the map should give, $z_i$ what it is given. It minimises
+
+$$
+{loss}
+$$
+{more}
+## Network and optimiser
+
+{network}
+
+## Configuration
+
+| key | value | meaning |
+|---|---|---|
+{table}
+"""
+_MMD = (
+    r"L = \frac{1}{m(m-1)}\sum_{i\neq j} k(G(z_i),G(z_j))"
+    r" + \frac{1}{m(m-1)}\sum_{i\neq j} k(x_i,x_j) - \frac{2}{m^2}\sum_{i,j} k(G(z_i),x_j)"
+)
+_SLICED = (
+    r"L = \frac{1}{48 m}\sum_{s=1}^{48}\sum_{i=1}^{m}"
+    r"\left((G(z)\cdot\theta_s)_{(i)} - (x\cdot\theta_s)_{(i)}\right)^2"
+)
+_INPUTS = {
+    "f1": "standard normal points in the plane",
+    "f2": "uniform points of the unit square",
+    "f3": "uniform numbers between 0 and 1",
+}
+
+
+def maps_page(recipe: Recipe, config: Mapping[str, Any]) -> str:
+    """The Markdown page of a map between distributions."""
+    parsed = mmd_maps.Config.parse(config)
+    chosen, paper = mmd_maps.MAPS[parsed.map], parsed.variant == "paper"
+    widths = (
+        "1, 50, 50 and 1 units, tanh between; two of them"
+        if parsed.map == "f3"
+        else ("2, 125, 125 and 2 units, logistic functions between")
+    )
+    joined = ", the second on what the first gives" if parsed.map == "f3" and paper else ""
+    descent = (
+        f"Stochastic gradient descent at a rate of {chosen.rate:g}."
+        if paper
+        else "Adam at a rate of 0.005 that falls to 0 along half a wave."
+    )
+    meaning = {option.key: option.help for option in recipe.options} | {"map": "which map"}
+    return _MAPS_PAGE.format(
+        map=parsed.map, variant="as the paper has it" if paper else "mended",
+        inputs=_INPUTS[parsed.map],
+        target={"square": "a uniform unit square", "gaussian": "a standard normal in the plane"}[
+            chosen.target
+        ],
+        length=mmd_maps.length(parsed), batch=mmd_maps.batch_size(parsed),
+        loss=_MMD if paper else _SLICED,
+        more=f"\nwith $k(x,y) = \\exp(-\\|x-y\\|^2/{chosen.width:g})$, and to this it adds "
+        f"${chosen.penalty:g}\\,\\|w\\|^2$ over all weights and biases.\n" if paper
+        else "\nover 48 directions $\\theta_s$ drawn anew in each step; $(\\cdot)_{(i)}$ sorts.\n",
+        network=f"Fully connected: {widths}{joined}. {descent}",
+        table="\n".join(f"| {key} | {value} | {meaning[key]} |" for key, value in config.items()),
+    )  # fmt: skip

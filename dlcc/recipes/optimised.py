@@ -11,9 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-STREAM_WEIGHTS, STREAM_ORDER, STREAM_BATCHES, STREAM_SAMPLES, STREAM_LAYERS = range(5)
-"""Keep the draws of a seed apart: initial weights, the order of an epoch, what a batch or samples
-are made of, and what layers draw."""
+(
+    STREAM_WEIGHTS, STREAM_ROWS, STREAM_ORDER, STREAM_BATCHES, STREAM_SAMPLES, STREAM_LAYERS,
+) = range(6)  # fmt: skip
+"""Keep the draws of a seed apart: initial weights, rows that stay the same, the order of an epoch,
+what a batch or samples are made of, and what layers draw."""
 
 
 class OptimisedTraining(ABC):

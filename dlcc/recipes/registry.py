@@ -12,6 +12,7 @@ from typing import Any
 from dlcc.errors import OptionError
 from dlcc.recipes.clouds_family import CloudFamily
 from dlcc.recipes.family import Family
+from dlcc.recipes.maps_family import MapFamily
 from dlcc.recipes.small_gan_family import SmallGANFamily
 
 
@@ -95,7 +96,7 @@ class Recipe:
         return dataclasses.asdict(config)
 
 
-_SMALL_GAN, _CLOUDS = SmallGANFamily(), CloudFamily()
+_SMALL_GAN, _CLOUDS, _MAPS = SmallGANFamily(), CloudFamily(), MapFamily()
 _RECIPES = (
     Recipe(
         "ring", "GAN of two small networks on eight Gaussians on a circle in the plane",
@@ -118,6 +119,9 @@ _RECIPES = (
         "lgc-dcgan", "its deep convolutional GAN; .2 s a step on a core at a batch of 16",
         _CLOUDS, {"net": "dcgan"},
     ),
+    Recipe("map-f1", "a Gaussian in the plane mapped to a uniform square", _MAPS, {"map": "f1"}),
+    Recipe("map-f2", "a uniform square mapped to a Gaussian in the plane", _MAPS, {"map": "f2"}),
+    Recipe("map-f3", "a uniform line mapped to a Gaussian in the plane", _MAPS, {"map": "f3"}),
 )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -117,7 +118,8 @@ def _judged(
     target = family.target(config)
     if target is None:
         return None
-    judged = judge_run(run, target, extent.overtrain, extent.start, family.as_target)
+    as_target = partial(family.as_target, config=config)
+    judged = judge_run(run, target, extent.overtrain, extent.start, as_target)
     judged.write(run.path)
     return judged
 

@@ -21,7 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
+from dlcc.metrics import frechet_distance
 from dlcc.recipes import digits_classifier, small_gan
+from dlcc.recipes.data.points import POINTS
 from dlcc.records import Label
 
 TRUTH_FILE = "truth.json"
@@ -34,7 +36,10 @@ REACHED_SHARE = 0.2  # a mode is reached with this share of the samples it shoul
 MODE_RADIUS = 3.0  # in standard deviations of a mode
 NEIGHBOUR_QUANTILE, NEIGHBOUR_SLACK = 0.99, 1.15  # how near to a real digit a digit must be
 GOOD_COVERAGE = 0.65
-GOOD_QUALITY = {"ring": 0.50, "grid9": 0.40, "grid25": 0.30, "digits": 0.55}
+GOOD_QUALITY = {
+    "ring": 0.50, "grid9": 0.40, "grid25": 0.30, "digits": 0.55, "square": 0.80, "gaussian": 0.80,
+}  # fmt: skip
+CELLS = {"square": 6, "gaussian": 6}  # along an axis: distributions without modes
 GOOD_FRECHET = 150.0  # on the digits classifier's features
 DIVERGED_LOSS = 1e3
 DIVERGED_GRAD_NORM = 1e4
@@ -75,10 +80,11 @@ def judge_samples(data: str, step: int, samples: NDArray[Any]) -> Checkpoint:
     samples = np.asarray(samples, dtype=np.float32)
     finite = bool(np.isfinite(samples).all())
     if not finite:
-        modes = 10 if data == "digits" else len(small_gan.MIXTURES[data].centres)
-        return Checkpoint(step, (0,) * modes, 0.0, 0.0, None, np.inf)
+        return Checkpoint(step, (0,) * _modes(data), 0.0, 0.0, None, np.inf)
     frechet = None
-    if data == "digits":
+    if data in CELLS:
+        histogram = POINTS[data].cells(samples, CELLS[data]).counts
+    elif data == "digits":
         histogram = digits_histogram(samples)
         features = digits_classifier.load().features(samples)
         frechet = frechet_distance(features, _digits_features())
@@ -93,6 +99,13 @@ def judge_samples(data: str, step: int, samples: NDArray[Any]) -> Checkpoint:
         frechet=frechet,
         reach=float(np.abs(samples).max()),
     )
+
+
+def _modes(data: str) -> int:
+    """Of a target: modes, classes or cells."""
+    if data in CELLS:
+        return POINTS[data].cells(np.zeros((1, POINTS[data].features)), CELLS[data]).number
+    return 10 if data == "digits" else len(small_gan.MIXTURES[data].centres)
 
 
 def mixture_histogram(
@@ -124,22 +137,6 @@ def _digits_radius() -> float:
 @lru_cache(maxsize=1)
 def _digits_features() -> NDArray[np.float32]:
     return digits_classifier.load().features(small_gan.load_digits()[0])
-
-
-def frechet_distance(a: NDArray[Any], b: NDArray[Any]) -> float:
-    """‖μ_a − μ_b‖² + tr(Σ_a + Σ_b − 2(Σ_a Σ_b)^½) of features [n, d] (Heusel et al. 2017, eq. 6).
-
-    The trace of the root is that of (Σ_a^½ Σ_b Σ_a^½)^½, which stays symmetric where a collapsed
-    generator makes Σ_a singular.
-    """
-    a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
-    cov_a, cov_b = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
-    values, vectors = np.linalg.eigh(cov_a)
-    root_a = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
-    eigenvalues = np.linalg.eigvalsh(root_a @ cov_b @ root_a)
-    trace_root = np.sqrt(np.maximum(eigenvalues, 0)).sum()
-    shift = a.mean(axis=0) - b.mean(axis=0)
-    return float(max(shift @ shift + np.trace(cov_a) + np.trace(cov_b) - 2 * trace_root, 0.0))
 
 
 # ------------------------------------------------------------------------------------------ rules
@@ -182,7 +179,7 @@ def is_diverged(data: str, checkpoints: Sequence[Checkpoint], series: Mapping[st
     if larger_player("/loss") > DIVERGED_LOSS or larger_player("/grad_norm") > DIVERGED_GRAD_NORM:
         return True
     late = checkpoints[-max(1, len(checkpoints) // 5) :]
-    return data != "digits" and max(c.reach for c in late) > DIVERGED_SAMPLE
+    return data in small_gan.MIXTURES and max(c.reach for c in late) > DIVERGED_SAMPLE
 
 
 def is_oscillating(checkpoints: Sequence[Checkpoint]) -> bool:

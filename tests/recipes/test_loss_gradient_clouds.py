@@ -116,9 +116,10 @@ def test_every_loss_trains(loss: str, optimizer: str) -> None:
 
 def test_digits_come_back_as_they_were() -> None:
     family = get_recipe("lgc-vanilla").family
-    images = family.reference({"data": "digits", "folder": ""})
+    config = {"data": "digits", "folder": ""}
+    images = family.reference(config)
     assert images.shape == (1797, 1, 28, 28)
-    assert np.abs(family.as_target(images) - small_gan.load_digits()[0]).max() < 1e-5
+    assert np.abs(family.as_target(images, config) - small_gan.load_digits()[0]).max() < 1e-5
 
 
 def test_a_run_is_recorded_and_taken_up_bit_for_bit(tmp_path: Path) -> None:

@@ -180,7 +180,10 @@ def test_training_keeps_torchs_threads(tmp_path):
 
 
 def test_recipes_are_listed_with_their_options():
-    assert list(recipes()) == ["ring", "grid9", "grid25", "digits", "lgc-vanilla", "lgc-dcgan"]
+    assert list(recipes()) == [
+        *("ring", "grid9", "grid25", "digits", "lgc-vanilla", "lgc-dcgan"),
+        *("map-f1", "map-f2", "map-f3"),
+    ]
     for recipe in recipes().values():
         assert recipe.description
         assert all(option.help for option in recipe.options)

@@ -2,37 +2,130 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from dlcc.errors import RunError
+from dlcc.recipes.data.cifar import count_batch, find_batches, read_batch
+from dlcc.recipes.data.files import Part, damaged, named_folder, scaled
+from dlcc.recipes.data.idx import find_idx, read_idx, read_idx_shape
+from dlcc.recipes.data.npy import count_npy, read_npy
+
 ROWS = {"digits": 1_797, "mnist": 60_000, "fashion": 60_000, "cifar10": 50_000}
-"""Images of the training part of a data set."""
+"""Images of the training part of a data set, as published; `count_images` counts those there."""
 SHAPES = {"digits": (1, 28), "mnist": (1, 28), "fashion": (1, 28), "cifar10": (3, 32)}
 """Their channels and side."""
-IMAGES = tuple(ROWS)
+IMAGES = (*ROWS, "folder", "npy")
+"""The names that `load_images` knows; the last two are the user's own."""
+
+PLACES = {"mnist": ("MNIST/raw",), "fashion": ("FashionMNIST/raw",)}
+"""Subfolders that are searched after the folder itself: torchvision's."""
+NPY = "images.npy"
+"""What is looked for where the setting names a folder, not a file."""
+FOLDER_SIDE = 32
 
 
-def load_images(name: str, folder: str) -> NDArray[np.float32]:
+def load_images(
+    name: str, folder: str, *, part: Part = "train", side: int = FOLDER_SIDE
+) -> NDArray[np.float32]:
     """Images [n, channels, side, side] in [−1, 1].
 
     Args:
         name: of `IMAGES`; digits are scaled up to the 28 pixels that MNIST has.
-        folder: where the files are; digits need none.
+        folder: where the files are; digits need none, npy may have the file itself here.
+        part: of mnist, fashion and cifar10; the others have no parts.
+        side: to which the images of a folder are cut and resized.
+
+    Raises:
+        RunError: a file is missing, cut or not what it should be; it says what to put where.
+    """
+    match name:
+        case "digits":
+            from dlcc.recipes.small_gan import load_digits
+
+            small = torch.from_numpy(load_digits()[0]).view(-1, 1, 8, 8)
+            return scaled_up(small, (28, 28)).numpy()
+        case "mnist" | "fashion":
+            path = find_idx(name, folder, PLACES[name], part, "images")
+            _check_sides(path)
+            return scaled(read_idx(path, 3)[:, None])
+        case "cifar10":
+            return scaled(np.concatenate([read_batch(p)[0] for p in find_batches(folder, part)]))
+        case "folder":
+            from dlcc.recipes.data.folder import read_folder
+
+            return scaled(read_folder(_own_folder(folder), side))
+        case "npy":
+            return read_npy(_own_array(folder))
+    raise ValueError(name)
+
+
+def load_labels(name: str, folder: str, *, part: Part = "train") -> NDArray[np.int64]:
+    """The classes [n] of the images of `load_images`; of a folder and of npy none are known.
 
     Raises:
         RunError: a file is missing, cut or not what it should be.
     """
-    if name == "digits":
-        from dlcc.recipes.small_gan import load_digits
+    match name:
+        case "digits":
+            from dlcc.recipes.small_gan import load_digits
 
-        small = torch.from_numpy(load_digits()[0]).view(-1, 1, 8, 8)
-        return scaled_up(small, (28, 28)).numpy()
-    raise NotImplementedError(name)
+            return load_digits()[1]
+        case "mnist" | "fashion":
+            path = find_idx(name, folder, PLACES[name], part, "labels")
+            return read_idx(path, 1).astype(np.int64)
+        case "cifar10":
+            return np.concatenate([read_batch(path)[1] for path in find_batches(folder, part)])
+    raise ValueError(name)
+
+
+def count_images(name: str, folder: str, *, part: Part = "train") -> int:
+    """How many `load_images` gives; reads headers where there are some.
+
+    Raises:
+        RunError: as `load_images`, as far as that shows before the images are read.
+    """
+    match name:
+        case "digits":
+            return ROWS[name]
+        case "mnist" | "fashion":
+            return _check_sides(find_idx(name, folder, PLACES[name], part, "images"))
+        case "cifar10":
+            return sum(map(count_batch, find_batches(folder, part)))
+        case "folder":
+            from dlcc.recipes.data.folder import list_images
+
+            return len(list_images(_own_folder(folder)))
+        case "npy":
+            return count_npy(_own_array(folder))
+    raise ValueError(name)
 
 
 def scaled_up(images: Tensor, size: tuple[int, int]) -> Tensor:
     """Images [n, channels, *] to a larger size, bilinear."""
     return F.interpolate(images, size=size, mode="bilinear", align_corners=False)
+
+
+def _check_sides(path: Path) -> int:
+    """The images of a file whose header says that they have 28 × 28 pixels."""
+    n, *sides = read_idx_shape(path, 3)
+    if sides != [28, 28]:
+        raise damaged(path, f"has images of {sides[0]}×{sides[1]}, expected 28×28")
+    return n
+
+
+def _own_folder(folder: str) -> Path:
+    path = named_folder("folder", folder, ("your images (.png, .jpg)",))
+    if not path.is_dir():
+        raise RunError(f"{path}: a file; set folder to the folder that your images are in")
+    return path
+
+
+def _own_array(folder: str) -> Path:
+    path = named_folder("npy", folder, (NPY,))
+    return path / NPY if path.is_dir() else path

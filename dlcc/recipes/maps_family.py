@@ -1,0 +1,55 @@
+"""Maps between distributions in the plane."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from dlcc.recipes import mmd_maps
+from dlcc.recipes.family import Family, Values
+from dlcc.recipes.method import maps_page
+
+if TYPE_CHECKING:
+    from dlcc.recipes.registry import Recipe
+
+_REFERENCE = 2_048
+
+
+class MapFamily(Family):
+    """Trainings of `mmd_maps`."""
+
+    module = mmd_maps
+
+    def length(self, config: Values) -> int:
+        return mmd_maps.length(mmd_maps.Config.parse(config))
+
+    def objective(self, config: Values) -> dict[str, Any]:
+        loss = "mmd" if config["variant"] == "paper" else "sliced_wasserstein"
+        return {"kind": "map", "loss": loss}
+
+    def data(self, config: Values) -> str:
+        return mmd_maps.MAPS[config["map"]].target
+
+    def page(self, recipe: Recipe, config: Values) -> str:
+        return maps_page(recipe, config)
+
+    def players(self, config: Values) -> Mapping[str, nn.Module]:
+        return mmd_maps.make_players(mmd_maps.Config.parse(config))
+
+    def reference(self, config: Values) -> NDArray[np.float32]:
+        rng = np.random.default_rng(0)
+        return mmd_maps.target(config["map"], _REFERENCE, rng).numpy()
+
+    def samples(self, config: Values) -> int:
+        return 2_000
+
+    def target(self, config: Values) -> str:
+        return self.data(config)
+
+    def as_target(self, samples: NDArray[Any], config: Values) -> NDArray[Any]:
+        """The square of the maps is [0, 1]², that of the cells [−1, 1]²."""
+        return 2 * samples - 1 if self.data(config) == "square" else samples
