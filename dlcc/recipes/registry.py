@@ -34,6 +34,8 @@ class Option:
         """The choices or the range in words."""
         if self.choices:
             return ", ".join(self.choices)
+        if isinstance(self.default, str):
+            return "text"
         return f"{self.low:g} to {self.high:g}"
 
 
@@ -70,12 +72,13 @@ class Recipe:
         """Trained numbers of each player with all defaults, by the data that they depend on; with
         the only data otherwise."""
         config = self.configure({})
+        configs = {data: {**config, "data": data} for data in self.family.variants()}
         return {
             data: {
                 name: sum(p.numel() for p in player.parameters())
-                for name, player in self.family.players({**config, "data": data}).items()
+                for name, player in self.family.players(own).items()
             }
-            for data in self.family.variants() or (self.family.data(config),)
+            for data, own in (configs or {self.family.data(config): config}).items()
         }
 
     def configure(self, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -188,6 +188,8 @@ def test_recipes_are_listed_with_their_options():
         assert recipe.description
         assert all(option.help for option in recipe.options)
         json.dumps(recipe.configure({}))
+        for players in recipe.parameters().values():
+            assert all(size > 100 for size in players.values())
     for name in ("ring", "grid9", "grid25", "digits"):
         recipe = get_recipe(name)
         options = {option.key: option for option in recipe.options}

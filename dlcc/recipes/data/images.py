@@ -28,6 +28,8 @@ PLACES = {"mnist": ("MNIST/raw",), "fashion": ("FashionMNIST/raw",)}
 NPY = "images.npy"
 """What is looked for where the setting names a folder, not a file."""
 FOLDER_SIDE = 32
+HALVED = 4
+"""Divides the sides of all images, which networks halve twice."""
 
 
 def load_images(
@@ -61,7 +63,12 @@ def load_images(
 
             return scaled(read_folder(_own_folder(folder), side))
         case "npy":
-            return read_npy(_own_array(folder))
+            path = _own_array(folder)
+            images = read_npy(path)
+            if images.shape[-1] % HALVED:  # or generators make smaller images than they learn
+                what = f"has sides of {images.shape[-1]}, expected a multiple of {HALVED}"
+                raise damaged(path, what)
+            return images
     raise ValueError(name)
 
 

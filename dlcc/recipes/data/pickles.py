@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import math
 import pickletools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any, Final
 
 import numpy as np
@@ -98,19 +99,16 @@ class _Machine:
     def run(self, data: bytes) -> Any:
         """What is on the stack when the instruction STOP comes."""
         self.to_encode = len(data)
-        for count, (instruction, argument, _) in enumerate(pickletools.genops(data)):
+        for count, (name, argument) in enumerate(_instructions(data)):
             if count == _MOST_INSTRUCTIONS:
                 raise PickleRefusedError(f"has more than {_MOST_INSTRUCTIONS:,} instructions")
-            name = instruction.name
             if name == "STOP":
                 return self.stack.pop()
             if name in _VALUES:
                 self.stack.append(_VALUES[name](argument))
             elif name in _ACTIONS:
                 _ACTIONS[name](self, argument)
-            elif name not in _SKIPPED:
-                raise PickleRefusedError(f"has the instruction {name}, which builds no array")
-        raise PickleRefusedError("ends early")
+        raise ValueError("ends early")
 
     # --- the stack
 
@@ -221,12 +219,42 @@ _ACTIONS: dict[str, Callable[[_Machine, Any], None]] = {
     "APPENDS": lambda machine, _: machine.append(machine.pop_items()),
     "SETITEM": lambda machine, _: machine.set_items([machine.pop(), machine.pop()][::-1]),
     "SETITEMS": lambda machine, _: machine.set_items(machine.pop_items()),
-    "GLOBAL": lambda machine, name: machine.refer(*name.split(" ", 1)),
+    "GLOBAL": lambda machine, names: machine.refer(*names),
     "STACK_GLOBAL": lambda machine, _: machine.refer(*[machine.pop(), machine.pop()][::-1]),
     "REDUCE": lambda machine, _: machine.reduce(),
     "BUILD": lambda machine, _: machine.build(),
 }
-_SKIPPED = {"PROTO", "FRAME"}
+_CODES = {op.code.encode("latin-1"): op for op in pickletools.opcodes}
+_ADMITTED = {*_VALUES, *_ACTIONS, "PROTO", "FRAME", "STOP"}
+
+
+def _instructions(data: bytes) -> Iterator[tuple[str, Any]]:
+    """Names of instructions with their arguments; of those not admitted none is read.
+
+    Raises:
+        ValueError: of pickletools, for an argument that is cut or damaged.
+    """
+    stream = BytesIO(data)
+    while code := stream.read(1):
+        instruction = _CODES.get(code)
+        if instruction is None:
+            raise ValueError("no instruction")
+        name, argument = instruction.name, instruction.arg
+        if name not in _ADMITTED:
+            if stream.tell() == 1:  # some other kind of file
+                raise ValueError("no pickle")
+            raise PickleRefusedError(f"has the instruction {name}, which builds no array")
+        if name == "GLOBAL":  # pickletools would read escapes here, pickle does not
+            yield name, (_line(stream), _line(stream))
+        else:
+            yield name, None if argument is None else argument.reader(stream)
+
+
+def _line(stream: BytesIO) -> str:
+    line = stream.readline()
+    if not line.endswith(b"\n"):
+        raise ValueError("no newline")
+    return line[:-1].decode()
 
 
 def _reduced(name: str, arguments: tuple[Any, ...]) -> Any:

@@ -104,6 +104,12 @@ def test_other_sizes_than_those_of_mnist(tmp_path: Path) -> None:
         load_images("mnist", str(tmp_path))
 
 
+def test_sides_that_networks_cannot_halve_twice(tmp_path: Path) -> None:
+    np.save(tmp_path / "images.npy", pixels(2, 30, 30))
+    with pytest.raises(RunError, match="has sides of 30, expected a multiple of 4"):
+        load_images("npy", str(tmp_path))
+
+
 def test_a_name_that_is_none() -> None:
     for read in (load_images, load_labels, count_images):
         with pytest.raises(ValueError, match="imagenet"):
