@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -12,18 +11,26 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from dlcc.landscape.layers import is_known
 
+Buffer = tuple[nn.Module, str, Tensor]
+"""A module, the name of a buffer of it, and its numbers."""
+
 
 class Anatomy:
     """A model taken apart.
 
-    To look for layers and buffers, and for what depends on what, takes as long as a pass through a
+    To look for layers and buffers, and for where the rows are, takes as long as a pass through a
     small net: who measures one net again and again keeps its anatomy.
+
+    Args:
+        model: to be measured.
+        beside: networks that the losses go through too. Their batch normalisations are held as the
+            model's are.
 
     Raises:
         ValueError: nothing of the model is trained, or it lies on two devices.
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, beside: Sequence[nn.Module] = ()) -> None:
         self.model = model
         self.trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
         if not self.trained:
@@ -32,13 +39,14 @@ class Anatomy:
             )
         self.layers = [m for m in model.modules() if is_known(m)]
         """Those with closed forms."""
-        self.batch_norms = [m for m in model.modules() if isinstance(m, _BatchNorm)]
+        seen = dict.fromkeys(m for network in (model, *beside) for m in network.modules())
+        self.batch_norms = [m for m in seen if isinstance(m, _BatchNorm)]
         self.calls: list[nn.Module] | None = None
         """The layers in the order in which a pass called them; None before the first."""
         self.by_rows: list[bool] = []
         """Of each call, whether the first dimension of what goes in is the batch's rows."""
-        self.entries: Counter[int] = Counter()
-        """id of a parameter -> at how many places the losses depend on it."""
+        self.entries_of_use: dict[str, int] = {}
+        """Of parametrised tensors' parameters, once looked at."""
         self._device = device_of(model)
         self._modules = list(model.modules())
         self._parts = self._parts_now()
@@ -47,9 +55,14 @@ class Anatomy:
         """Whether the model still has these modules and parameters, and trains those."""
         return self._parts_now() == self._parts
 
-    def buffers(self) -> list[Tensor]:
-        """As `model.buffers()`, also where one is registered twice."""
-        return [b for m in self._modules for b in m._buffers.values() if b is not None]
+    def buffers(self) -> list[Buffer]:
+        """Copies of all, of one that is registered twice two."""
+        return [
+            (m, name, b.clone())
+            for m in self._modules
+            for name, b in m._buffers.items()
+            if b is not None
+        ]
 
     @contextmanager
     def unchanged(self) -> Iterator[None]:
@@ -86,7 +99,9 @@ def unchanged(model: nn.Module) -> Iterator[None]:
 @contextmanager
 def _unchanged(modules: Sequence[nn.Module], device: torch.device) -> Iterator[None]:
     buffers = [
-        (m, name, b, b.clone()) for m in modules for name, b in m._buffers.items() if b is not None
+        (m, name, b, None if b is None else (b.clone(), b._version))
+        for m in modules
+        for name, b in m._buffers.items()
     ]
     try:
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
@@ -94,4 +109,12 @@ def _unchanged(modules: Sequence[nn.Module], device: torch.device) -> Iterator[N
     finally:
         with torch.no_grad():
             for m, name, buffer, kept in buffers:
-                m._buffers[name] = buffer.copy_(kept)
+                m._buffers[name] = buffer
+                if buffer is not None and kept is not None:
+                    buffer.copy_(kept[0])
+                    as_of(buffer, kept[1])
+
+
+def as_of(tensor: Tensor, version: int) -> None:
+    """Say that a tensor has the numbers that it had then: a graph that holds it can go back."""
+    torch._C._autograd._unsafe_set_version_counter((tensor,), (version,))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 import torch
@@ -74,7 +75,7 @@ def hessian(loss: Closure, params: Sequence[Tensor]) -> Operator:
         value = loss()
     slopes = slopes_of(value, params)
     size = sum(p.numel() for p in params)
-    return Operator(size, params[0], lambda vector: slopes_times(slopes, params, vector))
+    return Operator(size, like(params), lambda vector: slopes_times(slopes, params, vector))
 
 
 def slopes_of(loss: Tensor, params: Sequence[Tensor]) -> list[Tensor]:
@@ -132,7 +133,7 @@ def gauss_newton(
         back = torch.autograd.grad(out, params, curved, retain_graph=True, allow_unused=True)
         return joined(back, params)
 
-    return Operator(sum(p.numel() for p in params), params[0], times)
+    return Operator(sum(p.numel() for p in params), like(params), times)
 
 
 def hessian_ends(
@@ -244,16 +245,24 @@ def wasserstein(a: Floats, of_a: Floats, b: Floats, of_b: Floats) -> float:
 def split(vector: Tensor, params: Sequence[Tensor]) -> list[Tensor]:
     """A vector [size] as pieces of the parameters' shapes."""
     ends_ = np.cumsum([p.numel() for p in params])
-    return [vector[end - p.numel() : end].view_as(p) for end, p in zip(ends_, params, strict=True)]
+    parts = zip(ends_, params, strict=True)
+    return [vector[end - p.numel() : end].view_as(p).to(p.dtype) for end, p in parts]
 
 
 def joined(parts: Sequence[Tensor | None], params: Sequence[Tensor]) -> Tensor:
-    """The opposite; None is 0."""
+    """The opposite, of the type of `like`; None is 0."""
     flat = [
         torch.zeros_like(p).flatten() if part is None else part.flatten()
         for part, p in zip(parts, params, strict=True)
     ]
-    return torch.cat(flat)
+    return torch.cat(flat).to(like(params))
+
+
+def like(params: Sequence[Tensor]) -> Tensor:
+    """Of the device and type of vectors [size]: one that holds the numbers of all parameters, at
+    least single precision, in which a basis stays orthogonal."""
+    dtype = reduce(torch.promote_types, {p.dtype for p in params}, torch.float32)
+    return params[0].new_empty(0, dtype=dtype)
 
 
 # --- what is given --------------------------------------------------------------------------------

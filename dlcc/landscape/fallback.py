@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -40,6 +40,22 @@ class _OneRow(nn.Module):
         return self.per_sample_loss(self.model, tree_unflatten(alone, self.spec)).squeeze(0)
 
 
+def called_with(whole: nn.Module, values: Mapping[str, Tensor], *args: Any) -> Tensor:
+    """`functional_call`, which of a module that lies at two places of a model, as an activation
+    with a parameter, would leave a value in the place of the parameter."""
+    places: dict[int, list[str]] = {}
+    for prefix, module in whole.named_modules():  # each once
+        for name, p in module._parameters.items():
+            places.setdefault(id(p), []).append(f"{prefix}.{name}".lstrip("."))
+    tied = {
+        place: value
+        for name, value in values.items()
+        for place in places[id(whole.get_parameter(name))]
+    }
+    found: Tensor = functional_call(whole, tied, args, tie_weights=False)
+    return found
+
+
 def by_vmap(
     model: nn.Module, per_sample_loss: PerSampleLoss, batch: Any, name: str, done: Pass
 ) -> Sum:
@@ -49,8 +65,17 @@ def by_vmap(
     dims = [0 if by_row else None for by_row in alone.by_row]
 
     def loss(value: Tensor, row: list[Any]) -> Tensor:
-        found: Tensor = functional_call(alone, {f"model.{name}": value}, (row,))
-        return found
+        return called_with(alone, {f"model.{name}": value}, row)
+
+    def one_by_one(part: slice) -> Tensor:
+        trained, found = model.get_parameter(name), []
+        for k in range(len(done.losses))[part]:
+            row = [x[k : k + 1] if d == 0 else x for x, d in zip(leaves, dims, strict=True)]
+            with torch.enable_grad(), unchanged(model), _held(model, done):
+                losses = per_sample_loss(model, tree_unflatten(row, alone.spec))
+                (slopes,) = torch.autograd.grad(losses.sum(), trained, allow_unused=True)
+            found.append(torch.zeros_like(parameter) if slopes is None else slopes)
+        return torch.stack(found)
 
     def rows(part: slice) -> Tensor:
         some = [x[part] if d == 0 else x for x, d in zip(leaves, dims, strict=True)]
@@ -67,7 +92,9 @@ def by_vmap(
                 ) from error
         return found
 
-    return Sum(rows)
+    # vmap does not know recurrent networks
+    recurrent = any(isinstance(m, nn.RNNBase) for m in model.modules())
+    return Sum(one_by_one if recurrent else rows)
 
 
 @contextmanager
@@ -82,8 +109,9 @@ def without_advice() -> Iterator[None]:
 def _held(model: nn.Module, done: Pass) -> Iterator[None]:
     """As the pass was: its buffers, and each call of a batch normalisation at its statistics; no
     layer counts or iterates."""
-    modes = [(m, m.training) for m in model.modules()]
-    norms = [m for m in model.modules() if isinstance(m, _NormBase)]
+    modules = list(dict.fromkeys([*model.modules(), *done.frozen]))  # some may be of others
+    modes = [(m, m.training) for m in modules]
+    norms = [m for m in modules if isinstance(m, _NormBase)]
     kept = [(m, m.running_mean, m.running_var) for m in norms]
     derived = [(m, k, v) for m in model.modules() for k, v in vars(m).items() if _is_tensor(v)]
     calls = {m: iter(statistics) for m, statistics in done.frozen.items()}
@@ -94,8 +122,11 @@ def _held(model: nn.Module, done: Pass) -> Iterator[None]:
 
     hooks = [m.register_forward_pre_hook(step) for m in done.frozen]
     try:
-        for buffer, after in zip(model.buffers(), done.buffers, strict=True):
-            buffer.copy_(after)
+        for m, name, after in done.buffers:
+            if (buffer := m._buffers[name]) is None:  # the pass made it
+                m._buffers[name] = after
+            else:
+                buffer.copy_(after)
         for m, training in modes:
             own = isinstance(m, _DropoutNd | _InstanceNorm) and training
             m.training = own

@@ -16,8 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dlcc.landscape.curvature import Closure, check_params, slopes_of, slopes_times
-from dlcc.landscape.krylov import Basis, Operator
+from dlcc.landscape.curvature import Closure, check_params, like, slopes_of, slopes_times
+from dlcc.landscape.krylov import Basis, Operator, check_finite
 
 Floats = NDArray[np.float64]
 Complexes = NDArray[np.complex128]
@@ -86,6 +86,7 @@ def game_spectrum(players: Sequence[Player], *, vectors: int = 60, seed: int = 0
     if transposed.size <= DENSE:
         eye = torch.eye(transposed.size).to(transposed.like)
         matrix = transposed.times_each(eye).double().cpu().numpy()  # row i of J: Jᵀ e_i
+        check_finite(matrix)
         values = np.linalg.eigvals(matrix)
         return _sorted(values, np.zeros(len(values)), True, transposed.size)
     return _arnoldi(transposed, vectors, seed)
@@ -105,7 +106,7 @@ def field_jacobian_transposed(players: Sequence[Player]) -> Operator:
     size = sum(p.numel() for p in everything)
     return Operator(
         size,
-        everything[0],
+        like(everything),
         lambda vector: slopes_times(slopes, everything, vector),
         symmetric=False,
     )

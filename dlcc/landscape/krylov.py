@@ -126,11 +126,7 @@ class Basis:
             self.small[k, : k + 1] = self.small[: k + 1, k]
         self.filled, self.products = k + 1, self.products + 1
         self.rest = float(torch.linalg.vector_norm(product, dtype=torch.float64))
-        if not np.isfinite(self.rest):
-            raise NotFiniteError(
-                "a product of the matrix with a vector is not finite, though the loss is: look for "
-                "a root, a logarithm or a division at 0 in it"
-            )
+        check_finite(self.rest)
         if self.full:
             self.outside = product
         elif self.rest > 0:
@@ -150,6 +146,15 @@ class Basis:
         self.small[range(few), range(few)] = values
         self.filled = self.joint = few
         self.block[few] = self.outside / self.rest
+
+
+def check_finite(products: Floats | float) -> None:
+    """A NotFiniteError unless all are."""
+    if not np.isfinite(products).all():
+        raise NotFiniteError(
+            "a product of the matrix with a vector is not finite, though the loss is: look for a "
+            "root, a logarithm or a division at 0 in it"
+        )
 
 
 def _columns(size: int) -> list[slice]:

@@ -26,7 +26,7 @@ from dlcc.landscape.batches import PerSampleLoss
 from dlcc.landscape.fallback import by_vmap, without_advice
 from dlcc.landscape.layers import Form, Sum, Use, forms_of
 from dlcc.landscape.rows import RowGradients
-from dlcc.landscape.taps import Pass, tapped
+from dlcc.landscape.taps import Pass, entries_of, tapped
 
 _SMALL = 1 << 18
 """Numbers: a megabyte in single precision."""
@@ -82,8 +82,7 @@ class RowPass:
         gradients = {}
         for name, p in anatomy.trained.items():
             forms = closed.get(id(p), [])
-            pulled_back = forms and ".parametrizations." in name
-            if not pulled_back and len(forms) != anatomy.entries[id(p)]:  # used elsewhere too
+            if len(forms) * _entries_of_use(anatomy, name) != done.entries[id(p)]:  # elsewhere too
                 forms = [by_vmap(model, per_sample_loss, batch, name, done)]
             like = done.losses.new_empty(0, dtype=p.dtype)
             gradients[name] = RowGradients(n, p.numel(), like, forms)
@@ -128,11 +127,12 @@ class RowPass:
                 f"numbers: expected [{sum(sizes)}, k]"
             )
         if self._whole is not None:
-            return self._whole @ directions
+            return self._whole @ directions.to(self._whole)
         found = directions.new_zeros(self.n, directions.shape[1])
         ends = itertools.accumulate(sizes)
         for gradients, end in zip(self.gradients.values(), ends, strict=True):
-            found += gradients.projected(directions[end - gradients.size : end].T.contiguous())
+            own = directions[end - gradients.size : end].to(gradients.like)
+            found += gradients.projected(own.T.contiguous())
         return found
 
     def noise(self) -> GradientNoise:
@@ -253,6 +253,19 @@ def _parameters_behind(use: Use, attribute: str, form: Form) -> Iterator[tuple[n
             yield p, _pulled_back(use, attribute, name, form)
     elif isinstance(value := getattr(use.module, attribute), nn.Parameter):
         yield value, form
+
+
+def _entries_of_use(anatomy: Anatomy, name: str) -> int:
+    """At how many places a parameter enters into one use of the tensor that is made of it."""
+    made, _, original = name.rpartition(".")
+    holder = anatomy.model.get_submodule(made)
+    if not isinstance(holder, parametrize.ParametrizationList):
+        return 1
+    if name not in anatomy.entries_of_use:
+        with torch.enable_grad(), _resting(holder):
+            entries = entries_of(holder())
+        anatomy.entries_of_use[name] = entries[id(holder.get_parameter(original))]
+    return anatomy.entries_of_use[name]
 
 
 def _pulled_back(use: Use, attribute: str, original: str, form: Form) -> Sum:

@@ -13,13 +13,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, vmap
+from torch.func import vmap
 from torch.utils._pytree import tree_leaves, tree_map
 
 from dlcc.landscape.anatomy import unchanged
 from dlcc.landscape.batches import NotFiniteError
 from dlcc.landscape.curvature import joined, slopes_of, slopes_times, split
-from dlcc.landscape.fallback import without_advice
+from dlcc.landscape.fallback import called_with, without_advice
 from dlcc.landscape.krylov import Operator
 
 Loss = Callable[[nn.Module, Any], Tensor]
@@ -69,8 +69,7 @@ class Sets:
         """The loss with these parameters in the model."""
         whole = _Whole(self.model, self.loss)
         named = {f"model.{name}": value for name, value in values.items()}
-        found: Tensor = functional_call(whole, named, (batch,))
-        return found
+        return called_with(whole, named, batch)
 
     def hessian(self) -> Operator:
         """Of vectors [sets, size], the product of each set's Hessian with its own: since no set's

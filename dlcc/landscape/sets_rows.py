@@ -93,7 +93,7 @@ def _row_pass(sets: Sets) -> RowPass:
     gradients = {}
     for name, p in anatomy.trained.items():
         forms = closed[id(p)]
-        if len(forms) != anatomy.entries[id(p)]:  # used elsewhere too, or parametrised
+        if len(forms) != done.entries[id(p)]:  # used elsewhere too, or parametrised
             forms = [_by_vmap(sets, name, n)]
         like = sets.params[name].new_empty(0)
         gradients[name] = RowGradients(sets.n * n, p.numel(), like, forms)

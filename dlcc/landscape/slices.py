@@ -19,11 +19,12 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
-from torch.func import functional_call, vmap
+from torch.func import vmap
 
+from dlcc.landscape.anatomy import as_of
 from dlcc.landscape.curvature import Closure, check_params
 from dlcc.landscape.directions import Direction, check_direction
-from dlcc.landscape.fallback import without_advice
+from dlcc.landscape.fallback import called_with, without_advice
 from dlcc.landscape.model_loss import ModelLoss, advised, parts_of, points_together
 from dlcc.landscape.shortcuts import Shortcuts
 
@@ -160,7 +161,7 @@ def _one_by_one(
         batch, buffers = loss.batch, list(loss.model.buffers())
         evaluate = partial(loss.over, [batch] if differentiates else parts_of(loss))
     kept, kept_buffers = ([p.detach().clone() for p in some] for some in (params, buffers))
-    held = [p.detach() for p in params]
+    held, versions = [p.detach() for p in params], [p._version for p in params]
     line = kept if len(directions) == 1 else [torch.empty_like(p) for p in kept]
     known = isinstance(loss, ModelLoss)
     shortcuts = Shortcuts(batch, params, kept, directions, channels_last=known)
@@ -191,6 +192,8 @@ def _one_by_one(
                     found[k] = value()
     finally:
         _put_back(held, kept)
+        for p, version in zip(params, versions, strict=True):
+            as_of(p, version)
         _put_back(buffers, kept_buffers)
     return found
 
@@ -218,8 +221,7 @@ def _in_batches(
     own = [names[id(p)] for p in params]
 
     def at(values: Mapping[str, Tensor]) -> Tensor:
-        found: Tensor = functional_call(whole, dict(values), ())
-        return _scalar(found)
+        return _scalar(called_with(whole, values))
 
     evaluate, parts = vmap(at, randomness="same"), []
     with _same_random(params[0].device) as again, torch.no_grad(), without_advice():

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dlcc.landscape.anatomy import unchanged
+from dlcc.landscape.anatomy import as_of, unchanged
 from dlcc.landscape.batches import NotFiniteError, PerSampleLoss, check_losses
 from dlcc.landscape.curvature import ends, hessian, joined, split, trace
 from dlcc.landscape.directions import filter_normalised, random_direction
@@ -154,8 +154,13 @@ def _put(params: Sequence[nn.Parameter], place: Tensor) -> None:
 
 @contextmanager
 def _kept(positions: Mapping[str, Position]) -> Iterator[None]:
-    """Buffers and random states are put back."""
+    """Buffers and random states are put back; parameters are, and count as never set."""
+    versions = [(p, p._version) for position in positions.values() for p in position.params]
     with ExitStack() as stack, torch.enable_grad():
         for position in positions.values():
             stack.enter_context(unchanged(position.model))
-        yield
+        try:
+            yield
+        finally:
+            for p, version in versions:
+                as_of(p, version)

@@ -19,9 +19,12 @@ from torch.autograd.graph import GradientEdge, get_gradient_edge
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils import parametrize
 
-from dlcc.landscape.anatomy import Anatomy
+from dlcc.landscape.anatomy import Anatomy, Buffer
 from dlcc.landscape.batches import PerSampleLoss, check_losses, with_rows
 from dlcc.landscape.layers import Use
+
+Args = tuple[Any, ...]
+Kwargs = dict[str, Any]
 
 
 @dataclass
@@ -34,8 +37,10 @@ class Pass:
     """Of layers whose input has the batch's rows."""
     frozen: dict[nn.Module, list[tuple[Tensor, Tensor]]]
     """Batch normalisations in training, and the means and variances that each call was held at."""
-    buffers: list[Tensor]
-    """The model's buffers as they were after it."""
+    buffers: list[Buffer]
+    """The model's, as they were after it."""
+    entries: Counter[int]
+    """id of a parameter -> at how many places the losses depend on it."""
 
 
 def tapped(anatomy: Anatomy, per_sample_loss: PerSampleLoss, batch: Any) -> Pass:
@@ -51,8 +56,9 @@ def tapped(anatomy: Anatomy, per_sample_loss: PerSampleLoss, batch: Any) -> Pass
     outputs: list[GradientEdge] = []
     reached: list[Use] = []  # those that a pass back may come to
 
-    def tap(module: nn.Module, args: tuple[Any, ...], output: Tensor) -> None:
-        use = Use(module, args[0].detach(), _statistics(module), _parametrization(module))
+    def tap(module: nn.Module, args: Args, kwargs: Kwargs, output: Tensor) -> None:
+        x = _input(args, kwargs).detach()
+        use = Use(module, x, _statistics(module), _parametrization(module))
         uses.append(use)
         if output.grad_fn is not None:
             output.grad_fn.register_prehook(_refuse_to_be_derived)
@@ -63,22 +69,25 @@ def tapped(anatomy: Anatomy, per_sample_loss: PerSampleLoss, batch: Any) -> Pass
     with anatomy.unchanged(), torch.enable_grad():
         with _frozen_batch_norms(anatomy) as frozen, _hooked(anatomy, tap):
             losses = check_losses(per_sample_loss(anatomy.model, batch), batch)
-        buffers = [b.clone() for b in anatomy.buffers()]
+        buffers = anatomy.buffers()
         total = losses.sum()
         called = [use.module for use in uses]
-        anew = anatomy.calls != called
-        if anew:
-            anatomy.entries = _entries(total)
+        entries = entries_of(total)  # each time: a loss may have terms that come and go
         if outputs and total.requires_grad:
             found = torch.autograd.grad(total, outputs, allow_unused=True)
             for use, slopes in zip(reached, found, strict=True):
                 use.slopes = slopes
-    if anew:
-        anatomy.calls = called
-        anatomy.by_rows = _by_rows(anatomy, per_sample_loss, batch, len(losses))
+    if anatomy.calls != called:
+        of_few = _by_rows(anatomy, per_sample_loss, batch, len(losses))
+        alike = len(of_few) == len(uses)
+        anatomy.calls, anatomy.by_rows = called, []
+        if alike:  # of both lengths: a later batch may be as long as the few are
+            both = zip(uses, of_few, strict=True)
+            anatomy.by_rows = [few and len(use.inputs) == len(losses) for use, few in both]
     alike = len(anatomy.by_rows) == len(uses)  # the same calls, however many rows there are
     by_rows = zip(uses, anatomy.by_rows, strict=True) if alike else []
-    return Pass(losses.detach(), [use for use, holds in by_rows if holds], frozen, buffers)
+    held = [use for use, holds in by_rows if holds]
+    return Pass(losses.detach(), held, frozen, buffers, entries)
 
 
 def _refuse_to_be_derived(slopes: tuple[Tensor, ...]) -> None:
@@ -97,8 +106,8 @@ def _by_rows(anatomy: Anatomy, per_sample_loss: PerSampleLoss, batch: Any, n: in
     few = 2 if n != 2 else 3
     found: list[bool] = []
 
-    def look(module: nn.Module, args: tuple[Any, ...], output: Tensor) -> None:
-        found.append(len(args[0]) == few)
+    def look(module: nn.Module, args: Args, kwargs: Kwargs, output: Tensor) -> None:
+        found.append(len(_input(args, kwargs)) == few)
 
     some = with_rows(batch, [k % n for k in range(few)])
     with anatomy.unchanged(), torch.no_grad(), _frozen_batch_norms(anatomy), _hooked(anatomy, look):
@@ -108,7 +117,7 @@ def _by_rows(anatomy: Anatomy, per_sample_loss: PerSampleLoss, batch: Any, n: in
 
 @contextmanager
 def _hooked(anatomy: Anatomy, hook: Callable[..., Any]) -> Iterator[None]:
-    handles = [layer.register_forward_hook(hook) for layer in anatomy.layers]
+    handles = [layer.register_forward_hook(hook, with_kwargs=True) for layer in anatomy.layers]
     try:
         yield
     finally:
@@ -116,7 +125,7 @@ def _hooked(anatomy: Anatomy, hook: Callable[..., Any]) -> Iterator[None]:
             handle.remove()
 
 
-def _entries(total: Tensor) -> Counter[int]:
+def entries_of(total: Tensor) -> Counter[int]:
     """At how many places of the graph under `total` each parameter enters."""
     found: Counter[int] = Counter()
     seen, waiting = set(), [total.grad_fn]
@@ -131,6 +140,12 @@ def _entries(total: Tensor) -> Counter[int]:
             elif below not in seen:
                 seen.add(below)
                 waiting.append(below)
+    return found
+
+
+def _input(args: Args, kwargs: Kwargs) -> Tensor:
+    """What a layer is called with: all that have closed forms name it alike."""
+    found: Tensor = args[0] if args else kwargs["input"]
     return found
 
 
@@ -161,14 +176,14 @@ def _frozen_batch_norms(
     kept = [(m, m.training, m.running_mean, m.running_var) for m in layers]
     frozen: dict[nn.Module, list[tuple[Tensor, Tensor]]] = {}
 
-    def freeze(module: nn.Module, args: tuple[Any, ...]) -> None:
+    def freeze(module: nn.Module, args: Args, kwargs: Kwargs) -> None:
         assert isinstance(module, _BatchNorm)
-        x = args[0].detach()
+        x = _input(args, kwargs).detach()
         variance, mean = torch.var_mean(x, [0, *range(2, x.ndim)], correction=0)
         module.running_mean, module.running_var = mean, variance
         frozen.setdefault(module, []).append((mean, variance))
 
-    hooks = [m.register_forward_pre_hook(freeze) for m in layers]
+    hooks = [m.register_forward_pre_hook(freeze, with_kwargs=True) for m in layers]
     try:
         for m in layers:
             m.training = False

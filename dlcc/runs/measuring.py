@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from dlcc.errors import OptionError
+from dlcc.errors import OptionError, SnapshotError
 from dlcc.landscape.anatomy import Anatomy, unchanged
-from dlcc.landscape.batches import NotFiniteError, PerSampleLoss, with_rows
+from dlcc.landscape.batches import NotFiniteError, PerSampleLoss, rows_of, with_rows
+from dlcc.landscape.curvature import joined
 from dlcc.landscape.density import gradient_density
 from dlcc.landscape.per_sample import RowPass
 from dlcc.landscape.surveying import Position, survey
@@ -64,18 +67,24 @@ class Measuring:
                 raise OptionError(
                     f"measure: there is no player {player!r}; there are {', '.join(players)}"
                 )
+        if isinstance(what, str) or not what:
+            raise OptionError(
+                f"measure: what={what!r}; expected a list of at least one of {', '.join(MEASURES)}"
+            )
         for name in what:
             if name not in MEASURES:
                 raise OptionError(
                     f"measure: there is no measure {name!r}; there are {', '.join(MEASURES)}"
                 )
-        if every < 1 or rows < 2 or not 0 < budget <= 1:
+        whole = type(every) is int and type(rows) is int
+        if not whole or every < 1 or rows < 2 or not 0 < budget <= 1:
             raise OptionError(
-                f"measure: every={every}, budget={budget}, rows={rows}; expected every at least "
-                "1, rows at least 2, and a budget above 0 and at most 1"
+                f"measure: every={every}, budget={budget}, rows={rows}; expected whole "
+                "numbers every at least 1 and rows at least 2, and a budget above 0 and at most 1"
             )
         self.recorder = recorder
         self.players = {name: inner(player) for name, player in players.items()}
+        self._recorded = dict(players)
         self.losses = dict(losses)
         self.every, self.budget, self.what, self.rows = every, budget, tuple(what), rows
         self._anatomies: dict[str, Anatomy] = {}
@@ -106,9 +115,11 @@ class Measuring:
             batches: player -> what its loss takes; the first `rows` rows of it are used.
 
         Raises:
+            OptionError: a player has no loss here.
             ValueError: a loss is not one number a row. Losses that are not finite are left to the
                 training: nothing is measured of them.
         """
+        self._check_players(batches)
         if not self.is_due(step):
             return
         start = _now()
@@ -171,18 +182,34 @@ class Measuring:
             with torch.autocast(device, enabled=False):
                 found = survey(positions, before)
             taken = time.perf_counter() - start
-            record = SurveyRecord(SCHEMA, step, self.rows, taken, since, found)
+            counted = [rows_of(position.batch) for position in positions.values()]
+            rows = max((n for n in counted if n is not None), default=self.rows)
+            record = SurveyRecord(SCHEMA, step, rows, taken, since, found)
             write_survey(snapshot.landscape, record)
         self._apart += time.perf_counter() - start
 
     @contextlib.contextmanager
     def _others_unchanged(self) -> Iterator[None]:
-        """Buffers of every player are put back: a player's loss may go through the others."""
-        with contextlib.ExitStack() as stack:
-            for player in self.players.values():
-                if any(True for _ in player.buffers()):
-                    stack.enter_context(unchanged(player))
-            yield
+        """Buffers of every player are put back: a player's loss may go through the others. So are
+        the random states that are not torch's."""
+        of_python, of_numpy = random.getstate(), np.random.get_state()
+        try:
+            with contextlib.ExitStack() as stack:
+                for player in self.players.values():
+                    if any(True for _ in player.buffers()):
+                        stack.enter_context(unchanged(player))
+                yield
+        finally:
+            random.setstate(of_python)
+            np.random.set_state(of_numpy)
+
+    def _check_players(self, batches: Mapping[str, Any]) -> None:
+        if not batches.keys() <= self.losses.keys():
+            unknown = ", ".join(sorted(batches.keys() - self.losses.keys()))
+            raise OptionError(
+                f"measure: batches for {unknown}, of which no loss was given; there are losses of "
+                f"{', '.join(self.losses) or 'no player'}"
+            )
 
     def _rest(self) -> float:
         """Seconds that the training itself took so far."""
@@ -191,15 +218,24 @@ class Measuring:
     def _place_before(
         self, step: int, positions: Mapping[str, Position]
     ) -> tuple[int | None, dict[str, Tensor] | None]:
-        """The snapshot before that of `step`, and where its players stood."""
+        """The snapshot before that of `step`, and where its players stood; none where it is damaged
+        or holds other parameters."""
         steps = [s for s in self.recorder.layout.snapshot_steps() if s < step]
         if not steps:
             return None, None
         snapshot, places = Snapshot(self.recorder.layout.snapshot(steps[-1]).path, steps[-1]), {}
         for name, position in positions.items():
-            weights = snapshot.torch_weights(name)
-            trained = [n for n, p in position.model.named_parameters() if p.requires_grad]
-            places[name] = torch.cat([weights[n].flatten() for n in trained]).to(position.params[0])
+            try:
+                weights = snapshot.torch_weights(name)
+            except SnapshotError:
+                return None, None
+            # wrapped or not, as it was recorded
+            names = {id(p): n for n, p in self._recorded[name].named_parameters()}
+            found = [weights.get(names[id(p)]) for p in position.params]
+            both = zip(found, position.params, strict=True)
+            if any(w is None or w.shape != p.shape for w, p in both):
+                return None, None
+            places[name] = joined(found, position.params)
         return steps[-1], places
 
     def _of(self, player: str, loss: PerSampleLoss, batch: Any) -> dict[str, float]:
@@ -230,7 +266,8 @@ class Measuring:
         """The player taken apart: anew where it is no longer what it was."""
         kept = self._anatomies.get(player)
         if kept is None or not kept.fits():
-            kept = self._anatomies[player] = Anatomy(self.players[player])
+            others = [p for name, p in self.players.items() if name != player]
+            kept = self._anatomies[player] = Anatomy(self.players[player], others)
         return kept
 
     def _directions_of(self, player: str) -> Tensor:

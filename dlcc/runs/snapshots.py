@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from dlcc.errors import SnapshotError
-from dlcc.runs.files import cannot_write, read_regular, sync
+from dlcc.runs.files import cannot_write, sync
 from dlcc.runs.layout import SnapshotLayout, beside
+from dlcc.runs.snapshot_documents import read_document
 from dlcc.runs.state import pack_state, unpack_state
 from dlcc.runs.surveys import SurveyRecord, read_survey
 from dlcc.runs.tensors import (
@@ -257,28 +258,11 @@ def read_snapshot_manifest(path: Path, step: int) -> SnapshotManifest:
     Raises:
         SnapshotError: it is missing, cut, of a later version, of another step or has wrong values.
     """
-    try:
-        content = json.loads(read_regular(path, _MAX_BYTES, SnapshotError))
-    except (ValueError, RecursionError) as error:
-        raise SnapshotError(
-            f"{path}: not valid JSON ({error}); the file is cut or damaged, restore it from a copy"
-        ) from None
-    version = content.get("schema") if isinstance(content, dict) else None
-    if isinstance(version, int) and version > SCHEMA:
-        raise SnapshotError(
-            f"{path}: key schema: expected at most {SCHEMA}, found {version}; update dlcc"
-        )
-    try:
-        manifest = SnapshotManifest.model_validate(content)
-    except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in problem["loc"]) or "(root)"
-        raise SnapshotError(
-            f"{path}: key {key}: {problem['msg'].lower()}; restore the file from a copy"
-        ) from None
-    if manifest.step != step:
-        raise SnapshotError(
-            f"{path}: key step: expected {step} as its folder is named, found {manifest.step}; "
-            "the folder was renamed"
-        )
-    return manifest
+    return read_document(
+        path,
+        step,
+        SnapshotManifest.model_validate,
+        schema=SCHEMA,
+        max_bytes=_MAX_BYTES,
+        remedy="restore it from a copy",
+    )

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+from pydantic import ConfigDict, TypeAdapter, with_config
 
-from dlcc.errors import SnapshotError
 from dlcc.landscape.surveyed import Survey
-from dlcc.runs.files import read_regular, write_text
+from dlcc.runs.files import write_text
+from dlcc.runs.snapshot_documents import read_document
 
 SCHEMA = 1
 _MAX_BYTES = 2**22
@@ -54,26 +54,11 @@ def read_survey(path: Path, step: int) -> SurveyRecord:
     Raises:
         SnapshotError: it is missing, cut, of a later version, of another step or has wrong values.
     """
-    try:
-        content = json.loads(read_regular(path, _MAX_BYTES, SnapshotError))
-    except (ValueError, RecursionError) as error:
-        raise SnapshotError(
-            f"{path}: not valid JSON ({error}); the file is cut or damaged, remove it"
-        ) from None
-    version = content.get("schema") if isinstance(content, dict) else None
-    if isinstance(version, int) and version > SCHEMA:
-        raise SnapshotError(
-            f"{path}: key schema: expected at most {SCHEMA}, found {version}; update dlcc"
-        )
-    try:
-        record = _adapter().validate_python(content)
-    except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in problem["loc"]) or "(root)"
-        raise SnapshotError(f"{path}: key {key}: {problem['msg'].lower()}; remove it") from None
-    if record.step != step:
-        raise SnapshotError(
-            f"{path}: key step: expected {step} as its folder is named, found {record.step}; "
-            "remove it"
-        )
-    return record
+    return read_document(
+        path,
+        step,
+        _adapter().validate_python,
+        schema=SCHEMA,
+        max_bytes=_MAX_BYTES,
+        remedy="remove it",
+    )

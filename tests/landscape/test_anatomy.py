@@ -62,3 +62,59 @@ def test_a_changed_model_no_longer_fits(change: Any) -> None:
     assert anatomy.fits()
     change(model)
     assert not anatomy.fits()
+
+
+class Switched(nn.Module):
+    """A layer whose weight is also used beside it, now and then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.on = nn.Linear(4, 4), False
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.layer(x)
+        return out + torch.tanh(x) @ self.layer.weight if self.on else out
+
+
+def test_a_use_beside_the_layers_is_noticed_when_it_comes() -> None:
+    model, batch = Switched(), torch.randn(5, 4)
+    anatomy = Anatomy(model)
+    for model.on in (False, True, False):
+        found = RowPass.of(anatomy, squares, batch).norms()
+        close(found, brute_force(model, batch).norm(dim=1), 1e-10)
+
+
+class PairFirst(nn.Module):
+    """A layer that sees [2, n, d]."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(3, 4)
+
+    def forward(self, x: Tensor) -> Any:
+        return torch.tanh(self.layer(x.transpose(0, 1))).transpose(0, 1)
+
+
+def test_a_batch_as_short_as_a_dimension_after_a_longer_one() -> None:
+    model = PairFirst()
+    anatomy = Anatomy(model)
+    for rows in (16, 2, 1, 3):
+        batch = torch.randn(rows, 2, 3)
+        found = RowPass.of(anatomy, squares, batch).norms()
+        close(found, brute_force(model, batch).norm(dim=1), 1e-10)
+
+
+def test_batch_normalisations_beside_the_model_are_held() -> None:
+    model, beside = nn.Linear(3, 4), nn.Sequential(nn.BatchNorm1d(4), nn.Tanh(), nn.Linear(4, 1))
+    batch = torch.randn(6, 3)
+
+    def loss(model: nn.Module, batch: Tensor) -> Tensor:
+        return squares(nn.Sequential(model, beside), batch)
+
+    found = RowPass.of(Anatomy(model, [beside]), loss, batch).norms()
+    assert beside[0].training
+    norm = beside[0].eval()
+    assert isinstance(norm, nn.BatchNorm1d)
+    with torch.no_grad():
+        norm.running_var, norm.running_mean = torch.var_mean(model(batch), dim=0, correction=0)
+    close(found, brute_force(model, batch, loss).norm(dim=1), 1e-10)

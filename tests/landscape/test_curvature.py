@@ -157,7 +157,8 @@ def test_parameters_in_which_the_loss_is_linear() -> None:
     vectors=st.integers(6, 12), seed=st.integers(0, 99),
 )  # fmt: skip
 def test_known_spectra_with_few_vectors(values: list[float], vectors: int, seed: int) -> None:
-    found = ends(operator_of(symmetric(values, seed)), 1e-9, seed=seed, vectors=vectors)
+    operator = operator_of(symmetric(values, seed))
+    found = ends(operator, 1e-9, seed=seed, products=3_000, vectors=vectors)
     size = max(map(abs, values))
     assert found.converged
     assert abs(found.smallest - min(values)) <= 1e-6 * size + 1e-12

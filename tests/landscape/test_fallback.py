@@ -104,5 +104,22 @@ def test_another_network_that_couples_the_rows_is_told() -> None:
     def through(model: nn.Module, batch: Tensor) -> Tensor:
         return squares(model, other(batch))
 
-    with pytest.raises(ValueError, match="scale has no closed form.*leave other networks out"):
+    with pytest.raises(ValueError, match=r"scale has no closed form.*leave other networks out"):
         per_sample_gradient_norms(model, through, torch.randn(6, 2))
+
+
+class Recurrent(nn.Module):
+    """What vmap does not know, behind what has a closed form."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.then = nn.Linear(4, 3), nn.LSTM(3, 2, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.then(self.first(x))[0]
+        return out
+
+
+@pytest.mark.parametrize("n", [2, 4])
+def test_what_vmap_does_not_know(n: int) -> None:
+    assert_right(Recurrent(), torch.randn(n, 5, 4))

@@ -124,6 +124,96 @@ def test_buffers_that_are_replaced_are_put_back() -> None:
     assert_right(Moving(), torch.randn(4, 3))
 
 
+class Lazy(nn.Module):
+    """A buffer that the first pass makes, and one that two modules have."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.scale = nn.Linear(3, 2), nn.Parameter(torch.randn(2))
+        self.register_buffer("made", None)
+        self.register_buffer("shared", torch.ones(2))
+        self.layer.register_buffer("shared", self.shared)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.made is None:
+            self.made = torch.full((2,), 3.0)
+        out: Tensor = self.layer(x) * self.scale * self.made * self.shared
+        return out
+
+
+def test_buffers_that_a_pass_makes_or_that_are_shared() -> None:
+    model, batch = Lazy(), torch.randn(4, 3)
+    found = per_sample_gradient_norms(model, squares, batch)
+    assert model.made is None
+    close(found, brute_force(model, batch).norm(dim=1), 1e-10)
+
+
+class ByName(nn.Module):
+    """A layer that is called with its input by name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.norm = nn.Linear(3, 2), nn.BatchNorm1d(2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.norm(input=self.layer(input=x))
+        return out
+
+
+def test_inputs_given_by_name() -> None:
+    assert_right(ByName().eval(), torch.randn(4, 3))
+    with pytest.warns(UserWarning, match="couples the rows"):
+        per_sample_gradient_norms(ByName(), squares, torch.randn(4, 3))
+
+
+def test_a_module_at_two_places_keeps_its_parameters() -> None:
+    act = nn.PReLU()
+    model = nn.Sequential(nn.Linear(3, 4), act, nn.Linear(4, 2), act)
+    own = act.weight
+    assert_right(model, torch.randn(4, 3))
+    assert act.weight is own
+
+
+class ParametrisedBySide(nn.Module):
+    """A weight that a parametrisation makes, used in its layer and outside of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.utils.parametrizations.weight_norm(nn.Linear(4, 4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.layer(x) + torch.tanh(x) @ self.layer.weight
+        return out
+
+
+def test_a_parametrised_weight_used_outside_of_its_layer_is_noticed() -> None:
+    assert_right(ParametrisedBySide(), torch.randn(5, 4))
+
+
+def test_a_graph_from_before_can_go_back() -> None:
+    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
+    batch = torch.randn(5, 3)
+    loss = squares(model, batch).mean()
+    with pytest.warns(UserWarning, match="couples the rows"):
+        per_sample_gradient_norms(model, squares, batch)
+    loss.backward()
+
+
+@pytest.mark.parametrize("width", [4, 20_000])
+def test_parameters_of_several_types(width: int) -> None:
+    model = nn.Sequential(nn.Linear(3, width).float(), nn.Tanh(), nn.Linear(width, 2).double())
+    batch, size = torch.randn(4, 3), sum(p.numel() for p in model.parameters())
+
+    def loss(model: nn.Module, batch: Tensor) -> Tensor:
+        hidden = model[1](model[0](batch.float()))  # type: ignore[operator,index]
+        out: Tensor = model[2](hidden.double())  # type: ignore[operator,index]
+        return out.square().sum(dim=1)
+
+    project = torch.randn(size, 2).float() / size**0.5
+    found = per_sample_gradients(model, loss, batch, project=project)
+    close(found.double(), brute_force(model, batch, loss) @ project.double(), 1e-4)
+
+
 def test_a_gradient_penalty_is_refused() -> None:
     def penalised(model: nn.Module, batch: Tensor) -> Tensor:
         x = batch.clone().requires_grad_()

@@ -397,3 +397,11 @@ def test_losses_of_models() -> None:
         words = re.escape(f"the loss is {shape}; with per_sample, expected one a row, [7]")
         with pytest.raises(ValueError, match=words):
             slice_1d(ModelLoss(model, loss, batch, per_sample=True), params, params, AT)
+
+
+def test_a_graph_from_before_can_go_back() -> None:
+    layer, batch = nn.Linear(3, 1), torch.randn(4, 3)
+    params, value = list(layer.parameters()), layer(batch.requires_grad_()).square().mean()
+    slice_1d(lambda: layer(batch).mean(), params, random_direction(params), [0.0, 1.0])
+    value.backward()
+    assert batch.grad is not None

@@ -117,3 +117,43 @@ def test_what_cannot_be_looked_at() -> None:
         survey({"model": steep})
     with pytest.raises(ValueError, match="does not depend on params"):
         survey({"model": Position(model, lambda m, b: m.weight.sum() + b, torch.zeros(3))})
+
+
+@pytest.mark.parametrize(
+    "dtypes", [("bfloat16",) * 2, ("bfloat16", "float32"), ("float32", "float64")]
+)
+def test_parameters_of_few_digits_or_several_types(dtypes: tuple[str, str]) -> None:
+    first, second = (getattr(torch, dtype) for dtype in dtypes)
+    model = nn.Sequential(nn.Linear(2, 3).to(first), nn.Linear(3, 1).to(second))
+
+    def loss(model: nn.Module, batch: Tensor) -> Tensor:
+        hidden = model[0](batch.to(first)).to(second)  # type: ignore[operator,index]
+        found: Tensor = model[1](hidden).squeeze(1)  # type: ignore[operator,index]
+        return found.square()
+
+    found = survey({"model": Position(model, loss, torch.randn(8, 2))})
+    assert found.players["model"].largest > 0
+
+
+def test_a_graph_from_before_can_go_back() -> None:
+    model, batch = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1)), torch.randn(8, 2)
+    value = model(batch).square().mean()
+    survey({"model": Position(model, lambda m, b: m(b).square().squeeze(1), batch)})
+    value.backward()
+
+
+def test_slopes_across_players_that_are_not_finite() -> None:
+    one, other = nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False)
+    with torch.no_grad():
+        other.weight.zero_()
+
+    def of_one(model: nn.Module, batch: Tensor) -> Tensor:
+        return (model(batch) * other(batch).abs().sqrt() + model(batch).square()).squeeze(1)
+
+    batch = torch.ones(4, 1)
+    positions = {
+        "one": Position(one, of_one, batch),
+        "other": Position(other, lambda m, b: m(b).square().squeeze(1), batch),
+    }
+    with pytest.raises(NotFiniteError, match="look for a root"):
+        survey(positions)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -164,6 +166,9 @@ def test_a_part_called_module_is_no_wrapper() -> None:
         ({"net": loss_of_each}, {"every": 0}, "every=0"),
         ({"net": loss_of_each}, {"budget": 0}, "budget=0"),
         ({"net": loss_of_each}, {"rows": 1}, "rows=1"),
+        ({"net": loss_of_each}, {"every": 1.5}, "every=1.5"),
+        ({"net": loss_of_each}, {"what": []}, r"what=\[\]"),
+        ({"net": loss_of_each}, {"what": "norms"}, "what='norms'"),
     ],
 )
 def test_arguments_that_make_no_sense(
@@ -235,3 +240,25 @@ def test_other_ranks_measure_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
         measure.survey(1, {"net": torch.randn(8, 3)})
         assert Run.open(rec.path).snapshots()[0].survey() is None
     assert not Run.open(tmp_path / "run").series().columns
+
+
+def test_random_numbers_that_are_not_of_torch_stay_the_same(tmp_path: Path) -> None:
+    def noisy(model: nn.Module, batch: Tensor) -> Tensor:
+        return loss_of_each(model, batch + random.random() + np.random.rand())
+
+    with Recorder(tmp_path / "run", players={"net": nn.Linear(3, 2)}, length=10) as rec:
+        measure = rec.measure({"net": noisy}, every=1)
+        rec.snapshot(0)
+        before = random.getstate(), np.random.get_state()[2]
+        measure.survey(0, {"net": torch.randn(4, 3)})
+        measure(0, {"net": torch.randn(4, 3)})
+        assert (random.getstate(), np.random.get_state()[2]) == before
+
+
+def test_batches_of_players_that_have_no_loss(tmp_path: Path) -> None:
+    with Recorder(tmp_path / "run", players={"net": network()}, length=10) as rec:
+        measure = rec.measure({"net": loss_of_each})
+        with pytest.raises(
+            OptionError, match="batches for nets, of which no loss was given; .*net"
+        ):
+            measure(0, {"nets": torch.randn(8, 3)})

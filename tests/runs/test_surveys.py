@@ -103,3 +103,32 @@ def test_losses_that_are_not_finite_leave_no_survey(tmp_path: Path) -> None:
         rec.snapshot(0)
         measure.survey(0, {"net": torch.full((8, 3), torch.inf)})
         assert Run.open(rec.path).snapshots()[0].survey() is None
+
+
+def test_the_rows_are_those_that_there_were(tmp_path: Path) -> None:
+    with Recorder(tmp_path / "run", players={"net": nn.Linear(3, 2)}, length=10) as rec:
+        rec.snapshot(0)
+        rec.measure({"net": loss_of_each}, rows=32).survey(0, {"net": torch.randn(5, 3)})
+        found = Run.open(rec.path).snapshots()[0].survey()
+    assert found is not None
+    assert found.rows == 5
+
+
+@pytest.mark.parametrize("change", ["wrapped", "grown", "damaged"])
+def test_what_a_snapshot_before_may_be_like(tmp_path: Path, change: str) -> None:
+    plain = nn.Sequential(nn.Linear(3, 2))
+    model = torch.compile(plain, backend="eager") if change == "wrapped" else plain
+    assert isinstance(model, nn.Module)
+    path, batch = tmp_path / "run", {"net": torch.randn(8, 3)}
+    with Recorder(path, players={"net": model}, length=10, track_updates=False) as rec:
+        measure = rec.measure({"net": loss_of_each})
+        rec.snapshot(0)
+        if change == "grown":
+            plain.append(nn.Linear(2, 2))
+        if change == "damaged":
+            rec.layout.snapshot(0).players.write_bytes(b"cut")
+        rec.snapshot(5)
+        measure.survey(5, batch)
+        found = Run.open(rec.path).snapshots()[-1].survey()
+    assert found is not None
+    assert found.since == (0 if change == "wrapped" else None)
