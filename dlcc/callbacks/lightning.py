@@ -61,7 +61,21 @@ class RunRecorder(Callback):
         self.measure = self.recorder.measure(self.losses, **self.measured)
         self._apart = max(1, known // self.snapshots) if known else None
         self._done = trainer.global_step
-        self.recorder.snapshot(self._done)
+        self._measured = -1  # the last step that was; several batches make up one
+        self._last: Mapping[str, Any] | None = None
+        self._snapshot()
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Measure a step before it is taken: on a batch just trained on gradients are smaller."""
+        if self.recorder is None:
+            return
+        given = self.batches(batch)
+        self._survey(given)
+        if trainer.global_step != self._measured:
+            self.measure(trainer.global_step, given)
+        self._measured, self._last = trainer.global_step, given
 
     def on_train_batch_end(
         self,
@@ -77,14 +91,13 @@ class RunRecorder(Callback):
         step, self._done = trainer.global_step - 1, trainer.global_step
         if row := _row(trainer, outputs, next(iter(self.losses))):
             self.recorder.log(step, row)
-        given = self.batches(batch)
-        self.measure(step, given)
         if self._apart is not None and self._done % self._apart == 0:
-            self.recorder.snapshot(self._done)
-            self.measure.survey(self._done, given)
+            self._snapshot()
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write what is left."""
+        if self.recorder is not None and self._last is not None:
+            self._survey(self._last)
         self._close()
 
     def on_exception(
@@ -92,6 +105,17 @@ class RunRecorder(Callback):
     ) -> None:
         """The same where the training ends early."""
         self._close()
+
+    def _snapshot(self) -> None:
+        """Of the state as it is; its landscape is looked at with the next batch."""
+        assert self.recorder is not None
+        self.recorder.snapshot(self._done)
+        self._waiting: int | None = self._done
+
+    def _survey(self, batches: Mapping[str, Any]) -> None:
+        if self._waiting is not None:
+            self.measure.survey(self._waiting, batches)
+            self._waiting = None
 
     def _close(self) -> None:
         if self.recorder is not None:

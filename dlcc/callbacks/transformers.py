@@ -25,7 +25,7 @@ class RunRecorder(TrainerCallback):
         path: the run folder.
         loss: of the model and a batch, the loss of each row, [n].
         batch: the rows that are measured, the same all along, on the model's device: a Trainer
-            shows callbacks none of its own.
+            shows callbacks none of its own. Best of all rows that are not trained on.
         snapshots: how many, equally spaced over the training.
         every, budget, what: as for `Recorder.measure`.
         options: further ones of `Recorder`, such as `config` or `seed`.
