@@ -32,49 +32,58 @@ def squared_distances(a: Floats, b: Floats) -> Floats:
 
 
 def kth_distances(x: Rows, k: int, to: Rows | None = None) -> Floats:
-    """Distance [n] of each row of x [n, d] to its k-th nearest row of `to` [m, d]; by default to its
-    k-th nearest other row of x. Copies count, as neighbours at distance 0.
+    """Distance [n] of each row of x [n, d] to its k-th nearest row of `to` [m, d]; by default to
+    its k-th nearest other row of x. Copies count, as neighbours at distance 0.
 
     Exact: by a tree in up to 8 dimensions, else over all pairs, n·m·d multiplications.
     """
+    return np.asarray(nearest_distances(x, k, to)[:, 0].max(axis=1))
+
+
+def nearest_distances(x: Rows, k: int, to: Rows | None = None, groups: int = 1) -> Floats:
+    """Distances [n, groups, k] of each row to its k nearest in each group of the other rows, in any
+    order, as `kth_distances`. Row i is in group i mod `groups`; infinite where it has fewer."""
     if x.shape[1] <= _TREE_DIMENSIONS:
-        tree = KDTree(block(x if to is None else to, slice(None)))
-        nth = k + 1 if to is None else k  # a row is its own nearest
-        found, _ = tree.query(block(x, slice(None)), k=[nth])
-        return np.asarray(found[:, 0])
-    if to is None:
-        return _among(x, k)
-    nearest = np.full((len(x), k), np.inf)
-    centre = mean_of(to)
+        return _by_trees(x, k, to, groups)
+    nearest = np.full((len(x), groups, k), np.inf)
+    centre = mean_of(x if to is None else to)
     for rows in parts(x):
         a = block(x, rows, centre)
-        for columns in parts(to):
-            _keep(nearest[rows], squared_distances(a, block(to, columns, centre)))
-    return np.asarray(np.sqrt(nearest.max(axis=1)))
+        for columns in parts(x if to is None else to):
+            if to is not None:
+                _keep(nearest[rows], squared_distances(a, block(to, columns, centre)), columns)
+            elif columns.start >= rows.start:  # each block of pairs serves both of its sides
+                squared = squared_distances(a, block(x, columns, centre))
+                if columns.start == rows.start:
+                    np.fill_diagonal(squared, np.inf)
+                else:
+                    _keep(nearest[columns], squared.T, rows)
+                _keep(nearest[rows], squared, columns)
+    return np.asarray(np.sqrt(nearest, out=nearest))
 
 
-def _among(x: Rows, k: int) -> Floats:
-    """Of each row to its k-th other; each block of pairs serves both of its sides."""
-    nearest = np.full((len(x), k), np.inf)
-    centre = mean_of(x)
-    for rows in parts(x):
-        a = block(x, rows, centre)
-        for columns in parts(x):
-            if columns.start < rows.start:
-                continue
-            squared = squared_distances(a, block(x, columns, centre))
-            if columns.start == rows.start:
-                np.fill_diagonal(squared, np.inf)
-            else:
-                _keep(nearest[columns], np.ascontiguousarray(squared.T))
-            _keep(nearest[rows], squared)
-    return np.asarray(np.sqrt(nearest.max(axis=1)))
+def _by_trees(x: Rows, k: int, to: Rows | None, groups: int) -> Floats:
+    points = block(x, slice(None))
+    others = points if to is None else block(to, slice(None))
+    nearest = np.empty((len(x), groups, k))
+    for group in range(groups):
+        own = np.zeros(len(x), dtype=bool)
+        if to is None:
+            own[group::groups] = True
+        tree = KDTree(others[group::groups])
+        if own.any():  # a row is its own nearest, at 0
+            nearest[own, group] = tree.query(points[own], k=range(2, k + 2))[0]
+        if not own.all():
+            nearest[~own, group] = tree.query(points[~own], k=range(1, k + 1))[0]
+    return nearest
 
 
-def _keep(nearest: Floats, squared: Floats) -> None:
-    """Put the k smallest of each row of both into `nearest` [rows, k]."""
-    k = nearest.shape[1]
-    if squared.shape[1] > k:
-        squared = np.partition(squared, k - 1, axis=1)[:, :k]
-    both = np.concatenate([nearest, squared], axis=1)
-    nearest[:] = np.partition(both, k - 1, axis=1)[:, :k]
+def _keep(nearest: Floats, squared: Floats, columns: slice) -> None:
+    """Put the k smallest of each row into `nearest` [rows, groups, k]."""
+    groups, k = nearest.shape[1:]
+    for group in range(groups):
+        of_group = np.ascontiguousarray(squared[:, (group - columns.start) % groups :: groups])
+        if of_group.shape[1] > k:
+            of_group = np.partition(of_group, k - 1, axis=1)[:, :k]
+        both = np.concatenate([nearest[:, group], of_group], axis=1)
+        nearest[:, group] = np.partition(both, k - 1, axis=1)[:, :k]

@@ -10,9 +10,7 @@ from dlcc.metrics.mmd import LEAST_ROWS
 from dlcc.metrics.pairs import Discrepancy, discrepancy
 
 
-def energy_distance(
-    generated: ArrayLike, data: ArrayLike, *, biased: bool = False
-) -> Discrepancy:
+def energy_distance(generated: ArrayLike, data: ArrayLike, *, biased: bool = False) -> Discrepancy:
     """2 E‖X − Y‖ − E‖X − X'‖ − E‖Y − Y'‖ (Székely and Rizzo 2013, eq. 5), unbiased by default.
 
     Not its root: `scipy.stats.energy_distance` is the root of the biased value, for one dimension.

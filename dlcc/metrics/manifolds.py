@@ -5,13 +5,16 @@ Distances within a billionth of a radius count as equal to it.
 
 What the error holds, each part in closed form: the score's variance over the rows that are judged,
 and the jackknife over the rows whose balls judge (their radii held), which comes from the rows that
-one ball alone covers. The data are a draw like the generated rows in this: where they are the
-whole target, it is too large.
+one ball alone covers. The data are a draw like the generated rows in this. Of equal and unlike
+Gaussians in 2 and 10 dimensions it was 0.8 to 1.8 times the scatter over draws for density, 1.1 to
+1.7 for coverage, 1.2 to 2.6 for precision and recall (most where these are near 1): rather too
+large; jackknives that move the radii too are larger still.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from dlcc.metrics.distances import kth_distances, squared_distances
 from dlcc.metrics.given import Floats, Rows, block, checked_count, checked_pair, mean_of, parts
-from dlcc.metrics.measured import Measured
+from dlcc.metrics.measured import Measured, share_variance
 
 _TIE = 1e-9
 _METHOD = "closed form over the rows judged, jackknife over the balls that judge, radii held"
@@ -50,16 +53,37 @@ class DensityCoverage:
     k: int
 
 
-@dataclass(frozen=True)
-class _Covers:
-    """Which rows lie inside balls of the other set."""
+class _Tally:
+    """Counts of pairs of a generated and a data row that lie inside a ball, block by block."""
 
-    counts: NDArray[np.int64]
-    """Balls around each row judged."""
-    alone: NDArray[np.int64]
-    """Of each ball, the rows that no other ball covers."""
-    held: NDArray[np.int64]
-    """Rows inside each ball."""
+    def __init__(self, n: int, m: int) -> None:
+        self.rows, self.columns = np.zeros(n, dtype=np.int64), np.zeros(m, dtype=np.int64)
+        self._sole_column = np.zeros(n, dtype=np.intp)  # of a row's only pair
+        self._sole_row = np.zeros(m, dtype=np.intp)
+
+    def add(self, inside: NDArray[np.bool_], rows: slice, columns: slice) -> None:
+        in_rows, in_columns = np.count_nonzero(inside, axis=1), np.count_nonzero(inside, axis=0)
+        self.rows[rows] += in_rows
+        self.columns[columns] += in_columns
+        one = np.flatnonzero(in_rows == 1)
+        self._sole_column[rows.start + one] = columns.start + inside[one].argmax(axis=1)
+        one = np.flatnonzero(in_columns == 1)
+        self._sole_row[columns.start + one] = rows.start + inside[:, one].argmax(axis=0)
+
+    def rows_with_any(self) -> Measured:
+        """Share of generated rows with a pair."""
+        return self._share(self.rows, self._sole_column, len(self.columns))
+
+    def columns_with_any(self) -> Measured:
+        """Share of data rows with a pair."""
+        return self._share(self.columns, self._sole_row, len(self.rows))
+
+    def _share(self, counts: NDArray[np.int64], sole: NDArray[np.intp], others: int) -> Measured:
+        covered = int(np.count_nonzero(counts))
+        depending = np.bincount(sole[counts == 1], minlength=others) / len(counts)
+        variance = share_variance(covered, len(counts)) + depending.var() * (others - 1)
+        rows = len(self.rows), len(self.columns)
+        return Measured(covered / len(counts), math.sqrt(variance), _METHOD, rows)
 
 
 def precision_recall(generated: ArrayLike, data: ArrayLike, *, k: int = 3) -> PrecisionRecall:
@@ -79,12 +103,12 @@ def precision_recall(generated: ArrayLike, data: ArrayLike, *, k: int = 3) -> Pr
         ValueError: features that cannot be used, or k is not below the rows.
     """
     x, y = _checked(generated, data, k)
-    both = _covers(x, y, kth_distances(x, k), kth_distances(y, k), strict=False)
-    by_data, by_generated = both
-    rows = len(x), len(y)
-    return PrecisionRecall(
-        _share_inside(by_data, rows), _share_inside(by_generated, rows), k
-    )
+    of_x, of_y = kth_distances(x, k) ** 2, kth_distances(y, k) ** 2
+    by_data, by_generated = _Tally(len(x), len(y)), _Tally(len(x), len(y))
+    for rows, columns, squared in _pairs(x, y):
+        by_data.add(squared <= of_y[columns] * (1 + _TIE), rows, columns)
+        by_generated.add(squared <= of_x[rows, None] * (1 + _TIE), rows, columns)
+    return PrecisionRecall(by_data.rows_with_any(), by_generated.columns_with_any(), k)
 
 
 def density_coverage(generated: ArrayLike, data: ArrayLike, *, k: int = 5) -> DensityCoverage:
@@ -106,19 +130,25 @@ def density_coverage(generated: ArrayLike, data: ArrayLike, *, k: int = 5) -> De
         ValueError: features that cannot be used, or k is not below the rows.
     """
     x, y = _checked(generated, data, k)
-    by_data, _ = _covers(x, y, None, kth_distances(y, k), strict=True)
     n, m = len(x), len(y)
-    scores = by_data.counts / k
-    filled = m * by_data.held / (k * n)
+    of_y = kth_distances(y, k) ** 2
+    tally = _Tally(n, m)
+    for rows, columns, squared in _pairs(x, y):
+        tally.add(squared < of_y[columns] * (1 - _TIE), rows, columns)
+    scores, filled = tally.rows / k, tally.columns * (m / (k * n))
     error = math.sqrt(scores.var(ddof=1) / n + filled.var(ddof=1) / m)
+    expected = -math.expm1(_log_binomial(m - 1, k) - _log_binomial(n + m - 1, k))
     density = Measured(float(scores.mean()), error, _METHOD, (n, m))
-    covered = by_data.held > 0
-    return DensityCoverage(
-        density,
-        Measured(float(covered.mean()), 0.0, _METHOD, (n, m)),
-        1 - math.exp(_log_binomial(m - 1, k) - _log_binomial(n + m - 1, k)),
-        k,
-    )
+    return DensityCoverage(density, tally.columns_with_any(), expected, k)
+
+
+def _pairs(x: Rows, y: Rows) -> Iterator[tuple[slice, slice, Floats]]:
+    """Squared distances of all pairs, by blocks."""
+    centre = mean_of(y)
+    for rows in parts(x):
+        a = block(x, rows, centre)
+        for columns in parts(y):
+            yield rows, columns, squared_distances(a, block(y, columns, centre))
 
 
 def _checked(generated: ArrayLike, data: ArrayLike, k: int) -> tuple[Rows, Rows]:

@@ -90,9 +90,7 @@ def discrepancy_over_blocks(
     rng = np.random.default_rng(seed)
     count = min(len(x), len(y)) // size
     orders = [rng.permutation(len(rows))[: count * size].reshape(count, size) for rows in (x, y)]
-    found = [
-        discrepancy(kernel, x[i], y[j], biased=biased) for i, j in zip(*orders, strict=True)
-    ]
+    found = [discrepancy(kernel, x[i], y[j], biased=biased) for i, j in zip(*orders, strict=True)]
     values = np.array([each.value for each in found])
     floor = math.sqrt(float(np.mean([each.floor**2 for each in found])) / count)
     return Discrepancy(

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from dlcc.metrics.given import Floats, Rows, block, checked_count, checked_pair, mean_of, parts
 from dlcc.metrics.kernels import Distance, Kernel
 from dlcc.metrics.mmd import LEAST_ROWS
+
+_ROWS = 2048
 
 
 @dataclass(frozen=True)
@@ -56,12 +58,14 @@ def permutation_test(
     checked_count(permutations, "permutations", 19)
     n, m = len(x), len(y)
     rng = np.random.default_rng(seed)
-    taken = np.zeros((n + m, permutations + 1))  # 1 where a row counts as generated
-    taken[:n, 0] = 1
+    taken = np.zeros((n + m, permutations + 1), dtype=bool)  # where a row counts as generated
+    taken[:n, 0] = True
     for column in range(1, permutations + 1):
-        taken[rng.permutation(n + m)[:n], column] = 1
+        taken[rng.permutation(n + m)[:n], column] = True
     sums, inside = _sums(Distance() if kernel is None else kernel, x, y, taken)
-    crossing = sums @ taken - inside
+    crossing = -inside
+    for start in range(0, n + m, _ROWS):
+        crossing += sums[start : start + _ROWS] @ taken[start : start + _ROWS].astype(np.float64)
     outside = sums.sum() - inside - 2 * crossing
     values = inside / (n * (n - 1)) + outside / (m * (m - 1)) - 2 * crossing / (n * m)
     value, permuted = float(values[0]), values[1:]
@@ -77,7 +81,7 @@ def permutation_test(
     )
 
 
-def _sums(kernel: Kernel, x: Rows, y: Rows, taken: Floats) -> tuple[Floats, Floats]:
+def _sums(kernel: Kernel, x: Rows, y: Rows, taken: NDArray[np.bool_]) -> tuple[Floats, Floats]:
     """Σ_{j≠i} k over the pooled rows [n + m], and tᵀ K t of each column t of `taken` [p]."""
     centre = mean_of(y) if kernel.translates else None
     sets = [(x, part, part.start) for part in parts(x)]
@@ -95,6 +99,7 @@ def _sums(kernel: Kernel, x: Rows, y: Rows, taken: Floats) -> tuple[Floats, Floa
             else:
                 sums[other] += values.sum(axis=0)
             sums[own] += values.sum(axis=1)
-            products = np.einsum("ip,ip->p", taken[own], values @ taken[other])
+            across = values @ taken[other].astype(np.float64)
+            products = np.einsum("ip,ip->p", taken[own].astype(np.float64), across)
             inside += products if i == j else 2 * products
     return sums, inside

@@ -40,6 +40,10 @@ class Moments:
                 f"the mean has the shape {list(mean)} and the covariance {list(covariance)}; "
                 "expected [d] and [d, d]"
             )
+        if not (np.isfinite(self.mean).all() and np.isfinite(self.covariance).all()):
+            raise ValueError(
+                f"the moments of {self.rows} rows are not finite; leave out the rows that are not"
+            )
 
 
 @dataclass(frozen=True)
@@ -104,14 +108,15 @@ def frechet(
         In squared units of the features; at least 0 and biased upwards. The error is the
         infinitesimal jackknife: the variance over rows x of the distance's derivative,
         2(μ_a − μ_b)·x + xᵀ(I − T)x with T the optimal map between the normal fits (Olkin and
-        Pukelsheim 1982), over n. It holds as far as the bias is small beside the distance, and is
-        too large where the laws are equal. Besides the features it takes some ten arrays [d, d].
+        Pukelsheim 1982), over n. Where the laws are equal it is up to 1.5 times the scatter over
+        draws; it tells nothing of the bias. Besides the features it takes some ten arrays [d, d].
 
     Raises:
         ValueError: rows that cannot be used, or different features.
     """
     x, y = _both(generated, data, features)
-    return _frechet(x, y, name_of(features), _checked_reference(reference))
+    _check_reference(reference, y)
+    return _frechet(x, y, name_of(features), reference)
 
 
 def frechet_infinity(
@@ -123,7 +128,7 @@ def frechet_infinity(
     parts: int = 5,
     seed: int = 0,
 ) -> FrechetInfinity:
-    """The Fréchet distance extrapolated to infinitely many rows (Chong and Forsyth 2020, section 3).
+    """The Fréchet distance at infinitely many rows (Chong and Forsyth 2020, section 3).
 
     Their line: distances at several numbers of rows, least squares over 1/n, its value at 0. Their
     sizes are 15 random subsets; here the shuffled rows are cut into 1, 2, ... `parts` equal parts
@@ -131,7 +136,8 @@ def frechet_infinity(
     adds no noise of first order to that of the usual distance.
 
     Args:
-        generated: as for `frechet`; at least `parts` · 2d rows, below which the line bends.
+        generated: as for `frechet`; at least `parts` · 2d rows; the line bends below. At the least
+            it takes off some nine tenths of the bias, at twice as many nearly all.
         data: likewise.
         features: likewise.
         reference: "whole": the data's moments are the target's, only generated rows are cut.
@@ -149,11 +155,8 @@ def frechet_infinity(
     """
     checked_count(parts, "parts", 2, 16)
     x, y = _both(generated, data, features)
-    draws = _checked_reference(reference) == "draw"
-    if draws and isinstance(y, Moments):
-        raise ValueError(
-            'data are moments, whose rows cannot be cut; give rows, or reference="whole"'
-        )
+    _check_reference(reference, y)
+    draws = reference == "draw"
     least = parts * 2 * x.shape[1]
     for name, rows in (("generated", x), ("data", y)):
         if isinstance(rows, Moments) or (name == "data" and not draws):
@@ -204,17 +207,13 @@ def _moments(x: Rows, order: NDArray[np.intp] | None) -> Moments:
     return Moments(mean, covariance, n)
 
 
-def _pieces(
-    n: int, d: int, order: NDArray[np.intp] | None
-) -> Sequence[slice | NDArray[np.intp]]:
+def _pieces(n: int, d: int, order: NDArray[np.intp] | None) -> Sequence[slice | NDArray[np.intp]]:
     step = side(d)
     slices = [slice(start, min(start + step, n)) for start in range(0, n, step)]
     return slices if order is None else [order[piece] for piece in slices]
 
 
-def _part(
-    rows: Rows | Moments, order: NDArray[np.intp] | None, number: int, count: int
-) -> Moments:
+def _part(rows: Rows | Moments, order: NDArray[np.intp] | None, number: int, count: int) -> Moments:
     assert order is not None
     assert not isinstance(rows, Moments)
     return _moments(rows, order[number::count])
@@ -256,7 +255,7 @@ def _frechet(x: Rows, y: Rows | Moments, name: str, reference: Reference) -> Fre
     variance = _influence(x, a.mean, shift, there) / a.rows
     method = "infinitesimal jackknife over generated rows, the data held fixed"
     if reference == "draw" and not isinstance(y, Moments):
-        small = roots <= roots[-1] * len(roots) * np.finfo(np.float64).eps ** 0.5
+        small = roots <= roots[-1] * (len(roots) * np.finfo(np.float64).eps) ** 0.5
         back = root @ (between * np.where(small, 0, 1 / np.where(small, 1, roots))) @ between.T
         variance += _influence(y, b.mean, -shift, back @ root) / b.rows
         method = "infinitesimal jackknife over the rows of both"
@@ -306,7 +305,10 @@ def _raise_unless_equal(x: int, y: int, first: str = "generated", second: str = 
         )
 
 
-def _checked_reference(reference: Reference) -> Reference:
+def _check_reference(reference: Reference, data: Rows | Moments) -> None:
     if reference not in ("whole", "draw"):
         raise ValueError(f'reference is {reference!r}; expected "whole" or "draw"')
-    return reference
+    if reference == "draw" and isinstance(data, Moments):
+        raise ValueError(
+            'data are moments, whose rows are not known; give rows, or reference="whole"'
+        )

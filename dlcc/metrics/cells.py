@@ -1,0 +1,129 @@
+"""Samples counted in cells that the target fills equally: χ² and the share of filled cells."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import special
+
+from dlcc.metrics.given import block, checked, checked_count, parts
+from dlcc.metrics.measured import Measured
+
+_MOST_CELLS = 10_000_000
+
+
+@dataclass(frozen=True)
+class ChiSquared:
+    """Pearson's χ² against equally likely cells."""
+
+    statistic: float
+    df: int
+    """Degrees of freedom: cells − 1."""
+    over_df: Measured
+    """χ² / df: 1 on average where the cells are equally likely."""
+    p_value: float
+    """P(χ² at least as large | equally likely), by the χ² law: wants 5 samples a cell."""
+    filled: Measured
+    """Share of the cells with a sample, in [0, 1]."""
+    expected_filled: float
+    """That share where the cells are equally likely."""
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Counts of samples."""
+
+    counts: NDArray[np.int64]
+    """[cells]"""
+    outside: int
+    """Samples in no cell: the target has none there, and χ² does not see them."""
+
+
+def grid_counts(unit: ArrayLike, bins: int) -> Cells:
+    """Counts in the binsᵈ equal cells of the cube [0, 1]ᵈ.
+
+    Equally likely for a target that is uniform there; another target with independent coordinates
+    becomes so by the distribution function of each coordinate.
+
+    Args:
+        unit: coordinates [n, d]; those outside [0, 1] are counted apart.
+        bins: of each side; binsᵈ at most 10 million.
+
+    Raises:
+        ValueError: coordinates or bins that cannot be used.
+    """
+    x = checked(unit, "unit", 1)
+    d = x.shape[1]
+    checked_count(bins, "bins", 1)
+    if d * math.log(bins) > math.log(_MOST_CELLS):
+        raise ValueError(
+            f"{bins} bins in {d} dimensions are {float(bins) ** d:.0e} cells; expected at most "
+            f"{_MOST_CELLS:.0e}: choose fewer bins, or few coordinates"
+        )
+    counts, outside = np.zeros(bins**d, dtype=np.int64), 0
+    for part in parts(x):
+        rows = block(x, part)
+        inside = ((rows >= 0) & (rows <= 1)).all(axis=1)
+        outside += int(np.count_nonzero(~inside))
+        places = np.minimum((rows[inside] * bins).astype(np.int64), bins - 1)
+        cells = places @ (bins ** np.arange(d, dtype=np.int64))
+        counts += np.bincount(cells, minlength=len(counts))
+    return Cells(counts, outside)
+
+
+def chi_squared(counts: ArrayLike) -> ChiSquared:
+    """χ² = Σ (N − n/K)² / (n/K) of counts N in K equally likely cells (Pearson 1900).
+
+    Args:
+        counts: [cells], whole numbers of samples, at least 2 cells and 2 samples.
+
+    Returns:
+        The error of χ²/df is in closed form: the exact variance 2 (K − 1)(1 − 1/n) of equal cells,
+        and the first-order term of unequal ones. That of the filled share is an upper bound: the
+        jackknife, which counts the cells with a single sample, or the variance of empty cells that
+        are filled independently, which is at most their number; half a cell more, so never 0.
+
+    Raises:
+        ValueError: counts that cannot be used.
+    """
+    given = np.asarray(counts)
+    if given.ndim != 1 or len(given) < 2 or given.dtype.kind not in "iu":
+        raise ValueError(
+            f"counts are of type {given.dtype} and shape {list(given.shape)}; expected whole "
+            "numbers [cells] of at least 2 cells"
+        )
+    n, cells = int(given.sum()), len(given)
+    if given.min() < 0 or n < 2:
+        raise ValueError(
+            f"counts hold {n} samples, the smallest count is {given.min()}; expected at least 2 "
+            "samples and no count below 0"
+        )
+    N = given.astype(np.float64)
+    statistic = float(((N - n / cells) ** 2).sum() * cells / n)
+    df = cells - 1
+    variance = 2 * df * (1 - 1 / n) + max(0.0, _first_order(N, n, cells))
+    single, empty = np.count_nonzero(given == 1), np.count_nonzero(given == 0)
+    moving = min((n - 1) / n * single * (1 - single / n), float(empty)) + 0.5
+    filled = Measured(
+        float(np.mean(given > 0)), math.sqrt(moving) / cells, "bound from cells with 0 or 1", (n,)
+    )
+    return ChiSquared(
+        statistic,
+        df,
+        Measured(statistic / df, math.sqrt(variance) / df, "closed form", (n,)),
+        float(special.chdtrc(df, statistic)),
+        filled,
+        -math.expm1(n * math.log1p(-1 / cells)),
+    )
+
+
+def _first_order(N: NDArray[np.float64], n: int, cells: int) -> float:
+    """4 n K² (Σp³ − (Σp²)²), the sums by factorial moments."""
+    if n < 4:
+        return 0.0
+    squares = float((N * (N - 1)).sum()) / (n * (n - 1))
+    cubes = float((N * (N - 1) * (N - 2)).sum()) / (n * (n - 1) * (n - 2))
+    return 4 * n * cells**2 * (cubes - squares**2)

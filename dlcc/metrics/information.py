@@ -1,0 +1,103 @@
+"""Information rate of a latent with Gaussian noise: what a neuron can carry at a signal-to-noise
+ratio."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from dlcc.metrics.given import Floats, block, checked, parts
+from dlcc.metrics.measured import Measured
+
+
+@dataclass(frozen=True)
+class InformationRate:
+    """Bits that latents with added Gaussian noise carry."""
+
+    mean: Measured
+    """½ log2(1 + variance / noise), averaged over neurons: bits a neuron."""
+    each: Floats
+    """Of each neuron, [d]."""
+    joint: float
+    """½ log2 det(1 + covariance / noise) / d, bits a neuron: less where neurons are correlated."""
+    snr_db: float
+    """10 log10 of the mean over neurons of variance / noise."""
+
+
+def noise_variance(snr_db: float, signal_variance: float = 1.0) -> float:
+    """σ² = variance · 10^(−SNR/10) of the noise for a signal-to-noise ratio in dB.
+
+    Raises:
+        ValueError: a ratio that is not finite, or a variance that is not above 0.
+    """
+    if not (signal_variance > 0 and math.isfinite(signal_variance)):
+        raise ValueError(f"signal_variance is {signal_variance}; expected a number above 0")
+    return signal_variance / _linear(snr_db)
+
+
+def information_rate(snr_db: float) -> float:
+    """½ log2(1 + 10^(SNR/10)), bits a neuron (Shannon 1948, theorem 17, per sample).
+
+    Reached by a Gaussian latent, an upper bound for any other.
+
+    >>> round(information_rate(15), 2)
+    2.51
+
+    Raises:
+        ValueError: a ratio that is not finite.
+    """
+    return 0.5 * math.log2(1 + _linear(snr_db))
+
+
+def measured_information_rate(latents: ArrayLike, noise: float | ArrayLike) -> InformationRate:
+    """The rate of latents as they are, before noise is added.
+
+    Args:
+        latents: noise-free latents [n, d], n ≥ 4.
+        noise: the noise's variance, one number or [d], in squared units of the latents.
+
+    Returns:
+        In bits a neuron; exact for Gaussian latents, else an upper bound. The error is the delta
+        method over rows, correlations of neurons included.
+
+    Raises:
+        ValueError: latents that cannot be used, or a variance that is not above 0.
+    """
+    z = checked(latents, "latents", 4)
+    n, d = z.shape
+    sigma = np.asarray(noise, dtype=np.float64)
+    if sigma.shape not in ((), (d,)) or not (np.isfinite(sigma).all() and (sigma > 0).all()):
+        raise ValueError(
+            f"noise is {np.array2string(sigma, threshold=6)}; expected variances above 0, one "
+            f"number or [{d}]"
+        )
+    sigma = np.broadcast_to(sigma, (d,))
+    mean = np.zeros(d)
+    for part in parts(z):
+        mean += block(z, part).sum(axis=0) / n
+    covariance = np.zeros((d, d))
+    for part in parts(z):
+        centred = block(z, part, mean)
+        covariance += centred.T @ centred / (n - 1)
+    variances = np.diag(covariance)
+    each = 0.5 * np.log2(1 + variances / sigma)
+    slopes = 0.5 / math.log(2) / (sigma + variances) / d
+    moved = [((block(z, part, mean) ** 2) @ slopes) for part in parts(z)]
+    error = math.sqrt(float(np.concatenate(moved).var(ddof=1)) / n)
+    scaled = covariance / np.sqrt(np.outer(sigma, sigma))
+    _, log_determinant = np.linalg.slogdet(np.eye(d) + scaled)
+    return InformationRate(
+        Measured(float(each.mean()), error, "delta method over rows", (n,)),
+        each,
+        float(log_determinant) / (2 * math.log(2) * d),
+        10 * math.log10(max(float((variances / sigma).mean()), np.finfo(np.float64).tiny)),
+    )
+
+
+def _linear(snr_db: float) -> float:
+    if not (math.isfinite(snr_db) and abs(snr_db) <= 3000):
+        raise ValueError(f"snr_db is {snr_db}; expected decibels, a finite number up to 3000")
+    return math.exp(snr_db / 10 * math.log(10))
