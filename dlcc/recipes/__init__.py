@@ -1,5 +1,6 @@
 """Trainings one can run, and the truth about how they ended."""
 
-from dlcc.recipes.registry import Option, Recipe, get_recipe, recipes
+from dlcc.recipes.recipe import Option, Recipe
+from dlcc.recipes.registry import get_recipe, recipes
 
 __all__ = ["Option", "Recipe", "get_recipe", "recipes"]

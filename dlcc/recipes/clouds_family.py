@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,15 +15,12 @@ from torch import Tensor, nn
 from dlcc.landscape.batches import PerSampleLoss
 from dlcc.recipes import loss_gradient_clouds
 from dlcc.recipes.data.images import SHAPES, count_images, load_images, scaled_up
-from dlcc.recipes.family import Family, Values
 from dlcc.recipes.landscape import ROW_LOSSES
 from dlcc.recipes.loss_gradient_clouds import CloudGAN
 from dlcc.recipes.method import clouds_page
+from dlcc.recipes.recipe import Family, Recipe, Values
 from dlcc.runs import Recorder
 from dlcc.runs.measuring import MEASURES
-
-if TYPE_CHECKING:
-    from dlcc.recipes.registry import Recipe
 
 
 class CloudFamily(Family):

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
 from dlcc.recipes import mmd_maps
-from dlcc.recipes.family import Family, Values
 from dlcc.recipes.method import maps_page
-
-if TYPE_CHECKING:
-    from dlcc.recipes.registry import Recipe
+from dlcc.recipes.recipe import Family, Recipe, Values
 
 _REFERENCE = 2_048
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dlcc.recipes import mmd_maps, small_gan
-
-if TYPE_CHECKING:
-    from dlcc.recipes.registry import Recipe
+from dlcc.recipes.recipe import Recipe
 
 _CROSS_ENTROPY = (
     r"L_D = -\frac{1}{m}\sum_{i=1}^{m}\left[\log \sigma(D(x_i))"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,13 +11,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from dlcc.recipes import small_gan, truth
-from dlcc.recipes.family import Family, Values
 from dlcc.recipes.landscape import SmallGANLook
 from dlcc.recipes.method import method_page
+from dlcc.recipes.recipe import Family, Recipe, Values
 from dlcc.runs import Recorder
-
-if TYPE_CHECKING:
-    from dlcc.recipes.registry import Recipe
 
 
 class SmallGANFamily(Family):

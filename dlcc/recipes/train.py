@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from dlcc.errors import OptionError
 from dlcc.recipes import truth
-from dlcc.recipes.family import Family
-from dlcc.recipes.registry import Recipe, get_recipe
+from dlcc.recipes.recipe import Family, Recipe
+from dlcc.recipes.registry import get_recipe
 from dlcc.runs import Recorder, Run
 
 Progress = Callable[[int, int], None]
