@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from dlcc.landscape.anatomy import unchanged
 from dlcc.landscape.batches import PerSampleLoss
 from dlcc.recipes import loss_gradient_clouds
 from dlcc.recipes.data.images import SHAPES, count_images, load_images, scaled_up
@@ -82,7 +83,7 @@ class CloudLook:
     def at_row(self, step: int) -> None:
         if self.measure.is_due(step):
             real, z = self.training.batch(step + 1)  # that no step has been taken on
-            with torch.no_grad():
+            with unchanged(self.training.generator), torch.no_grad():
                 fake = self.training.generator(z)
             self.measure(step, {"discriminator": (real, fake), "generator": z})
 

@@ -15,7 +15,7 @@ from dlcc.recipes import get_recipe, small_gan, truth
 from dlcc.recipes import loss_gradient_clouds as lgc
 from dlcc.recipes.optimised import STREAM_LAYERS, seeded
 from dlcc.recipes.train import train
-from dlcc.runs import Run
+from dlcc.runs import Recorder, Run
 
 SETTINGS = {"steps": 40, "batch": 16, "seed": 4}
 
@@ -151,6 +151,21 @@ def test_its_landscape_can_be_looked_at(tmp_path: Path) -> None:
     for a, b in zip(plain.snapshots(), seen.snapshots(), strict=True):
         assert _same(a.state(), b.state())
         assert b.survey() is not None
+
+
+def test_rows_of_players_with_normalisations_are_measured_without_a_trace(tmp_path: Path) -> None:
+    ends = []
+    for measured in (False, True):
+        training = lgc.build({"net": "dcgan", "batch": 2})
+        with Recorder(tmp_path / str(measured), players=training.players, length=2) as recorder:
+            look: Any = get_recipe("lgc-dcgan").family.look(recorder, training)
+            look.measure.is_due = lambda step: True
+            for step in range(2):
+                training.step(step)
+                if measured:
+                    look.at_row(step)
+        ends.append(training.state_dict())
+    assert _same(*ends)
 
 
 def _same(a: Any, b: Any) -> bool:
