@@ -10,10 +10,10 @@ from dlcc.errors import OptionError
 from dlcc.feedback import controlled
 from dlcc.feedback.adjustable import SmallGANSettings
 from dlcc.feedback.controller import Action, Controller, controller_for
+from dlcc.recipes.small_gan import SmallGAN
 
 if TYPE_CHECKING:
     from dlcc.library.store import Library
-    from dlcc.recipes.small_gan import SmallGAN
     from dlcc.runs import Run
 
 _IMPORT = "from dlcc.recipes.small_gan import"
@@ -64,7 +64,16 @@ class RecipeControl:
         return () if self._controller is None else tuple(self._controller.actions)
 
     def take(self, training: SmallGAN, config: Mapping[str, Any]) -> SmallGAN:
-        """The training with settings that may change, under a controller; in a dry run itself."""
+        """The training with settings that may change, under a controller; in a dry run itself.
+
+        Raises:
+            OptionError: it is of another kind than those whose settings a controller knows.
+        """
+        if not isinstance(training, SmallGAN):
+            raise OptionError(
+                "control: steers the recipes on ring, grid9, grid25 and digits; train this one "
+                "without --control"
+            )
         taken = training if self._dry_run else controlled.ControlledGAN(training.config)
         adjustable = SmallGANSettings(taken)
         if self._library is None:

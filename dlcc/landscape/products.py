@@ -57,6 +57,7 @@ class _Product(torch.autograd.Function):
     """op(a) op(b), with op(a) = aᵀ or a, to be derived any number of times.
 
     What comes out is never the transpose of what lies in memory: sums of both would be slow.
+    torch gives `apply` no types.
     """
 
     generate_vmap_rule = True

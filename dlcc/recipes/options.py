@@ -1,4 +1,7 @@
-"""A recipe's configuration: fields with their meaning, choices and ranges, checked as they come."""
+"""A recipe's configuration: fields with their meaning, choices and ranges, checked as they come.
+
+`small_gan` brings the like of its own: its file goes into every run, to be complete in itself.
+"""
 
 from __future__ import annotations
 

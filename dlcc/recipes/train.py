@@ -103,10 +103,8 @@ def train(
     if begun:
         run = Run.open(out)
         check_same(config, run, out)
-        if extent.checkpoints[-1] in run.sample_steps() and (
-            chosen.family.target(config) is None or (out / truth.TRUTH_FILE).exists()
-        ):
-            return truth.read(out) if (out / truth.TRUTH_FILE).exists() else None
+        if extent.is_reached(run):
+            return _judged(chosen.family, config, run, extent)
     _record(chosen, config, out, extent, control, landscape, progress)
     return _judged(chosen.family, config, Run.open(out), extent)
 
@@ -114,10 +112,15 @@ def train(
 def _judged(
     family: Family, config: Mapping[str, Any], run: Run, extent: _Extent
 ) -> truth.Truth | None:
-    """The truth about a run, written into it; None where its data have no known generator."""
+    """The truth about a run, written into it unless it is there; None where its data have no known
+    generator."""
     target = family.target(config)
     if target is None:
         return None
+    if (run.path / truth.TRUTH_FILE).exists():
+        there = truth.read(run.path)
+        if len(there.checkpoints) >= len(extent.checkpoints):
+            return there
     as_target = partial(family.as_target, config=config)
     judged = judge_run(run, target, extent.overtrain, extent.start, as_target)
     judged.write(run.path)
@@ -166,6 +169,11 @@ class _Extent:
     def checkpoints(self) -> list[int]:
         """Steps at which samples are taken."""
         return _checkpoints(self.length, self.overtrain, self.start)
+
+    def is_reached(self, run: Run) -> bool:
+        """Whether a run has the last snapshot and the last samples."""
+        snapshots = [snapshot.step for snapshot in run.snapshots()]
+        return self.total in snapshots and self.checkpoints[-1] in run.sample_steps()
 
     @property
     def snapshot_steps(self) -> set[int]:

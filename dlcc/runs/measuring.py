@@ -124,7 +124,7 @@ class Measuring:
             return
         start = _now()
         values: dict[str, float] = {}
-        with self._others_unchanged():
+        with self._players_unchanged():
             for player, loss in self.losses.items():
                 if player in batches and _is_trained(self.players[player]):
                     rows = with_rows(batches[player], slice(self.rows))
@@ -176,7 +176,7 @@ class Measuring:
         }
         if not positions:
             return
-        with contextlib.suppress(NotFiniteError), self._others_unchanged():
+        with contextlib.suppress(NotFiniteError), self._players_unchanged():
             since, before = self._place_before(step, positions)
             device = next(iter(positions.values())).params[0].device.type
             with torch.autocast(device, enabled=False):
@@ -189,7 +189,7 @@ class Measuring:
         self._apart += time.perf_counter() - start
 
     @contextlib.contextmanager
-    def _others_unchanged(self) -> Iterator[None]:
+    def _players_unchanged(self) -> Iterator[None]:
         """Buffers of every player are put back: a player's loss may go through the others. So are
         the random states that are not torch's."""
         of_python, of_numpy = random.getstate(), np.random.get_state()

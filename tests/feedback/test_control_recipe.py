@@ -163,3 +163,10 @@ def test_there_is_no_controller_before_the_training() -> None:
     with pytest.raises(OptionError, match="outside of its bounds"):
         RecipeControl({"lr_d": (0.0, 1e-5)}).take(training, {"data": "ring"})
     assert isinstance(Controller(SmallGANSettings(training)), Controller)
+
+
+def test_a_recipe_of_another_kind_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    for recipe in ("lgc-vanilla", "map-f1"):
+        with pytest.raises(OptionError, match=r"steers the recipes on ring.*without --control"):
+            train(recipe, tmp_path / "run", control=RecipeControl())
+    assert not (tmp_path / "run").exists()

@@ -205,8 +205,9 @@ def test_parameters_of_several_types(width: int) -> None:
     batch, size = torch.randn(4, 3), sum(p.numel() for p in model.parameters())
 
     def loss(model: nn.Module, batch: Tensor) -> Tensor:
-        hidden = model[1](model[0](batch.float()))  # type: ignore[operator,index]
-        out: Tensor = model[2](hidden.double())  # type: ignore[operator,index]
+        assert isinstance(model, nn.Sequential)
+        hidden = model[1](model[0](batch.float()))
+        out: Tensor = model[2](hidden.double())
         return out.square().sum(dim=1)
 
     project = torch.randn(size, 2).float() / size**0.5

@@ -127,8 +127,9 @@ def test_parameters_of_few_digits_or_several_types(dtypes: tuple[str, str]) -> N
     model = nn.Sequential(nn.Linear(2, 3).to(first), nn.Linear(3, 1).to(second))
 
     def loss(model: nn.Module, batch: Tensor) -> Tensor:
-        hidden = model[0](batch.to(first)).to(second)  # type: ignore[operator,index]
-        found: Tensor = model[1](hidden).squeeze(1)  # type: ignore[operator,index]
+        assert isinstance(model, nn.Sequential)
+        hidden = model[0](batch.to(first)).to(second)
+        found: Tensor = model[1](hidden).squeeze(1)
         return found.square()
 
     found = survey({"model": Position(model, loss, torch.randn(8, 2))})

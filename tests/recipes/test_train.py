@@ -245,3 +245,18 @@ def test_the_page_of_a_run_is_that_of_its_configuration(ring):
     page = (ring.path / "documents" / "method.md").read_text(encoding="utf-8")
     assert page == method_page(get_recipe("ring"), ring.manifest.config)
     assert "least-squares" not in page
+
+
+def test_a_run_that_was_killed_before_its_truth_is_only_judged(tmp_path):
+    """Trained further than its truth says: the truth is written anew, and no step is taken."""
+    out, settings = tmp_path / "run", {"steps": 40, "batch": 4, "width": 4}
+    train("ring", out, settings, overtrain=1.25, snapshots=1)
+    whole = truth.read(out)
+    judge_run(Run.open(out), "ring", 1.0).write(out)
+    assert len(truth.read(out).checkpoints) < len(whole.checkpoints)
+
+    def step_taken(done: int, total: int) -> None:
+        raise AssertionError("a step was taken")
+
+    assert train("ring", out, settings, overtrain=1.25, snapshots=1, progress=step_taken) == whole
+    assert truth.read(out) == whole
