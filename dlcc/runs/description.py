@@ -73,12 +73,20 @@ class Description:
         for key, value in given.items():
             if value is None or value == {}:
                 continue
-            difference = _difference(getattr(recorded, key), getattr(now, key), key)
+            before, after = getattr(recorded, key), getattr(now, key)
+            if key == "players":
+                before, after = _without_buffers(before), _without_buffers(after)
+            difference = _difference(before, after, key)
             if difference:
                 raise RunError(
                     f"{path / 'run.json'}: {difference}; "
                     "continue with the recorded value, or record into another folder"
                 )
+
+
+def _without_buffers(players: Mapping[str, PlayerEntry]) -> dict[str, PlayerEntry]:
+    """Earlier versions did not name them."""
+    return {name: entry.model_copy(update={"buffers": ()}) for name, entry in players.items()}
 
 
 def _player_entry(name: str, module: nn.Module) -> PlayerEntry:
@@ -88,7 +96,10 @@ def _player_entry(name: str, module: nn.Module) -> PlayerEntry:
         raise OptionError(f"players: {name!r}: expected letters, digits, _ . or - as a name")
     kind = type(module)
     parameters = sum(p.numel() for p in module.parameters() if not is_lazy(p))
-    return PlayerEntry(class_name=f"{kind.__module__}.{kind.__qualname__}", parameters=parameters)
+    buffers = tuple(name for name, _ in module.named_buffers(remove_duplicate=False))
+    return PlayerEntry(
+        class_name=f"{kind.__module__}.{kind.__qualname__}", parameters=parameters, buffers=buffers
+    )
 
 
 def _whole(value: int | None, key: str, smallest: int | None) -> int | None:

@@ -26,6 +26,8 @@ class PlayerEntry(BaseModel):
     """The class of the module, `module.QualName`."""
     parameters: int = Field(ge=0, strict=True)
     """How many numbers its parameters hold."""
+    buffers: tuple[str, ...] = ()
+    """Names of tensors of its state that no optimiser moves, such as running means."""
 
 
 class Manifest(BaseModel):

@@ -13,6 +13,7 @@ from dlcc.records import Column, Config, Series, Snapshots
 from dlcc.stages.consistency.checked import Ledger
 
 Floats = NDArray[np.float64]
+_RUNNING = ("running_mean", "running_var")
 _EVERY = {"generator": "g_every", "discriminator": "d_every"}  # how recipes call the cadence
 _FELT = 1e-6  # a gradient norm under which float32 weights need not move
 _FELT_SHARE = 1e-3  # of the largest norm so far: under it an adaptive step may be lost in rounding
@@ -27,8 +28,10 @@ def check_record(
         _check_counts(ledger, config, series, player)
         _check_updates(ledger, series, player)
     if snapshots is not None:
-        weights = {s.step: _flat_weights(s.weights()) for s in snapshots}
-        _check_distances(ledger, series, weights)
+        tensors = {s.step: s.weights() for s in snapshots}
+        moved = {step: _flat_weights(_moved(config, named)) for step, named in tensors.items()}
+        _check_distances(ledger, series, moved)
+        weights = {step: _flat_weights(named) for step, named in tensors.items()}
         _check_finite(ledger, series, weights)
 
 
@@ -176,6 +179,23 @@ def _check_finite(
             ledger.refuted("record/finite", "record", statement, "compared", finding)
             return
     ledger.proved("record/finite", "record", statement, "compared")
+
+
+def _moved(
+    config: Config, tensors: Mapping[str, NDArray[np.generic]]
+) -> dict[str, NDArray[np.generic]]:
+    """What optimisers move: all but buffers, those of batch normalisation by their usual names
+    where a record does not name its own."""
+    buffers = {
+        f"{player}/{name}"
+        for player, entry in config.players.items()
+        for name in entry.get("buffers", ())
+    }
+    return {
+        name: array
+        for name, array in tensors.items()
+        if name not in buffers and not name.endswith(_RUNNING)
+    }
 
 
 def _flat_weights(tensors: Mapping[str, NDArray[np.generic]]) -> dict[str, Floats]:
