@@ -7,14 +7,16 @@ DlccError
 │   ├── RunError               a run folder, or a file in it
 │   │   ├── SeriesError        a file under series/
 │   │   ├── SnapshotError      a folder under snapshots/, or a tensor file
-│   │   └── RunLockedError     a second writer of the same run
+│   │   ├── RunLockedError     a second writer of the same run
+│   │   └── MissingDataError   files that a training learns from
 │   ├── LibraryError           the library's file cannot be used
 │   ├── StageDeclarationError  a stage that breaks its own declarations, or stages out of order
 │   └── OutputError            the report cannot be written where it was asked for
 ├── StageError                 a stage failed while it ran                 exit code 3
 │   └── LimitExceeded          ... because it ran out of time or memory
 ├── ForeignCodeError           code that came with a run failed, or broke the protocol
-│   └── ForeignCodeStopped     ... because it used up its time or memory
+│   ├── ForeignCodeStopped     ... because it used up its time or memory
+│   └── ForeignDataError       ... because files that it reads are not shown to it
 └── IsolationError             this system offers no isolation for foreign code
 ```
 
@@ -56,6 +58,10 @@ class RunLockedError(RunError):
     """Another process is recording into the same run."""
 
 
+class MissingDataError(RunError, FileNotFoundError):
+    """Files that a training learns from are not where its configuration says."""
+
+
 class LibraryError(InputError):
     """A library's file is missing, damaged or of another version, or has too few runs."""
 
@@ -87,6 +93,10 @@ class ForeignCodeError(DlccError):
 
 class ForeignCodeStopped(ForeignCodeError):  # noqa: N818  # a limit, like LimitExceeded
     """Code that came with a run used up its time or its memory and was stopped."""
+
+
+class ForeignDataError(ForeignCodeError):
+    """Code that came with a run reads files that it is not shown, so that it says nothing."""
 
 
 class IsolationError(DlccError):

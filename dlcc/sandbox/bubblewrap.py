@@ -32,8 +32,11 @@ def seccomp_file() -> Iterator[IO[bytes]]:
         yield file
 
 
-def command(program: Sequence[str], staged: Path, seccomp_fd: int, as_root: bool) -> list[str]:
-    """Start `program` in namespaces of its own, with `staged` at `STAGE`, all of it read-only.
+def command(
+    program: Sequence[str], staged: Path, seccomp_fd: int, as_root: bool, data: Path | None = None
+) -> list[str]:
+    """Start `program` in namespaces of its own, with `staged` at `STAGE` and `data` where they lie,
+    all of it read-only.
 
     As real root, user namespaces would leave the program root to the kernel: bubblewrap keeps the
     three capabilities that setpriv needs to become a nobody, and loses them there.
@@ -52,6 +55,8 @@ def command(program: Sequence[str], staged: Path, seccomp_fd: int, as_root: bool
     line += ["--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache"]
     line += ["--ro-bind-try", "/sys/devices/system/cpu", "/sys/devices/system/cpu"]
     shown = {**{path: path for path in python_paths()}, STAGE: str(staged)}
+    if data is not None:
+        shown[str(data)] = str(data)
     line += _passable_parents(shown)
     for inside, outside in shown.items():
         line += ["--ro-bind", outside, inside]

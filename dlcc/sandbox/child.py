@@ -172,6 +172,15 @@ def _place_of(error: BaseException, root: Path) -> str | None:
     return None
 
 
+def _reads_what_is_not_there(error: BaseException | None) -> bool:
+    """Whether a file that is not there, or may not be read, is behind an error."""
+    while error is not None:
+        if isinstance(error, FileNotFoundError | PermissionError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def _serve(requests: io.BufferedIOBase, answers: io.BufferedIOBase, root: Path) -> None:
     from dlcc.sandbox import wire
 
@@ -187,7 +196,8 @@ def _serve(requests: io.BufferedIOBase, answers: io.BufferedIOBase, root: Path) 
             frame = wire.encode(reply, _dense(made))
         except (Exception, SystemExit) as error:
             text = f"{type(error).__name__}: {error}"
-            frame = wire.encode({"error": text[:2000], "place": _place_of(error, root)})
+            told = {"error": text[:2000], "place": _place_of(error, root)}
+            frame = wire.encode({**told, "unseen": _reads_what_is_not_there(error)})
         answers.write(frame)
         answers.flush()
 

@@ -24,6 +24,7 @@ from dlcc.errors import (
     DlccError,
     ForeignCodeError,
     ForeignCodeStopped,
+    ForeignDataError,
     IsolationError,
     SnapshotError,
 )
@@ -76,7 +77,8 @@ class Session:
     loaded and not before, so that it cannot copy from a later snapshot what it should compute.
 
     Every method raises ForeignCodeError where the code fails, dies or answers anything but what was
-    asked, and as ForeignCodeStopped where it used up its limits. After an error that the code
+    asked; as ForeignCodeStopped where it used up its limits, and as ForeignDataError where it reads
+    files that are not shown to it. After an error that the code
     raised the session goes on; after the others it is over, and `alive` is false.
 
     Args:
@@ -84,6 +86,8 @@ class Session:
         level: of isolation, see `best_level`.
         limits: bounds on time, memory and processes.
         max_answer: largest answer in bytes, for answers whose size is not known beforehand.
+        data: a file or folder that the code may read too, where it lies; and where the path is
+            relative, also by that path. Whatever is in it can come out in an answer.
     """
 
     def __init__(
@@ -92,6 +96,7 @@ class Session:
         level: Level,
         limits: Limits | None = None,
         max_answer: int = 1 << 30,
+        data: Path | None = None,
     ) -> None:
         self.level = level
         self.limits = limits or Limits()
@@ -99,6 +104,7 @@ class Session:
         self.ended: Ended | None = None
         """How the process ended, once it has."""
         self._files = files
+        self._data = data
         self._max_answer = max_answer
         self._not_started: OSError | None = None
         self._stop = threading.Event()
@@ -208,8 +214,12 @@ class Session:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
             target.chmod(0o644)
+        if self._data is not None and not self._data.is_absolute() and ".." not in self._data.parts:
+            link = folder / self._data
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(self._data.resolve())
         for below in (folder, *folder.rglob("*")):
-            if below.is_dir():
+            if below.is_dir() and not below.is_symlink():
                 below.chmod(0o755)
 
     def _start(self, staged: Path, stack: contextlib.ExitStack) -> None:
@@ -225,7 +235,7 @@ class Session:
             filter_ = stack.enter_context(bubblewrap.seccomp_file()).fileno()
             inherited.append(filter_)
             as_root = self.level is Level.BUBBLEWRAP_AS_ROOT
-            program = bubblewrap.command(program, staged, filter_, as_root)
+            program = bubblewrap.command(program, staged, filter_, as_root, self._shown)
         self._deadline = time.monotonic() + self.limits.seconds
         self.alive = True
         self._watcher = threading.Thread(
@@ -255,8 +265,9 @@ class Session:
     def _begin(self, staged: Path) -> None:
         """Lock and bound the process before it loads anything foreign."""
         alone = self.level is Level.LANDLOCK
+        data = [] if self._shown is None else [str(self._shown)]
         settings = {
-            "lock": [*readable_paths(), str(staged)] if alone else None,
+            "lock": [*readable_paths(), str(staged), *data] if alone else None,
             "parent": os.getpid(),
             "memory": max(self.limits.memory, 1 << 30) + (1 << 30),
             "seconds": self.limits.seconds,
@@ -271,6 +282,10 @@ class Session:
         self._stop.set()
         self._watcher.join()
         os.close(self._requests)
+
+    @property
+    def _shown(self) -> Path | None:
+        return None if self._data is None else self._data.resolve()
 
     @property
     def _wrapped(self) -> bool:
@@ -295,7 +310,8 @@ class Session:
             raise self._nonsense(f"sends tensors that are none ({error})") from None
         if "error" in answer:
             place = answer.get("place")
-            raise ForeignCodeError(
+            kind = ForeignDataError if answer.get("unseen") is True else ForeignCodeError
+            raise kind(
                 f"the run's code raised {wire.printable(answer['error'])}",
                 None if place is None else wire.printable(place, 200),
             )

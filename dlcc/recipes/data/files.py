@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcc.errors import RunError
+from dlcc.errors import MissingDataError, RunError
 
 Part = Literal["train", "test"]
 
@@ -65,7 +65,7 @@ def named_folder(data: str, folder: str, wanted: Sequence[str]) -> Path:
         raise RunError(f"data is {data} and folder is empty: set folder to where {names} is")
     path = Path(os.path.expanduser(folder))
     if not os.path.exists(path):
-        raise RunError(f"{path}: missing; set folder to where {names} is")
+        raise MissingDataError(f"{path}: missing; set folder to where {names} is")
     return path
 
 
@@ -92,9 +92,9 @@ def find(
     raise missing(data, root, places, names)
 
 
-def missing(data: str, root: Path, places: Sequence[str], names: Sequence[str]) -> RunError:
+def missing(data: str, root: Path, places: Sequence[str], names: Sequence[str]) -> MissingDataError:
     """The error for data that are not there: what to put where."""
-    return RunError(
+    return MissingDataError(
         f"{root}: data is {data}, and neither here nor in {' or '.join(places)} is there "
         f"{' or '.join(map(described, names))}; put it there, or set folder to where it is"
     )

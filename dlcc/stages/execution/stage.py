@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
-from dlcc.errors import ForeignCodeError, ForeignCodeStopped, IsolationError, SnapshotError
+from dlcc.errors import (
+    ForeignCodeError,
+    ForeignCodeStopped,
+    ForeignDataError,
+    IsolationError,
+    OptionError,
+    SnapshotError,
+)
 from dlcc.estimate import Estimate
 from dlcc.findings import Finding
 from dlcc.records import Config, Executed, ReplayCheck, Series, Snapshots, Sources
@@ -45,6 +53,12 @@ class Execution(Stage):
     """Run the players of the last snapshot on extreme and random inputs."""
     memory: int = 2 << 30
     """Bytes that the run's code may use."""
+    data: str = ""
+    """A file or folder that the run's code may read beside its own; its contents can come out."""
+
+    def __post_init__(self) -> None:
+        if self.data and not Path(self.data).exists():
+            raise OptionError(f"execution.data {self.data}: there is no such file or folder")
 
     def __call__(self, case: Case, ctx: Context) -> StageResult:
         config, sources = case[Config], case[Sources]
@@ -56,9 +70,9 @@ class Execution(Stage):
             raise NotApplicable(str(error)) from None
         seconds = ctx.deadline.remaining * (1 - _RESERVE)
         work = _Work(self, case, ctx, entry, snapshots, _clock(ctx, ctx.deadline.remaining))
-        session = Session(
-            Run.open(sources.root).source_files(), level, Limits(seconds, self.memory)
-        )
+        files = Run.open(sources.root).source_files()
+        data = Path(self.data) if self.data else None
+        session = Session(files, level, Limits(seconds, self.memory), data=data)
         try:
             with session:
                 work.do(session)
@@ -143,7 +157,8 @@ class _Work:
             undecided("probe", stored.step, stored.step, "the run's code did not get so far")
             for stored in self.snapshots
         ]
-        if self.passage.failure is not None and not self.passage.checks:
+        blamed = self.passage.failure is not None and not self._lacks_data
+        if blamed and not self.passage.checks:
             agreeing, decided, unknown = 0, len(checks), 0
         else:
             agreeing = sum(check.agrees is True for check in checks)
@@ -169,12 +184,17 @@ class _Work:
             environment=environment,
         )
 
+    @property
+    def _lacks_data(self) -> bool:
+        return isinstance(self.passage.failure, ForeignDataError)
+
     def _findings(self) -> list[Finding]:
         found = list(self.located)
         failure = self.passage.failure
         if failure is not None:
             place = failure.place or self.entry.partition(":")[0]
-            found.insert(0, Finding("EXE003", str(failure), place=place))
+            code = "EXE008" if self._lacks_data else "EXE003"
+            found.insert(0, Finding(code, str(failure), place=place))
         last = self.snapshots[-1]
         found += [
             Finding(
