@@ -1,4 +1,4 @@
-"""GANs of the study of loss-gradient clouds."""
+"""GANs on images: of the study of loss-gradient clouds, and the deep convolutional one."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from torch import Tensor, nn
 
 from dlcc.landscape.anatomy import unchanged
 from dlcc.landscape.batches import PerSampleLoss
-from dlcc.recipes import loss_gradient_clouds
-from dlcc.recipes.data.images import SHAPES, count_images, load_images, scaled_up
+from dlcc.recipes import akde_dcgan, loss_gradient_clouds
+from dlcc.recipes.data.images import SHAPES, as_shares, count_images, load_images, scaled_up
+from dlcc.recipes.image_gan import ImageGAN
+from dlcc.recipes.images_method import clouds_page, dcgan_page
 from dlcc.recipes.landscape import ROW_LOSSES
-from dlcc.recipes.loss_gradient_clouds import CloudGAN
-from dlcc.recipes.method import clouds_page
 from dlcc.recipes.recipe import Family, Recipe, Values
 from dlcc.runs import Recorder
 from dlcc.runs.measuring import MEASURES
@@ -70,15 +70,43 @@ class CloudFamily(Family):
         return (down @ images @ down.T).reshape(len(images), -1)
 
     def look(self, recorder: Recorder, training: Any) -> CloudLook:
-        return CloudLook(recorder, training)
+        return CloudLook(recorder, training, training.config.loss)
+
+
+class DCGANFamily(CloudFamily):
+    """Trainings of `akde_dcgan`."""
+
+    module = akde_dcgan
+
+    def length(self, config: Values) -> int:
+        if config["steps"]:
+            return int(config["steps"])
+        images = count_images(config["data"], config["folder"])
+        of_epoch = math.ceil(round(akde_dcgan.TRAINED_SHARE * images) / config["batch"])
+        return int(config["epochs"] * of_epoch)
+
+    def objective(self, config: Values) -> dict[str, Any]:
+        return {"kind": "gan", "loss": "ns"}
+
+    def page(self, recipe: Recipe, config: Values) -> str:
+        return dcgan_page(recipe, config)
+
+    def reference(self, config: Values) -> NDArray[np.float32]:
+        return as_shares(super().reference(config))
+
+    def players(self, config: Values) -> Mapping[str, nn.Module]:
+        return akde_dcgan.make_players(*SHAPES[config["data"]])
+
+    def as_target(self, samples: NDArray[Any], config: Values) -> NDArray[Any]:
+        return super().as_target(2 * np.asarray(samples, dtype=np.float32) - 1, config)
 
 
 class CloudLook:
     """Measures rows now and then, and the landscape at snapshots, without penalties."""
 
-    def __init__(self, recorder: Recorder, training: CloudGAN) -> None:
-        self.training = training
-        self.measure = recorder.measure(_losses(training), what=MEASURES)
+    def __init__(self, recorder: Recorder, training: ImageGAN, loss: str) -> None:
+        self.training, self.loss = training, loss
+        self.measure = recorder.measure(_losses(training, loss), what=MEASURES)
 
     def at_row(self, step: int) -> None:
         if self.measure.is_due(step):
@@ -94,13 +122,13 @@ class CloudLook:
         def of_discriminator(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
             return losses["discriminator"](model, (batch[0], training.generator(batch[1])))
 
-        losses = _losses(training)
+        losses = _losses(training, self.loss)
         self.measure.survey(step, batches, {**losses, "discriminator": of_discriminator})
 
 
-def _losses(training: CloudGAN) -> dict[str, PerSampleLoss]:
+def _losses(training: ImageGAN, loss: str) -> dict[str, PerSampleLoss]:
     """Of each row: of images and samples, and of z."""
-    of_rows = ROW_LOSSES["ns" if training.config.loss == "ns" else "wgangp"]
+    of_rows = ROW_LOSSES["ns" if loss == "ns" else "wgangp"]
 
     def of_discriminator(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
         real, fake = batch

@@ -8,7 +8,6 @@ adds one more row at the end than at the beginning.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,16 +18,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dlcc.recipes import optimised
 from dlcc.recipes.data.images import IMAGES, load_images
-from dlcc.recipes.optimised import (
-    STREAM_BATCHES,
-    STREAM_ORDER,
-    STREAM_SAMPLES,
-    STREAM_WEIGHTS,
-    OptimisedTraining,
-    seeded,
-)
+from dlcc.recipes.image_gan import ImageGAN
 from dlcc.recipes.options import Options, option
+from dlcc.recipes.same_padding import same, same_transposed
 
 ZDIM, SLOPE, KEEP, CLIP, PENALTY = 20, 0.3, 0.7, 0.01, 10.0
 
@@ -99,23 +93,6 @@ def normalised(channels: int) -> nn.Module:
     return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)
 
 
-def same(fan_in: int, fan_out: int, kernel: int, stride: int) -> nn.Module:
-    """A convolution that keeps size / stride of sizes that stride divides, padded as TensorFlow's
-    "same": the odd row and column at the end."""
-    over = kernel - stride
-    pads = (over // 2, over - over // 2)
-    return nn.Sequential(nn.ZeroPad2d(pads + pads), nn.Conv2d(fan_in, fan_out, kernel, stride))
-
-
-def same_transposed(fan_in: int, fan_out: int, stride: int) -> nn.Module:
-    """The transpose of `same`, 5 × 5 and without bias: what that pads is cut off."""
-    over = 5 - stride
-    cut = (-(over // 2), -(over - over // 2))
-    return nn.Sequential(
-        nn.ConvTranspose2d(fan_in, fan_out, 5, stride, bias=False), nn.ZeroPad2d(cut + cut)
-    )
-
-
 NETS = {
     "vanilla": (vanilla_generator, vanilla_discriminator),
     "dcgan": (dcgan_generator, dcgan_discriminator),
@@ -125,10 +102,7 @@ NETS = {
 def make_players(net: str, channels: int, side: int) -> dict[str, nn.Module]:
     """Both players, not initialised."""
     generator, discriminator = NETS[net]
-    return {
-        "generator": generator(channels, side),
-        "discriminator": discriminator(channels, side),
-    }
+    return {"generator": generator(channels, side), "discriminator": discriminator(channels, side)}
 
 
 def initialise(network: nn.Module) -> None:
@@ -155,12 +129,10 @@ def generator_loss(loss: str, fake: Tensor) -> Tensor:
     return F.softplus(-fake).mean() if loss == "ns" else -fake.mean()
 
 
-def gradient_penalty(
-    discriminator: nn.Module, real: Tensor, fake: Tensor, mixing: Tensor
-) -> Tensor:
+def gradient_penalty(critic: nn.Module, real: Tensor, fake: Tensor, mixing: Tensor) -> Tensor:
     """mean[(‖∇D(x̂)‖ − 1)²] at x̂ = ε·x + (1 − ε)·G(z) (Gulrajani 2017, eq. 3)."""
     x = (mixing * real + (1 - mixing) * fake).detach().requires_grad_()
-    (slope,) = torch.autograd.grad(discriminator(x).sum(), x, create_graph=True)
+    (slope,) = torch.autograd.grad(critic(x).sum(), x, create_graph=True)
     norms: Tensor = torch.linalg.vector_norm(slope.flatten(1), dim=1)
     return (norms - 1).square().mean()
 
@@ -168,36 +140,22 @@ def gradient_penalty(
 # --- training -------------------------------------------------------------------------------------
 
 
-class CloudGAN(OptimisedTraining):
+class CloudGAN(ImageGAN):
     """Both players updated at once, from the same batch and state."""
 
     def __init__(self, config: Config, images: NDArray[np.float32]) -> None:
         self.config = config
-        self.images = torch.from_numpy(images)  # [n, channels, side, side]
-        _, channels, side, _ = images.shape
-        with seeded(config.seed, STREAM_WEIGHTS):
-            players = make_players(config.net, channels, side)
+        with optimised.seeded(config.seed, optimised.STREAM_WEIGHTS):
+            players = make_players(config.net, *images.shape[1:3])
             for network in players.values():
                 initialise(network)
         optimizers = {name: self._optimizer(network) for name, network in players.items()}
-        super().__init__(config.seed, players, optimizers)
-        self.generator, self.discriminator = players["generator"], players["discriminator"]
-        self._epoch, self._order = -1, torch.zeros(0)
+        super().__init__(config.seed, players, optimizers, images, batch=config.batch, noise=ZDIM)
 
     def _optimizer(self, network: nn.Module) -> torch.optim.Optimizer:
         if self.config.optimizer == "adam":
             return torch.optim.Adam(network.parameters(), lr=self.config.lr, eps=1e-7)
         return torch.optim.RMSprop(network.parameters(), lr=self.config.lr, alpha=0.9, eps=1e-7)
-
-    def batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """Images at this step's place in the order of its epoch, and z."""
-        of_epoch = math.ceil(len(self.images) / self.config.batch)
-        epoch, place = divmod(step, of_epoch)
-        if epoch != self._epoch:
-            order = self.draws(STREAM_ORDER, epoch).permutation(len(self.images))
-            self._epoch, self._order = epoch, torch.from_numpy(order)
-        rows = self._order[place * self.config.batch : (place + 1) * self.config.batch]
-        return self.images[rows], noise(self.draws(STREAM_BATCHES, step), len(rows))
 
     def iterate(self, step: int) -> Mapping[str, Tensor]:
         """One iteration; all that is recorded is of the state before its updates.
@@ -228,20 +186,6 @@ class CloudGAN(OptimisedTraining):
                 for parameter in self.discriminator.parameters():
                     parameter.clamp_(-CLIP, CLIP)
         return row
-
-    def sample(self, n: int, seed: int) -> Tensor:
-        """G(z), [n, channels, side, side], in evaluation mode."""
-        z = noise(self.draws(STREAM_SAMPLES, seed), n)
-        self.generator.eval()
-        with torch.no_grad():
-            made: Tensor = self.generator(z)
-        self.generator.train()
-        return made
-
-
-def noise(rng: np.random.Generator, n: int) -> Tensor:
-    """z [n, 20], uniform in [−1, 1]."""
-    return torch.from_numpy(rng.uniform(-1, 1, (n, ZDIM)).astype(np.float32))
 
 
 def build(values: Mapping[str, Any]) -> CloudGAN:

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from dlcc.recipes import mmd_maps
-from dlcc.recipes.method import maps_page
+from dlcc.recipes import mmd_maps, regularised_map
+from dlcc.recipes.maps_method import maps_page, regularised_page
 from dlcc.recipes.recipe import Family, Recipe, Values
 
 _REFERENCE = 2_048
@@ -22,11 +22,13 @@ class MapFamily(Family):
     module = mmd_maps
 
     def length(self, config: Values) -> int:
-        return mmd_maps.length(mmd_maps.Config.parse(config))
+        return mmd_maps.length(self._parsed(config))
 
     def objective(self, config: Values) -> dict[str, Any]:
-        loss = "mmd" if config["variant"] == "paper" else "sliced_wasserstein"
-        return {"kind": "map", "loss": loss}
+        stated: dict[str, Any] = {"kind": "map", "loss": mmd_maps.LOSS[config["variant"]]}
+        if config["variant"] == "paper":
+            stated["kernel_width"] = mmd_maps.MAPS[config["map"]].width
+        return stated
 
     def data(self, config: Values) -> str:
         return mmd_maps.MAPS[config["map"]].target
@@ -35,7 +37,10 @@ class MapFamily(Family):
         return maps_page(recipe, config)
 
     def players(self, config: Values) -> Mapping[str, nn.Module]:
-        return mmd_maps.make_players(mmd_maps.Config.parse(config))
+        return mmd_maps.make_players(self._parsed(config))
+
+    def _parsed(self, config: Values) -> mmd_maps.Config:
+        return mmd_maps.Config.parse(config)
 
     def reference(self, config: Values) -> NDArray[np.float32]:
         rng = np.random.default_rng(0)
@@ -50,3 +55,18 @@ class MapFamily(Family):
     def as_target(self, samples: NDArray[Any], config: Values) -> NDArray[Any]:
         """The square of the maps is [0, 1]², that of the cells [−1, 1]²."""
         return 2 * samples - 1 if self.data(config) == "square" else samples
+
+
+class RegularisedFamily(MapFamily):
+    """Trainings of `regularised_map`."""
+
+    module = regularised_map
+
+    def page(self, recipe: Recipe, config: Values) -> str:
+        return regularised_page(recipe, config)
+
+    def players(self, config: Values) -> Mapping[str, nn.Module]:
+        return regularised_map.make_players(self._parsed(config))
+
+    def _parsed(self, config: Values) -> regularised_map.Config:
+        return regularised_map.Config.parse(config)

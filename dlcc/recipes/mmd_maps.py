@@ -16,26 +16,22 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from dlcc.recipes import optimised
 from dlcc.recipes.data.points import Gaussian, Square
-from dlcc.recipes.optimised import (
-    STREAM_BATCHES,
-    STREAM_ORDER,
-    STREAM_ROWS,
-    STREAM_SAMPLES,
-    STREAM_WEIGHTS,
-    OptimisedTraining,
-    seeded,
-)
+from dlcc.recipes.distances import mmd, sliced_wasserstein
+from dlcc.recipes.map_networks import Chained, Parallel, centre, fully_connected
 from dlcc.recipes.options import Options, option
 
 ROWS = {"train": 800, "validation": 100, "test": 100}
+BATCH = {"paper": 100, "mended": 768}
+LOSS = {"paper": "mmd", "mended": "sliced_wasserstein"}
+RATE = 5e-3  # of Adam, in the first step when mended
 
 
 @dataclass(frozen=True)
@@ -56,7 +52,7 @@ class Map:
 
 
 MAPS = {
-    "f1": Map("square", 2, 1000, 0.02, 0.01, 0.62, 2.0, 3000),
+    "f1": Map("square", 2, 1000, 0.02, 0.01, 0.62, 2.0, 4000),
     "f2": Map("gaussian", 2, 1600, 0.01, 0.01, 6.2, 6.0, 5000),
     "f3": Map("gaussian", 1, 300, 0.001, 0.001, 13.8, 80.0, 4000),
 }
@@ -67,7 +63,7 @@ class Config(Options):
     """The configuration, with its defaults and ranges."""
 
     map: str = option("f1", "which map", choices=tuple(MAPS))
-    variant: str = option("mended", "as the paper has it, or mended", choices=("paper", "mended"))
+    variant: str = option("mended", "as the paper has it, or mended", choices=tuple(BATCH))
     epochs: int = option(0, "passes through the rows; 0 leaves it to the map", low=0, high=100_000)
     batch: int = option(0, "rows a step; 0 for 100, or 768 when mended", low=0, high=100_000)
     seed: int = option(0, "of weights, batches and samples", low=0, high=2**63 - 1)
@@ -75,64 +71,18 @@ class Config(Options):
 
 def batch_size(config: Config) -> int:
     """Rows a step."""
-    return config.batch or (100 if config.variant == "paper" else 768)
+    return config.batch or BATCH[config.variant]
 
 
 def length(config: Config) -> int:
     """Of the training, in steps."""
     chosen = MAPS[config.map]
-    of_epoch = math.ceil(ROWS["train"] / batch_size(config))
-    if config.epochs:
-        return config.epochs * of_epoch
-    return chosen.steps if config.variant == "mended" else chosen.epochs * of_epoch
+    if config.variant == "mended" and not config.epochs:
+        return chosen.steps
+    return (config.epochs or chosen.epochs) * math.ceil(ROWS["train"] / batch_size(config))
 
 
-# --- networks -------------------------------------------------------------------------------------
-
-
-def make_players(config: Config) -> dict[str, nn.Module]:
-    """The map [n, inputs] → [n, 2], initialised from torch's generator."""
-    if config.map != "f3":
-        return {"generator": network((2, 125, 125, 2), nn.Sigmoid, config)}
-    parts = [network((1, 50, 50, 1), nn.Tanh, config) for _ in range(2)]
-    return {"generator": (Chained if config.variant == "paper" else Parallel)(parts)}
-
-
-class Chained(nn.ModuleList):
-    """u → (first(u), second(first(u))): the second takes the first's predictions."""
-
-    def forward(self, u: Tensor) -> Tensor:
-        first = self[0](u)
-        return torch.cat([first, self[1](first)], dim=1)
-
-
-class Parallel(nn.ModuleList):
-    """u → (first(u), second(u))."""
-
-    def forward(self, u: Tensor) -> Tensor:
-        return torch.cat([net(u) for net in self], dim=1)
-
-
-def network(widths: tuple[int, ...], activation: type[nn.Module], config: Config) -> nn.Module:
-    """Fully connected, with Glorot's normal weights and no biases; or, mended, with hidden units
-    that are centred, those of the first layer on inputs."""
-    first, second, last = (nn.Linear(a, b) for a, b in pairwise(widths))
-    for layer in (first, second, last):
-        nn.init.normal_(layer.weight, std=layer.in_features**-0.5)
-        nn.init.zeros_(layer.bias)
-    if config.variant == "mended":
-        half = 0.5 if activation is nn.Sigmoid else 0.0  # of a unit in its middle
-        with torch.no_grad():
-            first.weight.normal_(0, MAPS[config.map].steepness)
-            drawn = np.random.default_rng([config.seed, STREAM_WEIGHTS])
-            first.bias.copy_(-(first.weight * inputs(config.map, widths[1], drawn)).sum(dim=1))
-            second.weight.mul_(2)
-            second.bias.copy_(-half * second.weight.sum(dim=1))
-            last.bias.copy_(-half * last.weight.sum(dim=1))
-    return nn.Sequential(first, activation(), second, activation(), last)
-
-
-# --- data and losses ------------------------------------------------------------------------------
+# --- data and network -----------------------------------------------------------------------------
 
 
 def inputs(name: str, n: int, rng: np.random.Generator) -> Tensor:
@@ -149,48 +99,39 @@ def target(name: str, n: int, rng: np.random.Generator) -> Tensor:
     return torch.from_numpy((Square().draw(n, rng) + 1) / 2)
 
 
-def mmd(x: Tensor, y: Tensor, width: float) -> Tensor:
-    """MMD² of x [m, d] and y [n, d], unbiased, kernel exp(−‖x − y‖²/r) (Gretton 2012, eq. 3)."""
-
-    def kernel(a: Tensor, b: Tensor) -> Tensor:
-        return torch.exp(-(a[:, None] - b).square().sum(dim=2) / width)
-
-    m, n = len(x), len(y)
-    within_x, within_y = (
-        (kernel(x, x).sum() - m) / (m * m - m),
-        (kernel(y, y).sum() - n) / (n * n - n),
-    )
-    return within_x + within_y - 2 * kernel(x, y).mean()
+def make_players(config: Config) -> dict[str, nn.Module]:
+    """The map [n, inputs] → [n, 2], its weights drawn from the seed."""
+    with optimised.seeded(config.seed, optimised.STREAM_WEIGHTS):
+        if config.map != "f3":
+            return {"generator": network((2, 125, 125, 2), nn.Sigmoid, config)}
+        parts = [network((1, 50, 50, 1), nn.Tanh, config) for _ in range(2)]
+        return {"generator": (Chained if config.variant == "paper" else Parallel)(parts)}
 
 
-def sliced_wasserstein(x: Tensor, y: Tensor, slices: int = 48) -> Tensor:
-    """W₂² averaged over directions drawn from torch's generator (Bonneel 2015), as many rows."""
-    directions = torch.nn.functional.normalize(torch.randn(x.shape[1], slices), dim=0)
-    return (
-        ((x @ directions).sort(dim=0).values - (y @ directions).sort(dim=0).values).square().mean()
-    )
+def network(widths: tuple[int, ...], activation: type[nn.Module], config: Config) -> nn.Module:
+    """Fully connected; when mended, its first units are centred on inputs."""
+    net = fully_connected(widths, activation)
+    if config.variant == "mended":
+        drawn = np.random.default_rng([config.seed, optimised.STREAM_WEIGHTS])
+        centre(net, inputs(config.map, widths[1], drawn), MAPS[config.map].steepness)
+    return net
 
 
 # --- training -------------------------------------------------------------------------------------
 
 
-class DistributionMap(OptimisedTraining):
+class DistributionMap(optimised.OptimisedTraining):
     """One network, and a distance of what it gives from what it should."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, players: Mapping[str, nn.Module]) -> None:
         self.config, self.map = config, MAPS[config.map]
         self.batch, self.length = batch_size(config), length(config)
-        with seeded(config.seed, STREAM_WEIGHTS):
-            players = make_players(config)
         self.generator = players["generator"]
         weights = list(self.generator.parameters())
-        optimizer: torch.optim.Optimizer
-        if config.variant == "paper":
-            optimizer = torch.optim.SGD(weights, lr=self.map.rate)
-        else:
-            optimizer = torch.optim.Adam(weights, lr=5e-3)
-        super().__init__(config.seed, players, {"generator": optimizer})
-        rng = self.draws(STREAM_ROWS, 0)
+        paper, mended = torch.optim.SGD(weights, self.map.rate), torch.optim.Adam(weights, RATE)
+        descent = paper if config.variant == "paper" else mended
+        super().__init__(config.seed, players, {"generator": descent})
+        rng = self.draws(optimised.STREAM_ROWS, 0)
         self.rows = {
             part: (inputs(config.map, n, rng), target(config.map, n, rng))
             for part, n in ROWS.items()
@@ -198,41 +139,53 @@ class DistributionMap(OptimisedTraining):
 
     def iterate(self, step: int) -> Mapping[str, Tensor]:
         """One iteration; what is recorded is of the state before its update."""
-        return self._as_the_paper(step) if self.config.variant == "paper" else self._mended(step)
-
-    def _as_the_paper(self, step: int) -> Mapping[str, Tensor]:
-        of_epoch = math.ceil(ROWS["train"] / self.batch)
-        epoch, place = divmod(step, of_epoch)
-        order = torch.from_numpy(self.draws(STREAM_ORDER, epoch).permutation(ROWS["train"]))
-        rows = order[place * self.batch : (place + 1) * self.batch]
-        x, y = self.rows["train"]
-        distance = mmd(self.generator(x[rows]), y[rows], self.map.width)
-        squares = [p.square().sum() for p in self.generator.parameters()]
-        penalty = self.map.penalty * torch.stack(squares).sum()
-        row = {"generator/mmd": distance, "generator/penalty": penalty}
-        row["generator/loss"] = distance + penalty
-        if place == 0:
-            with torch.no_grad():
-                for part in ("validation", "test"):
-                    held, there = self.rows[part]
-                    row[f"generator/{part}_mmd"] = mmd(self.generator(held), there, self.map.width)
+        row = self._as_the_paper(step) if self.config.variant == "paper" else self._mended(step)
         return row | self.descend({"generator": row["generator/loss"]})
 
-    def _mended(self, step: int) -> Mapping[str, Tensor]:
-        rng = self.draws(STREAM_BATCHES, step)
+    def _as_the_paper(self, step: int) -> dict[str, Tensor]:
+        """MMD of rows that stay the same; at each epoch's beginning that of the held-out ones."""
+        epoch, place = divmod(step, math.ceil(ROWS["train"] / self.batch))
+        order = self.draws(optimised.STREAM_ORDER, epoch).permutation(ROWS["train"])
+        rows = torch.from_numpy(order[place * self.batch : (place + 1) * self.batch])
+        x, y = self.rows["train"]
+        row = self.losses(mmd(self.generator(x[rows]), y[rows], self.map.width))
+        for part in ("validation", "test") if place == 0 else ():
+            x, y = self.rows[part]
+            row[f"generator/{part}_mmd"] = mmd(self.mapped(x), y, self.map.width)
+        return row
+
+    def _mended(self, step: int) -> dict[str, Tensor]:
+        """Sliced Wasserstein distance of fresh rows, at a rate that falls to 0 in half a wave."""
+        self.anneal_rate("generator", RATE, step / self.length)
+        rng = self.draws(optimised.STREAM_BATCHES, step)
         x, y = (draw(self.config.map, self.batch, rng) for draw in (inputs, target))
-        for group in self.optimizers["generator"].param_groups:  # half a wave down to 0
-            group["lr"] = 5e-3 * (1 + math.cos(math.pi * step / self.length)) / 2
-        loss = sliced_wasserstein(self.generator(x), y)
-        return {"generator/loss": loss} | self.descend({"generator": loss})
+        return self.losses(sliced_wasserstein(self.generator(x), y))
+
+    def losses(self, distance: Tensor) -> dict[str, Tensor]:
+        """The loss, and its parts where it has two."""
+        if (penalty := self.penalty()) is None:
+            return {"generator/loss": distance}
+        parts = {f"generator/{LOSS[self.config.variant]}": distance, "generator/penalty": penalty}
+        return parts | {"generator/loss": distance + penalty}
+
+    def penalty(self) -> Tensor | None:
+        """The paper's, on all weights and biases."""
+        if self.config.variant == "mended":
+            return None
+        squares = [p.square().sum() for p in self.generator.parameters()]
+        return self.map.penalty * torch.stack(squares).sum()
+
+    def mapped(self, x: Tensor) -> Tensor:
+        """What the network gives of x in evaluation mode, [n, 2]."""
+        self.generator.eval()
+        with torch.no_grad():
+            made: Tensor = self.generator(x)
+        self.generator.train()
+        return made
 
     def sample(self, n: int, seed: int) -> Tensor:
         """What fresh inputs are mapped to, [n, 2]."""
-        with torch.no_grad():
-            made: Tensor = self.generator(
-                inputs(self.config.map, n, self.draws(STREAM_SAMPLES, seed))
-            )
-        return made
+        return self.mapped(inputs(self.config.map, n, self.draws(optimised.STREAM_SAMPLES, seed)))
 
 
 def build(values: Mapping[str, Any]) -> DistributionMap:
@@ -241,4 +194,5 @@ def build(values: Mapping[str, Any]) -> DistributionMap:
     Raises:
         ValueError: for a key or a value that is not in `Config`.
     """
-    return DistributionMap(Config.parse(values))
+    config = Config.parse(values)
+    return DistributionMap(config, make_players(config))

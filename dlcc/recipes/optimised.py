@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -49,6 +50,11 @@ class OptimisedTraining(ABC):
     def draws(self, stream: int, number: int) -> np.random.Generator:
         """The generator of a batch, or of samples."""
         return np.random.default_rng([self.seed, stream, number])
+
+    def anneal_rate(self, player: str, start: float, done: float) -> None:
+        """Half a wave from a rate down to 0, at this share of the training."""
+        for group in self.optimizers[player].param_groups:
+            group["lr"] = start * (1 + math.cos(math.pi * done)) / 2
 
     def descend(self, losses: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Update players at once, all from the state as it is; `player/grad_norm`, Euclidean."""

@@ -121,8 +121,10 @@ class Recipe:
     name: str
     description: str
     family: Family
-    fixed: Mapping[str, str]
+    fixed: Mapping[str, Any]
     """Keys that the name stands for, such as `{"data": "ring"}`."""
+    preset: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """Defaults of its own, which one may set."""
 
     @property
     def module(self) -> ModuleType:
@@ -138,7 +140,7 @@ class Recipe:
     def options(self) -> tuple[Option, ...]:
         """The keys one may set, with defaults and ranges."""
         return tuple(
-            Option(entry.name, entry.default, **entry.metadata)
+            Option(entry.name, self.preset.get(entry.name, entry.default), **entry.metadata)
             for entry in dataclasses.fields(self.module.Config)
             if entry.name not in self.fixed
         )
@@ -168,7 +170,7 @@ class Recipe:
                 listed = ", ".join(f"{option.key} ({option.allowed})" for option in self.options)
                 raise OptionError(f"recipe {self.name} has no key {key!r}; its keys are {listed}")
         try:
-            config = self.module.Config.parse({**self.fixed, **settings})
+            config = self.module.Config.parse({**self.preset, **self.fixed, **settings})
         except ValueError as error:
             raise OptionError(f"recipe {self.name}: {error}") from None
         return dataclasses.asdict(config)

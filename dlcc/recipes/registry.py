@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dlcc.errors import OptionError
-from dlcc.recipes.clouds_family import CloudFamily
-from dlcc.recipes.maps_family import MapFamily
+from dlcc.recipes.autoencoders_family import AutoencoderFamily
+from dlcc.recipes.clouds_family import CloudFamily, DCGANFamily
+from dlcc.recipes.maps_family import MapFamily, RegularisedFamily
 from dlcc.recipes.recipe import Recipe
 from dlcc.recipes.small_gan_family import SmallGANFamily
 
 _SMALL_GAN, _CLOUDS, _MAPS = SmallGANFamily(), CloudFamily(), MapFamily()
+_AUTOENCODERS = AutoencoderFamily()
 _RECIPES = (
     Recipe(
         "ring", "GAN of two small networks on eight Gaussians on a circle in the plane",
@@ -31,9 +33,29 @@ _RECIPES = (
         "lgc-dcgan", "its deep convolutional GAN; .2 s a step on a core at a batch of 16",
         _CLOUDS, {"net": "dcgan"},
     ),
+    Recipe(
+        "akde-dcgan", "deep convolutional GAN, the baseline of the study of density estimation",
+        DCGANFamily(), {},
+    ),
     Recipe("map-f1", "a Gaussian in the plane mapped to a uniform square", _MAPS, {"map": "f1"}),
     Recipe("map-f2", "a uniform square mapped to a Gaussian in the plane", _MAPS, {"map": "f2"}),
     Recipe("map-f3", "a uniform line mapped to a Gaussian in the plane", _MAPS, {"map": "f3"}),
+    Recipe(
+        "map-reg", "map-f1 mended, with an L1 or L2 penalty on its weights, or dropout",
+        RegularisedFamily(), {"map": "f1", "variant": "mended"},
+    ),
+    _AUTOENCODERS.recipe("f1", "autoencoder of a cube's surface with noise in its latents"),
+    _AUTOENCODERS.recipe("f2", "the same, its latents pulled to mean 0 and variance 1"),
+    _AUTOENCODERS.recipe("f3", "variational autoencoder of a cube's surface"),
+    _AUTOENCODERS.recipe("f4", "the same with MMD of latents and prior in the divergence's place"),
+    _AUTOENCODERS.recipe("f5", "the same with both"),
+    _AUTOENCODERS.recipe(
+        "beta", "variational autoencoder whose divergence is light and sets in slowly",
+        {"beta": 0.01, "anneal_beta": 0.5},
+    ),
+    _AUTOENCODERS.recipe(
+        "sliced", "autoencoder that samples well, by sliced Wasserstein distances", {"latents": 3},
+    ),
 )  # fmt: skip
 
 

@@ -12,8 +12,8 @@ from torch import nn
 
 from dlcc.recipes import small_gan, truth
 from dlcc.recipes.landscape import SmallGANLook
-from dlcc.recipes.method import method_page
 from dlcc.recipes.recipe import Family, Recipe, Values
+from dlcc.recipes.small_gan_method import method_page
 from dlcc.runs import Recorder
 
 

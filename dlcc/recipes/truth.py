@@ -38,8 +38,10 @@ NEIGHBOUR_QUANTILE, NEIGHBOUR_SLACK = 0.99, 1.15  # how near to a real digit a d
 GOOD_COVERAGE = 0.65
 GOOD_QUALITY = {
     "ring": 0.50, "grid9": 0.40, "grid25": 0.30, "digits": 0.55, "square": 0.80, "gaussian": 0.80,
+    "cube": 0.80, "cube_surface": 0.70,
 }  # fmt: skip
-CELLS = {"square": 6, "gaussian": 6}  # along an axis: distributions without modes
+CELLS = {"square": 6, "gaussian": 6, "cube": 3, "cube_surface": 3}  # along an axis: without modes
+ON_SURFACE = 0.15  # the farthest from it that counts as on it; the cube's sides are 2
 GOOD_FRECHET = 150.0  # on the digits classifier's features
 DIVERGED_LOSS = 1e3
 DIVERGED_GRAD_NORM = 1e4
@@ -83,7 +85,7 @@ def judge_samples(data: str, step: int, samples: NDArray[Any]) -> Checkpoint:
         return Checkpoint(step, (0,) * _modes(data), 0.0, 0.0, None, np.inf)
     frechet = None
     if data in CELLS:
-        histogram = POINTS[data].cells(samples, CELLS[data]).counts
+        histogram = cells_histogram(data, samples)
     elif data == "digits":
         histogram = digits_histogram(samples)
         features = digits_classifier.load().features(samples)
@@ -106,6 +108,13 @@ def _modes(data: str) -> int:
     if data in CELLS:
         return POINTS[data].cells(np.zeros((1, POINTS[data].features)), CELLS[data]).number
     return 10 if data == "digits" else len(small_gan.MIXTURES[data].centres)
+
+
+def cells_histogram(data: str, samples: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Samples [n, features] in each cell of a distribution without modes, [cells]."""
+    placed = POINTS[data].cells(samples, CELLS[data])
+    inside = (placed.cell >= 0) & (placed.distance <= ON_SURFACE)
+    return np.bincount(placed.cell[inside], minlength=placed.number)
 
 
 def mixture_histogram(

@@ -11,22 +11,10 @@ from torch import nn
 
 from dlcc.recipes import get_recipe, truth
 from dlcc.recipes import mmd_maps as maps
+from dlcc.recipes.distances import mmd
+from dlcc.recipes.map_networks import Chained, centre, fully_connected
 from dlcc.recipes.train import train
 from dlcc.runs import Run
-
-
-def test_the_distance_is_that_of_loops() -> None:
-    torch.manual_seed(0)
-    x, y, r = torch.randn(6, 2), torch.randn(4, 2), 1.7
-
-    def kernel(a: torch.Tensor, b: torch.Tensor) -> float:
-        return float(torch.exp(-(a - b).square().sum() / r))
-
-    pairs = [kernel(x[i], x[j]) for i in range(6) for j in range(6) if i != j]
-    others = [kernel(y[i], y[j]) for i in range(4) for j in range(4) if i != j]
-    across = [kernel(a, b) for a in x for b in y]
-    expected = np.mean(pairs) + np.mean(others) - 2 * np.mean(across)
-    assert float(maps.mmd(x, y, r)) == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize(("name", "ends_with"), [("f1", 0.0873), ("f2", 0.0967), ("f3", 0.0287)])
@@ -35,15 +23,7 @@ def test_beside_the_kernel_a_point_has_the_loss_that_the_tables_end_with(
 ) -> None:
     y = maps.target(name, 3000, np.random.default_rng(0))
     point = y.mean(dim=0).expand(3000, 2) if name == "f1" else torch.zeros(3000, 2)
-    assert float(maps.mmd(point, y, maps.MAPS[name].width)) == pytest.approx(ends_with, rel=0.1)
-
-
-def test_the_sliced_distance_of_a_shift() -> None:
-    """W₂² along a direction is the square of the shift's part in it: half of it on average."""
-    x = torch.randn(500, 2)
-    shift = torch.tensor([3.0, -1.0])
-    found = maps.sliced_wasserstein(x, x + shift, slices=20_000)
-    assert float(found) == pytest.approx(float(shift.square().sum()) / 2, rel=0.03)
+    assert float(mmd(point, y, maps.MAPS[name].width)) == pytest.approx(ends_with, rel=0.1)
 
 
 @pytest.mark.parametrize("name", maps.MAPS)
@@ -59,10 +39,38 @@ def test_layers_and_lengths(name: str, variant: str) -> None:
     assert net(maps.inputs(name, 7, np.random.default_rng(0))).shape == (7, 2)
 
 
+@pytest.mark.parametrize("activation", [nn.Sigmoid, nn.Tanh])
+def test_centred_units_are_in_the_middle_of_their_range_at_their_points(
+    activation: type[nn.Module],
+) -> None:
+    torch.manual_seed(0)
+    net = fully_connected((2, 30, 30, 2), activation)
+    points = torch.randn(30, 2)
+    centre(net, points, steepness=5.0)
+    middle = activation()(torch.zeros(30))
+    assert net[0](points).diagonal().detach().numpy() == pytest.approx(np.zeros(30), abs=1e-4)
+    assert net[2](middle).detach().numpy() == pytest.approx(np.zeros(30), abs=1e-4)
+    assert net[4](middle).detach().numpy() == pytest.approx(np.zeros(2), abs=1e-4)
+    steepness = next(net.parameters()).std()
+    assert steepness.item() == pytest.approx(5.0, rel=0.4)
+
+
+def test_players_are_a_function_of_the_seed() -> None:
+    """Whatever torch's generator has given before, which is left as it was."""
+    before = torch.random.get_rng_state()
+    first, again, other = (
+        maps.make_players(maps.Config.parse({"seed": seed}))["generator"] for seed in (1, 1, 2)
+    )
+    assert torch.equal(torch.random.get_rng_state(), before)
+    x = torch.randn(5, 2)
+    assert torch.equal(first(x), again(x))
+    assert not torch.equal(first(x), other(x))
+
+
 def test_the_second_net_of_the_paper_takes_what_the_first_gives() -> None:
     (net,) = maps.make_players(maps.Config.parse({"map": "f3", "variant": "paper"})).values()
     u = torch.rand(5, 1)
-    assert isinstance(net, maps.Chained)
+    assert isinstance(net, Chained)
     assert torch.equal(net(u)[:, 1:], net[1](net(u)[:, :1]))
 
 

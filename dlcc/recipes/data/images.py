@@ -72,6 +72,11 @@ def load_images(
     raise ValueError(name)
 
 
+def as_shares(images: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Images in [0, 1] of those in [−1, 1]."""
+    return np.multiply(np.add(images, 1, dtype=np.float32), 0.5, dtype=np.float32)
+
+
 def load_labels(name: str, folder: str, *, part: Part = "train") -> NDArray[np.int64]:
     """The classes [n] of the images of `load_images`; of a folder and of npy none are known.
 
