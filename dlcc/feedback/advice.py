@@ -134,7 +134,7 @@ def advise(
         progress: Called with the share done and what is being done.
     """
     trials = _trials(config, library, data)
-    judge = Judge(library, program.reference)
+    judge = Judge(library, program.reference, program.alone)
     total = deadline.remaining
     for k, (going_on, reruns) in enumerate(ROUNDS):
         if k and deadline.remaining < total / 2:

@@ -9,6 +9,7 @@ from typing import Any
 
 from dlcc.errors import RunError
 from dlcc.forecast.forecaster import Forecasters, Prospect
+from dlcc.library.kinds import is_alone, no_past_runs
 from dlcc.library.landscape import Landscape, TooFewRowsError, landscape_of
 from dlcc.library.store import Library, library
 from dlcc.records import Samples, Series
@@ -88,6 +89,8 @@ def _read(
     folder: str | Path, until: str | float | None, mapping: Mapping[str, str] | None, past: Library
 ) -> _Seen:
     run = Run.open(folder, mapping)
+    if is_alone(run.manifest.objective):
+        raise RunError(f"{folder}: {no_past_runs(run.manifest.objective)}, so none is forecast")
     step = run.length if until is None else resolve_until(until, run.length)
     series = Series.of(run, step)
     if series is None:

@@ -17,13 +17,14 @@ from dlcc.library.windows import WINDOW_FEATURES
 
 Floats = NDArray[np.float64]
 
-_REACH = SAMPLE_FEATURES.index("reach")
+_REACH, _SPREAD = SAMPLE_FEATURES.index("reach"), SAMPLE_FEATURES.index("spread")
 
 DIVERGED_LOSS, DIVERGED_GRADIENT = 1e3, 1e4  # medians over the last fifth
 DIVERGED_REACH = 10.0  # times the extent of the training data, in the last fifth
 OSCILLATING_SWING = 0.13  # deviation of coverage or quality around their trend, second half
 COLLAPSED_COVERAGE = 0.5  # mean of the last four checkpoints
 HEALTHY_SHARE = 0.8  # of good checkpoints in the last quarter
+SHRUNK = math.log(1 / 400)  # variance of samples over that of the data: a twentieth of its extent
 _HALF_A_CHECKPOINT = 0.05  # of the ten in the last quarter: a mark of 8 parts 7 from 8
 # Scales of logistic errors, of the deviations between records and truth: sd = π/√3·scale
 _SWING_ERROR, _COVERAGE_ERROR, _SHARE_ERROR = 0.01, 0.03, 0.03
@@ -37,6 +38,14 @@ class Curves:
     """`WINDOW_FEATURES` in equal windows, [w, 11]."""
     samples: Floats | None
     """`SAMPLE_FEATURES` at checkpoints, [c, 8]."""
+    alone: bool = False
+    """Whether the training has one network and no game."""
+
+    @property
+    def shrunk(self) -> NDArray[np.bool_]:
+        """Where the samples of a network alone are as good as one point, [c]."""
+        assert self.samples is not None
+        return (self.samples[:, _SPREAD] < SHRUNK) & self.alone
 
 
 def smooth(values: Floats) -> Floats:
@@ -56,7 +65,8 @@ def run_vector(curves: Curves, good: Floats) -> dict[str, float]:
         vector |= _sample_vector(curves.samples)
     vector["diverged"] = float(_is_diverged(vector))
     if curves.samples is not None:
-        vector |= _by_definition(vector)
+        quarter = curves.shrunk[-max(1, len(good) // 4) :]
+        vector |= _by_definition(vector, shrunk=bool(quarter.all()))
     return vector
 
 
@@ -119,12 +129,15 @@ def _is_diverged(vector: dict[str, float]) -> bool:
     )
 
 
-def _by_definition(vector: dict[str, float]) -> dict[str, float]:
-    """Probability of each label from the definitions, the first that fits, under the errors."""
+def _by_definition(vector: dict[str, float], *, shrunk: bool) -> dict[str, float]:
+    """Probability of each label from the definitions, the first that fits, under the errors.
+
+    Samples that shrank to a point have collapsed, whatever becomes of the point.
+    """
     share_mark = HEALTHY_SHARE - _HALF_A_CHECKPOINT
     diverged = vector["diverged"]
-    swings = _above(vector["swing"], OSCILLATING_SWING, _SWING_ERROR)
-    lost = _above(COLLAPSED_COVERAGE, vector["coverage_last"], _COVERAGE_ERROR)
+    swings = 0.0 if shrunk else _above(vector["swing"], OSCILLATING_SWING, _SWING_ERROR)
+    lost = 1.0 if shrunk else _above(COLLAPSED_COVERAGE, vector["coverage_last"], _COVERAGE_ERROR)
     sound = _above(vector["good_quarter"], share_mark, _SHARE_ERROR)
     oscillating = (1 - diverged) * swings
     collapsed = (1 - diverged) * (1 - swings) * lost

@@ -58,8 +58,10 @@ def landscape_of(
     samples: Samples | None,
     length: int,
     progress: Progress = lambda share, what: None,
+    *,
+    alone: bool = False,
 ) -> Landscape:
-    """The landscape of a record, cut before as it should be.
+    """The landscape of a record, cut before as it should be; of a network `alone`, or of a game.
 
     Raises:
         TooFewRowsError: there are fewer than 20 rows.
@@ -73,7 +75,9 @@ def landscape_of(
     if samples is not None and (reference := reference_of(samples)) is not None:
         steps = np.array(samples.steps, dtype=np.int64)
         figures = _sample_figures(samples, reference, progress)
-    return Landscape(Curves(windows, figures), steps, recorded, edges, min(1.0, recorded / length))
+    return Landscape(
+        Curves(windows, figures, alone), steps, recorded, edges, min(1.0, recorded / length)
+    )
 
 
 def reference_of(samples: Samples) -> Reference | None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcc.errors import LibraryError, OptionError, RunError
+from dlcc.library.kinds import is_alone, no_past_runs
 from dlcc.library.landscape import Landscape, TooFewRowsError, landscape_of
 from dlcc.library.store import (
     FRACTIONS,
@@ -75,6 +76,8 @@ def _with(own: Library, new: Library, *, anew: bool) -> Library:
 
 def row_of(run: Run, past: Library, label: str | None) -> Library:
     """A finished run as a library of one row, judged by what the library `past` knows."""
+    if is_alone(run.manifest.objective):
+        raise RunError(f"{run.path}: {no_past_runs(run.manifest.objective)}; add GANs alone")
     series = Series.of(run, run.length)
     if series is None:
         raise RunError(f"{run.path}: no series; record the run first")

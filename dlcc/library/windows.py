@@ -41,8 +41,18 @@ def window_features(series: Series, until: int) -> Floats:
     the mean output on real data less that on samples. "sd" is the deviation within the window.
     """
     edges = window_edges(until, first_step(series, until))
-    parts = {name: _cut(series, name, edges) for name in QUANTITIES}
+    generator = _generator(series)
+    parts = {
+        name: _cut(series, name.replace("generator/", f"{generator}/"), edges)
+        for name in QUANTITIES
+    }
     return np.array([_one({n: p[w] for n, p in parts.items()}) for w in range(WINDOWS)])
+
+
+def _generator(series: Series) -> str:
+    """Who makes the samples: the generator, or the only player there is."""
+    players = {name.partition("/")[0] for name in series.columns}
+    return players.pop() if len(players) == 1 else "generator"
 
 
 def _cut(series: Series, name: str, edges: NDArray[np.int64]) -> Sequence[Floats]:

@@ -51,6 +51,8 @@ class Judge:
     library: Library
     reference: Reference | None
     """Training data to hold samples against; without it the series alone are judged."""
+    alone: bool = False
+    """Whether the training has one network and no game."""
 
     @cached_property
     def _model(self) -> HealthModel:
@@ -61,7 +63,7 @@ class Judge:
         samples = None
         if self.reference is not None:
             samples = np.array([sample_features(x, self.reference) for x in recorded.samples])
-        curves = Curves(window_features(recorded.series, length), samples)
+        curves = Curves(window_features(recorded.series, length), samples, self.alone)
         vector = run_vector(curves, self.library.good(curves))
         probabilities = self._model.labels(vector)
         return Outcome(most_probable(probabilities), probabilities["healthy"], vector["good_half"])

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from dlcc.library.kinds import is_alone
 from dlcc.library.landscape import reference_of
 from dlcc.library.samples import Reference
 from dlcc.library.windows import QUANTITIES
@@ -21,6 +22,7 @@ from dlcc.stage import Deadline
 
 Progress = Callable[[float, str], None]
 SAMPLES = 512
+_OF_ONE = ("loss", "grad_norm")  # recorded of the only player of a training
 
 
 class Program(Protocol):
@@ -37,6 +39,10 @@ class Program(Protocol):
     @property
     def reference(self) -> Reference | None:
         """Training data to hold samples against."""
+
+    @property
+    def alone(self) -> bool:
+        """Whether the training has one network and no game."""
 
     def run(
         self, plan: Sequence[Rerun], length: int, deadline: Deadline, progress: Progress
@@ -63,7 +69,11 @@ def program_of(
     if "seed" not in config.config:
         return "the configuration has no key 'seed', so another seed cannot be asked for"
     reference = None if samples is None else reference_of(samples)
-    return SandboxProgram(config.training, sources.root, level(), reference)
+    quantities: tuple[str, ...] = QUANTITIES
+    if len(config.players) == 1:
+        quantities = tuple(f"{player}/{q}" for player in config.players for q in _OF_ONE)
+    alone = is_alone(config.objective)
+    return SandboxProgram(config.training, sources.root, level(), reference, alone, quantities)
 
 
 def _is_recipe(sources: Sources, recipe: Path, entry: str | None) -> bool:
@@ -79,6 +89,7 @@ class EnsembleProgram:
     """Reruns of a recipe, all at once."""
 
     reference: Reference | None
+    alone: bool = False
     how: str = "one ensemble"
     splits_seeds: bool = True
 
@@ -148,6 +159,10 @@ class SandboxProgram:
     root: Path
     level: Level
     reference: Reference | None
+    alone: bool = False
+    """Whether the training has one network and no game."""
+    quantities: Sequence[str] = QUANTITIES
+    """What is recorded."""
     how: str = "one process after the other, in the sandbox"
     splits_seeds: bool = False
 
@@ -173,7 +188,7 @@ class SandboxProgram:
         session.build(self.entry, config)
         rows, samples, done = [], [], 0
         for step in checkpoint_steps(length):
-            stepped = session.step(done, step - done, list(QUANTITIES))
+            stepped = session.step(done, step - done, list(self.quantities))
             rows.append(np.where(stepped.present, stepped.values, np.nan))
             done = step
             if self.reference is not None:
@@ -181,7 +196,7 @@ class SandboxProgram:
         values = np.concatenate(rows)
         logged = {
             name: column
-            for name, column in zip(QUANTITIES, values.T, strict=True)
+            for name, column in zip(self.quantities, values.T, strict=True)
             if not np.isnan(column).all()
         }
         return Recorded(Series.from_start(logged), samples)

@@ -41,7 +41,7 @@ def rerun(
     made = program.run(
         plan, length, deadline, lambda share, what: progress(_TRAINING_SHARE * share, what)
     )
-    judge = Judge(library, program.reference)
+    judge = Judge(library, program.reference, program.alone)
     outcomes = []
     for k, recorded in enumerate(made):
         progress(_TRAINING_SHARE + (1 - _TRAINING_SHARE) * k / len(made), "judging")

@@ -8,11 +8,13 @@ from typing import ClassVar
 
 import numpy as np
 
+from dlcc.library.kinds import is_alone, kind_of
 from dlcc.library.landscape import Landscape, TooFewRowsError, landscape_of
 from dlcc.library.samples import SAMPLE_FEATURES
 from dlcc.library.verdict import HealthModel
 from dlcc.records import Config, HealthRecord, Samples, Series, most_probable
 from dlcc.stage import Case, Context, NotApplicable, Stage, StageResult
+from dlcc.stages.health.alone import findings_of as findings_of_one
 from dlcc.stages.health.evidence import findings_of
 from dlcc.stages.health.onset import find_onset
 
@@ -28,27 +30,34 @@ class Health(Stage):
 
     def __call__(self, case: Case, ctx: Context) -> StageResult:
         config, series = case[Config], case[Series]
-        _refuse_other_trainings(config)
-        library = ctx.library.apart_from(series)
+        alone = is_alone(config.objective)
+        if not alone:
+            _refuse_what_is_no_gan(config)
+        library, samples = ctx.library.apart_from(series), case.get(Samples)
         try:
-            landscape = landscape_of(series, case.get(Samples), case.length, _patient(ctx))
+            landscape = landscape_of(series, samples, case.length, _patient(ctx), alone=alone)
         except TooFewRowsError as error:
             raise NotApplicable(str(error)) from None
         record = _record(HealthModel(library, landscape.blind), landscape)
-        return StageResult(
-            records=[record],
-            findings=findings_of(record, landscape),
-            details=_details(record, blind=landscape.blind),
-        )
+        details = _details(record, blind=landscape.blind)
+        if not alone:
+            found = findings_of(record, landscape)
+            return StageResult(records=[record], findings=found, details=details)
+        if samples is None or landscape.blind:
+            raise NotApplicable(
+                f"a training of kind {kind_of(config.objective)!r} is judged by its samples, and "
+                "this run has too few over time, or no reference to hold them against"
+            )
+        found = [*findings_of_one(record, landscape, config.objective, series, samples)]
+        return StageResult(records=[record], findings=found, details=details)
 
 
-def _refuse_other_trainings(config: Config) -> None:
-    kind = str(config.objective.get("kind", "gan")).lower()
-    players = set(config.players)
+def _refuse_what_is_no_gan(config: Config) -> None:
+    kind, players = kind_of(config.objective), set(config.players)
     if kind != "gan" or (players and not {"generator", "discriminator"} <= players):
         raise NotApplicable(
-            f"judges GANs (players generator and discriminator); this run declares kind {kind!r} "
-            f"with players {', '.join(sorted(players)) or 'none'}"
+            "judges GANs (players generator and discriminator), maps and autoencoders; this run "
+            f"declares kind {kind!r} with players {', '.join(sorted(players)) or 'none'}"
         )
 
 

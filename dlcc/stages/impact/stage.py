@@ -11,6 +11,7 @@ from dlcc.findings import Finding
 from dlcc.forecast.attribution import what_moved
 from dlcc.forecast.forecaster import Forecasters
 from dlcc.forecast.present import earlier_vectors, spreading
+from dlcc.library.kinds import is_alone, no_past_runs
 from dlcc.library.similarity import OUTSIDE
 from dlcc.records import Config, Forecast, ForecastPoint, HealthRecord, Series, most_probable
 from dlcc.stage import Case, Context, NotApplicable, Stage, StageResult
@@ -35,6 +36,8 @@ class Impact(Stage):
 
     def __call__(self, case: Case, ctx: Context) -> StageResult:
         health, config = case[HealthRecord], case[Config].config
+        if is_alone(case[Config].objective):
+            raise NotApplicable(no_past_runs(case[Config].objective))
         library = ctx.library.apart_from(case[Series])
         blind = len(health.figures) == 0
         earlier = earlier_vectors(case[Series], health, library.good, case.length)

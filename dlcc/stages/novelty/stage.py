@@ -9,6 +9,7 @@ from typing import ClassVar
 from dlcc.errors import OptionError
 from dlcc.findings import Finding
 from dlcc.library.independence import independence
+from dlcc.library.kinds import is_alone, no_past_runs
 from dlcc.library.similarity import FEWEST_RUNS, OUTSIDE, Space
 from dlcc.library.store import nearest_fraction
 from dlcc.records import LABELS, Config, HealthRecord, Neighbourhood, PastNeighbour, Series
@@ -35,6 +36,8 @@ class Novelty(Stage):
 
     def __call__(self, case: Case, ctx: Context) -> StageResult:
         health, config = case[HealthRecord], case[Config]
+        if is_alone(config.objective):
+            raise NotApplicable(no_past_runs(config.objective))
         library = ctx.library.apart_from(case[Series]).honest
         if len(library) < FEWEST_RUNS:
             raise NotApplicable(f"the library has {len(library)} runs; {FEWEST_RUNS} are needed")

@@ -1,0 +1,148 @@
+"""What made the verdict on a network that learns to make samples with no other one to play against;
+and where its samples shrank to a point, why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlcc.findings import Finding
+from dlcc.library.curves import HEALTHY_SHARE
+from dlcc.library.landscape import Landscape
+from dlcc.library.samples import SAMPLE_FEATURES
+from dlcc.metrics import median_bandwidth, squared_mmd
+from dlcc.records import HealthRecord, Samples, Series
+
+Floats = NDArray[np.float64]
+_SPREAD = SAMPLE_FEATURES.index("spread")
+_MOST_ROWS, _POINTS = 1_000, 8  # of the data, and of the mass in one place
+_NO_DIVERGENCE = 0.05  # nats, of all latents together: they carry nothing
+_NEAR_THAT_LOSS = 0.25  # share of it
+
+
+def findings_of(
+    record: HealthRecord,
+    landscape: Landscape,
+    objective: Mapping[str, Any],
+    series: Series,
+    samples: Samples,
+) -> Iterator[Finding]:
+    """The verdict as a finding, with what brought it about as far as the record shows it."""
+    if record.label == "healthy":
+        return
+    if record.label == "diverged":
+        message = "Losses, gradients or samples are not finite, or out of all bounds."
+        yield _finding("GEN003", message, {}, record.onset, landscape)
+    elif landscape.curves.shrunk[-1]:
+        causes = [*_wide_kernel(objective, series, samples), *_penalty(series), *_empty(series)]
+        spread = float(np.exp(record.figures[-1, _SPREAD] / 2))
+        first = int(landscape.steps[_stretch_start(landscape.curves.shrunk)])
+        message = f"Samples are spread {spread:.2g} times as far as the data."
+        evidence = {"spread": spread}
+        for words, figures in causes:
+            message, evidence = f"{message} {words}", evidence | figures
+        yield _finding("GEN001", message, evidence, first, landscape)
+    else:
+        yield _finding("GEN002", _how_far_off(record), _of_misses(record), record.onset, landscape)
+
+
+def _finding(
+    code: str, message: str, evidence: dict[str, float], first: int | None, landscape: Landscape
+) -> Finding:
+    last = None if first is None else landscape.recorded
+    rounded = {name: float(f"{value:.4g}") for name, value in evidence.items()}
+    return Finding(code, message, first_step=first, last_step=last, evidence=rounded)
+
+
+def _how_far_off(record: HealthRecord) -> str:
+    figures = record.features
+    return (
+        f"Of the last quarter's checkpoints {figures['good_quarter']:.0%} are good (mark: "
+        f"{100 * HEALTHY_SHARE:.0f} %); at the end samples reach {figures['coverage_last']:.0%} of "
+        f"the data's regions, and {figures['quality_last']:.0%} of them lie among the data."
+    )
+
+
+def _of_misses(record: HealthRecord) -> dict[str, float]:
+    names = ("good_quarter", "coverage_last", "quality_last", "swing")
+    return {name: record.features[name] for name in names}
+
+
+Cause = tuple[str, dict[str, float]]
+"""In words, and its figures."""
+
+
+def _wide_kernel(objective: Mapping[str, Any], series: Series, samples: Samples) -> Iterator[Cause]:
+    """Whether a point is nearly as good as the data beside the kernel of a discrepancy."""
+    width = objective.get("kernel_width")
+    if samples.reference is None or not isinstance(width, int | float) or not width > 0:
+        return
+    recorded = _ends(series, "mmd")
+    if recorded is None:
+        return
+    rows = samples.reference.reshape(len(samples.reference), -1)
+    rows = rows[:: -(-len(rows) // _MOST_ROWS)]
+    try:
+        of_point, median = loss_of_a_point(rows, float(width))
+    except ValueError:  # most rows are copies of each other
+        return
+    if abs(recorded[1] - of_point) > _NEAR_THAT_LOSS * of_point:
+        return
+    yield (
+        f"Its loss ends at {recorded[1]:.3g}, and beside a kernel of width {width:g} the data's "
+        f"mean alone has {of_point:.3g}; the data's median squared distance is {median:.3g}.",
+        {"kernel_width": width, "median_squared_distance": median, "loss_of_a_point": of_point,
+         "discrepancy_last": recorded[1]},
+    )  # fmt: skip
+
+
+def loss_of_a_point(rows: Floats, width: float) -> tuple[float, float]:
+    """MMD² between all mass at the mean of rows [n, d] and the rows, kernel exp(−‖x − y‖²/width);
+    and the median squared distance of rows."""
+    points = np.broadcast_to(rows.mean(axis=0), (_POINTS, rows.shape[1]))
+    return squared_mmd(points, rows, width).value, median_bandwidth(rows)
+
+
+def _penalty(series: Series) -> Iterator[Cause]:
+    """Whether a penalty on the weights shrank them."""
+    ends, losses = _ends(series, "penalty"), _ends(series, "loss")
+    if ends is None or losses is None or not 0 <= ends[1] < ends[0] / 2:
+        return
+    share = ends[0] / losses[0] if losses[0] > 0 else np.nan
+    yield (
+        f"The penalty on the weights is {share:.0%} of the loss at the start and falls from "
+        f"{ends[0]:.3g} to {ends[1]:.3g}.",
+        {"penalty_share_first": share, "penalty_first": ends[0], "penalty_last": ends[1]},
+    )
+
+
+def _empty(series: Series) -> Iterator[Cause]:
+    """Whether latents carry nothing."""
+    ends = _ends(series, "kl")
+    if ends is None or ends[1] > _NO_DIVERGENCE:
+        return
+    yield (
+        f"The divergence of the latents from their prior ends at {ends[1]:.2g} nats: they carry "
+        "nothing of the data (posterior collapse), and the decoder gives their mean.",
+        {"divergence_first": ends[0], "divergence_last": ends[1]},
+    )
+
+
+def _ends(series: Series, quantity: str) -> tuple[float, float] | None:
+    """Medians of a quantity of the only player over the first and the last twentieth."""
+    for name, column in series.columns.items():
+        if name.rpartition("/")[2] == quantity:
+            values = column.values[np.isfinite(column.values)]
+            few = -(-len(values) // 20)
+            if few:
+                return float(np.median(values[:few])), float(np.median(values[-few:]))
+    return None
+
+
+def _stretch_start(holds: NDArray[np.bool_]) -> int:
+    """Index where the stretch of True that lasts to the end begins."""
+    broken = np.flatnonzero(~holds)
+    return int(broken[-1]) + 1 if len(broken) else 0
