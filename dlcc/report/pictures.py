@@ -22,6 +22,7 @@ Floats = NDArray[np.float64]
 FIFTHS = ("purple", "orange", "black", "green", "yellow")
 """Colours of the fifths of the training, first to last (the loss-gradient-cloud paper)."""
 PLAYER_COLOURS = {"generator": "#0b6e99", "discriminator": "#c2571a"}
+_FROM_A_CORNER = np.array([[-0.5, -0.37], [0.87, -0.21], [0.0, 0.91]])  # of a box, from above
 CLASS_MARKERS: dict[CurvatureClass, str] = {
     "convex": "o", "concave": "v", "saddle": "X", "singular": "s",
 }  # fmt: skip
@@ -107,14 +108,20 @@ def _labelled(axes: Sequence[Axes]) -> Iterator[tuple[Artist, str]]:
 
 
 def sample_grids(samples: Samples) -> str | None:
+    """`samples_over_time` as SVG."""
+    figure = samples_over_time(samples)
+    return None if figure is None else svg_text(figure)
+
+
+def samples_over_time(samples: Samples) -> Figure | None:
     """Samples at up to six moments: points over the training data, or images."""
     count = min(_GRID, len(samples.steps))
     chosen = [samples.steps[i] for i in np.linspace(0, len(samples.steps) - 1, count).astype(int)]
     first = samples.at(chosen[0])
-    if first.ndim == 2 and first.shape[1] == 2:
+    if first.ndim == 2 and first.shape[1] in (2, 3):
         return _point_grids(samples, chosen)
-    if (side := _image_side(first)) is not None:
-        return _image_grids(samples, chosen, side)
+    if (shape := _image_shape(first)) is not None:
+        return _image_grids(samples, chosen, *shape)
     return None
 
 
@@ -139,42 +146,52 @@ def health_curve(health: HealthRecord) -> str | None:
     return svg_text(figure)
 
 
-def _point_grids(samples: Samples, steps: Sequence[int]) -> str:
+def _point_grids(samples: Samples, steps: Sequence[int]) -> Figure:
     figure, axes = new_figure(9, 1.8, len(steps))
-    reference = samples.reference
-    span = 4.0
-    if reference is not None and len(reference):
-        span = 1.4 * float(np.abs(reference).max()) or 1.0
+    reference, middle, span = None, np.zeros(2), 4.0
+    if samples.comparable(steps[0]) and samples.reference is not None and len(samples.reference):
+        reference = _in_plane(samples.reference)
+        middle = (reference.min(axis=0) + reference.max(axis=0)) / 2
+        span = 1.4 * float(np.abs(reference - middle).max()) or 1.0
     for ax, step in zip(axes, steps, strict=True):
-        if reference is not None and reference.shape[1:] == (2,):
-            ax.scatter(reference[:600, 0], reference[:600, 1], s=1, color="0.8", rasterized=True)
-        x, y = samples.at(step)[:400].T
+        if reference is not None:
+            x, y = reference[:600].T
+            ax.scatter(x, y, s=1, color="0.8", rasterized=True)
+        x, y = _in_plane(samples.at(step)[:400]).T
         ax.scatter(x, y, s=1.5, color=PLAYER_COLOURS["generator"], rasterized=True)
-        ax.set(title=f"{step:,}", xlim=(-span, span), ylim=(-span, span), aspect="equal")
+        ax.set(title=f"{step:,}", xlim=middle[0] + [-span, span], ylim=middle[1] + [-span, span])
+        ax.set_aspect("equal")
         ax.set_axis_off()
         ax.title.set_fontsize(8)
-    return svg_text(figure)
+    return figure
 
 
-def _image_grids(samples: Samples, steps: Sequence[int], side: int) -> str:
+def _in_plane(points: Floats) -> Floats:
+    """Points [n, 2] as they are; points in space [n, 3] as one sees them from a corner, [n, 2]."""
+    return points if points.shape[1] == 2 else points @ _FROM_A_CORNER
+
+
+def _image_grids(samples: Samples, steps: Sequence[int], channels: int, side: int) -> Figure:
     figure, axes = new_figure(9, 1.8, len(steps))
     for ax, step in zip(axes, steps, strict=True):
-        images = samples.at(step)[:25].reshape(-1, side, side)
-        tiles = np.ones((25, side + 1, side + 1))  # a white line between two images
-        tiles[: len(images), :side, :side] = np.nan_to_num(images)
-        edge = 5 * (side + 1)
-        sheet = tiles.reshape(5, 5, side + 1, side + 1).transpose(0, 2, 1, 3).reshape(edge, edge)
-        ax.imshow(sheet, cmap="gray", interpolation="nearest", vmin=-1, vmax=1)
+        images = samples.at(step)[:25].reshape(-1, channels, side, side)
+        tiles = np.ones((25, channels, side + 1, side + 1))  # a white line between two images
+        tiles[: len(images), :, :side, :side] = np.nan_to_num(images)
+        rows = tiles.reshape(5, 5, channels, side + 1, side + 1).transpose(0, 3, 1, 4, 2)
+        sheet = rows.reshape(5 * (side + 1), 5 * (side + 1), channels).clip(-1, 1)
+        ax.imshow((sheet + 1).squeeze() / 2, cmap="gray", interpolation="nearest", vmin=0, vmax=1)
         ax.set_axis_off()
         ax.set_title(f"{step:,}", fontsize=8)
-    return svg_text(figure)
+    return figure
 
 
-def _image_side(rows: Floats) -> int | None:
-    """Side of square one-channel images among rows [n, ...]; None where they are none."""
+def _image_shape(rows: Floats) -> tuple[int, int] | None:
+    """Channels and side of square images among rows [n, ...]; None where they are none."""
+    if rows.ndim == 4 and rows.shape[1] in (1, 3) and rows.shape[2] == rows.shape[3]:
+        return rows.shape[1], rows.shape[2]
     pixels = int(np.prod(rows.shape[1:]))
     side = round(pixels**0.5)
-    return side if side * side == pixels and side >= 4 else None
+    return (1, side) if side * side == pixels and side >= 4 else None
 
 
 def _envelope(
