@@ -57,13 +57,13 @@ def test_the_generator_is_updated_against_the_new_discriminator() -> None:
     before = copy.deepcopy(twin.discriminator.state_dict())
     of_real, of_fake = twin.discriminator(real), twin.discriminator(twin.generator(z).detach())
     d_loss = akde_dcgan.discriminator_loss(of_real, of_fake)
-    assert row["discriminator/loss"] == pytest.approx(float(d_loss), rel=1e-5)
+    assert row["discriminator/loss"] == pytest.approx(d_loss.item(), rel=1e-5)
     twin.descend({"discriminator": d_loss})
     g_loss = akde_dcgan.generator_loss(twin.discriminator(twin.generator(z)))
-    assert row["generator/loss"] == pytest.approx(float(g_loss), rel=1e-5)
+    assert row["generator/loss"] == pytest.approx(g_loss.item(), rel=1e-5)
     twin.discriminator.load_state_dict(before)
     stale = akde_dcgan.generator_loss(twin.discriminator(twin.generator(z)))
-    assert float(stale) != pytest.approx(row["generator/loss"], rel=1e-3)
+    assert stale.item() != pytest.approx(row["generator/loss"], rel=1e-3)
 
 
 def test_losses_are_cross_entropies() -> None:
