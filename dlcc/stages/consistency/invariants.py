@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from dlcc.findings import Finding
 from dlcc.records import Column, Config, Series, Snapshots
 from dlcc.stages.consistency.checked import Ledger
+from dlcc.stages.consistency.held_out import check_held_out
 
 Floats = NDArray[np.float64]
 _RUNNING = ("running_mean", "running_var")
@@ -22,8 +23,9 @@ _FELT_SHARE = 1e-3  # of the largest norm so far: under it an adaptive step may 
 def check_record(
     ledger: Ledger, config: Config, series: Series, snapshots: Snapshots | None
 ) -> None:
-    """Clocks, counts, updates, and snapshots against the updates between them."""
+    """Clocks, parts of the data, counts, updates, and snapshots against the updates between."""
     _check_clocks(ledger, series)
+    check_held_out(ledger, series)
     for player in sorted({name.partition("/")[0] for name in series.columns}):
         _check_counts(ledger, config, series, player)
         _check_updates(ledger, series, player)

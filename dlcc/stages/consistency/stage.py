@@ -18,6 +18,7 @@ class Consistency(Stage):
     """Whether record, document and code can all be true: each obligation proved or refuted."""
 
     name: ClassVar = "consistency"
+    version: ClassVar = 2
     needs: ClassVar = (Config, Series)
     wants: ClassVar = (Dossier, RunGraph, Snapshots)
     gives: ClassVar = (Obligations,)
