@@ -122,25 +122,13 @@ def test_digits_come_back_as_they_were() -> None:
     assert np.abs(family.as_target(images, config) - small_gan.load_digits()[0]).max() < 1e-5
 
 
-def test_a_run_is_recorded_and_taken_up_bit_for_bit(tmp_path: Path) -> None:
-    def interrupt(done: int, total: int) -> None:
-        if done == 27:
-            raise KeyboardInterrupt
-
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    judged = train("lgc-vanilla", whole, SETTINGS, snapshots=4)
-    assert judged == truth.read(whole)
-    with pytest.raises(KeyboardInterrupt):
-        train("lgc-vanilla", broken, SETTINGS, snapshots=4, progress=interrupt)
-    train("lgc-vanilla", broken, SETTINGS, snapshots=4)
-    one, other = Run.open(whole), Run.open(broken)
-    for name, column in one.series().columns.items():
-        assert np.array_equal(column.values, other.series().columns[name].values, equal_nan=True)
-    for a, b in zip(one.snapshots(), other.snapshots(), strict=True):
-        assert _same(a.state(), b.state())
-    assert one.length == 40
-    assert one.manifest.data == {"name": "digits"}
-    assert one.manifest.objective == {"kind": "gan", "loss": "ns"}
+def test_the_run_says_what_it_is(tmp_path: Path) -> None:
+    judged = train("lgc-vanilla", tmp_path / "run", SETTINGS, snapshots=1)
+    assert judged == truth.read(tmp_path / "run")
+    manifest = Run.open(tmp_path / "run").manifest
+    assert manifest.length == 40
+    assert manifest.data == {"name": "digits"}
+    assert manifest.objective == {"kind": "gan", "loss": "ns"}
 
 
 def test_its_landscape_can_be_looked_at(tmp_path: Path) -> None:
