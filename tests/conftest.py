@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: tests share their cores as it is
+
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ("digits-healthy", "digits-collapsed", "ring-oscillating")
 
@@ -33,6 +35,12 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache, for tests of caching itself."""
     monkeypatch.setenv("DLCC_CACHE_DIR", str(tmp_path / "cache"))
     return tmp_path / "cache"
+
+
+@pytest.fixture
+def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stages run in this process, uncached: one of its own would cost each half a second."""
+    monkeypatch.setattr("dlcc.pipeline._travels", lambda stage: False)
 
 
 @pytest.fixture(scope="session")

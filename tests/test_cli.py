@@ -16,27 +16,15 @@ import jsonschema
 import pytest
 
 from dlcc.findings import all_codes
+from tests.command import assert_one_sentence, dlcc, dlcc_process
 from tests.conftest import example
 
 FILES = Path(__file__).parent / "stage_files"
 
 
-def dlcc(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "dlcc.cli", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=300)
-
-
-def assert_one_sentence(done: subprocess.CompletedProcess[str], code: int, *words: str) -> None:
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    lines = done.stderr.strip().splitlines()
-    assert len(lines) == 1, done.stderr
-    for word in words:
-        assert word in lines[0]
-
-
 def test_evaluate_prints_the_verdict_first_and_writes_the_report(tmp_path: Path) -> None:
-    done = dlcc("evaluate", example("digits-collapsed"), "--only", "health", cwd=tmp_path)
+    run = example("digits-collapsed")
+    done = dlcc_process("evaluate", run, "--only", "health", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     first = done.stdout.splitlines()[0]
@@ -188,16 +176,20 @@ def test_a_spoilt_snapshot_is_named_and_fails_only_what_needs_it(
 
 
 def test_a_stage_file_that_cannot_be_used(small_run: Path, tmp_path: Path) -> None:
-    def said(text: str, name: str = "mine.py:Mine") -> subprocess.CompletedProcess[str]:
-        (tmp_path / "mine.py").write_text(text)
-        return dlcc("evaluate", small_run, "--stage", name, cwd=tmp_path)
+    def said(stage: str) -> subprocess.CompletedProcess[str]:
+        return dlcc("evaluate", small_run, "--stage", stage, cwd=tmp_path)
 
-    assert_one_sentence(said("def"), 2, "mine.py:1")
-    assert_one_sentence(said("raise OSError('no')"), 2, "mine.py", "OSError")
-    assert_one_sentence(said("x = 1"), 2, "Mine")
-    assert_one_sentence(said("class Mine: pass"), 2, "Stage")
-    assert_one_sentence(said("", "none.py:Mine"), 2, "none.py")
-    assert_one_sentence(said("", "mine.py"), 2, "FILE.py:CLASS")
+    for name, text in {
+        "half.py": "def", "raises.py": "raise OSError('no')", "other.py": "x = 1",
+        "plain.py": "class Mine: pass",
+    }.items():  # fmt: skip
+        (tmp_path / name).write_text(text)
+    assert_one_sentence(said("half.py:Mine"), 2, "half.py:1")
+    assert_one_sentence(said("raises.py:Mine"), 2, "raises.py", "OSError")
+    assert_one_sentence(said("other.py:Mine"), 2, "Mine")
+    assert_one_sentence(said("plain.py:Mine"), 2, "Stage")
+    assert_one_sentence(said("none.py:Mine"), 2, "none.py")
+    assert_one_sentence(said("other.py"), 2, "FILE.py:CLASS")
 
 
 @pytest.mark.parametrize(
@@ -272,16 +264,20 @@ def test_ctrl_c_is_130_and_leaves_nothing(small_run: Path, tmp_path: Path) -> No
     assert not list((tmp_path / "o").iterdir())
 
 
+@pytest.mark.parametrize(
+    "without", [("decomposition", "impact"), pytest.param((), marks=pytest.mark.slow)]
+)
 def test_evaluations_agree_but_for_the_environment_whatever_the_cache_holds(
-    small_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    without: tuple[str, ...], small_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    skipped = [part for stage in without for part in ("--skip", stage)]
     reports = []
     for name in ("as it is", "empty"):
         if name == "empty":
             monkeypatch.setenv("DLCC_CACHE_DIR", str(tmp_path / "cache"))
         copy = tmp_path / name / "same-name"
         shutil.copytree(small_run, copy)
-        done = dlcc("evaluate", copy, "--json", "--out", tmp_path / f"o-{name}")
+        done = dlcc("evaluate", copy, *skipped, "--json", "--out", tmp_path / f"o-{name}")
         assert done.returncode == 0, done.stderr + done.stdout
         report = json.loads(done.stdout)
         assert report.pop("environment")["stages"]

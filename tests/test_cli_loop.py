@@ -15,7 +15,7 @@ from dlcc.cli import app
 from dlcc.evaluation import Evaluation, evaluate_fully
 from dlcc.library.store import shipped_library
 from dlcc.runs import Run
-from tests.test_cli import assert_one_sentence, dlcc
+from tests.command import assert_one_sentence, dlcc
 
 
 @pytest.fixture(autouse=True)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.command import dlcc
 from tests.conftest import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -17,6 +19,7 @@ BLOCK = re.compile(r"^```(?P<info>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | r
 
 
 def run(command: list[str] | str, cwd: Path) -> None:
+    """In a process of its own."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         command,
@@ -35,8 +38,17 @@ def run(command: list[str] | str, cwd: Path) -> None:
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
 
 
+def run_here(line: str, cwd: Path) -> None:
+    """`dlcc ...` in this process, which has its imports."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DLCC_LIBRARY", str(cwd / "own-library.npz"))
+        done = dlcc(*shlex.split(line)[1:], cwd=cwd)
+    assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_every_block_of_a_page_runs(page: Path, tmp_path: Path) -> None:
+    """Commands of the README as a user starts them, those of other pages in this process."""
     (tmp_path / "runs").symlink_to(ROOT / "runs")
     for block in BLOCK.finditer(page.read_text()):
         info, text = block["info"], block["text"]
@@ -46,7 +58,9 @@ def test_every_block_of_a_page_runs(page: Path, tmp_path: Path) -> None:
             run([sys.executable, "-c", text], tmp_path)
         elif info == "console":
             for line in text.splitlines():
-                if line.startswith("$ "):
+                if line.startswith("$ dlcc ") and page.name != "README.md":
+                    run_here(line.removeprefix("$ "), tmp_path)
+                elif line.startswith("$ "):
                     run(line.removeprefix("$ "), tmp_path)
 
 

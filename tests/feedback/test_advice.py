@@ -28,7 +28,7 @@ GOOD, BAD = Outcome("healthy", 0.95, 1.0), Outcome("collapsed", 0.02, 0.0)
 class Settings:
     """A program whose records are the settings that it was asked to run."""
 
-    how, splits_seeds, reference = "not at all", True, None
+    how, splits_seeds, reference, alone = "not at all", True, None, False
 
     def __init__(self) -> None:
         self.asked: list[Mapping[str, Any]] = []
@@ -42,7 +42,7 @@ class Settings:
 def _r1_mends(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reruns end healthy where R1 is 1."""
 
-    def judge(library: object, reference: object) -> Any:
+    def judge(library: object, reference: object, alone: bool) -> Any:
         return lambda recorded, length: GOOD if recorded["r1"] == 1.0 else BAD
 
     monkeypatch.setattr(advice, "Judge", judge)

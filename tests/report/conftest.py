@@ -10,7 +10,9 @@ from tests.conftest import example, session_cache
 
 @pytest.fixture(scope="session")
 def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
-    """The collapsed example, its health and its record judged."""
+    """The collapsed example, its health and its record judged, without its slow graph."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DLCC_CACHE_DIR", str(session_cache(tmp_path_factory)))
-        return evaluate_fully(example("digits-collapsed"), only=["health", "consistency"])
+        return evaluate_fully(
+            example("digits-collapsed"), only=["health", "consistency"], skip=["decomposition"]
+        )

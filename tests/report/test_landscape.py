@@ -175,6 +175,7 @@ def test_other_surveys_are_drawn_anew(evaluated: Evaluation) -> None:
 # --- report.json ----------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("in_process")
 def test_the_report_has_the_numbers(small_run: Path, tmp_path: Path) -> None:
     steps = put_surveys(small_run)
     report = evaluate(small_run, only=["landscape"], out=tmp_path / "out")
@@ -198,6 +199,7 @@ def test_what_is_infinite_or_unknown_is_null() -> None:
     assert its.medians == (10.0, None, None, None, 9.0)
 
 
+@pytest.mark.usefixtures("in_process")
 def test_scores_do_not_depend_on_surveys(small_run: Path) -> None:
     without = evaluate(small_run, only=["health", "landscape"])
     put_surveys(small_run)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-import torch
 
 from dlcc import Case, Context, Estimate, Stage, StageResult
 from dlcc.codec import Array
@@ -47,17 +46,6 @@ class GlobalNumpy(Stage):
 
     def __call__(self, case: Case, ctx: Context) -> StageResult:
         return share(float(np.random.random()))
-
-
-@dataclass(frozen=True)
-class GlobalTorch(Stage):
-    """Draws from torch's global generator."""
-
-    name: ClassVar = "global_torch"
-    needs: ClassVar = (Series,)
-
-    def __call__(self, case: Case, ctx: Context) -> StageResult:
-        return share(float(torch.rand(())))
 
 
 @dataclass(frozen=True)

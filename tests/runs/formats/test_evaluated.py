@@ -20,11 +20,9 @@ from dlcc.runs import Run
 from dlcc.stage import Case, Context
 from dlcc.stages.consistency import Consistency
 from dlcc.stages.ingestion import Ingestion
+from tests.command import assert_one_sentence, dlcc
 from tests.conftest import example
 from tests.runs.formats.conftest import Leave
-from tests.test_cli import assert_one_sentence, dlcc
-
-pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def theirs(leave: Leave, rows: int = 200) -> Path:
@@ -81,6 +79,7 @@ def test_the_option_names_each_series_once() -> None:
         mapping_of(["a/b=errD", "a/b=errG"])
 
 
+@pytest.mark.usefixtures("own_cache")
 def test_the_mapping_is_part_of_what_was_read(leave: Leave) -> None:
     folder = theirs(leave)
     swapped = {**MAPPING, "generator/loss": "errD", "discriminator/loss": "errG"}

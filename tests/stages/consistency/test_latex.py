@@ -2,7 +2,7 @@
 
 import pytest
 import sympy as sp
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from dlcc.stages.consistency.latex import Mean, UnknownFormula, parse_equation, parse_expression
@@ -69,5 +69,10 @@ def expressions() -> st.SearchStrategy[tuple[str, float]]:
 @given(expressions())
 def test_values_survive_the_reading(pair: tuple[str, float]) -> None:
     latex, value = pair
-    read = parse_expression(latex).subs({a: sp.Float("0.3"), b: sp.Float("-0.7")})
+    try:
+        meant = parse_expression(latex)
+    except UnknownFormula as refused:
+        assume("multiplied out" not in str(refused))  # which a few of these would be too long for
+        raise
+    read = meant.subs({a: sp.Float("0.3"), b: sp.Float("-0.7")})
     assert float(read) == pytest.approx(value, rel=1e-9, abs=1e-9)

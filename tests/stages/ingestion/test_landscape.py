@@ -26,6 +26,8 @@ from dlcc.stages.ingestion.landscape import (
 )
 from tests.surveyed import put_surveys, spoil
 
+pytestmark = pytest.mark.usefixtures("in_process")
+
 
 def column(values: np.ndarray, every: int = 1) -> Column:
     return Column(np.arange(len(values)) * every, values, np.full(len(values), np.nan))
