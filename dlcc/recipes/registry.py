@@ -18,7 +18,7 @@ _RECIPES = (
     ),
     Recipe("grid9", "the same on a 3×3 grid of Gaussians", _SMALL_GAN, {"data": "grid9"}),
     Recipe(
-        "grid25", "the same on a 5×5 grid of Gaussians, which is rarely learned in 2,500 steps",
+        "grid25", "the same on a 5×5 grid of Gaussians",
         _SMALL_GAN, {"data": "grid25"},
     ),
     Recipe(

@@ -173,16 +173,24 @@ def _in_plane(points: Floats) -> Floats:
 
 def _image_grids(samples: Samples, steps: Sequence[int], channels: int, side: int) -> Figure:
     figure, axes = new_figure(9, 1.8, len(steps))
+    black = _black(samples)
     for ax, step in zip(axes, steps, strict=True):
         images = samples.at(step)[:25].reshape(-1, channels, side, side)
         tiles = np.ones((25, channels, side + 1, side + 1))  # a white line between two images
         tiles[: len(images), :, :side, :side] = np.nan_to_num(images)
         rows = tiles.reshape(5, 5, channels, side + 1, side + 1).transpose(0, 3, 1, 4, 2)
-        sheet = rows.reshape(5 * (side + 1), 5 * (side + 1), channels).clip(-1, 1)
-        ax.imshow((sheet + 1).squeeze() / 2, cmap="gray", interpolation="nearest", vmin=0, vmax=1)
+        sheet = rows.reshape(5 * (side + 1), 5 * (side + 1), channels)
+        shades = ((sheet - black) / (1 - black)).clip(0, 1).squeeze()
+        ax.imshow(shades, cmap="gray", interpolation="antialiased", vmin=0, vmax=1)
         ax.set_axis_off()
         ax.set_title(f"{step:,}", fontsize=8)
     return figure
+
+
+def _black(samples: Samples) -> float:
+    """The value of black pixels, where 1 is white: 0 where the data never lie below it."""
+    reference = samples.reference
+    return 0.0 if reference is not None and len(reference) and reference.min() >= 0 else -1.0
 
 
 def _image_shape(rows: Floats) -> tuple[int, int] | None:

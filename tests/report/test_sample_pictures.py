@@ -69,5 +69,13 @@ def test_images_are_tiled_five_by_five(
     assert panels[0][8, 8] == pytest.approx(1.0)  # white between images
 
 
+def test_black_is_where_the_data_begin(tmp_path: Path) -> None:
+    rows = np.linspace(0, 1, 30).reshape(30, 1, 1, 1) * np.ones((1, 1, 8, 8))
+    panels = pictured(tmp_path / "run", rows.astype(np.float32))
+    assert panels is not None
+    assert panels[0][0, 0] == 0.0
+    assert panels[0][-2, -2] == pytest.approx(rows[24].flat[0])
+
+
 def test_rows_that_are_no_picture(tmp_path: Path) -> None:
     assert pictured(tmp_path / "run", np.zeros((30, 5), np.float32)) is None
