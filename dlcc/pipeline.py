@@ -267,7 +267,9 @@ class Pass:
                 return reply, (), {**environment, "output": ended.output}
             reply, records = read_result(result)
             # what was not applicable may be so another time: isolation can be installed
-            if reply.status == "scored" and not reply.environment.get("cut"):
+            environment_of = reply.environment
+            whole = not environment_of.get("cut") and not environment_of.get("outside")
+            if reply.status == "scored" and whole:
                 (result / "environment.json").write_text(json.dumps(environment))
                 cache.keep("stages", key, result)
             return reply, records, environment

@@ -56,7 +56,7 @@ def command(
     line += ["--ro-bind-try", "/sys/devices/system/cpu", "/sys/devices/system/cpu"]
     shown = {**{path: path for path in python_paths()}, STAGE: str(staged)}
     if data is not None:
-        shown[str(data)] = str(data)
+        shown |= {str(path): str(data.resolve()) for path in (data.absolute(), data.resolve())}
     line += _passable_parents(shown)
     for inside, outside in shown.items():
         line += ["--ro-bind", outside, inside]

@@ -173,12 +173,12 @@ def _place_of(error: BaseException, root: Path) -> str | None:
 
 
 def _reads_what_is_not_there(error: BaseException | None) -> bool:
-    """Whether a file that is not there, or may not be read, is behind an error."""
-    while error is not None:
-        if isinstance(error, FileNotFoundError | PermissionError):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
+    """Whether an error says that a file is not there, or may not be read, or names one that does
+    as its cause."""
+    return any(
+        isinstance(e, FileNotFoundError | PermissionError)
+        for e in (error, None if error is None else error.__cause__)
+    )
 
 
 def _serve(requests: io.BufferedIOBase, answers: io.BufferedIOBase, root: Path) -> None:

@@ -86,8 +86,8 @@ class Session:
         level: of isolation, see `best_level`.
         limits: bounds on time, memory and processes.
         max_answer: largest answer in bytes, for answers whose size is not known beforehand.
-        data: a file or folder that the code may read too, where it lies; and where the path is
-            relative, also by that path. Whatever is in it can come out in an answer.
+        data: a file or folder that the code may read too, where it lies, and by its name in the
+            folder in which the code runs. Whatever is in it can come out in an answer.
     """
 
     def __init__(
@@ -214,10 +214,8 @@ class Session:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
             target.chmod(0o644)
-        if self._data is not None and not self._data.is_absolute() and ".." not in self._data.parts:
-            link = folder / self._data
-            link.parent.mkdir(parents=True, exist_ok=True)
-            link.symlink_to(self._data.resolve())
+        if self._data is not None and not (folder / self._data.name).exists():
+            (folder / self._data.name).symlink_to(self._data.resolve())
         for below in (folder, *folder.rglob("*")):
             if below.is_dir() and not below.is_symlink():
                 below.chmod(0o755)
@@ -235,7 +233,7 @@ class Session:
             filter_ = stack.enter_context(bubblewrap.seccomp_file()).fileno()
             inherited.append(filter_)
             as_root = self.level is Level.BUBBLEWRAP_AS_ROOT
-            program = bubblewrap.command(program, staged, filter_, as_root, self._shown)
+            program = bubblewrap.command(program, staged, filter_, as_root, self._data)
         self._deadline = time.monotonic() + self.limits.seconds
         self.alive = True
         self._watcher = threading.Thread(
@@ -265,7 +263,7 @@ class Session:
     def _begin(self, staged: Path) -> None:
         """Lock and bound the process before it loads anything foreign."""
         alone = self.level is Level.LANDLOCK
-        data = [] if self._shown is None else [str(self._shown)]
+        data = [] if self._data is None else [str(self._data.resolve())]
         settings = {
             "lock": [*readable_paths(), str(staged), *data] if alone else None,
             "parent": os.getpid(),
@@ -282,10 +280,6 @@ class Session:
         self._stop.set()
         self._watcher.join()
         os.close(self._requests)
-
-    @property
-    def _shown(self) -> Path | None:
-        return None if self._data is None else self._data.resolve()
 
     @property
     def _wrapped(self) -> bool:

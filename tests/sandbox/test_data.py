@@ -62,7 +62,14 @@ def test_a_relative_path_is_found_where_the_code_looks_for_it(
     code: Path, level: Level, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(code.parent)
-    assert asked(code, level, "data/other.txt", Path("data")) == 7
+    assert asked(code, level, "data/other.txt", code.parent / "data") == 7
+    assert asked(code, level, "number.txt", code.parent / "data" / "number.txt") == 42
+
+
+def test_a_link_is_shown_with_what_it_leads_to(code: Path, level: Level) -> None:
+    link = code.parent / "link.txt"
+    link.symlink_to(code.parent / "data" / "number.txt")
+    assert asked(code, level, link, link) == 42
 
 
 def test_other_errors_are_the_codes_own(code: Path, level: Level) -> None:

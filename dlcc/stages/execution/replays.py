@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcc.errors import ForeignCodeError, ForeignDataError
+from dlcc.errors import ForeignCodeError
 from dlcc.records import ReplayCheck, ReplayKind
 from dlcc.sandbox import Session
 from dlcc.stages.execution.compare import Tensors, deviations, worst_by_name
@@ -149,9 +149,7 @@ def undecided(kind: ReplayKind, snapshot: int, last: int, reason: str) -> Replay
 
 
 def failed(kind: ReplayKind, snapshot: int, last: int, error: ForeignCodeError) -> ReplayCheck:
-    """A check at which the code failed; undecided where all it lacks is data."""
-    if isinstance(error, ForeignDataError):
-        return undecided(kind, snapshot, last, str(error))
+    """A check at which the code failed."""
     return ReplayCheck(kind, snapshot, snapshot, last, 0, 0.0, 0.0, False, reason=str(error))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -57,8 +58,12 @@ class Execution(Stage):
     """A file or folder that the run's code may read beside its own; its contents can come out."""
 
     def __post_init__(self) -> None:
-        if self.data and not Path(self.data).exists():
+        if not self.data:
+            return
+        path = os.path.abspath(os.path.expanduser(self.data))
+        if not os.path.exists(path):
             raise OptionError(f"execution.data {self.data}: there is no such file or folder")
+        object.__setattr__(self, "data", path)  # a worker has another working folder
 
     def __call__(self, case: Case, ctx: Context) -> StageResult:
         config, sources = case[Config], case[Sources]
@@ -71,7 +76,7 @@ class Execution(Stage):
         seconds = ctx.deadline.remaining * (1 - _RESERVE)
         work = _Work(self, case, ctx, entry, snapshots, _clock(ctx, ctx.deadline.remaining))
         files = Run.open(sources.root).source_files()
-        data = Path(self.data) if self.data else None
+        data = self._data(sources.root)
         session = Session(files, level, Limits(seconds, self.memory), data=data)
         try:
             with session:
@@ -82,6 +87,19 @@ class Execution(Stage):
             work.passage.failure = work.passage.failure or error
         work.passage.checks += unreadable
         return work.result(level, session)
+
+    def _data(self, run: Path) -> Path | None:
+        """What is shown beside the code. Not the run itself, whose later snapshots would be there
+        to copy from, nor what it lies in."""
+        if not self.data:
+            return None
+        shown, own = Path(self.data).resolve(), run.resolve()
+        if own.is_relative_to(shown) or shown.is_relative_to(own):
+            raise NotApplicable(
+                f"execution.data {self.data} holds the run or lies in it, which its code must not "
+                "see; name a file or folder beside it"
+            )
+        return Path(self.data)
 
 
 @dataclass
@@ -96,6 +114,7 @@ class _Work:
     check_time: Callable[[], None]
 
     def __post_init__(self) -> None:
+        self.built = False
         self.passage = Passage()
         self.located: list[Finding] = []
         self.extremes: list[PlayerExtremes] = []
@@ -115,6 +134,7 @@ class _Work:
         config = self.case[Config]
         rows = Rows.of(self.case[Series])
         session.build(self.entry, config.config, self.threads)
+        self.built = True
         replayer = Replayer(session, rows, EXACT, self.check_time)
         if not same_machine(config):
             replayer = self._with_measured_tolerance(replayer)
@@ -167,6 +187,8 @@ class _Work:
         finite = {f"{tried.player}/{name}": share for tried in self.extremes
                   for name, share in tried.finite.items()}  # fmt: skip
         environment: dict[str, Any] = {"isolation": str(level)}
+        if self.stage.data:
+            environment["outside"] = self.stage.data
         if session.ended is not None:
             environment["peak_memory_sandbox"] = session.ended.peak_memory
             environment["seconds_sandbox"] = round(session.ended.seconds, 3)
@@ -186,7 +208,9 @@ class _Work:
 
     @property
     def _lacks_data(self) -> bool:
-        return isinstance(self.passage.failure, ForeignDataError)
+        """Whether it was not even built, for want of files. Once it was, a missing file is an
+        error like any other: or the code could excuse itself from the one replay that it fails."""
+        return isinstance(self.passage.failure, ForeignDataError) and not self.built
 
     def _findings(self) -> list[Finding]:
         found = list(self.located)
