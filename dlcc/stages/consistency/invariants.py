@@ -186,18 +186,16 @@ def _check_finite(
 def _moved(
     config: Config, tensors: Mapping[str, NDArray[np.generic]]
 ) -> dict[str, NDArray[np.generic]]:
-    """What optimisers move: all but buffers, those of batch normalisation by their usual names
-    where a record does not name its own."""
-    buffers = {
-        f"{player}/{name}"
-        for player, entry in config.players.items()
-        for name in entry.get("buffers", ())
-    }
-    return {
-        name: array
-        for name, array in tensors.items()
-        if name not in buffers and not name.endswith(_RUNNING)
-    }
+    """What optimisers move: all but buffers. Those of batch normalisation are known by their names;
+    what else a record calls a buffer is one if the rest are as many numbers as it has parameters.
+    """
+    moved = {name: array for name, array in tensors.items() if not name.endswith(_RUNNING)}
+    for player, entry in config.players.items():
+        buffers = {f"{player}/{name}" for name in entry.get("buffers", ())}
+        rest = {n: a for n, a in tensors.items() if n.startswith(f"{player}/") and n not in buffers}
+        if sum(array.size for array in rest.values()) == entry.get("parameters"):
+            moved = {name: array for name, array in moved.items() if name not in buffers}
+    return moved
 
 
 def _flat_weights(tensors: Mapping[str, NDArray[np.generic]]) -> dict[str, Floats]:

@@ -65,6 +65,16 @@ def test_buffers_are_named_in_the_record_and_do_not_count(tmp_path: Path, buffer
     assert "LOG006" not in codes(folder)
 
 
+def test_a_record_cannot_call_its_weights_buffers(tmp_path: Path) -> None:
+    """What is left must be as many numbers as there are parameters."""
+    folder = recorded(tmp_path / "run", "total")
+    file = folder / "run.json"
+    content = json.loads(file.read_text())
+    content["players"]["net"]["buffers"] = ["total", "line.weight", "line.bias"]
+    file.write_text(json.dumps(content))
+    assert "LOG006" in codes(folder)
+
+
 @pytest.mark.parametrize(("buffer", "doubted"), [("total", True), ("running_mean", False)])
 def test_a_record_that_names_none_has_those_of_batch_normalisation(
     tmp_path: Path, buffer: str, doubted: bool
