@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-ALONE = ("map", "autoencoder")
+ALONE = ("map", "autoencoder", "vae")
 """A network that learns to make samples, with no other one to play against."""
 
 

@@ -69,7 +69,7 @@ def landscape_of(
     if series.rows < FEWEST_ROWS:
         raise TooFewRowsError(f"{series.rows} rows are too few to judge: {FEWEST_ROWS} are needed")
     recorded = series.recorded
-    windows = window_features(series, recorded)
+    windows = window_features(series, recorded, alone=alone)
     edges = window_edges(recorded, first_step(series, recorded))
     steps, figures = edges[1:], None
     if samples is not None and (reference := reference_of(samples)) is not None:

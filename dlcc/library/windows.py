@@ -34,25 +34,28 @@ def first_step(series: Series, until: int) -> int:
     return first if first > until / WINDOWS else 0
 
 
-def window_features(series: Series, until: int) -> Floats:
+def window_features(series: Series, until: int, *, alone: bool = False) -> Floats:
     """`WINDOW_FEATURES` in each window, [WINDOWS, 11]; NaN where a quantity was not logged.
 
     Losses are squashed by asinh (they span decades), gradient norms taken as log10, the margin is
-    the mean output on real data less that on samples. "sd" is the deviation within the window.
+    the mean output on real data less that on samples. "sd" is the deviation within the window. Of a
+    network `alone`, whatever its players are called, the first and second losses and gradient norms
+    stand in the players' places, and all else counts for what is not finite.
     """
     edges = window_edges(until, first_step(series, until))
-    generator = _generator(series)
-    parts = {
-        name: _cut(series, name.replace("generator/", f"{generator}/"), edges)
-        for name in QUANTITIES
-    }
+    names = _of_one(series) if alone else {name: name for name in QUANTITIES}
+    parts = {name: _cut(series, column, edges) for name, column in names.items()}
     return np.array([_one({n: p[w] for n, p in parts.items()}) for w in range(WINDOWS)])
 
 
-def _generator(series: Series) -> str:
-    """Who makes the samples: the generator, or the only player there is."""
-    players = {name.partition("/")[0] for name in series.columns}
-    return players.pop() if len(players) == 1 else "generator"
+def _of_one(series: Series) -> dict[str, str]:
+    """Quantity -> column, of a network alone."""
+    names = dict.fromkeys(QUANTITIES, "")
+    for quantity in ("loss", "grad_norm"):
+        found = sorted(n for n in series.columns if n.rpartition("/")[2] == quantity)
+        for player, name in zip(("generator", "discriminator"), found, strict=False):
+            names[f"{player}/{quantity}"] = name
+    return names | {name: name for name in series.columns if name not in names.values()}
 
 
 def _cut(series: Series, name: str, edges: NDArray[np.int64]) -> Sequence[Floats]:

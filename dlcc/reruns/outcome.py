@@ -63,7 +63,9 @@ class Judge:
         samples = None
         if self.reference is not None:
             samples = np.array([sample_features(x, self.reference) for x in recorded.samples])
-        curves = Curves(window_features(recorded.series, length), samples, self.alone)
+        curves = Curves(
+            window_features(recorded.series, length, alone=self.alone), samples, self.alone
+        )
         vector = run_vector(curves, self.library.good(curves))
         probabilities = self._model.labels(vector)
         return Outcome(most_probable(probabilities), probabilities["healthy"], vector["good_half"])

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from dlcc.findings import Finding
 from dlcc.library.curves import HEALTHY_SHARE
+from dlcc.library.kinds import kind_of
 from dlcc.library.landscape import Landscape
 from dlcc.library.samples import SAMPLE_FEATURES
 from dlcc.metrics import median_bandwidth, squared_mmd
@@ -18,9 +19,11 @@ from dlcc.records import HealthRecord, Samples, Series
 
 Floats = NDArray[np.float64]
 _SPREAD = SAMPLE_FEATURES.index("spread")
+_WIDEST = 1e12
 _MOST_ROWS, _POINTS = 1_000, 8  # of the data, and of the mass in one place
 _NO_DIVERGENCE = 0.05  # nats, of all latents together: they carry nothing
 _NEAR_THAT_LOSS = 0.25  # share of it
+_LEAST_SHARE = 0.1  # of the loss at the start, for a penalty to count
 
 
 def findings_of(
@@ -37,7 +40,11 @@ def findings_of(
         message = "Losses, gradients or samples are not finite, or out of all bounds."
         yield _finding("GEN003", message, {}, record.onset, landscape)
     elif landscape.curves.shrunk[-1]:
-        causes = [*_wide_kernel(objective, series, samples), *_penalty(series), *_empty(series)]
+        causes = [
+            *_wide_kernel(objective, series, samples),
+            *_penalty(series),
+            *_empty(objective, series),
+        ]
         spread = float(np.exp(record.figures[-1, _SPREAD] / 2))
         first = int(landscape.steps[_stretch_start(landscape.curves.shrunk)])
         message = f"Samples are spread {spread:.2g} times as far as the data."
@@ -77,8 +84,8 @@ Cause = tuple[str, dict[str, float]]
 
 def _wide_kernel(objective: Mapping[str, Any], series: Series, samples: Samples) -> Iterator[Cause]:
     """Whether a point is nearly as good as the data beside the kernel of a discrepancy."""
-    width = objective.get("kernel_width")
-    if samples.reference is None or not isinstance(width, int | float) or not width > 0:
+    width = _width(objective)
+    if samples.reference is None or width is None:
         return
     recorded = _ends(series, "mmd")
     if recorded is None:
@@ -86,17 +93,25 @@ def _wide_kernel(objective: Mapping[str, Any], series: Series, samples: Samples)
     rows = samples.reference.reshape(len(samples.reference), -1)
     rows = rows[:: -(-len(rows) // _MOST_ROWS)]
     try:
-        of_point, median = loss_of_a_point(rows, float(width))
+        of_point, median = loss_of_a_point(rows, width)
     except ValueError:  # most rows are copies of each other
         return
-    if abs(recorded[1] - of_point) > _NEAR_THAT_LOSS * of_point:
+    if width < median or abs(recorded[1] - of_point) > _NEAR_THAT_LOSS * of_point:
         return
     yield (
-        f"Its loss ends at {recorded[1]:.3g}, and beside a kernel of width {width:g} the data's "
-        f"mean alone has {of_point:.3g}; the data's median squared distance is {median:.3g}.",
+        f"The discrepancy ends at {recorded[1]:.3g}, and beside a kernel of width {width:g} the "
+        f"data's mean alone has {of_point:.3g}; their median squared distance is {median:.3g}.",
         {"kernel_width": width, "median_squared_distance": median, "loss_of_a_point": of_point,
          "discrepancy_last": recorded[1]},
     )  # fmt: skip
+
+
+def _width(objective: Mapping[str, Any]) -> float | None:
+    """The declared width, if it is one."""
+    width = objective.get("kernel_width")
+    if isinstance(width, bool) or not isinstance(width, int | float):
+        return None
+    return float(width) if 0 < width < _WIDEST else None
 
 
 def loss_of_a_point(rows: Floats, width: float) -> tuple[float, float]:
@@ -109,9 +124,11 @@ def loss_of_a_point(rows: Floats, width: float) -> tuple[float, float]:
 def _penalty(series: Series) -> Iterator[Cause]:
     """Whether a penalty on the weights shrank them."""
     ends, losses = _ends(series, "penalty"), _ends(series, "loss")
-    if ends is None or losses is None or not 0 <= ends[1] < ends[0] / 2:
+    if ends is None or losses is None or not 0 <= ends[1] < ends[0] / 2 or not losses[0] > 0:
         return
-    share = ends[0] / losses[0] if losses[0] > 0 else np.nan
+    share = ends[0] / losses[0]
+    if share < _LEAST_SHARE:
+        return
     yield (
         f"The penalty on the weights is {share:.0%} of the loss at the start and falls from "
         f"{ends[0]:.3g} to {ends[1]:.3g}.",
@@ -119,10 +136,10 @@ def _penalty(series: Series) -> Iterator[Cause]:
     )
 
 
-def _empty(series: Series) -> Iterator[Cause]:
+def _empty(objective: Mapping[str, Any], series: Series) -> Iterator[Cause]:
     """Whether latents carry nothing."""
     ends = _ends(series, "kl")
-    if ends is None or ends[1] > _NO_DIVERGENCE:
+    if kind_of(objective) == "map" or ends is None or ends[1] > _NO_DIVERGENCE:
         return
     yield (
         f"The divergence of the latents from their prior ends at {ends[1]:.2g} nats: they carry "

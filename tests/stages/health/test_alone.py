@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 import dlcc
 from dlcc.library.curves import Curves
+from dlcc.library.windows import window_features
 from dlcc.records import Config, HealthRecord, Samples, Series
 from dlcc.runs import Run
 from dlcc.stage import Case, Context, Deadline, NotApplicable, StageResult
@@ -102,7 +103,8 @@ def test_samples_that_shrink_have_collapsed_and_it_is_said_why(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("objective", "mmd"),
     [({"kind": "map"}, 0.1), (MMD, 0.3), ({**MMD, "kernel_width": "wide"}, 0.1),
-     ({**MMD, "kernel_width": 0}, 0.1)],
+     ({**MMD, "kernel_width": 0}, 0.1), ({**MMD, "kernel_width": True}, 0.1),
+     ({**MMD, "kernel_width": 10**400}, 0.1), ({**MMD, "kernel_width": 0.01}, 1.0)],
 )  # fmt: skip
 def test_no_kernel_is_blamed_that_is_not_known_to_have_done_it(
     tmp_path: Path, objective: dict[str, Any], mmd: float
@@ -111,6 +113,30 @@ def test_no_kernel_is_blamed_that_is_not_known_to_have_done_it(
     (finding,) = result.findings
     assert finding.code == "GEN001"
     assert set(finding.evidence) == {"spread"}
+
+
+@pytest.mark.parametrize(("penalty", "loss"), [(1e-6, 1.0), (0.5, -1.0)])
+def test_a_penalty_that_is_nothing_beside_the_loss_is_not_blamed(
+    tmp_path: Path, penalty: float, loss: float
+) -> None:
+    series = {
+        "penalty": lambda done: penalty * (1 - done),
+        "loss": lambda done: loss if done < 0.1 else 1.0,
+    }
+    (finding,) = judged(recorded(tmp_path / "run", "shrinking", **series)).findings
+    assert "penalty" not in finding.message
+
+
+def test_two_players_of_one_network_are_both_looked_at(tmp_path: Path) -> None:
+    folder = recorded(tmp_path / "run", "sound", {"kind": "vae"}, "decoder")
+    with dlcc.Recorder(folder) as rec:
+        rec.log(STEPS, {"decoder/loss": 1.0, "encoder/loss": np.nan})
+    run = Run.open(folder)
+    series = Series.of(run, STEPS + 1)
+    assert series is not None
+    windows = window_features(series, STEPS + 1, alone=True)
+    assert windows[:, -1].max() > 0
+    assert np.isnan(window_features(series, STEPS + 1)[:, 0]).all()  # no generator of a game
 
 
 @pytest.mark.parametrize(("kl", "blamed"), [(0.001, True), (3.0, False)])
