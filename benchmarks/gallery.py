@@ -76,6 +76,8 @@ def page(rows: dict[str, dict[str, Any]]) -> str:
     for name, row in rows.items():
         description = described[row["recipe"]].description
         options = "".join(f" --set {key}={value}" for key, value in row["settings"].items())
+        if row["verdict"] is None:
+            continue
         verdict = f"{row['verdict'].capitalize()}, P(healthy) {row['p_healthy']:.0%}"
         told = [f"{code}: {text}" for code, text in row["findings"].items() if _matters(code)]
         parts += [

@@ -99,7 +99,7 @@ def generator_loss(fake: Tensor) -> Tensor:
 
 
 class DCGAN(ImageGAN):
-    """The discriminator's update, and then the generator's against it, with noise of its own."""
+    """The discriminator's update, and then the generator's against it, from the same noise."""
 
     def __init__(self, config: Config, images: NDArray[np.float32]) -> None:
         """Of images [n, channels, side, side] in [0, 1]."""
@@ -119,8 +119,9 @@ class DCGAN(ImageGAN):
         self.held_out = torch.from_numpy(images[order[trained:][:_HELD_OUT]])
 
     def iterate(self, step: int) -> Mapping[str, Tensor]:
-        """One iteration. Each player's figures are of the state before its own update;
-        `discriminator/held_out` is its mean output on images that no batch brings."""
+        """One iteration. Each player's figures are of the state before its own update; outputs are
+        probabilities, `discriminator/held_out` of images that no batch brings, if there are any.
+        """
         real, z = self.batch(step)
         of_real, of_fake = self.discriminator(real), self.discriminator(self.generator(z).detach())
         losses = {"discriminator": discriminator_loss(of_real, of_fake)}
@@ -129,7 +130,7 @@ class DCGAN(ImageGAN):
             "discriminator/fake": torch.sigmoid(of_fake).mean(),
             "discriminator/loss": losses["discriminator"],
         } | self.descend(losses)
-        if step % -(-len(self.images) // self.config.batch) == 0:
+        if len(self.held_out) and step % -(-len(self.images) // self.config.batch) == 0:
             self.discriminator.eval()
             with torch.no_grad():
                 row["discriminator/held_out"] = self.discriminator(self.held_out).sigmoid().mean()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from dlcc.recipes import cube_autoencoders
 from dlcc.recipes.cube_autoencoders import NOISY, VARIATIONAL, Config
 from dlcc.recipes.recipe import Recipe
@@ -78,7 +80,7 @@ def _noise(config: Config) -> str:
     if config.model == "f2":
         return (
             f"To each latent $z_{{ij}} = E(x_i)_j + \\epsilon_{{ij}}$ noise of variance "
-            f"$10^{{-{config.snr:g}/10}}$ is added; $\\mu_j$ and $v_j$ are the mean and variance "
+            f"$10^{{-({config.snr:g})/10}}$ is added; $\\mu_j$ and $v_j$ are the mean and variance "
             "of $E(x)_j$ over the batch."
         )
     if config.model in VARIATIONAL:
@@ -105,14 +107,19 @@ def _loss(config: Config) -> str:
     if config.model == "f2":
         terms.append(_PENALTY)
     if config.beta:
-        terms.append(rf"{config.beta:g}\,b_t\," + _KL)
+        terms.append(rf"{_number(config.beta)}\,b_t\," + _KL)
     if config.mmd:
-        terms.append(rf"{config.mmd:g}\,l_t\," + _MMD)
+        terms.append(rf"{_number(config.mmd)}\,l_t\," + _MMD)
     if config.model == "sliced":
         terms += [
             _SLICED.replace("{a}", a).replace("{b}", b) for a, b in (("z", "p"), ("G(p)", "x"))
         ]
     return "\n + ".join(terms)
+
+
+def _number(value: float) -> str:
+    """Without an exponent, which LaTeX would read as a product."""
+    return np.format_float_positional(value, trim="-")
 
 
 def _terms(config: Config) -> str:
@@ -122,7 +129,7 @@ def _terms(config: Config) -> str:
         (config.mmd, "l_t", config.anneal_mmd),
     ):
         if weight:
-            rises = rf"\min(1, t/({share:g}\,T))" if share else "1"
+            rises = rf"\min(1, t/({_number(share)}\,T))" if share else "1"
             said.append(f"${factor} = {rises}$ at step $t$ of $T$.")
     if config.mmd:
         said.append(

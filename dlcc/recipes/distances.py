@@ -9,16 +9,19 @@ from torch import Tensor
 def mmd(x: Tensor, y: Tensor, width: float) -> Tensor:
     """MMD² of x [m, d] and y [n, d], unbiased, kernel exp(−‖x − y‖²/r) (Gretton 2012, eq. 3).
 
+    A single row has no pair within: that term is then 0.
+
     Args:
         width: r, in the rows' units squared.
     """
 
     def kernel(a: Tensor, b: Tensor) -> Tensor:
-        return torch.exp(-(a[:, None] - b).square().sum(dim=2) / width)
+        squares = a.square().sum(dim=1)[:, None] + b.square().sum(dim=1) - 2 * a @ b.T
+        return torch.exp(-squares.clamp_min(0) / width)
 
     m, n = len(x), len(y)
-    within_x = (kernel(x, x).sum() - m) / (m * m - m)
-    within_y = (kernel(y, y).sum() - n) / (n * n - n)
+    within_x = (kernel(x, x).sum() - m) / max(m * m - m, 1)
+    within_y = (kernel(y, y).sum() - n) / max(n * n - n, 1)
     return within_x + within_y - 2 * kernel(x, y).mean()
 
 

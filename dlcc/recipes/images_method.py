@@ -77,7 +77,7 @@ def dcgan_page(recipe: Recipe, config: Mapping[str, Any]) -> str:
         scale="0",
         zdim="a hundred",
         penalty="",
-        turns="The discriminator is updated first, then the generator with noise of its own. Of "
+        turns="The discriminator is updated first, then the generator from the same noise. Of "
         "the images 80 % are trained on; on some of the rest the discriminator is tried.",
         networks=_DCGAN.format(lr=config["lr"]),
     )

@@ -70,8 +70,9 @@ class Config(Options):
 
 
 def batch_size(config: Config) -> int:
-    """Rows a step."""
-    return config.batch or BATCH[config.variant]
+    """Rows a step; as the paper has it, at most those that there are."""
+    batch = config.batch or BATCH[config.variant]
+    return min(batch, ROWS["train"]) if config.variant == "paper" else batch
 
 
 def length(config: Config) -> int:

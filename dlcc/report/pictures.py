@@ -118,6 +118,7 @@ def samples_over_time(samples: Samples) -> Figure | None:
     count = min(_GRID, len(samples.steps))
     chosen = [samples.steps[i] for i in np.linspace(0, len(samples.steps) - 1, count).astype(int)]
     first = samples.at(chosen[0])
+    chosen = [step for step in chosen if samples.at(step).shape[1:] == first.shape[1:]]
     if first.ndim == 2 and first.shape[1] in (2, 3):
         return _point_grids(samples, chosen)
     if (shape := _image_shape(first)) is not None:
@@ -195,7 +196,7 @@ def _black(samples: Samples) -> float:
 
 def _image_shape(rows: Floats) -> tuple[int, int] | None:
     """Channels and side of square images among rows [n, ...]; None where they are none."""
-    if rows.ndim == 4 and rows.shape[1] in (1, 3) and rows.shape[2] == rows.shape[3]:
+    if rows.ndim == 4 and rows.shape[1] in (1, 3) and rows.shape[2] == rows.shape[3] > 0:
         return rows.shape[1], rows.shape[2]
     pixels = int(np.prod(rows.shape[1:]))
     side = round(pixels**0.5)
