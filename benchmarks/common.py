@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import statistics
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -32,6 +33,21 @@ def write_result(name: str, figures: Mapping[str, Any], seeds: Mapping[str, Any]
     path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(figures, indent=1))
     return path
+
+
+def over_seeds(runs: Sequence[Mapping[str, float]]) -> dict[str, Any]:
+    """Median and range of each figure; of one that some runs lack, how many have it."""
+    found: dict[str, Any] = {}
+    for key in dict.fromkeys(key for run in runs for key in run):
+        values = [run[key] for run in runs if key in run]
+        found[key] = {
+            "median": statistics.median(values),
+            "low": min(values),
+            "high": max(values),
+        }
+        if len(values) < len(runs):
+            found[key]["runs"] = len(values)
+    return found
 
 
 def _versions() -> dict[str, str]:

@@ -25,7 +25,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import optuna
 import torch
-from common import write_result
+from common import over_seeds, write_result
 from scipy import stats
 
 from dlcc import metrics
@@ -59,7 +59,7 @@ def judged(seed: int, **weights: float) -> dict[str, float]:
     }
 
 
-def over_seeds(**weights: float) -> list[dict[str, float]]:
+def judged_seeds(**weights: float) -> list[dict[str, float]]:
     """`judged` for each seed."""
     found = [judged(seed, **weights) for seed in SEEDS]
     print(weights, [round(run["sw1_over_floor"], 2) for run in found], flush=True)
@@ -77,22 +77,10 @@ def ratio(ones: Sequence[dict[str, float]], others: Sequence[dict[str, float]]) 
     return {"ratio": math.exp(mean), "low": low, "high": high, "answer": answer}
 
 
-def summed_up(runs: Sequence[dict[str, float]]) -> dict[str, Any]:
-    """Median and range of each figure."""
-    return {
-        key: {
-            "median": statistics.median(run[key] for run in runs),
-            "low": min(run[key] for run in runs),
-            "high": max(run[key] for run in runs),
-        }
-        for key in runs[0]
-    }
-
-
 def grid() -> tuple[dict[str, Any], dict[str, Any]]:
     """Every pair of weights; and what adding one to the other does."""
     runs = {
-        (beta, weight): over_seeds(beta=beta, mmd=weight)
+        (beta, weight): judged_seeds(beta=beta, mmd=weight)
         for beta, weight in itertools.product(BETAS, LAMBDAS)
     }
     added: dict[str, Any] = {}
@@ -100,20 +88,20 @@ def grid() -> tuple[dict[str, Any], dict[str, Any]]:
         both = runs[beta, weight]
         added[f"lambda {weight:g} added at beta {beta:g}"] = ratio(both, runs[beta, 0.0])
         added[f"beta {beta:g} added at lambda {weight:g}"] = ratio(both, runs[0.0, weight])
-    return {f"{b:g}, {w:g}": summed_up(found) for (b, w), found in runs.items()}, added
+    return {f"{b:g}, {w:g}": over_seeds(found) for (b, w), found in runs.items()}, added
 
 
 def annealed() -> dict[str, Any]:
     """Annealing each weight alone and both, against neither."""
     found = {}
     for beta, weight in ANNEALED:
-        plain = over_seeds(beta=beta, mmd=weight)
+        plain = judged_seeds(beta=beta, mmd=weight)
         for name, shares in {
             "beta": {"anneal_beta": 0.5},
             "lambda": {"anneal_mmd": 0.5},
             "both": {"anneal_beta": 0.5, "anneal_mmd": 0.5},
         }.items():
-            runs = over_seeds(beta=beta, mmd=weight, **shares)
+            runs = judged_seeds(beta=beta, mmd=weight, **shares)
             found[f"{name} annealed at {beta:g}, {weight:g}"] = ratio(runs, plain)
     return found
 
@@ -132,8 +120,8 @@ def searched() -> dict[str, Any]:
         study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=0))
         study.optimize(lambda t, of=chosen: judged(100, **of(t))["sw1_over_floor"], TRIALS)
         best = chosen(optuna.trial.FixedTrial(study.best_params))
-        runs[name] = over_seeds(**best)
-        found[name] = {"weights": best} | summed_up(runs[name])
+        runs[name] = judged_seeds(**best)
+        found[name] = {"weights": best} | over_seeds(runs[name])
     for name in ("divergence alone", "discrepancy alone"):
         found[f"both over {name}"] = ratio(runs["both"], runs[name])
     return found

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import numpy as np
 import torch
-from common import write_result
+from common import over_seeds, write_result
 from numpy.typing import NDArray
 
 from dlcc.metrics import chi_squared, sliced_wasserstein, squared_mmd
@@ -90,18 +90,6 @@ def floor(name: str) -> float:
 def cells(target: str, points: NDArray[Any]) -> NDArray[np.int64]:
     """Points in each cell of equal probability; the cells of the square are on [−1, 1]²."""
     return POINTS[target].cells(2 * points - 1 if target == "square" else points, CELLS).counts
-
-
-def over_seeds(runs: Sequence[Mapping[str, float]]) -> dict[str, Any]:
-    """Median and range of each figure."""
-    return {
-        key: {
-            "median": statistics.median(run[key] for run in runs),
-            "low": min(run[key] for run in runs),
-            "high": max(run[key] for run in runs),
-        }
-        for key in runs[0]
-    }
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 from common import RESULTS, write_result
-from maps import judged, over_seeds
+from maps import judged
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
