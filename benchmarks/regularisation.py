@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from common import RESULTS, write_result
+from common import RESULTS, over_seeds, write_result
 from maps import judged
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
