@@ -248,7 +248,9 @@ def _path(points: Floats, fifth: Integers) -> _Path:
         )
         of += [k] * blocks
     vertices = np.array(middles)
-    cells = [tuple(cell) for cell in np.floor(vertices / CELL).clip(-_FAR, _FAR).tolist()]
+    # the cloud's median is on an edge, where rounding must not choose the cell
+    edges = np.floor(vertices / CELL + 1e-9).clip(-_FAR, _FAR)
+    cells = [tuple(cell) for cell in edges.tolist()]
     first_seen: dict[tuple[float, ...], int] = {}
     returning = np.zeros(len(cells), dtype=bool)
     for i, (cell, k) in enumerate(zip(cells, of, strict=True)):

@@ -144,9 +144,9 @@ def test_one_quantity_is_enough_for_a_verdict(small_run, few_past_runs, kept, bl
 def test_trainings_of_another_kind_are_refused(small_run):
     config = Config.of(Run.open(small_run), None)
     values = vars(config)
-    vae = Config(**values | {"objective": {"kind": "vae"}, "players": {"encoder": {}}})
-    with pytest.raises(NotApplicable, match=r"judges GANs .* declares kind 'vae'.* encoder"):
-        call(small_run, config=vae)
+    other = Config(**values | {"objective": {"kind": "diffusion"}, "players": {"encoder": {}}})
+    with pytest.raises(NotApplicable, match=r"judges GANs .* declares kind 'diffusion'.* encoder"):
+        call(small_run, config=other)
 
 
 def test_a_few_rows_are_too_few(small_run):
