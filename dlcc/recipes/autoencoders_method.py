@@ -58,15 +58,15 @@ _SLICED = (
 def autoencoders_page(recipe: Recipe, config: Mapping[str, Any]) -> str:
     """The Markdown page of an autoencoder."""
     parsed = Config.parse(config)
-    meaning = {option.key: option.help for option in recipe.options}
+    used = {option.key: option.help for option in recipe.options}
+    meaning = {"model": "which autoencoder", **used}
     return _PAGE.format(
         model=parsed.model, latents=parsed.latents, batch=parsed.batch,
         where="on a cube's surface" if parsed.data == "cube_surface" else "in a cube",
         length=cube_autoencoders.length(parsed),
         noise=_noise(parsed), samples=_samples(parsed), loss=_loss(parsed), terms=_terms(parsed),
         table="\n".join(
-            f"| {key} | {value} | {meaning.get(key, 'stands in the name')} |"
-            for key, value in config.items()
+            f"| {key} | {config[key]} | {said} |" for key, said in meaning.items()
         ),
     )  # fmt: skip
 

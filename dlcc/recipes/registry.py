@@ -16,13 +16,13 @@ _RECIPES = (
         "ring", "GAN of two small networks on eight Gaussians on a circle in the plane",
         _SMALL_GAN, {"data": "ring"},
     ),
-    Recipe("grid9", "the same on a 3×3 grid of Gaussians", _SMALL_GAN, {"data": "grid9"}),
+    Recipe("grid9", "the GAN of ring on a 3×3 grid of Gaussians", _SMALL_GAN, {"data": "grid9"}),
     Recipe(
-        "grid25", "the same on a 5×5 grid of Gaussians",
+        "grid25", "the GAN of ring on a 5×5 grid of Gaussians",
         _SMALL_GAN, {"data": "grid25"},
     ),
     Recipe(
-        "digits", "the same on scikit-learn's 1,797 handwritten digits of 8×8 pixels",
+        "digits", "the GAN of ring on scikit-learn's 1,797 digits of 8×8 pixels",
         _SMALL_GAN, {"data": "digits"},
     ),
     Recipe(
@@ -30,7 +30,7 @@ _RECIPES = (
         _CLOUDS, {"net": "vanilla"},
     ),
     Recipe(
-        "lgc-dcgan", "its deep convolutional GAN; .2 s a step on a core at a batch of 16",
+        "lgc-dcgan", "the study's deep convolutional GAN; .2 s a step on a core at a batch of 16",
         _CLOUDS, {"net": "dcgan"},
     ),
     Recipe(
@@ -45,10 +45,10 @@ _RECIPES = (
         RegularisedFamily(), {"map": "f1", "variant": "mended"},
     ),
     _AUTOENCODERS.recipe("f1", "autoencoder of a cube's surface with noise in its latents"),
-    _AUTOENCODERS.recipe("f2", "the same, its latents pulled to mean 0 and variance 1"),
+    _AUTOENCODERS.recipe("f2", "ae-f1 with latents pulled to mean 0 and variance 1"),
     _AUTOENCODERS.recipe("f3", "variational autoencoder of a cube's surface"),
-    _AUTOENCODERS.recipe("f4", "the same with MMD of latents and prior in the divergence's place"),
-    _AUTOENCODERS.recipe("f5", "the same with both"),
+    _AUTOENCODERS.recipe("f4", "ae-f3 with MMD of latents and prior in the divergence's place"),
+    _AUTOENCODERS.recipe("f5", "ae-f3 with the divergence and MMD"),
     _AUTOENCODERS.recipe(
         "beta", "variational autoencoder whose divergence is light and sets in slowly",
         {"beta": 0.01, "anneal_beta": 0.5},
