@@ -266,10 +266,10 @@ class Pass:
                 reply = worker.Reply("failed", reason=_why_no_result(stage, ended, self.limits))
                 return reply, (), {**environment, "output": ended.output}
             reply, records = read_result(result)
-            # what was not applicable may be so another time: isolation can be installed
-            environment_of = reply.environment
-            whole = not environment_of.get("cut") and not environment_of.get("outside")
-            if reply.status == "scored" and whole:
+            # what was not applicable may be so another time: isolation can be installed; and what
+            # rests on files outside of the run is not told by the run's digest
+            lasting = not reply.environment.get("cut") and not reply.environment.get("outside")
+            if reply.status == "scored" and lasting:
                 (result / "environment.json").write_text(json.dumps(environment))
                 cache.keep("stages", key, result)
             return reply, records, environment

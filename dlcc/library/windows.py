@@ -40,7 +40,7 @@ def window_features(series: Series, until: int, *, alone: bool = False) -> Float
     Losses are squashed by asinh (they span decades), gradient norms taken as log10, the margin is
     the mean output on real data less that on samples. "sd" is the deviation within the window. Of a
     network `alone`, whatever its players are called, the first and second losses and gradient norms
-    stand in the players' places, and all else counts for what is not finite.
+    stand in the players' places, and further ones count for what is not finite.
     """
     edges = window_edges(until, first_step(series, until))
     names = _of_one(series) if alone else {name: name for name in QUANTITIES}
@@ -55,7 +55,8 @@ def _of_one(series: Series) -> dict[str, str]:
         found = sorted(n for n in series.columns if n.rpartition("/")[2] == quantity)
         for player, name in zip(("generator", "discriminator"), found, strict=False):
             names[f"{player}/{quantity}"] = name
-    return names | {name: name for name in series.columns if name not in names.values()}
+        names |= {name: name for name in found[2:]}
+    return names
 
 
 def _cut(series: Series, name: str, edges: NDArray[np.int64]) -> Sequence[Floats]:

@@ -33,8 +33,7 @@ def check_record(
         tensors = {s.step: s.weights() for s in snapshots}
         moved = {step: _flat_weights(_moved(config, named)) for step, named in tensors.items()}
         _check_distances(ledger, series, moved)
-        weights = {step: _flat_weights(named) for step, named in tensors.items()}
-        _check_finite(ledger, series, weights)
+        _check_finite(ledger, series, tensors)
 
 
 def _check_clocks(ledger: Ledger, series: Series) -> None:
@@ -158,12 +157,16 @@ def _check_distances(
 
 
 def _check_finite(
-    ledger: Ledger, series: Series, weights: Mapping[int, Mapping[str, Floats]]
+    ledger: Ledger, series: Series, tensors: Mapping[int, Mapping[str, NDArray[np.generic]]]
 ) -> None:
     statement = "once weights are not finite, the losses that follow are not either"
-    lost = [(step, p) for step, its in weights.items() for p, w in its.items()
-            if not np.isfinite(w).all()]  # fmt: skip
-    for step, player in lost:
+    lost = [
+        (step, name.partition("/")[0])
+        for step, named in tensors.items()
+        for name, array in _floating(named)
+        if not np.isfinite(array).all()
+    ]
+    for step, player in dict.fromkeys(lost):
         column = series.columns.get(f"{player}/loss")
         if column is None:
             continue

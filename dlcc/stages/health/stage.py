@@ -38,17 +38,17 @@ class Health(Stage):
             landscape = landscape_of(series, samples, case.length, _patient(ctx), alone=alone)
         except TooFewRowsError as error:
             raise NotApplicable(str(error)) from None
-        record = _record(HealthModel(library, landscape.blind), landscape)
-        details = _details(record, blind=landscape.blind)
-        if not alone:
-            found = findings_of(record, landscape)
-            return StageResult(records=[record], findings=found, details=details)
-        if samples is None or landscape.blind:
+        if alone and landscape.blind:
             raise NotApplicable(
                 f"a training of kind {kind_of(config.objective)!r} is judged by its samples, and "
                 "this run has too few over time, or no reference to hold them against"
             )
-        found = [*findings_of_one(record, landscape, config.objective, series, samples)]
+        record = _record(HealthModel(library, landscape.blind), landscape)
+        if alone and samples is not None:
+            found = [*findings_of_one(record, landscape, config.objective, series, samples)]
+        else:
+            found = findings_of(record, landscape)
+        details = _details(record, blind=landscape.blind)
         return StageResult(records=[record], findings=found, details=details)
 
 

@@ -135,8 +135,14 @@ def test_two_players_of_one_network_are_both_looked_at(tmp_path: Path) -> None:
     series = Series.of(run, STEPS + 1)
     assert series is not None
     windows = window_features(series, STEPS + 1, alone=True)
-    assert windows[:, -1].max() > 0
+    assert np.nanmax(windows[:, -1]) > 0
     assert np.isnan(window_features(series, STEPS + 1)[:, 0]).all()  # no generator of a game
+
+
+def test_a_quantity_that_was_not_measured_in_a_row_is_no_divergence(tmp_path: Path) -> None:
+    unmeasured = {"held_out": lambda done: np.nan if done == 0.5 else 1.0}
+    result = judged(recorded(tmp_path / "run", "sound", **unmeasured))
+    assert the_record(result).label == "healthy"
 
 
 @pytest.mark.parametrize(("kl", "blamed"), [(0.001, True), (3.0, False)])
