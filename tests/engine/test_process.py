@@ -83,13 +83,22 @@ def test_progress_lines_arrive(tmp_path: Path) -> None:
     assert seen == ["0.5 half"]
 
 
+# Where it strikes is chance: a file that psutil was just opening is then closed by the collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_ctrl_c_kills_the_tree_and_is_raised(tmp_path: Path) -> None:
-    threading.Timer(0.7, os.kill, (os.getpid(), signal.SIGINT)).start()
+    written = tmp_path / "pid"
+
+    def interrupt_once_it_runs() -> None:
+        while not written.exists() or not written.read_text():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt_once_it_runs, daemon=True).start()
     started = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         run("import time, os; open('pid','w').write(str(os.getpid())); time.sleep(60)", tmp_path)
-    assert time.monotonic() - started < 10
-    assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))
+    assert time.monotonic() - started < 20
+    assert not psutil.pid_exists(int(written.read_text()))
 
 
 def test_endless_output_is_drained_and_cut(tmp_path: Path) -> None:
