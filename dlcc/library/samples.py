@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import xxhash
@@ -25,6 +26,8 @@ LOST = (0.0, 0.0, 1.0, 8.0, 0.0, 0.0, 8.0, 12.0)
 _REACHED = 0.2  # of its fair share of samples makes a region covered
 _NEAR = 1.15  # times the 99 % quantile of the data's own nearest distances
 _REGIONS = range(4, 31)
+_BOXES = 2  # that the silhouette by chance is the mean of
+_CLUSTERED = 1.2  # times that: uniform shapes have at most 1.1, four overlapping clusters 1.24
 _MOST_ROWS = 2_048  # of the reference; the work grows with them
 _MOST_DIMENSIONS = 64  # wider rows are projected on their principal directions first
 _NEIGHBOURS = 5  # of the manifold estimates (Kynkäänniemi et al. 2019; Naeem et al. 2020)
@@ -93,20 +96,20 @@ class Reference:
 
     @cached_property
     def centres(self) -> Floats:
-        """Centres [k, d] of the regions: the k-means with the best silhouette."""
-        from sklearn.cluster import KMeans
-        from sklearn.metrics import silhouette_score
+        """Centres [k, d] of the regions: the k-means with the best silhouette.
 
-        best: tuple[float, Floats] | None = None
+        Where that is hardly better than for uniform points in the data's box, there are no clusters
+        to find, as in a square or a ball. Then there are the most regions: few large ones would all
+        be reached from the middle.
+        """
         few = self.points[:: max(1, len(self.points) // 600)]
-        for k in _REGIONS:
-            if k >= len(few):
-                break
-            model = KMeans(k, n_init=4, random_state=0).fit(few)
-            score = float(silhouette_score(few, model.labels_))
-            if best is None or score > best[0]:
-                best = score, model.cluster_centers_
-        return self.points[:1] if best is None else best[1]
+        cuts = _cuts(few, starts=4)
+        if not cuts:
+            return self.points[:1]
+        best = max(cuts, key=lambda cut: cut.silhouette)
+        boxes = [_cuts(_uniform_in_box(few, seed), starts=1) for seed in range(_BOXES)]
+        by_chance = np.mean([max(cut.silhouette for cut in cuts) for cuts in boxes])
+        return (best if best.silhouette > _CLUSTERED * by_chance else cuts[-1]).centres
 
     @cached_property
     def shares(self) -> Floats:
@@ -123,6 +126,33 @@ class Reference:
     def extent(self) -> float:
         """Largest distance of training data from their mean."""
         return float(np.linalg.norm(self.points - self.moments[0], axis=1).max())
+
+
+class _Cut(NamedTuple):
+    """Points cut into regions."""
+
+    silhouette: float
+    centres: Floats
+
+
+def _cuts(points: Floats, *, starts: int) -> list[_Cut]:
+    """Points [n, d] cut by k-means, for every number of regions that they are enough for."""
+    from sklearn.cluster import KMeans
+    from sklearn.metrics import silhouette_score
+
+    fits = [
+        KMeans(k, n_init=starts, random_state=0).fit(points) for k in _REGIONS if k < len(points)
+    ]
+    return [_Cut(float(silhouette_score(points, f.labels_)), f.cluster_centers_) for f in fits]
+
+
+def _uniform_in_box(points: Floats, seed: int) -> Floats:
+    """As many uniform points [n, d] in the box around them along their principal axes (Tibshirani
+    2001, section 3, choice b)."""
+    _, _, axes = np.linalg.svd(points - points.mean(axis=0), full_matrices=False)
+    along = points @ axes.T
+    rng = np.random.default_rng(seed)
+    return np.asarray(rng.uniform(along.min(axis=0), along.max(axis=0), along.shape))
 
 
 _KEPT = 8

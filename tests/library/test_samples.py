@@ -128,6 +128,34 @@ def test_long_references_are_thinned():
     assert len(Reference.of(blobs(10_000, seed=0)).rows) <= 2_048
 
 
+SHAPES = {
+    "square": lambda x: True,
+    "rectangle": lambda x: abs(x[1]) < 2 / 3,
+    "disc": lambda x: x @ x < 1,
+    "triangle": lambda x: x.sum() < 0,
+}
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("shape", "dimensions"), [*((name, 2) for name in SHAPES), ("square", 1), ("square", 3)]
+)
+def test_without_clusters_the_middle_is_not_all_of_it(shape, dimensions, seed):
+    rng = np.random.default_rng(seed)
+    uniform = np.array([x for x in rng.uniform(-1, 1, (4000, dimensions)) if SHAPES[shape](x)])
+    data, fresh = uniform[:1000], uniform[1000:2000]
+    reference = Reference.of(data)
+    assert len(reference.centres) == 30
+    assert named(fresh, reference)["coverage"] > 0.95
+    middle = data.mean(axis=0)
+    assert named(middle + (fresh - middle) / 2, reference)["coverage"] < 0.7
+
+
+@pytest.mark.parametrize("sd", [0.1, 0.5])
+def test_four_clusters_are_four(sd):
+    assert len(Reference.of(blobs(600, 0, modes=4, sd=sd)).centres) == 4
+
+
 def test_regions_come_from_k_means(monkeypatch):
     class Constant:
         """Cuts the data into equal stretches of rows, wherever they lie."""
