@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
@@ -57,12 +58,8 @@ def build_library(out: Path, plan: BuildPlan, jobs: int, progress: Progress) -> 
         LibraryError: there is too little to make a library from, or it cannot be written.
     """
     folders = [folder for corpus in plan.recorded for folder in complete_runs(corpus)]
-    _check_size(plan.groups * plan.members + len(folders))
-    parts = out.with_name(f"{out.name}.parts")
-    try:
-        parts.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise LibraryError(f"{parts}: cannot be made ({error.strerror})") from error
+    check_size(plan.groups * plan.members + len(folders))
+    parts = make_parts_folder(out)
     groups = {parts / f"group-{g:03d}.npz": (plan, g) for g in range(plan.groups)}
     records = {_recorded_file(parts, folder): (folder,) for folder in folders}
     chosen = np.random.default_rng(plan.seed).permutation(len(folders))[: plan.tested]
@@ -71,9 +68,9 @@ def build_library(out: Path, plan: BuildPlan, jobs: int, progress: Progress) -> 
         for i, k in enumerate(chosen)
     }
     with ProcessPoolExecutor(jobs, mp_context=get_context("forkserver")) as pool:
-        _make_missing(pool, _make_group, groups, progress, "training")
-        _make_missing(pool, _make_recorded, records, progress, "reading")
-        _make_missing(pool, _make_test, tests, progress, "testing records")
+        make_missing(pool, _make_group, groups, progress, "training")
+        make_missing(pool, _make_recorded, records, progress, "reading")
+        make_missing(pool, _make_test, tests, progress, "testing records")
     runs = [run for file, (_, g) in groups.items() for run in _group_of(plan, g, file)]
     drawn = len(runs)
     runs += [run for file in records for run in read_part(file)]
@@ -99,13 +96,23 @@ def complete_runs(corpus: Path) -> list[Path]:
     return found
 
 
-def _check_size(runs: int) -> None:
+def make_parts_folder(out: Path) -> Path:
+    """Where a build of the library `out` keeps what it has done."""
+    parts = out.with_name(f"{out.name}.parts")
+    try:
+        parts.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LibraryError(f"{parts}: cannot be made ({error.strerror})") from error
+    return parts
+
+
+def check_size(runs: int) -> None:
     """Refuse what is too small before anything is trained, not after."""
     fewest = FEWEST_RUNS * FOLDS // (FOLDS - 1)
     if runs < fewest:
         raise LibraryError(
-            f"a library needs runs, {fewest} or more of them, and there would be {runs}: give more "
-            "groups of settings, or recorded runs"
+            f"a library needs runs, {fewest} or more of them, and there would be {runs}: ask for "
+            "more"
         )
 
 
@@ -129,7 +136,7 @@ def _with_tests(
     return without.joined(copies)
 
 
-def _make_missing(
+def make_missing(
     pool: ProcessPoolExecutor,
     make: Callable[..., None],
     files: Mapping[Path, tuple[Any, ...]],
@@ -138,14 +145,32 @@ def _make_missing(
 ) -> None:
     """Make each file that is not there, from what is given for it."""
     futures = [
-        pool.submit(make, file, *given) for file, given in files.items() if not file.exists()
+        pool.submit(_make_unless_struck, make, file, *given)
+        for file, given in files.items()
+        if not file.exists()
     ]
     try:
         for done, future in enumerate(as_completed(futures), start=1):
             future.result()
             progress(done / len(futures), f"{what}: {done} of {len(futures)}")
     except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
+        for future in futures:  # the pool forgets to, where it is left by an exception
+            future.cancel()
+        raise
+
+
+_STRUCK = threading.Event()
+"""Set in a worker by Ctrl-C."""
+
+
+def _make_unless_struck(make: Callable[..., None], file: Path, *given: Any) -> None:
+    """Make a file, in a worker; after Ctrl-C it makes none of those that it was given before."""
+    if _STRUCK.is_set():
+        raise KeyboardInterrupt
+    try:
+        make(file, *given)
+    except KeyboardInterrupt:
+        _STRUCK.set()
         raise
 
 

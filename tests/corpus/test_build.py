@@ -1,11 +1,14 @@
 """A library made from nothing, and from what a killed build left."""
 
+import time
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
 
-from dlcc.corpus.build import BuildPlan, build_library
+from dlcc.corpus.build import BuildPlan, build_library, make_missing
 from dlcc.corpus.parts import write_part
 from dlcc.corpus.settings import draw_group
 from dlcc.corpus.simulate import simulate
@@ -21,7 +24,7 @@ def quiet(share: float, what: str) -> None:
     ("plan", "words"),
     [
         (BuildPlan(groups=0), "needs runs, 50 or more of them, and there would be 0"),
-        (BuildPlan(groups=1, members=49), "there would be 49"),
+        (BuildPlan(groups=1, members=49), "there would be 49: ask for more"),
     ],
 )
 def test_too_few_runs_are_refused_before_any_is_trained(tmp_path, plan, words):
@@ -34,6 +37,25 @@ def test_a_folder_without_recorded_runs_is_refused(tmp_path):
     plan = BuildPlan(recorded=(tmp_path / "none",))
     with pytest.raises(LibraryError, match=r"none: no folder in it is a run with its truth.json"):
         build_library(tmp_path / "made.npz", plan, 1, quiet)
+
+
+def slowly(file):
+    """Make a part of a build."""
+    time.sleep(0.2)
+    file.touch()
+
+
+def test_ctrl_c_leaves_what_is_there_and_makes_no_more(tmp_path):
+    def strike(share, what):
+        raise KeyboardInterrupt
+
+    files = {tmp_path / str(k): () for k in range(30)}
+    with (
+        pytest.raises(KeyboardInterrupt),
+        ProcessPoolExecutor(1, mp_context=get_context("fork")) as pool,
+    ):
+        make_missing(pool, slowly, files, strike, "training")
+    assert 1 <= len(list(tmp_path.iterdir())) <= 5
 
 
 def groups_left(parts, plan):
