@@ -1,7 +1,8 @@
 """Which past runs a run is like: distances in landscape space, by FAISS.
 
 The space: the figures of the landscape vector and of the configuration, each standardised on the
-library and cut at ± 4, so that no single figure decides; missing figures stand at the mean.
+library and cut at ± 4, so that no single figure decides; missing figures stand at the mean, and so
+do those that no past run has.
 """
 
 from __future__ import annotations
@@ -60,8 +61,9 @@ class Space:
     def _scaling(self) -> tuple[Floats, Floats]:
         present = np.isfinite(self.raw).any(axis=0)
         filled = np.where(present, self.raw, 0.0)
-        scale = np.nanstd(filled, axis=0)
-        return np.nanmean(filled, axis=0), np.where(scale > 1e-9, scale, 1.0)
+        spread = np.nanstd(filled, axis=0)
+        scale = np.where(spread > 1e-9, spread, 1.0)
+        return np.nanmean(filled, axis=0), np.where(present, scale, np.inf)
 
     def standardised(self, raw: Floats) -> Floats:
         """Figures [..., p] on the library's scale, missing ones at its mean."""
