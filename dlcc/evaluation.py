@@ -21,6 +21,7 @@ from dlcc.feedback.advice import Advised, by_past_runs
 from dlcc.feedback.folder import data_name
 from dlcc.feedback.moved import Moved, moved
 from dlcc.feedback.reviews import Review, history
+from dlcc.library.kinds import is_alone
 from dlcc.library.store import Library, library
 from dlcc.pipeline import Limits, Progress, StageOutcome
 from dlcc.records import (
@@ -164,7 +165,14 @@ def evaluate_fully(
         recorded=0 if series is None else series.recorded,
         until=step,
         outcomes=outcomes,
-        score=score(terms, weights, known, past=past, reviews=reviewed.counts(weights)),
+        score=score(
+            terms,
+            weights,
+            known,
+            past=past,
+            alike=library(alone=True).apart_from(series) if is_alone(config.objective) else None,
+            reviews=reviewed.counts(weights),
+        ),
         probability=None
         if health is None
         else _probability(health, forecast, terms.get("logic"), past, reviewed),
@@ -183,8 +191,8 @@ def evaluate_fully(
 def _advised(
     config: Config, health: HealthRecord | None, reruns: Reruns | None, past: Library
 ) -> Advised | None:
-    """What past runs say one could change, where there is something to mend."""
-    if health is None or health.label == "healthy":
+    """What past GANs say one could change, where there is something to mend."""
+    if health is None or health.label == "healthy" or is_alone(config.objective):
         return None
     made = () if reruns is None else reruns.outcomes
     seeds = [Outcome(o.label, o.p_healthy, o.stability) for o in made if o.kind == "seed"]

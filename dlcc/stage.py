@@ -63,13 +63,28 @@ class Context:
 
     @property
     def library(self) -> Library:
-        """Past runs with known ends; ask `.apart_from(series)` for those that are not this run's.
+        """Past GANs with known ends, which verdicts of all kinds are learnt from; ask
+        `.apart_from(series)` for those that are not this run's.
 
         Raises LibraryError where the user's own library cannot be used.
         """
         from dlcc.library.store import library
 
         return library()
+
+    def past_runs(self, objective: Mapping[str, Any]) -> Library:
+        """As `library`, of a training's own kind, GANs or networks alone: what it is like."""
+        from dlcc.library.kinds import is_alone
+        from dlcc.library.store import library
+
+        return library(alone=is_alone(objective))
+
+    def outcomes(self, objective: Mapping[str, Any]) -> Library:
+        """As `library`, all that tell what is to be expected of a training of this kind."""
+        from dlcc.library.kinds import is_alone
+        from dlcc.library.store import outcomes
+
+        return outcomes(alone=is_alone(objective))
 
 
 class Case:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ import typer
 
 from dlcc.cli.options import in_range
 from dlcc.cli.progress import bars
+from dlcc.errors import OptionError
 
 if TYPE_CHECKING:
     from dlcc.library.store import Library
@@ -34,18 +36,30 @@ def build(
     tested: Annotated[
         int, typer.Option(help="Recorded runs whose record is put to the test.")
     ] = 200,
+    alone: Annotated[
+        int, typer.Option(help="So many maps and autoencoders, in place of the GANs.")
+    ] = 0,
     jobs: Annotated[int, typer.Option(help="Processes.")] = os.cpu_count() or 1,
 ) -> None:
     """Train settings at random, judge them, and keep what they looked like on the way."""
+    from dlcc.corpus.alone import build_alone
     from dlcc.corpus.build import BuildPlan, build_library
 
     in_range("--groups", groups, 0, 10_000)
     in_range("--members", members, 1, 512)
     in_range("--tested", tested, 0, 100_000)
+    in_range("--alone", alone, 0, 100_000)
+    in_range("--seed", seed, 0, 1_000_000_000)
+    if alone and recorded:
+        raise OptionError("--recorded takes GANs, --alone trains maps and autoencoders: leave one")
     in_range("--jobs", jobs, 1, 1024)
     plan = BuildPlan(groups, members, seed, tuple(recorded or ()), tested)
     with bars() as progress:
-        made = build_library(out, plan, jobs, lambda share, what: progress("library", share, what))
+        said = partial(progress, "library")
+        if alone:
+            made = build_alone(out, alone, seed, jobs, said)
+        else:
+            made = build_library(out, plan, jobs, said)
     typer.echo(_summary(made, out))
 
 
@@ -56,17 +70,17 @@ def info(
     ] = None,
 ) -> None:
     """Say what a library holds."""
-    from dlcc.library.store import SHIPPED, read_library, shipped_library, user_library_path
+    from dlcc.library.store import SHIPPED, SHIPPED_ALONE, read_library, user_library_path
 
     if path is not None:
         typer.echo(_summary(read_library(path), path))
         return
-    typer.echo(_summary(shipped_library(), SHIPPED))
-    own = user_library_path()
-    if own.exists():
-        typer.echo(_summary(read_library(own), own))
-    else:
-        typer.echo(f"no runs of your own yet; dlcc library add RUN puts them into {own}")
+    own = [file for alone in (False, True) if (file := user_library_path(alone=alone)).exists()]
+    for file in (SHIPPED, SHIPPED_ALONE, *own):
+        typer.echo(_summary(read_library(file), file))
+    if not own:
+        own_path = user_library_path()
+        typer.echo(f"no runs of your own yet; dlcc library add RUN puts them into {own_path}")
 
 
 @library.command()
@@ -78,7 +92,6 @@ def add(
 ) -> None:
     """Add finished runs of your own to your library."""
     from dlcc.library.own import add_runs
-    from dlcc.library.store import user_library_path
     from dlcc.runs import Run
 
     with bars() as progress:
@@ -87,7 +100,8 @@ def add(
             label,
             progress=lambda share, what: progress("add", share, what),
         )
-    typer.echo(_summary(made, user_library_path()))
+    for path, own in made.items():
+        typer.echo(_summary(own, path))
 
 
 def _summary(made: Library, path: Path) -> str:

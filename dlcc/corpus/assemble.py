@@ -18,13 +18,13 @@ FOLDS = 5
 USUAL_MARKS = ("ring", "digits")
 
 
-def assemble(runs: Sequence[PastRun], seed: int = 0) -> Library:
-    """The library of these runs, without terms."""
+def assemble(runs: Sequence[PastRun], seed: int = 0, good: GoodModel | None = None) -> Library:
+    """The library of these runs, without terms; with P(good) fitted on other runs, or on these."""
     fold = folds_by_setting([setting_key(run.config) for run in runs], FOLDS, seed)
     vectors: list[list[dict[str, float]]] = [[] for _ in runs]
     blind: list[list[dict[str, float]]] = [[] for _ in runs]
     for k in range(FOLDS):
-        model = fit_good([run for run, f in zip(runs, fold, strict=True) if f != k])
+        model = good or fit_good([run for run, f in zip(runs, fold, strict=True) if f != k])
         for i in map(int, np.flatnonzero(fold == k)):
             for fraction in range(len(FRACTIONS)):
                 sighted, unsighted = (runs[i].curves(fraction, blind=b) for b in (False, True))
@@ -44,7 +44,8 @@ def assemble(runs: Sequence[PastRun], seed: int = 0) -> Library:
         terms=np.full((len(runs), len(TERMS), 2), np.nan),
         true_record=np.ones(len(runs), dtype=np.bool_),
         judged_by=np.full(len(runs), "truth"),
-        good=fit_good(runs),
+        good=good or fit_good(runs),
+        alone=runs[0].alone,
     )
 
 

@@ -19,7 +19,8 @@ _TEXTS = ("data", "label", "first_rows")
 def write_part(path: Path, runs: Sequence[PastRun]) -> None:
     """Write the runs of one group, all of one number of checkpoints."""
     columns: dict[str, Any] = {
-        name: np.array([getattr(run, name) for run in runs]) for name in (*_STACKED, *_TEXTS)
+        name: np.array([getattr(run, name) for run in runs])
+        for name in (*_STACKED, *_TEXTS, "alone")
     }
     columns["configs"] = np.array([json.dumps(dict(run.config), sort_keys=True) for run in runs])
     with written_whole(path) as beside, beside.open("wb") as stream:
@@ -36,4 +37,5 @@ def read_part(path: Path) -> list[PastRun]:
 def _run(columns: Mapping[str, Any], i: int) -> PastRun:
     fields: dict[str, Any] = {name: columns[name][i] for name in _STACKED}
     fields |= {name: str(columns[name][i]) for name in _TEXTS}
-    return PastRun(config=json.loads(str(columns["configs"][i])), **fields)
+    alone = "alone" in columns and bool(columns["alone"][i])  # older parts are of GANs
+    return PastRun(config=json.loads(str(columns["configs"][i])), **fields, alone=alone)

@@ -47,13 +47,17 @@ def with_term(library: Library, name: str, values: Mapping[int, tuple[float, flo
     return replace(library, terms=terms)
 
 
-def impacts(library: Library, seed: int = 0) -> dict[int, tuple[float, float]]:
-    """Impact of every run, forecast from the other folds."""
+def impacts(
+    library: Library, seed: int = 0, beside: Library | None = None
+) -> dict[int, tuple[float, float]]:
+    """Impact of every run, forecast from the other folds, and from the runs `beside` them."""
     fold = folds_by_setting(list(library.settings), FOLDS, seed)
     raw = Space(library, _END, blind=False).raw
     found = {}
     for k in range(FOLDS):
-        forecaster = Forecaster.fit(library.some(fold != k), 1.0, blind=False)
+        rest = library.some(fold != k)
+        past = rest if beside is None else beside.joined(rest)
+        forecaster = Forecaster.fit(past, 1.0, blind=False)
         inside = np.flatnonzero(fold == k)
         for run, prospect in zip(inside, forecaster.many(raw[inside]), strict=True):
             found[int(run)] = moments(prospect.next_quarter, "impact")

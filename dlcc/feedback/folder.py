@@ -9,7 +9,7 @@ import numpy as np
 
 from dlcc.errors import IsolationError, LimitExceeded, OptionError
 from dlcc.feedback.advice import Advised, advise, by_past_runs
-from dlcc.library.kinds import is_alone, no_past_runs
+from dlcc.library.kinds import is_alone, kind_of
 from dlcc.library.store import library
 from dlcc.records import Config, Series
 from dlcc.reruns.folder import program_of_folder
@@ -47,7 +47,10 @@ def advise_folder(
     """
     config = Config.of(run, None)
     if is_alone(config.objective):
-        raise OptionError(f"{run.path}: {no_past_runs(config.objective)}, so none can be advised")
+        raise OptionError(
+            f"{run.path}: advice comes from past GANs; this run declares kind "
+            f"{kind_of(config.objective)!r}, so none can be given"
+        )
     if config.training is None:
         raise OptionError(
             f"{run.path}: the run does not say how it was trained, so no change can be advised; "

@@ -9,9 +9,9 @@ from typing import Any
 
 from dlcc.errors import RunError
 from dlcc.forecast.forecaster import Forecasters, Prospect
-from dlcc.library.kinds import is_alone, no_past_runs
+from dlcc.library.kinds import is_alone, too_few_samples
 from dlcc.library.landscape import Landscape, TooFewRowsError, landscape_of
-from dlcc.library.store import Library, library
+from dlcc.library.store import Library, outcomes
 from dlcc.records import Samples, Series
 from dlcc.runs import Run, resolve_until
 
@@ -47,7 +47,6 @@ class _Seen:
     config: Mapping[str, Any]
     series: Series
     landscape: Landscape
-    vector: Mapping[str, float]
 
 
 def forecast_folders(
@@ -67,38 +66,42 @@ def forecast_folders(
     Raises:
         InputError: such a folder, where there is no `left_out`; or the library cannot be used.
     """
-    known = library() if past is None else past
-    fitted = Forecasters(known)
+    known: dict[bool, Library] = {}
+    fitted: dict[bool, Forecasters] = {}
     for k, folder in enumerate(folders):
         progress(k / len(folders), str(folder))
         try:
-            run = _read(folder, until, mapping, known)
+            run = _read(folder, until, mapping)
         except RunError as error:
             if left_out is None:
                 raise
             left_out(error)
             continue
-        apart = known.apart_from(run.series)
-        of_these = fitted if apart is known else Forecasters(apart)
-        seen = run.landscape.seen
+        alone, seen = run.landscape.curves.alone, run.landscape.seen
+        if alone not in known:
+            known[alone] = outcomes(alone=alone) if past is None else past
+            fitted[alone] = Forecasters(known[alone])
+        apart = known[alone].apart_from(run.series)
+        of_these = fitted[alone] if apart is known[alone] else Forecasters(apart)
         forecaster = of_these.at(seen, blind=run.landscape.blind)
-        yield FolderForecast(run.name, seen, forecaster(run.vector, run.config))
+        vector = run.landscape.vector(apart.good)
+        yield FolderForecast(run.name, seen, forecaster(vector, run.config))
 
 
 def _read(
-    folder: str | Path, until: str | float | None, mapping: Mapping[str, str] | None, past: Library
+    folder: str | Path, until: str | float | None, mapping: Mapping[str, str] | None
 ) -> _Seen:
     run = Run.open(folder, mapping)
-    if is_alone(run.manifest.objective):
-        raise RunError(f"{folder}: {no_past_runs(run.manifest.objective)}, so none is forecast")
     step = run.length if until is None else resolve_until(until, run.length)
-    series = Series.of(run, step)
+    series, alone = Series.of(run, step), is_alone(run.manifest.objective)
     if series is None:
         raise RunError(f"{folder}: no series before step {step:,}; a forecast needs 20 rows")
     try:
-        landscape = landscape_of(series, Samples.of(run, step), run.length)
+        landscape = landscape_of(series, Samples.of(run, step), run.length, alone=alone)
     except TooFewRowsError as error:
         raise RunError(
             f"{folder}: before step {step:,}, {error}; ask later, or give a larger --until"
         ) from None
-    return _Seen(str(folder), run.manifest.config, series, landscape, landscape.vector(past.good))
+    if alone and landscape.blind:
+        raise RunError(f"{folder}: {too_few_samples(run.manifest.objective)}")
+    return _Seen(str(folder), run.manifest.config, series, landscape)

@@ -22,7 +22,7 @@ _MOST_POINTS = 200
 
 
 def earlier_vectors(
-    series: Series, health: HealthRecord, good: GoodModel, length: int
+    series: Series, health: HealthRecord, good: GoodModel, length: int, *, alone: bool
 ) -> dict[float, Mapping[str, float]]:
     """The landscape vectors that the run had at the library's fractions before the present.
 
@@ -36,7 +36,7 @@ def earlier_vectors(
         figures = None if blind else health.figures[health.checkpoints <= until]
         enough = past.rows >= FEWEST_ROWS and (figures is None or len(figures) > 0)
         if seen < _EARLIER * health.seen and enough:
-            curves = Curves(window_features(past, until), figures)
+            curves = Curves(window_features(past, until, alone=alone), figures, alone)
             vectors[seen] = run_vector(curves, good(curves))
     return vectors
 

@@ -1,4 +1,4 @@
-"""Kinds of trainings: what past runs are, and what is judged by its samples alone."""
+"""Kinds of trainings: games, and networks alone."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ ALONE = ("map", "autoencoder", "vae")
 
 def kind_of(objective: Mapping[str, Any]) -> str:
     """As the run declares it; the library's own kind where it declares none."""
-    return str(objective.get("kind", "gan")).lower()
+    return str(objective.get("kind", "gan")).strip().lower()
 
 
 def is_alone(objective: Mapping[str, Any]) -> bool:
-    """Whether a training has no game: oscillation and margins are no words for it, and past runs,
-    which are GANs, do not tell how it goes on."""
+    """Whether a training has no game: margins are no words for it, it is judged by its samples
+    alone, and its past runs are those of networks alone."""
     return kind_of(objective) in ALONE
 
 
-def no_past_runs(objective: Mapping[str, Any]) -> str:
-    """Why past runs say nothing of such a training."""
-    return f"past runs are GANs; this run declares kind {kind_of(objective)!r}"
+def too_few_samples(objective: Mapping[str, Any]) -> str:
+    """Why a training of a network alone, without enough of them, cannot be judged."""
+    return (
+        f"a training of kind {kind_of(objective)!r} is judged by its samples, and this run has too "
+        "few over time, or no reference to hold them against"
+    )

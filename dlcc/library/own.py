@@ -10,17 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcc.errors import LibraryError, OptionError, RunError
-from dlcc.library.kinds import is_alone, no_past_runs
+from dlcc.library.kinds import is_alone, too_few_samples
 from dlcc.library.landscape import Landscape, TooFewRowsError, landscape_of
 from dlcc.library.store import (
     FRACTIONS,
     TERMS,
     Library,
     objects,
-    read_library,
     row,
+    save_all,
     shipped_library,
     user_library_path,
+    users_library,
 )
 from dlcc.library.twins import first_rows_hash
 from dlcc.library.verdict import HealthModel
@@ -37,34 +38,37 @@ _QUARTER = 0.25
 def add_runs(
     runs: Sequence[Run],
     label: str | None = None,
-    path: Path | None = None,
     progress: Progress = lambda share, what: None,
-) -> Library:
-    """Add finished runs to the user's library and write it.
+) -> dict[Path, Library]:
+    """Add finished runs to the user's libraries, that of GANs or of networks alone, and write them.
 
     Those that are in it are left alone, unless there is a label: then they are judged anew.
 
     Args:
         runs: Their records must reach the configured end.
         label: How they ended, where the user knows; else the records' own verdict counts.
-        path: The library; by default the user's.
         progress: Called with the share done and the run.
+
+    Returns:
+        What was written, and where.
 
     Raises:
         InputError: a run cannot be used, the label is none, or the library cannot be written.
     """
     if label is not None and label not in LABELS:
         raise OptionError(f"--label {label!r}: expected one of {', '.join(LABELS)}")
-    path = path or user_library_path()
-    own = read_library(path) if path.exists() else None
+    if not runs:
+        raise LibraryError("no run was given; name the folders to add")
+    changed: dict[Path, Library] = {}
     for k, run in enumerate(runs):
         progress(k / len(runs), run.path.name)
+        alone = is_alone(run.manifest.objective)
+        path = user_library_path(alone=alone)
         new = row_of(run, shipped_library(), label)
-        own = new if own is None else _with(own, new, anew=label is not None)
-    if own is None:
-        raise LibraryError("no run was given; name the folders to add")
-    own.save(path)
-    return own
+        own = changed.get(path) or users_library(alone=alone)
+        changed[path] = new if own is None else _with(own, new, anew=label is not None)
+    save_all(changed)
+    return changed
 
 
 def _with(own: Library, new: Library, *, anew: bool) -> Library:
@@ -75,14 +79,14 @@ def _with(own: Library, new: Library, *, anew: bool) -> Library:
 
 
 def row_of(run: Run, past: Library, label: str | None) -> Library:
-    """A finished run as a library of one row, judged by what the library `past` knows."""
-    if is_alone(run.manifest.objective):
-        raise RunError(f"{run.path}: {no_past_runs(run.manifest.objective)}; add GANs alone")
+    """A finished run as a library of one row, judged by what the library `past`, of GANs, knows."""
     series = Series.of(run, run.length)
     if series is None:
         raise RunError(f"{run.path}: no series; record the run first")
     parts = [_landscape(run, series, fraction) for fraction in FRACTIONS]
     whole = parts[-1]
+    if whole.curves.alone and whole.blind:
+        raise RunError(f"{run.path}: {too_few_samples(run.manifest.objective)}")
     if whole.seen < _COMPLETE:
         raise RunError(
             f"{run.path}: {whole.recorded:,} of {run.length:,} steps are recorded; only a run that "
@@ -108,13 +112,14 @@ def row_of(run: Run, past: Library, label: str | None) -> Library:
         true_record=np.array([True]),
         judged_by=np.array(["verdict" if label is None else "review"]),
         good=past.good,
+        alone=whole.curves.alone,
     )
 
 
 def _landscape(run: Run, series: Series, fraction: float) -> Landscape:
-    until = round(fraction * run.length)
+    until, alone = round(fraction * run.length), is_alone(run.manifest.objective)
     try:
-        return landscape_of(series.before(until), Samples.of(run, until), run.length)
+        return landscape_of(series.before(until), Samples.of(run, until), run.length, alone=alone)
     except TooFewRowsError as error:
         raise RunError(f"{run.path}: {error} before step {until:,}") from None
 

@@ -1,8 +1,8 @@
 """The library: past runs, each with its landscape vector at four fractions, and how it ended.
 
-`library.npz` ships with the package; `dlcc library build` makes one, `dlcc library add` adds a
-user's own runs to a file of theirs. Only figures ship; what is fitted on them is fitted when it is
-needed.
+`library.npz`, of GANs, and `alone.npz`, of networks alone, ship with the package; `dlcc library
+build` makes one, `dlcc library add` adds a user's own runs to a file of theirs. Only figures ship;
+what is fitted on them is fitted when it is needed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import os
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ FRACTIONS = (0.1, 0.2, 0.5, 1.0)
 """Of the configured length: at each of them every run has a vector."""
 TERMS = ("logic", "novelty", "impact", "reproducibility")
 SHIPPED = Path(__file__).with_name("library.npz")
+SHIPPED_ALONE = SHIPPED.with_name("alone.npz")
 _PER_RUN = (
     "configs", "vectors", "blind_vectors", "labels", "stability", "next_quarter", "data",
     "first_rows", "terms", "true_record", "judged_by",
@@ -73,6 +74,8 @@ class Library:
     """What the label rests on: "truth", "verdict" or "review", [n]."""
     good: GoodModel
     """P(good) of a checkpoint or window."""
+    alone: bool = False
+    """Whether the runs are of networks alone, not of GANs."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -120,13 +123,13 @@ class Library:
         return replace(self, **joined)
 
     def save(self, path: Path) -> None:
-        """Write beside `path`, then in its place; half precision is what figures are good for.
+        """As `save_all`, alone."""
+        save_all({path: self})
 
-        Raises:
-            LibraryError: the file cannot be written.
-        """
+    def _columns(self) -> dict[str, Any]:
+        """What is kept in the file; half precision is what figures are good for."""
         blind_own = [k for k, name in enumerate(self.names) if name in BLIND_OWN]
-        columns: dict[str, Any] = {
+        return {
             "conventions": np.array(CONVENTIONS),
             "names": np.array(self.names),
             "configs": np.array([json.dumps(c, sort_keys=True) for c in self.configs]),
@@ -140,19 +143,32 @@ class Library:
             "terms": self.terms.astype(np.float32),
             "true_record": self.true_record,
             "judged_by": self.judged_by,
+            "alone": np.array(self.alone),
             **_packed("sighted", self.good.sighted),
             **_packed("blind", self.good.blind),
         }
-        beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
+
+
+def save_all(libraries: Mapping[Path, Library]) -> None:
+    """Write all of them beside their paths, then put them in their places.
+
+    Raises:
+        LibraryError: one cannot be written; then none was.
+    """
+    written: dict[Path, Path] = {}
+    try:
+        for path, library in libraries.items():
+            written[path] = path.with_name(f".{path.name}.{os.getpid()}.tmp")
             path.parent.mkdir(parents=True, exist_ok=True)
-            with beside.open("wb") as stream:
-                np.savez_compressed(stream, **columns)
-            beside.replace(path)
-        except OSError as error:
+            with written[path].open("wb") as stream:
+                np.savez_compressed(stream, **library._columns())
+    except OSError as error:
+        for beside in written.values():
             with contextlib.suppress(OSError):
                 beside.unlink()
-            raise LibraryError(f"{path}: cannot be written ({error.strerror})") from error
+        raise LibraryError(f"{path}: cannot be written ({error.strerror})") from error
+    for path, beside in written.items():
+        beside.replace(path)
 
 
 BLIND_OWN = (
@@ -224,28 +240,39 @@ def _unpacked_library(table: Mapping[str, Any]) -> Library:
         true_record=table["true_record"],
         judged_by=table["judged_by"],
         good=GoodModel(_unpacked("sighted", table), _unpacked("blind", table)),
+        alone="alone" in table and bool(table["alone"]),
     )
     n = len(library)
-    if any(len(getattr(library, f.name)) != n for f in fields(library) if f.name in _PER_RUN):
+    if any(len(getattr(library, name)) != n for name in _PER_RUN):
         raise ValueError("columns of different lengths")
     return library
 
 
-def user_library_path() -> Path:
-    """`$DLCC_LIBRARY`, else `$XDG_DATA_HOME/dlcc/library.npz`, else `~/.local/share/…`."""
-    if chosen := os.environ.get("DLCC_LIBRARY"):
-        return Path(chosen)
+def user_library_path(*, alone: bool = False) -> Path:
+    """`$DLCC_LIBRARY`, else `$XDG_DATA_HOME/dlcc/library.npz`, else `~/.local/share/…`; that of
+    networks alone stands beside it, `…-alone.npz`.
+
+    Raises:
+        LibraryError: $DLCC_LIBRARY names no file.
+    """
     home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    return Path(home) / "dlcc" / "library.npz"
+    chosen = os.environ.get("DLCC_LIBRARY")
+    path = Path(chosen) if chosen else Path(home) / "dlcc" / "library.npz"
+    if not path.name:
+        raise LibraryError(f"DLCC_LIBRARY is {chosen!r}: expected a file, such as ~/library.npz")
+    return path.with_name(f"{path.stem}-alone{path.suffix}") if alone else path
 
 
 def library_digest() -> str:
-    """A hash of the user's own library; empty without one (the shipped one is the package's).
+    """A hash of the user's own libraries; empty without any (the shipped ones are the package's).
 
     Raises:
-        LibraryError: it cannot be read.
+        LibraryError: one cannot be read.
     """
-    own = user_library_path()
+    return ":".join(_digest(user_library_path(alone=alone)) for alone in (False, True))
+
+
+def _digest(own: Path) -> str:
     try:
         return xxhash.xxh3_128_hexdigest(own.read_bytes())
     except FileNotFoundError:
@@ -257,20 +284,53 @@ def library_digest() -> str:
         ) from error
 
 
-@cache
-def shipped_library() -> Library:
-    """The library that ships with the package."""
-    return read_library(SHIPPED)
+def shipped_library(*, alone: bool = False) -> Library:
+    """The library that ships with the package, of GANs or of networks alone."""
+    return _read_once(SHIPPED_ALONE if alone else SHIPPED)
 
 
-def library() -> Library:
-    """The library that ships with the package, and the user's own runs where there are any.
+_read_once = cache(read_library)
+
+
+def library(*, alone: bool = False) -> Library:
+    """The library that ships with the package, and the user's own runs where there are any; of
+    GANs, or of networks alone.
 
     Raises:
         LibraryError: the user's library cannot be used.
     """
-    own = user_library_path()
-    return shipped_library().joined(read_library(own)) if own.exists() else shipped_library()
+    own = users_library(alone=alone)
+    shipped = shipped_library(alone=alone)
+    return shipped if own is None else shipped.joined(own)
+
+
+def outcomes(*, alone: bool = False) -> Library:
+    """The past runs that forecasts are made from: for networks alone GANs as well, by which they
+    are better on data that no past run had (benchmarks/alone.py).
+
+    Raises:
+        LibraryError: the user's library cannot be used.
+    """
+    return library().joined(library(alone=True)) if alone else library()
+
+
+def users_library(*, alone: bool = False) -> Library | None:
+    """The user's own runs, of GANs or of networks alone; None without any.
+
+    Raises:
+        LibraryError: the file cannot be read, or is of the other kind.
+    """
+    path = user_library_path(alone=alone)
+    if not path.exists():
+        return None
+    own = read_library(path)
+    if own.alone != alone:
+        kinds = ("GANs", "networks alone")
+        raise LibraryError(
+            f"{path}: a library of {kinds[own.alone]} where one of {kinds[alone]} should be; move "
+            "it away or set DLCC_LIBRARY to another file"
+        )
+    return own
 
 
 def objects(items: Iterable[Any]) -> NDArray[np.object_]:

@@ -7,7 +7,7 @@ import xxhash
 from dlcc.records import Series
 
 ROWS = 32
-_QUANTITIES = ("discriminator/loss", "generator/loss")
+_OF_A_GAME = ("discriminator/loss", "generator/loss")
 
 
 def first_rows_hash(series: Series) -> str:
@@ -15,10 +15,12 @@ def first_rows_hash(series: Series) -> str:
 
     Empty where there are fewer rows, or no losses: such a run is nobody's twin.
     """
+    losses = sorted(name for name in series.columns if name.rpartition("/")[2] == "loss")
+    names = _OF_A_GAME if set(_OF_A_GAME) <= {*losses} else losses
+    first = [series.columns[name].values[:ROWS] for name in names]
+    if not first or min(map(len, first)) < ROWS:
+        return ""
     state = xxhash.xxh3_64()
-    for name in _QUANTITIES:
-        column = series.columns.get(name)
-        if column is None or len(column.values) < ROWS:
-            return ""
-        state.update(column.values[:ROWS].astype("<f8").tobytes())
+    for values in first:
+        state.update(values.astype("<f8").tobytes())
     return state.hexdigest()

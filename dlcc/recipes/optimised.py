@@ -52,9 +52,9 @@ class OptimisedTraining(ABC):
         return np.random.default_rng([self.seed, stream, number])
 
     def anneal_rate(self, player: str, start: float, done: float) -> None:
-        """Half a wave from a rate down to 0, at this share of the training."""
+        """Half a wave from a rate down to 0, at this share of the training; 0 past its end."""
         for group in self.optimizers[player].param_groups:
-            group["lr"] = start * (1 + math.cos(math.pi * done)) / 2
+            group["lr"] = start * (1 + math.cos(math.pi * min(1.0, done))) / 2
 
     def descend(self, losses: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Update players at once, all from the state as it is; `player/grad_norm`, Euclidean."""

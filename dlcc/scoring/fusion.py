@@ -31,6 +31,7 @@ def score(
     library: Library | None,
     *,
     past: Library | None = None,
+    alike: Library | None = None,
     reviews: Mapping[str, float] | None = None,
     hyperscore: HyperScore | None = None,
 ) -> Score:
@@ -39,8 +40,9 @@ def score(
     Args:
         estimates: term -> what stages measured.
         prior: term -> judged weight.
-        library: past runs that the weights and the correction are made from.
+        library: past runs that the weights are made from.
         past: those from which missing terms are imputed: the library without the run itself.
+        alike: those that the correction is made from: of the run's own kind; default `library`.
         reviews: term -> further counts of evidence, see `posterior_weights`.
         hyperscore: with other parameters than the usual ones.
     """
@@ -62,5 +64,5 @@ def score(
         fed["meta"] = widened.get("meta", AS_IT_IS)(own)
         return fuse(fed, weights.posterior, hyperscore, stands)
 
-    value, correction = corrected(compute, impact_coverage(library))
+    value, correction = corrected(compute, impact_coverage(library if alike is None else alike))
     return Score(value, weights, imputed, correction)

@@ -89,9 +89,11 @@ def test_ctrl_c_kills_the_tree_and_is_raised(tmp_path: Path) -> None:
     written = tmp_path / "pid"
 
     def interrupt_once_it_runs() -> None:
-        while not written.exists() or not written.read_text():
+        for _ in range(1_500):
+            if written.exists() and written.read_text():
+                os.kill(os.getpid(), signal.SIGINT)
+                return
             time.sleep(0.01)
-        os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=interrupt_once_it_runs, daemon=True).start()
     started = time.monotonic()

@@ -35,7 +35,7 @@ def series(length=400):
 
 
 def earlier(record, health=HEALTH, length=400):
-    return earlier_vectors(record, health, shipped_library().good, length)
+    return earlier_vectors(record, health, shipped_library().good, length, alone=False)
 
 
 @pytest.mark.parametrize("health", [HEALTH, BLIND])

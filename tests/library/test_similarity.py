@@ -45,6 +45,16 @@ def test_missing_figures_stand_at_the_mean(space):
     assert (space.standardised(raw) == 0).all()
 
 
+def test_what_no_past_run_says_of_its_configuration_does_not_count():
+    past = shipped_library(alone=True)
+    space = Space(past, fraction=1, blind=False)
+    vector = dict(zip(past.names, past.vectors[0, 1], strict=True))
+    said = {"lr_g": 1e-3, "width": 256, "depth": 3, "zdim": 16, "beta1": 0.5, "optimizer": "adam"}
+    plain, wordy = (space.standardised(space.raw_of(vector, config)) for config in ({}, said))
+    assert (plain == wordy).all()
+    assert space.distance(wordy) < 1.5
+
+
 def test_blind_spaces_leave_out_what_needs_samples(space):
     blind = Space(space.library, 1, blind=True)
     assert set(space.names) - set(blind.names) >= {"swing", "coverage_last", "rule_healthy"}

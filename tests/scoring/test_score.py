@@ -143,6 +143,13 @@ def test_a_measured_run_has_no_imputed_term():
     assert 0 < next(t for t in done.value.terms if t.name == "meta").estimate.mean < 1
 
 
+def test_the_interval_of_impact_is_put_right_by_runs_of_its_own_kind():
+    few = PAST.some(np.arange(0, len(PAST), 2))
+    assert score(MEASURED, PRIOR, PAST, alike=few).correction.coverage == impact_coverage(few)
+    assert score(MEASURED, PRIOR, PAST).correction.coverage == impact_coverage(PAST)
+    assert impact_coverage(few) != impact_coverage(PAST)
+
+
 @pytest.mark.parametrize("left_out", sorted(MEASURED))
 def test_leaving_a_good_term_out_does_not_pay(left_out):
     best = {**MEASURED, "novelty": Estimate.normal(0.9, 0.05)}

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from dlcc.library.kinds import is_alone, kind_of
+from dlcc.library.kinds import is_alone, kind_of, too_few_samples
 from dlcc.library.landscape import Landscape, TooFewRowsError, landscape_of
 from dlcc.library.samples import SAMPLE_FEATURES
 from dlcc.library.verdict import HealthModel
@@ -39,10 +39,7 @@ class Health(Stage):
         except TooFewRowsError as error:
             raise NotApplicable(str(error)) from None
         if alone and landscape.blind:
-            raise NotApplicable(
-                f"a training of kind {kind_of(config.objective)!r} is judged by its samples, and "
-                "this run has too few over time, or no reference to hold them against"
-            )
+            raise NotApplicable(too_few_samples(config.objective))
         record = _record(HealthModel(library, landscape.blind), landscape)
         if alone and samples is not None:
             found = [*findings_of_one(record, landscape, config.objective, series, samples)]

@@ -11,7 +11,7 @@ from dlcc.findings import Finding
 from dlcc.forecast.attribution import what_moved
 from dlcc.forecast.forecaster import Forecasters
 from dlcc.forecast.present import earlier_vectors, spreading
-from dlcc.library.kinds import is_alone, no_past_runs
+from dlcc.library.kinds import is_alone
 from dlcc.library.similarity import OUTSIDE
 from dlcc.records import Config, Forecast, ForecastPoint, HealthRecord, Series, most_probable
 from dlcc.stage import Case, Context, NotApplicable, Stage, StageResult
@@ -36,11 +36,12 @@ class Impact(Stage):
 
     def __call__(self, case: Case, ctx: Context) -> StageResult:
         health, config = case[HealthRecord], case[Config].config
-        if is_alone(case[Config].objective):
-            raise NotApplicable(no_past_runs(case[Config].objective))
-        library = ctx.library.apart_from(case[Series])
+        objective = case[Config].objective
+        library = ctx.outcomes(objective).apart_from(case[Series])
         blind = len(health.figures) == 0
-        earlier = earlier_vectors(case[Series], health, library.good, case.length)
+        earlier = earlier_vectors(
+            case[Series], health, library.good, case.length, alone=is_alone(objective)
+        )
         fitted, points = Forecasters(library), []
         try:
             for k, (seen, vector) in enumerate(earlier.items()):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,8 +47,8 @@ class Region:
         return Estimate.proportion(self.failed, self.runs)
 
 
-def region_of(space: Space, vector: Mapping[str, float]) -> Region:
-    """The region that a run with this landscape vector lies in.
+def region_of(space: Space, vector: Mapping[str, float], *, alone: bool = False) -> Region:
+    """The region that a run with this landscape vector lies in; of a game, or of a network `alone`.
 
     Regions are the leaves of a shallow tree (Breiman 1984) that tells failed runs from others by
     levels of losses, gradients and the discriminator's margin.
@@ -65,14 +65,14 @@ def region_of(space: Space, vector: Mapping[str, float]) -> Region:
     inside = tree.apply(figures) == tree.apply(own)[0]
     path = np.flatnonzero(tree.decision_path(own).toarray()[0])
     return Region(
-        words=_words(tree.tree_.feature[path[:-1]], tree.tree_.threshold[path[:-1]], own[0]),
+        words=_words(tree.tree_.feature[path[:-1]], tree.tree_.threshold[path[:-1]], own[0], alone),
         runs=int(inside.sum()),
         failed=int(failed[inside].sum()),
         usual=float(failed.mean()),
     )
 
 
-def _words(figures: NDArray[np.int64], marks: Floats, own: Floats) -> str:
+def _words(figures: NDArray[np.int64], marks: Floats, own: Floats, alone: bool) -> str:
     """`the generator's loss above 2.1, its gradient norm below 0.003`: how `own` [k] stands to the
     marks [m] of the figures [m] that were asked on its way."""
     low: dict[int, float] = {}
@@ -82,11 +82,16 @@ def _words(figures: NDArray[np.int64], marks: Floats, own: Floats) -> str:
             high[k] = min(mark, high.get(k, math.inf))
         else:
             low[k] = max(mark, low.get(k, -math.inf))
-    return ", ".join(_range(k, low.get(k), high.get(k)) for k in sorted({*low, *high}))
+    parts = []
+    for k in sorted({*low, *high}):
+        name, back = list(_MARKS.values())[k]
+        if alone:
+            name = name.replace("generator's ", "").replace("discriminator's", "second")
+        parts.append(_range(name, back, low.get(k), high.get(k)))
+    return ", ".join(parts)
 
 
-def _range(k: int, low: float | None, high: float | None) -> str:
-    name, back = list(_MARKS.values())[k]
+def _range(name: str, back: Callable[[float], float], low: float | None, high: float | None) -> str:
     if low is None and high is not None:
         return f"{name} below {back(high):.3g}"
     if high is None and low is not None:

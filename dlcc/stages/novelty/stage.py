@@ -9,7 +9,7 @@ from typing import ClassVar
 from dlcc.errors import OptionError
 from dlcc.findings import Finding
 from dlcc.library.independence import independence
-from dlcc.library.kinds import is_alone, no_past_runs
+from dlcc.library.kinds import is_alone
 from dlcc.library.similarity import FEWEST_RUNS, OUTSIDE, Space
 from dlcc.library.store import nearest_fraction
 from dlcc.records import LABELS, Config, HealthRecord, Neighbourhood, PastNeighbour, Series
@@ -36,9 +36,7 @@ class Novelty(Stage):
 
     def __call__(self, case: Case, ctx: Context) -> StageResult:
         health, config = case[HealthRecord], case[Config]
-        if is_alone(config.objective):
-            raise NotApplicable(no_past_runs(config.objective))
-        library = ctx.library.apart_from(case[Series]).honest
+        library = ctx.past_runs(config.objective).apart_from(case[Series]).honest
         if len(library) < FEWEST_RUNS:
             raise NotApplicable(f"the library has {len(library)} runs; {FEWEST_RUNS} are needed")
         blind = len(health.figures) == 0
@@ -46,7 +44,7 @@ class Novelty(Stage):
         point = space.standardised(space.raw_of(health.features, config.config))
         found, distances = space.nearest(point[None, :], min(self.shown, len(library)))
         ctx.progress(0.2, "the run graph")
-        alone = independence(space, point, ctx.rng)
+        independent = independence(space, point, ctx.rng)
         record = Neighbourhood(
             nearest=tuple(
                 PastNeighbour(
@@ -59,11 +57,11 @@ class Novelty(Stage):
                 for i, d in zip(found[0], distances[0], strict=True)
             ),
             distance=space.distance(point),
-            independence=alone.mean,
+            independence=independent.mean,
         )
-        region = region_of(space, health.features)
+        region = region_of(space, health.features, alone=is_alone(config.objective))
         return StageResult(
-            terms={"novelty": alone},
+            terms={"novelty": independent},
             records=[record],
             findings=list(_findings(record, region)),
             details={

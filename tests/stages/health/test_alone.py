@@ -12,9 +12,10 @@ import torch
 from numpy.typing import NDArray
 
 import dlcc
+from dlcc.evaluation import evaluate_fully
 from dlcc.library.curves import Curves
 from dlcc.library.windows import window_features
-from dlcc.records import Config, HealthRecord, Samples, Series
+from dlcc.records import Config, Forecast, HealthRecord, Neighbourhood, Samples, Series
 from dlcc.runs import Run
 from dlcc.stage import Case, Context, Deadline, NotApplicable, StageResult
 from dlcc.stages.health import Health
@@ -39,6 +40,7 @@ def recorded(
     sampler: str,
     objective: Mapping[str, Any] | None = None,
     player: str = "generator",
+    config: Mapping[str, Any] | None = None,
     **series: Callable[[float], float],
 ) -> Path:
     """A run of one player on a normal target; `series` are functions of the share that is done."""
@@ -47,6 +49,7 @@ def recorded(
         folder,
         players={player: torch.nn.Linear(2, 2)},
         objective=dict(objective or MMD),
+        config=dict(config or {}),
         length=STEPS,
         reference=torch.from_numpy(rng.normal(size=(1000, 2))),
     ) as rec:
@@ -166,15 +169,29 @@ def test_without_samples_it_is_not_judged(tmp_path: Path) -> None:
         judged(folder, samples=False)
 
 
-@pytest.mark.parametrize("stage", [Impact(), Novelty()])
-def test_past_runs_say_nothing_of_it(tmp_path: Path, stage: Impact | Novelty) -> None:
-    folder = recorded(tmp_path / "run", "sound")
+@pytest.mark.parametrize(("sampler", "ends"), [("sound", "healthy"), ("shrinking", "collapsed")])
+def test_it_is_held_against_its_own_kind(tmp_path: Path, sampler: str, ends: str) -> None:
+    folder = recorded(tmp_path / "run", sampler)
     run = Run.open(folder)
     parts = {kind: kind.of(run, STEPS) for kind in (Config, Series)}
     parts[HealthRecord] = the_record(judged(folder))
     ctx = Context(np.random.default_rng(0), Deadline(60), folder)
-    with pytest.raises(NotApplicable, match="past runs are GANs"):
-        stage(Case(stage, parts, STEPS, STEPS), ctx)
+    novelty, impact = (
+        stage(Case(stage, parts, STEPS, STEPS), ctx) for stage in (Novelty(), Impact())
+    )
+    (near,), (forecast,) = novelty.records, impact.records
+    assert isinstance(near, Neighbourhood)
+    assert {past.data for past in near.nearest} <= {"square", "gaussian", "cube", "cube_surface"}
+    assert isinstance(forecast, Forecast)
+    assert max(forecast.probabilities, key=forecast.probabilities.__getitem__) == ends
+    assert (impact.terms["impact"].mean > 0.6) == (ends == "healthy")
+
+
+def test_settings_of_gans_are_no_advice_for_it(tmp_path: Path) -> None:
+    folder = recorded(tmp_path / "run", "shrinking", config={"beta1": 0.9})
+    report = evaluate_fully(folder, only=["health"]).report
+    assert report.verdict.label == "collapsed"
+    assert report.advice is None
 
 
 def test_the_loss_of_a_point_beside_a_gaussian() -> None:

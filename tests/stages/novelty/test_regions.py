@@ -33,6 +33,10 @@ def test_a_region_is_told_by_its_marks_and_counts_its_runs(space):
     assert bad.share.interval(0.9)[0] > 0.9
 
 
+def test_a_network_alone_has_no_opponent_to_be_told_from(space):
+    assert region_of(space, {LOSS: np.arcsinh(15)}, alone=True).words == "the loss above 10"
+
+
 def test_weak_runs_have_not_failed(space):
     good = region_of(space, {LOSS: 0.0})
     assert good.words == "the generator's loss below 10"

@@ -1,0 +1,119 @@
+"""Runs of networks alone for their library: which are drawn, and what is kept of one."""
+
+import json
+
+import numpy as np
+import pytest
+
+from dlcc.corpus.alone import RECIPES, build_alone, draw_alone, make_run
+from dlcc.corpus.parts import read_part, write_part
+from dlcc.corpus.settings import draw_group
+from dlcc.corpus.simulate import simulate
+from dlcc.errors import LibraryError
+from dlcc.library.kinds import is_alone
+from dlcc.library.landscape import landscape_of
+from dlcc.library.store import FRACTIONS, read_library, shipped_library
+from dlcc.recipes import get_recipe, truth
+from dlcc.recipes.train import train
+from dlcc.records import Samples, Series
+from dlcc.runs import Run
+
+
+def quiet(share, what):
+    """Progress that nobody looks at."""
+
+
+def test_every_drawn_setting_is_one_that_its_recipe_takes():
+    drawn = [draw_alone(3, number) for number in range(300)]
+    assert {recipe for recipe, _ in drawn} == set(RECIPES)
+    for recipe, settings in drawn:
+        chosen = get_recipe(recipe)
+        config = chosen.configure(settings)
+        assert is_alone(chosen.family.objective(config))
+        assert chosen.family.target(config) is not None
+        assert 250 <= chosen.family.length(config) <= 5000
+    assert len({json.dumps(settings) for _, settings in drawn}) == 300
+
+
+def test_a_draw_depends_on_seed_and_number_alone():
+    assert draw_alone(3, 5) == draw_alone(3, 5)
+    assert draw_alone(3, 5) != draw_alone(4, 5)
+
+
+def test_too_few_runs_are_refused_before_any_is_trained(tmp_path):
+    with pytest.raises(LibraryError, match="there would be 49"):
+        build_alone(tmp_path / "made.npz", 49, 1, 1, quiet)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """Draws that train in no time."""
+    monkeypatch.setattr(
+        "dlcc.corpus.alone.draw_alone",
+        lambda seed, number: ("map-f1", {"batch": 800, "epochs": 200, "seed": number}),
+    )
+
+
+@pytest.mark.usefixtures("short")
+def test_what_is_kept_of_a_run_is_what_its_folder_says(tmp_path):
+    make_run(tmp_path / "part.npz", 1, 7)
+    (past,) = read_part(tmp_path / "part.npz")
+    settings = {"batch": 800, "epochs": 200, "seed": 7}
+    train("map-f1", tmp_path / "run", settings, overtrain=1.25, snapshots=1)
+    run = Run.open(tmp_path / "run")
+    judged = truth.read(run.path)
+    assert past.alone
+    assert (past.label, past.stability) == (judged.label, judged.stability)
+    assert past.next_quarter[-1] == np.mean(judged.good[-10:])
+    for k, fraction in enumerate(FRACTIONS):
+        until = round(fraction * run.length)
+        series, samples = Series.of(run, until), Samples.of(run, until)
+        expected = landscape_of(series, samples, run.length, alone=True)
+        found, good = past.curves(k), shipped_library().good
+        np.testing.assert_allclose(found.windows, expected.curves.windows)
+        np.testing.assert_allclose(found.samples, expected.curves.samples)
+        np.testing.assert_allclose(good(found), expected.good(good))
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("short")
+def test_a_killed_build_goes_on_from_what_it_had(tmp_path, monkeypatch):
+    """What is there is not made again, and the library has these runs with their terms."""
+    asked = []
+
+    def here(pool, make, files, progress, what):
+        asked.extend(file for file in files if not file.exists())
+        for file in asked:
+            make(file, *files[file])
+
+    monkeypatch.setattr("dlcc.corpus.alone.make_missing", here)
+    out, parts = tmp_path / "made.npz", tmp_path / "made.npz.parts"
+    parts.mkdir()
+    left_out = parts / "alone-1-0049.npz"
+    for number in range(49):
+        make_run(parts / f"alone-1-{number:04d}.npz", 1, number)
+    build_alone(out, 50, 1, 1, quiet)
+    assert asked == [left_out]
+    made = read_library(out)
+    assert len(made) == 50
+    assert made.alone
+    assert np.isfinite(made.terms[:, 1:3, 0]).all()
+    assert np.isnan(made.terms[:, [0, 3], 0]).all()
+
+
+@pytest.mark.usefixtures("short")
+def test_parts_of_other_draws_are_refused(tmp_path, monkeypatch):
+    parts = tmp_path / "made.npz.parts"
+    parts.mkdir()
+    make_run(parts / "alone-1-0000.npz", 1, 7)
+    monkeypatch.setattr("dlcc.corpus.alone.make_missing", lambda *given: None)
+    with pytest.raises(LibraryError, match="was made of other settings than are drawn now"):
+        build_alone(tmp_path / "made.npz", 50, 1, 1, quiet)
+
+
+def test_older_parts_are_of_gans(tmp_path):
+    write_part(tmp_path / "new.npz", simulate([{**draw_group(5, 0, 1)[0], "steps": 60}]))
+    with np.load(tmp_path / "new.npz") as table:
+        np.savez(tmp_path / "old.npz", **{k: v for k, v in table.items() if k != "alone"})
+    assert [run.alone for run in read_part(tmp_path / "old.npz")] == [False]
