@@ -56,6 +56,7 @@ def shown(recipe: str, settings: dict[str, Any], out: Path) -> dict[str, Any]:
         "truth": None if truth is None else truth.label,
         "verdict": None if health is None else health.label,
         "p_healthy": None if certain is None else certain.mean,
+        "value": found.report.value.mean,
         "findings": {f.code: f.message for o in found.outcomes for f in o.findings},
         "cpu_seconds": trained,
     }
@@ -79,6 +80,7 @@ def page(rows: dict[str, dict[str, Any]]) -> str:
         if row["verdict"] is None:
             continue
         verdict = f"{row['verdict'].capitalize()}, P(healthy) {row['p_healthy']:.0%}"
+        verdict += f", V {row['value']:.2f}".replace("0.", ".")
         told = [f"{code}: {text}" for code, text in row["findings"].items() if _matters(code)]
         parts += [
             f"## {name}",
