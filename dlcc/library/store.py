@@ -305,8 +305,8 @@ def library(*, alone: bool = False) -> Library:
 
 
 def outcomes(*, alone: bool = False) -> Library:
-    """The past runs that forecasts are made from: for networks alone GANs as well, by which they
-    are better on data that no past run had (benchmarks/alone.py).
+    """The past runs that forecasts are made from: for networks alone GANs as well, for without them
+    less carries over to data that no past run had (benchmarks/alone.py).
 
     Raises:
         LibraryError: the user's library cannot be used.
