@@ -34,8 +34,9 @@ from dlcc.corpus.assemble import FOLDS, folds_by_setting
 from dlcc.estimate import Estimate
 from dlcc.forecast.folders import forecast_folders
 from dlcc.forecast.forecaster import Forecaster
+from dlcc.library.in_use import shipped_library
 from dlcc.library.similarity import Space
-from dlcc.library.store import FRACTIONS, Library, shipped_library
+from dlcc.library.store import FRACTIONS, Library
 from dlcc.library.verdict import HealthModel
 from dlcc.recipes import truth
 from dlcc.recipes.train import train

@@ -41,7 +41,8 @@ from dlcc.ensembles.ensemble import QUANTITIES, Ensemble
 from dlcc.feedback.adjustable import MemberSettings, SmallGANSettings, usual_bounds
 from dlcc.feedback.controller import EVERY, Controller, controller_for
 from dlcc.feedback.prior import ConfigPrior
-from dlcc.library.store import Library, shipped_library
+from dlcc.library.in_use import shipped_library
+from dlcc.library.store import Library
 from dlcc.recipes import small_gan, truth
 from dlcc.recipes.small_gan_family import sample_dtype
 

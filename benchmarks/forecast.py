@@ -31,8 +31,9 @@ from dlcc.forecast.folders import forecast_folders
 from dlcc.forecast.forecaster import Forecaster
 from dlcc.forecast.forest import OutcomeForest
 from dlcc.library.configuration import CONFIG_FEATURES
+from dlcc.library.in_use import shipped_library
 from dlcc.library.similarity import Space
-from dlcc.library.store import Library, nearest_fraction, shipped_library
+from dlcc.library.store import Library, nearest_fraction
 from dlcc.recipes import truth
 from dlcc.records import LABELS
 

@@ -21,8 +21,9 @@ from dlcc.feedback.advice import Advised, by_past_runs
 from dlcc.feedback.folder import data_name
 from dlcc.feedback.moved import Moved, moved
 from dlcc.feedback.reviews import Review, history
+from dlcc.library.in_use import library
 from dlcc.library.kinds import is_alone
-from dlcc.library.store import Library, library
+from dlcc.library.store import Library
 from dlcc.pipeline import Limits, Progress, StageOutcome
 from dlcc.records import (
     Config,

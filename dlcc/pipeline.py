@@ -22,7 +22,7 @@ from dlcc.engine.process import Ended, supervise
 from dlcc.errors import StageDeclarationError
 from dlcc.estimate import Estimate
 from dlcc.findings import Finding
-from dlcc.library.store import library_digest
+from dlcc.library.in_use import library_digest
 from dlcc.records import RUN_PARTS, Config
 from dlcc.runs import Run
 from dlcc.stage import Case, Context, Deadline, Stage, check_declaration

@@ -68,21 +68,21 @@ class Context:
 
         Raises LibraryError where the user's own library cannot be used.
         """
-        from dlcc.library.store import library
+        from dlcc.library.in_use import library
 
         return library()
 
     def past_runs(self, objective: Mapping[str, Any]) -> Library:
         """As `library`, of a training's own kind, GANs or networks alone: what it is like."""
+        from dlcc.library.in_use import library
         from dlcc.library.kinds import is_alone
-        from dlcc.library.store import library
 
         return library(alone=is_alone(objective))
 
     def outcomes(self, objective: Mapping[str, Any]) -> Library:
         """As `library`, all that tell what is to be expected of a training of this kind."""
+        from dlcc.library.in_use import outcomes
         from dlcc.library.kinds import is_alone
-        from dlcc.library.store import outcomes
 
         return outcomes(alone=is_alone(objective))
 

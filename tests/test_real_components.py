@@ -16,9 +16,10 @@ import sympy as sp
 from dlcc.forecast import gnn
 from dlcc.forecast.attribution import what_moved
 from dlcc.forecast.forecaster import Forecaster
+from dlcc.library.in_use import shipped_library
 from dlcc.library.samples import Reference, sample_features
 from dlcc.library.similarity import Space
-from dlcc.library.store import Library, shipped_library
+from dlcc.library.store import Library
 from dlcc.records import LABELS, Dossier, RunGraph
 from dlcc.runs import Run
 from dlcc.stages.consistency import prove as prover

@@ -70,7 +70,8 @@ def info(
     ] = None,
 ) -> None:
     """Say what a library holds."""
-    from dlcc.library.store import SHIPPED, SHIPPED_ALONE, read_library, user_library_path
+    from dlcc.library.in_use import SHIPPED, SHIPPED_ALONE, user_library_path
+    from dlcc.library.store import read_library
 
     if path is not None:
         typer.echo(_summary(read_library(path), path))

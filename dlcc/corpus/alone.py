@@ -23,8 +23,9 @@ from dlcc.corpus.settings import SEEDS_APART
 from dlcc.corpus.simulate import OVERTRAIN
 from dlcc.corpus.terms import impacts, novelties, with_term
 from dlcc.errors import LibraryError
+from dlcc.library.in_use import shipped_library
 from dlcc.library.samples import Reference
-from dlcc.library.store import Library, shipped_library
+from dlcc.library.store import Library
 from dlcc.recipes import get_recipe
 from dlcc.recipes.cube_autoencoders import EPOCH
 from dlcc.recipes.mmd_maps import ROWS

@@ -9,8 +9,8 @@ import numpy as np
 
 from dlcc.errors import IsolationError, LimitExceeded, OptionError
 from dlcc.feedback.advice import Advised, advise, by_past_runs
+from dlcc.library.in_use import library
 from dlcc.library.kinds import is_alone, kind_of
-from dlcc.library.store import library
 from dlcc.records import Config, Series
 from dlcc.reruns.folder import program_of_folder
 from dlcc.reruns.programs import Program

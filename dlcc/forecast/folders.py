@@ -9,9 +9,10 @@ from typing import Any
 
 from dlcc.errors import RunError
 from dlcc.forecast.forecaster import Forecasters, Prospect
+from dlcc.library.in_use import outcomes
 from dlcc.library.kinds import is_alone, too_few_samples
 from dlcc.library.landscape import Landscape, TooFewRowsError, landscape_of
-from dlcc.library.store import Library, outcomes
+from dlcc.library.store import Library
 from dlcc.records import Samples, Series
 from dlcc.runs import Run, resolve_until
 

@@ -10,19 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcc.errors import LibraryError, OptionError, RunError
+from dlcc.library.in_use import shipped_library, user_library_path, users_library
 from dlcc.library.kinds import is_alone, too_few_samples
 from dlcc.library.landscape import Landscape, TooFewRowsError, landscape_of
-from dlcc.library.store import (
-    FRACTIONS,
-    TERMS,
-    Library,
-    objects,
-    row,
-    save_all,
-    shipped_library,
-    user_library_path,
-    users_library,
-)
+from dlcc.library.store import FRACTIONS, TERMS, Library, objects, row, save_all
 from dlcc.library.twins import first_rows_hash
 from dlcc.library.verdict import HealthModel
 from dlcc.records import LABELS, Samples, Series, most_probable

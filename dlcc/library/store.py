@@ -1,8 +1,7 @@
 """The library: past runs, each with its landscape vector at four fractions, and how it ended.
 
-`library.npz`, of GANs, and `alone.npz`, of networks alone, ship with the package; `dlcc library
-build` makes one, `dlcc library add` adds a user's own runs to a file of theirs. Only figures ship;
-what is fitted on them is fitted when it is needed.
+`dlcc library build` makes a file of one. Only figures are kept; what is fitted on them is fitted
+when it is needed.
 """
 
 from __future__ import annotations
@@ -13,12 +12,11 @@ import os
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import xxhash
 from numpy.typing import NDArray
 
 from dlcc.errors import LibraryError
@@ -35,8 +33,6 @@ CONVENTIONS = 1
 FRACTIONS = (0.1, 0.2, 0.5, 1.0)
 """Of the configured length: at each of them every run has a vector."""
 TERMS = ("logic", "novelty", "impact", "reproducibility")
-SHIPPED = Path(__file__).with_name("library.npz")
-SHIPPED_ALONE = SHIPPED.with_name("alone.npz")
 _PER_RUN = (
     "configs", "vectors", "blind_vectors", "labels", "stability", "next_quarter", "data",
     "first_rows", "terms", "true_record", "judged_by",
@@ -246,91 +242,6 @@ def _unpacked_library(table: Mapping[str, Any]) -> Library:
     if any(len(getattr(library, name)) != n for name in _PER_RUN):
         raise ValueError("columns of different lengths")
     return library
-
-
-def user_library_path(*, alone: bool = False) -> Path:
-    """`$DLCC_LIBRARY`, else `$XDG_DATA_HOME/dlcc/library.npz`, else `~/.local/share/…`; that of
-    networks alone stands beside it, `…-alone.npz`.
-
-    Raises:
-        LibraryError: $DLCC_LIBRARY names no file.
-    """
-    home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    chosen = os.environ.get("DLCC_LIBRARY")
-    path = Path(chosen) if chosen else Path(home) / "dlcc" / "library.npz"
-    if not path.name:
-        raise LibraryError(f"DLCC_LIBRARY is {chosen!r}: expected a file, such as ~/library.npz")
-    return path.with_name(f"{path.stem}-alone{path.suffix}") if alone else path
-
-
-def library_digest() -> str:
-    """A hash of the user's own libraries; empty without any (the shipped ones are the package's).
-
-    Raises:
-        LibraryError: one cannot be read.
-    """
-    return ":".join(_digest(user_library_path(alone=alone)) for alone in (False, True))
-
-
-def _digest(own: Path) -> str:
-    try:
-        return xxhash.xxh3_128_hexdigest(own.read_bytes())
-    except FileNotFoundError:
-        return ""
-    except OSError as error:
-        raise LibraryError(
-            f"{own}: cannot be read ({error.strerror}); move it away or set DLCC_LIBRARY to "
-            "another file"
-        ) from error
-
-
-def shipped_library(*, alone: bool = False) -> Library:
-    """The library that ships with the package, of GANs or of networks alone."""
-    return _read_once(SHIPPED_ALONE if alone else SHIPPED)
-
-
-_read_once = cache(read_library)
-
-
-def library(*, alone: bool = False) -> Library:
-    """The library that ships with the package, and the user's own runs where there are any; of
-    GANs, or of networks alone.
-
-    Raises:
-        LibraryError: the user's library cannot be used.
-    """
-    own = users_library(alone=alone)
-    shipped = shipped_library(alone=alone)
-    return shipped if own is None else shipped.joined(own)
-
-
-def outcomes(*, alone: bool = False) -> Library:
-    """The past runs that forecasts are made from: for networks alone GANs as well, for without them
-    less carries over to data that no past run had (benchmarks/alone.py).
-
-    Raises:
-        LibraryError: the user's library cannot be used.
-    """
-    return library().joined(library(alone=True)) if alone else library()
-
-
-def users_library(*, alone: bool = False) -> Library | None:
-    """The user's own runs, of GANs or of networks alone; None without any.
-
-    Raises:
-        LibraryError: the file cannot be read, or is of the other kind.
-    """
-    path = user_library_path(alone=alone)
-    if not path.exists():
-        return None
-    own = read_library(path)
-    if own.alone != alone:
-        kinds = ("GANs", "networks alone")
-        raise LibraryError(
-            f"{path}: a library of {kinds[own.alone]} where one of {kinds[alone]} should be; move "
-            "it away or set DLCC_LIBRARY to another file"
-        )
-    return own
 
 
 def objects(items: Iterable[Any]) -> NDArray[np.object_]:

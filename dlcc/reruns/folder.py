@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from dlcc.errors import LimitExceeded, OptionError
-from dlcc.library.store import library
+from dlcc.library.in_use import library
 from dlcc.records import Config, Reruns, Samples, Series, Sources
 from dlcc.reruns.programs import Program, program_of
 from dlcc.reruns.study import rerun

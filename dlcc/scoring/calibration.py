@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcc.estimate import DRAWS, Estimate
+from dlcc.library.in_use import library
 from dlcc.library.logistic import LogisticPosterior, fit_logistic
-from dlcc.library.store import Library, library, row
+from dlcc.library.store import Library, row
 from dlcc.scoring.imputation import DOCTORED
 
 Floats = NDArray[np.float64]

@@ -10,9 +10,10 @@ from dlcc.corpus.parts import read_part, write_part
 from dlcc.corpus.settings import draw_group
 from dlcc.corpus.simulate import simulate
 from dlcc.errors import LibraryError
+from dlcc.library.in_use import shipped_library
 from dlcc.library.kinds import is_alone
 from dlcc.library.landscape import landscape_of
-from dlcc.library.store import FRACTIONS, read_library, shipped_library
+from dlcc.library.store import FRACTIONS, read_library
 from dlcc.recipes import get_recipe, truth
 from dlcc.recipes.train import train
 from dlcc.records import Samples, Series

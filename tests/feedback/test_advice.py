@@ -14,7 +14,7 @@ from dlcc.errors import LimitExceeded
 from dlcc.feedback import advice
 from dlcc.feedback.advice import ROUNDS, Advised, advise, by_past_runs
 from dlcc.feedback.remedies import MOST_FIELDS
-from dlcc.library.store import shipped_library
+from dlcc.library.in_use import shipped_library
 from dlcc.reruns.outcome import Outcome
 from dlcc.stage import Deadline
 

@@ -9,7 +9,7 @@ import pytest
 from dlcc.corpus import doctoring
 from dlcc.errors import LibraryError, RunError, SeriesError
 from dlcc.forecast.folders import forecast_folders
-from dlcc.library.store import outcomes, shipped_library
+from dlcc.library.in_use import outcomes, shipped_library
 from dlcc.recipes.train import train
 from dlcc.records import LABELS
 from dlcc.runs import Run

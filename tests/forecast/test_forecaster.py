@@ -12,8 +12,9 @@ from dlcc.forecast.attribution import what_moved
 from dlcc.forecast.forecaster import Forecaster, blend, weighted
 from dlcc.forecast.forest import OutcomeForest
 from dlcc.forecast.gnn import OutcomeGNN
+from dlcc.library.in_use import shipped_library
 from dlcc.library.similarity import Space
-from dlcc.library.store import FRACTIONS, nearest_fraction, shipped_library
+from dlcc.library.store import FRACTIONS, nearest_fraction
 from dlcc.records import LABELS
 
 HEALTHY = LABELS.index("healthy")

@@ -8,7 +8,7 @@ import pytest
 from dlcc.estimate import Estimate
 from dlcc.forecast.diffusion import bass
 from dlcc.forecast.present import earlier_vectors, spreading
-from dlcc.library.store import shipped_library
+from dlcc.library.in_use import shipped_library
 from dlcc.records import HealthRecord, Series
 
 CHECKPOINTS = np.arange(10, 401, 10)

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from dlcc.errors import LibraryError, OptionError, RunError
+from dlcc.library.in_use import library, shipped_library
 from dlcc.library.own import add_runs, row_of
-from dlcc.library.store import FRACTIONS, library, read_library, shipped_library
+from dlcc.library.store import FRACTIONS, read_library
 from dlcc.recipes.train import train
 from dlcc.records import LABELS, Series
 from dlcc.runs import Run

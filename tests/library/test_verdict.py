@@ -7,7 +7,7 @@ import pytest
 
 from dlcc.library.curves import Curves
 from dlcc.library.good import blind_features, sighted_features
-from dlcc.library.store import shipped_library
+from dlcc.library.in_use import shipped_library
 from dlcc.library.verdict import HealthModel
 from dlcc.library.windows import WINDOWS
 from dlcc.records import LABELS

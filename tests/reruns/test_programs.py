@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dlcc.errors import LimitExceeded
-from dlcc.library.store import shipped_library
+from dlcc.library.in_use import shipped_library
 from dlcc.recipes import small_gan
 from dlcc.records import Config, Samples, Sources
 from dlcc.reruns.plan import Rerun

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from dlcc.library.in_use import shipped_library
 from dlcc.library.similarity import Space
-from dlcc.library.store import shipped_library
 from dlcc.records import LABELS
 from dlcc.stages.novelty.regions import region_of
 
