@@ -33,7 +33,8 @@ def user_library_path(*, alone: bool = False) -> Path:
 
 
 def library_digest() -> str:
-    """A hash of the user's own libraries; empty without any (the shipped ones are the package's).
+    """Hashes of the user's own libraries, each empty where there is none (the shipped ones are the
+    package's).
 
     Raises:
         LibraryError: one cannot be read.
