@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
@@ -71,6 +71,7 @@ def supervise(
 
     started = time.monotonic()
     with contextlib.ExitStack() as stack:
+        interrupted = stack.enter_context(_interrupt_held())
         write_end = None
         if on_line is not None:
             read_end, write_end = os.pipe()
@@ -99,7 +100,8 @@ def supervise(
             lines = threading.Thread(target=_pump_lines, args=(descriptor, on_line), daemon=True)
         lines.start()
         stack.callback(_kill_tree, child, mark)
-        how, peak = _watch(child, started + seconds, memory, stop or threading.Event())
+        stops = [interrupted] if stop is None else [interrupted, stop]
+        how, peak = _watch(child, started + seconds, memory, stops)
         if how != "exited":
             _kill_tree(child, mark)
         returncode = child.wait()
@@ -108,8 +110,29 @@ def supervise(
     return Ended(how, returncode, time.monotonic() - started, peak, tail.text())
 
 
+@contextlib.contextmanager
+def _interrupt_held() -> Iterator[threading.Event]:
+    """Within, Ctrl-C sets the event; it is raised where the block ends.
+
+    Raised at once it could strike between the child's start and the first line that would kill it,
+    or inside a finaliser, where Python drops it.
+    """
+    usual = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(usual):
+        yield threading.Event()  # no Ctrl-C is raised here: it is the main thread's, or ignored
+        return
+    interrupted = threading.Event()
+    signal.signal(signal.SIGINT, lambda *_: interrupted.set())
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, usual)
+        if interrupted.is_set():
+            usual(signal.SIGINT, None)
+
+
 def _watch(
-    child: subprocess.Popen[bytes], end: float, memory: int, stop: threading.Event
+    child: subprocess.Popen[bytes], end: float, memory: int, stops: Sequence[threading.Event]
 ) -> tuple[End, int]:
     peak = 0
     process = psutil.Process(child.pid)
@@ -124,7 +147,7 @@ def _watch(
             return "memory", peak
         if time.monotonic() > end:
             return "time", peak
-        if stop.is_set():
+        if any(stop.is_set() for stop in stops):
             return "stopped", peak
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -83,24 +85,49 @@ def test_progress_lines_arrive(tmp_path: Path) -> None:
     assert seen == ["0.5 half"]
 
 
-# Where it strikes is chance: a file that psutil was just opening is then closed by the collector.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def interrupt_once_written(path: Path) -> None:
+    for _ in range(1_500):
+        if path.exists() and path.read_text():
+            os.kill(os.getpid(), signal.SIGINT)
+            return
+        time.sleep(0.01)
+
+
+SLEEPER = "import time, os; open('pid','w').write(str(os.getpid())); time.sleep(60)"
+
+
 def test_ctrl_c_kills_the_tree_and_is_raised(tmp_path: Path) -> None:
     written = tmp_path / "pid"
-
-    def interrupt_once_it_runs() -> None:
-        for _ in range(1_500):
-            if written.exists() and written.read_text():
-                os.kill(os.getpid(), signal.SIGINT)
-                return
-            time.sleep(0.01)
-
-    threading.Thread(target=interrupt_once_it_runs, daemon=True).start()
+    threading.Thread(target=interrupt_once_written, args=(written,), daemon=True).start()
     started = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        run("import time, os; open('pid','w').write(str(os.getpid())); time.sleep(60)", tmp_path)
+        run(SLEEPER, tmp_path)
     assert time.monotonic() - started < 20
     assert not psutil.pid_exists(int(written.read_text()))
+
+
+def test_ctrl_c_before_the_parent_knows_its_child_kills_it_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a busy machine the child may run for long before Popen returns."""
+    written = tmp_path / "pid"
+
+    class SlowToReturn(subprocess.Popen):  # type: ignore[type-arg]
+        def __init__(self, *args: Any, **keywords: Any) -> None:
+            super().__init__(*args, **keywords)
+            interrupt_once_written(written)
+            time.sleep(0.05)
+
+    monkeypatch.setattr(subprocess, "Popen", SlowToReturn)
+    with pytest.raises(KeyboardInterrupt):
+        run(SLEEPER, tmp_path)
+    assert not psutil.pid_exists(int(written.read_text()))
+
+
+def test_ctrl_c_means_afterwards_what_it_meant_before(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    run("pass", tmp_path)
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_endless_output_is_drained_and_cut(tmp_path: Path) -> None:
