@@ -18,7 +18,7 @@ from dlcc import pipeline, plugins
 from dlcc.errors import OptionError, OutputError
 from dlcc.estimate import Estimate
 from dlcc.feedback.advice import Advised, by_past_runs
-from dlcc.feedback.folder import data_name
+from dlcc.feedback.folder import data_name, texts_of
 from dlcc.feedback.moved import Moved, moved
 from dlcc.feedback.reviews import Review, history
 from dlcc.library.in_use import library
@@ -178,7 +178,7 @@ def evaluate_fully(
         if health is None
         else _probability(health, forecast, terms.get("logic"), past, reviewed),
         health=health,
-        advised=_advised(config, health, _record(outcomes, Reruns), past),
+        advised=_advised(opened, config, health, _record(outcomes, Reruns), past),
         landscape=_landscape(outcomes),
         environment={
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -190,14 +190,16 @@ def evaluate_fully(
 
 
 def _advised(
-    config: Config, health: HealthRecord | None, reruns: Reruns | None, past: Library
+    run: Run, config: Config, health: HealthRecord | None, reruns: Reruns | None, past: Library
 ) -> Advised | None:
     """What past GANs say one could change, where there is something to mend."""
     if health is None or health.label == "healthy" or is_alone(config.objective):
         return None
     made = () if reruns is None else reruns.outcomes
     seeds = [Outcome(o.label, o.p_healthy, o.stability) for o in made if o.kind == "seed"]
-    advised = by_past_runs(config.config, past, data=data_name(config), seeds=seeds)
+    advised = by_past_runs(
+        config.config, past, data=data_name(config), code=texts_of(run), seeds=seeds
+    )
     return advised if advised.ranked else None
 
 

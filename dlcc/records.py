@@ -364,6 +364,8 @@ class Reruns:
     effects: tuple[Effect, ...]
     best: Mapping[str, str | int | float | bool | None]
     """The changes with the best outcome; empty where none beats the run's own setting."""
+    refused: int = 0
+    """Reruns with another setting that the run's code did not take."""
 
 
 # --- what consistency makes -----------------------------------------------------------------------

@@ -7,7 +7,7 @@ change is what its reruns came to, with one rerun's worth of what past runs say.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,7 @@ from dlcc.estimate import Estimate
 from dlcc.feedback.prior import ConfigPrior
 from dlcc.feedback.remedies import MOST_FIELDS, Change, candidates
 from dlcc.library.store import Library
-from dlcc.reruns.outcome import Judge, Outcome
+from dlcc.reruns.outcome import Judge, Outcome, Refused
 from dlcc.reruns.plan import Rerun
 from dlcc.reruns.programs import Program
 from dlcc.stage import Deadline
@@ -54,6 +54,8 @@ class _Trial:
     change: Change
     past: float
     outcomes: list[Outcome] = field(default_factory=list)
+    refused: bool = False
+    """The run's code does not take it."""
 
     @property
     def evidence(self) -> tuple[float, float]:
@@ -99,13 +101,15 @@ def by_past_runs(
     library: Library,
     *,
     data: str | None,
+    code: Collection[str] = (),
     seeds: Sequence[Outcome] = (),
 ) -> Advised:
     """Rank changes of a configuration by what past runs say of them: quick, and a first guess.
 
-    Reruns with other `seeds` that were made already tell of the control.
+    `code` are the texts of the run's own files; see `candidates`. Reruns with other `seeds` that
+    were made already tell of the control.
     """
-    control, *others = _trials(config, library, data)
+    control, *others = _trials(config, library, data, code)
     control.outcomes += seeds
     return _ranked([control, *others])
 
@@ -117,6 +121,7 @@ def advise(
     program: Program,
     *,
     data: str | None,
+    code: Collection[str] = (),
     rng: np.random.Generator,
     deadline: Deadline,
     progress: Progress = lambda share, what: None,
@@ -129,11 +134,15 @@ def advise(
         library: Past runs.
         program: How the run can be rerun.
         data: Name of the data set.
+        code: Texts of the run's own files; see `candidates`.
         rng: Seeds of the reruns.
         deadline: No round begins after half of the time is gone.
         progress: Called with the share done and what is being done.
+
+    Raises:
+        ForeignCodeError: the run's code does not take its own configuration with another seed.
     """
-    trials = _trials(config, library, data)
+    trials = _trials(config, library, data, code)
     judge = Judge(library, program.reference, program.alone)
     total = deadline.remaining
     for k, (going_on, reruns) in enumerate(ROUNDS):
@@ -144,14 +153,23 @@ def advise(
         made = program.run(plan, length, deadline, _round(progress, k))
         for i, recorded in enumerate(made):
             deadline.check()
-            chosen[i // reruns].outcomes.append(judge(recorded, length))
+            trial = chosen[i // reruns]
+            if isinstance(recorded, Refused):
+                if not trial.change.fields:
+                    raise recorded.error
+                trial.refused = True
+            else:
+                trial.outcomes.append(judge(recorded, length))
+        trials = [trial for trial in trials if not trial.refused]
     return _ranked(trials)
 
 
-def _trials(config: Mapping[str, Any], library: Library, data: str | None) -> list[_Trial]:
+def _trials(
+    config: Mapping[str, Any], library: Library, data: str | None, code: Collection[str]
+) -> list[_Trial]:
     """The control, and every change."""
     prior = ConfigPrior.fit(library, data)
-    changes = [Change({}), *candidates(config)]
+    changes = [Change({}), *candidates(config, code)]
     past = prior([change.applied(config) for change in changes])
     return [_Trial(change, float(p)) for change, p in zip(changes, past, strict=True)]
 

@@ -11,13 +11,11 @@ import numpy as np
 
 from dlcc.errors import OptionError
 from dlcc.feedback.remedies import Change
-from dlcc.recipes import recipes
+from dlcc.recipes import Recipe, recipes
 from dlcc.recipes.train import Progress, Start, check_same, train
 from dlcc.records import HealthRecord, Sources
 from dlcc.runs import Run, Snapshot
 
-RESUMABLE = ("lr_g", "lr_d", "beta1", "beta2", "r1", "loss", "g_every", "d_every")
-"""Fields that may change where a training goes on; others need a start from the beginning."""
 _GOOD = 0.5
 _LARGEST_SEED = 2**31
 
@@ -55,36 +53,38 @@ def apply_change(
     Raises:
         OptionError: the run is not one of a recipe, or `out` cannot take the new one.
     """
-    name = recipe_of(run)
+    recipe = recipe_of(run)
     check_place(run, change, out)
     config = change.applied(run.manifest.config)
-    snapshot = last_good_snapshot(run, health) if _may_resume(change) else None
-    settings = {key: value for key, value in config.items() if key != "data"}
+    resumes = bool(change.fields) and change.fields.keys() <= set(recipe.family.changeable)
+    snapshot = last_good_snapshot(run, health) if resumes else None
+    settings = {key: value for key, value in config.items() if key not in recipe.fixed}
     if snapshot is None:
         settings["seed"] = seed % _LARGEST_SEED
-        train(name, out, settings, progress=progress)
+        train(recipe.name, out, settings, progress=progress)
         return Applied(out, config | settings, 0)
     start = Start(snapshot.step, snapshot.state(), str(run.path.name))
-    train(name, out, settings, start=start, progress=progress)
+    train(recipe.name, out, settings, start=start, progress=progress)
     return Applied(out, config, snapshot.step)
 
 
-def recipe_of(run: Run) -> str:
+def recipe_of(run: Run) -> Recipe:
     """The recipe that a run's code is.
 
     Raises:
         OptionError: it is none of this package.
     """
-    data = str(run.manifest.config.get("data", run.manifest.data.get("name")))
     sources = Sources.of(run, None)
     texts = set() if sources is None else set(sources.files.values())
-    recipe = recipes().get(data)
-    if recipe is None or recipe.source.read_text(encoding="utf-8") not in texts:
-        raise OptionError(
-            f"{run.path}: --apply trains recipes of this package, and this run's code is its own; "
-            "put the advised fields into its configuration and train it yourself"
-        )
-    return recipe.name
+    config = run.manifest.config
+    for recipe in recipes().values():
+        named = all(config.get(key) == value for key, value in recipe.fixed.items())
+        if named and recipe.source.read_text(encoding="utf-8") in texts:
+            return recipe
+    raise OptionError(
+        f"{run.path}: --apply trains recipes of this package, and this run's code is its own; "
+        "put the advised fields into its configuration and train it yourself"
+    )
 
 
 def check_place(run: Run, change: Change, out: Path) -> None:
@@ -118,7 +118,3 @@ def last_good_snapshot(run: Run, health: HealthRecord | None) -> Snapshot | None
         if good and snapshot.step > 0 and snapshot.resumable:
             return snapshot
     return None
-
-
-def _may_resume(change: Change) -> bool:
-    return bool(change.fields) and all(key in RESUMABLE for key in change.fields)

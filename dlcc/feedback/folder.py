@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
 
-from dlcc.errors import IsolationError, LimitExceeded, OptionError
+from dlcc.errors import IsolationError, LimitExceeded, OptionError, RunError
 from dlcc.feedback.advice import Advised, advise, by_past_runs
 from dlcc.library.in_use import library
-from dlcc.library.kinds import is_alone, kind_of
-from dlcc.records import Config, Series
+from dlcc.library.kinds import kind_of
+from dlcc.records import Config, Series, Sources
 from dlcc.reruns.folder import program_of_folder
 from dlcc.reruns.programs import Program
 from dlcc.runs import Run
@@ -46,7 +46,7 @@ def advise_folder(
             not one round of reruns fits into the time.
     """
     config = Config.of(run, None)
-    if is_alone(config.objective):
+    if kind_of(config.objective) != "gan":
         raise OptionError(
             f"{run.path}: advice comes from past GANs; this run declares kind "
             f"{kind_of(config.objective)!r}, so none can be given"
@@ -59,13 +59,13 @@ def advise_folder(
     program, why = _program(run, trust) if reruns else (None, "left out on request")
     series = Series.of(run, run.length)
     past = library().apart_from(series)
-    data = data_name(config)
+    data, code = data_name(config), texts_of(run)
     try:
         if program is None:
-            advised = by_past_runs(config.config, past, data=data)
+            advised = by_past_runs(config.config, past, data=data, code=code)
         else:
             advised = advise(
-                config.config, config.length, past, program, data=data,
+                config.config, config.length, past, program, data=data, code=code,
                 rng=np.random.default_rng(seed), deadline=Deadline(seconds), progress=progress,
             )  # fmt: skip
     except LimitExceeded:
@@ -86,6 +86,15 @@ def _program(run: Run, trust: bool) -> tuple[Program | None, str | None]:
         return program_of_folder(run, trust=trust)[0], None
     except (OptionError, IsolationError) as error:
         return None, str(error)
+
+
+def texts_of(run: Run) -> Collection[str]:
+    """The texts of a run's own files; none where these cannot be read, which stages say."""
+    try:
+        sources = Sources.of(run, None)
+    except RunError:
+        return ()
+    return () if sources is None else sources.files.values()
 
 
 def data_name(config: Config) -> str | None:

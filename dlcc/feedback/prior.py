@@ -20,7 +20,10 @@ _TREES, _LEAF = 300, 3
 
 @dataclass(frozen=True)
 class ConfigPrior:
-    """P(healthy) of a configuration, by trees over past runs' configurations."""
+    """P(healthy) of a configuration, by trees over past runs' configurations.
+
+    What a configuration does not say is taken to be as in the middle one of these.
+    """
 
     trees: Any
 
@@ -28,18 +31,23 @@ class ConfigPrior:
     def fit(cls, library: Library, data: str | None) -> ConfigPrior:
         """From past runs on the same data where there are enough, else on any."""
         from sklearn.ensemble import ExtraTreesClassifier
+        from sklearn.impute import SimpleImputer
+        from sklearn.pipeline import make_pipeline
 
         same = library.true_record & (library.data == data)
         known = library.some(same if same.sum() >= _FEWEST else library.true_record)
-        trees = ExtraTreesClassifier(
-            _TREES, min_samples_leaf=_LEAF, max_features=0.5, random_state=0, n_jobs=1
+        trees = make_pipeline(
+            SimpleImputer(strategy="median", keep_empty_features=True),
+            ExtraTreesClassifier(
+                _TREES, min_samples_leaf=_LEAF, max_features=0.5, random_state=0, n_jobs=1
+            ),
         )
-        trees.fit(np.nan_to_num(known.config_vectors), known.labels == LABELS.index("healthy"))
+        trees.fit(known.config_vectors, known.labels == LABELS.index("healthy"))
         return cls(trees)
 
     def __call__(self, configs: Sequence[Mapping[str, Any]]) -> Floats:
         """P(healthy) of each configuration, [n]."""
-        figures = np.nan_to_num(np.array([config_features(config) for config in configs]))
+        figures = np.array([config_features(config) for config in configs])
         found = self.trees.predict_proba(figures)
         healthy = np.flatnonzero(self.trees.classes_)
         return np.asarray(found[:, healthy[0]] if len(healthy) else np.zeros(len(configs)))

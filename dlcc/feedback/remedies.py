@@ -7,11 +7,11 @@ decide it (`dlcc.feedback.advice`). The values are usual ones of the literature 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dlcc.reruns.plan import HIGHEST_RATE
+from dlcc.reruns.plan import HIGHEST_RATE, RATES
 
 SOUND_RATE = {"adam": 2e-3, "rmsprop": 1e-3, "sgd": 5e-2}
 GOOD_RECIPE: Mapping[str, Any] = {
@@ -47,10 +47,11 @@ class Change:
         return {**config, **self.fields}
 
 
-def candidates(config: Mapping[str, Any]) -> list[Change]:
+def candidates(config: Mapping[str, Any], code: Collection[str] = ()) -> list[Change]:
     """Every change that differs from the configuration, each once, the smallest first.
 
-    Only fields that the configuration has are changed.
+    Only fields that the configuration has are changed. Where `code`, the texts of the run's own
+    files, names the loss or the optimiser that the run has, no other is proposed than it names.
     """
     found: dict[tuple[tuple[str, Any], ...], Change] = {}
     for fields in _proposals(config):
@@ -60,7 +61,18 @@ def candidates(config: Mapping[str, Any]) -> list[Change]:
     whole = {k: v for k, v in GOOD_RECIPE.items() if k in config and not _same(config[k], v)}
     if whole:
         found.setdefault(tuple(sorted(whole.items())), Change(whole))
-    return sorted(found.values(), key=lambda change: change.size)
+    taken = [change for change in found.values() if _is_named(change, config, code)]
+    return sorted(taken, key=lambda change: change.size)
+
+
+def _is_named(change: Change, config: Mapping[str, Any], code: Collection[str]) -> bool:
+    """Whether code that names its choices names those of the change."""
+
+    def names(word: str) -> bool:
+        return any(f"{quote}{word}{quote}" in text for text in code for quote in "'\"")
+
+    words = {key: value for key, value in change.fields.items() if isinstance(value, str)}
+    return all(names(word) or not names(str(config[key])) for key, word in words.items())
 
 
 def _proposals(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -71,15 +83,14 @@ def _proposals(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     adam = {"optimizer": "adam"} if optimizer != "adam" else {}
     even = {key: 1 for key in ("g_every", "d_every") if config.get(key, 1) != 1}
     calm = {"beta1": 0.0} if config.get("beta1", 0.0) != 0 else {}
+    rates = {key: SOUND_RATE["adam"] for key in RATES if key in config}
     for more in ({}, {"r1": 0.1}):
-        yield {**adam, "lr_g": SOUND_RATE["adam"], "lr_d": SOUND_RATE["adam"], **calm, **more}
-        yield {
-            **adam, "lr_g": SOUND_RATE["adam"], "lr_d": SOUND_RATE["adam"], **calm, **even, **more
-        }  # fmt: skip
+        yield {**adam, **rates, **calm, **more}
+        yield {**adam, **rates, **calm, **even, **more}
 
 
 def _one_field(config: Mapping[str, Any], rate: float) -> Iterator[Mapping[str, Any]]:
-    for key in ("lr_g", "lr_d"):
+    for key in RATES:
         if _positive(config.get(key)):
             yield from ({key: _rate(config[key] * f)} for f in (0.25, 0.5, 2.0, 4.0))
         yield {key: rate}
@@ -107,7 +118,7 @@ def _two_fields(
     if _positive(config.get("lr_g")) and _positive(config.get("lr_d")):
         lr_g, lr_d = config["lr_g"], config["lr_d"]
         yield from ({"lr_g": _rate(f * lr_g), "lr_d": _rate(f * lr_d)} for f in (0.25, 0.5, 3.0))
-    for key in ("lr_g", "lr_d"):
+    for key in RATES:
         yield {key: rate, "r1": 0.1}
         yield {key: rate, "beta1": 0.0}
         yield {key: rate, "loss": "ns"}

@@ -10,7 +10,7 @@ from typing import Any
 from dlcc.errors import RunError
 from dlcc.forecast.forecaster import Forecasters, Prospect
 from dlcc.library.in_use import outcomes
-from dlcc.library.kinds import is_alone, too_few_samples
+from dlcc.library.kinds import is_alone, too_few_samples, why_unknown
 from dlcc.library.landscape import Landscape, TooFewRowsError, landscape_of
 from dlcc.library.store import Library
 from dlcc.records import Samples, Series
@@ -95,6 +95,9 @@ def _read(
     run = Run.open(folder, mapping)
     step = run.length if until is None else resolve_until(until, run.length)
     series, alone = Series.of(run, step), is_alone(run.manifest.objective)
+    unknown = why_unknown(run.manifest.objective, run.manifest.players)
+    if unknown is not None:
+        raise RunError(f"{folder}: no forecast can be made: {unknown}")
     if series is None:
         raise RunError(f"{folder}: no series before step {step:,}; a forecast needs 20 rows")
     try:

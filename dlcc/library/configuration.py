@@ -46,12 +46,14 @@ CONFIG_FEATURES = (
 
 
 def config_features(config: Mapping[str, Any]) -> NDArray[np.float64]:
-    """`CONFIG_FEATURES` of a configuration, [21]; NaN for what it does not say.
+    """`CONFIG_FEATURES` of a configuration, [21]; NaN for what it does not say. A rate `lr` is that
+    of both players, where they have none of their own.
 
     Rates and r1 as log10, widths, ratios and sizes as log2, β2 as −log10(1 − β2); `lr_ratio` is
     log10(lr_d / lr_g); losses and optimisers are 0 or 1, all 0 for one that is not in the list.
     """
-    figures = {key: _figure(scale, config.get(key)) for key, scale in _NUMBERS.items()}
+    said = {"lr_g": config.get("lr"), "lr_d": config.get("lr"), **config}
+    figures = {key: _figure(scale, said.get(key)) for key, scale in _NUMBERS.items()}
     figures["lr_ratio"] = figures["lr_d"] - figures["lr_g"]
     for name in LOSSES:
         figures[f"loss_{name}"] = _is(config.get("loss"), name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 ALONE = ("map", "autoencoder", "vae")
@@ -18,6 +18,18 @@ def is_alone(objective: Mapping[str, Any]) -> bool:
     """Whether a training has no game: margins are no words for it, it is judged by its samples
     alone, and its past runs are those of networks alone."""
     return kind_of(objective) in ALONE
+
+
+def why_unknown(objective: Mapping[str, Any], players: Collection[str]) -> str | None:
+    """Why nothing is known of trainings of this kind; None where something is."""
+    kind = kind_of(objective)
+    of_two = not players or {"generator", "discriminator"} <= set(players)
+    if kind in ALONE or (kind == "gan" and of_two):
+        return None
+    return (
+        "only GANs (players generator and discriminator), maps and autoencoders can be judged; "
+        f"this run declares kind {kind!r} with players {', '.join(sorted(players)) or 'none'}"
+    )
 
 
 def too_few_samples(objective: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dlcc.errors import LibraryError, OptionError, RunError
 from dlcc.library.in_use import shipped_library, user_library_path, users_library
-from dlcc.library.kinds import is_alone, too_few_samples
+from dlcc.library.kinds import is_alone, too_few_samples, why_unknown
 from dlcc.library.landscape import Landscape, TooFewRowsError, landscape_of
 from dlcc.library.store import FRACTIONS, TERMS, Library, objects, row, save_all
 from dlcc.library.twins import first_rows_hash
@@ -71,6 +71,9 @@ def _with(own: Library, new: Library, *, anew: bool) -> Library:
 
 def row_of(run: Run, past: Library, label: str | None) -> Library:
     """A finished run as a library of one row, judged by what the library `past`, of GANs, knows."""
+    unknown = why_unknown(run.manifest.objective, run.manifest.players)
+    if unknown is not None:
+        raise RunError(f"{run.path}: cannot be added to the library: {unknown}")
     series = Series.of(run, run.length)
     if series is None:
         raise RunError(f"{run.path}: no series; record the run first")

@@ -41,6 +41,9 @@ class Family(ABC):
     module: ModuleType
     """With `Config`, whose fields are the options, and `build`, which makes the training. Its file
     becomes the run's `source/train.py`."""
+    changeable: tuple[str, ...] = ()
+    """Keys that may have other values where a training goes on from a snapshot; a change of others
+    needs a start from the beginning."""
 
     @abstractmethod
     def length(self, config: Values) -> int:

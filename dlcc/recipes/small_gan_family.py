@@ -21,6 +21,7 @@ class SmallGANFamily(Family):
     """Trainings of `small_gan`."""
 
     module = small_gan
+    changeable = ("lr_g", "lr_d", "beta1", "beta2", "r1", "loss", "g_every", "d_every")
 
     def length(self, config: Values) -> int:
         steps: int = config["steps"]

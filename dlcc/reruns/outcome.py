@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from dlcc.errors import ForeignCodeError
 from dlcc.library.curves import Curves, run_vector
 from dlcc.library.samples import Reference, sample_features
 from dlcc.library.store import Library
@@ -37,6 +38,13 @@ class Recorded:
     series: Series
     samples: Sequence[Floats]
     """At `checkpoint_steps`, [n, ...] each; none where there is nothing to hold them against."""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A rerun whose configuration the run's code does not take."""
+
+    error: ForeignCodeError
 
 
 def checkpoint_steps(length: int) -> list[int]:

@@ -19,6 +19,8 @@ _SHARES: Mapping[Kind, float] = {"seed": 0.5, "batches": 0.1, "setting": 0.4}
 _LARGEST_SEED = 2**31
 HIGHEST_RATE = 10.0
 """No rerun and no advice sets a rate beyond it."""
+RATES = ("lr_g", "lr_d", "lr")
+"""Keys of learning rates; `lr` is that of both players."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def factors_of(config: Mapping[str, Any]) -> list[Factor]:
     """
     found = [
         Factor(key, config[key] / 2, min(config[key] * 2, max(config[key], HIGHEST_RATE)))
-        for key in ("lr_g", "lr_d")
+        for key in RATES
         if _positive(config.get(key))
     ]
     if _number(config.get("beta1")) and config.get("optimizer", "adam") != "rmsprop":

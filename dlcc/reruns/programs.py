@@ -10,12 +10,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from dlcc.errors import ForeignCodeError
 from dlcc.library.kinds import is_alone
 from dlcc.library.landscape import reference_of
 from dlcc.library.samples import Reference
 from dlcc.library.windows import QUANTITIES
 from dlcc.records import Config, Samples, Series, Sources
-from dlcc.reruns.outcome import Recorded, checkpoint_steps
+from dlcc.reruns.outcome import Recorded, Refused, checkpoint_steps
 from dlcc.reruns.plan import Rerun
 from dlcc.sandbox import Level, Limits, Session
 from dlcc.stage import Deadline
@@ -46,8 +47,8 @@ class Program(Protocol):
 
     def run(
         self, plan: Sequence[Rerun], length: int, deadline: Deadline, progress: Progress
-    ) -> list[Recorded]:
-        """The records of the first reruns of the plan, as many as the deadline allows."""
+    ) -> Sequence[Recorded | Refused]:
+        """What the first reruns of the plan left behind, as many as the deadline allows."""
 
 
 def program_of(
@@ -168,12 +169,12 @@ class SandboxProgram:
 
     def run(
         self, plan: Sequence[Rerun], length: int, deadline: Deadline, progress: Progress
-    ) -> list[Recorded]:
+    ) -> list[Recorded | Refused]:
         """As many of the plan as fit into the time, judged by how long the first ones took."""
         from dlcc.runs import Run
 
         files = Run.open(self.root).source_files()
-        records: list[Recorded] = []
+        records: list[Recorded | Refused] = []
         total = deadline.remaining
         with Session(files, self.level, Limits(seconds=0.9 * total)) as session:
             for k, rerun in enumerate(plan):
@@ -184,8 +185,13 @@ class SandboxProgram:
                 records.append(self._one(session, rerun.config, length))
         return records
 
-    def _one(self, session: Session, config: Mapping[str, Any], length: int) -> Recorded:
-        session.build(self.entry, config)
+    def _one(self, session: Session, config: Mapping[str, Any], length: int) -> Recorded | Refused:
+        try:
+            session.build(self.entry, config)
+        except ForeignCodeError as error:
+            if not session.alive:
+                raise
+            return Refused(error)
         rows, samples, done = [], [], 0
         for step in checkpoint_steps(length):
             stepped = session.step(done, step - done, list(self.quantities))

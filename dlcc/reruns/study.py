@@ -11,7 +11,7 @@ from dlcc.estimate import Estimate
 from dlcc.library.store import Library
 from dlcc.records import Effect, RerunOutcome, Reruns
 from dlcc.reruns.deviation import reproducibility
-from dlcc.reruns.outcome import Judge, Outcome
+from dlcc.reruns.outcome import Judge, Outcome, Refused
 from dlcc.reruns.plan import Factor, Rerun, factors_of, plan_reruns
 from dlcc.reruns.programs import Program
 from dlcc.stage import Deadline
@@ -35,6 +35,7 @@ def rerun(
     """Run the training of `config` again, `n` times or as often as the time allows.
 
     Raises:
+        ForeignCodeError: the run's code does not take its own configuration with another seed.
         LimitExceeded: not even one rerun was done in time.
     """
     plan = plan_reruns(config, n, rng, batches=program.splits_seeds)
@@ -42,11 +43,15 @@ def rerun(
         plan, length, deadline, lambda share, what: progress(_TRAINING_SHARE * share, what)
     )
     judge = Judge(library, program.reference, program.alone)
-    outcomes = []
-    for k, recorded in enumerate(made):
+    done, outcomes = [], []
+    for k, (planned, recorded) in enumerate(zip(plan, made, strict=False)):
         progress(_TRAINING_SHARE + (1 - _TRAINING_SHARE) * k / len(made), "judging")
+        if isinstance(recorded, Refused):
+            if planned.kind != "setting":
+                raise recorded.error
+            continue
+        done.append(planned)
         outcomes.append(judge(recorded, length))
-    done = plan[: len(outcomes)]
     own = np.array([o.stability for r, o in _of_kind(done, outcomes, "seed")])
     effects = _effects(factors_of(config), _of_kind(done, outcomes, "setting"), rng)
     return Reruns(
@@ -55,6 +60,7 @@ def rerun(
         deviation=reproducibility(own, rng),
         effects=effects,
         best=_best(effects, own, _of_kind(done, outcomes, "setting"), config),
+        refused=len(made) - len(done),
     )
 
 

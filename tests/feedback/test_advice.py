@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dlcc.errors import LimitExceeded
+from dlcc.errors import ForeignCodeError, LimitExceeded
 from dlcc.feedback import advice
 from dlcc.feedback.advice import ROUNDS, Advised, advise, by_past_runs
 from dlcc.feedback.remedies import MOST_FIELDS
 from dlcc.library.in_use import shipped_library
-from dlcc.reruns.outcome import Outcome
+from dlcc.reruns.outcome import Outcome, Refused
 from dlcc.stage import Deadline
 
 CONFIG = {
@@ -30,12 +30,18 @@ class Settings:
 
     how, splits_seeds, reference, alone = "not at all", True, None, False
 
-    def __init__(self) -> None:
+    def __init__(self, refused: Mapping[str, Any] | None = None) -> None:
         self.asked: list[Mapping[str, Any]] = []
+        self._refused = refused
 
     def run(self, plan: Sequence[Any], length: int, deadline: Deadline, progress: Any) -> Any:
         self.asked += [rerun.config for rerun in plan]
-        return [rerun.config for rerun in plan]
+        return [self._made(rerun.config) for rerun in plan]
+
+    def _made(self, config: Mapping[str, Any]) -> Any:
+        if self._refused is not None and self._refused.items() <= config.items():
+            return Refused(ForeignCodeError("not this one"))
+        return config
 
 
 @pytest.fixture(autouse=True)
@@ -85,6 +91,19 @@ def test_small_changes_are_shown_before_larger_ones_that_promise_more() -> None:
 def test_no_time_at_all_is_said() -> None:
     with pytest.raises(LimitExceeded):
         advised(Settings(), seconds=0)
+
+
+def test_what_the_code_refuses_is_not_advised_and_does_not_end_the_search() -> None:
+    program = Settings(refused={"loss": "hinge"})
+    found = advised(program)
+    assert any(config["loss"] == "hinge" for config in program.asked)
+    assert all(a.change.fields.get("loss") != "hinge" for a in found.ranked)
+    assert found.ranked[0].change.fields["r1"] == 1.0
+
+
+def test_code_that_refuses_its_own_configuration_ends_the_search() -> None:
+    with pytest.raises(ForeignCodeError, match="not this one"):
+        advised(Settings(refused={}))
 
 
 def test_past_runs_alone_rank_all_changes_and_reruns_at_hand_tell_of_the_control() -> None:

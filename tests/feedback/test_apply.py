@@ -10,8 +10,9 @@ import pytest
 
 from dlcc.errors import OptionError
 from dlcc.estimate import Estimate
-from dlcc.feedback.apply import apply_change, check_place, last_good_snapshot
+from dlcc.feedback.apply import apply_change, check_place, last_good_snapshot, recipe_of
 from dlcc.feedback.remedies import Change
+from dlcc.recipes.train import train
 from dlcc.records import HealthRecord
 from dlcc.runs import Run
 
@@ -63,3 +64,17 @@ def test_places_that_cannot_take_a_new_run(small_run: Path, tmp_path: Path) -> N
         with pytest.raises(OptionError, match=words):
             check_place(run, CHANGE, out)
     check_place(run, CHANGE, tmp_path / "new")
+
+
+def test_every_recipe_of_gans_is_known_by_its_code_and_what_its_name_stands_for(
+    tmp_path: Path,
+) -> None:
+    train("lgc-vanilla", tmp_path / "run", {"steps": 40, "batch": 4})
+    run = Run.open(tmp_path / "run")
+    assert recipe_of(run).name == "lgc-vanilla"
+    done = apply_change(run, Change({"lr": 5e-4}), tmp_path / "new", judged(200), seed=0)
+    assert done.words == "started again"  # its snapshots hold the rate
+    assert Run.open(tmp_path / "new").manifest.config["lr"] == 5e-4
+    (tmp_path / "run" / "source" / "train.py").write_text("# mine")
+    with pytest.raises(OptionError, match="this run's code is its own"):
+        recipe_of(run)

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dlcc.corpus.settings import draw_setting
-from dlcc.feedback.remedies import GOOD_RECIPE, Change, candidates
+from dlcc.feedback.remedies import GOOD_RECIPE, SOUND_RATE, Change, candidates
 from dlcc.recipes.small_gan import Config
 
 CONFIG = {"loss": "mm", "optimizer": "sgd", "beta1": 0.9, "beta2": 0.99, "lr_g": 0.5, "lr_d": 1.0,
@@ -37,6 +37,28 @@ def test_fields_that_the_configuration_lacks_are_left_alone():
     assert found
     assert {key for change in found for key in change.fields} == {"lr_g"}
     assert candidates({"width": 3}) == []
+
+
+def test_one_rate_for_both_players():
+    found = [change.fields for change in candidates({"lr": 1e-2, "optimizer": "adam", "seed": 1})]
+    assert {"lr": 5e-3} in found
+    assert {"lr": SOUND_RATE["adam"]} in found
+    assert {key for fields in found for key in fields} == {"lr"}
+
+
+@pytest.mark.parametrize(
+    ("code", "losses"),
+    [
+        ((), {"ns", "ls", "hinge", "wgangp"}),
+        (('if loss == "mm":',), set()),
+        (('LOSSES = ("mm",)', "or 'hinge'", "wgangp"), {"hinge"}),
+        (("loss = LOSSES[config['loss']]",), {"ns", "ls", "hinge", "wgangp"}),
+    ],
+)
+def test_code_that_names_its_losses_is_offered_no_others(code, losses):
+    fields = [change.fields for change in candidates(CONFIG, code)]
+    assert {f["loss"] for f in fields if "loss" in f} == losses
+    assert {"lr_g": 0.25} in fields
 
 
 def test_words():

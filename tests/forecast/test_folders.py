@@ -115,3 +115,10 @@ def test_a_network_alone_without_samples_is_not_forecast(tmp_path):
         file.unlink()
     with pytest.raises(RunError, match="kind 'map' is judged by its samples"):
         list(forecast_folders([tmp_path / "map"]))
+
+
+def test_a_training_of_an_unknown_kind_is_not_forecast(small_run):
+    file = small_run / "run.json"
+    file.write_text(file.read_text().replace('"kind": "gan"', '"kind": "diffusion"'))
+    with pytest.raises(RunError, match=r"no forecast can be made: only GANs .* kind 'diffusion'"):
+        list(forecast_folders([small_run]))

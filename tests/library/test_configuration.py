@@ -40,3 +40,12 @@ def test_settings_differ_by_everything_but_the_seed():
     assert setting_key(CONFIG) == setting_key(CONFIG | {"seed": 9})
     assert setting_key(CONFIG) != setting_key(CONFIG | {"lr_g": 2e-3})
     assert setting_key({"a": 1, "b": 2}) == setting_key({"b": 2, "a": 1})
+
+
+def test_one_rate_is_that_of_both_players_where_they_have_none_of_their_own():
+    rest = {"loss": "ns", "batch": 16}
+    both = config_features(rest | {"lr": 1e-3})
+    assert np.array_equal(
+        both, config_features(rest | {"lr_g": 1e-3, "lr_d": 1e-3}), equal_nan=True
+    )
+    assert named({"lr": 1e-3, "lr_d": 1e-2})["lr_ratio"] == pytest.approx(1)

@@ -108,3 +108,11 @@ def test_a_network_alone_without_samples_cannot_be_learnt_from(path, tmp_path):
         file.unlink()
     with pytest.raises(RunError, match="kind 'map' is judged by its samples"):
         add_runs([Run.open(tmp_path / "map")])
+
+
+def test_a_training_of_an_unknown_kind_cannot_be_learnt_from(small_run, path):
+    file = small_run / "run.json"
+    file.write_text(file.read_text().replace('"kind": "gan"', '"kind": "diffusion"'))
+    with pytest.raises(RunError, match=r"cannot be added .* kind 'diffusion'"):
+        add_runs([Run.open(small_run)])
+    assert not path.exists()

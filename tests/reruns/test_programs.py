@@ -3,14 +3,16 @@
 import numpy as np
 import pytest
 
-from dlcc.errors import LimitExceeded
+from dlcc.errors import ForeignCodeError, LimitExceeded
 from dlcc.library.in_use import shipped_library
 from dlcc.recipes import small_gan
 from dlcc.records import Config, Samples, Sources
+from dlcc.reruns.outcome import Refused
 from dlcc.reruns.plan import Rerun
-from dlcc.reruns.programs import EnsembleProgram, program_of
+from dlcc.reruns.programs import EnsembleProgram, SandboxProgram, program_of
 from dlcc.reruns.study import rerun
 from dlcc.runs import Run
+from dlcc.sandbox import Level
 from dlcc.stage import Deadline
 from tests.conftest import example
 
@@ -97,3 +99,53 @@ def test_a_study_of_every_kind_of_rerun():
     assert made.deviation.mean > 0.7
     assert all(abs(2 * effect.effect.mean - 1) < 0.2 for effect in made.effects)
     assert all(("lr_g" in o.changes) == (o.kind == "setting") for o in made.outcomes)
+
+
+def test_a_setting_that_the_code_refuses_does_not_end_the_reruns(small_run):
+    run = Run.open(small_run)
+    config = dict(run.manifest.config)
+    plan = [
+        Rerun("seed", config),
+        Rerun("setting", config | {"loss": "odd"}),
+        Rerun("seed", config),
+    ]
+    program = SandboxProgram(str(run.manifest.training), small_run, Level.NONE, None)
+    first, refused, third = program.run(plan, 30, Deadline(60), quiet)
+    assert isinstance(refused, Refused)
+    assert "choose one of ns" in str(refused.error)
+    assert np.array_equal(*(r.series.columns["generator/loss"].values for r in (first, third)))
+
+
+class Refusing(EnsembleProgram):
+    """An ensemble of which configurations of one kind are refused."""
+
+    def __init__(self, kind):
+        super().__init__(None)
+        object.__setattr__(self, "_kind", kind)
+
+    def run(self, plan, length, deadline, progress):
+        made = super().run(plan, length, deadline, progress)
+        refused = Refused(ForeignCodeError("not with me"))
+        return [
+            refused if rerun.kind == self._kind else recorded
+            for rerun, recorded in zip(plan, made, strict=True)
+        ]
+
+
+def studied(program):
+    return rerun(
+        program, {**SETTING, "data": "ring"}, 40, shipped_library(), 10,
+        rng=np.random.default_rng(0), deadline=Deadline(60), progress=quiet,
+    )  # fmt: skip
+
+
+def test_a_study_leaves_out_the_settings_that_are_refused():
+    made = studied(Refusing("setting"))
+    assert made.refused == 4
+    assert [o.kind for o in made.outcomes] == ["seed"] * 5 + ["batches"]
+    assert made.effects == ()
+
+
+def test_a_study_of_code_that_refuses_other_seeds_is_refused():
+    with pytest.raises(ForeignCodeError, match="not with me"):
+        studied(Refusing("seed"))

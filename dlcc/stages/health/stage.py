@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from dlcc.library.kinds import is_alone, kind_of, too_few_samples
+from dlcc.library.kinds import is_alone, too_few_samples, why_unknown
 from dlcc.library.landscape import Landscape, TooFewRowsError, landscape_of
 from dlcc.library.samples import SAMPLE_FEATURES
 from dlcc.library.verdict import HealthModel
@@ -31,8 +31,9 @@ class Health(Stage):
     def __call__(self, case: Case, ctx: Context) -> StageResult:
         config, series = case[Config], case[Series]
         alone = is_alone(config.objective)
-        if not alone:
-            _refuse_what_is_no_gan(config)
+        unknown = why_unknown(config.objective, config.players)
+        if unknown is not None:
+            raise NotApplicable(unknown)
         library, samples = ctx.library.apart_from(series), case.get(Samples)
         try:
             landscape = landscape_of(series, samples, case.length, _patient(ctx), alone=alone)
@@ -47,15 +48,6 @@ class Health(Stage):
             found = findings_of(record, landscape)
         details = _details(record, blind=landscape.blind)
         return StageResult(records=[record], findings=found, details=details)
-
-
-def _refuse_what_is_no_gan(config: Config) -> None:
-    kind, players = kind_of(config.objective), set(config.players)
-    if kind != "gan" or (players and not {"generator", "discriminator"} <= players):
-        raise NotApplicable(
-            "judges GANs (players generator and discriminator), maps and autoencoders; this run "
-            f"declares kind {kind!r} with players {', '.join(sorted(players)) or 'none'}"
-        )
 
 
 def _patient(ctx: Context) -> Callable[[float, str], None]:

@@ -81,7 +81,7 @@ class Reproducibility(Stage):
             findings=list(_findings(made, case[HealthRecord])),
             details=_details(made, self.reruns),
             environment={"cut": "fewer reruns than asked for were done in time"}
-            if len(made.outcomes) < self.reruns
+            if len(made.outcomes) + made.refused < self.reruns
             else {},
         )
 
@@ -112,5 +112,6 @@ def _details(made: Reruns, asked: int) -> dict[str, Any]:
         "how": made.how,
         "asked": asked,
         "done": len(made.outcomes),
+        "refused": made.refused,
         "best": dict(made.best),
     }

@@ -145,7 +145,9 @@ def test_trainings_of_another_kind_are_refused(small_run):
     config = Config.of(Run.open(small_run), None)
     values = vars(config)
     other = Config(**values | {"objective": {"kind": "diffusion"}, "players": {"encoder": {}}})
-    with pytest.raises(NotApplicable, match=r"judges GANs .* declares kind 'diffusion'.* encoder"):
+    with pytest.raises(
+        NotApplicable, match=r"only GANs .* can be judged; .* declares kind 'diffusion'.* encoder"
+    ):
         call(small_run, config=other)
 
 

@@ -10,12 +10,12 @@ from dlcc.stages.reproducibility import Reproducibility, stage
 from tests.stages.past_runs import call, parts_of
 
 
-def judged(monkeypatch, labels, deviation=0.9):
+def judged(monkeypatch, labels, deviation=0.9, refused=0):
     """The stage's word on reruns that ended like this."""
     outcomes = tuple(
         RerunOutcome("seed", seed, {}, label, 0.5, 0.5) for seed, label in enumerate(labels)
     )
-    made = Reruns(outcomes, "by hand", Estimate.normal(deviation, 0.02), (), {})
+    made = Reruns(outcomes, "by hand", Estimate.normal(deviation, 0.02), (), {}, refused)
     monkeypatch.setattr(stage, "rerun", lambda *arguments, **more: made)
     return call(Reproducibility(reruns=6), *parts_of("digits-collapsed"))
 
@@ -36,6 +36,7 @@ def test_ends_that_fall_apart_and_an_end_that_was_chance(monkeypatch):
 
 def test_fewer_reruns_than_asked_for_are_not_kept_for_another_time(monkeypatch):
     assert "cut" in judged(monkeypatch, ["collapsed"] * 5).environment
+    assert not judged(monkeypatch, ["collapsed"] * 5, refused=1).environment
     with pytest.raises(NotApplicable, match="3 reruns were done in time, 4 are needed"):
         judged(monkeypatch, ["collapsed"] * 3)
 
