@@ -16,6 +16,8 @@ import xxhash
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
+from dlcc.metrics.frechet_distances import Moments, frechet_distance
+
 Floats = NDArray[np.float64]
 
 SAMPLE_FEATURES = (
@@ -118,14 +120,14 @@ class Reference:
         return np.bincount(nearest, minlength=len(self.centres)) / len(self.points)
 
     @cached_property
-    def moments(self) -> tuple[Floats, Floats]:
+    def moments(self) -> Moments:
         """Mean [d] and covariance [d, d] of the training data."""
-        return self.points.mean(axis=0), np.atleast_2d(np.cov(self.points.T))
+        return _moments(self.points)
 
     @cached_property
     def extent(self) -> float:
         """Largest distance of training data from their mean."""
-        return float(np.linalg.norm(self.points - self.moments[0], axis=1).max())
+        return float(np.linalg.norm(self.points - self.moments.mean, axis=1).max())
 
 
 class _Cut(NamedTuple):
@@ -180,18 +182,21 @@ def sample_features(samples: Floats, reference: Reference) -> Floats:
     region = _squared_distances(points, reference.centres).argmin(axis=1)
     hits = np.bincount(region[inside], minlength=len(reference.shares)) / len(samples)
     every = np.bincount(region, minlength=len(reference.shares)) / len(points)
-    mean, covariance = reference.moments
-    trace = float(np.trace(covariance))
+    trace = float(np.trace(reference.moments.covariance))
     return np.array(
         [
             float(np.mean(hits >= _REACHED * reference.shares)),
             float(inside.sum() / len(samples)),
             0.5 * float(np.abs(every - reference.shares).sum()),
-            float(np.log(1e-4 + _frechet(points, mean, covariance) / trace)),
+            float(np.log(1e-4 + frechet_distance(_moments(points), reference.moments) / trace)),
             _recall(points, distances),
             min(2.0, np.count_nonzero(distances <= reference.radii) / len(points) / _NEIGHBOURS),
             float(np.log(1e-6 + points.var(axis=0).sum() / trace)),
-            float(np.log10(np.linalg.norm(points - mean, axis=1).max() / reference.extent)),
+            float(
+                np.log10(
+                    np.linalg.norm(points - reference.moments.mean, axis=1).max() / reference.extent
+                )
+            ),
         ]
     )
 
@@ -203,21 +208,14 @@ def _squared_distances(a: Floats, b: Floats) -> Floats:
     return np.asarray(left @ right.T)
 
 
+def _moments(points: Floats) -> Moments:
+    """Of points [n, d], which may be as far out as those of a training that diverges."""
+    return Moments(points.mean(axis=0), np.atleast_2d(np.cov(points.T)), len(points))
+
+
 def _recall(points: Floats, distances: Floats) -> float:
     """Share of the training data within a sample's distance to its k-th fellow."""
     k = min(_NEIGHBOURS, len(points) - 1)
     own = _squared_distances(points, points)
     radius = np.partition(own, k, axis=1)[:, k]
     return float((distances <= radius[:, None]).any(axis=0).mean())
-
-
-def _frechet(points: Floats, mean: Floats, covariance: Floats) -> float:
-    """Fréchet distance between the normal fits (Dowson and Landau 1982)."""
-    its_mean, its_covariance = points.mean(axis=0), np.atleast_2d(np.cov(points.T))
-    values, vectors = np.linalg.eigh(covariance)
-    root = (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T
-    cross = np.linalg.eigvalsh(root @ its_covariance @ root)
-    overlap = float(np.sqrt(np.clip(cross, 0, None)).sum())
-    difference = float(((its_mean - mean) ** 2).sum())
-    distance = difference + float(np.trace(its_covariance) + np.trace(covariance)) - 2 * overlap
-    return max(0.0, distance)
