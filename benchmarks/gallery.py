@@ -28,6 +28,7 @@ from dlcc.report.pictures import samples_over_time
 
 DOCS = Path(__file__).parent.parent / "docs"
 SETTINGS: dict[str, list[dict[str, Any]]] = {
+    "lgc-vanilla": [{}, {"optimizer": "rmsprop"}],
     "lgc-dcgan": [{"steps": 600, "batch": 16}],
     "map-f1": [{"variant": "paper"}, {"variant": "mended"}],
     "map-f2": [{"variant": "paper"}, {"variant": "mended"}],

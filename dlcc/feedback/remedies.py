@@ -105,6 +105,8 @@ def _one_field(config: Mapping[str, Any], rate: float) -> Iterator[Mapping[str, 
     yield {"beta2": 0.999}
     yield from ({"loss": loss} for loss in ("ns", "ls", "hinge", "wgangp"))
     yield {"optimizer": "adam"}
+    if "beta1" not in config:
+        yield {"optimizer": "rmsprop"}  # has no momentum, which of Adam cannot be set here
     yield {"init": 1.0}
     yield {"g_every": 1}
     yield {"d_every": 1}

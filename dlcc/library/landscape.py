@@ -11,17 +11,22 @@ from numpy.typing import NDArray
 from dlcc.library.curves import Curves, run_vector
 from dlcc.library.good import GoodModel
 from dlcc.library.samples import Reference, sample_features
-from dlcc.library.windows import first_step, window_edges, window_features
+from dlcc.library.windows import QUANTITIES, first_step, window_edges, window_features
 from dlcc.records import Samples, Series
 
 Floats = NDArray[np.float64]
 
 FEWEST_ROWS = 20
 _FEWEST_CHECKPOINTS = 4
+_JUDGED = {name.rpartition("/")[2] for name in QUANTITIES}
 Progress = Callable[[float, str], None]
 
 
-class TooFewRowsError(ValueError):
+class TooLittleError(ValueError):
+    """A record that says nothing of how the training went; the message says why."""
+
+
+class TooFewRowsError(TooLittleError):
     """A record too short to say anything; the message says how short."""
 
 
@@ -65,6 +70,7 @@ def landscape_of(
 
     Raises:
         TooFewRowsError: there are fewer than 20 rows.
+        TooLittleError: of a game there are no samples to go by, and nothing else ever changes.
     """
     if series.rows < FEWEST_ROWS:
         raise TooFewRowsError(f"{series.rows} rows are too few to judge: {FEWEST_ROWS} are needed")
@@ -75,9 +81,20 @@ def landscape_of(
     if samples is not None and (reference := reference_of(samples)) is not None:
         steps = np.array(samples.steps, dtype=np.int64)
         figures = _sample_figures(samples, reference, progress)
+    elif not alone and _stands_still(series):
+        raise TooLittleError(
+            "no loss, gradient norm or output of a network is recorded that ever changes, so "
+            "nothing says how the training went; log those of every batch, and samples"
+        )
     return Landscape(
         Curves(windows, figures, alone), steps, recorded, edges, min(1.0, recorded / length)
     )
+
+
+def _stands_still(series: Series) -> bool:
+    """Whether all rows say the same; what is not finite says much."""
+    judged = [c.values for name, c in series.columns.items() if name.rpartition("/")[2] in _JUDGED]
+    return all(np.isfinite(values).all() and np.ptp(values) == 0 for values in judged)
 
 
 def reference_of(samples: Samples) -> Reference | None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from dlcc.errors import LibraryError, OptionError, RunError
 from dlcc.library.in_use import shipped_library, user_library_path, users_library
 from dlcc.library.kinds import is_alone, too_few_samples, why_unknown
-from dlcc.library.landscape import Landscape, TooFewRowsError, landscape_of
+from dlcc.library.landscape import Landscape, TooLittleError, landscape_of
 from dlcc.library.store import FRACTIONS, TERMS, Library, objects, row, save_all
 from dlcc.library.twins import first_rows_hash
 from dlcc.library.verdict import HealthModel
@@ -114,7 +114,7 @@ def _landscape(run: Run, series: Series, fraction: float) -> Landscape:
     until, alone = round(fraction * run.length), is_alone(run.manifest.objective)
     try:
         return landscape_of(series.before(until), Samples.of(run, until), run.length, alone=alone)
-    except TooFewRowsError as error:
+    except TooLittleError as error:
         raise RunError(f"{run.path}: {error} before step {until:,}") from None
 
 

@@ -43,7 +43,13 @@ def test_one_rate_for_both_players():
     found = [change.fields for change in candidates({"lr": 1e-2, "optimizer": "adam", "seed": 1})]
     assert {"lr": 5e-3} in found
     assert {"lr": SOUND_RATE["adam"]} in found
-    assert {key for fields in found for key in fields} == {"lr"}
+    assert {key for fields in found for key in fields} == {"lr", "optimizer"}
+
+
+def test_rmsprop_is_tried_where_momentum_cannot_be_set():
+    tried = {"optimizer": "rmsprop"}
+    assert tried in [change.fields for change in candidates({"optimizer": "adam"})]
+    assert tried not in [change.fields for change in candidates(CONFIG)]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dlcc.library.in_use import shipped_library
-from dlcc.library.landscape import FEWEST_ROWS, TooFewRowsError, landscape_of
+from dlcc.library.landscape import FEWEST_ROWS, TooFewRowsError, TooLittleError, landscape_of
 from dlcc.library.windows import first_step, window_edges, window_features
 from dlcc.records import Column, Samples, Series
 from dlcc.runs import Run
@@ -20,6 +20,20 @@ def series(first, last):
 def test_too_few_rows_are_refused():
     with pytest.raises(TooFewRowsError, match="19 rows are too few"):
         landscape_of(series(0, FEWEST_ROWS - 1), None, 100)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.2])
+def test_a_record_that_stands_still_says_nothing(value):
+    steps = np.arange(100)
+    names = ("generator/loss", "discriminator/loss", "discriminator/real")
+    still = {n: Column(steps, np.full(100, value), np.zeros(0)) for n in names}
+    other = {"generator/learning_rate": series(0, 100).columns["generator/loss"]}
+    with pytest.raises(TooLittleError, match="ever changes"):
+        landscape_of(Series(still | other), None, 100)
+    moving = {"generator/loss": series(0, 100).columns["generator/loss"]}
+    lost = {"generator/loss": Column(steps, np.full(100, np.nan), np.zeros(0))}
+    for columns in (still | moving, still | lost):
+        assert landscape_of(Series(columns), None, 100).blind
 
 
 def test_a_training_that_went_on_is_looked_at_from_where_it_began():
