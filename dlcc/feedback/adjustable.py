@@ -52,8 +52,7 @@ def bounds_of(
     """The bounds of every setting that may change.
 
     With `given`, of these alone and as they are; without, usual ones for rates and R1's weight. How
-    often a player is updated changes only where it is named: that each steps as often as run.json
-    says is held against the record.
+    often a player is updated changes only where it is named.
 
     Raises:
         OptionError: a bound is empty, excludes the present value, or is of no setting.

@@ -115,7 +115,7 @@ def _landscape(run: Run, series: Series, fraction: float) -> Landscape:
     try:
         return landscape_of(series.before(until), Samples.of(run, until), run.length, alone=alone)
     except TooLittleError as error:
-        raise RunError(f"{run.path}: {error} before step {until:,}") from None
+        raise RunError(f"{run.path}: before step {until:,}, {error}") from None
 
 
 def _table(past: Library, landscape: Landscape) -> Floats:

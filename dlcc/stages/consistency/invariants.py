@@ -60,12 +60,14 @@ def _check_counts(ledger: Ledger, config: Config, series: Series, player: str) -
     column = series.columns.get(f"{player}/updates")
     if column is None:
         return
-    every = config.config.get(_EVERY.get(player, ""), None)
+    key = _EVERY.get(player, "")
+    every = config.config.get(key)
     statement = f"{player}: the number of optimiser steps only grows"
     wrong = np.diff(column.values) < 0
     if isinstance(every, int) and every > 0 and _is_unbroken(column, series):
-        statement = f"{player}: its optimiser stepped in every step that {every} divides"
-        wrong = np.diff(column.values) != (column.steps[1:] % every == 0)
+        statement = f"{player}: its optimiser stepped as often as {key} says"
+        cadence = _cadence(every, series.columns.get(f"control/{key}"), column.steps[1:])
+        wrong = np.diff(column.values) != (column.steps[1:] % cadence == 0)
     if wrong.any():
         step = int(column.steps[1:][wrong][0])
         finding = Finding(
@@ -78,6 +80,17 @@ def _check_counts(ledger: Ledger, config: Config, series: Series, player: str) -
         ledger.refuted(f"record/counts/{player}", "record", statement, "counted", finding)
     else:
         ledger.proved(f"record/counts/{player}", "record", statement, "counted")
+
+
+def _cadence(every: int, control: Column | None, steps: NDArray[np.int64]) -> Floats:
+    """How often a player is to be updated at each of the steps: as the run began, and as it was set
+    on the way, from the step after the row that says so."""
+    cadence = np.full(len(steps), float(every))
+    if control is not None:
+        for step, value in zip(control.steps, control.values, strict=True):
+            if value > 0:
+                cadence[steps > step] = value
+    return cadence
 
 
 def _is_unbroken(column: Column, series: Series) -> bool:

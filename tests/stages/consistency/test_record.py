@@ -83,6 +83,22 @@ def test_weights_that_move_without_a_step(small_run: Path) -> None:
     assert codes == {("LOG002", 60), ("LOG003", 60)}
 
 
+def test_a_cadence_that_is_changed_on_the_way_is_held_against_the_control(small_run: Path) -> None:
+    """From step 101 on the discriminator rests in every odd step, as `control/d_every` says."""
+    config, series, _ = parts(small_run)
+    name = "discriminator/updates"
+    steps = series.columns[name].steps
+    rests = (steps > 100) & (steps % 2 == 1)
+    rested = with_values(series, name, dict(enumerate(np.cumsum(~rests))))
+    rested = with_values(rested, "discriminator/update_norm", dict.fromkeys(steps[rests], 0.0))
+    (finding,) = checked(config, rested, None).findings
+    assert (finding.code, finding.first_step) == ("LOG003", 101)
+    for begun, allowed in ((100, True), (90, False)):
+        said = Column(np.array([0, begun]), np.array([1.0, 2.0]), np.zeros(2))
+        told = dataclasses.replace(rested, columns={**rested.columns, "control/d_every": said})
+        assert (not checked(config, told, None).findings) == allowed
+
+
 def test_a_clock_that_runs_backwards(small_run: Path) -> None:
     config, series, _ = parts(small_run)
     name = "generator/loss"
