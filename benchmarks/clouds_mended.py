@@ -1,4 +1,4 @@
-"""What mends the vanilla GAN of the study of loss-gradient clouds, which collapses as it comes.
+"""What mends the vanilla GAN of the study of loss-gradient clouds, which fails as it comes.
 
     python benchmarks/clouds_mended.py [--cache DIR]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from dlcc import pipeline, plugins
-from dlcc.errors import OptionError, OutputError
+from dlcc.errors import OptionError, OutputError, RunError
 from dlcc.estimate import Estimate
 from dlcc.feedback.advice import Advised, by_past_runs
 from dlcc.feedback.folder import data_name, texts_of
@@ -197,9 +197,11 @@ def _advised(
         return None
     made = () if reruns is None else reruns.outcomes
     seeds = [Outcome(o.label, o.p_healthy, o.stability) for o in made if o.kind == "seed"]
-    advised = by_past_runs(
-        config.config, past, data=data_name(config), code=texts_of(run), seeds=seeds
-    )
+    try:
+        code = texts_of(run)
+    except RunError:
+        code = ()  # the stages that need it say so
+    advised = by_past_runs(config.config, past, data=data_name(config), code=code, seeds=seeds)
     return advised if advised.ranked else None
 
 

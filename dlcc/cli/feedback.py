@@ -95,6 +95,9 @@ def _listed(found: FolderAdvice, shown: list[Advice]) -> str:
             f"  {mark:3}{advice.expected.mean:4.0%} ({low:.0%} to {high:.0%}){tried}  "
             f"{one_line(advice.change.words(found.config.config))}"
         )
+    if found.advised.refused:
+        words = [one_line(c.words(found.config.config)) for c in found.advised.refused]
+        lines.append(f"  the run's code failed with {'; '.join(words)}")
     return "\n".join(lines)
 
 

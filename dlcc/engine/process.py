@@ -128,7 +128,7 @@ def _interrupt_held() -> Iterator[threading.Event]:
     finally:
         signal.signal(signal.SIGINT, usual)
         if interrupted.is_set():
-            usual(signal.SIGINT, None)
+            signal.raise_signal(signal.SIGINT)
 
 
 def _watch(

@@ -8,7 +8,7 @@ change is what its reruns came to, with one rerun's worth of what past runs say.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -54,8 +54,6 @@ class _Trial:
     change: Change
     past: float
     outcomes: list[Outcome] = field(default_factory=list)
-    refused: bool = False
-    """The run's code does not take it."""
 
     @property
     def evidence(self) -> tuple[float, float]:
@@ -87,6 +85,8 @@ class Advised:
     """Another seed and nothing else."""
     ranked: tuple[Advice, ...]
     """The best first."""
+    refused: tuple[Change, ...] = ()
+    """Those with which the run's code failed in a rerun; not ranked."""
 
     def shown(self, most: int = SHOWN) -> list[Advice]:
         """The best small changes, then those of any size that promise more than all of these."""
@@ -140,11 +140,12 @@ def advise(
         progress: Called with the share done and what is being done.
 
     Raises:
-        ForeignCodeError: the run's code does not take its own configuration with another seed.
+        ForeignCodeError: the run's code fails with its own configuration and another seed.
     """
     trials = _trials(config, library, data, code)
     judge = Judge(library, program.reference, program.alone)
     total = deadline.remaining
+    refused: list[Change] = []
     for k, (going_on, reruns) in enumerate(ROUNDS):
         if k and deadline.remaining < total / 2:
             break
@@ -154,14 +155,14 @@ def advise(
         for i, recorded in enumerate(made):
             deadline.check()
             trial = chosen[i // reruns]
-            if isinstance(recorded, Refused):
-                if not trial.change.fields:
-                    raise recorded.error
-                trial.refused = True
-            else:
+            if not isinstance(recorded, Refused):
                 trial.outcomes.append(judge(recorded, length))
-        trials = [trial for trial in trials if not trial.refused]
-    return _ranked(trials)
+            elif not trial.change.fields:
+                raise recorded.error
+            elif trial.change not in refused:
+                refused.append(trial.change)
+        trials = [trial for trial in trials if trial.change not in refused]
+    return replace(_ranked(trials), refused=tuple(refused))
 
 
 def _trials(

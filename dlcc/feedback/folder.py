@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dlcc.errors import IsolationError, LimitExceeded, OptionError, RunError
+from dlcc.errors import IsolationError, LimitExceeded, OptionError
 from dlcc.feedback.advice import Advised, advise, by_past_runs
 from dlcc.library.in_use import library
-from dlcc.library.kinds import kind_of
+from dlcc.library.kinds import is_alone, kind_of, why_unknown
 from dlcc.records import Config, Series, Sources
 from dlcc.reruns.folder import program_of_folder
 from dlcc.reruns.programs import Program
@@ -44,9 +44,13 @@ def advise_folder(
     Raises:
         OptionError: the run says nothing of how to build its training or of its configuration, or
             not one round of reruns fits into the time.
+        RunError: what is in the run cannot be read.
     """
     config = Config.of(run, None)
-    if kind_of(config.objective) != "gan":
+    unknown = why_unknown(config.objective, config.players)
+    if unknown is not None:
+        raise OptionError(f"{run.path}: no advice can be given: {unknown}")
+    if is_alone(config.objective):
         raise OptionError(
             f"{run.path}: advice comes from past GANs; this run declares kind "
             f"{kind_of(config.objective)!r}, so none can be given"
@@ -89,11 +93,12 @@ def _program(run: Run, trust: bool) -> tuple[Program | None, str | None]:
 
 
 def texts_of(run: Run) -> Collection[str]:
-    """The texts of a run's own files; none where these cannot be read, which stages say."""
-    try:
-        sources = Sources.of(run, None)
-    except RunError:
-        return ()
+    """The texts of a run's own files.
+
+    Raises:
+        RunError: a link leads out of the run.
+    """
+    sources = Sources.of(run, None)
     return () if sources is None else sources.files.values()
 
 

@@ -7,11 +7,12 @@ decide it (`dlcc.feedback.advice`). The values are usual ones of the literature 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dlcc.reruns.plan import HIGHEST_RATE, RATES
+from dlcc.reruns.plan import HIGHEST_RATE, RATES, is_number, is_positive
 
 SOUND_RATE = {"adam": 2e-3, "rmsprop": 1e-3, "sgd": 5e-2}
 GOOD_RECIPE: Mapping[str, Any] = {
@@ -91,13 +92,13 @@ def _proposals(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def _one_field(config: Mapping[str, Any], rate: float) -> Iterator[Mapping[str, Any]]:
     for key in RATES:
-        if _positive(config.get(key)):
+        if is_positive(config.get(key)):
             yield from ({key: _rate(config[key] * f)} for f in (0.25, 0.5, 2.0, 4.0))
         yield {key: rate}
-    if _positive(config.get("lr_g")):
+    if is_positive(config.get("lr_g")):
         yield {"lr_d": _rate(4 * config["lr_g"])}
         yield {"lr_d": config["lr_g"]}
-    if _positive(config.get("lr_d")):
+    if is_positive(config.get("lr_d")):
         yield {"lr_g": _rate(config["lr_d"] / 4)}
         yield {"lr_g": config["lr_d"]}
     yield from ({"r1": value} for value in (0.1, 1.0, 10.0))
@@ -117,7 +118,7 @@ def _two_fields(
 ) -> Iterator[Mapping[str, Any]]:
     yield from ({"lr_g": r, "lr_d": r} for r in (rate, rate / 2, rate * 2))
     yield {"lr_g": rate / 2, "lr_d": rate * 2}
-    if _positive(config.get("lr_g")) and _positive(config.get("lr_d")):
+    if is_positive(config.get("lr_g")) and is_positive(config.get("lr_d")):
         lr_g, lr_d = config["lr_g"], config["lr_d"]
         yield from ({"lr_g": _rate(f * lr_g), "lr_d": _rate(f * lr_d)} for f in (0.25, 0.5, 3.0))
     for key in RATES:
@@ -133,15 +134,9 @@ def _two_fields(
 
 
 def _same(a: Any, b: Any) -> bool:
-    if isinstance(a, bool) or isinstance(b, bool) or isinstance(a, str) or isinstance(b, str):
-        return bool(a == b)
-    if not isinstance(a, int | float) or not isinstance(b, int | float):
-        return a is b
-    return abs(a - b) <= 1e-9 * max(abs(a), abs(b))
-
-
-def _positive(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+    if is_number(a) and is_number(b):
+        return math.isclose(a, b)
+    return bool(a == b)
 
 
 def _rate(value: float) -> float:

@@ -11,7 +11,7 @@ from dlcc.errors import RunError
 from dlcc.forecast.forecaster import Forecasters, Prospect
 from dlcc.library.in_use import outcomes
 from dlcc.library.kinds import is_alone, too_few_samples, why_unknown
-from dlcc.library.landscape import Landscape, TooFewRowsError, TooLittleError, landscape_of
+from dlcc.library.landscape import NOTHING_CHANGES, Landscape, TooFewRowsError, landscape_of
 from dlcc.library.store import Library
 from dlcc.records import Samples, Series
 from dlcc.runs import Run, resolve_until
@@ -106,8 +106,8 @@ def _read(
         raise RunError(
             f"{folder}: before step {step:,}, {error}; ask later, or give a larger --until"
         ) from None
-    except TooLittleError as error:
-        raise RunError(f"{folder}: before step {step:,}, {error}") from None
     if alone and landscape.blind:
         raise RunError(f"{folder}: {too_few_samples(run.manifest.objective)}")
+    if landscape.still:
+        raise RunError(f"{folder}: before step {step:,}, {NOTHING_CHANGES}")
     return _Seen(str(folder), run.manifest.config, series, landscape)

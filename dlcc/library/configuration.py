@@ -52,7 +52,8 @@ def config_features(config: Mapping[str, Any]) -> NDArray[np.float64]:
     Rates and r1 as log10, widths, ratios and sizes as log2, β2 as −log10(1 − β2); `lr_ratio` is
     log10(lr_d / lr_g); losses and optimisers are 0 or 1, all 0 for one that is not in the list.
     """
-    said = {"lr_g": config.get("lr"), "lr_d": config.get("lr"), **config}
+    given = {key: value for key, value in config.items() if value is not None}
+    said = {"lr_g": given.get("lr"), "lr_d": given.get("lr"), **given}
     figures = {key: _figure(scale, said.get(key)) for key, scale in _NUMBERS.items()}
     figures["lr_ratio"] = figures["lr_d"] - figures["lr_g"]
     for name in LOSSES:
@@ -69,11 +70,11 @@ def setting_key(config: Mapping[str, Any]) -> str:
 
 
 def _figure(scale: Callable[[float], float], value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return math.nan
     try:
-        return float(scale(value))
-    except ValueError:  # a logarithm of what should be positive
+        return float(scale(value)) if math.isfinite(value) else math.nan
+    except (ValueError, OverflowError):  # a logarithm of what should be positive; a huge integer
         return math.nan
 
 

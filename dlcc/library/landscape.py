@@ -11,22 +11,23 @@ from numpy.typing import NDArray
 from dlcc.library.curves import Curves, run_vector
 from dlcc.library.good import GoodModel
 from dlcc.library.samples import Reference, sample_features
-from dlcc.library.windows import QUANTITIES, first_step, window_edges, window_features
+from dlcc.library.windows import first_step, window_edges, window_features
 from dlcc.records import Samples, Series
 
 Floats = NDArray[np.float64]
 
 FEWEST_ROWS = 20
 _FEWEST_CHECKPOINTS = 4
-_JUDGED = {name.rpartition("/")[2] for name in QUANTITIES}
+_ROUNDING = 1e-6  # of float32
+NOTHING_CHANGES = (
+    "no loss, gradient norm or output of a network changes anywhere in the record, so nothing says "
+    "how the training went; log those of every batch, or samples"
+)
+"""Why a record that is `still` is not judged."""
 Progress = Callable[[float, str], None]
 
 
-class TooLittleError(ValueError):
-    """A record that says nothing of how the training went; the message says why."""
-
-
-class TooFewRowsError(TooLittleError):
+class TooFewRowsError(ValueError):
     """A record too short to say anything; the message says how short."""
 
 
@@ -49,6 +50,18 @@ class Landscape:
         """Whether there are no samples to go by."""
         return self.curves.samples is None
 
+    @property
+    def still(self) -> bool:
+        """Whether there are no samples, and what else is judged changes by rounding at most. What
+        is not finite says much."""
+        *figures, lost = self.curves.windows.T  # each mean is followed by its deviation
+        means, deviations = np.array(figures[::2]), np.array(figures[1::2])
+        told = ~np.isnan(means).all(axis=1)
+        if not self.blind or not told.any() or np.nanmax(lost) > 0:
+            return False
+        moved = np.nanmax(means[told], axis=1) - np.nanmin(means[told], axis=1)
+        return bool(max(moved.max(), np.nanmax(deviations[told])) < _ROUNDING)
+
     def good(self, model: GoodModel) -> Floats:
         """P(good) at `steps`, [c]."""
         return model(self.curves)
@@ -70,7 +83,6 @@ def landscape_of(
 
     Raises:
         TooFewRowsError: there are fewer than 20 rows.
-        TooLittleError: of a game there are no samples to go by, and nothing else ever changes.
     """
     if series.rows < FEWEST_ROWS:
         raise TooFewRowsError(f"{series.rows} rows are too few to judge: {FEWEST_ROWS} are needed")
@@ -81,20 +93,9 @@ def landscape_of(
     if samples is not None and (reference := reference_of(samples)) is not None:
         steps = np.array(samples.steps, dtype=np.int64)
         figures = _sample_figures(samples, reference, progress)
-    elif not alone and _stands_still(series):
-        raise TooLittleError(
-            "no loss, gradient norm or output of a network is recorded that ever changes, so "
-            "nothing says how the training went; log those of every batch, and samples"
-        )
     return Landscape(
         Curves(windows, figures, alone), steps, recorded, edges, min(1.0, recorded / length)
     )
-
-
-def _stands_still(series: Series) -> bool:
-    """Whether all rows say the same; what is not finite says much."""
-    judged = [c.values for name, c in series.columns.items() if name.rpartition("/")[2] in _JUDGED]
-    return all(np.isfinite(values).all() and len(np.unique(values)) < 2 for values in judged)
 
 
 def reference_of(samples: Samples) -> Reference | None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from dlcc.errors import LibraryError, OptionError, RunError
 from dlcc.library.in_use import shipped_library, user_library_path, users_library
 from dlcc.library.kinds import is_alone, too_few_samples, why_unknown
-from dlcc.library.landscape import Landscape, TooLittleError, landscape_of
+from dlcc.library.landscape import NOTHING_CHANGES, Landscape, TooFewRowsError, landscape_of
 from dlcc.library.store import FRACTIONS, TERMS, Library, objects, row, save_all
 from dlcc.library.twins import first_rows_hash
 from dlcc.library.verdict import HealthModel
@@ -81,6 +81,8 @@ def row_of(run: Run, past: Library, label: str | None) -> Library:
     whole = parts[-1]
     if whole.curves.alone and whole.blind:
         raise RunError(f"{run.path}: {too_few_samples(run.manifest.objective)}")
+    if whole.still and label is None:
+        raise RunError(f"{run.path}: {NOTHING_CHANGES}, or say how it ended with --label")
     if whole.seen < _COMPLETE:
         raise RunError(
             f"{run.path}: {whole.recorded:,} of {run.length:,} steps are recorded; only a run that "
@@ -114,8 +116,8 @@ def _landscape(run: Run, series: Series, fraction: float) -> Landscape:
     until, alone = round(fraction * run.length), is_alone(run.manifest.objective)
     try:
         return landscape_of(series.before(until), Samples.of(run, until), run.length, alone=alone)
-    except TooLittleError as error:
-        raise RunError(f"{run.path}: before step {until:,}, {error}") from None
+    except TooFewRowsError as error:
+        raise RunError(f"{run.path}: {error} before step {until:,}") from None
 
 
 def _table(past: Library, landscape: Landscape) -> Floats:

@@ -9,6 +9,7 @@ import numpy as np
 
 from dlcc.errors import LimitExceeded, OptionError
 from dlcc.library.in_use import library
+from dlcc.library.kinds import why_unknown
 from dlcc.records import Config, Reruns, Samples, Series, Sources
 from dlcc.reruns.programs import Program, program_of
 from dlcc.reruns.study import rerun
@@ -49,6 +50,9 @@ def program_of_folder(run: Run, *, trust: bool) -> tuple[Program, Config]:
     Raises OptionError where it says too little for that.
     """
     config = Config.of(run, None)
+    unknown = why_unknown(config.objective, config.players)
+    if unknown is not None:
+        raise OptionError(f"{run.path}: how reruns end cannot be told: {unknown}")
     program = program_of(
         config, Sources.of(run, None), Samples.of(run, None), lambda: best_level(trust)
     )

@@ -42,7 +42,7 @@ class Recorded:
 
 @dataclass(frozen=True)
 class Refused:
-    """A rerun whose configuration the run's code does not take."""
+    """A rerun that the run's code did not bring to its end: it does not know the setting, say."""
 
     error: ForeignCodeError
 

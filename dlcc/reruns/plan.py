@@ -54,16 +54,16 @@ def factors_of(config: Mapping[str, Any]) -> list[Factor]:
     found = [
         Factor(key, config[key] / 2, min(config[key] * 2, max(config[key], HIGHEST_RATE)))
         for key in RATES
-        if _positive(config.get(key))
+        if is_positive(config.get(key))
     ]
-    if _number(config.get("beta1")) and config.get("optimizer", "adam") != "rmsprop":
+    if is_number(config.get("beta1")) and config.get("optimizer", "adam") != "rmsprop":
         found.append(Factor("beta1", 0.0, 0.5))
-    if _number(config.get("r1")):
+    if is_number(config.get("r1")):
         found.append(Factor("r1", 0.0, 0.1))
     found += [
         Factor(key, 1, config[key])
         for key in ("g_every", "d_every")
-        if _number(config.get(key)) and config[key] > 1
+        if is_number(config.get(key)) and config[key] > 1
     ]
     return found
 
@@ -114,9 +114,11 @@ def _at(factors: Sequence[Factor], levels: Mapping[str, int]) -> dict[str, Any]:
     return {f.key: f.high if levels[f.key] > 0 else f.low for f in factors}
 
 
-def _number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def is_number(value: object) -> bool:
+    """Whether it is one that can be calculated with: JSON knows integers beyond any float."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
 
 
-def _positive(value: Any) -> bool:
-    return _number(value) and value > 0
+def is_positive(value: Any) -> bool:
+    """Whether it is a number above 0."""
+    return is_number(value) and value > 0

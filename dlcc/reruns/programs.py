@@ -3,6 +3,7 @@ after the other from the code that came with the run, in the sandbox."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from dlcc.errors import ForeignCodeError
+from dlcc.errors import ForeignCodeError, ForeignCodeStopped
 from dlcc.library.kinds import is_alone
 from dlcc.library.landscape import reference_of
 from dlcc.library.samples import Reference
@@ -176,22 +177,28 @@ class SandboxProgram:
         files = Run.open(self.root).source_files()
         records: list[Recorded | Refused] = []
         total = deadline.remaining
-        with Session(files, self.level, Limits(seconds=0.9 * total)) as session:
+        with contextlib.ExitStack() as stack:
+            session: Session | None = None
             for k, rerun in enumerate(plan):
                 taken = total - deadline.remaining
-                if records and taken * (k + 1) / k > 0.8 * total:
+                done = sum(isinstance(record, Recorded) for record in records)
+                if done and taken * (done + 1) / done > 0.8 * total:
                     break
                 progress(k / len(plan), f"rerun {k + 1} of {len(plan)}")
-                records.append(self._one(session, rerun.config, length))
+                if session is None or not session.alive:
+                    stack.close()
+                    limits = Limits(seconds=0.9 * deadline.remaining)
+                    session = stack.enter_context(Session(files, self.level, limits))
+                try:
+                    records.append(self._one(session, rerun.config, length))
+                except ForeignCodeStopped:
+                    raise
+                except ForeignCodeError as error:
+                    records.append(Refused(error))
         return records
 
-    def _one(self, session: Session, config: Mapping[str, Any], length: int) -> Recorded | Refused:
-        try:
-            session.build(self.entry, config)
-        except ForeignCodeError as error:
-            if not session.alive:
-                raise
-            return Refused(error)
+    def _one(self, session: Session, config: Mapping[str, Any], length: int) -> Recorded:
+        session.build(self.entry, config)
         rows, samples, done = [], [], 0
         for step in checkpoint_steps(length):
             stepped = session.step(done, step - done, list(self.quantities))

@@ -35,7 +35,7 @@ def rerun(
     """Run the training of `config` again, `n` times or as often as the time allows.
 
     Raises:
-        ForeignCodeError: the run's code does not take its own configuration with another seed.
+        ForeignCodeError: the run's code fails with its own configuration and another seed.
         LimitExceeded: not even one rerun was done in time.
     """
     plan = plan_reruns(config, n, rng, batches=program.splits_seeds)

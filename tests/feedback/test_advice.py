@@ -98,6 +98,7 @@ def test_what_the_code_refuses_is_not_advised_and_does_not_end_the_search() -> N
     found = advised(program)
     assert any(config["loss"] == "hinge" for config in program.asked)
     assert all(a.change.fields.get("loss") != "hinge" for a in found.ranked)
+    assert [change.fields for change in found.refused] == [{"loss": "hinge"}]
     assert found.ranked[0].change.fields["r1"] == 1.0
 
 

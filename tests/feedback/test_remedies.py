@@ -72,7 +72,7 @@ def test_words():
     assert Change({}).words(CONFIG) == "another seed"
 
 
-@pytest.mark.parametrize("value", ["fast", None, True, -1.0])
+@pytest.mark.parametrize("value", ["fast", None, True, -1.0, 10**400, [1e-3]])
 def test_rates_that_are_none(value):
     for change in candidates({**CONFIG, "lr_g": value}):
         assert all(not isinstance(v, float) or v >= 0 for v in change.fields.values())

@@ -29,7 +29,9 @@ def test_what_is_not_said_is_nan_and_what_is_unheard_of_is_no_known_one():
     assert named({"loss": "mystery"})["loss_ns"] == 0
 
 
-@pytest.mark.parametrize("value", ["fast", True, None, float("nan"), float("inf"), [1], 0, -1])
+@pytest.mark.parametrize(
+    "value", ["fast", True, None, float("nan"), float("inf"), [1], 0, -1, 10**400]
+)
 def test_nonsense_is_missing_or_finite(value):
     for key in ("width", "lr_g", "beta2", "batch"):
         figure = named({key: value})[key]
@@ -49,3 +51,4 @@ def test_one_rate_is_that_of_both_players_where_they_have_none_of_their_own():
         both, config_features(rest | {"lr_g": 1e-3, "lr_d": 1e-3}), equal_nan=True
     )
     assert named({"lr": 1e-3, "lr_d": 1e-2})["lr_ratio"] == pytest.approx(1)
+    assert named({"lr": 1e-3, "lr_d": None})["lr_ratio"] == 0

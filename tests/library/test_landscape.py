@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dlcc.library.in_use import shipped_library
-from dlcc.library.landscape import FEWEST_ROWS, TooFewRowsError, TooLittleError, landscape_of
+from dlcc.library.landscape import FEWEST_ROWS, TooFewRowsError, landscape_of
 from dlcc.library.windows import first_step, window_edges, window_features
 from dlcc.records import Column, Samples, Series
 from dlcc.runs import Run
@@ -22,18 +22,27 @@ def test_too_few_rows_are_refused():
         landscape_of(series(0, FEWEST_ROWS - 1), None, 100)
 
 
-@pytest.mark.parametrize("value", [0.0, 1.2])
-def test_a_record_that_stands_still_says_nothing(value):
-    steps = np.arange(100)
-    names = ("generator/loss", "discriminator/loss", "discriminator/real")
-    still = {n: Column(steps, np.full(100, value), np.zeros(0)) for n in names}
+@pytest.mark.parametrize("noise", [0.0, 1e-12])
+@pytest.mark.parametrize("value", [0.0, 1.2, -3e4])
+def test_a_record_in_which_nothing_but_rounding_changes_is_still(value, noise):
+    steps, rng = np.arange(100), np.random.default_rng(0)
+    names = ("generator/loss", "discriminator/loss", "discriminator/real", "discriminator/fake")
+    still = {n: Column(steps, value + noise * rng.random(100), np.zeros(0)) for n in names}
     other = {"generator/learning_rate": series(0, 100).columns["generator/loss"]}
-    with pytest.raises(TooLittleError, match="ever changes"):
-        landscape_of(Series(still | other), None, 100)
-    moving = {"generator/loss": series(0, 100).columns["generator/loss"]}
-    lost = {"generator/loss": Column(steps, np.full(100, np.nan), np.zeros(0))}
-    for columns in (still | moving, still | lost):
-        assert landscape_of(Series(columns), None, 100).blind
+    assert landscape_of(Series(still | other), None, 100).still
+    late = np.where(steps < 99, value, value + 1)
+    for values in (late, np.where(steps < 99, value, np.nan), rng.random(100)):
+        for name in names[:2]:
+            columns = still | {name: Column(steps, values, np.zeros(0))}
+            assert not landscape_of(Series(columns), None, 100).still
+
+
+def test_with_samples_or_without_anything_a_record_is_not_still(small_run):
+    run = Run.open(small_run)
+    flat = {"generator/loss": Column(np.arange(200), np.ones(200), np.zeros(0))}
+    assert not landscape_of(Series(flat), Samples.of(run, None), 200).still
+    rate = {"generator/learning_rate": Column(np.arange(200), np.ones(200), np.zeros(0))}
+    assert not landscape_of(Series(rate), None, 200).still
 
 
 def test_a_training_that_went_on_is_looked_at_from_where_it_began():

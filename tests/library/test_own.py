@@ -116,3 +116,22 @@ def test_a_training_of_an_unknown_kind_cannot_be_learnt_from(small_run, path):
     with pytest.raises(RunError, match=r"cannot be added .* kind 'diffusion'"):
         add_runs([Run.open(small_run)])
     assert not path.exists()
+
+
+def left_by_another(folder, losses):
+    folder.mkdir()
+    rows = (f"{step},{d},{g}\n" for step, (d, g) in enumerate(losses))
+    (folder / "metrics.csv").write_text("step,d_loss,g_loss\n" + "".join(rows))
+    return Run.open(folder)
+
+
+def test_a_record_that_is_still_needs_a_label(path, tmp_path):
+    run = left_by_another(tmp_path / "still", [(1.2, 0.8)] * 200)
+    with pytest.raises(RunError, match=r"changes anywhere in the record.* --label"):
+        add_runs([run])
+    assert LABELS[add_runs([run], "collapsed")[path].labels[0]] == "collapsed"
+
+
+def test_a_record_that_stood_still_at_first_can_be_learnt_from(path, tmp_path):
+    moving = np.random.default_rng(0).random((100, 2))
+    assert len(add_runs([left_by_another(tmp_path / "late", [(1.2, 0.8)] * 100 + [*moving])])) == 1

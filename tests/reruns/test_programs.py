@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from dlcc.corpus import doctoring
 from dlcc.errors import ForeignCodeError, LimitExceeded
 from dlcc.library.in_use import shipped_library
 from dlcc.recipes import small_gan
@@ -101,18 +102,25 @@ def test_a_study_of_every_kind_of_rerun():
     assert all(("lr_g" in o.changes) == (o.kind == "setting") for o in made.outcomes)
 
 
-def test_a_setting_that_the_code_refuses_does_not_end_the_reruns(small_run):
+@pytest.mark.parametrize(
+    ("where", "fault"),
+    [
+        ("def build(config: Mapping[str, Any]) -> SmallGAN:\n", "raise ValueError('odd')"),
+        ("def build(config: Mapping[str, Any]) -> SmallGAN:\n", "import os; os._exit(3)"),
+        ("    def batch(self, step: int) -> Batch:\n", "raise ValueError('odd')"),
+    ],
+)
+def test_a_setting_with_which_the_code_fails_does_not_end_the_reruns(small_run, where, fault):
+    """Where it is built, where it ends its process, and where it makes a step."""
+    asked = "config['lr_g'] == 9" if "build" in where else "self.config.lr_g == 9"
+    indent = "    " * (1 + where.startswith("    "))
+    doctoring.edit_source(small_run, where, f"{where}{indent}if {asked}:\n{indent}    {fault}\n")
     run = Run.open(small_run)
     config = dict(run.manifest.config)
-    plan = [
-        Rerun("seed", config),
-        Rerun("setting", config | {"loss": "odd"}),
-        Rerun("seed", config),
-    ]
+    plan = [Rerun("seed", config), Rerun("setting", config | {"lr_g": 9}), Rerun("seed", config)]
     program = SandboxProgram(str(run.manifest.training), small_run, Level.NONE, None)
     first, refused, third = program.run(plan, 30, Deadline(60), quiet)
     assert isinstance(refused, Refused)
-    assert "choose one of ns" in str(refused.error)
     assert np.array_equal(*(r.series.columns["generator/loss"].values for r in (first, third)))
 
 

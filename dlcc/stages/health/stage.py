@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from dlcc.library.kinds import is_alone, too_few_samples, why_unknown
-from dlcc.library.landscape import Landscape, TooLittleError, landscape_of
+from dlcc.library.landscape import NOTHING_CHANGES, Landscape, TooFewRowsError, landscape_of
 from dlcc.library.samples import SAMPLE_FEATURES
 from dlcc.library.verdict import HealthModel
 from dlcc.records import Config, HealthRecord, Samples, Series, most_probable
@@ -37,10 +37,12 @@ class Health(Stage):
         library, samples = ctx.library.apart_from(series), case.get(Samples)
         try:
             landscape = landscape_of(series, samples, case.length, _patient(ctx), alone=alone)
-        except TooLittleError as error:
+        except TooFewRowsError as error:
             raise NotApplicable(str(error)) from None
         if alone and landscape.blind:
             raise NotApplicable(too_few_samples(config.objective))
+        if landscape.still:
+            raise NotApplicable(NOTHING_CHANGES)
         record = _record(HealthModel(library, landscape.blind), landscape)
         if alone and samples is not None:
             found = [*findings_of_one(record, landscape, config.objective, series, samples)]

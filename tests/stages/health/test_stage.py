@@ -164,3 +164,9 @@ def test_the_truth_is_not_looked_at(small_run, tmp_path):
     shutil.rmtree(small_run / "documents")
     after = record(call(small_run))
     assert (after.label, after.features) == (before.label, before.features)
+
+
+def test_a_record_that_is_still_has_no_verdict(small_run):
+    still = with_series(small_run, lambda name, values: np.full(len(values), 1.2))
+    with pytest.raises(NotApplicable, match="changes anywhere in the record"):
+        call(small_run, blind=True, series=still)
