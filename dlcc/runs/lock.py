@@ -36,7 +36,9 @@ class RunLock:
         forget_in_children(self)
 
     def release(self) -> None:
-        """Let others record; releasing twice does nothing."""
+        """Let others record, also where a child has not yet let go; twice does nothing."""
+        if self._descriptor >= 0:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
         self.forget()
 
     def forget(self) -> None:
