@@ -29,7 +29,7 @@ def why_unknown(objective: Mapping[str, Any], players: Collection[str]) -> str |
     return (
         "only GANs (players generator and discriminator), maps and autoencoders can be judged; "
         f"this run declares kind {kind!r} with players {', '.join(sorted(players)) or 'none'}; "
-        'if it is one of these, say so in run.json under "objective" and "players"'
+        'if it is one of these, say so in run.json under "objective" and "players", or by --map'
     )
 
 

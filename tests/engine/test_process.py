@@ -112,7 +112,7 @@ def test_ctrl_c_before_the_parent_knows_its_child_kills_it_too(
     """On a busy machine the child may run for long before Popen returns."""
     written = tmp_path / "pid"
 
-    class SlowToReturn(subprocess.Popen):  # type: ignore[type-arg]
+    class SlowToReturn(subprocess.Popen[bytes]):
         def __init__(self, *args: Any, **keywords: Any) -> None:
             super().__init__(*args, **keywords)
             interrupt_once_written(written)
