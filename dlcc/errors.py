@@ -10,7 +10,8 @@ DlccError
 │   │   ├── RunLockedError     a second writer of the same run
 │   │   └── MissingDataError   files that a training learns from
 │   ├── LibraryError           the library's file cannot be used
-│   ├── StageDeclarationError  a stage that breaks its own declarations, or stages out of order
+│   ├── PluginError            what an installed package, or a file, brings cannot be used
+│   │   └── StageDeclarationError  a stage breaks its own declarations, or stages are out of order
 │   └── OutputError            the report cannot be written where it was asked for
 ├── StageError                 a stage failed while it ran                 exit code 3
 │   └── LimitExceeded          ... because it ran out of time or memory
@@ -66,7 +67,11 @@ class LibraryError(InputError):
     """A library's file is missing, damaged or of another version, or has too few runs."""
 
 
-class StageDeclarationError(InputError):
+class PluginError(InputError):
+    """A stage, format, kind, recipe or page that a package or a file brings cannot be used."""
+
+
+class StageDeclarationError(PluginError):
     """A stage reads or gives what it does not declare, or stages cannot be put in order."""
 
 

@@ -19,7 +19,7 @@ import xxhash
 
 from dlcc import cache, codec, plugins, worker
 from dlcc.engine.process import Ended, supervise
-from dlcc.errors import StageDeclarationError
+from dlcc.errors import PluginError, StageDeclarationError
 from dlcc.estimate import Estimate
 from dlcc.findings import Finding
 from dlcc.library.in_use import library_digest
@@ -237,8 +237,10 @@ class Pass:
         given = (self.until, self.run.length, self.trust, self._seed(stage), library_digest())
         key = _cache_key(stage, digest, *map(str, given))
         if self.use_cache and (entry := cache.find("stages", key)):
-            with contextlib.suppress(OSError, ValueError, ImportError):
+            with contextlib.suppress(OSError, ValueError, ImportError, PluginError):
                 reply, records = read_result(entry)
+                for finding in reply.findings:  # a page may have gone since
+                    worker.check_page(stage, finding.code)
                 stored = json.loads((entry / "environment.json").read_text())
                 return reply, records, {**stored, "cached": True}
         return self._in_worker(stage, key)

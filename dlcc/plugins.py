@@ -6,14 +6,15 @@ import importlib
 import importlib.util
 import os
 import sys
-from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import xxhash
 
+from dlcc.entry_points import loaded
 from dlcc.errors import StageDeclarationError
+from dlcc.findings.catalogue import add_pages_beside
 from dlcc.stage import Stage, check_declaration
 
 GROUP = "dlcc.stages"
@@ -22,17 +23,14 @@ _REFUSED, _IMPORTED = "refused: ", "the stage file was imported"
 
 
 def installed() -> dict[str, Stage]:
-    """The stages of the entry point group `dlcc.stages`, at their default settings, by name."""
+    """The stages of the entry point group `dlcc.stages`, at their default settings, by name.
+
+    Raises:
+        PluginError: one cannot be imported, is no stage, or has the name of another.
+    """
     found: dict[str, Stage] = {}
-    for point in sorted(entry_points(group=GROUP), key=lambda p: p.name):
-        try:
-            kind = point.load()
-        except Exception as error:
-            raise StageDeclarationError(
-                f"entry point {point.name!r} of group {GROUP} cannot be loaded from {point.value}: "
-                f"{type(error).__name__}: {error}; mend or uninstall the package that brings it"
-            ) from error
-        stage = make(kind, f"entry point {point.name!r}")
+    for point, kind in loaded(GROUP).items():
+        stage = make(kind, f"entry point {point!r}")
         if stage.name in found:
             raise StageDeclarationError(f"two installed stages are named {stage.name!r}")
         found[stage.name] = stage
@@ -121,6 +119,7 @@ def load_file(path: Path) -> ModuleType:
         raise StageDeclarationError(
             f"{path}: importing the stage file raised {type(error).__name__}: {error}"
         ) from error
+    add_pages_beside(path)
     return module
 
 

@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 
 from dlcc import codec, plugins
-from dlcc.errors import DlccError, StageDeclarationError
+from dlcc.errors import DlccError, OptionError, StageDeclarationError
 from dlcc.estimate import Estimate
-from dlcc.findings import Finding
+from dlcc.findings import PAGES, Finding, page
 from dlcc.records import RUN_PARTS
 from dlcc.stage import Case, Context, Deadline, NotApplicable, Stage, StageResult
 
@@ -115,6 +115,18 @@ def check_result(stage: Stage, result: object) -> None:
     for finding in result.findings:
         if not isinstance(finding, Finding):
             raise StageDeclarationError(f"stage {name!r} gives {finding!r}; expected a Finding")
+        check_page(stage, finding.code)
+
+
+def check_page(stage: Stage, code: str) -> None:
+    """StageDeclarationError unless the code of a finding has a page."""
+    try:
+        page(code)
+    except OptionError:
+        raise StageDeclarationError(
+            f"stage {stage.name!r} gives the finding {code!r}, which has no page: put one into "
+            f"{PAGES / code}.md of its package, or beside its file (docs/stages.md)"
+        ) from None
 
 
 def gather(

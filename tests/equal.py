@@ -5,10 +5,10 @@ $ python tests/equal.py v0.1.0 HEAD
 $ python tests/equal.py v0.1.0 . --keep /tmp/equal
 ```
 OLD and NEW are revisions of this repository, or folders that hold a checkout. Each version is
-installed beside the other without its dependencies, and evaluates the same cases from an empty cache:
-the bundled runs, `map-f1` as its paper has it and mended (both trained by OLD), and a folder with
-metrics.csv. Every leaf of the reports outside `environment` is compared; each that differs is printed,
-and the exit code is 1 if there is one.
+installed beside the other without its dependencies, and evaluates the same cases from an empty
+cache: the bundled runs, `map-f1` as its paper has it and mended (both trained by OLD), and a folder
+with metrics.csv. Every leaf of the reports outside `environment` is compared; each that differs is
+printed, and the exit code is 1 if there is one.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ def _dlcc(package: Path, work: Path, *arguments: str) -> None:
 
 
 def _environment(package: Path, work: Path) -> dict[str, str]:
-    """That of a package that stands before any other, with no cache and no past runs of one's own."""
+    """That of a package before any other, with no cache and no past runs of one's own."""
     empty = {"DLCC_CACHE_DIR": f"cache-{package.name}", "DLCC_LIBRARY": "own/library.npz",
              "XDG_DATA_HOME": "own"}  # fmt: skip
     return {**os.environ, "PYTHONPATH": str(package)} | {k: str(work / v) for k, v in empty.items()}

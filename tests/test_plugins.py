@@ -71,3 +71,28 @@ def test_a_type_is_found_by_its_name_and_a_missing_one_is_an_error() -> None:
     assert plugins.find_type(name) is StageDeclarationError
     with pytest.raises(ValueError, match="no type"):
         plugins.find_type("dlcc.errors:Nothing")
+
+
+def test_a_finding_of_ones_own_has_its_page_in_the_report_and_in_explain(
+    small_run: Path, tmp_path: Path
+) -> None:
+    stage = f"{FILES}/noticing.py:Noticing"
+    options = ("--stage", stage, "--only", "noticing", "--json", "--out", tmp_path / "o")
+    for _ in range(2):  # the second comes from the cache
+        done = run(tmp_path, "evaluate", small_run, *options)
+        assert done.returncode == 0, done.stderr
+        (finding,) = json.loads(done.stdout)["findings"]
+        assert (finding["code"], finding["severity"]) == ("MYS001", "warning")
+        assert finding["remedy"] == "Ask the stage's author."
+    assert run(tmp_path, "explain", "MYS001", "--stage", stage).stdout.startswith("# MYS001")
+    assert run(tmp_path, "explain", "MYS001").returncode == 2
+
+
+def test_a_finding_without_a_page_fails_its_stage_alone(small_run: Path, tmp_path: Path) -> None:
+    stage = f"{FILES}/faulty.py:NoPage"
+    options = ("--stage", stage, "--only", "no_page", "--only", "ingestion", "--json")
+    done = run(tmp_path, "evaluate", small_run, *options, "--out", tmp_path / "o")
+    assert done.returncode == 3, done.stderr
+    stages = {s["name"]: s for s in json.loads(done.stdout)["stages"]}
+    assert stages["ingestion"]["status"] == "scored"
+    assert "'MYS404', which has no page" in stages["no_page"]["reason"]

@@ -25,12 +25,17 @@ FAULTS = {
     "BareFloat": "expected an Estimate",
     "WritesIntoRun": "writes into the run",
     "GivesUndeclared": "gives a Note, which it does not declare",
+    "NoPage": r"finding 'MYS404', which has no page: put one into findings/codes/MYS404\.md",
     "KeepsForItself": "declares Note in `gives` and gave 0",
 }
 
 
 def test_a_stage_that_conforms_passes(small_run: Path) -> None:
     check_stage(plugins.from_argument(f"{FILES}/good.py:Calm"), small_run)
+
+
+def test_a_stage_with_a_finding_of_its_own_passes(small_run: Path) -> None:
+    check_stage(plugins.from_argument(f"{FILES}/noticing.py:Noticing"), small_run)
 
 
 @pytest.mark.parametrize("name", FAULTS)

@@ -138,10 +138,19 @@ def schema(what: Annotated[str, typer.Argument(help="report or run")]) -> None:
     typer.echo(json.dumps(document, indent=1))
 
 
-def explain(code: Annotated[str, typer.Argument(help="A finding's code, such as GAN003.")]) -> None:
+def explain(
+    code: Annotated[str, typer.Argument(help="A finding's code, such as GAN003.")],
+    stage: Annotated[
+        list[str] | None,
+        typer.Option(help="A stage of your own whose finding it is, FILE.py:CLASS; repeatable."),
+    ] = None,
+) -> None:
     """Say what a finding means, what it looks like, and what to change."""
+    from dlcc import plugins
     from dlcc.findings import page
 
+    for text in stage or []:
+        plugins.from_argument(text)
     typer.echo(page(code).text, nl=False)
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 import dlcc
-from dlcc.errors import OptionError
-from dlcc.findings import Finding, all_codes, page
+from dlcc.errors import OptionError, PluginError
+from dlcc.findings import PAGES, Finding, all_codes, page
+from dlcc.findings.catalogue import read_page
 
 PACKAGE = Path(str(dlcc.__file__)).parent
 
@@ -25,7 +26,8 @@ def test_every_code_that_a_stage_names_has_a_page_and_every_page_a_stage() -> No
     named = set()
     for path in (PACKAGE / "stages").rglob("*.py"):
         named |= set(re.findall(r'"([A-Z]{3}\d{3})"', path.read_text()))
-    assert named == set(all_codes())
+    own = {path.stem for path in (PACKAGE / PAGES).glob("*.md")}
+    assert named == own <= set(all_codes())
 
 
 def test_an_unknown_code_names_near_ones() -> None:
@@ -36,3 +38,26 @@ def test_an_unknown_code_names_near_ones() -> None:
 def test_a_finding_takes_its_severity_from_its_page() -> None:
     assert Finding("GAN003", "x").severity == "error"
     assert Finding("REC003", "x").severity == "note"
+
+
+WHOLE = "# MYS002 mystery\nseverity: note\n\nWhat.\n\n## What to change\n\nNothing.\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (WHOLE.replace("MYS002", "MYS003"), "expected '# MYS002 TITLE'"),
+        (WHOLE.replace("note", "grave"), "one of error, warning, note"),
+        (WHOLE.replace("## What to change", "## Change"), "no part '## What to change'"),
+        (WHOLE.replace("Nothing.", ""), "no part '## What to change' that says"),
+        (WHOLE.replace("mystery", "m\xfc").encode("latin-1"), "cannot be read as UTF-8"),
+    ],
+)
+def test_a_page_of_another_shape_is_refused(
+    text: str | bytes, expected: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "MYS002.md"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(PluginError, match=expected) as refused:
+        read_page(path)
+    assert str(path) in str(refused.value)

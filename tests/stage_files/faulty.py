@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from dlcc import Case, Context, Estimate, Stage, StageResult
+from dlcc import Case, Context, Estimate, Finding, Stage, StageResult
 from dlcc.codec import Array
 from dlcc.records import Samples, Series, Snapshots
 
@@ -195,3 +195,14 @@ class KeepsForItself(Stage):
 
     def __call__(self, case: Case, ctx: Context) -> StageResult:
         return share(0.5)
+
+
+@dataclass(frozen=True)
+class NoPage(Stage):
+    """Gives a finding that no page describes."""
+
+    name: ClassVar = "no_page"
+    needs: ClassVar = (Series,)
+
+    def __call__(self, case: Case, ctx: Context) -> StageResult:
+        return StageResult(findings=[Finding("MYS404", "Something is the matter.")])
