@@ -14,6 +14,7 @@ import xxhash
 from numpy.typing import NDArray
 
 from dlcc.errors import RunError
+from dlcc.runs.digests import digest_of_files
 from dlcc.runs.files import opened_regular
 
 if TYPE_CHECKING:
@@ -161,16 +162,17 @@ class Snapshots:
 
     absent: ClassVar = "the run took no snapshots"
 
+    run: Run = field(repr=False)
     handles: tuple[Snapshot, ...]
     """Ascending in step."""
 
     @classmethod
     def of(cls, run: Run, until: int | None) -> Snapshots | None:
         handles = tuple(run.snapshots(until=until))
-        return cls(handles) if handles else None
+        return cls(run, handles) if handles else None
 
     def digest(self) -> str:
-        return _hash_folders([s.path for s in self.handles])
+        return self.run.contents.snapshots_digest(self.handles)
 
     def __iter__(self) -> Iterator[Snapshot]:
         return iter(self.handles)
@@ -211,10 +213,7 @@ class Samples:
         return _frozen(np.asarray(rows[finite], dtype=np.float64))
 
     def digest(self) -> str:
-        files = [self.run.layout.samples_file(step) for step in self.steps]
-        reference = self.run.layout.reference_file
-        files += [reference] if reference.exists() else []
-        return _hash_files(files, self.run.path)
+        return self.run.contents.samples_digest(self.steps)
 
 
 @dataclass(frozen=True)
@@ -224,20 +223,20 @@ class Sources:
     absent: ClassVar = "the run brought no source/"
 
     root: Path
-    """The run's folder; the files lie under `source/`."""
+    """The run's folder."""
     files: Mapping[str, str]
     """`source/...` -> text, of the files that are text."""
+    paths: Mapping[str, Path] = field(default_factory=dict)
+    """`source/...` -> where the file lies, of all files: code may read those that are no text."""
 
     @classmethod
     def of(cls, run: Run, until: int | None) -> Sources | None:
-        files = _texts(run.source_files())
-        return cls(run.path, files) if files else None
+        paths = run.source_files()
+        files = _texts(paths)
+        return cls(run.path, files, paths) if files else None
 
     def digest(self) -> str:
-        from dlcc.runs import Run
-
-        # files that are no text count too: code may read them when it is replayed
-        return _hash_files(list(Run.open(self.root).source_files().values()), self.root)
+        return digest_of_files(self.paths)
 
 
 @dataclass(frozen=True)
@@ -276,21 +275,3 @@ def _texts(files: Mapping[str, Path]) -> dict[str, str]:
         except UnicodeDecodeError:
             continue
     return texts
-
-
-def _hash_folders(folders: list[Path]) -> str:
-    for folder in folders:
-        if folder.is_symlink() or not folder.is_dir():
-            raise RunError(f"{folder}: not a folder of a snapshot; remove it or restore the copy")
-    run = folders[0].parent.parent
-    return _hash_files([f for folder in folders for f in folder.iterdir()], run)
-
-
-def _hash_files(files: list[Path], run: Path) -> str:
-    state = xxhash.xxh3_128()
-    for path in sorted(files):
-        state.update(f"{path.relative_to(run)}\0".encode(errors="surrogateescape"))
-        with opened_regular(path, RunError) as stream:
-            while chunk := stream.read(1 << 22):
-                state.update(chunk)
-    return state.hexdigest()

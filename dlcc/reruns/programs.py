@@ -75,7 +75,7 @@ def program_of(
     if len(config.players) == 1:
         quantities = tuple(f"{player}/{q}" for player in config.players for q in _OF_ONE)
     alone = is_alone(config.objective)
-    return SandboxProgram(config.training, sources.root, level(), reference, alone, quantities)
+    return SandboxProgram(config.training, sources.paths, level(), reference, alone, quantities)
 
 
 def _is_recipe(sources: Sources, recipe: Path, entry: str | None) -> bool:
@@ -158,7 +158,8 @@ class SandboxProgram:
     """Reruns of code that came with the run, one after the other."""
 
     entry: str
-    root: Path
+    files: Mapping[str, Path]
+    """The run's files of code."""
     level: Level
     reference: Reference | None
     alone: bool = False
@@ -172,9 +173,6 @@ class SandboxProgram:
         self, plan: Sequence[Rerun], length: int, deadline: Deadline, progress: Progress
     ) -> list[Recorded | Refused]:
         """As many of the plan as fit into the time, judged by how long the first ones took."""
-        from dlcc.runs import Run
-
-        files = Run.open(self.root).source_files()
         records: list[Recorded | Refused] = []
         total = deadline.remaining
         with contextlib.ExitStack() as stack:
@@ -188,7 +186,7 @@ class SandboxProgram:
                 if session is None or not session.alive:
                     stack.close()
                     limits = Limits(seconds=0.9 * deadline.remaining)
-                    session = stack.enter_context(Session(files, self.level, limits))
+                    session = stack.enter_context(Session(self.files, self.level, limits))
                 try:
                     records.append(self._one(session, rerun.config, length))
                 except ForeignCodeStopped:

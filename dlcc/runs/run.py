@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -122,20 +122,20 @@ class Run:
         return self.contents.reference()
 
     def source_files(self) -> dict[str, Path]:
-        """The files under source/ by their path in the run, `source/train.py`.
+        """The files of code by their path in the run, `source/train.py`.
 
         Raises:
             RunError: a link leads out of the run.
         """
-        return _files_under(self.path, self.layout.source)
+        return dict(self.contents.sources())
 
     def document_files(self) -> dict[str, Path]:
-        """The files under documents/ by their path in the run, `documents/method.md`.
+        """The documents by their path in the run, `documents/method.md`.
 
         Raises:
             RunError: a link leads out of the run.
         """
-        return _files_under(self.path, self.layout.documents)
+        return dict(self.contents.documents())
 
 
 def resolve_until(until: str | float, length: int) -> int:
@@ -162,23 +162,3 @@ def resolve_until(until: str | float, length: int) -> int:
             f"--until {text}: with a point it is a fraction and must lie in (0, 1]; {expected}"
         )
     return max(1, round(value * length))
-
-
-def _files_under(run: Path, folder: Path) -> dict[str, Path]:
-    """Regular files by path relative to the run, sorted."""
-    inside = run.resolve() / folder.name
-    if folder.is_symlink():
-        raise RunError(f"{folder}: a link; replace it with a copy of what it leads to")
-    files = {}
-    for path in _sorted_tree(folder):
-        if not path.resolve().is_relative_to(inside):
-            raise RunError(
-                f"{path}: a link that leads out of {folder.name}/; replace it with a copy"
-            )
-        if path.is_file():
-            files[path.relative_to(run).as_posix()] = path
-    return files
-
-
-def _sorted_tree(folder: Path) -> Iterable[Path]:
-    return sorted(folder.rglob("*")) if folder.is_dir() else []

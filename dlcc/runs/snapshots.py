@@ -88,6 +88,14 @@ class Snapshot:
         """The content of snapshot.json."""
         return read_snapshot_manifest(self._layout.manifest, self.step)
 
+    def files(self) -> list[Path]:
+        """All that the snapshot consists of."""
+        if self.path.is_symlink() or not self.path.is_dir():
+            raise SnapshotError(
+                f"{self.path}: not a folder of a snapshot; remove it or restore the copy"
+            )
+        return sorted(self.path.iterdir())
+
     @property
     def players(self) -> tuple[str, ...]:
         """The players whose weights are held."""

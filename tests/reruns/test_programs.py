@@ -118,7 +118,7 @@ def test_a_setting_with_which_the_code_fails_does_not_end_the_reruns(small_run, 
     run = Run.open(small_run)
     config = dict(run.manifest.config)
     plan = [Rerun("seed", config), Rerun("setting", config | {"lr_g": 9}), Rerun("seed", config)]
-    program = SandboxProgram(str(run.manifest.training), small_run, Level.NONE, None)
+    program = SandboxProgram(str(run.manifest.training), run.source_files(), Level.NONE, None)
     first, refused, third = program.run(plan, 30, Deadline(60), quiet)
     assert isinstance(refused, Refused)
     assert np.array_equal(*(r.series.columns["generator/loss"].values for r in (first, third)))

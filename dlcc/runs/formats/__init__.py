@@ -1,20 +1,55 @@
 """The formats in which a run can be read: our own, and folders that other tools left.
 
-A further format is one module here: a class that follows `Format`, added to `FORMATS`.
+A further format is one module: a class that follows `Format`, named by the entry point group
+`dlcc.formats`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from typing import Any, cast
 
-from dlcc.errors import RunError
+from dlcc.entry_points import loaded
+from dlcc.errors import PluginError, RunError
 from dlcc.runs.formats.format import Contents, Format
-from dlcc.runs.formats.metrics_csv import MetricsCsv
 from dlcc.runs.formats.native import Native
 
-FORMATS: tuple[Format, ...] = (Native(), MetricsCsv())
-"""In the order in which they are asked; the first that recognises a folder reads it."""
+GROUP = "dlcc.formats"
+
+
+@cache
+def formats() -> tuple[Format, ...]:
+    """All formats in the order in which they are asked; the first that recognises a folder reads it.
+
+    Our own comes first: a folder with run.json is always one of ours. Those that others installed
+    come before the rest of this package's, for they know their folders better.
+
+    Raises:
+        PluginError: an installed one cannot be used.
+    """
+    found = {name: as_format(kind, f"entry point {name!r}") for name, kind in loaded(GROUP).items()}
+    ranked = sorted(found.values(), key=lambda f: type(f).__module__.startswith("dlcc."))
+    return (Native(), *(f for f in ranked if not isinstance(f, Native)))
+
+
+def as_format(kind: Any, origin: str) -> Format:
+    """An instance of a class that follows `Format`.
+
+    Raises:
+        PluginError: it is none.
+    """
+    if not isinstance(kind, type):
+        raise PluginError(f"{origin}: expected a class that follows Format, found {kind!r}")
+    try:
+        instance = kind()
+    except TypeError as error:
+        raise PluginError(f"{origin}: {kind.__name__}() cannot be called ({error})") from error
+    lacking = [n for n in ("looks_for", "recognises", "open") if not hasattr(instance, n)]
+    if lacking:
+        raise PluginError(f"{origin}: {kind.__name__} has no {lacking[0]}; see dlcc.runs.formats")
+    return cast(Format, instance)
 
 
 def open_folder(path: Path, mapping: Mapping[str, str]) -> Contents:
@@ -24,12 +59,12 @@ def open_folder(path: Path, mapping: Mapping[str, str]) -> Contents:
         RunError: no format does, or what it should read first is damaged.
         OptionError: the format has no use for the mapping.
     """
-    for format_ in FORMATS:
+    for format_ in formats():
         if format_.recognises(path):
             return format_.open(path, mapping)
     if not any(path.iterdir()):
         raise RunError(f"{path}: the folder is empty; record a run into it or name another")
-    native, *others = FORMATS
+    native, *others = formats()
     raise RunError(
         f"{path / native.looks_for}: not found, so this is not a run folder, and there is no "
         f"{' or '.join(f.looks_for for f in others)} of another tool either; "

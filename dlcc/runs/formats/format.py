@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Protocol
 
 import numpy as np
 
 from dlcc.errors import OptionError, SnapshotError
+from dlcc.runs.digests import digest_of_arrays, digest_of_files
 from dlcc.runs.manifest import Manifest
 from dlcc.runs.series import SeriesTable
 from dlcc.runs.series_format import QUANTITY
@@ -20,7 +21,11 @@ STEP = "step"
 
 
 class Contents(ABC):
-    """What a run folder holds, read when it is asked for; a format has at least series."""
+    """What a run folder holds, read when it is asked for; a format has at least series.
+
+    Nothing above the formats knows where in the folder anything lies: each part comes from here,
+    with a digest that changes when the part does.
+    """
 
     manifest: Manifest
 
@@ -48,6 +53,38 @@ class Contents(ABC):
     def reference(self) -> np.ndarray | None:
         """Rows `[n, ...]` of the training data; None where there are none."""
         return None
+
+    def sources(self) -> Mapping[str, Path]:
+        """Files of code that came with the run, by `source/...`."""
+        return {}
+
+    def documents(self) -> Mapping[str, Path]:
+        """Papers and notes beside the run, by `documents/...`."""
+        return {}
+
+    def snapshots_digest(self, snapshots: Sequence[Snapshot]) -> str:
+        """Hash of all that these handles can read."""
+        return digest_of_files(
+            {
+                f"snapshots/{snapshot.step:08d}/{file.name}": file
+                for snapshot in snapshots
+                for file in snapshot.files()
+            }
+        )
+
+    def samples_digest(self, steps: Sequence[int]) -> str:
+        """Hash of the samples of these steps and of the reference."""
+        reference = self.reference()
+        last = () if reference is None else (("reference", reference),)
+        return digest_of_arrays([*((str(s), self.samples(s)) for s in steps), *last])
+
+    def sources_digest(self) -> str:
+        """Hash of all files of code, those too that are no text: code may read them."""
+        return digest_of_files(self.sources())
+
+    def documents_digest(self) -> str:
+        """Hash of all documents."""
+        return digest_of_files(self.documents())
 
 
 class Format(Protocol):

@@ -19,6 +19,7 @@ from dlcc.runs.formats.history import before
 from dlcc.runs.formats.words import listed
 from dlcc.runs.manifest import Manifest
 from dlcc.runs.series import SeriesTable
+from dlcc.runs.tree import files_under
 
 _GAN = ("discriminator", "generator")
 
@@ -61,6 +62,12 @@ class CsvFolder(Contents):
 
     def series(self, until: int | None) -> SeriesTable:
         return before(self._read().table, until)
+
+    def sources(self) -> Mapping[str, Path]:
+        return files_under(self.metrics.parent, "source")
+
+    def documents(self) -> Mapping[str, Path]:
+        return files_under(self.metrics.parent, "documents")
 
     def _read(self) -> CsvSeries:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -11,12 +11,14 @@ from typing import ClassVar
 import numpy as np
 
 from dlcc.errors import OptionError, SnapshotError
+from dlcc.runs.digests import digest_of_files
 from dlcc.runs.formats.format import Contents
 from dlcc.runs.layout import RunLayout
 from dlcc.runs.manifest import Manifest, read_manifest
 from dlcc.runs.series import SeriesTable, read_series
 from dlcc.runs.snapshots import Snapshot
 from dlcc.runs.tensors import read_tensors
+from dlcc.runs.tree import files_under
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,19 @@ class RecordedFolder(Contents):
     def reference(self) -> np.ndarray | None:
         path = self.layout.reference_file
         return _only_tensor(path, "reference") if path.exists() else None
+
+    def sources(self) -> Mapping[str, Path]:
+        return files_under(self.layout.path, self.layout.source.name)
+
+    def documents(self) -> Mapping[str, Path]:
+        return files_under(self.layout.path, self.layout.documents.name)
+
+    def samples_digest(self, steps: Sequence[int]) -> str:
+        """That of the files: without decoding them."""
+        files = [self.layout.samples_file(step) for step in steps]
+        reference = self.layout.reference_file
+        files += [reference] if reference.exists() else []
+        return digest_of_files({f"{file.parent.name}/{file.name}": file for file in files})
 
 
 def _only_tensor(path: Path, name: str) -> np.ndarray:

@@ -19,7 +19,6 @@ from dlcc.errors import (
 from dlcc.estimate import Estimate
 from dlcc.findings import Finding
 from dlcc.records import Config, Executed, ReplayCheck, Series, Snapshots, Sources
-from dlcc.runs import Run
 from dlcc.sandbox import Level, Limits, Session, best_level
 from dlcc.stage import Case, Context, NotApplicable, Stage, StageResult
 from dlcc.stages.execution.extremes import PlayerExtremes, first_names, try_player
@@ -75,9 +74,8 @@ class Execution(Stage):
             raise NotApplicable(str(error)) from None
         seconds = ctx.deadline.remaining * (1 - _RESERVE)
         work = _Work(self, case, ctx, entry, snapshots, _clock(ctx, ctx.deadline.remaining))
-        files = Run.open(sources.root).source_files()
         data = self._data(sources.root)
-        session = Session(files, level, Limits(seconds, self.memory), data=data)
+        session = Session(sources.paths, level, Limits(seconds, self.memory), data=data)
         try:
             with session:
                 work.do(session)
