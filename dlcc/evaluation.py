@@ -21,8 +21,8 @@ from dlcc.feedback.advice import Advised, by_past_runs
 from dlcc.feedback.folder import data_name, texts_of
 from dlcc.feedback.moved import Moved, moved
 from dlcc.feedback.reviews import Review, history
-from dlcc.library.in_use import library
-from dlcc.library.kinds import is_alone
+from dlcc.kinds import kind_of
+from dlcc.library.in_use import JUDGES, library
 from dlcc.library.store import Library
 from dlcc.pipeline import Limits, Progress, StageOutcome
 from dlcc.records import (
@@ -171,7 +171,7 @@ def evaluate_fully(
             weights,
             known,
             past=past,
-            alike=library(alone=True).apart_from(series) if is_alone(config.objective) else None,
+            alike=_alike(config, series),
             reviews=reviewed.counts(weights),
         ),
         probability=None
@@ -189,11 +189,17 @@ def evaluate_fully(
     return Evaluation(report, opened, outcomes)
 
 
+def _alike(config: Config, series: Series | None) -> Library | None:
+    """Past runs of the run's own group of kinds, where verdicts rest on another's."""
+    group = kind_of(config.objective).past_runs.group
+    return None if group == JUDGES else library(group).apart_from(series)
+
+
 def _advised(
     run: Run, config: Config, health: HealthRecord | None, reruns: Reruns | None, past: Library
 ) -> Advised | None:
-    """What past GANs say one could change, where there is something to mend."""
-    if health is None or health.label == "healthy" or is_alone(config.objective):
+    """What past runs say one could change, where there is something to mend."""
+    if health is None or health.label == "healthy" or kind_of(config.objective).remedies is None:
         return None
     made = () if reruns is None else reruns.outcomes
     seeds = [Outcome(o.label, o.p_healthy, o.stability) for o in made if o.kind == "seed"]

@@ -194,20 +194,21 @@ class RunGraph:
 
 # --- what health makes ----------------------------------------------------------------------------
 
-Label = Literal["healthy", "weak", "oscillating", "collapsed", "diverged"]
-LABELS: tuple[Label, ...] = ("healthy", "weak", "oscillating", "collapsed", "diverged")
+LABELS = ("healthy", "weak", "oscillating", "collapsed", "diverged")
+"""The usual labels; a kind of training may have further ones."""
 
 
-def most_probable(probabilities: Mapping[str, float]) -> Label:
-    """The label with the largest of these probabilities, one of each."""
-    return max(LABELS, key=lambda label: probabilities[label])
+def most_probable(probabilities: Mapping[str, float]) -> str:
+    """The label with the largest of these probabilities; of equal ones the first of `LABELS`."""
+    others = sorted(probabilities.keys() - set(LABELS))
+    return max((*LABELS, *others), key=lambda label: probabilities.get(label, 0.0))
 
 
 @dataclass(frozen=True)
 class HealthRecord:
     """The state of the run, and since when. `failed` is collapsed, oscillating or diverged."""
 
-    label: Label
+    label: str
     probabilities: Mapping[str, float]
     """Of each label; they sum to 1."""
     onset: int | None
@@ -242,7 +243,7 @@ class PastNeighbour:
 
     data: str
     config: Mapping[str, str | int | float | bool | None]
-    label: Label
+    label: str
     stability: float
     distance: float
     """In units of what 90 % of the library's runs keep among themselves."""
@@ -335,7 +336,7 @@ class RerunOutcome:
     seed: int
     changes: Mapping[str, str | int | float | bool | None]
     """Of the configuration, beside the seed."""
-    label: Label
+    label: str
     p_healthy: float
     stability: float
     """Mean P(good) over the second half."""

@@ -63,7 +63,7 @@ class Context:
 
     @property
     def library(self) -> Library:
-        """Past GANs with known ends, which verdicts of all kinds are learnt from; ask
+        """Past runs with known ends that verdicts of all kinds are learnt from, GANs; ask
         `.apart_from(series)` for those that are not this run's.
 
         Raises LibraryError where the user's own library cannot be used.
@@ -73,18 +73,18 @@ class Context:
         return library()
 
     def past_runs(self, objective: Mapping[str, Any]) -> Library:
-        """As `library`, of a training's own kind, GANs or networks alone: what it is like."""
+        """As `library`, of kinds like the training's own: what it is like."""
+        from dlcc.kinds import kind_of
         from dlcc.library.in_use import library
-        from dlcc.library.kinds import is_alone
 
-        return library(alone=is_alone(objective))
+        return library(kind_of(objective).past_runs.group)
 
     def outcomes(self, objective: Mapping[str, Any]) -> Library:
         """As `library`, all that tell what is to be expected of a training of this kind."""
+        from dlcc.kinds import kind_of
         from dlcc.library.in_use import outcomes
-        from dlcc.library.kinds import is_alone
 
-        return outcomes(alone=is_alone(objective))
+        return outcomes(kind_of(objective))
 
 
 class Case:

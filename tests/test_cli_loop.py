@@ -72,10 +72,10 @@ def test_a_small_library_from_nothing(tmp_path: Path) -> None:
     assert_one_sentence(dlcc("library", "build", "--out", out, "--groups", 0), 2, "needs runs")
     assert not out.exists()
     for arguments, words in [
-        (("--alone", 49), "there would be 49"),
-        (("--alone", -1), "--alone"),
-        (("--alone", 50, "--seed", -1), "--seed"),
-        (("--alone", 50, "--recorded", tmp_path), "--recorded takes GANs"),
+        (("--single", 49), "there would be 49"),
+        (("--single", -1), "--single"),
+        (("--single", 50, "--seed", -1), "--seed"),
+        (("--single", 50, "--recorded", tmp_path), "--recorded takes GANs"),
     ]:
         assert_one_sentence(dlcc("library", "build", "--out", out, *arguments), 2, words)
     assert list(tmp_path.iterdir()) == []

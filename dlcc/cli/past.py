@@ -36,28 +36,32 @@ def build(
     tested: Annotated[
         int, typer.Option(help="Recorded runs whose record is put to the test.")
     ] = 200,
-    alone: Annotated[
+    single: Annotated[
         int, typer.Option(help="So many maps and autoencoders, in place of the GANs.")
     ] = 0,
+    alone: Annotated[int, typer.Option(hidden=True)] = 0,
     jobs: Annotated[int, typer.Option(help="Processes.")] = os.cpu_count() or 1,
 ) -> None:
     """Train settings at random, judge them, and keep what they looked like on the way."""
-    from dlcc.corpus.alone import build_alone
     from dlcc.corpus.build import BuildPlan, build_library
+    from dlcc.corpus.single import build_single
 
     in_range("--groups", groups, 0, 10_000)
     in_range("--members", members, 1, 512)
     in_range("--tested", tested, 0, 100_000)
-    in_range("--alone", alone, 0, 100_000)
+    if alone:
+        typer.echo("dlcc: --alone is now called --single, and goes in the next version", err=True)
+        single = single or alone
+    in_range("--single", single, 0, 100_000)
     in_range("--seed", seed, 0, 1_000_000_000)
-    if alone and recorded:
-        raise OptionError("--recorded takes GANs, --alone trains maps and autoencoders: leave one")
+    if single and recorded:
+        raise OptionError("--recorded takes GANs, --single trains maps and autoencoders: leave one")
     in_range("--jobs", jobs, 1, 1024)
     plan = BuildPlan(groups, members, seed, tuple(recorded or ()), tested)
     with bars() as progress:
         said = partial(progress, "library")
-        if alone:
-            made = build_alone(out, alone, seed, jobs, said)
+        if single:
+            made = build_single(out, single, seed, jobs, said)
         else:
             made = build_library(out, plan, jobs, said)
     typer.echo(_summary(made, out))
@@ -70,14 +74,15 @@ def info(
     ] = None,
 ) -> None:
     """Say what a library holds."""
-    from dlcc.library.in_use import SHIPPED, SHIPPED_ALONE, user_library_path
+    from dlcc.library.in_use import groups, shipped_path, user_library_path
     from dlcc.library.store import read_library
 
     if path is not None:
         typer.echo(_summary(read_library(path), path))
         return
-    own = [file for alone in (False, True) if (file := user_library_path(alone=alone)).exists()]
-    for file in (SHIPPED, SHIPPED_ALONE, *own):
+    own = [file for group in groups() if (file := user_library_path(group)).exists()]
+    shipped = [path for group in groups() if (path := shipped_path(group)) is not None]
+    for file in (*shipped, *own):
         typer.echo(_summary(read_library(file), file))
     if not own:
         own_path = user_library_path()
@@ -109,7 +114,6 @@ def _summary(made: Library, path: Path) -> str:
     import numpy as np
 
     from dlcc.library.store import CONVENTIONS, FRACTIONS, TERMS
-    from dlcc.records import LABELS
 
     tested = np.isfinite(made.terms[:, TERMS.index("logic"), 0])
     fractions = ", ".join(f"{fraction:.0%}" for fraction in FRACTIONS)
@@ -119,8 +123,10 @@ def _summary(made: Library, path: Path) -> str:
         f"  {len(made.names)} figures of each at {fractions} of its length",
     ]
     for data, runs in sorted(Counter(made.data.tolist()).items()):
-        of_data = np.bincount(made.labels[made.data == data], minlength=len(LABELS))
-        ends = ", ".join(f"{n} {label}" for label, n in zip(LABELS, of_data, strict=True) if n)
+        of_data = np.bincount(made.labels[made.data == data], minlength=len(made.label_names))
+        ends = ", ".join(
+            f"{n} {label}" for label, n in zip(made.label_names, of_data, strict=True) if n
+        )
         lines.append(f"  {data:10} {runs:5,}  {ends}")
     lines.append(
         f"  {tested.sum()} records were put to the test, {(~made.true_record).sum()} of them "

@@ -45,7 +45,7 @@ def assemble(runs: Sequence[PastRun], seed: int = 0, good: GoodModel | None = No
         true_record=np.ones(len(runs), dtype=np.bool_),
         judged_by=np.full(len(runs), "truth"),
         good=good or fit_good(runs),
-        alone=runs[0].alone,
+        group=runs[0].kind.past_runs.group,
     )
 
 

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from dlcc.corpus.past import PastRun
+from dlcc.kinds import kinds
+from dlcc.kinds.gan import GAN
 from dlcc.runs.files import written_whole
 
 _STACKED = ("windows", "samples", "reached", "stability", "next_quarter", "good")
@@ -19,9 +21,9 @@ _TEXTS = ("data", "label", "first_rows")
 def write_part(path: Path, runs: Sequence[PastRun]) -> None:
     """Write the runs of one group, all of one number of checkpoints."""
     columns: dict[str, Any] = {
-        name: np.array([getattr(run, name) for run in runs])
-        for name in (*_STACKED, *_TEXTS, "alone")
+        name: np.array([getattr(run, name) for run in runs]) for name in (*_STACKED, *_TEXTS)
     }
+    columns["kind"] = np.array([run.kind.name for run in runs])
     columns["configs"] = np.array([json.dumps(dict(run.config), sort_keys=True) for run in runs])
     with written_whole(path) as beside, beside.open("wb") as stream:
         np.savez_compressed(stream, **columns)
@@ -37,5 +39,5 @@ def read_part(path: Path) -> list[PastRun]:
 def _run(columns: Mapping[str, Any], i: int) -> PastRun:
     fields: dict[str, Any] = {name: columns[name][i] for name in _STACKED}
     fields |= {name: str(columns[name][i]) for name in _TEXTS}
-    alone = "alone" in columns and bool(columns["alone"][i])  # older parts are of GANs
-    return PastRun(config=json.loads(str(columns["configs"][i])), **fields, alone=alone)
+    kind = kinds()[str(columns["kind"][i])] if "kind" in columns else GAN  # older ones are of GANs
+    return PastRun(config=json.loads(str(columns["configs"][i])), **fields, kind=kind)

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dlcc.kinds import TrainingKind, kind_of
+from dlcc.kinds.gan import GAN
 from dlcc.library.curves import Curves
-from dlcc.library.kinds import is_alone
 from dlcc.library.samples import Reference, sample_features
 from dlcc.library.store import FRACTIONS
 from dlcc.library.twins import first_rows_hash
@@ -41,13 +42,12 @@ class PastRun:
     next_quarter: Floats
     """Share of good checkpoints in the quarter of the length after each of FRACTIONS."""
     first_rows: str
-    alone: bool = False
-    """Whether it is of a network alone."""
+    kind: TrainingKind = GAN
 
     def curves(self, fraction: int, *, blind: bool = False) -> Curves:
         """The record up to FRACTIONS[fraction]."""
         samples = None if blind else self.samples[: self.reached[fraction]]
-        return Curves(self.windows[fraction], samples, self.alone)
+        return Curves(self.windows[fraction], samples, self.kind)
 
     @property
     def label_index(self) -> int:
@@ -62,8 +62,7 @@ def past_run(
     samples: Sequence[NDArray[Any]],
     judged: truth.Truth,
     reference: Reference,
-    *,
-    alone: bool = False,
+    kind: TrainingKind = GAN,
 ) -> PastRun:
     """From a record and its truth; `samples` [n, ...] were taken at `steps`, past the end too."""
     length = judged.length
@@ -73,9 +72,7 @@ def past_run(
     return PastRun(
         config=config,
         data=judged.data,
-        windows=np.array(
-            [window_features(series.before(until), until, alone=alone) for until in untils]
-        ),
+        windows=np.array([window_features(series.before(until), until, kind) for until in untils]),
         samples=np.array(figures),
         reached=np.array([sum(steps[k] <= until for k in within) for until in untils]),
         label=judged.label,
@@ -83,7 +80,7 @@ def past_run(
         good=np.array(judged.good[: truth.CHECKPOINTS], dtype=np.bool_),
         next_quarter=next_quarters(judged.good),
         first_rows=first_rows_hash(series),
-        alone=alone,
+        kind=kind,
     )
 
 
@@ -108,5 +105,5 @@ def recorded_run(run: Run, reference: Reference) -> PastRun:
         [samples.at(step) for step in samples.steps],
         truth.read(run.path),
         reference,
-        alone=is_alone(run.manifest.objective),
+        kind_of(run.manifest.objective),
     )

@@ -106,7 +106,7 @@ def reproducibilities(
         program = EnsembleProgram(reference(str(plan[group[0]].config["data"])))
         length = int(plan[group[0]].config["steps"])
         made = program.run([plan[i] for i in group], length, Deadline(_DAY), lambda s, w: None)
-        judge = Judge(library, program.reference, program.alone)
+        judge = Judge(library, program.reference, program.kind)
         stability[group] = [judge(recorded, length).stability for recorded in made]
     return {
         int(run): moments(reproducibility(outcomes, rng), "reproducibility")

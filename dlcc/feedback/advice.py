@@ -143,7 +143,7 @@ def advise(
         ForeignCodeError: the run's code fails with its own configuration and another seed.
     """
     trials = _trials(config, library, data, code)
-    judge = Judge(library, program.reference, program.alone)
+    judge = Judge(library, program.reference, program.kind)
     total = deadline.remaining
     refused: list[Change] = []
     for k, (going_on, reruns) in enumerate(ROUNDS):

@@ -9,8 +9,8 @@ import numpy as np
 
 from dlcc.errors import IsolationError, LimitExceeded, OptionError
 from dlcc.feedback.advice import Advised, advise, by_past_runs
+from dlcc.kinds import kind_of, why_unknown
 from dlcc.library.in_use import library
-from dlcc.library.kinds import is_alone, kind_of, why_unknown
 from dlcc.records import Config, Series, Sources
 from dlcc.reruns.folder import program_of_folder
 from dlcc.reruns.programs import Program
@@ -50,10 +50,11 @@ def advise_folder(
     unknown = why_unknown(config.objective, config.players)
     if unknown is not None:
         raise OptionError(f"{run.path}: no advice can be given: {unknown}")
-    if is_alone(config.objective):
+    kind = kind_of(config.objective)
+    if kind.remedies is None:
         raise OptionError(
-            f"{run.path}: advice comes from past GANs; this run declares kind "
-            f"{kind_of(config.objective)!r}, so none can be given"
+            f"{run.path}: no changes are known for trainings of kind {kind.name!r}, so no advice "
+            "can be given"
         )
     if config.training is None:
         raise OptionError(

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from dlcc.library.configuration import config_features
 from dlcc.library.store import Library
-from dlcc.records import LABELS
 
 Floats = NDArray[np.float64]
 _FEWEST = 150  # past runs on the same data; with fewer, those on other data count too
@@ -42,7 +41,7 @@ class ConfigPrior:
                 _TREES, min_samples_leaf=_LEAF, max_features=0.5, random_state=0, n_jobs=1
             ),
         )
-        trees.fit(known.config_vectors, known.labels == LABELS.index("healthy"))
+        trees.fit(known.config_vectors, known.labels == known.label_names.index("healthy"))
         return cls(trees)
 
     def __call__(self, configs: Sequence[Mapping[str, Any]]) -> Floats:

@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 
 from dlcc.forecast.forecaster import Forecaster
-from dlcc.records import LABELS, FeatureEffect
-
-_HEALTHY = LABELS.index("healthy")
+from dlcc.records import FeatureEffect
 
 
 def what_moved(
@@ -25,8 +23,9 @@ def what_moved(
 
     raw = forecaster.space.raw_of(vector, config)
     point = forecaster.space.standardised(raw)[None, :]
+    healthy = forecaster.space.library.label_names.index("healthy")
     explainer = shap.TreeExplainer(forecaster.forest.trees)
-    effects = np.asarray(explainer.shap_values(point, check_additivity=False))[0, :, _HEALTHY]
+    effects = np.asarray(explainer.shap_values(point, check_additivity=False))[0, :, healthy]
     order = np.argsort(-np.abs(effects), kind="stable")[:most]
     names = forecaster.space.names
     return tuple(

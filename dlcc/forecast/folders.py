@@ -9,8 +9,8 @@ from typing import Any
 
 from dlcc.errors import RunError
 from dlcc.forecast.forecaster import Forecasters, Prospect
+from dlcc.kinds import kind_of, too_few_samples, why_unknown
 from dlcc.library.in_use import outcomes
-from dlcc.library.kinds import is_alone, too_few_samples, why_unknown
 from dlcc.library.landscape import NOTHING_CHANGES, Landscape, TooFewRowsError, landscape_of
 from dlcc.library.store import Library
 from dlcc.records import Samples, Series
@@ -67,8 +67,8 @@ def forecast_folders(
     Raises:
         InputError: such a folder, where there is no `left_out`; or the library cannot be used.
     """
-    known: dict[bool, Library] = {}
-    fitted: dict[bool, Forecasters] = {}
+    known: dict[str, Library] = {}
+    fitted: dict[str, Forecasters] = {}
     for k, folder in enumerate(folders):
         progress(k / len(folders), str(folder))
         try:
@@ -78,12 +78,12 @@ def forecast_folders(
                 raise
             left_out(error)
             continue
-        alone, seen = run.landscape.curves.alone, run.landscape.seen
-        if alone not in known:
-            known[alone] = outcomes(alone=alone) if past is None else past
-            fitted[alone] = Forecasters(known[alone])
-        apart = known[alone].apart_from(run.series)
-        of_these = fitted[alone] if apart is known[alone] else Forecasters(apart)
+        kind, seen = run.landscape.curves.kind, run.landscape.seen
+        if kind.name not in known:
+            known[kind.name] = outcomes(kind) if past is None else past
+            fitted[kind.name] = Forecasters(known[kind.name])
+        apart = known[kind.name].apart_from(run.series)
+        of_these = fitted[kind.name] if apart is known[kind.name] else Forecasters(apart)
         forecaster = of_these.at(seen, blind=run.landscape.blind)
         vector = run.landscape.vector(apart.good)
         yield FolderForecast(run.name, seen, forecaster(vector, run.config))
@@ -94,20 +94,20 @@ def _read(
 ) -> _Seen:
     run = Run.open(folder, mapping)
     step = run.length if until is None else resolve_until(until, run.length)
-    series, alone = Series.of(run, step), is_alone(run.manifest.objective)
+    series, kind = Series.of(run, step), kind_of(run.manifest.objective)
     unknown = why_unknown(run.manifest.objective, run.manifest.players)
     if unknown is not None:
         raise RunError(f"{folder}: no forecast can be made: {unknown}")
     if series is None:
         raise RunError(f"{folder}: no series before step {step:,}; a forecast needs 20 rows")
     try:
-        landscape = landscape_of(series, Samples.of(run, step), run.length, alone=alone)
+        landscape = landscape_of(series, Samples.of(run, step), run.length, kind=kind)
     except TooFewRowsError as error:
         raise RunError(
             f"{folder}: before step {step:,}, {error}; ask later, or give a larger --until"
         ) from None
-    if alone and landscape.blind:
-        raise RunError(f"{folder}: {too_few_samples(run.manifest.objective)}")
+    if landscape.blind and not kind.series_tell_health:
+        raise RunError(f"{folder}: {too_few_samples(kind)}")
     if landscape.still:
         raise RunError(f"{folder}: before step {step:,}, {NOTHING_CHANGES}")
     return _Seen(str(folder), run.manifest.config, series, landscape)

@@ -18,7 +18,7 @@ from dlcc.estimate import Estimate
 from dlcc.forecast.forest import OutcomeForest
 from dlcc.library.similarity import FEWEST_RUNS, Space
 from dlcc.library.store import Library, nearest_fraction
-from dlcc.records import LABELS, Label, most_probable
+from dlcc.records import most_probable
 
 if TYPE_CHECKING:
     from dlcc.forecast.gnn import OutcomeGNN
@@ -34,7 +34,6 @@ _SCATTER = 16.0
 """The variance of settings' shares of healthy runs around their forecasts, over what so many
 independent runs would leave: chosen on settings trained many times (benchmarks/replicates.py)."""
 _SKEWED = 0.2  # healthy or other runs under which a Beta's interval would leave out its own mean
-_HEALTHY = LABELS.index("healthy")
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class Prospect:
     """From the library's runs, in units of what 90 % of these keep among themselves."""
 
     @property
-    def kind(self) -> Label:
+    def kind(self) -> str:
         """The most probable label."""
         return most_probable(self.probabilities)
 
@@ -82,7 +81,9 @@ class Forecaster:
                 "with: dlcc library build"
             )
         space = Space(honest, nearest_fraction(seen), blind)
-        forest = OutcomeForest.fit(space.points, honest.labels, honest.stability)
+        forest = OutcomeForest.fit(
+            space.points, honest.labels, honest.stability, len(honest.label_names)
+        )
         return cls(space, forest, OutcomeGNN.fit(space))
 
     def __call__(self, vector: Mapping[str, float], config: Mapping[str, Any]) -> Prospect:
@@ -100,20 +101,21 @@ class Forecaster:
         ]
 
     def _prospect(self, weights: Floats, network: Floats, distance: float) -> Prospect:
-        labels = self.space.library.labels
-        forest = np.asarray(np.bincount(labels, weights, len(LABELS)), dtype=np.float64)
+        labels, names = self.space.library.labels, self.space.library.label_names
+        forest = np.asarray(np.bincount(labels, weights, len(names)), dtype=np.float64)
         blended = blend(forest, network, GNN_SHARE)
         weights = weights * (blended / np.maximum(forest, _FLOOR))[labels]
         weights = weights / weights.sum()
         known = 1 / max(1.0, distance)  # what is left of it far outside of the library
         weights = known * weights + (1 - known) / len(weights)
-        p = np.bincount(labels, weights, minlength=len(LABELS))
+        p = np.bincount(labels, weights, minlength=len(names))
         runs = 1 + _SURENESS * known**2 / float((weights**2).sum())
-        healthy, ended_so = float(p[_HEALTHY]), float(np.sum(labels == _HEALTHY))
+        end = names.index("healthy")
+        healthy, ended_so = float(p[end]), float(np.sum(labels == end))
         usual = (ended_so + 0.5) / (len(labels) + 1)  # neither 0 nor 1, whatever the library holds
         future = self.space.library.next_quarter[:, self.space.fraction]
         return Prospect(
-            probabilities={name: float(q) for name, q in zip(LABELS, p, strict=True)},
+            probabilities={name: float(q) for name, q in zip(names, p, strict=True)},
             p_healthy=share_of_setting(
                 (_USUAL_RUNS * usual + healthy * runs) / (_USUAL_RUNS + runs), _USUAL_RUNS + runs
             ),

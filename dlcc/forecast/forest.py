@@ -13,8 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcc.records import LABELS
-
 Floats = NDArray[np.float64]
 TREES, LEAF, FEATURES = 150, 3, 0.4
 
@@ -27,14 +25,16 @@ class OutcomeForest:
     leaves: NDArray[np.int64]
 
     @classmethod
-    def fit(cls, x: Floats, labels: NDArray[np.int64], stability: Floats) -> OutcomeForest:
-        """Fit rows x [n, p], NaN allowed, with labels [n] and stability [n]."""
+    def fit(
+        cls, x: Floats, labels: NDArray[np.int64], stability: Floats, ends: int
+    ) -> OutcomeForest:
+        """Fit rows x [n, p], NaN allowed, with labels [n] below `ends`, and stability [n]."""
         from sklearn.ensemble import ExtraTreesRegressor
 
         trees = ExtraTreesRegressor(
             TREES, min_samples_leaf=LEAF, max_features=FEATURES, random_state=0, n_jobs=1
         )
-        trees.fit(x, np.hstack([np.eye(len(LABELS))[labels], stability[:, None]]))
+        trees.fit(x, np.hstack([np.eye(ends)[labels], stability[:, None]]))
         return cls(trees, trees.apply(x))
 
     def weights(self, x: Floats) -> Floats:

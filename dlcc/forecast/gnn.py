@@ -18,7 +18,6 @@ from torch.nn import functional as F
 from torch_geometric.nn import SAGEConv
 
 from dlcc.library.similarity import Space
-from dlcc.records import LABELS
 
 Floats = NDArray[np.float64]
 HIDDEN, EPOCHS, RATE, DECAY, DROPOUT = 32, 120, 1e-2, 1e-3, 0.3
@@ -28,12 +27,12 @@ FEATURE_DROPOUT = 0.2  # so that no single figure decides where a run is unlike 
 class OutcomeNetwork(nn.Module):
     """Two rounds of messages; node features [n, p] and shown ends [n, labels + 1] to logits."""
 
-    def __init__(self, features: int) -> None:
+    def __init__(self, features: int, labels: int) -> None:
         super().__init__()
-        self.encode = nn.Linear(features + len(LABELS) + 1, HIDDEN)
+        self.encode = nn.Linear(features + labels + 1, HIDDEN)
         self.first = SAGEConv(HIDDEN, HIDDEN)
         self.second = SAGEConv(HIDDEN, HIDDEN)
-        self.decide = nn.Linear(HIDDEN, len(LABELS))
+        self.decide = nn.Linear(HIDDEN, labels)
 
     def forward(self, x: Tensor, shown: Tensor, edges: Tensor) -> Tensor:
         """Logits [n, labels]; `edges` [2, e] lead from neighbours to nodes."""
@@ -57,15 +56,15 @@ class OutcomeGNN:
     def fit(cls, space: Space, seed: int = 0) -> OutcomeGNN:
         """Train on the runs of a space; the same space gives the same network."""
         x = torch.tensor(space.points, dtype=torch.float32)
-        labels = torch.tensor(space.library.labels)
+        ends, labels = len(space.library.label_names), torch.tensor(space.library.labels)
         edges = _edges(space.neighbours[0], 0)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            network = OutcomeNetwork(x.shape[1])
+            network = OutcomeNetwork(x.shape[1], ends)
             optimizer = torch.optim.Adam(network.parameters(), lr=RATE, weight_decay=DECAY)
             for _ in range(EPOCHS):
                 hidden = torch.rand(len(labels)) < 0.5
-                logits = network(x, _shown(labels, ~hidden), edges)
+                logits = network(x, _shown(labels, ~hidden, ends), edges)
                 loss = F.cross_entropy(logits[hidden], labels[hidden])
                 optimizer.zero_grad()
                 torch.autograd.backward(loss)
@@ -78,11 +77,11 @@ class OutcomeGNN:
         past = len(self.space.points)
         found, _ = self.space.nearest(points, self.space.neighbours[0].shape[1])
         x = torch.tensor(np.concatenate([self.space.points, points]), dtype=torch.float32)
-        labels = torch.tensor(self.space.library.labels)
+        ends, labels = len(self.space.library.label_names), torch.tensor(self.space.library.labels)
         shown = torch.cat(
             [
-                _shown(labels, torch.ones(past, dtype=torch.bool)),
-                torch.zeros(len(points), len(LABELS) + 1),
+                _shown(labels, torch.ones(past, dtype=torch.bool), ends),
+                torch.zeros(len(points), ends + 1),
             ]
         )
         edges = torch.cat([_edges(self.space.neighbours[0], 0), _edges(found, past)], dim=1)
@@ -97,7 +96,7 @@ def _edges(neighbours: NDArray[np.int64], first: int) -> Tensor:
     return torch.tensor(np.stack([neighbours.ravel(), targets]))
 
 
-def _shown(labels: Tensor, visible: Tensor) -> Tensor:
+def _shown(labels: Tensor, visible: Tensor, ends: int) -> Tensor:
     """One-hot ends and a flag, [n, labels + 1]; zeros for those that hide it."""
-    flags = torch.cat([F.one_hot(labels, len(LABELS)), torch.ones(len(labels), 1)], dim=1)
+    flags = torch.cat([F.one_hot(labels, ends), torch.ones(len(labels), 1)], dim=1)
     return flags * visible[:, None]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from dlcc.forecast.diffusion import fit_diffusion
+from dlcc.kinds import TrainingKind
 from dlcc.library.curves import Curves, run_vector
 from dlcc.library.good import GoodModel
 from dlcc.library.landscape import FEWEST_ROWS
@@ -22,7 +23,7 @@ _MOST_POINTS = 200
 
 
 def earlier_vectors(
-    series: Series, health: HealthRecord, good: GoodModel, length: int, *, alone: bool
+    series: Series, health: HealthRecord, good: GoodModel, length: int, kind: TrainingKind
 ) -> dict[float, Mapping[str, float]]:
     """The landscape vectors that the run had at the library's fractions before the present.
 
@@ -36,7 +37,7 @@ def earlier_vectors(
         figures = None if blind else health.figures[health.checkpoints <= until]
         enough = past.rows >= FEWEST_ROWS and (figures is None or len(figures) > 0)
         if seen < _EARLIER * health.seen and enough:
-            curves = Curves(window_features(past, until, alone=alone), figures, alone)
+            curves = Curves(window_features(past, until, kind), figures, kind)
             vectors[seen] = run_vector(curves, good(curves))
     return vectors
 

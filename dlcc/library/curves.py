@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dlcc.kinds import TrainingKind
+from dlcc.kinds.gan import GAN
 from dlcc.library.samples import LOST, SAMPLE_FEATURES
 from dlcc.library.windows import WINDOW_FEATURES
 
@@ -19,7 +21,6 @@ Floats = NDArray[np.float64]
 
 _REACH, _SPREAD = SAMPLE_FEATURES.index("reach"), SAMPLE_FEATURES.index("spread")
 
-DIVERGED_LOSS, DIVERGED_GRADIENT = 1e3, 1e4  # medians over the last fifth
 DIVERGED_REACH = 10.0  # times the extent of the training data, in the last fifth
 OSCILLATING_SWING = 0.13  # deviation of coverage or quality around their trend, second half
 COLLAPSED_COVERAGE = 0.5  # mean of the last four checkpoints
@@ -38,14 +39,13 @@ class Curves:
     """`WINDOW_FEATURES` in equal windows, [w, 11]."""
     samples: Floats | None
     """`SAMPLE_FEATURES` at checkpoints, [c, 8]."""
-    alone: bool = False
-    """Whether the training has one network and no game."""
+    kind: TrainingKind = GAN
 
     @property
     def shrunk(self) -> NDArray[np.bool_]:
-        """Where the samples of a network alone are as good as one point, [c]."""
+        """Where samples are as good as one point, and the kind calls that collapsed, [c]."""
         assert self.samples is not None
-        return (self.samples[:, _SPREAD] < SHRUNK) & self.alone
+        return (self.samples[:, _SPREAD] < SHRUNK) & self.kind.shrinks_to_a_point
 
 
 def smooth(values: Floats) -> Floats:
@@ -63,7 +63,7 @@ def run_vector(curves: Curves, good: Floats) -> dict[str, float]:
     vector = {**_good_vector(good), **_window_vector(curves.windows)}
     if curves.samples is not None:
         vector |= _sample_vector(curves.samples)
-    vector["diverged"] = float(_is_diverged(vector))
+    vector["diverged"] = float(_is_diverged(vector, curves.kind))
     if curves.samples is not None:
         quarter = curves.shrunk[-max(1, len(good) // 4) :]
         vector |= _by_definition(vector, shrunk=bool(quarter.all()))
@@ -118,13 +118,13 @@ def _window_vector(windows: Floats) -> dict[str, float]:
     return vector
 
 
-def _is_diverged(vector: dict[str, float]) -> bool:
+def _is_diverged(vector: dict[str, float], kind: TrainingKind) -> bool:
     """Not finite somewhere, or losses, gradients or samples of the last fifth out of all bounds."""
     return bool(
         vector["not_finite"]
         or vector.get("samples_lost")
-        or vector["loss_scale"] > math.asinh(DIVERGED_LOSS)
-        or vector["gradient_scale"] > math.log10(DIVERGED_GRADIENT)
+        or vector["loss_scale"] > math.asinh(kind.fault_above("loss"))
+        or vector["gradient_scale"] > math.log10(kind.fault_above("grad_norm"))
         or vector.get("reach_last", 0.0) > math.log10(DIVERGED_REACH)
     )
 

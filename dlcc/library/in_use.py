@@ -1,25 +1,33 @@
-"""The libraries in use: `library.npz`, of GANs, and `alone.npz`, of networks alone, which ship with
-the package, and beside each the user's own runs.
-"""
+"""The past runs in use, by group of kinds: those that ship with a kind, and the user's own."""
 
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from functools import cache
+from importlib.resources import files
 from pathlib import Path
 
+import numpy as np
 import xxhash
 
-from dlcc.errors import LibraryError
+from dlcc.errors import LibraryError, PluginError
+from dlcc.kinds import TrainingKind, kinds
 from dlcc.library.store import Library, read_library
 
-SHIPPED = Path(__file__).with_name("library.npz")
-SHIPPED_ALONE = SHIPPED.with_name("alone.npz")
+JUDGES = "gan"
+"""Group whose past runs verdicts of all kinds are learnt from."""
+_OLD_SUFFIX = {"single": "alone"}  # of the user's file, before 0.2
 
 
-def user_library_path(*, alone: bool = False) -> Path:
-    """`$DLCC_LIBRARY`, else `$XDG_DATA_HOME/dlcc/library.npz`, else `~/.local/share/…`; that of
-    networks alone stands beside it, `…-alone.npz`.
+def groups() -> tuple[str, ...]:
+    """Every group of kinds that share their past runs."""
+    return tuple(dict.fromkeys(kind.past_runs.group for kind in kinds().values()))
+
+
+def user_library_path(group: str = JUDGES) -> Path:
+    """`$DLCC_LIBRARY`, else `$XDG_DATA_HOME/dlcc/library.npz`, else `~/.local/share/…`; those of
+    other groups stand beside it, `…-single.npz`.
 
     Raises:
         LibraryError: $DLCC_LIBRARY names no file.
@@ -29,17 +37,23 @@ def user_library_path(*, alone: bool = False) -> Path:
     path = Path(chosen) if chosen else Path(home) / "dlcc" / "library.npz"
     if not path.name:
         raise LibraryError(f"DLCC_LIBRARY is {chosen!r}: expected a file, such as ~/library.npz")
-    return path.with_name(f"{path.stem}-alone{path.suffix}") if alone else path
+    if group == JUDGES:
+        return path
+    of_group, before = (
+        path.with_name(f"{path.stem}-{suffix}{path.suffix}")
+        for suffix in (group, _OLD_SUFFIX.get(group, group))
+    )
+    return before if before.exists() and not of_group.exists() else of_group
 
 
 def library_digest() -> str:
     """Hashes of the user's own libraries, each empty where there is none (the shipped ones are the
-    package's).
+    packages').
 
     Raises:
         LibraryError: one cannot be read.
     """
-    return ":".join(_digest(user_library_path(alone=alone)) for alone in (False, True))
+    return ":".join(_digest(user_library_path(group)) for group in groups())
 
 
 def _digest(own: Path) -> str:
@@ -54,50 +68,72 @@ def _digest(own: Path) -> str:
         ) from error
 
 
-def shipped_library(*, alone: bool = False) -> Library:
-    """The library that ships with the package, of GANs or of networks alone."""
-    return _read_once(SHIPPED_ALONE if alone else SHIPPED)
+def shipped_path(group: str) -> Path | None:
+    """The file of past runs that ships with the kinds of a group; None where none does.
+
+    Raises:
+        PluginError: a kind names a file that its package does not have.
+    """
+    for kind in kinds().values():
+        if kind.past_runs.group == group and kind.past_runs.shipped is not None:
+            package, _, name = kind.past_runs.shipped.partition(":")
+            path = Path(str(files(package) / name))
+            if not path.is_file():
+                raise PluginError(f"kind {kind.name!r} ships past runs as {path}, which is missing")
+            return path
+    return None
 
 
-_read_once = cache(read_library)
+def shipped_library(group: str = JUDGES) -> Library:
+    """The past runs that ship for a group of kinds; none where none do."""
+    return _shipped(group)
 
 
-def library(*, alone: bool = False) -> Library:
-    """The library that ships with the package, and the user's own runs where there are any; of
-    GANs, or of networks alone.
+@cache
+def _shipped(group: str) -> Library:
+    path = shipped_path(group)
+    if path is not None:
+        return read_library(path)
+    return replace(shipped_library(JUDGES).some(np.zeros(0, dtype=np.int64)), group=group)
+
+
+def library(group: str = JUDGES) -> Library:
+    """The past runs of a group that ship, and the user's own where there are any.
 
     Raises:
         LibraryError: the user's library cannot be used.
     """
-    own = users_library(alone=alone)
-    shipped = shipped_library(alone=alone)
+    own = users_library(group)
+    shipped = shipped_library(group)
     return shipped if own is None else shipped.joined(own)
 
 
-def outcomes(*, alone: bool = False) -> Library:
-    """The past runs that forecasts are made from: for networks alone GANs as well, for without them
-    less carries over to data that no past run had (benchmarks/alone.py).
+def outcomes(kind: TrainingKind) -> Library:
+    """The past runs that forecasts of a kind are made from.
 
     Raises:
         LibraryError: the user's library cannot be used.
     """
-    return library().joined(library(alone=True)) if alone else library()
+    first, *others = kind.past_runs.forecast
+    found = library(first)
+    for group in others:
+        found = found.joined(library(group))
+    return found
 
 
-def users_library(*, alone: bool = False) -> Library | None:
-    """The user's own runs, of GANs or of networks alone; None without any.
+def users_library(group: str = JUDGES) -> Library | None:
+    """The user's own runs of a group of kinds; None without any.
 
     Raises:
-        LibraryError: the file cannot be read, or is of the other kind.
+        LibraryError: the file cannot be read, or is of another group.
     """
-    path = user_library_path(alone=alone)
+    path = user_library_path(group)
     if not path.exists():
         return None
     own = read_library(path)
-    if own.alone != alone:
-        kinds = ("GANs", "networks alone")
+    if own.group != group:
         raise LibraryError(
-            f"{path}: a library of {kinds[own.alone]} where one of {kinds[alone]} should be; move "
-            "it away or set DLCC_LIBRARY to another file"
+            f"{path}: past runs of the group {own.group!r} where those of {group!r} should be; "
+            "move it away or set DLCC_LIBRARY to another file"
         )
     return own

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dlcc.kinds import TrainingKind
+from dlcc.kinds.gan import GAN
 from dlcc.library.curves import Curves, run_vector
 from dlcc.library.good import GoodModel
 from dlcc.library.samples import Reference, sample_features
@@ -76,10 +78,9 @@ def landscape_of(
     samples: Samples | None,
     length: int,
     progress: Progress = lambda share, what: None,
-    *,
-    alone: bool = False,
+    kind: TrainingKind = GAN,
 ) -> Landscape:
-    """The landscape of a record, cut before as it should be; of a network `alone`, or of a game.
+    """The landscape of a record of a kind, cut before as it should be.
 
     Raises:
         TooFewRowsError: there are fewer than 20 rows.
@@ -87,14 +88,14 @@ def landscape_of(
     if series.rows < FEWEST_ROWS:
         raise TooFewRowsError(f"{series.rows} rows are too few to judge: {FEWEST_ROWS} are needed")
     recorded = series.recorded
-    windows = window_features(series, recorded, alone=alone)
+    windows = window_features(series, recorded, kind)
     edges = window_edges(recorded, first_step(series, recorded))
     steps, figures = edges[1:], None
     if samples is not None and (reference := reference_of(samples)) is not None:
         steps = np.array(samples.steps, dtype=np.int64)
         figures = _sample_figures(samples, reference, progress)
     return Landscape(
-        Curves(windows, figures, alone), steps, recorded, edges, min(1.0, recorded / length)
+        Curves(windows, figures, kind), steps, recorded, edges, min(1.0, recorded / length)
     )
 
 

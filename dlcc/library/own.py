@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcc.errors import LibraryError, OptionError, RunError
+from dlcc.kinds import kind_of, kinds, too_few_samples, why_unknown
 from dlcc.library.in_use import shipped_library, user_library_path, users_library
-from dlcc.library.kinds import is_alone, too_few_samples, why_unknown
 from dlcc.library.landscape import NOTHING_CHANGES, Landscape, TooFewRowsError, landscape_of
 from dlcc.library.store import FRACTIONS, TERMS, Library, objects, row, save_all
 from dlcc.library.twins import first_rows_hash
 from dlcc.library.verdict import HealthModel
-from dlcc.records import LABELS, Samples, Series, most_probable
+from dlcc.records import Samples, Series, most_probable
 from dlcc.runs import Run
 
 Floats = NDArray[np.float64]
@@ -31,9 +31,9 @@ def add_runs(
     label: str | None = None,
     progress: Progress = lambda share, what: None,
 ) -> dict[Path, Library]:
-    """Add finished runs to the user's libraries, that of GANs or of networks alone, and write them.
+    """Add finished runs to the user's libraries, each to that of its kind's group, and write them.
 
-    Those that are in it are left alone, unless there is a label: then they are judged anew.
+    Those that are in it stay as they are, unless there is a label: then they are judged anew.
 
     Args:
         runs: Their records must reach the configured end.
@@ -46,17 +46,18 @@ def add_runs(
     Raises:
         InputError: a run cannot be used, the label is none, or the library cannot be written.
     """
-    if label is not None and label not in LABELS:
-        raise OptionError(f"--label {label!r}: expected one of {', '.join(LABELS)}")
+    known = tuple(dict.fromkeys(name for kind in kinds().values() for name in kind.label_names))
+    if label is not None and label not in known:
+        raise OptionError(f"--label {label!r}: expected one of {', '.join(known)}")
     if not runs:
         raise LibraryError("no run was given; name the folders to add")
     changed: dict[Path, Library] = {}
     for k, run in enumerate(runs):
         progress(k / len(runs), run.path.name)
-        alone = is_alone(run.manifest.objective)
-        path = user_library_path(alone=alone)
+        group = kind_of(run.manifest.objective).past_runs.group
+        path = user_library_path(group)
         new = row_of(run, shipped_library(), label)
-        own = changed.get(path) or users_library(alone=alone)
+        own = changed.get(path) or users_library(group)
         changed[path] = new if own is None else _with(own, new, anew=label is not None)
     save_all(changed)
     return changed
@@ -70,7 +71,8 @@ def _with(own: Library, new: Library, *, anew: bool) -> Library:
 
 
 def row_of(run: Run, past: Library, label: str | None) -> Library:
-    """A finished run as a library of one row, judged by what the library `past`, of GANs, knows."""
+    """A finished run as a library of one row, judged by what the library `past` knows."""
+    kind = kind_of(run.manifest.objective)
     unknown = why_unknown(run.manifest.objective, run.manifest.players)
     if unknown is not None:
         raise RunError(f"{run.path}: cannot be added to the library: {unknown}")
@@ -79,8 +81,13 @@ def row_of(run: Run, past: Library, label: str | None) -> Library:
         raise RunError(f"{run.path}: no series; record the run first")
     parts = [_landscape(run, series, fraction) for fraction in FRACTIONS]
     whole = parts[-1]
-    if whole.curves.alone and whole.blind:
-        raise RunError(f"{run.path}: {too_few_samples(run.manifest.objective)}")
+    if whole.blind and not kind.series_tell_health:
+        raise RunError(f"{run.path}: {too_few_samples(kind)}")
+    if label is not None and label not in kind.label_names:
+        raise OptionError(
+            f"--label {label!r}: {run.path} is of kind {kind.name!r}, whose labels are "
+            f"{', '.join(kind.label_names)}"
+        )
     if whole.still and label is None:
         raise RunError(f"{run.path}: {NOTHING_CHANGES}, or say how it ended with --label")
     if whole.seen < _COMPLETE:
@@ -88,7 +95,7 @@ def row_of(run: Run, past: Library, label: str | None) -> Library:
             f"{run.path}: {whole.recorded:,} of {run.length:,} steps are recorded; only a run that "
             "came to its end can be learnt from"
         )
-    model = HealthModel(past, whole.blind)
+    model = HealthModel(past, whole.blind, kind)
     vector = whole.vector(past.good)
     chosen = most_probable(model.labels(vector)) if label is None else label
     blind = [_table(past, replace(p, curves=replace(p.curves, samples=None))) for p in parts]
@@ -99,7 +106,7 @@ def row_of(run: Run, past: Library, label: str | None) -> Library:
         configs=objects([dict(run.manifest.config)]),
         vectors=np.array([sighted]),
         blind_vectors=np.array([blind]),
-        labels=np.array([LABELS.index(chosen)]),
+        labels=np.array([kind.label_names.index(chosen)]),
         stability=np.array([good[len(good) // 2 :].mean()]),
         next_quarter=np.array([[_next_quarter(whole, good, f) for f in FRACTIONS]]),
         data=np.array([str(run.manifest.data.get("name", "unnamed"))[:40]]),
@@ -108,14 +115,15 @@ def row_of(run: Run, past: Library, label: str | None) -> Library:
         true_record=np.array([True]),
         judged_by=np.array(["verdict" if label is None else "review"]),
         good=past.good,
-        alone=whole.curves.alone,
+        group=kind.past_runs.group,
+        label_names=kind.label_names,
     )
 
 
 def _landscape(run: Run, series: Series, fraction: float) -> Landscape:
-    until, alone = round(fraction * run.length), is_alone(run.manifest.objective)
+    until, kind = round(fraction * run.length), kind_of(run.manifest.objective)
     try:
-        return landscape_of(series.before(until), Samples.of(run, until), run.length, alone=alone)
+        return landscape_of(series.before(until), Samples.of(run, until), run.length, kind=kind)
     except TooFewRowsError as error:
         raise RunError(f"{run.path}: {error} before step {until:,}") from None
 

@@ -24,7 +24,7 @@ from dlcc.library.configuration import config_features, setting_key
 from dlcc.library.good import GoodModel
 from dlcc.library.logistic import LogisticPosterior
 from dlcc.library.twins import first_rows_hash
-from dlcc.records import Series
+from dlcc.records import LABELS, Series
 
 Floats = NDArray[np.float64]
 
@@ -52,7 +52,7 @@ class Library:
     blind_vectors: Floats
     """[n, fractions, k]: the same runs judged without samples; NaN where a figure needs them."""
     labels: NDArray[np.int64]
-    """Index into LABELS, [n]."""
+    """Index into `label_names`, [n]."""
     stability: Floats
     """Share of good checkpoints in the second half, [n]."""
     next_quarter: Floats
@@ -70,8 +70,10 @@ class Library:
     """What the label rests on: "truth", "verdict" or "review", [n]."""
     good: GoodModel
     """P(good) of a checkpoint or window."""
-    alone: bool = False
-    """Whether the runs are of networks alone, not of GANs."""
+    group: str = "gan"
+    """Group of kinds that the runs are of, see `dlcc.kinds.PastRuns`."""
+    label_names: tuple[str, ...] = LABELS
+    """What labels stand for."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -113,10 +115,17 @@ class Library:
         """Both libraries' runs; P(good) is this one's."""
         if self.names != other.names:
             raise LibraryError("the two libraries have different figures; build both anew")
+        names = tuple(dict.fromkeys([*self.label_names, *other.label_names]))
+        place = np.array([names.index(name) for name in other.label_names])
+        other = replace(other, labels=place[other.labels])
         joined: dict[str, Any] = {
             name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in _PER_RUN
         }
-        return replace(self, **joined)
+        return replace(self, **joined, label_names=names)
+
+    def label_of(self, run: int) -> str:
+        """How a run ended."""
+        return self.label_names[int(self.labels[run])]
 
     def save(self, path: Path) -> None:
         """As `save_all`, alone."""
@@ -139,7 +148,8 @@ class Library:
             "terms": self.terms.astype(np.float32),
             "true_record": self.true_record,
             "judged_by": self.judged_by,
-            "alone": np.array(self.alone),
+            "group": np.array(self.group),
+            "label_names": np.array(self.label_names),
             **_packed("sighted", self.good.sighted),
             **_packed("blind", self.good.blind),
         }
@@ -236,12 +246,22 @@ def _unpacked_library(table: Mapping[str, Any]) -> Library:
         true_record=table["true_record"],
         judged_by=table["judged_by"],
         good=GoodModel(_unpacked("sighted", table), _unpacked("blind", table)),
-        alone="alone" in table and bool(table["alone"]),
+        group=_group(table),
+        label_names=tuple(str(n) for n in table["label_names"])
+        if "label_names" in table
+        else LABELS,
     )
     n = len(library)
     if any(len(getattr(library, name)) != n for name in _PER_RUN):
         raise ValueError("columns of different lengths")
     return library
+
+
+def _group(table: Mapping[str, Any]) -> str:
+    """The group of kinds that a file is of; those written before 0.2 say whether it is of GANs."""
+    if "group" in table:
+        return str(table["group"])
+    return "single" if "alone" in table and bool(table["alone"]) else "gan"
 
 
 def objects(items: Iterable[Any]) -> NDArray[np.object_]:

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcc.estimate import Estimate
+from dlcc.kinds import TrainingKind
+from dlcc.kinds.gan import GAN
 from dlcc.library.logistic import LogisticPosterior, fit_logistic
 from dlcc.library.store import NEEDS_SAMPLES, Library, row
 from dlcc.records import LABELS
@@ -30,6 +32,7 @@ class HealthModel:
     library: Library
     blind: bool
     """Whether the run has no samples to go by."""
+    kind: TrainingKind = GAN
 
     @cached_property
     def _known(self) -> Library:
@@ -39,10 +42,12 @@ class HealthModel:
         return honest.some(np.isfinite(good))
 
     def labels(self, vector: Mapping[str, float]) -> dict[str, float]:
-        """Probability of each label."""
-        if vector["diverged"]:
-            return {name: float(name == "diverged") for name in LABELS}
-        return self._labels_of_series(vector) if self.blind else self._labels_of_samples(vector)
+        """Probability of each label of the kind."""
+        certain = "diverged" if vector["diverged"] else self.kind.marked(vector)
+        if certain is not None:
+            return {name: float(name == certain) for name in self.kind.label_names}
+        found = self._labels_of_series(vector) if self.blind else self._labels_of_samples(vector)
+        return dict.fromkeys(self.kind.label_names, 0.0) | found
 
     def _labels_of_samples(self, vector: Mapping[str, float]) -> dict[str, float]:
         """What the definitions say, put right by how past runs with such probabilities ended."""

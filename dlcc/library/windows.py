@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dlcc.kinds import TrainingKind
+from dlcc.kinds.gan import GAN
 from dlcc.records import Series
 
 Floats = NDArray[np.float64]
@@ -34,22 +36,27 @@ def first_step(series: Series, until: int) -> int:
     return first if first > until / WINDOWS else 0
 
 
-def window_features(series: Series, until: int, *, alone: bool = False) -> Floats:
+def window_features(series: Series, until: int, kind: TrainingKind = GAN) -> Floats:
     """`WINDOW_FEATURES` in each window, [WINDOWS, 11]; NaN where a quantity was not logged.
 
     Losses are squashed by asinh (they span decades), gradient norms taken as log10, the margin is
-    the mean output on real data less that on samples. "sd" is the deviation within the window. Of a
-    network `alone`, whatever its players are called, the first and second losses and gradient norms
-    stand in the players' places, and further ones count for what is not finite.
+    the mean output on real data less that on samples. "sd" is the deviation within the window.
+    Which column is which, the kind says by a name of `COLUMNS`.
     """
     edges = window_edges(until, first_step(series, until))
-    names = _of_one(series) if alone else {name: name for name in QUANTITIES}
+    names = COLUMNS[kind.run_features](series)
     parts = {name: _cut(series, column, edges) for name, column in names.items()}
     return np.array([_one({n: p[w] for n, p in parts.items()}) for w in range(WINDOWS)])
 
 
-def _of_one(series: Series) -> dict[str, str]:
-    """Quantity -> column, of a network alone."""
+def _by_player(series: Series) -> dict[str, str]:
+    """Quantity -> the column that bears its name."""
+    return {name: name for name in QUANTITIES}
+
+
+def _in_order(series: Series) -> dict[str, str]:
+    """Quantity -> column: whatever players are called, the first and second losses and gradient
+    norms stand in the players' places, and further ones count for what is not finite."""
     names = dict.fromkeys(QUANTITIES, "")
     for quantity in ("loss", "grad_norm"):
         found = sorted(n for n in series.columns if n.rpartition("/")[2] == quantity)
@@ -57,6 +64,13 @@ def _of_one(series: Series) -> dict[str, str]:
             names[f"{player}/{quantity}"] = name
         names |= {name: name for name in found[2:]}
     return names
+
+
+COLUMNS: Mapping[str, Callable[[Series], Mapping[str, str]]] = {
+    "by player": _by_player,
+    "in order": _in_order,
+}
+"""How a kind's series become run features, by the name that the kind gives."""
 
 
 def _cut(series: Series, name: str, edges: NDArray[np.int64]) -> Sequence[Floats]:

@@ -24,7 +24,6 @@ from scipy.spatial.distance import cdist
 from dlcc.metrics import frechet_distance
 from dlcc.recipes import digits_classifier, small_gan
 from dlcc.recipes.data.points import POINTS
-from dlcc.records import Label
 
 TRUTH_FILE = "truth.json"
 CHECKPOINTS = 40  # over the configured length, equally spaced, the last one at its end
@@ -206,7 +205,7 @@ def deviation_from_trend(values: Sequence[float]) -> float:
     return float(np.std(values - np.polyval(np.polyfit(x, values, 1), x)))
 
 
-def label(data: str, checkpoints: Sequence[Checkpoint], series: Mapping[str, Floats]) -> Label:
+def label(data: str, checkpoints: Sequence[Checkpoint], series: Mapping[str, Floats]) -> str:
     """The label of a training, the first that fits.
 
     `checkpoints` and `series` (`player/quantity` → [steps]) are those of the configured length;
@@ -242,7 +241,7 @@ class Truth:
     data: str
     length: int
     """The configured length in steps."""
-    label: Label
+    label: str
     onset: int | None
     """Step of the first checkpoint of the final unbroken bad stretch; none for a healthy run."""
     stability: float

@@ -8,6 +8,7 @@ from typing import Any
 
 from dlcc.estimate import Estimate
 from dlcc.feedback.advice import Advised
+from dlcc.kinds import kind_of
 from dlcc.pipeline import StageOutcome
 from dlcc.records import Config, HealthRecord, MeasuredLandscape
 from dlcc.report.fused import correction_record, fusion_record
@@ -31,7 +32,6 @@ from dlcc.scoring.calibration import Probability
 from dlcc.scoring.fusion import Score
 from dlcc.scoring.value import Quantity, Value
 
-FAILED = ("collapsed", "oscillating", "diverged")
 _META = "how little V moves when inputs move or are left out"
 _SEVERITIES = ("error", "warning", "note")
 _LOSSES = {
@@ -172,7 +172,7 @@ def _verdict(
     return VerdictRecord(
         label=health.label,
         sentence=_sentence(health, recorded, config.length),
-        failed=health.label in FAILED,
+        failed=health.label in kind_of(config.objective).failed,
         onset=health.onset,
         onset_interval=health.onset_interval,
         probabilities={k: float(v) for k, v in health.probabilities.items()},

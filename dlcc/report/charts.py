@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dlcc.records import Diffusion, Forecast, Label, RerunOutcome
+from dlcc.records import Diffusion, Forecast, RerunOutcome
 
 BLUE, ORANGE, INK, DIM, LINE = "#0b6e99", "#c2571a", "#1c1c1c", "#666", "#ddd"
-LABEL_COLOURS: dict[Label, str] = {
+LABEL_COLOURS = {
     "healthy": "#1b6e3c",
     "weak": "#8a5a00",
     "oscillating": "#6a3d9a",
     "collapsed": "#a4161a",
     "diverged": "#1c1c1c",
 }
+_OTHER_COLOUR = "#0f5c6e"  # of a label that a kind of its own brings
 _WIDTH, _LEFT, _RIGHT = 900.0, 46.0, 12.0
 _ROW = 56.0  # height of a row of marks
 _APART = 9.0  # pixels between two marks beside or above each other
+_PENTAGON = [(0.0, -5.0), (4.8, -1.5), (2.9, 4.0), (-2.9, 4.0), (-4.8, -1.5)]
 _STEPS = (0.0, -1.0, 1.0, -2.0, 2.0)
 _KINDS = {"seed": "other seeds", "batches": "other batches", "setting": "other settings"}
 
@@ -68,9 +70,9 @@ def rerun_strip(outcomes: Sequence[RerunOutcome], own: float | None) -> str:
     return _svg(height, parts, "stability of every rerun")
 
 
-def mark(label: Label, x: float, y: float) -> str:
+def mark(label: str, x: float, y: float) -> str:
     """A label's sign: shape and colour both tell it."""
-    colour = LABEL_COLOURS[label]
+    colour = LABEL_COLOURS.get(label, _OTHER_COLOUR)
     if label == "healthy":
         return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.4" fill="{colour}" fill-opacity=".8"/>'
     if label == "diverged":
@@ -80,11 +82,11 @@ def mark(label: Label, x: float, y: float) -> str:
         "oscillating": [(0, -5.4), (5.4, 0), (0, 5.4), (-5.4, 0)],
         "collapsed": [(-4, -4), (4, -4), (4, 4), (-4, 4)],
     }
-    points = " ".join(f"{x + dx:.1f},{y + dy:.1f}" for dx, dy in shapes[label])
+    points = " ".join(f"{x + dx:.1f},{y + dy:.1f}" for dx, dy in shapes.get(label, _PENTAGON))
     return f'<polygon points="{points}" fill="{colour}" fill-opacity=".8"/>'
 
 
-def sign(label: Label) -> str:
+def sign(label: str) -> str:
     """The mark alone, for a legend."""
     return (
         '<svg viewBox="0 0 14 14" width="14" height="14" role="img" aria-hidden="true">'

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dlcc.estimate import Estimate
-from dlcc.records import LABELS, Forecast, HealthRecord, Label, Neighbourhood, Reruns
+from dlcc.records import LABELS, Forecast, HealthRecord, Neighbourhood, Reruns
 from dlcc.report import charts
 from dlcc.report.record import Number
 from dlcc.report.text import printable
@@ -23,7 +23,7 @@ class NeighbourRow:
     """A past run near this one."""
 
     distance: float
-    label: Label
+    label: str
     sign: str
     """Its mark, as SVG."""
     stability: float
@@ -109,6 +109,7 @@ def forecast_view(forecast: Forecast) -> ForecastView:
 def reruns_view(reruns: Reruns, health: HealthRecord | None) -> RerunsView:
     """The strip, the words, and what settings do."""
     counts = Counter(outcome.label for outcome in reruns.outcomes)
+    labels = dict.fromkeys([*LABELS, *sorted(counts)])
     own = [o for o in reruns.outcomes if o.kind == "seed"]
     good = sum(o.label == "healthy" for o in own)
     low, high = reruns.deviation.interval(0.9)
@@ -116,7 +117,7 @@ def reruns_view(reruns: Reruns, health: HealthRecord | None) -> RerunsView:
         chart=charts.rerun_strip(
             reruns.outcomes, None if health is None else health.stability.mean
         ),
-        ends=tuple((label, charts.sign(label), counts[label]) for label in LABELS if counts[label]),
+        ends=tuple((label, charts.sign(label), counts[label]) for label in labels if counts[label]),
         words=f"{good} of {len(own)} reruns with other seeds ended healthy. Reproducibility "
         f"{reruns.deviation.mean:.2f} ({low:.2f} to {high:.2f}): 1 less the normalised scatter of "
         f"their stability. How they were run: {_plain(reruns.how)}.",

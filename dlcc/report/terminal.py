@@ -51,7 +51,7 @@ def decimal(value: float) -> str:
 def _head(report: Report, paint: _Painter) -> Iterator[str]:
     verdict, run = report.verdict, report.run
     colour = {True: "error", False: "good", None: "strong"}[verdict.failed]
-    if verdict.label == "weak":
+    if verdict.failed is False and verdict.label != "healthy":
         colour = "warning"
     sentence = paint(verdict.sentence, colour)
     p = f"   P(healthy) {percent(verdict.p_healthy)}" if verdict.p_healthy else ""

@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcc.errors import ForeignCodeError
+from dlcc.kinds import TrainingKind
+from dlcc.kinds.gan import GAN
 from dlcc.library.curves import Curves, run_vector
 from dlcc.library.samples import Reference, sample_features
 from dlcc.library.store import Library
 from dlcc.library.verdict import HealthModel
 from dlcc.library.windows import window_features
-from dlcc.records import Label, Series, most_probable
+from dlcc.records import Series, most_probable
 
 Floats = NDArray[np.float64]
 CHECKPOINTS = 24
@@ -25,7 +27,7 @@ CHECKPOINTS = 24
 class Outcome:
     """The end of one training."""
 
-    label: Label
+    label: str
     p_healthy: float
     stability: float
     """Mean P(good) over the second half."""
@@ -59,21 +61,18 @@ class Judge:
     library: Library
     reference: Reference | None
     """Training data to hold samples against; without it the series alone are judged."""
-    alone: bool = False
-    """Whether the training has one network and no game."""
+    kind: TrainingKind = GAN
 
     @cached_property
     def _model(self) -> HealthModel:
-        return HealthModel(self.library, blind=self.reference is None)
+        return HealthModel(self.library, self.reference is None, self.kind)
 
     def __call__(self, recorded: Recorded, length: int) -> Outcome:
         """The outcome of a training of `length` steps."""
         samples = None
         if self.reference is not None:
             samples = np.array([sample_features(x, self.reference) for x in recorded.samples])
-        curves = Curves(
-            window_features(recorded.series, length, alone=self.alone), samples, self.alone
-        )
+        curves = Curves(window_features(recorded.series, length, self.kind), samples, self.kind)
         vector = run_vector(curves, self.library.good(curves))
         probabilities = self._model.labels(vector)
         return Outcome(most_probable(probabilities), probabilities["healthy"], vector["good_half"])

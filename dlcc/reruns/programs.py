@@ -12,7 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from dlcc.errors import ForeignCodeError, ForeignCodeStopped
-from dlcc.library.kinds import is_alone
+from dlcc.kinds import TrainingKind, kind_of
+from dlcc.kinds.gan import GAN
 from dlcc.library.landscape import reference_of
 from dlcc.library.samples import Reference
 from dlcc.library.windows import QUANTITIES
@@ -43,8 +44,8 @@ class Program(Protocol):
         """Training data to hold samples against."""
 
     @property
-    def alone(self) -> bool:
-        """Whether the training has one network and no game."""
+    def kind(self) -> TrainingKind:
+        """What is trained."""
 
     def run(
         self, plan: Sequence[Rerun], length: int, deadline: Deadline, progress: Progress
@@ -74,8 +75,8 @@ def program_of(
     quantities: tuple[str, ...] = QUANTITIES
     if len(config.players) == 1:
         quantities = tuple(f"{player}/{q}" for player in config.players for q in _OF_ONE)
-    alone = is_alone(config.objective)
-    return SandboxProgram(config.training, sources.paths, level(), reference, alone, quantities)
+    kind = kind_of(config.objective)
+    return SandboxProgram(config.training, sources.paths, level(), reference, kind, quantities)
 
 
 def _is_recipe(sources: Sources, recipe: Path, entry: str | None) -> bool:
@@ -91,7 +92,7 @@ class EnsembleProgram:
     """Reruns of a recipe, all at once."""
 
     reference: Reference | None
-    alone: bool = False
+    kind: TrainingKind = GAN
     how: str = "one ensemble"
     splits_seeds: bool = True
 
@@ -162,8 +163,7 @@ class SandboxProgram:
     """The run's files of code."""
     level: Level
     reference: Reference | None
-    alone: bool = False
-    """Whether the training has one network and no game."""
+    kind: TrainingKind = GAN
     quantities: Sequence[str] = QUANTITIES
     """What is recorded."""
     how: str = "one process after the other, in the sandbox"

@@ -42,7 +42,7 @@ def rerun(
     made = program.run(
         plan, length, deadline, lambda share, what: progress(_TRAINING_SHARE * share, what)
     )
-    judge = Judge(library, program.reference, program.alone)
+    judge = Judge(library, program.reference, program.kind)
     done, outcomes = [], []
     for k, (planned, recorded) in enumerate(zip(plan, made, strict=False)):
         progress(_TRAINING_SHARE + (1 - _TRAINING_SHARE) * k / len(made), "judging")

@@ -14,6 +14,7 @@ from dlcc.errors import ForeignCodeError, LimitExceeded
 from dlcc.feedback import advice
 from dlcc.feedback.advice import ROUNDS, Advised, advise, by_past_runs
 from dlcc.feedback.remedies import MOST_FIELDS
+from dlcc.kinds.gan import GAN
 from dlcc.library.in_use import shipped_library
 from dlcc.reruns.outcome import Outcome, Refused
 from dlcc.stage import Deadline
@@ -28,7 +29,7 @@ GOOD, BAD = Outcome("healthy", 0.95, 1.0), Outcome("collapsed", 0.02, 0.0)
 class Settings:
     """A program whose records are the settings that it was asked to run."""
 
-    how, splits_seeds, reference, alone = "not at all", True, None, False
+    how, splits_seeds, reference, kind = "not at all", True, None, GAN
 
     def __init__(self, refused: Mapping[str, Any] | None = None) -> None:
         self.asked: list[Mapping[str, Any]] = []
@@ -48,7 +49,7 @@ class Settings:
 def _r1_mends(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reruns end healthy where R1 is 1."""
 
-    def judge(library: object, reference: object, alone: bool) -> Any:
+    def judge(library: object, reference: object, kind: object) -> Any:
         return lambda recorded, length: GOOD if recorded["r1"] == 1.0 else BAD
 
     monkeypatch.setattr(advice, "Judge", judge)

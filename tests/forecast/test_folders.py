@@ -9,6 +9,7 @@ import pytest
 from dlcc.corpus import doctoring
 from dlcc.errors import LibraryError, RunError, SeriesError
 from dlcc.forecast.folders import forecast_folders
+from dlcc.kinds.map import MAP
 from dlcc.library.in_use import outcomes, shipped_library
 from dlcc.recipes.train import train
 from dlcc.records import LABELS
@@ -95,17 +96,17 @@ def test_a_network_alone_is_forecast_from_its_own_kind_too(tmp_path):
     train("map-f1", tmp_path / "map", {"batch": 800, "epochs": 400})
     (found,) = forecast_folders([tmp_path / "map"], "0.2")
     assert found.prospect.p_healthy.mean > 0.5
-    (both,) = forecast_folders([tmp_path / "map"], "0.2", past=outcomes(alone=True))
+    (both,) = forecast_folders([tmp_path / "map"], "0.2", past=outcomes(MAP))
     assert both.prospect.p_healthy.mean == found.prospect.p_healthy.mean
 
 
 def test_a_damaged_library_of_networks_alone_is_no_matter_for_a_gan(tmp_path, monkeypatch):
     monkeypatch.setenv("DLCC_LIBRARY", str(tmp_path / "own.npz"))
-    (tmp_path / "own-alone.npz").write_text("nothing")
+    (tmp_path / "own-single.npz").write_text("nothing")
     (found,) = forecast_folders([example("digits-healthy")], "0.2")
     assert found.seen == pytest.approx(0.2)
     train("map-f1", tmp_path / "map", {"batch": 800, "epochs": 400})
-    with pytest.raises(LibraryError, match=r"own-alone.npz: not a readable library"):
+    with pytest.raises(LibraryError, match=r"own-single.npz: not a readable library"):
         list(forecast_folders([tmp_path / "map"], "0.2"))
 
 
@@ -120,5 +121,8 @@ def test_a_network_alone_without_samples_is_not_forecast(tmp_path):
 def test_a_training_of_an_unknown_kind_is_not_forecast(small_run):
     file = small_run / "run.json"
     file.write_text(file.read_text().replace('"kind": "gan"', '"kind": "diffusion"'))
-    with pytest.raises(RunError, match=r"no forecast can be made: only GANs .* kind 'diffusion'"):
+    with pytest.raises(
+        RunError,
+        match=r"no forecast can be made: this run declares kind 'diffusion'.* gan \(players gen",
+    ):
         list(forecast_folders([small_run]))

@@ -85,7 +85,7 @@ def test_intervals_widen_and_forecasts_fade_with_distance(halves, fitted):
 def test_forest_weights_are_those_of_its_own_predictions(halves):
     past = halves[0]
     space = Space(past, 1, blind=False)
-    forest = OutcomeForest.fit(space.points, past.labels, past.stability)
+    forest = OutcomeForest.fit(space.points, past.labels, past.stability, 5)
     rows = space.points[:12] + 0.1
     weights = forest.weights(rows)
     assert weights.sum(axis=1) == pytest.approx(1)

@@ -8,6 +8,7 @@ import pytest
 from dlcc.estimate import Estimate
 from dlcc.forecast.diffusion import bass
 from dlcc.forecast.present import earlier_vectors, spreading
+from dlcc.kinds.gan import GAN
 from dlcc.library.in_use import shipped_library
 from dlcc.records import HealthRecord, Series
 
@@ -35,7 +36,7 @@ def series(length=400):
 
 
 def earlier(record, health=HEALTH, length=400):
-    return earlier_vectors(record, health, shipped_library().good, length, alone=False)
+    return earlier_vectors(record, health, shipped_library().good, length, GAN)
 
 
 @pytest.mark.parametrize("health", [HEALTH, BLIND])

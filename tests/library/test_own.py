@@ -82,24 +82,24 @@ def test_a_blind_run_can_be_added(small_run):
 
 def test_networks_alone_go_to_a_library_of_their_own(small_run, path, tmp_path):
     train("map-f1", tmp_path / "map", {"batch": 800, "epochs": 200})
-    beside = path.with_name("own-alone.npz")
+    beside = path.with_name("own-single.npz")
     written = add_runs([Run.open(small_run), Run.open(tmp_path / "map")])
     assert [*written] == [path, beside]
     assert [len(own) for own in written.values()] == [1, 1]
     assert read_library(beside).data.tolist() == ["square"]
-    assert len(library(alone=True)) == len(shipped_library(alone=True)) + 1
+    assert len(library("single")) == len(shipped_library("single")) + 1
     assert len(library()) == len(shipped_library()) + 1
 
 
 def test_of_a_network_alone_twins_are_told_too(path, tmp_path):
     train("map-f1", tmp_path / "map", {"batch": 800, "epochs": 200})
-    run, beside = Run.open(tmp_path / "map"), path.with_name("own-alone.npz")
+    run, beside = Run.open(tmp_path / "map"), path.with_name("own-single.npz")
     assert len(add_runs([run, run])[beside]) == 1
     own = add_runs([run], "weak")[beside]
     assert len(own) == 1
     assert LABELS[own.labels[0]] == "weak"
-    past = library(alone=True).apart_from(Series.of(run, run.length))
-    assert len(past) == len(shipped_library(alone=True))
+    past = library("single").apart_from(Series.of(run, run.length))
+    assert len(past) == len(shipped_library("single"))
 
 
 def test_a_network_alone_without_samples_cannot_be_learnt_from(path, tmp_path):

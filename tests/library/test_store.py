@@ -86,7 +86,7 @@ def test_a_folder_that_cannot_be_written(tmp_path):
 
 
 def test_of_several_libraries_all_are_written_or_none(tmp_path):
-    few, other = (shipped_library(alone=alone).some(np.arange(7)) for alone in (False, True))
+    few, other = (shipped_library(group).some(np.arange(7)) for group in ("gan", "single"))
     few.save(tmp_path / "one.npz")
     before = (tmp_path / "one.npz").read_bytes()
     (tmp_path / "file").touch()

@@ -11,5 +11,5 @@ def few_past_runs(monkeypatch: pytest.MonkeyPatch):
     """Every twelfth run of the library that ships, in its place."""
     whole = shipped_library()
     few = whole.some(np.arange(0, len(whole), 12))
-    monkeypatch.setattr("dlcc.library.in_use.library", lambda **kind: few)
+    monkeypatch.setattr("dlcc.library.in_use.library", lambda *group: few)
     return few

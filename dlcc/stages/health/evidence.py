@@ -1,160 +1,60 @@
-"""What made the verdict: findings with the steps that they concern."""
+"""The verdict as findings, in the way that the run's kind names."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from dlcc.findings import Finding
-from dlcc.library.curves import (
-    DIVERGED_GRADIENT,
-    DIVERGED_REACH,
-    HEALTHY_SHARE,
-    OSCILLATING_SWING,
-)
+from dlcc.kinds import HealthLabel
 from dlcc.library.landscape import Landscape
-from dlcc.library.windows import WINDOW_FEATURES
-from dlcc.records import HealthRecord
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-_CODES = {"diverged": "GAN001", "oscillating": "GAN002", "collapsed": "GAN003", "weak": "GAN008"}
-_WON, _FLAT = 0.9, 0.02  # margins, in the units of asinh of the outputs
-_VANISHED, _EXPLODED = -3.0, 3.0  # decades of a gradient norm against its start
+from dlcc.records import HealthRecord, Samples, Series
+from dlcc.stages.health import adversarial, by_samples
 
 
-def findings_of(record: HealthRecord, landscape: Landscape) -> list[Finding]:
-    """The verdict as a finding, what came with it, and how sure the ground is."""
-    windows, edges = landscape.curves.windows, landscape.edges
-    found = [*_verdict(record, landscape.recorded)]
-    found += _discriminator(record, windows, edges)
-    found += _gradients(record, windows, edges)
-    if landscape.blind:
-        message = "The run has no samples over time that could be held against training data."
-        found.append(Finding("GAN009", message))
-    return found
+@dataclass(frozen=True)
+class Judged:
+    """A run, and the verdict on it."""
+
+    record: HealthRecord
+    landscape: Landscape
+    objective: Mapping[str, Any]
+    series: Series
+    samples: Samples | None
 
 
-def _verdict(record: HealthRecord, recorded: int) -> Iterator[Finding]:
-    if record.label == "healthy":
-        return
-    figures = record.features
-    since = record.onset
-    if record.label == "diverged":
-        message = _how_diverged(record)
-    elif record.label == "oscillating":
-        message = _how_oscillating(record)
-    elif record.label == "collapsed":
-        message = _how_collapsed(record)
-    else:
-        message = (
-            f"Of the last quarter's checkpoints {figures['good_quarter']:.0%} are good "
-            f"(mark: {100 * HEALTHY_SHARE:.0f} %)."
-        )
-    yield Finding(
-        _CODES[record.label],
-        message,
-        player="generator",
-        first_step=since,
-        last_step=None if since is None else recorded,
-        evidence={
-            "probability": round(record.probabilities[record.label], 4),
-            "good_last_quarter": round(figures["good_quarter"], 4),
-            **_rounded(figures, "coverage_last", "quality_last", "swing"),
-        },
+EVIDENCE: Mapping[str, Callable[[Judged], Iterable[Finding]]] = {
+    "adversarial": lambda run: adversarial.findings_of(run.record, run.landscape),
+    "samples": lambda run: by_samples.findings_of(
+        run.record, run.landscape, run.objective, run.series, run.samples
+    ),
+}
+"""Ways to put a verdict into findings, by the name that a kind gives."""
+
+
+def findings_of(run: Judged) -> list[Finding]:
+    """The verdict as a finding, and what brought it about."""
+    kind = run.landscape.curves.kind
+    label = kind.label(run.record.label)
+    if label.marks:
+        return [_marked(run, label)]
+    return list(EVIDENCE[kind.evidence](run))
+
+
+def _marked(run: Judged, label: HealthLabel) -> Finding:
+    """A label that the kind tells by marks: what they are, and how the run stands to them."""
+    assert label.finding is not None
+    features = run.record.features
+    parts = []
+    for mark in label.marks:
+        bounds = [(">", mark.above), ("<", mark.below)]
+        said = " and ".join(f"{sign} {bound:g}" for sign, bound in bounds if abs(bound) < 1e300)
+        parts.append(f"{mark.feature} is {features[mark.feature]:.4g} (mark: {said})")
+    return Finding(
+        label.finding,
+        f"{', '.join(parts)}.",
+        first_step=run.record.onset,
+        last_step=None if run.record.onset is None else run.landscape.recorded,
+        evidence={mark.feature: round(features[mark.feature], 4) for mark in label.marks},
     )
-
-
-def _how_diverged(record: HealthRecord) -> str:
-    figures = record.features
-    if figures["not_finite"]:
-        return "Recorded quantities are not finite."
-    if figures.get("samples_lost"):
-        return "Samples are not finite."
-    if figures["gradient_scale"] > math.log10(DIVERGED_GRADIENT):
-        return f"Gradient norms stand at 1e{figures['gradient_scale']:.0f} over the last fifth."
-    if figures.get("reach_last", 0) > math.log10(DIVERGED_REACH):
-        times = 10 ** figures["reach_last"]
-        return f"Samples lie up to {times:,.0f} times farther out than any training data."
-    return f"Losses stand at {np.sinh(figures['loss_scale']):,.0f} over the last fifth."
-
-
-def _how_oscillating(record: HealthRecord) -> str:
-    swing = record.features.get("swing")
-    if swing is None:
-        return "Losses and outputs run as they do in runs that oscillated."
-    return (
-        f"Coverage or quality swings by {swing:.2f} around its trend (mark: {OSCILLATING_SWING})."
-    )
-
-
-def _how_collapsed(record: HealthRecord) -> str:
-    last = record.features.get("coverage_last")
-    if last is None:
-        return "Losses and outputs run as they do in runs that collapsed."
-    best = float(np.nanmax(record.coverage))
-    return (
-        f"Samples reach {last:.0%} of the training data's regions at the end "
-        f"({best:.0%} at their best)."
-    )
-
-
-def _discriminator(record: HealthRecord, windows: Floats, edges: Ints) -> Iterator[Finding]:
-    """Whether its margin stands at an extreme to the end of a run that is not healthy."""
-    if record.label == "healthy":
-        return
-    margin = windows[:, WINDOW_FEATURES.index("margin")]
-    probabilities = np.nanmax(np.abs(margin), initial=0.0) <= np.arcsinh(1.0)
-    full = np.arcsinh(_WON) * (1.0 if probabilities else 3.0)
-    stretches = {"GAN004": margin > full}
-    if record.label != "diverged":
-        stretches["GAN005"] = np.abs(margin) < _FLAT
-    for code, holds in stretches.items():
-        if not holds[-4:].all():
-            continue
-        last = float(np.sinh(margin[-4:].mean()))
-        yield Finding(
-            code,
-            f"Its outputs on real data and samples differ by {last:.3g}.",
-            player="discriminator",
-            first_step=int(edges[_stretch_start(holds)]),
-            last_step=int(edges[-1]),
-            evidence={"margin": round(last, 4)},
-        )
-
-
-def _gradients(record: HealthRecord, windows: Floats, edges: Ints) -> Iterator[Finding]:
-    for player in ("generator", "discriminator"):
-        norm = windows[:, WINDOW_FEATURES.index(f"{player}_grad")]
-        if np.isnan(norm[:4]).all() or np.isnan(norm[-8:]).all():
-            continue
-        start = float(np.nanmedian(norm[:4]))
-        end = float(np.nanmedian(norm[-8:]))
-        change = norm - start
-        if player == "generator" and end - start < _VANISHED and record.label != "healthy":
-            code, word, stretch = "GAN006", "fell", change < _VANISHED
-        elif end - start > _EXPLODED:
-            code, word, stretch = "GAN007", "grew", change > _EXPLODED
-        else:
-            continue
-        yield Finding(
-            code,
-            f"Its gradient norm {word} from {10**start:.2g} to {10**end:.2g}.",
-            player=player,
-            first_step=int(edges[_stretch_start(stretch)]),
-            last_step=int(edges[-1]),
-            evidence={"decades": round(end - start, 2)},
-        )
-
-
-def _stretch_start(holds: NDArray[np.bool_]) -> int:
-    """Index where the last unbroken stretch of True begins."""
-    broken = np.flatnonzero(~holds)
-    return int(broken[-1]) + 1 if len(broken) and broken[-1] + 1 < len(holds) else 0
-
-
-def _rounded(figures: Mapping[str, float], *names: str) -> dict[str, float]:
-    return {name: round(figures[name], 4) for name in names if name in figures}

@@ -8,14 +8,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from dlcc.library.kinds import is_alone, too_few_samples, why_unknown
+from dlcc.kinds import kind_of, too_few_samples, why_unknown
 from dlcc.library.landscape import NOTHING_CHANGES, Landscape, TooFewRowsError, landscape_of
 from dlcc.library.samples import SAMPLE_FEATURES
 from dlcc.library.verdict import HealthModel
 from dlcc.records import Config, HealthRecord, Samples, Series, most_probable
 from dlcc.stage import Case, Context, NotApplicable, Stage, StageResult
-from dlcc.stages.health.alone import findings_of as findings_of_one
-from dlcc.stages.health.evidence import findings_of
+from dlcc.stages.health.evidence import Judged, findings_of
 from dlcc.stages.health.onset import find_onset
 
 
@@ -30,24 +29,21 @@ class Health(Stage):
 
     def __call__(self, case: Case, ctx: Context) -> StageResult:
         config, series = case[Config], case[Series]
-        alone = is_alone(config.objective)
+        kind = kind_of(config.objective)
         unknown = why_unknown(config.objective, config.players)
         if unknown is not None:
             raise NotApplicable(unknown)
         library, samples = ctx.library.apart_from(series), case.get(Samples)
         try:
-            landscape = landscape_of(series, samples, case.length, _patient(ctx), alone=alone)
+            landscape = landscape_of(series, samples, case.length, _patient(ctx), kind)
         except TooFewRowsError as error:
             raise NotApplicable(str(error)) from None
-        if alone and landscape.blind:
-            raise NotApplicable(too_few_samples(config.objective))
+        if landscape.blind and not kind.series_tell_health:
+            raise NotApplicable(too_few_samples(kind))
         if landscape.still:
             raise NotApplicable(NOTHING_CHANGES)
-        record = _record(HealthModel(library, landscape.blind), landscape)
-        if alone and samples is not None:
-            found = [*findings_of_one(record, landscape, config.objective, series, samples)]
-        else:
-            found = findings_of(record, landscape)
+        record = _record(HealthModel(library, landscape.blind, kind), landscape)
+        found = findings_of(Judged(record, landscape, config.objective, series, samples))
         details = _details(record, blind=landscape.blind)
         return StageResult(records=[record], findings=found, details=details)
 

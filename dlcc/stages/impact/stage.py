@@ -11,7 +11,7 @@ from dlcc.findings import Finding
 from dlcc.forecast.attribution import what_moved
 from dlcc.forecast.forecaster import Forecasters
 from dlcc.forecast.present import earlier_vectors, spreading
-from dlcc.library.kinds import is_alone
+from dlcc.kinds import kind_of
 from dlcc.library.similarity import OUTSIDE
 from dlcc.records import Config, Forecast, ForecastPoint, HealthRecord, Series, most_probable
 from dlcc.stage import Case, Context, NotApplicable, Stage, StageResult
@@ -40,7 +40,7 @@ class Impact(Stage):
         library = ctx.outcomes(objective).apart_from(case[Series])
         blind = len(health.figures) == 0
         earlier = earlier_vectors(
-            case[Series], health, library.good, case.length, alone=is_alone(objective)
+            case[Series], health, library.good, case.length, kind_of(objective)
         )
         fitted, points = Forecasters(library), []
         try:

@@ -10,24 +10,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcc.estimate import Estimate
+from dlcc.kinds import TrainingKind
+from dlcc.kinds.gan import GAN
 from dlcc.library.similarity import Space
 from dlcc.library.store import row
-from dlcc.records import LABELS
 
 Floats = NDArray[np.float64]
 
-_FAILED = [LABELS.index("oscillating"), LABELS.index("collapsed"), LABELS.index("diverged")]
 _FEWEST = 25  # past runs in a region
 _DEPTH = 3
-# figure -> how it is called, and from its scale back to what was logged
-_MARKS = {
-    "generator_loss_last": ("the generator's loss", math.sinh),
-    "discriminator_loss_last": ("the discriminator's loss", math.sinh),
-    "generator_grad_last": ("the generator's gradient norm", lambda v: 10.0**v),
-    "discriminator_grad_last": ("the discriminator's gradient norm", lambda v: 10.0**v),
-    "margin_last": ("the discriminator's margin", math.sinh),
-    "generator_loss_sd_last": ("the spread of the generator's loss (asinh)", lambda v: v),
-    "discriminator_loss_sd_last": ("the spread of the discriminator's loss (asinh)", lambda v: v),
+# figure -> the run feature whose words the kind has, what is said of it, and from its scale back to
+# what was logged
+_MARKS: Mapping[str, tuple[str, str, Callable[[float], float]]] = {
+    "generator_loss_last": ("generator_loss", "{}", math.sinh),
+    "discriminator_loss_last": ("discriminator_loss", "{}", math.sinh),
+    "generator_grad_last": ("generator_grad", "{}", lambda v: 10.0**v),
+    "discriminator_grad_last": ("discriminator_grad", "{}", lambda v: 10.0**v),
+    "margin_last": ("margin", "{}", math.sinh),
+    "generator_loss_sd_last": ("generator_loss", "the spread of {} (asinh)", lambda v: v),
+    "discriminator_loss_sd_last": ("discriminator_loss", "the spread of {} (asinh)", lambda v: v),
 }
 
 
@@ -47,8 +48,8 @@ class Region:
         return Estimate.proportion(self.failed, self.runs)
 
 
-def region_of(space: Space, vector: Mapping[str, float], *, alone: bool = False) -> Region:
-    """The region that a run with this landscape vector lies in; of a game, or of a network `alone`.
+def region_of(space: Space, vector: Mapping[str, float], kind: TrainingKind = GAN) -> Region:
+    """The region that a run of a kind with this landscape vector lies in.
 
     Regions are the leaves of a shallow tree (Breiman 1984) that tells failed runs from others by
     levels of losses, gradients and the discriminator's margin.
@@ -57,7 +58,8 @@ def region_of(space: Space, vector: Mapping[str, float], *, alone: bool = False)
 
     names = tuple(_MARKS)
     figures = np.nan_to_num(space.library.columns(names, blind=True, fraction=space.fraction))
-    failed = np.isin(space.library.labels, _FAILED)
+    ends = [k for k, name in enumerate(space.library.label_names) if name in kind.failed]
+    failed = np.isin(space.library.labels, ends)
     fewest = min(_FEWEST, max(1, len(failed) // 8))
     tree = DecisionTreeClassifier(max_depth=_DEPTH, min_samples_leaf=fewest, random_state=0)
     tree.fit(figures, failed)
@@ -65,14 +67,14 @@ def region_of(space: Space, vector: Mapping[str, float], *, alone: bool = False)
     inside = tree.apply(figures) == tree.apply(own)[0]
     path = np.flatnonzero(tree.decision_path(own).toarray()[0])
     return Region(
-        words=_words(tree.tree_.feature[path[:-1]], tree.tree_.threshold[path[:-1]], own[0], alone),
+        words=_words(tree.tree_.feature[path[:-1]], tree.tree_.threshold[path[:-1]], own[0], kind),
         runs=int(inside.sum()),
         failed=int(failed[inside].sum()),
         usual=float(failed.mean()),
     )
 
 
-def _words(figures: NDArray[np.int64], marks: Floats, own: Floats, alone: bool) -> str:
+def _words(figures: NDArray[np.int64], marks: Floats, own: Floats, kind: TrainingKind) -> str:
     """`the generator's loss above 2.1, its gradient norm below 0.003`: how `own` [k] stands to the
     marks [m] of the figures [m] that were asked on its way."""
     low: dict[int, float] = {}
@@ -84,9 +86,8 @@ def _words(figures: NDArray[np.int64], marks: Floats, own: Floats, alone: bool) 
             low[k] = max(mark, low.get(k, -math.inf))
     parts = []
     for k in sorted({*low, *high}):
-        name, back = list(_MARKS.values())[k]
-        if alone:
-            name = name.replace("generator's ", "").replace("discriminator's", "second")
+        feature, said, back = list(_MARKS.values())[k]
+        name = said.format(kind.feature_words.get(feature, feature))
         parts.append(_range(name, back, low.get(k), high.get(k)))
     return ", ".join(parts)
 

@@ -8,11 +8,11 @@ from typing import ClassVar
 
 from dlcc.errors import OptionError
 from dlcc.findings import Finding
+from dlcc.kinds import kind_of
 from dlcc.library.independence import independence
-from dlcc.library.kinds import is_alone
 from dlcc.library.similarity import FEWEST_RUNS, OUTSIDE, Space
 from dlcc.library.store import nearest_fraction
-from dlcc.records import LABELS, Config, HealthRecord, Neighbourhood, PastNeighbour, Series
+from dlcc.records import Config, HealthRecord, Neighbourhood, PastNeighbour, Series
 from dlcc.stage import Case, Context, NotApplicable, Stage, StageResult
 from dlcc.stages.novelty.regions import Region, region_of
 
@@ -50,7 +50,7 @@ class Novelty(Stage):
                 PastNeighbour(
                     data=str(library.data[i]),
                     config=library.configs[i],
-                    label=LABELS[library.labels[i]],
+                    label=library.label_of(i),
                     stability=float(library.stability[i]),
                     distance=float(d / space.usual_distance),
                 )
@@ -59,7 +59,7 @@ class Novelty(Stage):
             distance=space.distance(point),
             independence=independent.mean,
         )
-        region = region_of(space, health.features, alone=is_alone(config.objective))
+        region = region_of(space, health.features, kind_of(config.objective))
         return StageResult(
             terms={"novelty": independent},
             records=[record],

@@ -58,6 +58,6 @@ def test_none_to_be_shown_is_refused():
 
 def test_a_library_with_too_few_runs(few_past_runs, monkeypatch):
     few = few_past_runs.some(np.arange(20))
-    monkeypatch.setattr("dlcc.library.in_use.library", lambda **kind: few)
+    monkeypatch.setattr("dlcc.library.in_use.library", lambda *group: few)
     with pytest.raises(NotApplicable, match="the library has 20 runs"):
         call(Impact(), *parts_of("digits-collapsed"))

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from dlcc.kinds.map import MAP
 from dlcc.library.in_use import shipped_library
 from dlcc.library.similarity import Space
 from dlcc.records import LABELS
@@ -34,7 +35,7 @@ def test_a_region_is_told_by_its_marks_and_counts_its_runs(space):
 
 
 def test_a_network_alone_has_no_opponent_to_be_told_from(space):
-    assert region_of(space, {LOSS: np.arcsinh(15)}, alone=True).words == "the loss above 10"
+    assert region_of(space, {LOSS: np.arcsinh(15)}, MAP).words == "the loss above 10"
 
 
 def test_weak_runs_have_not_failed(space):

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 import dlcc
 from dlcc.evaluation import evaluate_fully
+from dlcc.kinds.map import MAP
 from dlcc.library.curves import Curves
 from dlcc.library.windows import window_features
 from dlcc.records import Config, Forecast, HealthRecord, Neighbourhood, Samples, Series
 from dlcc.runs import Run
 from dlcc.stage import Case, Context, Deadline, NotApplicable, StageResult
 from dlcc.stages.health import Health
-from dlcc.stages.health.alone import loss_of_a_point
+from dlcc.stages.health.by_samples import loss_of_a_point
 from dlcc.stages.impact import Impact
 from dlcc.stages.novelty import Novelty
 
@@ -137,7 +138,7 @@ def test_two_players_of_one_network_are_both_looked_at(tmp_path: Path) -> None:
     run = Run.open(folder)
     series = Series.of(run, STEPS + 1)
     assert series is not None
-    windows = window_features(series, STEPS + 1, alone=True)
+    windows = window_features(series, STEPS + 1, MAP)
     assert np.nanmax(windows[:, -1]) > 0
     assert np.isnan(window_features(series, STEPS + 1)[:, 0]).all()  # no generator of a game
 
@@ -206,5 +207,5 @@ def test_games_are_not_judged_by_shrinking() -> None:
     samples = np.zeros((8, 8))
     samples[:, 6] = -20.0
     windows = np.zeros((40, 11))
-    assert Curves(windows, samples, alone=True).shrunk.all()
+    assert Curves(windows, samples, MAP).shrunk.all()
     assert not Curves(windows, samples).shrunk.any()

@@ -1,4 +1,4 @@
-"""The library of networks alone: maps and autoencoders of drawn settings, trained by their recipes.
+"""Past runs of single networks: maps and autoencoders of drawn settings, trained by their recipes.
 
 P(good) is that of the library of GANs, which never saw these runs; what is learnt anew, beside what
 GANs tell, is how runs that look so on the way came to end.
@@ -44,7 +44,7 @@ _AS_THE_PAPER = 0.35  # of the maps; most of them end in a point
 _STEPS = (300, 2400)
 
 
-def build_alone(out: Path, runs: int, seed: int, jobs: int, progress: Progress) -> Library:
+def build_single(out: Path, runs: int, seed: int, jobs: int, progress: Progress) -> Library:
     """Train drawn settings, judge them by their targets and write the library to `out`.
 
     What was done is kept in `<out>.parts/`, from which a killed build goes on; it may be removed
@@ -55,7 +55,7 @@ def build_alone(out: Path, runs: int, seed: int, jobs: int, progress: Progress) 
     """
     check_size(runs)
     parts = make_parts_folder(out)
-    files = {parts / f"alone-{seed}-{k:04d}.npz": (seed, k) for k in range(runs)}
+    files = {parts / f"single-{seed}-{k:04d}.npz": (seed, k) for k in range(runs)}
     with ProcessPoolExecutor(jobs, mp_context=get_context("forkserver")) as pool:
         make_missing(pool, make_run, files, progress, "training")
     made = [_run_of(file, seed, number) for file, (_, number) in files.items()]
@@ -69,7 +69,7 @@ def build_alone(out: Path, runs: int, seed: int, jobs: int, progress: Progress) 
 def _run_of(file: Path, seed: int, number: int) -> PastRun:
     """What was made of a draw, which may have been left by a version that drew otherwise."""
     (run,) = read_part(file)
-    recipe, settings = draw_alone(seed, number)
+    recipe, settings = draw_single(seed, number)
     if dict(run.config) != get_recipe(recipe).configure(settings):
         raise LibraryError(
             f"{file}: was made of other settings than are drawn now; remove {file.parent} or "
@@ -80,7 +80,7 @@ def _run_of(file: Path, seed: int, number: int) -> PastRun:
 
 def make_run(file: Path, seed: int, number: int) -> None:
     """Train one, past its end, and write what the library needs of it."""
-    recipe, settings = draw_alone(seed, number)
+    recipe, settings = draw_single(seed, number)
     with tempfile.TemporaryDirectory() as folder:
         train(recipe, folder, settings, overtrain=OVERTRAIN, snapshots=1)
         run = Run.open(folder)
@@ -90,7 +90,7 @@ def make_run(file: Path, seed: int, number: int) -> None:
         write_part(file, [recorded_run(run, Reference.of(samples.reference))])
 
 
-def draw_alone(corpus_seed: int, number: int) -> tuple[str, dict[str, Any]]:
+def draw_single(corpus_seed: int, number: int) -> tuple[str, dict[str, Any]]:
     """Recipe and settings of one run: a function of the corpus' seed and the number."""
     rng = np.random.default_rng([corpus_seed, number])
     shares = np.array([*RECIPES.values()])

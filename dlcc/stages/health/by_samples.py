@@ -1,5 +1,4 @@
-"""What made the verdict on a network that learns to make samples with no other one to play against;
-and where its samples shrank to a point, why."""
+"""The verdict on a training that only its samples tell of; where they shrank to a point, why."""
 
 from __future__ import annotations
 
@@ -10,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcc.findings import Finding
+from dlcc.kinds import TrainingKind
 from dlcc.library.curves import HEALTHY_SHARE
-from dlcc.library.kinds import kind_of
 from dlcc.library.landscape import Landscape
 from dlcc.library.samples import SAMPLE_FEATURES
 from dlcc.metrics import median_bandwidth, squared_mmd
@@ -31,19 +30,20 @@ def findings_of(
     landscape: Landscape,
     objective: Mapping[str, Any],
     series: Series,
-    samples: Samples,
+    samples: Samples | None,
 ) -> Iterator[Finding]:
     """The verdict as a finding, with what brought it about as far as the record shows it."""
-    if record.label == "healthy":
+    code = landscape.curves.kind.label(record.label).finding
+    if code is None:
         return
     if record.label == "diverged":
         message = "Losses, gradients or samples are not finite, or out of all bounds."
-        yield _finding("GEN003", message, {}, record.onset, landscape)
-    elif landscape.curves.shrunk[-1]:
+        yield _finding(code, message, {}, record.onset, landscape)
+    elif not landscape.blind and landscape.curves.shrunk[-1]:
         causes = [
-            *_wide_kernel(objective, series, samples),
+            *(() if samples is None else _wide_kernel(objective, series, samples)),
             *_penalty(series),
-            *_empty(objective, series),
+            *_empty(landscape.curves.kind, series),
         ]
         spread = float(np.exp(record.figures[-1, _SPREAD] / 2))
         first = int(landscape.steps[_stretch_start(landscape.curves.shrunk)])
@@ -53,7 +53,7 @@ def findings_of(
             message, evidence = f"{message} {words}", evidence | figures
         yield _finding("GEN001", message, evidence, first, landscape)
     else:
-        yield _finding("GEN002", _how_far_off(record), _of_misses(record), record.onset, landscape)
+        yield _finding(code, _how_far_off(record), _of_misses(record), record.onset, landscape)
 
 
 def _finding(
@@ -66,16 +66,21 @@ def _finding(
 
 def _how_far_off(record: HealthRecord) -> str:
     figures = record.features
-    return (
+    good = (
         f"Of the last quarter's checkpoints {figures['good_quarter']:.0%} are good (mark: "
-        f"{100 * HEALTHY_SHARE:.0f} %); at the end samples reach {figures['coverage_last']:.0%} of "
+        f"{100 * HEALTHY_SHARE:.0f} %)"
+    )
+    if "coverage_last" not in figures:
+        return f"{good}."
+    return (
+        f"{good}; at the end samples reach {figures['coverage_last']:.0%} of "
         f"the data's regions, and {figures['quality_last']:.0%} of them lie among the data."
     )
 
 
 def _of_misses(record: HealthRecord) -> dict[str, float]:
     names = ("good_quarter", "coverage_last", "quality_last", "swing")
-    return {name: record.features[name] for name in names}
+    return {name: record.features[name] for name in names if name in record.features}
 
 
 Cause = tuple[str, dict[str, float]]
@@ -136,10 +141,10 @@ def _penalty(series: Series) -> Iterator[Cause]:
     )
 
 
-def _empty(objective: Mapping[str, Any], series: Series) -> Iterator[Cause]:
+def _empty(kind: TrainingKind, series: Series) -> Iterator[Cause]:
     """Whether latents carry nothing."""
     ends = _ends(series, "kl")
-    if kind_of(objective) == "map" or ends is None or ends[1] > _NO_DIVERGENCE:
+    if not kind.has("kl") or ends is None or ends[1] > _NO_DIVERGENCE:
         return
     yield (
         f"The divergence of the latents from their prior ends at {ends[1]:.2g} nats: they carry "

@@ -1,8 +1,8 @@
-"""Whether verdicts and forecasts hold for networks alone: maps and autoencoders.
+"""Whether verdicts and forecasts hold for single networks: maps and autoencoders.
 
-    python benchmarks/alone.py --work /tmp/replicates
+    python benchmarks/single_networks.py --work /tmp/replicates
 
-The runs of the library of networks alone, whose ends are known by their targets. Verdict: label and
+The past runs of single networks, whose ends are known by their targets. Verdict: label and
 P(healthy) of whole records by what is learnt from GANs, to which these runs are foreign. Forecast
 of "healthy" at each fraction of the length from the other settings (five folds by setting) and from
 the other data sets, with GANs beside them, as it is done, and without; and from GANs alone. AUROC
@@ -29,8 +29,8 @@ from common import write_result
 from forecast import auroc_interval, scores
 from numpy.typing import NDArray
 
-from dlcc.corpus.alone import draw_alone
 from dlcc.corpus.assemble import FOLDS, folds_by_setting
+from dlcc.corpus.single import draw_single
 from dlcc.estimate import Estimate
 from dlcc.forecast.folders import forecast_folders
 from dlcc.forecast.forecaster import Forecaster
@@ -119,7 +119,7 @@ def folder_of(work: Path, setting: int, seed: int) -> Path:
 
 def make(work: Path, setting: int, seed: int) -> None:
     """Train one, or go on with it."""
-    recipe, drawn = draw_alone(CORPUS_SEED, setting)
+    recipe, drawn = draw_single(CORPUS_SEED, setting)
     train(recipe, folder_of(work, setting, seed), {**drawn, "seed": 1000 + seed}, snapshots=1)
 
 
@@ -142,7 +142,7 @@ def coverage(work: Path) -> dict[str, Any]:
         ]
     )
     healthy = ended.sum(axis=1)
-    past = shipped_library().joined(shipped_library(alone=True))
+    past = shipped_library().joined(shipped_library("single"))
     table: dict[str, Any] = {
         "settings": SETTINGS,
         "seeds": SEEDS,
@@ -171,7 +171,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     arguments = parser.parse_args()
     train_all(arguments.work, arguments.jobs)
-    past, gans = shipped_library(alone=True), shipped_library().honest
+    past, gans = shipped_library("single"), shipped_library().honest
     settings = folds_by_setting(list(past.settings), FOLDS, 0)
     data_sets = np.unique(past.data, return_inverse=True)[1]
     figures: Mapping[str, Any] = {
@@ -183,7 +183,9 @@ def main() -> None:
         "gans": by_gans(past, gans),
         "intervals": coverage(arguments.work),
     }
-    write_result("alone", figures, seeds={"folds": 0, "settings": CORPUS_SEED, "network": 0})
+    write_result(
+        "single_networks", figures, seeds={"folds": 0, "settings": CORPUS_SEED, "network": 0}
+    )
 
 
 if __name__ == "__main__":

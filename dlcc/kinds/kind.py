@@ -1,0 +1,163 @@
+"""What a kind of training is: players, quantities, objectives, labels, and what can judge it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+State = Literal["healthy", "suspect", "failed"]
+Output = Literal["probability", "raw"]
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A quantity that trainings of a kind log, as `player/name`."""
+
+    name: str
+    meaning: str
+    players: tuple[str, ...] = ()
+    """Players that have it; empty for any."""
+    fault_above: float = math.inf
+    """Size above which its median over the last fifth of a training is a fault. Values that are not
+    finite always are."""
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What the players of a kind minimise, and losses at which one knows where they stand.
+
+    Losses are those of the formula in `title`; a training that averages or scales it differently
+    has others.
+    """
+
+    name: str
+    """As `objective.loss` of run.json has it."""
+    title: str
+    formula: Mapping[str, str]
+    """Player -> its loss."""
+    at_equilibrium: Mapping[str, float] = field(default_factory=dict)
+    """Player -> loss where samples cannot be told from data and every player answers its best;
+    empty where that is no number."""
+    at_chance: Mapping[str, float] = field(default_factory=dict)
+    """Player -> loss where the discriminator's raw output is 0 for everything."""
+    floor: Mapping[str, float] = field(default_factory=dict)
+    """Player -> least loss that any outputs allow; without an entry there is none."""
+    ceiling: Mapping[str, float] = field(default_factory=dict)
+    """Player -> largest loss that any outputs allow; without an entry there is none."""
+    output: Output = "raw"
+    """How `discriminator/real` and `discriminator/fake` are logged."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A range of a feature of the landscape vector, such as `generator_loss_swing`."""
+
+    feature: str
+    above: float = -math.inf
+    below: float = math.inf
+
+    def holds(self, vector: Mapping[str, float]) -> bool:
+        """Whether the feature is there and in the range."""
+        return self.above < vector.get(self.feature, math.nan) < self.below
+
+
+@dataclass(frozen=True)
+class HealthLabel:
+    """A way in which trainings of a kind end."""
+
+    name: str
+    state: State
+    finding: str | None = None
+    """Code of the finding that says so; None for healthy."""
+    marks: tuple[Mark, ...] = ()
+    """A run has this label where all of them hold, whatever past runs say; without any it is told
+    by definitions and past runs, which know the labels of `dlcc.records.LABELS` alone."""
+
+    def marked(self, vector: Mapping[str, float]) -> bool:
+        """Whether there are marks, and all hold."""
+        return bool(self.marks) and all(mark.holds(vector) for mark in self.marks)
+
+
+@dataclass(frozen=True)
+class PastRuns:
+    """Which past runs a kind learns from. Kinds of one group share theirs."""
+
+    group: str
+    """Where its own finished runs are put, and where the nearest ones are sought."""
+    forecast: tuple[str, ...]
+    """Groups that forecasts are made from, in this order."""
+    shipped: str | None = None
+    """`package:file.npz` with the group's past runs that ship; None where none do."""
+    judge: str = "gan"
+    """Group whose fits tell good checkpoints and the usual labels."""
+
+
+@dataclass(frozen=True)
+class TrainingKind:
+    """A kind of training: all that is particular to it, as data and names.
+
+    Names are looked up in the rooms that use them: `run_features` by `dlcc.library.windows`,
+    `evidence` by the health stage, `remedies` by advice. Found by the entry point group
+    `dlcc.kinds`; `dlcc.testing.check_kind` says whether one conforms.
+    """
+
+    name: str
+    """As `objective.kind` of run.json has it, in lower case."""
+    title: str
+    """In words, such as "generative adversarial network"."""
+    players: tuple[str, ...]
+    """Players that a run must have, where it names any; empty for any."""
+    quantities: tuple[Quantity, ...]
+    labels: tuple[HealthLabel, ...]
+    """Healthy first; of those with marks the first that fits counts."""
+    past_runs: PastRuns
+    objectives: tuple[Objective, ...] = ()
+    series_tell_health: bool = False
+    """Whether series alone can tell; else a run without samples over time is not judged."""
+    shrinks_to_a_point: bool = False
+    """Whether samples that are spread a twentieth as far as the data have collapsed, whatever the
+    point does."""
+    run_features: str = "in order"
+    """How series become run features: `by player`, or `in order` of their names."""
+    feature_words: Mapping[str, str] = field(default_factory=dict)
+    """What run features are called: `{"generator_loss": "the loss"}`."""
+    evidence: str = "samples"
+    """How the verdict is put into findings: `adversarial` or `samples`."""
+    remedies: str | None = None
+    """The changes that advice knows for it; None for none."""
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """Names of its labels."""
+        return tuple(label.name for label in self.labels)
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """Names of the labels of failed runs."""
+        return tuple(label.name for label in self.labels if label.state == "failed")
+
+    def label(self, name: str) -> HealthLabel:
+        """The label of that name; KeyError for another kind's."""
+        return next((label for label in self.labels if label.name == name), None) or _no(name)
+
+    def marked(self, vector: Mapping[str, float]) -> str | None:
+        """Name of the first label whose marks hold for a landscape vector; None where none do."""
+        return next((label.name for label in self.labels if label.marked(vector)), None)
+
+    def has(self, quantity: str) -> bool:
+        """Whether trainings of this kind log a quantity."""
+        return any(known.name == quantity for known in self.quantities)
+
+    def fault_above(self, quantity: str) -> float:
+        """Size above which a quantity's level is a fault; infinite where none is."""
+        return next((q.fault_above for q in self.quantities if q.name == quantity), math.inf)
+
+    def fits(self, players: Collection[str]) -> bool:
+        """Whether a run with these players can be of this kind; a run that names none can."""
+        return not players or set(self.players) <= set(players)
+
+
+def _no(name: str) -> HealthLabel:
+    raise KeyError(name)

@@ -1,0 +1,18 @@
+"""The usual ways in which trainings end, and the findings that say so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dlcc.kinds.kind import HealthLabel, State
+from dlcc.records import LABELS
+
+_STATES: Mapping[str, State] = {
+    "healthy": "healthy", "weak": "suspect", "oscillating": "failed", "collapsed": "failed",
+    "diverged": "failed",
+}  # fmt: skip
+
+
+def usual_labels(findings: Mapping[str, str]) -> tuple[HealthLabel, ...]:
+    """The labels of `dlcc.records.LABELS`; `findings` names the code of each but healthy."""
+    return tuple(HealthLabel(name, _STATES[name], findings.get(name)) for name in LABELS)

@@ -1,0 +1,28 @@
+"""What kinds share in which one loss is minimised, by one network or by several together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dlcc.kinds.kind import PastRuns, Quantity
+from dlcc.kinds.labels import usual_labels
+
+LABELS_OF_SINGLE = usual_labels(
+    {"weak": "GEN002", "oscillating": "GEN002", "collapsed": "GEN002", "diverged": "GEN003"}
+)
+PAST_RUNS = PastRuns("single", forecast=("gan", "single"), shipped="dlcc.library:single.npz")
+"""Forecasts learn from GANs as well: without them less carries over to data that no past run had
+(benchmarks/single_networks.py)."""
+QUANTITIES = (
+    Quantity("loss", "what the player minimises", fault_above=1e3),
+    Quantity("grad_norm", "L2 norm of the loss's gradient", fault_above=1e4),
+    Quantity("mmd", "squared maximum mean discrepancy of samples and data, or latents and prior"),
+    Quantity("penalty", "penalty on the weights, as it is in the loss"),
+)
+FEATURE_WORDS: Mapping[str, str] = {
+    "generator_loss": "the loss",
+    "discriminator_loss": "the second loss",
+    "generator_grad": "the gradient norm",
+    "discriminator_grad": "the second gradient norm",
+    "margin": "the second margin",
+}
