@@ -17,8 +17,7 @@ from typing import TypeVar
 from dlcc import pipeline, plugins
 from dlcc.errors import OptionError, OutputError, RunError
 from dlcc.estimate import Estimate
-from dlcc.feedback.advice import Advised, by_past_runs
-from dlcc.feedback.folder import data_name, texts_of
+from dlcc.feedback.folder import FolderAdvice, first_advice
 from dlcc.feedback.moved import Moved, moved
 from dlcc.feedback.reviews import Review, history
 from dlcc.kinds import kind_of
@@ -178,7 +177,7 @@ def evaluate_fully(
         if health is None
         else _probability(health, forecast, terms.get("logic"), past, reviewed),
         health=health,
-        advised=_advised(opened, config, health, _record(outcomes, Reruns), past),
+        advised=_advised(opened, health, _record(outcomes, Reruns), past),
         landscape=_landscape(outcomes),
         environment={
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -196,19 +195,17 @@ def _alike(config: Config, series: Series | None) -> Library | None:
 
 
 def _advised(
-    run: Run, config: Config, health: HealthRecord | None, reruns: Reruns | None, past: Library
-) -> Advised | None:
-    """What past runs say one could change, where there is something to mend."""
-    if health is None or health.label == "healthy" or kind_of(config.objective).remedies is None:
+    run: Run, health: HealthRecord | None, reruns: Reruns | None, past: Library
+) -> FolderAdvice | None:
+    """What `dlcc advise` would say by past runs, where there is something to mend."""
+    if health is None or health.label == "healthy":
         return None
     made = () if reruns is None else reruns.outcomes
     seeds = [Outcome(o.label, o.p_healthy, o.stability) for o in made if o.kind == "seed"]
     try:
-        code = texts_of(run)
-    except RunError:
-        code = ()  # the stages that need it say so
-    advised = by_past_runs(config.config, past, data=data_name(config), code=code, seeds=seeds)
-    return advised if advised.ranked else None
+        return first_advice(run, past, seeds)
+    except (OptionError, RunError):
+        return None  # the command says why
 
 
 def _probability(

@@ -6,9 +6,10 @@ make of them, which stands here. Arrays are read-only.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from dlcc.codec import Array
 from dlcc.estimate import Estimate
@@ -25,6 +26,18 @@ from dlcc.runs.surveys import SurveyRecord
 
 if TYPE_CHECKING:
     import networkx as nx
+
+
+def __getattr__(name: str) -> Any:
+    if name != "Label":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    warnings.warn(
+        "dlcc.records.Label is str now, for kinds bring labels of their own; it goes in 0.3",
+        DeprecationWarning,
+        stacklevel=2,
+    )
+    return str
+
 
 # --- what ingestion makes -------------------------------------------------------------------------
 

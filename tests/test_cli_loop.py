@@ -128,7 +128,19 @@ def test_advice_on_a_run_that_does_not_say_how_it_was_trained(small_run: Path) -
     manifest = json.loads((small_run / "run.json").read_text())
     manifest["training"] = None
     (small_run / "run.json").write_text(json.dumps(manifest))
-    assert_one_sentence(dlcc("advise", small_run), 2, "does not say how it was trained")
+    done = dlcc("advise", small_run)
+    assert done.returncode == 0, done.stderr
+    assert "by past runs alone (no reruns: " in done.stdout
+    assert "does not say how to build its training" in done.stdout
+
+
+def test_advice_names_columns_as_evaluate_does(tmp_path: Path) -> None:
+    rows = [f"{k},{0.001 + 0.0001 * (k % 7)},{9 + 0.5 * (k % 5)}" for k in range(400)]
+    (tmp_path / "metrics.csv").write_text("\n".join(["step,errD,errG", *rows]) + "\n")
+    (tmp_path / "config.json").write_text('{"lr_g": 0.02, "lr_d": 0.02, "loss": "ns"}')
+    columns = ("--map", "discriminator/loss=errD", "--map", "generator/loss=errG")
+    assert "lr_" in dlcc("advise", tmp_path, *columns).stdout
+    assert_one_sentence(dlcc("advise", tmp_path), 2, "name them with --map")
 
 
 def test_apply_needs_a_place_and_a_line(small_run: Path, tmp_path: Path) -> None:

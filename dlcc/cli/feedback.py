@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dlcc.cli.options import duration, in_range
+from dlcc.cli.options import Map, duration, in_range, mapping_of
 from dlcc.cli.progress import bars
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def advise(
     trust: Annotated[
         bool, typer.Option(help="Run the run's own code even without real isolation.")
     ] = False,
+    map_: Map = None,
 ) -> None:
     """Say what to change about a training, by what reruns and past runs say it does."""
     from dlcc.errors import OptionError
@@ -45,7 +46,7 @@ def advise(
     in_range("--apply", apply, 1, 2 * SHOWN)
     if (apply is None) != (out is None):
         raise OptionError("--apply and --out, the folder of the new run, go together")
-    opened = Run.open(run)
+    opened = Run.open(run, mapping_of(map_ or []))
     if apply is not None:
         recipe_of(opened)  # refuses what cannot be trained before minutes of reruns
     with bars() as progress:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dlcc.cli.options import duration, in_range, mapping_of
+from dlcc.cli.options import Map, duration, in_range, mapping_of
 from dlcc.cli.progress import bars
 
 if TYPE_CHECKING:
@@ -26,10 +26,7 @@ def forecast(
     json_: Annotated[
         bool, typer.Option("--json", help="One JSON object a folder and line.")
     ] = False,
-    map_: Annotated[
-        list[str] | None,
-        typer.Option("--map", help="As for evaluate: PLAYER/QUANTITY=COLUMN; repeatable."),
-    ] = None,
+    map_: Map = None,
 ) -> None:
     """Say how runs will end, from what they have so far."""
     from dlcc.forecast.folders import forecast_folders

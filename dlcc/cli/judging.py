@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dlcc.cli.options import in_range, mapping_of, show_notes
+from dlcc.cli.options import Map, in_range, mapping_of, show_notes
 from dlcc.cli.progress import bars
 
 if TYPE_CHECKING:
@@ -19,14 +20,7 @@ if TYPE_CHECKING:
 
 def evaluate(
     run: Annotated[Path, typer.Argument(help="The run folder.", metavar="RUN")],
-    map_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--map",
-            help="In another tool's folder, the column of a series, PLAYER/QUANTITY=COLUMN (or "
-            "step=COLUMN); repeatable.",
-        ),
-    ] = None,
+    map_: Map = None,
     stage: Annotated[
         list[str] | None, typer.Option(help="A stage of your own, FILE.py:CLASS; repeatable.")
     ] = None,
@@ -97,7 +91,8 @@ def evaluate(
         typer.echo(report.to_json(), nl=False)
     else:
         html = str(target / "report.html")
-        typer.echo(render(report, run=str(run), html=html, colour=sys.stdout.isatty()), nl=False)
+        named = shlex.join([str(run), *(f"--map={text}" for text in map_ or [])])
+        typer.echo(render(report, run=named, html=html, colour=sys.stdout.isatty()), nl=False)
     if report.failed_stages:
         raise typer.Exit(3)
     p = report.verdict.p_healthy

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
     from dlcc.runs import Run
 
+Map = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        help="In another tool's folder, the column of a series, PLAYER/QUANTITY=COLUMN (or "
+        "step=COLUMN); repeatable.",
+    ),
+]
+"""The option that names columns."""
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 

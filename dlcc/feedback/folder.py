@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from dlcc.errors import IsolationError, LimitExceeded, OptionError
+from dlcc.errors import ForeignCodeError, IsolationError, LimitExceeded, OptionError
 from dlcc.feedback.advice import Advised, advise, by_past_runs
 from dlcc.kinds import kind_of, why_unknown
 from dlcc.library.in_use import library
+from dlcc.library.store import Library
 from dlcc.records import Config, Series, Sources
 from dlcc.reruns.folder import program_of_folder
-from dlcc.reruns.programs import Program
+from dlcc.reruns.outcome import Outcome
+from dlcc.reruns.programs import Program, why_no_program
 from dlcc.runs import Run
 from dlcc.stage import Deadline
 
@@ -30,6 +32,25 @@ class FolderAdvice:
     """Where nothing could be rerun, and past runs alone were asked."""
 
 
+def first_advice(run: Run, past: Library, seeds: Sequence[Outcome] = ()) -> FolderAdvice:
+    """What past runs say one could change: what a report shows, and `advise_folder` without reruns.
+
+    Args:
+        run: the run.
+        past: past runs without the run itself.
+        seeds: reruns with other seeds that were made already.
+
+    Raises:
+        OptionError: of such a run no change is known.
+        RunError: what is in the run cannot be read.
+    """
+    config, sources = _advisable(run), Sources.of(run, None)
+    advised = by_past_runs(
+        config.config, past, data=data_name(config), code=_texts(sources), seeds=seeds
+    )
+    return FolderAdvice(_some(run, advised), config, why_no_program(config, sources))
+
+
 def advise_folder(
     run: Run,
     seconds: float,
@@ -39,13 +60,41 @@ def advise_folder(
     progress: Progress = lambda share, what: None,
     seed: int = 0,
 ) -> FolderAdvice:
-    """Rank changes to the configuration of a run.
+    """Rank changes to the configuration of a run, by reruns where it can be run again.
 
     Raises:
-        OptionError: the run says nothing of how to build its training or of its configuration, or
-            not one round of reruns fits into the time.
+        OptionError: of such a run no change is known, or not one round of reruns fits into the
+            time.
         RunError: what is in the run cannot be read.
     """
+    past = library().apart_from(Series.of(run, run.length))
+    first = first_advice(run, past)
+    if not reruns:
+        return replace(first, why_no_reruns="left out on request")
+    if first.why_no_reruns is not None:
+        return first
+    program, why = _program(run, trust)
+    if program is None:
+        return replace(first, why_no_reruns=why)
+    config = first.config
+    try:
+        advised = advise(
+            config.config, config.length, past, program, data=data_name(config),
+            code=_texts(Sources.of(run, None)), rng=np.random.default_rng(seed),
+            deadline=Deadline(seconds), progress=progress,
+        )  # fmt: skip
+    except LimitExceeded:
+        raise OptionError(
+            f"--budget {seconds:g} s: not one round of reruns of {config.length:,} steps fits into "
+            "it; give more time, or --no-reruns to ask past runs alone"
+        ) from None
+    except ForeignCodeError as error:  # with the run's own configuration and another seed
+        return replace(first, why_no_reruns=f"the run's code failed: {error}")
+    return FolderAdvice(_some(run, advised), config, None)
+
+
+def _advisable(run: Run) -> Config:
+    """The configuration of a run that changes are known for; OptionError for any other."""
     config = Config.of(run, None)
     unknown = why_unknown(config.objective, config.players)
     if unknown is not None:
@@ -56,34 +105,17 @@ def advise_folder(
             f"{run.path}: no changes are known for trainings of kind {kind.name!r}, so no advice "
             "can be given"
         )
-    if config.training is None:
-        raise OptionError(
-            f"{run.path}: the run does not say how it was trained, so no change can be advised; "
-            "record with Recorder(..., training=t, training_entry='source/train.py:build')"
-        )
-    program, why = _program(run, trust) if reruns else (None, "left out on request")
-    series = Series.of(run, run.length)
-    past = library().apart_from(series)
-    data, code = data_name(config), texts_of(run)
-    try:
-        if program is None:
-            advised = by_past_runs(config.config, past, data=data, code=code)
-        else:
-            advised = advise(
-                config.config, config.length, past, program, data=data, code=code,
-                rng=np.random.default_rng(seed), deadline=Deadline(seconds), progress=progress,
-            )  # fmt: skip
-    except LimitExceeded:
-        raise OptionError(
-            f"--budget {seconds:g} s: not one round of reruns of {config.length:,} steps fits into "
-            "it; give more time, or --no-reruns to ask past runs alone"
-        ) from None
-    if not advised.ranked:
-        raise OptionError(
-            f"{run.path}: the configuration has none of the fields that changes are known for "
-            "(lr_g, lr_d, beta1, r1, loss, optimizer, ...)"
-        )
-    return FolderAdvice(advised, config, why)
+    return config
+
+
+def _some(run: Run, advised: Advised) -> Advised:
+    """The advice, if there is any; else OptionError."""
+    if advised.ranked:
+        return advised
+    raise OptionError(
+        f"{run.path}: the configuration has none of the fields that changes are known for "
+        "(lr_g, lr_d, beta1, r1, loss, optimizer, ...)"
+    )
 
 
 def _program(run: Run, trust: bool) -> tuple[Program | None, str | None]:
@@ -93,13 +125,8 @@ def _program(run: Run, trust: bool) -> tuple[Program | None, str | None]:
         return None, str(error)
 
 
-def texts_of(run: Run) -> Collection[str]:
-    """The texts of a run's own files.
-
-    Raises:
-        RunError: a link leads out of the run.
-    """
-    sources = Sources.of(run, None)
+def _texts(sources: Sources | None) -> Collection[str]:
+    """The texts of a run's own files."""
     return () if sources is None else sources.files.values()
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from dlcc.estimate import Estimate
-from dlcc.feedback.advice import Advised
+from dlcc.feedback.folder import FolderAdvice
 from dlcc.kinds import kind_of
 from dlcc.pipeline import StageOutcome
 from dlcc.records import Config, HealthRecord, MeasuredLandscape
@@ -54,7 +54,7 @@ def build_report(
     score: Score,
     probability: Probability | None,
     health: HealthRecord | None,
-    advised: Advised | None,
+    advised: FolderAdvice | None,
     landscape: MeasuredLandscape | None = None,
     environment: Mapping[str, Any],
 ) -> Report:
@@ -72,7 +72,7 @@ def build_report(
         axioms=tuple(AxiomRecord(**asdict(axiom)) for axiom in axioms),
         correction=correction_record(score.correction),
         findings=tuple(_findings(outcomes)),
-        advice=None if advised is None else _advice(advised, config),
+        advice=None if advised is None else _advice(advised),
         landscape=None if landscape is None else landscape_record(landscape),
         stages=tuple(_stage(outcome) for outcome in outcomes),
         environment={
@@ -86,7 +86,8 @@ def build_report(
     return Report.model_validate({**printable(parts), "environment": environment_shown})
 
 
-def _advice(advised: Advised, config: Config) -> AdviceRecord:
+def _advice(first: FolderAdvice) -> AdviceRecord:
+    advised, config = first.advised, first.config
     return AdviceRecord(
         changes=tuple(
             ChangeRecord(
@@ -98,6 +99,7 @@ def _advice(advised: Advised, config: Config) -> AdviceRecord:
         ),
         another_seed=_estimate(advised.control.expected),
         reruns=advised.control.reruns,
+        why_no_reruns=first.why_no_reruns,
     )
 
 

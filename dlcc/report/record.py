@@ -171,13 +171,17 @@ class ChangeRecord(_Frozen):
 
 
 class AdviceRecord(_Frozen):
-    """What to change, by past runs alone; `dlcc advise` tries it in reruns."""
+    """What to change, by past runs; `dlcc advise` says the same, or more by reruns."""
 
     changes: tuple[ChangeRecord, ...] = Field(description="the best first")
     another_seed: Number = Field(
         description="P(healthy) of the same settings, by past runs and the run's own reruns"
     )
     reruns: int = Field(description="with other seeds, behind `another_seed`")
+    why_no_reruns: str | None = Field(
+        default=None,
+        description="why `dlcc advise` tries no changes in reruns; null where it does",
+    )
 
 
 class CloudShapeRecord(_Frozen):

@@ -125,7 +125,11 @@ def _changes(report: Report, run: str) -> Iterator[str]:
         yield f"  With these settings P(healthy) is {before} by past runs{tried}; past runs say"
         for change in report.advice.changes:
             yield f"    {percent(change.p_healthy):16} after {change.words}"
-        yield f"  dlcc advise {run}   tries changes in reruns"
+        if report.advice.why_no_reruns is None:
+            yield f"  dlcc advise {run}   tries changes in reruns"
+        else:
+            why = f"Not tried in reruns: {report.advice.why_no_reruns}."
+            yield from textwrap.wrap(why, WIDTH, initial_indent="  ", subsequent_indent="  ")
 
 
 def _finding_lines(finding: FindingRecord, paint: _Painter) -> Iterator[str]:

@@ -62,6 +62,19 @@ def program_of(
     if sources is not None and _is_recipe(sources, Path(small_gan.__file__), config.training):
         data = str(config.config.get("data"))
         return EnsembleProgram(Reference.of(np.asarray(small_gan.reference(data), np.float64)))
+    why = why_no_program(config, sources)
+    if why is not None or config.training is None or sources is None:
+        return str(why)
+    reference = None if samples is None else reference_of(samples)
+    quantities: tuple[str, ...] = QUANTITIES
+    if len(config.players) == 1:
+        quantities = tuple(f"{player}/{q}" for player in config.players for q in _OF_ONE)
+    kind = kind_of(config.objective)
+    return SandboxProgram(config.training, sources.paths, level(), reference, kind, quantities)
+
+
+def why_no_program(config: Config, sources: Sources | None) -> str | None:
+    """Why a run says too little to be run again; None where it says enough."""
     if config.training is None or sources is None:
         return (
             "the run does not say how to build its training again; record with "
@@ -71,12 +84,7 @@ def program_of(
         return f"run.json builds the training by {config.training}, which the run does not hold"
     if "seed" not in config.config:
         return "the configuration has no key 'seed', so another seed cannot be asked for"
-    reference = None if samples is None else reference_of(samples)
-    quantities: tuple[str, ...] = QUANTITIES
-    if len(config.players) == 1:
-        quantities = tuple(f"{player}/{q}" for player in config.players for q in _OF_ONE)
-    kind = kind_of(config.objective)
-    return SandboxProgram(config.training, sources.paths, level(), reference, kind, quantities)
+    return None
 
 
 def _is_recipe(sources: Sources, recipe: Path, entry: str | None) -> bool:

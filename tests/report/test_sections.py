@@ -19,7 +19,6 @@ from dlcc.records import (
     Forecast,
     ForecastPoint,
     HealthRecord,
-    Label,
     Neighbourhood,
     PastNeighbour,
     RerunOutcome,
@@ -59,7 +58,7 @@ NEIGHBOURHOOD = Neighbourhood(
     distance=0.5,
     independence=0.4,
 )
-ENDS: list[tuple[Literal["seed", "batches", "setting"], Label]] = [
+ENDS: list[tuple[Literal["seed", "batches", "setting"], str]] = [
     *(("seed", name) for name in LABELS), ("batches", "weak"), ("setting", "healthy"),
 ]  # fmt: skip
 RERUNS = Reruns(
