@@ -29,7 +29,7 @@ from common import over_seeds, write_result
 
 from dlcc import metrics
 from dlcc.recipes import get_recipe
-from dlcc.recipes.cube_autoencoders import CubeAutoencoder
+from dlcc.recipes.autoencoders.cube_autoencoders import CubeAutoencoder
 from dlcc.recipes.data.points import POINTS
 from dlcc.recipes.latents import Latents
 from dlcc.recipes.optimised import seeded

@@ -29,7 +29,7 @@ import torch
 from common import write_result
 
 from dlcc.recipes import get_recipe, truth
-from dlcc.recipes import loss_gradient_clouds as lgc
+from dlcc.recipes.image_gans import loss_gradient_clouds as lgc
 from dlcc.recipes.optimised import STREAM_LAYERS, seeded
 from dlcc.recipes.train import train
 from dlcc.runs import Run

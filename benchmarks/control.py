@@ -43,8 +43,9 @@ from dlcc.feedback.controller import EVERY, Controller, controller_for
 from dlcc.feedback.prior import ConfigPrior
 from dlcc.library.in_use import shipped_library
 from dlcc.library.store import Library
-from dlcc.recipes import small_gan, truth
-from dlcc.recipes.small_gan_family import sample_dtype
+from dlcc.recipes import truth
+from dlcc.recipes.small_gan import training as small_gan
+from dlcc.recipes.small_gan.family import sample_dtype
 
 CORPUS_SEED = 901
 POOL = 80  # settings of each data set from which the failing and the healthy ones are taken

@@ -34,8 +34,8 @@ from torch.func import functional_call, grad_and_value, stack_module_state, vjp,
 
 from dlcc.ensembles import Ensemble
 from dlcc.ensembles.batches import Batches
-from dlcc.recipes import small_gan
-from dlcc.recipes.small_gan import CHUNK
+from dlcc.recipes.small_gan import training as small_gan
+from dlcc.recipes.small_gan.training import CHUNK
 
 REPETITIONS = 3
 CHUNKS = {1: 4, 8: 2, 32: 1, 128: 1, 512: 1}  # members → chunks of steps a repetition

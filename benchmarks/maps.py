@@ -24,8 +24,8 @@ from common import over_seeds, write_result
 from numpy.typing import NDArray
 
 from dlcc.metrics import chi_squared, sliced_wasserstein, squared_mmd
-from dlcc.recipes import mmd_maps
 from dlcc.recipes.data.points import POINTS
+from dlcc.recipes.maps import mmd_maps
 
 SEEDS = range(5)
 DRAWS, FLOOR_DRAWS, ROWS, POINTS_IN_ALL, CELLS = 40, 200, 2000, 20_000, 20

@@ -35,7 +35,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dlcc import Recorder
-from dlcc.recipes import get_recipe, small_gan
+from dlcc.recipes import get_recipe
+from dlcc.recipes.small_gan import training as small_gan
 from dlcc.runs import Run
 
 STEPS, EVERY, ROWS, BUDGET, REPETITIONS = 3000, 32, 32, 0.03, 7

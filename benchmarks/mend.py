@@ -31,7 +31,7 @@ from dlcc.feedback.advice import advise
 from dlcc.feedback.remedies import GOOD_RECIPE, MOST_FIELDS, SOUND_RATE, Change
 from dlcc.library.in_use import shipped_library
 from dlcc.recipes import truth
-from dlcc.recipes.small_gan import Config
+from dlcc.recipes.small_gan.training import Config
 from dlcc.records import LABELS
 from dlcc.reruns.programs import EnsembleProgram
 from dlcc.stage import Deadline

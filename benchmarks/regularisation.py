@@ -24,7 +24,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.stats import kurtosis
 
-from dlcc.recipes import regularised_map
+from dlcc.recipes.maps import regularised_map
 
 SEEDS, DRAWS, SMALL = range(5), 20, 1e-3
 MENDED = {"epochs": 1200}

@@ -27,7 +27,7 @@ from dlcc.corpus.settings import draw_group
 from dlcc.corpus.simulate import reference_of
 from dlcc.estimate import Estimate
 from dlcc.library.in_use import shipped_library
-from dlcc.recipes import small_gan
+from dlcc.recipes.small_gan import training as small_gan
 from dlcc.records import Series
 from dlcc.reruns.deviation import reproducibility
 from dlcc.reruns.outcome import Judge, Recorded, checkpoint_steps

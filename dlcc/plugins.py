@@ -29,7 +29,7 @@ def installed() -> dict[str, Stage]:
         PluginError: one cannot be imported, is no stage, or has the name of another.
     """
     found: dict[str, Stage] = {}
-    for point, kind in loaded(GROUP).items():
+    for point, kind in sorted(loaded(GROUP).items()):
         stage = make(kind, f"entry point {point!r}")
         if stage.name in found:
             raise StageDeclarationError(f"two installed stages are named {stage.name!r}")

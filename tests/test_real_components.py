@@ -86,7 +86,7 @@ def check_training(run: Path) -> None:
     """A training restored from its snapshot repeats the recorded step."""
     import torch
 
-    from dlcc.recipes.small_gan import build
+    from dlcc.recipes.small_gan.training import build
 
     recorded = Run.open(run)
     training = build(recorded.manifest.config)

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from dlcc.corpus.past import PastRun, past_run
 from dlcc.ensembles import Trajectories, train_ensemble
 from dlcc.library.samples import Reference
-from dlcc.recipes import small_gan, truth
+from dlcc.recipes import truth
+from dlcc.recipes.small_gan import training as small_gan
 from dlcc.records import Series
 
 OVERTRAIN = 1.25

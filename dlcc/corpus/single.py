@@ -27,8 +27,8 @@ from dlcc.library.in_use import shipped_library
 from dlcc.library.samples import Reference
 from dlcc.library.store import Library
 from dlcc.recipes import get_recipe
-from dlcc.recipes.cube_autoencoders import EPOCH
-from dlcc.recipes.mmd_maps import ROWS
+from dlcc.recipes.autoencoders.cube_autoencoders import EPOCH
+from dlcc.recipes.maps.mmd_maps import ROWS
 from dlcc.recipes.train import train
 from dlcc.records import Samples
 from dlcc.runs import Run

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dlcc.recipes.small_gan import CHUNK, STREAM_SAMPLES, Batch, Config, draw_chunk
+from dlcc.recipes.small_gan.training import CHUNK, STREAM_SAMPLES, Batch, Config, draw_chunk
 
 
 class Batches:

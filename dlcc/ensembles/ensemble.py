@@ -14,7 +14,7 @@ from dlcc.ensembles.objectives import Objectives
 from dlcc.ensembles.optimizers import Plan, StackedOptimizer
 from dlcc.ensembles.stacked import LEAK, Layout, Pass, Stack, generate
 from dlcc.errors import OptionError
-from dlcc.recipes.small_gan import CHUNK, Batch, Config, make_players
+from dlcc.recipes.small_gan.training import CHUNK, Batch, Config, make_players
 
 SHAPE = ("data", "width", "depth", "zdim", "batch")
 """What members of one ensemble share."""

@@ -9,7 +9,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dlcc.ensembles.stacked import Stack, slopes
-from dlcc.recipes.small_gan import GRADIENT_PENALTY_WEIGHT, PROBABILITY_LOSSES, Batch, Config
+from dlcc.recipes.small_gan.training import (
+    GRADIENT_PENALTY_WEIGHT,
+    PROBABILITY_LOSSES,
+    Batch,
+    Config,
+)
 
 Loss = Callable[[Tensor], Tensor]
 

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dlcc.ensembles.stacked import Layout
-from dlcc.recipes.small_gan import Config
+from dlcc.recipes.small_gan.training import Config
 
 EPS = 1e-8  # torch's default
 ADAM, RMSPROP, SGD = "adam", "rmsprop", "sgd"

@@ -14,7 +14,7 @@ from torch import Tensor
 from dlcc.ensembles.ensemble import QUANTITIES, Ensemble
 from dlcc.ensembles.objectives import has_penalty
 from dlcc.errors import OptionError
-from dlcc.recipes.small_gan import Config
+from dlcc.recipes.small_gan.training import Config
 
 Floats = NDArray[np.float64]
 PENALTY = "discriminator/penalty"
@@ -109,7 +109,7 @@ class _Kept:
     """What is kept while an ensemble trains."""
 
     def __init__(self, ensemble: Ensemble, steps: int, n: int) -> None:
-        from dlcc.recipes.small_gan_family import sample_dtype
+        from dlcc.recipes.small_gan.family import sample_dtype
 
         self._ensemble = ensemble
         self._n = n

@@ -11,7 +11,7 @@ from dlcc.errors import OptionError
 
 if TYPE_CHECKING:
     from dlcc.ensembles import Ensemble
-    from dlcc.recipes.small_gan import SmallGAN
+    from dlcc.recipes.small_gan.training import SmallGAN
 
 _RATE_FIELDS = {"generator": "lr_g", "discriminator": "lr_d"}
 _WHOLE = ("g_every", "d_every")
@@ -165,13 +165,13 @@ class SmallGANSettings:
 
     def settings(self) -> dict[str, float]:
         """Rates, R1's weight and how often each player is updated."""
-        from dlcc.feedback.controlled import settings_of
+        from dlcc.recipes.small_gan.controlled import settings_of
 
         return settings_of(self.training)
 
     def adjust(self, **changes: float) -> None:
         """Change some of them."""
-        from dlcc.feedback.controlled import change_settings
+        from dlcc.recipes.small_gan.controlled import change_settings
 
         change_settings(self.training, changes)
 
@@ -185,7 +185,7 @@ class MemberSettings:
 
     def settings(self) -> dict[str, float]:
         """Rates, R1's weight and how often each player is updated."""
-        from dlcc.feedback.controlled import FIELDS
+        from dlcc.recipes.small_gan.controlled import FIELDS
 
         config = self.ensemble.configs[self.member]
         return {field: getattr(config, field) for field in FIELDS}

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from dlcc.estimate import Estimate
 from dlcc.feedback.prior import ConfigPrior
-from dlcc.feedback.remedies import MOST_FIELDS, Change, candidates
+from dlcc.feedback.remedies import MOST_FIELDS, REMEDIES, Change
 from dlcc.library.store import Library
 from dlcc.reruns.outcome import Judge, Outcome, Refused
 from dlcc.reruns.plan import Rerun
@@ -103,13 +103,14 @@ def by_past_runs(
     data: str | None,
     code: Collection[str] = (),
     seeds: Sequence[Outcome] = (),
+    remedies: str = "adversarial",
 ) -> Advised:
     """Rank changes of a configuration by what past runs say of them: quick, and a first guess.
 
     `code` are the texts of the run's own files; see `candidates`. Reruns with other `seeds` that
-    were made already tell of the control.
+    were made already tell of the control. `remedies` names the changes that are known.
     """
-    control, *others = _trials(config, library, data, code)
+    control, *others = _trials(config, library, data, code, remedies)
     control.outcomes += seeds
     return _ranked([control, *others])
 
@@ -125,6 +126,7 @@ def advise(
     rng: np.random.Generator,
     deadline: Deadline,
     progress: Progress = lambda share, what: None,
+    remedies: str = "adversarial",
 ) -> Advised:
     """Rank changes of a configuration by reruns, and past runs.
 
@@ -138,11 +140,12 @@ def advise(
         rng: Seeds of the reruns.
         deadline: No round begins after half of the time is gone.
         progress: Called with the share done and what is being done.
+        remedies: Name of the changes that are known, in `REMEDIES`.
 
     Raises:
         ForeignCodeError: the run's code fails with its own configuration and another seed.
     """
-    trials = _trials(config, library, data, code)
+    trials = _trials(config, library, data, code, remedies)
     judge = Judge(library, program.reference, program.kind)
     total = deadline.remaining
     refused: list[Change] = []
@@ -166,11 +169,15 @@ def advise(
 
 
 def _trials(
-    config: Mapping[str, Any], library: Library, data: str | None, code: Collection[str]
+    config: Mapping[str, Any],
+    library: Library,
+    data: str | None,
+    code: Collection[str],
+    remedies: str,
 ) -> list[_Trial]:
     """The control, and every change."""
     prior = ConfigPrior.fit(library, data)
-    changes = [Change({}), *candidates(config, code)]
+    changes = [Change({}), *REMEDIES[remedies](config, code)]
     past = prior([change.applied(config) for change in changes])
     return [_Trial(change, float(p)) for change, p in zip(changes, past, strict=True)]
 

@@ -44,10 +44,12 @@ def first_advice(run: Run, past: Library, seeds: Sequence[Outcome] = ()) -> Fold
         OptionError: of such a run no change is known.
         RunError: what is in the run cannot be read.
     """
-    config, sources = _advisable(run), Sources.of(run, None)
+    config, remedies = _advisable(run)
+    sources = Sources.of(run, None)
     advised = by_past_runs(
-        config.config, past, data=data_name(config), code=_texts(sources), seeds=seeds
-    )
+        config.config, past, data=data_name(config), code=_texts(sources), seeds=seeds,
+        remedies=remedies,
+    )  # fmt: skip
     return FolderAdvice(_some(run, advised), config, why_no_program(config, sources))
 
 
@@ -81,7 +83,7 @@ def advise_folder(
         advised = advise(
             config.config, config.length, past, program, data=data_name(config),
             code=_texts(Sources.of(run, None)), rng=np.random.default_rng(seed),
-            deadline=Deadline(seconds), progress=progress,
+            deadline=Deadline(seconds), progress=progress, remedies=_advisable(run)[1],
         )  # fmt: skip
     except LimitExceeded:
         raise OptionError(
@@ -93,8 +95,9 @@ def advise_folder(
     return FolderAdvice(_some(run, advised), config, None)
 
 
-def _advisable(run: Run) -> Config:
-    """The configuration of a run that changes are known for; OptionError for any other."""
+def _advisable(run: Run) -> tuple[Config, str]:
+    """The configuration of a run, and which changes are known for its kind; OptionError where none
+    are."""
     config = Config.of(run, None)
     unknown = why_unknown(config.objective, config.players)
     if unknown is not None:
@@ -105,7 +108,7 @@ def _advisable(run: Run) -> Config:
             f"{run.path}: no changes are known for trainings of kind {kind.name!r}, so no advice "
             "can be given"
         )
-    return config
+    return config, kind.remedies
 
 
 def _some(run: Run, advised: Advised) -> Advised:

@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlcc.errors import OptionError
-from dlcc.feedback import controlled
 from dlcc.feedback.adjustable import SmallGANSettings
 from dlcc.feedback.controller import Action, Controller, controller_for
-from dlcc.recipes.small_gan import SmallGAN
+from dlcc.recipes.small_gan import controlled
+from dlcc.recipes.small_gan.training import SmallGAN
 
 if TYPE_CHECKING:
     from dlcc.library.store import Library
     from dlcc.runs import Run
 
-_IMPORT = "from dlcc.recipes.small_gan import"
+_IMPORT = "from dlcc.recipes.small_gan.training import"
 
 
 class RecipeControl:

@@ -8,7 +8,7 @@ decide it (`dlcc.feedback.advice`). The values are usual ones of the literature 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +64,12 @@ def candidates(config: Mapping[str, Any], code: Collection[str] = ()) -> list[Ch
         found.setdefault(tuple(sorted(whole.items())), Change(whole))
     taken = [change for change in found.values() if _is_named(change, config, code)]
     return sorted(taken, key=lambda change: change.size)
+
+
+REMEDIES: Mapping[str, Callable[[Mapping[str, Any], Collection[str]], list[Change]]] = {
+    "adversarial": candidates,
+}
+"""Changes that advice knows, by the name that a kind of training gives."""
 
 
 def _is_named(change: Change, config: Mapping[str, Any], code: Collection[str]) -> bool:

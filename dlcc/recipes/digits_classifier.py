@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcc.recipes import small_gan
+from dlcc.recipes.small_gan import training as small_gan
 
 WEIGHTS_FILE = Path(__file__).with_suffix(".npz")
 HIDDEN = 64

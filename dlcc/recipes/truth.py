@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from dlcc.metrics import frechet_distance
-from dlcc.recipes import digits_classifier, small_gan
+from dlcc.recipes import digits_classifier
 from dlcc.recipes.data.points import POINTS
+from dlcc.recipes.small_gan import training as small_gan
 
 TRUTH_FILE = "truth.json"
 CHECKPOINTS = 40  # over the configured length, equally spaced, the last one at its end

@@ -57,7 +57,7 @@ def program_of(
     config: Config, sources: Sources | None, samples: Samples | None, level: Callable[[], Level]
 ) -> Program | str:
     """How this run can be rerun, or why not; `level` gives the sandbox's (IsolationError)."""
-    from dlcc.recipes import small_gan
+    from dlcc.recipes.small_gan import training as small_gan
 
     if sources is not None and _is_recipe(sources, Path(small_gan.__file__), config.training):
         data = str(config.config.get("data"))
@@ -155,7 +155,7 @@ def _train_together(
 
 def _initial_state(config: Mapping[str, Any]) -> dict[str, Any]:
     """The state that a recipe's training begins in."""
-    from dlcc.recipes import small_gan
+    from dlcc.recipes.small_gan import training as small_gan
 
     players = small_gan.make_players(small_gan.Config.parse(config))
     weights = {name: network.state_dict() for name, network in players.items()}

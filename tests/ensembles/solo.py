@@ -2,7 +2,7 @@
 
 import torch
 
-from dlcc.recipes import small_gan
+from dlcc.recipes.small_gan import training as small_gan
 
 MIXED = (
     {"loss": "ns"},

@@ -8,7 +8,7 @@ import torch
 
 from dlcc.ensembles import Ensemble, by_shape
 from dlcc.errors import OptionError
-from dlcc.recipes import small_gan
+from dlcc.recipes.small_gan import training as small_gan
 from tests.ensembles.solo import deviation, double, double_sample, mixed, weight_deviation
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from dlcc.ensembles import Ensemble, train_ensemble
 from dlcc.errors import OptionError
-from dlcc.recipes import small_gan
+from dlcc.recipes.small_gan import training as small_gan
 from tests.ensembles.solo import mixed
 
 

@@ -16,7 +16,7 @@ from dlcc.feedback.prior import ConfigPrior
 from dlcc.feedback.recipe_control import RecipeControl
 from dlcc.feedback.steering import plot_course
 from dlcc.library.in_use import shipped_library
-from dlcc.recipes import small_gan
+from dlcc.recipes.small_gan import training as small_gan
 from dlcc.recipes.train import train
 from dlcc.runs import Run
 from dlcc.sandbox.child import Subject

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from dlcc.corpus.settings import draw_setting
 from dlcc.feedback.remedies import GOOD_RECIPE, SOUND_RATE, Change, candidates
-from dlcc.recipes.small_gan import Config
+from dlcc.recipes.small_gan.training import Config
 
 CONFIG = {"loss": "mm", "optimizer": "sgd", "beta1": 0.9, "beta2": 0.99, "lr_g": 0.5, "lr_d": 1.0,
           "g_every": 1, "d_every": 5, "r1": 0.0, "init": 2.0, "width": 32, "seed": 3}  # fmt: skip

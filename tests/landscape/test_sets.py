@@ -28,7 +28,7 @@ from dlcc.landscape import (
     trace,
     trace_of_sets,
 )
-from dlcc.recipes.small_gan import Config, make_players
+from dlcc.recipes.small_gan.training import Config, make_players
 from tests.landscape.oracles import brute_force, squares
 
 DOUBLE = torch.float64

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dlcc.metrics import mode_coverage
-from dlcc.recipes import small_gan
+from dlcc.recipes.small_gan import training as small_gan
 from dlcc.recipes.truth import MODE_RADIUS, REACHED_SHARE, mixture_histogram
 from tests.metrics.conftest import calibration, normal
 

@@ -10,8 +10,9 @@ import pytest
 import torch
 from torch import nn
 
-from dlcc.recipes import akde_dcgan, get_recipe
+from dlcc.recipes import get_recipe
 from dlcc.recipes.data.images import as_shares
+from dlcc.recipes.image_gans import akde_dcgan
 
 
 def images(n: int = 40, channels: int = 1, side: int = 8) -> np.ndarray[Any, np.dtype[np.float32]]:

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from dlcc.errors import OptionError
-from dlcc.recipes import cube_autoencoders as ae
 from dlcc.recipes import get_recipe, truth
+from dlcc.recipes.autoencoders import cube_autoencoders as ae
 from dlcc.recipes.data.points import POINTS
 
 MODELS = [f"ae-{model}" for model in ae.MODELS]

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from dlcc.recipes import small_gan
-from dlcc.recipes.landscape import ROW_LOSSES, batches, losses, penalised_losses
+from dlcc.recipes.small_gan import training as small_gan
+from dlcc.recipes.small_gan.look import ROW_LOSSES, batches, losses, penalised_losses
 from dlcc.recipes.train import train
 from dlcc.runs import Run
 from dlcc.runs.series_format import MEASURED

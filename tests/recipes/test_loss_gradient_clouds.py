@@ -11,9 +11,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from dlcc.recipes import get_recipe, small_gan, truth
-from dlcc.recipes import loss_gradient_clouds as lgc
+from dlcc.recipes import get_recipe, truth
+from dlcc.recipes.image_gans import loss_gradient_clouds as lgc
 from dlcc.recipes.optimised import STREAM_LAYERS, seeded
+from dlcc.recipes.small_gan import training as small_gan
 from dlcc.recipes.train import train
 from dlcc.runs import Recorder, Run
 

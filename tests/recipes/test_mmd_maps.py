@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from dlcc.recipes import get_recipe, truth
-from dlcc.recipes import mmd_maps as maps
 from dlcc.recipes.distances import mmd
 from dlcc.recipes.map_networks import Chained, centre, fully_connected
+from dlcc.recipes.maps import mmd_maps as maps
 from dlcc.recipes.train import train
 from dlcc.runs import Run
 

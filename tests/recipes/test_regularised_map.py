@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from dlcc.errors import OptionError
-from dlcc.recipes import get_recipe, mmd_maps
-from dlcc.recipes import regularised_map as regularised
+from dlcc.recipes import get_recipe
+from dlcc.recipes.maps import mmd_maps
+from dlcc.recipes.maps import regularised_map as regularised
 from dlcc.recipes.train import train
 from dlcc.runs import Run
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 from scipy.special import expit, log_expit
 
-from dlcc.recipes import small_gan
-from dlcc.recipes.small_gan import CHUNK, LOSSES, Config, build, draw_data, load_digits
+from dlcc.recipes.small_gan import training as small_gan
+from dlcc.recipes.small_gan.training import CHUNK, LOSSES, Config, build, draw_data, load_digits
 
 OPTIMIZERS = ("adam", "rmsprop", "sgd")
 

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from dlcc.errors import OptionError
-from dlcc.recipes import get_recipe, recipes, small_gan, truth
-from dlcc.recipes.small_gan_method import FORMULAS, method_page
+from dlcc.recipes import get_recipe, recipes, truth
+from dlcc.recipes.small_gan import training as small_gan
+from dlcc.recipes.small_gan.page import FORMULAS, method_page
 from dlcc.recipes.train import judge_run, train
 from dlcc.runs import Run
 from tests.recipes.same import assert_same_run
@@ -132,9 +133,7 @@ def test_training_keeps_torchs_threads(tmp_path):
 
 
 def test_recipes_are_listed_with_their_options():
-    assert list(recipes())[:6] == [
-        *("ring", "grid9", "grid25", "digits", "lgc-vanilla", "lgc-dcgan")
-    ]
+    assert {"ring", "grid9", "grid25", "digits", "lgc-vanilla", "lgc-dcgan"} <= recipes().keys()
     for recipe in recipes().values():
         assert recipe.description
         assert all(option.help for option in recipe.options)

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.linalg import sqrtm
 
-from dlcc.recipes import digits_classifier, small_gan, truth
+from dlcc.recipes import digits_classifier, truth
+from dlcc.recipes.small_gan import training as small_gan
 from dlcc.recipes.truth import Checkpoint
 
 LENGTH = 400

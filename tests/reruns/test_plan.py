@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dlcc.recipes import small_gan
+from dlcc.recipes.small_gan import training as small_gan
 from dlcc.reruns.plan import design, factors_of, plan_reruns
 
 CONFIG = {"lr_g": 1e-3, "lr_d": 4e-3, "beta1": 0.5, "r1": 0.0, "optimizer": "adam", "g_every": 1,

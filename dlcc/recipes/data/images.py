@@ -48,7 +48,7 @@ def load_images(
     """
     match name:
         case "digits":
-            from dlcc.recipes.small_gan import load_digits
+            from dlcc.recipes.small_gan.training import load_digits
 
             small = torch.from_numpy(load_digits()[0]).view(-1, 1, 8, 8)
             return scaled_up(small, (28, 28)).numpy()
@@ -85,7 +85,7 @@ def load_labels(name: str, folder: str, *, part: Part = "train") -> NDArray[np.i
     """
     match name:
         case "digits":
-            from dlcc.recipes.small_gan import load_digits
+            from dlcc.recipes.small_gan.training import load_digits
 
             return load_digits()[1]
         case "mnist" | "fashion":

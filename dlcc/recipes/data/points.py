@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from dlcc.recipes import small_gan
+from dlcc.recipes.small_gan import training as small_gan
 
 Floats = NDArray[np.float64]
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from dlcc.recipes import small_gan
 from dlcc.recipes.data.points import POINTS
+from dlcc.recipes.small_gan import training as small_gan
 from dlcc.recipes.truth import mixture_histogram
 
 NAMES = sorted(POINTS)

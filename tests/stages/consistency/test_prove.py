@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import sympy as sp
 
-from dlcc.recipes import small_gan
-from dlcc.recipes.small_gan_method import FORMULAS
+from dlcc.recipes.small_gan import training as small_gan
+from dlcc.recipes.small_gan.page import FORMULAS
 from dlcc.stages.consistency.latex import Mean, parse_equation
 from dlcc.stages.consistency.objectives import OBJECTIVES
 from dlcc.stages.consistency.papers import _in_outputs

@@ -143,7 +143,7 @@ def test_jensens_bound_holds_for_any_outputs(loss: str) -> None:
 def test_objectives_are_the_losses_of_the_recipes(loss: str) -> None:
     import torch
 
-    from dlcc.recipes.small_gan import LOSSES
+    from dlcc.recipes.small_gan.training import LOSSES
 
     rng = np.random.default_rng(1)
     real, fake = rng.normal(0, 3, (2, 64))

@@ -14,12 +14,12 @@ from torch import Tensor, nn
 
 from dlcc.landscape.anatomy import unchanged
 from dlcc.landscape.batches import PerSampleLoss
-from dlcc.recipes import akde_dcgan, loss_gradient_clouds
 from dlcc.recipes.data.images import SHAPES, as_shares, count_images, load_images, scaled_up
 from dlcc.recipes.image_gan import ImageGAN
-from dlcc.recipes.images_method import clouds_page, dcgan_page
-from dlcc.recipes.landscape import ROW_LOSSES
+from dlcc.recipes.image_gans import akde_dcgan, loss_gradient_clouds
+from dlcc.recipes.image_gans.page import clouds_page, dcgan_page
 from dlcc.recipes.recipe import Family, Recipe, Values
+from dlcc.recipes.small_gan.look import ROW_LOSSES
 from dlcc.runs import Recorder
 from dlcc.runs.measuring import MEASURES
 

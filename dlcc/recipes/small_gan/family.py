@@ -10,10 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from dlcc.recipes import small_gan, truth
-from dlcc.recipes.landscape import SmallGANLook
+from dlcc.recipes import truth
 from dlcc.recipes.recipe import Family, Recipe, Values
-from dlcc.recipes.small_gan_method import method_page
+from dlcc.recipes.small_gan import training as small_gan
+from dlcc.recipes.small_gan.look import SmallGANLook
+from dlcc.recipes.small_gan.page import method_page
 from dlcc.runs import Recorder
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dlcc.recipes.recipe import Recipe
-from dlcc.recipes.small_gan_method import FORMULAS, GRADIENT_PENALTY
+from dlcc.recipes.small_gan.page import FORMULAS, GRADIENT_PENALTY
 
 _PAGE = """\
 # Method: {title}

@@ -11,7 +11,6 @@ the world changed that a stage must not depend on. What changed the result is th
 from __future__ import annotations
 
 import datetime as datetime_module
-import hashlib
 import itertools
 import json
 import os
@@ -31,6 +30,7 @@ from dlcc.engine.process import Ended, supervise
 from dlcc.pipeline import Limits
 from dlcc.runs import Run
 from dlcc.stage import Stage, check_declaration
+from dlcc.testing.conformance import NonConformance, difference, fingerprint
 
 Change = Literal["nothing", "global RNG", "clock", "hash seed"]
 _FAULTS: Mapping[Change, str] = {
@@ -43,10 +43,6 @@ _FAULTS: Mapping[Change, str] = {
 _GRACE = 10.0  # seconds to come to an end after the deadline
 _LONG = 20.0  # seconds; a stage that takes longer must be able to stop early
 _MUTATION = ("read-only", "FrozenInstanceError", "does not support item assignment")
-
-
-class NonConformance(AssertionError):  # noqa: N818  # an assertion about a stage, in words
-    """A stage breaks the contract of the stage API; the message names the fault."""
 
 
 @dataclass(frozen=True)
@@ -77,11 +73,11 @@ def check_stage(
     with tempfile.TemporaryDirectory(prefix="dlcc-check-") as temporary:
         copy = Path(temporary) / Path(run).resolve().name
         shutil.copytree(run, copy)
-        before = _fingerprint(copy)
+        before = fingerprint(copy)
         bench = _Bench(stage, copy, stages, seconds)
         first = bench.trial("nothing")
         _check_trial(name, first, seconds)
-        if changed := _difference(before, _fingerprint(copy)):
+        if changed := difference(before, fingerprint(copy)):
             raise NonConformance(f"{name}: writes into the run ({changed}); use ctx.scratch")
         for change in _FAULTS:
             trial = bench.trial(change)
@@ -140,7 +136,7 @@ class _Bench:
             env = pipeline.worker_env(folder)
             env["PYTHONHASHSEED"] = "4711" if change == "hash seed" else "0"
             ended = supervise(
-                [sys.executable, "-m", "dlcc.testing", name, change],
+                [sys.executable, "-m", "dlcc.testing.stages", name, change],
                 seconds=given + _GRACE,
                 memory=8 << 30,
                 cwd=folder,
@@ -171,18 +167,6 @@ def _what_differs(a: _Trial, b: _Trial) -> str:
     fields = ("terms", "findings", "details")
     names = [f for f in fields if getattr(a.reply, f) != getattr(b.reply, f)]
     return f" (seen in its {', '.join(names) or 'records'})"
-
-
-def _fingerprint(folder: Path) -> dict[str, str]:
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
-
-
-def _difference(before: Mapping[str, str], after: Mapping[str, str]) -> str:
-    return ", ".join(sorted(p for p in {*before, *after} if before.get(p) != after.get(p)))
 
 
 # --- in the child ---------------------------------------------------------------------------------

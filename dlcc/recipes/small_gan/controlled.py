@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from dlcc.recipes.small_gan import Config, SmallGAN
+from dlcc.recipes.small_gan.training import Config, SmallGAN
 
 RATES = {"lr_g": "generator", "lr_d": "discriminator"}
 FIELDS = (*RATES, "r1", "g_every", "d_every")

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from dlcc.recipes import mmd_maps, regularised_map
-from dlcc.recipes.maps_method import maps_page, regularised_page
+from dlcc.recipes.maps import mmd_maps, regularised_map
+from dlcc.recipes.maps.page import maps_page, regularised_page
 from dlcc.recipes.recipe import Family, Recipe, Values
 
 _REFERENCE = 2_048

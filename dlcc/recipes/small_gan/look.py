@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dlcc.landscape.batches import PerSampleLoss
-from dlcc.recipes import small_gan
-from dlcc.recipes.small_gan import Batch, SmallGAN
+from dlcc.recipes.small_gan import training as small_gan
+from dlcc.recipes.small_gan.training import Batch, SmallGAN
 from dlcc.runs import Recorder
 from dlcc.runs.measuring import MEASURES
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dlcc.recipes import mmd_maps, regularised_map
+from dlcc.recipes.maps import mmd_maps, regularised_map
 from dlcc.recipes.recipe import Recipe
 
 _PAGE = """\

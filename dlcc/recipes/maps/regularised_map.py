@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dlcc.recipes import mmd_maps
+from dlcc.recipes.maps import mmd_maps
 from dlcc.recipes.options import option
 
 NORMS = {"l1": torch.abs, "l2": torch.square}

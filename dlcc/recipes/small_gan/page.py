@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dlcc.recipes import small_gan
 from dlcc.recipes.recipe import Recipe
+from dlcc.recipes.small_gan import training as small_gan
 
 _CROSS_ENTROPY = (
     r"L_D = -\frac{1}{m}\sum_{i=1}^{m}\left[\log \sigma(D(x_i))"

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from dlcc.recipes import cube_autoencoders
-from dlcc.recipes.autoencoders_method import autoencoders_page
-from dlcc.recipes.cube_autoencoders import NOISY, Config
+from dlcc.recipes.autoencoders import cube_autoencoders
+from dlcc.recipes.autoencoders.cube_autoencoders import NOISY, Config
+from dlcc.recipes.autoencoders.page import autoencoders_page
 from dlcc.recipes.data.points import POINTS
 from dlcc.recipes.recipe import Family, Recipe, Values
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from dlcc.recipes import cube_autoencoders
-from dlcc.recipes.cube_autoencoders import NOISY, VARIATIONAL, Config
+from dlcc.recipes.autoencoders import cube_autoencoders
+from dlcc.recipes.autoencoders.cube_autoencoders import NOISY, VARIATIONAL, Config
 from dlcc.recipes.recipe import Recipe
 
 _PAGE = """\

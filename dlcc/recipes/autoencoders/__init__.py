@@ -1,0 +1,1 @@
+"""Autoencoders of a cube, plain, noisy and variational."""

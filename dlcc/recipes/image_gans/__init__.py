@@ -1,0 +1,1 @@
+"""GANs on images: of the study of loss-gradient clouds, and the deep convolutional one."""

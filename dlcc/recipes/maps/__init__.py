@@ -1,0 +1,1 @@
+"""Maps between distributions in the plane."""

@@ -1,0 +1,1 @@
+"""Small GANs on mixtures in the plane, and on 8×8 digits."""

@@ -1,0 +1,30 @@
+"""Conformance kits for what others bring: of stages, formats, kinds of training and recipes.
+
+```python
+from dlcc.testing import check_stage
+check_stage(MyStage(), "runs/digits-healthy")
+```
+Each raises `NonConformance` with a message that names the fault.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dlcc.testing.conformance import NonConformance
+    from dlcc.testing.formats import check_format
+    from dlcc.testing.kinds import check_kind
+    from dlcc.testing.recipes import check_recipe
+    from dlcc.testing.stages import check_stage
+
+_HOMES = {
+    "NonConformance": "conformance", "check_format": "formats", "check_kind": "kinds",
+    "check_recipe": "recipes", "check_stage": "stages",
+}  # fmt: skip
+__all__ = ["NonConformance", "check_format", "check_kind", "check_recipe", "check_stage"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'dlcc.testing' has no attribute {name!r}")
+    return getattr(import_module(f"dlcc.testing.{_HOMES[name]}"), name)

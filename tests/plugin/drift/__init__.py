@@ -1,0 +1,1 @@
+"""What an outsider brings to DLCC."""

@@ -1,0 +1,1 @@
+"""A recipe family of one's own: draws on a line drift towards a Gaussian."""

@@ -1,0 +1,157 @@
+"""A package of an outsider, `tests/plugin/`: a format, a kind with a label of its own, a recipe, a
+stage with a term and a finding. It is installed as anyone would, and used by the commands."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dlcc.runs import Run
+from tests.conftest import session_cache
+
+PACKAGE = Path(__file__).parent / "plugin"
+QUICK = ("--skip", "decomposition", "--skip", "reproducibility")
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder into which pip installed the package."""
+    target = tmp_path_factory.mktemp("site")
+    pip = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    options = ("--no-deps", "--no-build-isolation", "--no-index", "--target", str(target))
+    done = subprocess.run([*pip, *options, str(PACKAGE)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return target
+
+
+@pytest.fixture
+def env(site: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    own = {"DLCC_LIBRARY": str(tmp_path / "own.npz"), "PYTHONPATH": str(site)}
+    return {**os.environ, "DLCC_CACHE_DIR": str(session_cache(tmp_path_factory)), **own}
+
+
+def dlcc(env: dict[str, str], *arguments: object, code: int = 0) -> str:
+    command = [sys.executable, "-m", "dlcc.cli", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, env=env, timeout=300)
+    assert done.returncode == code, done.stderr
+    return done.stdout
+
+
+def as_trace(run: Path, folder: Path) -> Path:
+    """The run in the made-up format, as a tool of the outsider would have left it."""
+    opened = Run.open(run)
+    columns = opened.series().columns
+    loss, norm = columns["model/loss"], columns["model/grad_norm"]
+    (folder / "fakes").mkdir(parents=True)
+    rows = zip(loss.steps, loss.values, norm.values, strict=True)
+    lines = [f"it={step} loss={value:.17g} grad_norm={size:.17g}" for step, value, size in rows]
+    (folder / "trace.txt").write_text("\n".join(lines) + "\n")
+    for step in opened.sample_steps():
+        np.save(folder / "fakes" / f"{step:06d}.npy", opened.samples(step))
+    np.save(folder / "real.npy", opened.reference())
+    (folder / "model.py").write_text((run / "source" / "train.py").read_text())
+    return folder
+
+
+def test_all_commands_know_what_the_package_brings(env: dict[str, str], tmp_path: Path) -> None:
+    assert "drift-line" in dlcc(env, "recipes")
+    assert "stalled" in dlcc(env, "kinds")
+    assert "smoothness\n  Share of steps from which" in dlcc(env, "stages")
+    assert dlcc(env, "explain", "DRF001").startswith("# DRF001 the drift has stalled")
+
+    run = tmp_path / "run"
+    dlcc(env, "train", "drift-line", "--out", run)
+    report = json.loads(dlcc(env, "evaluate", run, "--out", tmp_path / "o", "--json", *QUICK))
+    assert report["verdict"]["label"] == "healthy"
+    assert report["verdict"]["failed"] is False
+    assert "smoothness" in [term["name"] for term in report["terms"] if term["measured"]]
+    stages = {stage["name"]: stage for stage in report["stages"]}
+    assert stages["execution"]["status"] == "scored"
+    assert stages["impact"]["status"] == "scored"
+    assert not [f for f in report["findings"] if f["severity"] == "error"]
+    forecast = json.loads(dlcc(env, "forecast", run, "--until", ".5", "--json"))
+    assert forecast["p_healthy"] > 0.5
+
+
+def test_a_label_of_its_own_is_given_shown_and_learnt(env: dict[str, str], tmp_path: Path) -> None:
+    run = tmp_path / "stalled"
+    dlcc(env, "train", "drift-line", "--out", run, "--set", "lr=0", "--set", "batch=8192",
+         "--set", "steps=240")  # fmt: skip
+    out = tmp_path / "o"
+    report = json.loads(dlcc(env, "evaluate", run, "--out", out, "--json", *QUICK))
+    assert report["verdict"]["label"] == "stalled"
+    assert report["verdict"]["failed"] is True
+    assert report["verdict"]["probabilities"]["stalled"] == 1
+    codes = {finding["code"]: finding for finding in report["findings"]}
+    assert codes["DRF001"]["remedy"].startswith("Raise the learning rate")
+    assert "Stalled" in (out / "report.html").read_text()
+    added = dlcc(env, "library", "add", run)
+    assert "own-drift.npz" in added
+    assert "1 stalled" in added
+    assert "1 stalled" in dlcc(env, "library", "info")
+
+
+def test_a_folder_of_its_format_is_judged_as_the_recorded_run_is(
+    env: dict[str, str], tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    dlcc(env, "train", "drift-line", "--out", run, "--set", "steps=200")
+    folder = as_trace(run, tmp_path / "trace")
+    only = ("--only", "health", "--json", "--out")
+    ours = json.loads(dlcc(env, "evaluate", run, *only, tmp_path / "a"))
+    theirs = json.loads(dlcc(env, "evaluate", folder, *only, tmp_path / "b"))
+    assert theirs["verdict"]["probabilities"] == ours["verdict"]["probabilities"]
+    assert theirs["run"]["recorded"] == ours["run"]["recorded"]
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "fakes", "model.py", "real.npy", "trace.txt"
+    ]  # fmt: skip
+    assert "p_healthy" in dlcc(env, "forecast", folder, "--json")
+
+
+KITS = """
+import sys, dataclasses
+from pathlib import Path
+from dlcc.testing import NonConformance, check_format, check_kind, check_recipe, check_stage
+from drift.kind import DRIFT, STALLED
+from drift.line.recipes import RECIPES
+from drift.smoothness import Smoothness
+from drift.trace import Trace
+import faults
+run, trace = map(Path, sys.argv[1:])
+quick = {"steps": 20}
+check_stage(Smoothness(), run)
+check_format(Trace, trace)
+check_kind(DRIFT)
+check_recipe(RECIPES[0], quick)
+print("conforms")
+for check, faulty, words in faults.all_of(run, trace, quick):
+    try:
+        check(*faulty)
+    except NonConformance as named:
+        assert words in str(named), f"{words!r} is not in {named}"
+        print("named", words)
+    else:
+        raise SystemExit(f"passed although {words}")
+"""
+
+
+def test_the_kits_pass_what_conforms_and_name_the_fault_of_broken_copies(
+    env: dict[str, str], tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    dlcc(env, "train", "drift-line", "--out", run, "--set", "steps=60")
+    trace = as_trace(run, tmp_path / "trace")
+    faults = str(Path(__file__).parent / "plugin_faults")
+    done = subprocess.run(
+        [sys.executable, "-c", KITS, run, trace], capture_output=True, text=True, timeout=300,
+        env={**env, "PYTHONPATH": os.pathsep.join([env["PYTHONPATH"], faults])},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith("conforms")
+    assert done.stdout.count("named") >= 20
