@@ -12,7 +12,7 @@ from torch import nn
 
 from dlcc.landscape.batches import PerSampleLoss
 from dlcc.runs import Recorder
-from dlcc.runs.series_format import QUANTITY
+from dlcc.runs.series_format import is_quantity
 
 
 class RunRecorder(Callback):
@@ -131,6 +131,6 @@ def _row(trainer: Trainer, outputs: Any, player: str) -> dict[str, Any]:
     row = {} if loss is None else {f"{player}/loss": loss.detach() * times}
     for name, value in trainer.logged_metrics.items():
         own = name if "/" in name else f"{player}/{name}"
-        if QUANTITY.fullmatch(own):
+        if is_quantity(own):
             row[own] = value.detach()
     return row

@@ -11,7 +11,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from dlcc.landscape.batches import PerSampleLoss
 from dlcc.runs import Recorder
-from dlcc.runs.series_format import QUANTITY
+from dlcc.runs.series_format import is_quantity
 
 PLAYER = "model"
 
@@ -84,7 +84,7 @@ class RunRecorder(TrainerCallback):
         row = {
             f"{PLAYER}/{name}": value
             for name, value in (logs or {}).items()
-            if isinstance(value, int | float) and QUANTITY.fullmatch(f"{PLAYER}/{name}")
+            if isinstance(value, int | float) and is_quantity(f"{PLAYER}/{name}")
         }
         if self.recorder is not None and row and state.global_step:
             self.recorder.log(state.global_step - 1, row)

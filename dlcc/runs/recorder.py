@@ -26,7 +26,7 @@ from dlcc.runs.recorded_folder import (
     remove_leftovers,
 )
 from dlcc.runs.run import Run
-from dlcc.runs.series_format import QUANTITY
+from dlcc.runs.series_format import is_quantity
 from dlcc.runs.series_writer import SeriesAppender, SeriesWriter
 from dlcc.runs.snapshots import SnapshotContent, write_snapshot
 from dlcc.runs.tensors import write_tensors
@@ -347,9 +347,9 @@ class Recorder:
             )
         tracked = self._updates.tracker.columns if self._updates else ()
         for name in values:
-            if not isinstance(name, str) or not QUANTITY.fullmatch(name):
+            if not is_quantity(name):
                 raise OptionError(
-                    f"{name!r}: expected a name 'player/quantity' of letters, digits, _ . and -"
+                    f"{name!r:.80}: expected a name 'player/quantity' of letters, digits, _ . and -"
                 )
             if name in tracked:
                 raise OptionError(

@@ -44,7 +44,11 @@ class Run:
         """
         names = checked_mapping(mapping)
         path = Path(path)
-        if not path.exists():
+        try:
+            missing = not path.exists()
+        except (OSError, ValueError):  # no system takes such a name
+            missing = True
+        if missing:
             raise RunError(f"{path}: no such folder; check the path")
         if not path.is_dir():
             raise RunError(f"{path}: a file, expected a run folder; name the folder that holds it")

@@ -24,6 +24,7 @@ from dlcc.runs.series import SeriesFile, read_series_file
 from dlcc.runs.series_format import (
     BLOCK_ROWS,
     NO_REWIND,
+    FormatError,
     encode_block_header,
     encode_file_header,
     row_struct,
@@ -136,8 +137,12 @@ class SeriesWriter:
                     f"and {sorted(key)[:3]} would be one more; log the same names at each step"
                 )
             path = self._layout.series_file(self._next_file)
+            try:
+                header = encode_file_header(columns)
+            except FormatError as error:
+                raise OptionError(f"{path}: {error}; log fewer or other quantities") from None
             with written_whole(path) as temporary:
-                temporary.write_bytes(encode_file_header(columns))
+                temporary.write_bytes(header)
             self._next_file += 1
             self._appenders[key] = SeriesAppender(self, path, columns, None)
         return self._appenders[key]

@@ -12,7 +12,7 @@ import numpy as np
 from dlcc.errors import OptionError, SnapshotError
 from dlcc.runs.manifest import Manifest
 from dlcc.runs.series import SeriesTable
-from dlcc.runs.series_format import QUANTITY
+from dlcc.runs.series_format import is_quantity
 from dlcc.runs.snapshots import Snapshot
 
 STEP = "step"
@@ -79,7 +79,7 @@ def checked_mapping(mapping: Mapping[str, str] | None) -> dict[str, str]:
     """
     checked = dict(mapping or {})
     for name, column in checked.items():
-        if name != STEP and not QUANTITY.fullmatch(name):
+        if name != STEP and not is_quantity(name):
             raise OptionError(
                 f"--map {name}={column}: expected player/quantity=COLUMN such as "
                 "discriminator/loss=errD, or step=COLUMN"
