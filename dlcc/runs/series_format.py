@@ -38,6 +38,8 @@ _CHECKSUM = struct.Struct("<Q")
 _BLOCK = struct.Struct("<4sIIIqdQ")
 BLOCK_HEADER_BYTES = _BLOCK.size + _CHECKSUM.size
 MAX_COLUMNS = 4096
+MAX_BYTES = 2**31
+"""What all series files of a run may have together: a reader holds them in memory."""
 _MAX_JSON_BYTES = 2**20
 
 

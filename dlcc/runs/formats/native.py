@@ -10,13 +10,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from dlcc.errors import OptionError, SnapshotError
+from dlcc.errors import OptionError
 from dlcc.runs.formats.format import Contents
 from dlcc.runs.layout import RunLayout
 from dlcc.runs.manifest import Manifest, read_manifest
+from dlcc.runs.sample_files import read_rows
 from dlcc.runs.series import SeriesTable, read_series
 from dlcc.runs.snapshots import Snapshot
-from dlcc.runs.tensors import read_tensors
 
 
 @dataclass(frozen=True)
@@ -60,17 +60,8 @@ class RecordedFolder(Contents):
         return [step for step in self.layout.sample_steps() if until is None or step <= until]
 
     def samples(self, step: int) -> np.ndarray:
-        return _only_tensor(self.layout.samples_file(step), "samples")
+        return read_rows(self.layout.samples_file(step), "samples")
 
     def reference(self) -> np.ndarray | None:
         path = self.layout.reference_file
-        return _only_tensor(path, "reference") if path.exists() else None
-
-
-def _only_tensor(path: Path, name: str) -> np.ndarray:
-    tensors = read_tensors(path)
-    if tensors.keys() != {name}:
-        raise SnapshotError(
-            f"{path}: expected the one tensor {name!r}, found {sorted(tensors)[:5]}"
-        )
-    return tensors[name]
+        return read_rows(path, "reference") if path.exists() else None
