@@ -13,7 +13,7 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
-from dlcc.errors import RunError
+from dlcc.errors import RunError, SnapshotError
 from dlcc.runs.files import opened_regular
 
 if TYPE_CHECKING:
@@ -184,12 +184,24 @@ class Samples:
 
     run: Run = field(repr=False)
     steps: tuple[int, ...]
-    """Ascending steps at which samples were taken."""
+    """Ascending steps at which samples were taken that can be read."""
+    damaged: Mapping[str, str] = field(default_factory=dict)
+    """Files that cannot be read and are left out, with the reason."""
 
     @classmethod
     def of(cls, run: Run, until: int | None) -> Samples | None:
-        steps = tuple(run.sample_steps(until=until))
-        return cls(run, steps) if steps else None
+        steps, damaged = [], {}
+        for step in run.sample_steps(until=until):
+            try:
+                run.samples(step)
+                steps.append(step)
+            except SnapshotError as error:
+                damaged[_place(run, run.layout.samples_file(step))] = str(error)
+        try:
+            run.reference()
+        except SnapshotError as error:
+            damaged[_place(run, run.layout.reference_file)] = str(error)
+        return cls(run, tuple(steps), damaged) if steps or damaged else None
 
     def at(self, step: int) -> Floats:
         """Samples [n, ...] taken before `step`."""
@@ -204,6 +216,8 @@ class Samples:
     @cached_property
     def reference(self) -> Floats | None:
         """Finite rows [n, ...] of the training data that the run names; None without any."""
+        if _place(self.run, self.run.layout.reference_file) in self.damaged:
+            return None
         rows = self.run.reference()
         if rows is None:
             return None
@@ -211,10 +225,11 @@ class Samples:
         return _frozen(np.asarray(rows[finite], dtype=np.float64))
 
     def digest(self) -> str:
-        files = [self.run.layout.samples_file(step) for step in self.steps]
+        files = {self.run.layout.samples_file(step) for step in self.steps}
         reference = self.run.layout.reference_file
-        files += [reference] if reference.exists() else []
-        return _hash_files(files, self.run.path)
+        files |= {reference} if reference.exists() else set()
+        files |= {path for name in self.damaged if (path := self.run.path / name).is_file()}
+        return _hash_files(list(files), self.run.path)
 
 
 @dataclass(frozen=True)
@@ -276,6 +291,10 @@ def _texts(files: Mapping[str, Path]) -> dict[str, str]:
         except UnicodeDecodeError:
             continue
     return texts
+
+
+def _place(run: Run, path: Path) -> str:
+    return path.relative_to(run.path).as_posix()
 
 
 def _hash_folders(folders: list[Path]) -> str:

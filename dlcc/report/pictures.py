@@ -116,6 +116,8 @@ def sample_grids(samples: Samples) -> str | None:
 
 def samples_over_time(samples: Samples) -> Figure | None:
     """Samples at up to six moments: points over the training data, or images."""
+    if not samples.steps:
+        return None
     count = min(_GRID, len(samples.steps))
     chosen = [samples.steps[i] for i in np.linspace(0, len(samples.steps) - 1, count).astype(int)]
     first = samples.at(chosen[0])
@@ -170,7 +172,8 @@ def _point_grids(samples: Samples, steps: Sequence[int]) -> Figure:
 
 def _in_plane(points: Floats) -> Floats:
     """Points [n, 2] as they are; points in space [n, 3] as one sees them from a corner, [n, 2]."""
-    return points if points.shape[1] == 2 else points @ _FROM_A_CORNER
+    near = drawable(points)
+    return near if near.shape[1] == 2 else near @ _FROM_A_CORNER
 
 
 def _image_grids(samples: Samples, steps: Sequence[int], channels: int, side: int) -> Figure:

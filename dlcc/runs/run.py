@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -90,6 +91,17 @@ class Run:
         columns = self.series().columns.values()
         return max((int(column.steps[-1]) + 1 for column in columns), default=0)
 
+    def check_names(self) -> None:
+        """Look through the folder's names, before hours are spent on what it holds.
+
+        Raises:
+            RunError: a link leads out of the run or nowhere.
+        """
+        self.source_files()
+        self.document_files()
+        self.snapshots()
+        self.sample_steps()
+
     def series(self, until: int | None = None) -> SeriesTable:
         """Every quantity, rows with `step < until`.
 
@@ -170,12 +182,20 @@ def resolve_until(until: str | float, length: int) -> int:
 
 def _files_under(run: Path, folder: Path) -> dict[str, Path]:
     """Regular files by path relative to the run, sorted."""
-    inside = run.resolve() / folder.name
+    inside = os.path.join(os.path.realpath(run), folder.name)
     if folder.is_symlink():
         raise RunError(f"{folder}: a link; replace it with a copy of what it leads to")
     files = {}
     for path in _sorted_tree(folder):
-        if not path.resolve().is_relative_to(inside):
+        try:
+            leads_to = os.path.realpath(path, strict=path.is_symlink())
+        except FileNotFoundError:
+            leads_to = os.path.realpath(path)
+        except OSError as error:
+            raise RunError(
+                f"{path}: a link that cannot be followed ({error.strerror}); remove it"
+            ) from None
+        if not Path(leads_to).is_relative_to(inside):
             raise RunError(
                 f"{path}: a link that leads out of {folder.name}/; replace it with a copy"
             )

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from dlcc.findings import Finding
 from dlcc.library.kinds import is_alone, too_few_samples, why_unknown
 from dlcc.library.landscape import NOTHING_CHANGES, Landscape, TooFewRowsError, landscape_of
 from dlcc.library.samples import SAMPLE_FEATURES
@@ -49,6 +50,9 @@ class Health(Stage):
         else:
             found = findings_of(record, landscape)
         details = _details(record, blind=landscape.blind)
+        if samples is not None and samples.damaged:
+            found = [*found, *(_left_out(*item) for item in samples.damaged.items())]
+            details["left_out"] = sorted(samples.damaged)
         return StageResult(records=[record], findings=found, details=details)
 
 
@@ -84,6 +88,10 @@ def _record(model: HealthModel, landscape: Landscape) -> HealthRecord:
         seen=landscape.seen,
         features={name: round(value, 6) for name, value in vector.items()},
     )
+
+
+def _left_out(place: str, why: str) -> Finding:
+    return Finding("REC008", f"{place} cannot be read and is left out: {why}.", place=place)
 
 
 def _details(record: HealthRecord, *, blind: bool) -> dict[str, object]:

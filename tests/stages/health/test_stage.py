@@ -170,3 +170,22 @@ def test_a_record_that_is_still_has_no_verdict(small_run):
     still = with_series(small_run, lambda name, values: np.full(len(values), 1.2))
     with pytest.raises(NotApplicable, match="changes anywhere in the record"):
         call(small_run, blind=True, series=still)
+
+
+@pytest.mark.parametrize("name", ["00000080.safetensors", "reference.safetensors"])
+def test_a_damaged_file_of_samples_is_left_out_and_named(name: str, tmp_path: Path) -> None:
+    shutil.copytree(example("digits-collapsed"), tmp_path / "run")
+    file = tmp_path / "run" / "samples" / name
+    file.write_bytes(file.read_bytes()[:-5])
+    result = call(tmp_path / "run")
+    (found,) = (f for f in result.findings if f.code == "REC008")
+    assert found.place == f"samples/{name}"
+    assert "is cut" in found.message
+    assert result.details["left_out"] == [f"samples/{name}"]
+    whole = judged("digits-collapsed")
+    if name == "reference.safetensors":
+        assert result.details["judged_by"] == "series alone"
+    else:
+        assert record(result).label == record(whole).label
+        assert len(record(result).checkpoints) == len(record(whole).checkpoints) - 1
+    assert "left_out" not in whole.details
