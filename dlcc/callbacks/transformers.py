@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from dlcc.callbacks.options import check_snapshots
 from dlcc.landscape.batches import PerSampleLoss
 from dlcc.runs import Recorder
 from dlcc.runs.series_format import is_quantity
@@ -43,6 +44,7 @@ class RunRecorder(TrainerCallback):
         what: Sequence[str] = ("norms", "noise"),
         **options: Any,
     ) -> None:
+        check_snapshots(snapshots)
         self.path, self.loss, self.batches = path, loss, {PLAYER: batch}
         self.snapshots, self.options = snapshots, options
         self.measured: dict[str, Any] = {"every": every, "budget": budget, "what": what}
