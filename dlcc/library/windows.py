@@ -48,6 +48,13 @@ def window_features(series: Series, until: int, *, alone: bool = False) -> Float
     return np.array([_one({n: p[w] for n, p in parts.items()}) for w in range(WINDOWS)])
 
 
+def first_lost(series: Series, *, alone: bool = False) -> int:
+    """The first step at which a quantity that is judged is not finite, where there is one."""
+    names = set(_of_one(series).values() if alone else QUANTITIES)
+    columns = (series.columns[name] for name in names if name in series.columns)
+    return min(int(c.steps[~np.isfinite(c.values)].min(initial=series.recorded)) for c in columns)
+
+
 def _of_one(series: Series) -> dict[str, str]:
     """Quantity -> column, of a network alone."""
     names = dict.fromkeys(QUANTITIES, "")

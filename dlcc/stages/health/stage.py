@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -10,9 +11,16 @@ import numpy as np
 
 from dlcc.findings import Finding
 from dlcc.library.kinds import is_alone, too_few_samples, why_unknown
-from dlcc.library.landscape import NOTHING_CHANGES, Landscape, TooFewRowsError, landscape_of
+from dlcc.library.landscape import (
+    FEWEST_ROWS,
+    NOTHING_CHANGES,
+    Landscape,
+    TooFewRowsError,
+    landscape_of,
+)
 from dlcc.library.samples import SAMPLE_FEATURES
 from dlcc.library.verdict import HealthModel
+from dlcc.library.windows import first_lost
 from dlcc.records import Config, HealthRecord, Samples, Series, most_probable
 from dlcc.stage import Case, Context, NotApplicable, Stage, StageResult
 from dlcc.stages.health.alone import findings_of as findings_of_one
@@ -37,7 +45,9 @@ class Health(Stage):
             raise NotApplicable(unknown)
         library, samples = ctx.library.apart_from(series), case.get(Samples)
         try:
-            landscape = landscape_of(series, samples, case.length, _patient(ctx), alone=alone)
+            landscape = landscape_of(
+                series, samples, case.length, _patient(ctx), alone=alone, lost_is_enough=True
+            )
         except TooFewRowsError as error:
             raise NotApplicable(str(error)) from None
         if alone and landscape.blind:
@@ -45,6 +55,9 @@ class Health(Stage):
         if landscape.still:
             raise NotApplicable(NOTHING_CHANGES)
         record = _record(HealthModel(library, landscape.blind), landscape)
+        if series.rows < FEWEST_ROWS:  # too few for windows: the first row that is not finite tells
+            at = first_lost(series, alone=alone)
+            record = dataclasses.replace(record, onset=at, onset_interval=(at, at))
         if alone and samples is not None:
             found = [*findings_of_one(record, landscape, config.objective, series, samples)]
         else:
