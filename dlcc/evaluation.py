@@ -142,6 +142,7 @@ def evaluate_fully(
     `reviews` move weights and P(healthy); by default those of the user's history do.
     """
     opened = _opened(run, mapping)
+    opened.check_names()
     step = opened.length if until is None else resolve_until(until, opened.length)
     weights = ahp_weights(judgements)
     known = library()

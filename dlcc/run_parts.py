@@ -13,7 +13,7 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
-from dlcc.errors import RunError
+from dlcc.errors import RunError, SnapshotError
 from dlcc.runs.digests import digest_of_files
 from dlcc.runs.files import opened_regular
 
@@ -186,12 +186,27 @@ class Samples:
 
     run: Run = field(repr=False)
     steps: tuple[int, ...]
-    """Ascending steps at which samples were taken."""
+    """Ascending steps at which samples were taken that can be read."""
+    damaged: Mapping[str, str] = field(default_factory=dict)
+    """Places in the run that cannot be read and are left out, with the reason."""
+    taken: tuple[int, ...] = ()
+    """All steps at which samples were taken."""
 
     @classmethod
     def of(cls, run: Run, until: int | None) -> Samples | None:
-        steps = tuple(run.sample_steps(until=until))
-        return cls(run, steps) if steps else None
+        taken, place = tuple(run.sample_steps(until=until)), run.contents.samples_place
+        steps, damaged = [], {}
+        for step in taken:
+            try:
+                run.samples(step)
+                steps.append(step)
+            except SnapshotError as error:
+                damaged[place(step)] = str(error)
+        try:
+            run.reference()
+        except SnapshotError as error:
+            damaged[place(None)] = str(error)
+        return cls(run, tuple(steps), damaged, taken) if steps or damaged else None
 
     def at(self, step: int) -> Floats:
         """Samples [n, ...] taken before `step`."""
@@ -206,6 +221,8 @@ class Samples:
     @cached_property
     def reference(self) -> Floats | None:
         """Finite rows [n, ...] of the training data that the run names; None without any."""
+        if self.run.contents.samples_place(None) in self.damaged:
+            return None
         rows = self.run.reference()
         if rows is None:
             return None
@@ -213,7 +230,7 @@ class Samples:
         return _frozen(np.asarray(rows[finite], dtype=np.float64))
 
     def digest(self) -> str:
-        return self.run.contents.samples_digest(self.steps)
+        return self.run.contents.samples_digest(self.taken)
 
 
 @dataclass(frozen=True)

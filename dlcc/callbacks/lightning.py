@@ -10,20 +10,25 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import nn
 
+from dlcc.callbacks.options import check_snapshots
 from dlcc.landscape.batches import PerSampleLoss
 from dlcc.runs import Recorder
-from dlcc.runs.series_format import QUANTITY
+from dlcc.runs.series_format import is_quantity
 
 
 class RunRecorder(Callback):
     """Records what a LightningModule logs, and measures its players; a run folder a fit.
+
+    A step is one of the optimiser; where a module optimises by hand, with an optimiser or several,
+    it is a batch, and each player's `updates` say how often its optimiser stepped.
 
     >>> Trainer(callbacks=[RunRecorder("runs/mine", losses={"model": loss})])  # doctest: +SKIP
 
     Args:
         path: the run folder.
         losses: player -> of the module and a batch, the loss of each row, [n]. A player is the
-            module's attribute of that name; one that it has not is the whole module.
+            module's attribute of that name; one that it has not is the whole module. Without any
+            the whole module is recorded as `model`, and nothing is measured.
         batches: of the loop's batch, player -> what its loss takes; by default the batch itself.
         snapshots: how many, equally spaced over a training whose length is known.
         every, budget, what: as for `Recorder.measure`.
@@ -42,6 +47,7 @@ class RunRecorder(Callback):
         what: Sequence[str] = ("norms", "noise"),
         **options: Any,
     ) -> None:
+        check_snapshots(snapshots)
         self.path, self.losses = path, losses
         self.batches = batches or (lambda batch: dict.fromkeys(losses, batch))
         self.snapshots, self.options = snapshots, options
@@ -52,15 +58,16 @@ class RunRecorder(Callback):
         """Begin or continue the run."""
         if not trainer.is_global_zero:
             return
-        length = trainer.estimated_stepping_batches
-        known = int(length) if math.isfinite(length) and length > 0 else None
+        self._by_hand = not pl_module.automatic_optimization
+        known = _length(trainer, by_hand=self._by_hand)
         players: dict[str, nn.Module] = {
             name: getattr(pl_module, name, pl_module) for name in self.losses
-        }
+        } or {"model": pl_module}
         self.recorder = Recorder(self.path, players=players, length=known, **self.options)
         self.measure = self.recorder.measure(self.losses, **self.measured)
+        self._player = next(iter(players))
         self._apart = max(1, known // self.snapshots) if known else None
-        self._done = trainer.global_step
+        self._done = self._steps(trainer)
         self._measured = -1  # the last step that was; several batches make up one
         self._last: Mapping[str, Any] | None = None
         self._snapshot()
@@ -73,9 +80,9 @@ class RunRecorder(Callback):
             return
         given = self.batches(batch)
         self._survey(given)
-        if trainer.global_step != self._measured:
-            self.measure(trainer.global_step, given)
-        self._measured, self._last = trainer.global_step, given
+        if self._done != self._measured:
+            self.measure(self._done, given)
+        self._measured, self._last = self._done, given
 
     def on_train_batch_end(
         self,
@@ -86,10 +93,11 @@ class RunRecorder(Callback):
         batch_idx: int,
     ) -> None:
         """Record a step, once its gradients were accumulated."""
-        if self.recorder is None or trainer.global_step == self._done:
+        steps = self._steps(trainer)
+        if self.recorder is None or steps == self._done:
             return
-        step, self._done = trainer.global_step - 1, trainer.global_step
-        if row := _row(trainer, outputs, next(iter(self.losses))):
+        step, self._done = steps - 1, steps
+        if row := _row(trainer, outputs, self._player):
             self.recorder.log(step, row)
         if self._apart is not None and self._done % self._apart == 0:
             self._snapshot()
@@ -105,6 +113,12 @@ class RunRecorder(Callback):
     ) -> None:
         """The same where the training ends early."""
         self._close()
+
+    def _steps(self, trainer: Trainer) -> int:
+        """How many were taken, also by a training that goes on from a checkpoint."""
+        if self._by_hand:  # each optimiser counts in `global_step`
+            return trainer.fit_loop.epoch_loop.total_batch_idx + 1
+        return trainer.global_step
 
     def _snapshot(self) -> None:
         """Of the state as it is; its landscape is looked at with the next batch."""
@@ -123,6 +137,17 @@ class RunRecorder(Callback):
             self.recorder = None
 
 
+def _length(trainer: Trainer, *, by_hand: bool) -> int | None:
+    """The steps of the whole training; None where it is not known.
+
+    `max_steps` counts steps of every optimiser, so that it says nothing of batches.
+    """
+    length = trainer.estimated_stepping_batches
+    if not math.isfinite(length) or length <= 0 or (by_hand and trainer.max_steps >= 0):
+        return None
+    return int(length)
+
+
 def _row(trainer: Trainer, outputs: Any, player: str) -> dict[str, Any]:
     """What was logged: names of one part become quantities of the first player."""
     loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
@@ -131,6 +156,6 @@ def _row(trainer: Trainer, outputs: Any, player: str) -> dict[str, Any]:
     row = {} if loss is None else {f"{player}/loss": loss.detach() * times}
     for name, value in trainer.logged_metrics.items():
         own = name if "/" in name else f"{player}/{name}"
-        if QUANTITY.fullmatch(own):
+        if is_quantity(own):
             row[own] = value.detach()
     return row

@@ -9,9 +9,10 @@ from typing import Any
 from torch import nn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from dlcc.callbacks.options import check_snapshots
 from dlcc.landscape.batches import PerSampleLoss
 from dlcc.runs import Recorder
-from dlcc.runs.series_format import QUANTITY
+from dlcc.runs.series_format import is_quantity
 
 PLAYER = "model"
 
@@ -43,6 +44,7 @@ class RunRecorder(TrainerCallback):
         what: Sequence[str] = ("norms", "noise"),
         **options: Any,
     ) -> None:
+        check_snapshots(snapshots)
         self.path, self.loss, self.batches = path, loss, {PLAYER: batch}
         self.snapshots, self.options = snapshots, options
         self.measured: dict[str, Any] = {"every": every, "budget": budget, "what": what}
@@ -84,7 +86,7 @@ class RunRecorder(TrainerCallback):
         row = {
             f"{PLAYER}/{name}": value
             for name, value in (logs or {}).items()
-            if isinstance(value, int | float) and QUANTITY.fullmatch(f"{PLAYER}/{name}")
+            if isinstance(value, int | float) and is_quantity(f"{PLAYER}/{name}")
         }
         if self.recorder is not None and row and state.global_step:
             self.recorder.log(state.global_step - 1, row)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dlcc.cli.options import Map, duration, in_range, mapping_of
+from dlcc.cli.options import Map, duration, in_range, mapping_of, say
 from dlcc.cli.progress import bars
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ def forecast(
 ) -> None:
     """Say how runs will end, from what they have so far."""
     from dlcc.forecast.folders import forecast_folders
-    from dlcc.report.text import one_line
 
     wrong: list[RunError] = []
     with bars() as progress:
@@ -44,7 +43,7 @@ def forecast(
         for line in found:  # as they come: a thousand folders take a while
             typer.echo(json.dumps(line.to_json()) if json_ else _in_words(line))
     for error in wrong:
-        typer.echo(f"dlcc: {one_line(str(error))}", err=True)
+        say(str(error))
     if wrong:
         raise typer.Exit(2)
 

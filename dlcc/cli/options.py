@@ -19,6 +19,7 @@ Map = Annotated[
     ),
 ]
 """The option that names columns."""
+_LONGEST_LINE = 4_000  # characters of a sentence on stderr
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -80,9 +81,16 @@ def mapping_of(texts: list[str]) -> dict[str, str]:
     return mapping
 
 
-def show_notes(run: Run) -> None:
-    """How the folder was read, on stderr: the report on stdout stays what it is."""
+def say(sentence: str) -> None:
+    """A line on stderr; it may repeat what a file or the user said, so it is made printable."""
     from dlcc.report.text import one_line
 
+    line = one_line(sentence)
+    shown = line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]} ..."
+    typer.echo(f"dlcc: {shown}", err=True)
+
+
+def show_notes(run: Run) -> None:
+    """How the folder was read, on stderr: the report on stdout stays what it is."""
     for note in run.notes:
-        typer.echo(f"dlcc: {one_line(note)}", err=True)
+        say(note)

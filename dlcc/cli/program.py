@@ -10,6 +10,7 @@ import typer
 from typer.exceptions import TyperException
 
 from dlcc.cli import feedback, forecasts, judging, past, reviewing, training
+from dlcc.cli.options import say
 
 app = typer.Typer(
     name="dlcc",
@@ -33,21 +34,18 @@ def main() -> None:
     except (KeyboardInterrupt, typer.Abort):
         code = _INTERRUPTED
     except DlccError as error:
-        from dlcc.report.text import one_line
-
-        typer.echo(f"dlcc: {one_line(str(error))}", err=True)
+        say(str(error))
         code = error.exit_code
     except Exception as error:
         if not isinstance(error, TyperException):
             where = traceback.extract_tb(error.__traceback__)[-1]
-            typer.echo(
-                f"dlcc: {type(error).__name__} at {Path(where.filename).name}:{where.lineno}: "
-                f"{' '.join(str(error).split())[:300]}; this is a fault of dlcc, please report it",
-                err=True,
+            say(
+                f"{type(error).__name__} at {Path(where.filename).name}:{where.lineno}: "
+                f"{str(error)[:300]}; this is a fault of dlcc, please report it"
             )
             sys.exit(3)
-        typer.echo(f"dlcc: {error.format_message()}", err=True)
+        say(error.format_message())
         code = error.exit_code
     if code == _INTERRUPTED:  # which is what typer makes of Ctrl-C, too
-        typer.echo("dlcc: interrupted; nothing half-written was left", err=True)
+        say("interrupted; nothing half-written was left")
     sys.exit(code)

@@ -18,7 +18,10 @@ def bars() -> Iterator[Callable[[str, float, str], None]]:
         yield lambda task, share, what: None
         return
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from dlcc.report.text import one_line
 
     columns = (
         TextColumn("{task.description:>14}"), BarColumn(), TimeRemainingColumn(),
@@ -28,6 +31,7 @@ def bars() -> Iterator[Callable[[str, float, str], None]]:
         tasks: dict[str, TaskID] = {}
 
         def update(task: str, share: float, what: str) -> None:
+            what = escape(one_line(what))  # it may be the name of a folder
             if task not in tasks:
                 tasks[task] = bars.add_task(task, total=1.0, what=what)
             bars.update(tasks[task], completed=share, what=what)

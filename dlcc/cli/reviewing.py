@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dlcc.cli.options import say
 from dlcc.cli.progress import bars
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def _evaluated(folder: Path, paths: list[Path]) -> list[Candidate]:
                 digest = "" if series is None else first_rows_hash(series)
                 found.append(candidate_of(report, name=path.name, digest=digest))
             except (RunError, OptionError) as error:
-                typer.echo(f"dlcc: left out: {_printable(str(error))}", err=True)
+                say(f"left out: {error}")
     if not found:
         raise OptionError(f"{folder}: holds no run that could be judged")
     return found

@@ -79,16 +79,20 @@ def landscape_of(
     length: int,
     progress: Progress = lambda share, what: None,
     kind: TrainingKind = GAN,
+    *,
+    lost_is_enough: bool = False,
 ) -> Landscape:
     """The landscape of a record of a kind, cut before as it should be.
 
     Raises:
-        TooFewRowsError: there are fewer than 20 rows.
+        TooFewRowsError: there are fewer than 20 rows. Where `lost_is_enough`, only if all that is
+            judged is finite: a training that has diverged needs no more to be told.
     """
-    if series.rows < FEWEST_ROWS:
-        raise TooFewRowsError(f"{series.rows} rows are too few to judge: {FEWEST_ROWS} are needed")
     recorded = series.recorded
     windows = window_features(series, recorded, kind)
+    lost = bool(np.nanmax(windows[:, -1], initial=0.0) > 0)
+    if series.rows < FEWEST_ROWS and not (lost_is_enough and lost):
+        raise TooFewRowsError(f"{series.rows} rows are too few to judge: {FEWEST_ROWS} are needed")
     edges = window_edges(recorded, first_step(series, recorded))
     steps, figures = edges[1:], None
     if samples is not None and (reference := reference_of(samples)) is not None:

@@ -49,6 +49,13 @@ def window_features(series: Series, until: int, kind: TrainingKind = GAN) -> Flo
     return np.array([_one({n: p[w] for n, p in parts.items()}) for w in range(WINDOWS)])
 
 
+def first_lost(series: Series, kind: TrainingKind = GAN) -> int:
+    """The first step at which a quantity that is judged is not finite, where there is one."""
+    names = set(COLUMNS[kind.run_features](series).values())
+    columns = (series.columns[name] for name in names if name in series.columns)
+    return min(int(c.steps[~np.isfinite(c.values)].min(initial=series.recorded)) for c in columns)
+
+
 def _by_player(series: Series) -> dict[str, str]:
     """Quantity -> the column that bears its name."""
     return {name: name for name in QUANTITIES}

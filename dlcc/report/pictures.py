@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from dlcc.landscape.clouds import CurvatureClass
 from dlcc.records import HealthRecord, Samples, Series
+from dlcc.report.plain_text import show_as_written
 from dlcc.runs.surveys import SurveyRecord
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def losses(series: Series, onset: int | None, interval: tuple[int, int] | None) 
     for i, name in enumerate(names):
         column = series.columns[name]
         player = name.partition("/")[0]
-        steps, low, middle, high = _envelope(column.steps, column.values)
+        steps, low, middle, high = _envelope(column.steps, drawable(column.values))
         colour = PLAYER_COLOURS.get(player, f"C{i}")
         ax.fill_between(steps, low, high, color=colour, alpha=0.25, linewidth=0)
         ax.plot(steps, middle, color=colour, linewidth=1, label=player)
@@ -50,7 +51,7 @@ def losses(series: Series, onset: int | None, interval: tuple[int, int] | None) 
         if interval:
             ax.axvspan(*interval, color="0.3", alpha=0.25, linewidth=0)
         ax.axvline(onset, color="0.1", linestyle="--", linewidth=1, label=f"onset, step {onset:,}")
-    values = np.concatenate([series.columns[n].values for n in names])
+    values = drawable(np.concatenate([series.columns[n].values for n in names]))
     values = values[np.isfinite(values)]
     if values.size and np.ptp(values) > 50:
         ax.set_yscale("symlog")
@@ -73,7 +74,7 @@ def cloud(series: Series, surveys: Sequence[SurveyRecord] = ()) -> str | None:
         loss = series.columns[f"{player}/loss"]
         norm = series.columns[f"{player}/grad_norm"]
         steps, at_loss, at_norm = np.intersect1d(loss.steps, norm.steps, return_indices=True)
-        x, y = loss.values[at_loss], norm.values[at_norm]
+        x, y = drawable(loss.values[at_loss]), drawable(norm.values[at_norm])
         keep = np.isfinite(x) & np.isfinite(y) & (y > 0)
         fifth = np.minimum(4, 5 * np.arange(len(steps)) // max(1, len(steps)))
         stride = max(1, len(steps) // _POINTS)
@@ -97,7 +98,7 @@ def _mark_surveyed(ax: Axes, player: str, surveys: Sequence[SurveyRecord]) -> No
     for kind, marker in CLASS_MARKERS.items():
         points = [p for p in found if p.curvature_class == kind and p.gradient_norm > 0]
         if points:
-            x, y = np.array([(p.loss, p.gradient_norm) for p in points]).clip(-FARTHEST, FARTHEST).T
+            x, y = drawable(np.array([(p.loss, p.gradient_norm) for p in points])).T
             ax.scatter(x, y, s=34, marker=marker, facecolor="white", edgecolor="0.1",
                        linewidth=0.9, zorder=3, label=kind)  # fmt: skip
 
@@ -115,6 +116,8 @@ def sample_grids(samples: Samples) -> str | None:
 
 def samples_over_time(samples: Samples) -> Figure | None:
     """Samples at up to six moments: points over the training data, or images."""
+    if not samples.steps:
+        return None
     count = min(_GRID, len(samples.steps))
     chosen = [samples.steps[i] for i in np.linspace(0, len(samples.steps) - 1, count).astype(int)]
     first = samples.at(chosen[0])
@@ -169,7 +172,8 @@ def _point_grids(samples: Samples, steps: Sequence[int]) -> Figure:
 
 def _in_plane(points: Floats) -> Floats:
     """Points [n, 2] as they are; points in space [n, 3] as one sees them from a corner, [n, 2]."""
-    return points if points.shape[1] == 2 else points @ _FROM_A_CORNER
+    near = drawable(points)
+    return near if near.shape[1] == 2 else near @ _FROM_A_CORNER
 
 
 def _image_grids(samples: Samples, steps: Sequence[int], channels: int, side: int) -> Figure:
@@ -219,6 +223,11 @@ def _bin_quantiles(values: Floats, bins: Sequence[NDArray[np.int64]]) -> Iterato
         yield np.quantile(finite, [0.05, 0.5, 0.95]) if finite.size else np.full(3, np.nan)
 
 
+def drawable(values: Floats) -> Floats:
+    """Finite values no farther out than axes can go; infinities and NaN stay, and are not drawn."""
+    return np.where(np.isfinite(values), values.clip(-FARTHEST, FARTHEST), values)
+
+
 def new_figure(width: float, height: float, panels: int = 1) -> tuple[Figure, list[Axes]]:
     """A figure of so many inches, and its panels beside each other."""
     from matplotlib.figure import Figure
@@ -232,10 +241,12 @@ def new_figure(width: float, height: float, panels: int = 1) -> tuple[Figure, li
 
 
 def svg_text(figure: Figure) -> str:
-    """The figure as SVG, the same bytes each time."""
+    """The figure as SVG, the same bytes each time; every text stands in it as it is."""
     import matplotlib as mpl
 
     text = io.StringIO()
-    with mpl.rc_context({"svg.hashsalt": "dlcc", "svg.fonttype": "none"}):
+    # of ticks that are made while drawing, the texts take the setting
+    with mpl.rc_context({"svg.hashsalt": "dlcc", "svg.fonttype": "none", "text.parse_math": False}):
+        show_as_written(figure)
         figure.savefig(text, format="svg", dpi=110, metadata={"Date": None})
     return text.getvalue().partition("<svg")[2].join(["<svg", ""])

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from dlcc.errors import OptionError, RunError
 from dlcc.runs.machine import machine_fingerprint, software_versions
-from dlcc.runs.manifest import Manifest, PlayerEntry, plain
+from dlcc.runs.manifest import Manifest, PlayerEntry, bad_manifest_text, plain
+from dlcc.runs.texts import bad_text
 
 if TYPE_CHECKING:
     from torch import nn
@@ -37,17 +38,22 @@ class Description:
         """The manifest of a run that begins at `path`.
 
         Raises:
-            OptionError: a value is not plain, or makes no sense.
+            OptionError: a value is not plain, makes no sense, or would not be read again.
         """
+        said: dict[str, Any] = {
+            "name": self.name or path.resolve().name,
+            "players": {name: _player_entry(name, p) for name, p in self.players.items()},
+            "objective": plain(self.objective or {}, "objective"),
+            "data": plain(self.data or {}, "data"),
+            "config": plain(self.config or {}, "config"),
+            "seed": _whole(self.seed, "seed", smallest=None),
+            "length": _whole(self.length, "length", smallest=1),
+            "training": _entry(self.training_entry),
+        }
+        if problem := bad_manifest_text(said):
+            raise OptionError(f"{problem}; rename it")
         return Manifest(
-            name=self.name or path.resolve().name,
-            players={name: _player_entry(name, module) for name, module in self.players.items()},
-            objective=plain(self.objective or {}, "objective"),
-            data=plain(self.data or {}, "data"),
-            config=plain(self.config or {}, "config"),
-            seed=_whole(self.seed, "seed", smallest=None),
-            length=_whole(self.length, "length", smallest=1),
-            training=_entry(self.training_entry),
+            **said,
             versions=software_versions(),
             machine=machine_fingerprint(),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -93,13 +99,14 @@ def _player_entry(name: str, module: nn.Module) -> PlayerEntry:
     from torch.nn.parameter import is_lazy
 
     if not _PLAYER.fullmatch(name):
-        raise OptionError(f"players: {name!r}: expected letters, digits, _ . or - as a name")
+        raise OptionError(f"players: {name!r:.80}: expected letters, digits, _ . or - as a name")
     kind = type(module)
     parameters = sum(p.numel() for p in module.parameters() if not is_lazy(p))
     buffers = tuple(name for name, _ in module.named_buffers(remove_duplicate=False))
-    return PlayerEntry(
-        class_name=f"{kind.__module__}.{kind.__qualname__}", parameters=parameters, buffers=buffers
-    )
+    class_name = f"{kind.__module__}.{kind.__qualname__}"
+    if problem := bad_text({name: {"class": class_name, "buffers": buffers}}, values=False):
+        raise OptionError(f"players: {problem}; rename it")
+    return PlayerEntry(class_name=class_name, parameters=parameters, buffers=buffers)
 
 
 def _whole(value: int | None, key: str, smallest: int | None) -> int | None:
@@ -114,7 +121,8 @@ def _whole(value: int | None, key: str, smallest: int | None) -> int | None:
 def _entry(entry: str | None) -> str | None:
     if entry is not None and not _ENTRY.fullmatch(entry):
         raise OptionError(
-            f"training_entry: expected 'source/train.py:build' (file and function), found {entry!r}"
+            "training_entry: expected 'source/train.py:build' (file and function), found "
+            f"{entry!r:.200}"
         )
     return entry
 

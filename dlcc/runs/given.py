@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex
 import numpy as np
 
 from dlcc.errors import OptionError
-from dlcc.runs.series_writer import Pending, pending_numbers
+from dlcc.runs.pending import Pending, pending_numbers
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -64,7 +64,7 @@ def numbers_of(
 def as_rows(array: Tensor | np.ndarray, what: str) -> Tensor | np.ndarray:
     """The array, if it is numbers [n, ...] of at least one row; else OptionError."""
     shape = getattr(array, "shape", None)
-    if not shape or shape[0] == 0:
+    if not shape or 0 in shape:
         raise OptionError(
             f"{what}: expected an array or tensor [n, ...] of at least one row, "
             f"found {type(array).__name__} {list(shape or ())}"

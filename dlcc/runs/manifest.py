@@ -12,9 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dlcc.errors import OptionError, RunError
 from dlcc.runs.files import read_regular, write_text
+from dlcc.runs.texts import bad_text
 
 SCHEMA = 1
 _MAX_BYTES = 16 * 2**20  # a configuration has no business being larger; bounds what is parsed
+_FREE = ("objective", "data", "config", "machine")
 
 
 class PlayerEntry(BaseModel):
@@ -91,6 +93,8 @@ def read_manifest(path: Path) -> Manifest:
         )
     if version is None:
         raise RunError(f"{path}: key schema: missing; this run.json is not one of dlcc")
+    if problem := bad_manifest_text(content):
+        raise RunError(f"{path}: {problem}; correct it")
     try:
         return Manifest.model_validate(content)
     except ValidationError as error:
@@ -101,6 +105,17 @@ def write_manifest(path: Path, manifest: Manifest) -> None:
     """Write run.json whole."""
     content = manifest.model_dump(by_alias=True)
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def bad_manifest_text(content: Mapping[str, Any]) -> str | None:
+    """The first text of a run.json that breaks the rule of `dlcc.runs.texts`, with its key.
+
+    What describes the training is free text; everything else names something.
+    """
+    free = {key: content[key] for key in _FREE if key in content}
+    return bad_text({k: v for k, v in content.items() if k not in free}, values=False) or bad_text(
+        free
+    )
 
 
 def plain(value: object, key: str) -> Any:

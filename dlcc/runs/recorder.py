@@ -26,10 +26,10 @@ from dlcc.runs.recorded_folder import (
     remove_leftovers,
 )
 from dlcc.runs.run import Run
-from dlcc.runs.series_format import QUANTITY
+from dlcc.runs.sample_files import write_rows
+from dlcc.runs.series_format import is_quantity
 from dlcc.runs.series_writer import SeriesAppender, SeriesWriter
 from dlcc.runs.snapshots import SnapshotContent, write_snapshot
-from dlcc.runs.tensors import write_tensors
 from dlcc.runs.training import ProbedTraining, Training, resume
 
 if TYPE_CHECKING:
@@ -128,8 +128,8 @@ class Recorder:
             attach(documents, self.layout.documents)
             check_entry(self.layout, self.manifest)
             if reference is not None and not self.layout.reference_file.exists():
-                rows = {"reference": evenly_spaced(as_rows(reference, "reference"))}
-                write_tensors(self.layout.reference_file, rows)
+                rows = evenly_spaced(as_rows(reference, "reference"))
+                write_rows(self.layout.reference_file, "reference", rows)
             self._writer = SeriesWriter(self.layout)
             resources.callback(self._writer.close)
             self._updates: UpdateRows | None = None
@@ -265,7 +265,7 @@ class Recorder:
             RunError: the system refused a write.
         """
         step = checked_step(step)
-        self._writer.check_open()
+        self._writer.check_ready()
         known = step == self._resumed_at and self._new_session
         self._place_snapshot(step, step + 1 if known else step)
         self._writer.sync()
@@ -282,8 +282,8 @@ class Recorder:
             RunError: the system refused the write.
         """
         step = checked_step(step)
-        self._writer.check_open()
-        write_tensors(self.layout.samples_file(step), {"samples": as_rows(samples, "samples")})
+        self._writer.check_ready()
+        write_rows(self.layout.samples_file(step), "samples", as_rows(samples, "samples"))
 
     def flush(self) -> None:
         """Wait until all rows are in the files.
@@ -347,9 +347,9 @@ class Recorder:
             )
         tracked = self._updates.tracker.columns if self._updates else ()
         for name in values:
-            if not isinstance(name, str) or not QUANTITY.fullmatch(name):
+            if not is_quantity(name):
                 raise OptionError(
-                    f"{name!r}: expected a name 'player/quantity' of letters, digits, _ . and -"
+                    f"{name!r:.80}: expected a name 'player/quantity' of letters, digits, _ . and -"
                 )
             if name in tracked:
                 raise OptionError(

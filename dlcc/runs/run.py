@@ -44,7 +44,11 @@ class Run:
         """
         names = checked_mapping(mapping)
         path = Path(path)
-        if not path.exists():
+        try:
+            missing = not path.exists()
+        except (OSError, ValueError):  # no system takes such a name
+            missing = True
+        if missing:
             raise RunError(f"{path}: no such folder; check the path")
         if not path.is_dir():
             raise RunError(f"{path}: a file, expected a run folder; name the folder that holds it")
@@ -85,6 +89,17 @@ class Run:
             return self.manifest.length
         columns = self.series().columns.values()
         return max((int(column.steps[-1]) + 1 for column in columns), default=0)
+
+    def check_names(self) -> None:
+        """Look through the folder's names, before hours are spent on what it holds.
+
+        Raises:
+            RunError: a link leads out of the run or nowhere.
+        """
+        self.source_files()
+        self.document_files()
+        self.snapshots()
+        self.sample_steps()
 
     def series(self, until: int | None = None) -> SeriesTable:
         """Every quantity, rows with `step < until`.

@@ -21,6 +21,7 @@ from dlcc.runs.layout import RunLayout
 from dlcc.runs.series_format import (
     BLOCK_HEADER_BYTES,
     BLOCK_ROWS,
+    MAX_BYTES,
     NO_REWIND,
     BlockHeader,
     FormatError,
@@ -161,7 +162,7 @@ def read_series(layout: RunLayout, until: int | None = None) -> SeriesTable:
     Raises:
         SeriesError: a file is damaged anywhere but in a tail that a kill cut off.
     """
-    files = [read_series_file(path) for path in layout.series_files()]
+    files = list(read_series_files(layout).values())
     parts: dict[str, list[_Rows]] = defaultdict(list)
     for file in files:
         steps, clock, values = _kept_before(file, until)
@@ -174,6 +175,17 @@ def read_series(layout: RunLayout, until: int | None = None) -> SeriesTable:
         rewinds=_all_rewinds(files, until),
         torn=any(file.torn for file in files),
     )
+
+
+def read_series_files(layout: RunLayout) -> dict[Path, SeriesFile]:
+    """Read and verify all files of a run, in the order in which they were made.
+
+    Raises:
+        SeriesError: one is damaged, or together they are larger than a reader can hold.
+    """
+    paths = layout.series_files()
+    _check_size(layout.series, sum(os.stat(path).st_size for path in paths))
+    return {path: read_series_file(path) for path in paths}
 
 
 def read_series_file(path: Path) -> SeriesFile:
@@ -197,6 +209,7 @@ class _Scan:
         self.path = path
         self.file = file
         self.size = os.fstat(file.fileno()).st_size
+        _check_size(path, self.size)
         try:
             self.columns, self.offset = read_file_header(file)
         except FormatError as error:
@@ -266,6 +279,14 @@ class _Scan:
             )
         self.offset = end
         return block
+
+
+def _check_size(path: Path, size: int) -> None:
+    if size > MAX_BYTES:
+        raise SeriesError(
+            f"{path}: {size:,} bytes, expected at most {MAX_BYTES:,} in all series of a run; "
+            "record fewer quantities, or every tenth step"
+        )
 
 
 def _kept_before(file: SeriesFile, until: int | None) -> tuple[Ints, Floats, Floats]:

@@ -17,13 +17,15 @@ from typing import BinaryIO
 import numpy as np
 import xxhash
 
+from dlcc.runs.texts import LONGEST_NAME
+
 VERSION = 1
 FILE_MAGIC = b"DLCCSER\n"
 BLOCK_MAGIC = b"DBLK"
 BLOCK_ROWS = 4096
 NO_REWIND = -1
 QUANTITY = re.compile(r"[A-Za-z0-9_.\-]+(/[A-Za-z0-9_.\-]+)+")
-"""A name `player/quantity`."""
+"""A name `player/quantity`, where it is no longer than a name may be: `is_quantity`."""
 MEASURED = frozenset({
     "sample_grad_norm", "sample_grad_norm_max", "grad_trace", "grad_noise_scale", "instability",
     "sparsity_sd", "overhead",
@@ -36,6 +38,8 @@ _CHECKSUM = struct.Struct("<Q")
 _BLOCK = struct.Struct("<4sIIIqdQ")
 BLOCK_HEADER_BYTES = _BLOCK.size + _CHECKSUM.size
 MAX_COLUMNS = 4096
+MAX_BYTES = 2**31
+"""What all series files of a run may have together: a reader holds them in memory."""
 _MAX_JSON_BYTES = 2**20
 
 
@@ -72,8 +76,15 @@ def row_dtype(columns: int) -> np.dtype[np.void]:
 
 
 def encode_file_header(columns: Sequence[str]) -> bytes:
-    """The start of a file that holds these quantities."""
+    """The start of a file that holds these quantities.
+
+    Raises:
+        FormatError: no reader would take them.
+    """
+    _check_columns(columns)
     text = json.dumps({"columns": list(columns)}, ensure_ascii=False).encode()
+    if len(text) > _MAX_JSON_BYTES:
+        raise FormatError(f"the names of {len(columns):,} quantities take {len(text):,} bytes")
     head = _FILE_START.pack(FILE_MAGIC, VERSION, len(text)) + text
     return head + _CHECKSUM.pack(xxhash.xxh3_64_intdigest(head))
 
@@ -96,10 +107,32 @@ def read_file_header(file: BinaryIO) -> tuple[tuple[str, ...], int]:
     (checksum,) = _CHECKSUM.unpack_from(rest, length)
     if xxhash.xxh3_64_intdigest(start + rest[:length]) != checksum:
         raise FormatError("its header differs from its checksum; restore it from a copy")
-    columns = json.loads(rest[:length])["columns"]
-    if not 1 <= len(columns) <= MAX_COLUMNS or len(set(columns)) != len(columns):
-        raise FormatError(f"expected 1 to {MAX_COLUMNS} different quantities in its header")
+    try:
+        columns = json.loads(rest[:length])["columns"]
+    except (ValueError, RecursionError, TypeError, KeyError):
+        raise FormatError("expected the names of its columns in its header") from None
+    _check_columns(columns)
     return tuple(columns), len(start) + len(rest)
+
+
+def is_quantity(name: object) -> bool:
+    """Whether it can name a series."""
+    return (
+        isinstance(name, str) and len(name) <= LONGEST_NAME and QUANTITY.fullmatch(name) is not None
+    )
+
+
+def _check_columns(columns: object) -> None:
+    if not isinstance(columns, list | tuple) or not 1 <= len(columns) <= MAX_COLUMNS:
+        raise FormatError(f"expected 1 to {MAX_COLUMNS:,} quantities in its header")
+    for name in columns:
+        if not is_quantity(name):
+            raise FormatError(
+                f"expected names 'player/quantity' of letters, digits, _ . and - in its header, "
+                f"found {ascii(name):.80}"
+            )
+    if len(set(columns)) != len(columns):
+        raise FormatError("a quantity stands twice in its header")
 
 
 def encode_block_header(

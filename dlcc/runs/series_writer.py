@@ -8,60 +8,39 @@ that it was done.
 from __future__ import annotations
 
 import os
-import struct
 import threading
 import time
-from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
 
 from dlcc.errors import OptionError, RunError
 from dlcc.runs.files import cannot_write, written_whole
 from dlcc.runs.forks import forget_in_children
 from dlcc.runs.layout import RunLayout
-from dlcc.runs.series import SeriesFile, read_series_file
+from dlcc.runs.pending import Pending, fetch_pending
+from dlcc.runs.series import SeriesFile, read_series_files
 from dlcc.runs.series_format import (
+    BLOCK_HEADER_BYTES,
     BLOCK_ROWS,
+    MAX_BYTES,
     NO_REWIND,
+    FormatError,
     encode_block_header,
     encode_file_header,
+    row_dtype,
     row_struct,
 )
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from dlcc.runs.troubles import Troubles
 
 FLUSH_SECONDS = 0.05
 MAX_FILES = 256  # each holds a descriptor and two buffers
 _MAX_BLOCK_BYTES = 2**19
 _MAX_BACKLOG = 16  # blocks that may wait for the disk before the caller has to
+_RESERVED = (MAX_FILES + _MAX_BACKLOG) * _MAX_BLOCK_BYTES  # what memory may hold at the end
 _MAX_CLOCK = 2**31  # milliseconds; after 24 days blocks count from a new start
-_VALUES_OFFSET = 12  # of the first value in a row
-_VALUE = struct.Struct("<d")
-
-
-class Pending(NamedTuple):
-    """Numbers of one row that are still on an accelerator."""
-
-    columns: tuple[int, ...]
-    numbers: Tensor
-    """`[len(columns)]`."""
-
-
-def pending_numbers(numbers: Mapping[str, Tensor], columns: Sequence[str]) -> Pending | None:
-    """Stack 0-d tensors that are on an accelerator, without waiting for it.
-
-    The stack is a copy, so that a training may change its tensors in place.
-    """
-    if not numbers:
-        return None
-    import torch
-
-    tensors = [number.detach().reshape(()) for number in numbers.values()]
-    if len({tensor.device for tensor in tensors}) > 1:
-        tensors = [tensor.cpu() for tensor in tensors]
-    return Pending(tuple(columns.index(name) for name in numbers), torch.stack(tensors))
 
 
 class _Block:
@@ -106,7 +85,8 @@ class SeriesWriter:
         """Why numbers could not be fetched from an accelerator and became NaN."""
         self.closed = False
         self._finished = False
-        existing = {path: read_series_file(path) for path in layout.series_files()}
+        self.troubles = Troubles(layout, MAX_BYTES - _RESERVED)
+        existing = read_series_files(layout)
         sessions = [block.session for file in existing.values() for block in file.blocks]
         self.session = max(sessions, default=-1) + 1
         self.restart_clock()
@@ -135,9 +115,14 @@ class SeriesWriter:
                     f"{self._layout.series}: {MAX_FILES} different sets of quantities were logged "
                     f"and {sorted(key)[:3]} would be one more; log the same names at each step"
                 )
+            self.troubles.check_place()  # a folder that is gone must not be made again
             path = self._layout.series_file(self._next_file)
+            try:
+                header = encode_file_header(columns)
+            except FormatError as error:
+                raise OptionError(f"{path}: {error}; log fewer or other quantities") from None
             with written_whole(path) as temporary:
-                temporary.write_bytes(encode_file_header(columns))
+                temporary.write_bytes(header)
             self._next_file += 1
             self._appenders[key] = SeriesAppender(self, path, columns, None)
         return self._appenders[key]
@@ -163,6 +148,7 @@ class SeriesWriter:
             self._wake.set()
             self.changed.wait_for(lambda: self._served >= mine)
             self.check_failure()
+        self.troubles.check_place()
 
     def sync(self) -> None:
         """`flush`, and have the system put the files on the disk."""
@@ -190,12 +176,13 @@ class SeriesWriter:
             for appender in self._appenders.values():
                 appender.close()
         if self.failure is not None:
-            lost = sum(block.rows for _, block in self.backlog)
+            lost = len(set().union(*(a.steps_of(block) for a, block in self.backlog)))
             raise RunError(
-                f"{self._layout.series}: the last {lost} rows were refused ({self.failure}) "
+                f"{self._layout.series}: the last {lost:,} steps were refused ({self.failure}) "
                 "and are lost; free some space and resume from the newest snapshot"
             ) from self.failure
         self.check_failure()
+        self.troubles.check_place()
 
     def forget(self) -> None:
         """In a forked child: close the descriptors, drop what the parent will write."""
@@ -236,6 +223,11 @@ class SeriesWriter:
         if self.closed:
             raise RunError(f"{self._layout.path}: the recorder is closed; open it again")
 
+    def check_ready(self) -> None:
+        """`check_open`, and that the run's folder is where it was."""
+        self.check_open()
+        self.troubles.check_place()
+
     def _run(self) -> None:
         closing = False
         while not closing:
@@ -261,7 +253,7 @@ class SeriesWriter:
                     return
                 appender, block = self.backlog[0]
             try:
-                _fetch_pending(block, appender.row_bytes)
+                fetch_pending(block.buffer, block.pending, appender.row_bytes)
             except RuntimeError as error:  # the accelerator failed, and the training with it
                 self.lost_numbers = error
                 block.pending.clear()
@@ -269,7 +261,9 @@ class SeriesWriter:
                 appender.write(block)
             except (OSError, MemoryError) as error:
                 self.failure = error
+                self.troubles.refused(error)
                 return
+            appender.check_place()
             with self.changed:
                 self.backlog.popleft()
                 appender.give_back(block)
@@ -296,6 +290,7 @@ class SeriesAppender:
             raise cannot_write(path, error) from error
         self._blocks = len(existing.blocks) if existing else 0
         self._end = existing.intact_bytes if existing else os.fstat(self._descriptor).st_size
+        writer.troubles.grew(self._end)
         os.ftruncate(self._descriptor, self._end)  # drops the tail that a kill cut off
         self._spare: _Block | None = None
         self._active = self._next_block()
@@ -310,6 +305,8 @@ class SeriesAppender:
         with writer.lock:
             if writer.closed:
                 writer.check_open()
+            if writer.troubles.waiting:
+                writer.troubles.tell()
             block = self._active
             if block.rows == self._capacity:
                 writer.make_room()
@@ -338,6 +335,7 @@ class SeriesAppender:
     def seal(self) -> None:
         """Put the rows so far into the backlog; the writer's lock is held."""
         if self._active.rows or self._active.rewind != NO_REWIND:
+            self._writer.troubles.grew(BLOCK_HEADER_BYTES + self._active.rows * self.row_bytes)
             self._writer.backlog.append((self, self._active))
             self._active = self._next_block()
 
@@ -359,6 +357,15 @@ class SeriesAppender:
             raise
         self._blocks += 1
         self._end += size
+
+    def steps_of(self, block: _Block) -> set[int]:
+        """The steps of a block's rows."""
+        rows = np.frombuffer(block.buffer, row_dtype(len(self.columns)), block.rows)
+        return set(rows["step"].tolist())
+
+    def check_place(self) -> None:
+        """Note where the file is no longer what its path names."""
+        self._writer.troubles.check_file(self.path, self._descriptor)
 
     def give_back(self, block: _Block) -> None:
         """Keep a written block's memory for the next one."""
@@ -389,22 +396,3 @@ def _write_all(descriptor: int, data: bytes, offset: int) -> None:
     written = 0
     while written < len(data):
         written += os.pwrite(descriptor, data[written:], offset + written)
-
-
-def _fetch_pending(block: _Block, row_bytes: int) -> None:
-    """Bring the numbers that are on an accelerator into their rows, one copy a device."""
-    if not block.pending:
-        return
-    import torch
-
-    by_device: dict[torch.device, list[tuple[int, Pending]]] = defaultdict(list)
-    for row, pending in block.pending:
-        by_device[pending.numbers.device].append((row, pending))
-    for rows in by_device.values():
-        # To the CPU first: not every accelerator knows float64.
-        numbers = iter(torch.cat([pending.numbers for _, pending in rows]).cpu().tolist())
-        for row, pending in rows:
-            for column in pending.columns:
-                offset = row * row_bytes + _VALUES_OFFSET + 8 * column
-                _VALUE.pack_into(block.buffer, offset, next(numbers))
-    block.pending.clear()

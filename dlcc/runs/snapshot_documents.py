@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from dlcc.errors import SnapshotError
 from dlcc.runs.files import read_regular
+from dlcc.runs.texts import bad_text
 
 
 class OfStep(Protocol):
@@ -31,6 +32,7 @@ def read_document(
     schema: int,
     max_bytes: int,
     remedy: str,
+    unchecked: Collection[str] = (),
 ) -> T:
     """Read a document of the folder for `step`.
 
@@ -41,6 +43,7 @@ def read_document(
         schema: the newest version that is understood.
         max_bytes: that the file may have.
         remedy: what to do with a damaged one, to end a sentence.
+        unchecked: keys whose texts are nobody's names and are never shown.
 
     Raises:
         SnapshotError: it is missing, cut, of a later version, of another step or has wrong values.
@@ -56,6 +59,10 @@ def read_document(
         raise SnapshotError(
             f"{path}: key schema: expected at most {schema}, found {version}; update dlcc"
         )
+    if isinstance(content, dict):
+        shown = {key: value for key, value in content.items() if key not in unchecked}
+        if wrong := bad_text(shown, values=False):
+            raise SnapshotError(f"{path}: {wrong}; {remedy}")
     try:
         record = validate(content)
     except ValidationError as error:

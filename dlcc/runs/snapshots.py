@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from dlcc.errors import SnapshotError
+from dlcc.errors import OptionError, SnapshotError
 from dlcc.runs.files import cannot_write, sync
 from dlcc.runs.layout import SnapshotLayout, beside
 from dlcc.runs.snapshot_documents import read_document
@@ -27,6 +27,7 @@ from dlcc.runs.tensors import (
     read_torch_tensors,
     write_tensors,
 )
+from dlcc.runs.texts import bad_text
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -35,6 +36,7 @@ T = TypeVar("T")
 
 SCHEMA = 1
 _MAX_BYTES = 64 * 2**20
+_TREES = ("state", "random")  # keys of snapshot.json whose texts only the training sees
 
 
 class FileEntry(BaseModel):
@@ -202,7 +204,8 @@ def write_snapshot(path: Path, content: SnapshotContent) -> None:
     """Write a snapshot folder: beside, synced, renamed. `path` must not exist.
 
     Raises:
-        OptionError: the state holds something that is neither a tensor nor a plain value.
+        OptionError: the state holds something that is neither a tensor nor a plain value, or a
+            tensor has a name that no reader would take.
         RunError: the system refused a write.
     """
     temporary = beside(path)
@@ -228,6 +231,9 @@ def _write_files(layout: SnapshotLayout, content: SnapshotContent) -> None:
         }
         for player, module in content.players.items()
     }
+    if problem := bad_text({player: list(tensors) for player, tensors in weights.items()},
+                           values=False):
+        raise OptionError(f"{layout.players}: {problem}; rename the parameter or buffer")
     named: dict[Path, Mapping[str, Tensor]] = {
         layout.players: {
             f"{player}/{name}": tensor
@@ -273,4 +279,5 @@ def read_snapshot_manifest(path: Path, step: int) -> SnapshotManifest:
         schema=SCHEMA,
         max_bytes=_MAX_BYTES,
         remedy="restore it from a copy",
+        unchecked=_TREES,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 import xxhash
 
 from dlcc.errors import SnapshotError
-from dlcc.runs.files import read_regular, written_whole
+from dlcc.runs.files import opened_regular, read_regular, written_whole
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -83,11 +84,21 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor | np.ndarray]) -> Dig
 
 
 def read_tensors(
-    path: Path, *, max_bytes: int = DEFAULT_MAX_BYTES, digest: Digest | None = None
+    path: Path,
+    *,
+    max_bytes: int = DEFAULT_MAX_BYTES,
+    max_numbers: int | None = None,
+    digest: Digest | None = None,
 ) -> dict[str, np.ndarray]:
     """Read a tensor file into arrays of the same shapes, without importing torch.
 
     bfloat16 and the float8 types, which numpy lacks, come as float32 of the same values.
+
+    Args:
+        path: of the file.
+        max_bytes: that the file may have.
+        max_numbers: that it may hold, whatever their type.
+        digest: what the file must be.
 
     Raises:
         SnapshotError: the file is missing, too large, cut, lies about its content, is not
@@ -95,6 +106,12 @@ def read_tensors(
     """
     data = _checked_bytes(path, max_bytes, digest)
     entries = _checked_header(path, data)
+    numbers = sum(math.prod(entry.shape) for entry in entries.values())
+    if max_numbers is not None and numbers > max_numbers:
+        raise SnapshotError(
+            f"{path}: holds {numbers:,} numbers, expected at most {max_numbers:,}; "
+            "it is not what a recorder writes"
+        )
     return {name: _array(data, entry) for name, entry in entries.items()}
 
 
@@ -163,13 +180,16 @@ def _file_digest(path: Path) -> Digest:
 
 def _checked_bytes(path: Path, max_bytes: int, digest: Digest | None) -> bytes:
     """The content of a regular file of bounded size, compared with its digest."""
-    data = read_regular(path, max_bytes, SnapshotError)
     if digest is not None:
-        if len(data) != digest.bytes:
+        with opened_regular(path, SnapshotError) as file:
+            size = os.fstat(file.fileno()).st_size
+        if size != digest.bytes:  # before memory is taken for it
             raise SnapshotError(
-                f"{path}: expected {digest.bytes} bytes, found {len(data)}; "
+                f"{path}: expected {digest.bytes} bytes, found {size}; "
                 "the file is cut or replaced, restore it from a copy"
             )
+    data = read_regular(path, max_bytes, SnapshotError)
+    if digest is not None:
         if xxhash.xxh3_128_hexdigest(data) != digest.xxh3_128:
             raise SnapshotError(
                 f"{path}: differs from its checksum in snapshot.json; "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from dlcc.errors import RunError
@@ -11,15 +12,26 @@ def files_under(run: Path, name: str) -> dict[str, Path]:
     """Regular files under the run's folder `name` by their path in the run, sorted.
 
     Raises:
-        RunError: a link leads out of the folder.
+        RunError: a link leads out of the folder, or nowhere.
     """
-    folder, inside = run / name, run.resolve() / name
+    folder, inside = run / name, os.path.join(os.path.realpath(run), name)
     if folder.is_symlink():
         raise RunError(f"{folder}: a link; replace it with a copy of what it leads to")
     files = {}
     for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
-        if not path.resolve().is_relative_to(inside):
+        if not Path(_leads_to(path)).is_relative_to(inside):
             raise RunError(f"{path}: a link that leads out of {name}/; replace it with a copy")
         if path.is_file():
             files[path.relative_to(run).as_posix()] = path
     return files
+
+
+def _leads_to(path: Path) -> str:
+    try:
+        return os.path.realpath(path, strict=path.is_symlink())
+    except FileNotFoundError:
+        return os.path.realpath(path)
+    except OSError as error:
+        raise RunError(
+            f"{path}: a link that cannot be followed ({error.strerror}); remove it"
+        ) from None

@@ -14,8 +14,9 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import torch
 
+from dlcc.runs.pending import pending_numbers
 from dlcc.runs.series import read_series_file
-from dlcc.runs.series_writer import SeriesWriter, pending_numbers
+from dlcc.runs.series_writer import SeriesWriter
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -16,6 +16,7 @@ pytest.importorskip("lightning")
 from lightning.pytorch import LightningModule, Trainer
 
 from dlcc.callbacks.lightning import RunRecorder
+from dlcc.errors import OptionError
 from dlcc.runs import Run
 
 
@@ -73,3 +74,95 @@ def test_a_training_is_recorded_and_not_changed(tmp_path: Path, accumulate: int)
     last = snapshots[-1].torch_weights("net")
     for name, value in last.items():
         assert torch.equal(value, measured[f"net.{name}"]), name
+
+
+class Game(Fit):
+    """Two players that take a step each on every batch, as the GANs of Lightning's examples do."""
+
+    def __init__(self, critic_steps: int = 1) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.other = nn.Linear(3, 1)
+        self.critic_steps = critic_steps
+
+    def training_step(self, batch: Any, batch_idx: int) -> None:
+        optimisers: Any = self.optimizers()
+        for net, optimiser, times in zip(
+            (self.net, self.other), optimisers, (1, self.critic_steps), strict=True
+        ):
+            for _ in range(times):
+                loss = loss_of_each(net, batch).mean()
+                optimiser.zero_grad()
+                self.manual_backward(loss)
+                optimiser.step()
+        self.log("other/loss", loss)
+
+    def configure_optimizers(self) -> Any:
+        return [torch.optim.SGD(p.parameters(), lr=1e-2) for p in (self.net, self.other)]
+
+
+def fit(module: Fit, folder: Path, callback: RunRecorder, **options: Any) -> Trainer:
+    torch.manual_seed(0)
+    rows = TensorDataset(torch.randn(64, 3), torch.randn(64, 1))
+    trainer = Trainer(**{
+        "max_epochs": 3, "accelerator": "cpu", "logger": False, "enable_checkpointing": False,
+        "enable_progress_bar": False, "enable_model_summary": False, "callbacks": [callback],
+        "default_root_dir": folder, **options,
+    })  # fmt: skip
+    trainer.fit(module, DataLoader(rows, batch_size=8))
+    return trainer
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_training_without_losses_to_measure_is_recorded_to_its_end(tmp_path: Path) -> None:
+    trainer = fit(Fit(), tmp_path, RunRecorder(tmp_path / "run", losses={}))
+    assert trainer.global_step == 24
+    run = Run.open(tmp_path / "run")
+    assert run.series().columns["model/loss"].steps.tolist() == list(range(24))
+    assert list(run.manifest.players) == ["model"]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("critic_steps", [1, 3])
+def test_several_optimisers_make_one_step_a_batch(tmp_path: Path, critic_steps: int) -> None:
+    losses = {"net": loss_of_each, "other": loss_of_each}
+    fit(Game(critic_steps), tmp_path, RunRecorder(tmp_path / "run", losses, every=4, snapshots=3))
+    run = Run.open(tmp_path / "run")
+    columns = run.series().columns
+    assert run.length == 24
+    assert columns["other/loss"].steps.tolist() == list(range(24))
+    assert columns["net/updates"].values[-1] == 24
+    assert columns["other/updates"].values[-1] == 24 * critic_steps
+    assert [s.step for s in run.snapshots()] == [0, 8, 16, 24]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_number_of_optimiser_steps_is_no_number_of_batches(tmp_path: Path) -> None:
+    fit(Game(), tmp_path, RunRecorder(tmp_path / "run", {}), max_steps=20)
+    run = Run.open(tmp_path / "run")
+    assert run.manifest.length is None
+    assert run.series().columns["other/loss"].steps.tolist() == list(range(10))
+    assert run.length == 10
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_training_by_hand_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    trainer = fit(Game(), tmp_path, RunRecorder(tmp_path / "run", {}), max_epochs=1)
+    trainer.save_checkpoint(tmp_path / "half.ckpt")
+    torch.manual_seed(0)
+    rows = TensorDataset(torch.randn(64, 3), torch.randn(64, 1))
+    again = Trainer(
+        max_epochs=1, accelerator="cpu", logger=False, enable_checkpointing=False,
+        enable_progress_bar=False, enable_model_summary=False,
+        callbacks=[RunRecorder(tmp_path / "more", {})], default_root_dir=tmp_path,
+    )  # fmt: skip
+    again.fit_loop.max_epochs = 2
+    again.fit(Game(), DataLoader(rows, batch_size=8), ckpt_path=str(tmp_path / "half.ckpt"))
+    steps = Run.open(tmp_path / "more").series().columns["other/loss"].steps.tolist()
+    assert steps == list(range(8, 16))
+
+
+@pytest.mark.parametrize("snapshots", [0, -1, 2.5, True])
+def test_no_snapshots_are_no_number_of_them(tmp_path: Path, snapshots: Any) -> None:
+    with pytest.raises(OptionError, match="at least 1"):
+        RunRecorder(tmp_path / "run", {}, snapshots=snapshots)

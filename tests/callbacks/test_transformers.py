@@ -15,6 +15,7 @@ pytest.importorskip("accelerate")
 from transformers import Trainer, TrainingArguments
 
 from dlcc.callbacks.transformers import RunRecorder
+from dlcc.errors import OptionError
 from dlcc.runs import Run
 
 ROWS = 48
@@ -77,3 +78,9 @@ def test_a_training_is_recorded_and_not_changed(tmp_path: Path) -> None:
     snapshots = run.snapshots()
     assert [s.step for s in snapshots] == list(range(0, 21, 2))
     assert all(s.survey() for s in snapshots)
+
+
+@pytest.mark.parametrize("snapshots", [0, -1, 2.5, True])
+def test_no_snapshots_are_no_number_of_them(tmp_path: Path, snapshots: Any) -> None:
+    with pytest.raises(OptionError, match="at least 1"):
+        RunRecorder(tmp_path / "run", loss_of_each, {}, snapshots=snapshots)

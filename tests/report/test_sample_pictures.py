@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 import dlcc
 from dlcc.records import Samples
-from dlcc.report.pictures import samples_over_time
+from dlcc.report.pictures import sample_grids, samples_over_time
 from dlcc.runs import Run
 
 
@@ -41,6 +41,16 @@ def test_points_in_the_plane_are_drawn_wherever_they_lie(tmp_path: Path, centre:
     assert panels is not None
     assert len(panels) == 6
     assert np.allclose(panels[0], rows)
+
+
+@pytest.mark.parametrize("width", [2, 3])
+def test_points_at_both_ends_of_the_numbers_are_drawn(tmp_path: Path, width: int) -> None:
+    rows = np.where(np.arange(64 * width).reshape(64, width) % 4 < 2, 1e308, -1e308)
+    with dlcc.Recorder(tmp_path / "run", reference=torch.from_numpy(rows)) as rec:
+        rec.samples(0, torch.from_numpy(rows))
+    samples = Samples.of(Run.open(tmp_path / "run"), None)
+    assert samples is not None
+    assert "<svg" in (sample_grids(samples) or "")
 
 
 def test_points_in_space_are_seen_from_above_a_corner(tmp_path: Path) -> None:

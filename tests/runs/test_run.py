@@ -106,6 +106,15 @@ def test_links_that_lead_out_are_refused(path: Path, tmp_path: Path) -> None:
         Run.open(path).source_files()
 
 
+@pytest.mark.parametrize("folder", ["source", "documents"])
+def test_links_in_a_circle_are_refused(path: Path, folder: str) -> None:
+    (path / folder).mkdir()
+    (path / folder / "a.md").symlink_to(path / folder / "b.md")
+    (path / folder / "b.md").symlink_to(path / folder / "a.md")
+    with pytest.raises(RunError, match=rf"{folder}/a\.md: a link that cannot be followed"):
+        Run.open(path).check_names()
+
+
 def test_pipes_do_not_hang_a_reader(path: Path) -> None:
     (path / "run.json").unlink()
     os.mkfifo(path / "run.json")

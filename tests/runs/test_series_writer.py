@@ -5,9 +5,12 @@ from __future__ import annotations
 import errno
 import math
 import os
+import shutil
 import subprocess
 import sys
 import time
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -41,13 +44,30 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
     return disk
 
 
+def log_until_told(recorder: Recorder, first: int, end: int) -> None:
+    """Log these steps, the last of them when the thread has met the disk."""
+    for step in range(first, end - 1):
+        recorder.log(step, LOSS)
+    wait_for(lambda: recorder._writer.failure is not None)
+    recorder.log(end - 1, LOSS)
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 10
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.005)
+    assert condition()
+
+
 def test_a_full_disk_costs_nothing_once_there_is_space(tmp_path: Path, disk: Disk) -> None:
     with Recorder(tmp_path / "run") as recorder:
         recorder.log(0, LOSS)
         recorder.flush()
         disk.left = 30  # in the middle of a block header
-        for step in range(1, 10_000):
-            recorder.log(step, LOSS)
+        with pytest.warns(RuntimeWarning, match="No space left .*kept in memory") as told:
+            log_until_told(recorder, 1, 10_000)
+        assert len(told) == 1
+        assert told[0].filename == __file__
         with pytest.raises(RunError, match=r"series.*No space left on device.*free some space"):
             recorder.flush()
         table = Run.open(tmp_path / "run").series()
@@ -67,9 +87,12 @@ def test_a_disk_that_stays_full_stops_the_recording(tmp_path: Path, disk: Disk) 
         for step in range(200_000):
             recorder.log(step, LOSS)
 
-    with pytest.raises(RunError, match="No space left on device"):
+    with (
+        pytest.warns(RuntimeWarning, match="kept in memory"),
+        pytest.raises(RunError, match="No space left on device"),
+    ):
         record()
-    with pytest.raises(RunError, match=r"the last \d+ rows were refused .* are lost"):
+    with pytest.raises(RunError, match=r"the last [\d,]+ steps were refused .* are lost"):
         recorder.close()
     assert Run.open(tmp_path / "run").series().columns == {}
     Recorder(tmp_path / "run").close()
@@ -78,7 +101,7 @@ def test_a_disk_that_stays_full_stops_the_recording(tmp_path: Path, disk: Disk) 
 def test_a_file_size_limit_of_the_system(tmp_path: Path) -> None:
     """The same with a refusal by the kernel."""
     code = f"""
-import resource
+import resource, warnings
 from dlcc.errors import RunError
 from dlcc.runs import Recorder
 recorder = Recorder({str(tmp_path / "run")!r})
@@ -86,8 +109,9 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (5000, resource.RLIM_INFINITY))
 for step in range(100):
     recorder.log(step, {{"model/loss": 1.0}})
 recorder.flush()
-for step in range(100, 1000):
-    recorder.log(step, {{"model/loss": 1.0}})
+with warnings.catch_warnings(record=True):
+    for step in range(100, 1000):
+        recorder.log(step, {{"model/loss": 1.0}})
 try:
     recorder.flush()
 except RunError as error:
@@ -99,6 +123,81 @@ recorder.close()
 """
     subprocess.run([sys.executable, "-c", code], check=True)
     assert len(column(tmp_path / "run", "model/loss")) == 1000
+
+
+def test_lost_steps_are_counted_and_not_the_rows_of_every_file(tmp_path: Path, disk: Disk) -> None:
+    recorder = Recorder(tmp_path / "run")
+    recorder.log(0, {"a/loss": 1.0})
+    recorder.log(0, {"b/loss": 1.0})
+    recorder.flush()
+    disk.left = 0
+    with warnings.catch_warnings(record=True):
+        for step in range(1, 1_235):
+            recorder.log(step, {"a/loss": 1.0})
+            recorder.log(step, {"b/loss": 1.0})
+    with pytest.raises(RunError, match=r"the last 1,234 steps were refused"):
+        recorder.close()
+
+
+@pytest.mark.parametrize("how", ["moved", "deleted", "replaced", "a file of it"])
+def test_a_folder_that_is_gone_is_noticed(tmp_path: Path, how: str) -> None:
+    run, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
+    recorder = Recorder(run)
+    recorder.log(0, LOSS)
+    recorder.flush()
+    if how == "a file of it":
+        (run / "series" / "000.series").unlink()
+    else:
+        run.rename(elsewhere)
+    if how == "replaced":
+        shutil.copytree(elsewhere, run)
+    if how == "deleted":
+        shutil.rmtree(elsewhere)
+
+    def record() -> None:
+        for step in range(1, 500):
+            recorder.log(step, LOSS)
+            time.sleep(0.01)
+
+    with pytest.raises(RunError, match=r"run: the run's folder.* was moved or deleted.*put it back"):
+        record()
+    with pytest.raises(RunError, match="was moved or deleted"):
+        recorder.snapshot(1)
+    with pytest.raises(RunError, match="was moved or deleted"):
+        recorder.samples(1, np.ones((3, 2)))
+    with pytest.raises(RunError, match="was moved or deleted"):
+        recorder.close()
+    assert run.exists() == (how in ("replaced", "a file of it")), "the folder was made again"
+    if how == "moved":
+        assert column(elsewhere, "model/loss")[0] == 1.0
+
+
+def test_a_run_that_records_nothing_but_snapshots_notices_too(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "run")
+    (tmp_path / "run").rename(tmp_path / "elsewhere")
+    with pytest.raises(RunError, match="was moved or deleted"):
+        recorder.snapshot(0)
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(RunError, match="was moved or deleted"):
+        recorder.close()
+
+
+def test_no_more_is_recorded_than_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dlcc.runs.series_writer.MAX_BYTES", 200_000)
+    monkeypatch.setattr("dlcc.runs.series_writer._RESERVED", 100_000)
+    recorder = Recorder(tmp_path / "run")
+
+    def record() -> None:
+        for step in range(200_000):
+            recorder.log(step, LOSS)
+
+    with (
+        pytest.warns(RuntimeWarning, match="at most 100,000 are recorded; log fewer"),
+        pytest.raises(RunError, match=r"at most 100,000 are recorded; go on in another folder"),
+    ):
+        record()
+    recorder.close()
+    assert sum(p.stat().st_size for p in (tmp_path / "run" / "series").iterdir()) < 300_000
 
 
 def test_the_clock_starts_anew_before_it_overflows(

@@ -13,6 +13,7 @@ from typing import Any
 from dlcc.errors import RunError
 from dlcc.runs.files import read_regular
 from dlcc.runs.formats.words import short
+from dlcc.runs.texts import bad_text
 
 _MAX_BYTES = 2**20
 _LARGEST = 2**63 - 1  # of a whole number anywhere in the file
@@ -116,6 +117,8 @@ def read_config(path: Path) -> ConfigFile:
             left_out.append(key)
         else:
             values[key] = _scalar(_place(path, key), value)
+    if problem := bad_text(values):
+        raise RunError(f"{path}: {problem}; correct it or take it out")
     return ConfigFile(values, known, tuple(left_out))
 
 

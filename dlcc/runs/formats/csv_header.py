@@ -11,7 +11,7 @@ from pathlib import Path
 from dlcc.errors import OptionError, SeriesError
 from dlcc.runs.formats.format import STEP
 from dlcc.runs.formats.words import listed, short
-from dlcc.runs.series_format import MAX_COLUMNS, QUANTITY
+from dlcc.runs.series_format import MAX_COLUMNS, is_quantity
 
 KNOWN: Mapping[str, str] = {
     "step": STEP,
@@ -68,7 +68,7 @@ def read_header(path: Path, line: str, mapping: Mapping[str, str]) -> Header:
             )
         mapped[name] = place[column.strip()]
     free = {column: i for column, i in place.items() if i not in mapped.values()}
-    named = {column: i for column, i in free.items() if QUANTITY.fullmatch(column)}
+    named = {column: i for column, i in free.items() if is_quantity(column)}
     known = {KNOWN[column]: i for column, i in free.items() if column in KNOWN}
     series = {**known, **named, **mapped}
     steps = series.pop(STEP, None)

@@ -33,6 +33,9 @@ class CsvSeries(NamedTuple):
     table: SeriesTable
     text: tuple[str, ...]
     """Columns that bear a series' name and hold text."""
+    rows: int
+    replaced: int
+    """Rows, the first ones, of trainings that a later one in the same file supersedes."""
 
 
 class CsvFile:
@@ -172,7 +175,7 @@ class _Rows:
                 "each epoch; expected steps counted through the whole training, name their column "
                 "with --map step=COLUMN"
             )
-        return CsvSeries(history.table(), tuple(self.text))
+        return CsvSeries(history.table(), tuple(self.text), self.rows, history.replaced())
 
     # Most files are numbers and nothing else, which numpy reads several times as fast.
 

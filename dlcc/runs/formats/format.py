@@ -13,7 +13,7 @@ from dlcc.errors import OptionError, SnapshotError
 from dlcc.runs.digests import digest_of_arrays, digest_of_files
 from dlcc.runs.manifest import Manifest
 from dlcc.runs.series import SeriesTable
-from dlcc.runs.series_format import QUANTITY
+from dlcc.runs.series_format import is_quantity
 from dlcc.runs.snapshots import Snapshot
 
 STEP = "step"
@@ -54,6 +54,11 @@ class Contents(ABC):
         """Rows `[n, ...]` of the training data; None where there are none."""
         return None
 
+    def samples_place(self, step: int | None) -> str:
+        """Where the samples of a step lie, or with None the training data: a path in the run, or
+        words."""
+        return "the training data" if step is None else f"samples of step {step:,}"
+
     def sources(self) -> Mapping[str, Path]:
         """Files of code that came with the run, by `source/...`."""
         return {}
@@ -73,10 +78,17 @@ class Contents(ABC):
         )
 
     def samples_digest(self, steps: Sequence[int]) -> str:
-        """Hash of the samples of these steps and of the reference."""
-        reference = self.reference()
-        last = () if reference is None else (("reference", reference),)
-        return digest_of_arrays([*((str(s), self.samples(s)) for s in steps), *last])
+        """Hash of the samples of these steps and of the reference; what cannot be read is hashed as
+        such."""
+        arrays = []
+        for step in (*steps, None):
+            try:
+                rows = self.reference() if step is None else self.samples(step)
+            except SnapshotError:
+                rows = np.zeros(0, dtype=np.bool_)
+            if rows is not None:
+                arrays.append((str(step), rows))
+        return digest_of_arrays(arrays)
 
     def sources_digest(self) -> str:
         """Hash of all files of code, those too that are no text: code may read them."""
@@ -116,7 +128,7 @@ def checked_mapping(mapping: Mapping[str, str] | None) -> dict[str, str]:
     """
     checked = dict(mapping or {})
     for name, column in checked.items():
-        if name != STEP and not QUANTITY.fullmatch(name):
+        if name != STEP and not is_quantity(name):
             raise OptionError(
                 f"--map {name}={column}: expected player/quantity=COLUMN such as "
                 "discriminator/loss=errD, or step=COLUMN"

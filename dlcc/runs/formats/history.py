@@ -56,6 +56,12 @@ class History:
         kept: NDArray[np.bool_] = self.steps < smallest[1:]
         return kept
 
+    def replaced(self) -> int:
+        """How many rows are of trainings that a later one, from its first step on, supersedes."""
+        falls = self.falls()
+        anew = falls[self.steps[falls] <= self.steps[: falls[0]].min()] if len(falls) else falls
+        return int(anew[-1]) if len(anew) else 0
+
     def rewinds(self) -> tuple[tuple[int, int], ...]:
         """(from, to) wherever the training went back."""
         found = []

@@ -86,6 +86,13 @@ class CsvFolder(Contents):
                 f"{self.metrics}: left out {listed('column', left_out)}; take one in with "
                 "--map PLAYER/QUANTITY=COLUMN"
             )
+        if replaced := self._read().replaced:
+            yield (
+                f"{self.metrics}: its steps start anew in row {replaced + 1:,} of "
+                f"{self._read().rows:,}: the {replaced:,} rows before are of another training and "
+                f"are left out, the {self._read().rows - replaced:,} from there on are judged; "
+                "keep each training in a folder of its own"
+            )
         if self.header.steps is None:
             yield (
                 f"{self.metrics}: has no column step, so its rows are steps 0, 1, 2, ...; name "

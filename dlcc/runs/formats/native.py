@@ -10,14 +10,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from dlcc.errors import OptionError, SnapshotError
+from dlcc.errors import OptionError
 from dlcc.runs.digests import digest_of_files
 from dlcc.runs.formats.format import Contents
 from dlcc.runs.layout import RunLayout
 from dlcc.runs.manifest import Manifest, read_manifest
+from dlcc.runs.sample_files import read_rows
 from dlcc.runs.series import SeriesTable, read_series
 from dlcc.runs.snapshots import Snapshot
-from dlcc.runs.tensors import read_tensors
 from dlcc.runs.tree import files_under
 
 
@@ -62,11 +62,11 @@ class RecordedFolder(Contents):
         return [step for step in self.layout.sample_steps() if until is None or step <= until]
 
     def samples(self, step: int) -> np.ndarray:
-        return _only_tensor(self.layout.samples_file(step), "samples")
+        return read_rows(self.layout.samples_file(step), "samples")
 
     def reference(self) -> np.ndarray | None:
         path = self.layout.reference_file
-        return _only_tensor(path, "reference") if path.exists() else None
+        return read_rows(path, "reference") if path.exists() else None
 
     def sources(self) -> Mapping[str, Path]:
         return files_under(self.layout.path, self.layout.source.name)
@@ -74,18 +74,16 @@ class RecordedFolder(Contents):
     def documents(self) -> Mapping[str, Path]:
         return files_under(self.layout.path, self.layout.documents.name)
 
+    def samples_place(self, step: int | None) -> str:
+        return self._named(self._samples_file(step))
+
     def samples_digest(self, steps: Sequence[int]) -> str:
         """That of the files: without decoding them."""
-        files = [self.layout.samples_file(step) for step in steps]
-        reference = self.layout.reference_file
-        files += [reference] if reference.exists() else []
-        return digest_of_files({f"{file.parent.name}/{file.name}": file for file in files})
+        files = [self._samples_file(step) for step in (*steps, None)]
+        return digest_of_files({self._named(file): file for file in files if file.is_file()})
 
+    def _samples_file(self, step: int | None) -> Path:
+        return self.layout.reference_file if step is None else self.layout.samples_file(step)
 
-def _only_tensor(path: Path, name: str) -> np.ndarray:
-    tensors = read_tensors(path)
-    if tensors.keys() != {name}:
-        raise SnapshotError(
-            f"{path}: expected the one tensor {name!r}, found {sorted(tensors)[:5]}"
-        )
-    return tensors[name]
+    def _named(self, file: Path) -> str:
+        return file.relative_to(self.layout.path).as_posix()

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
+from dlcc.findings import Finding
 from dlcc.kinds import kind_of, too_few_samples, why_unknown
-from dlcc.library.landscape import NOTHING_CHANGES, Landscape, TooFewRowsError, landscape_of
+from dlcc.library.landscape import (
+    FEWEST_ROWS,
+    NOTHING_CHANGES,
+    Landscape,
+    TooFewRowsError,
+    landscape_of,
+)
 from dlcc.library.samples import SAMPLE_FEATURES
 from dlcc.library.verdict import HealthModel
+from dlcc.library.windows import first_lost
 from dlcc.records import Config, HealthRecord, Samples, Series, most_probable
 from dlcc.stage import Case, Context, NotApplicable, Stage, StageResult
 from dlcc.stages.health.evidence import Judged, findings_of
@@ -35,7 +44,9 @@ class Health(Stage):
             raise NotApplicable(unknown)
         library, samples = ctx.library.apart_from(series), case.get(Samples)
         try:
-            landscape = landscape_of(series, samples, case.length, _patient(ctx), kind)
+            landscape = landscape_of(
+                series, samples, case.length, _patient(ctx), kind, lost_is_enough=True
+            )
         except TooFewRowsError as error:
             raise NotApplicable(str(error)) from None
         if landscape.blind and not kind.series_tell_health:
@@ -43,8 +54,14 @@ class Health(Stage):
         if landscape.still:
             raise NotApplicable(NOTHING_CHANGES)
         record = _record(HealthModel(library, landscape.blind, kind), landscape)
+        if series.rows < FEWEST_ROWS:  # too few for windows: the first row that is not finite tells
+            at = first_lost(series, kind)
+            record = dataclasses.replace(record, onset=at, onset_interval=(at, at))
         found = findings_of(Judged(record, landscape, config.objective, series, samples))
         details = _details(record, blind=landscape.blind)
+        if samples is not None and samples.damaged:
+            found = [*found, *(_left_out(*item) for item in samples.damaged.items())]
+            details["left_out"] = sorted(samples.damaged)
         return StageResult(records=[record], findings=found, details=details)
 
 
@@ -80,6 +97,10 @@ def _record(model: HealthModel, landscape: Landscape) -> HealthRecord:
         seen=landscape.seen,
         features={name: round(value, 6) for name, value in vector.items()},
     )
+
+
+def _left_out(place: str, why: str) -> Finding:
+    return Finding("REC008", f"{place} cannot be read and is left out: {why}.", place=place)
 
 
 def _details(record: HealthRecord, *, blind: bool) -> dict[str, object]:

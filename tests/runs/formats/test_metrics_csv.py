@@ -22,6 +22,8 @@ from dlcc.runs.formats import csv_rows
 from tests.conftest import EXAMPLES, example
 from tests.runs.formats.conftest import Leave
 
+HEAD = "step,d_loss,g_loss\n"
+
 
 def values(run: Run, name: str) -> dict[int, float]:
     column = run.series().columns[name]
@@ -158,6 +160,25 @@ def test_the_header_again_is_a_new_session(leave: Leave) -> None:
     assert values(run, "discriminator/loss") == {0: 1, 1: 3, 2: 4}
 
 
+@pytest.mark.parametrize("again", ["", HEAD])
+@pytest.mark.parametrize("rows", [20, 60])
+def test_a_training_that_another_one_replaced_is_told(again: str, rows: int, leave: Leave) -> None:
+    first = "".join(f"{i},1,2\n" for i in range(30))
+    run = Run.open(leave(HEAD + first + again + "".join(f"{i},3,4\n" for i in range(rows))))
+    (note,) = run.notes
+    assert f"start anew in row 31 of {30 + rows}: the 30 rows before are of another" in note
+    assert f"left out, the {rows} from there on are judged" in note
+    assert set(values(run, "discriminator/loss").values()) == {3}
+
+
+def test_a_training_that_was_resumed_is_no_other_one(leave: Leave) -> None:
+    steps = [*range(30), *range(10, 40)]
+    assert Run.open(leave(HEAD + "".join(f"{i},1,2\n" for i in steps))).notes == ()
+    of_three = [*range(5, 9), *range(5, 12), *range(9, 20)]
+    (note,) = Run.open(leave(HEAD + "".join(f"{i},1,2\n" for i in of_three))).notes
+    assert "start anew in row 5 of 22: the 4 rows before" in note
+
+
 @pytest.mark.parametrize("tail", ["2", "2,", "2,3", "2,3,-", "2,3,1e", "2,3,4e-"])
 def test_a_torn_last_line_is_dropped(tail: str, leave: Leave) -> None:
     series = Run.open(leave(f"step,d_loss,g_loss\n0,1,1\n1,2,2\n{tail}")).series()
@@ -266,7 +287,6 @@ def test_a_big_file_is_read_quickly(leave: Leave) -> None:
 
 # --- what is refused ------------------------------------------------------------------------------
 
-HEAD = "step,d_loss,g_loss\n"
 
 
 @pytest.mark.parametrize(

@@ -171,3 +171,41 @@ def test_a_record_that_is_still_has_no_verdict(small_run):
     still = with_series(small_run, lambda name, values: np.full(len(values), 1.2))
     with pytest.raises(NotApplicable, match="changes anywhere in the record"):
         call(small_run, blind=True, series=still)
+
+
+@pytest.mark.parametrize("name", ["00000080.safetensors", "reference.safetensors"])
+def test_a_damaged_file_of_samples_is_left_out_and_named(name: str, tmp_path: Path) -> None:
+    shutil.copytree(example("digits-collapsed"), tmp_path / "run")
+    file = tmp_path / "run" / "samples" / name
+    file.write_bytes(file.read_bytes()[:-5])
+    result = call(tmp_path / "run")
+    (found,) = (f for f in result.findings if f.code == "REC008")
+    assert found.place == f"samples/{name}"
+    assert "is cut" in found.message
+    assert result.details["left_out"] == [f"samples/{name}"]
+    whole = judged("digits-collapsed")
+    if name == "reference.safetensors":
+        assert result.details["judged_by"] == "series alone"
+    else:
+        assert record(result).label == record(whole).label
+        assert len(record(result).checkpoints) == len(record(whole).checkpoints) - 1
+    assert "left_out" not in whole.details
+
+
+@pytest.mark.parametrize(("rows", "first"), [(6, 3), (2, 1), (19, 0)])
+def test_losses_that_are_not_finite_are_told_of_a_short_record_too(
+    rows: int, first: int, tmp_path: Path
+) -> None:
+    lines = (f"{i},1.{i},{'nan' if i >= first else 0.5}\n" for i in range(rows))
+    (tmp_path / "metrics.csv").write_text("step,d_loss,g_loss\n" + "".join(lines))
+    result = call(tmp_path, blind=True)
+    assert record(result).label == "diverged"
+    assert record(result).onset == first
+    assert "GAN001" in codes(result)
+
+
+def test_a_short_record_whose_other_losses_are_lost_says_nothing(tmp_path: Path) -> None:
+    lines = (f"{i},1.{i},0.5,nan\n" for i in range(6))
+    (tmp_path / "metrics.csv").write_text("step,d_loss,g_loss,test/loss\n" + "".join(lines))
+    with pytest.raises(NotApplicable, match="6 rows are too few"):
+        call(tmp_path, blind=True)
