@@ -262,6 +262,7 @@ def main(arguments: list[str]) -> int:
         return _trial(Path(arguments[1]), arguments[2:])
     from dlcc.sandbox import lock, wire
 
+    parent = os.getppid()
     requests = os.fdopen(int(arguments[0]), "rb")
     answers = os.fdopen(int(arguments[1]), "wb")
     begin = _read(requests)
@@ -269,7 +270,7 @@ def main(arguments: list[str]) -> int:
         return 1
     settings, filter_ = begin
     if settings["lock"] is not None:
-        lock.lock(settings["lock"], filter_, settings["parent"])
+        lock.lock(settings["lock"], filter_, parent)
     lock.bound(settings["memory"], settings["seconds"], settings["processes"])
     sys.path += [folder for folder in settings["packages"] if folder not in sys.path]
     sys.dont_write_bytecode = True

@@ -6,7 +6,6 @@ import contextlib
 import os
 import select
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcc.engine.process import Ended, supervise
+from dlcc.engine.scratch import scratch_folder
 from dlcc.errors import (
     DlccError,
     ForeignCodeError,
@@ -115,8 +115,8 @@ class Session:
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="dlcc-subject-"))
-            self._staged = Staged(Path(folder, "subject"), self.level, self._data)
+            folder = stack.enter_context(scratch_folder("dlcc-subject-"))
+            self._staged = Staged(folder / "subject", self.level, self._data)
             self._staged.fill(self._files)
             self._start(self._staged.folder, stack)
             self._stack = stack.pop_all()
@@ -255,7 +255,6 @@ class Session:
         data = [] if self._data is None else [str(self._data.resolve())]
         settings = {
             "lock": [*readable_paths(), str(staged.folder), *data] if alone else None,
-            "parent": os.getpid(),
             "memory": max(self.limits.memory, 1 << 30) + (1 << 30),
             "seconds": self.limits.seconds,
             "processes": self.limits.processes + (0 if self._wrapped else _tasks_of_this_user()),
