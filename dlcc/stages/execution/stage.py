@@ -22,6 +22,7 @@ from dlcc.records import Config, Executed, ReplayCheck, Series, Snapshots, Sourc
 from dlcc.runs import Run
 from dlcc.sandbox import Level, Limits, Session, best_level
 from dlcc.stage import Case, Context, NotApplicable, Stage, StageResult
+from dlcc.stages.execution.controls import possible_controls
 from dlcc.stages.execution.coverage import Coverage
 from dlcc.stages.execution.extremes import PlayerExtremes, first_names, try_player
 from dlcc.stages.execution.locate import Locator, deviating_somewhere
@@ -236,7 +237,9 @@ class _Work:
             found += deviating_somewhere(self.passage.deviating, self.entry)
         found += self._not_made(file)
         whole = failure is None and not self._not_made(file)
-        excused = possible_measures(self.case[Series], self.case[Config].players)
+        series = self.case[Series]
+        excused = possible_measures(series, self.case[Config].players)
+        excused |= possible_controls(series, self.snapshots)
         found += self.passage.coverage.findings(excused, file, whole)
         return found + self._of_numbers()
 
