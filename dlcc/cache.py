@@ -8,12 +8,13 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
 import xxhash
+
+from dlcc.engine.scratch import BESIDE, scratch_folder
 
 
 def cache_folder() -> Path:
@@ -37,12 +38,9 @@ def keep(kind: Kind, key: str, folder: Path) -> None:
     entry = cache_folder() / kind / key
     with contextlib.suppress(OSError):
         entry.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(prefix=".new-", dir=entry.parent))
-        try:
+        with scratch_folder(BESIDE, entry.parent) as beside:
             shutil.copytree(folder, beside, dirs_exist_ok=True)
             beside.rename(entry)
-        except OSError:
-            shutil.rmtree(beside, ignore_errors=True)
 
 
 @cache

@@ -62,6 +62,11 @@ class RunLockedError(RunError):
 class MissingDataError(RunError, FileNotFoundError):
     """Files that a training learns from are not where its configuration says."""
 
+    def __init__(self, message: str, path: str) -> None:
+        super().__init__(message)
+        self.path = path
+        """What was looked for."""
+
 
 class LibraryError(InputError):
     """A library's file is missing, damaged or of another version, or has too few runs."""
@@ -101,7 +106,7 @@ class ForeignCodeStopped(ForeignCodeError):  # noqa: N818  # a limit, like Limit
 
 
 class ForeignDataError(ForeignCodeError):
-    """Code that came with a run reads files that it is not shown, so that it says nothing."""
+    """Code that came with a run names a file that it is not shown, which was seen from outside."""
 
 
 class IsolationError(DlccError):

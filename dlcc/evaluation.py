@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from dlcc import pipeline, plugins
+from dlcc.engine.scratch import BESIDE, scratch_folder
 from dlcc.errors import OptionError, OutputError, RunError
 from dlcc.estimate import Estimate
 from dlcc.feedback.folder import FolderAdvice, first_advice
@@ -284,14 +283,15 @@ def _output_folder(run: str | Path | Run, out: str | Path | None) -> Iterator[Pa
     source = run.path if isinstance(run, Run) else Path(run)
     if target.resolve().is_relative_to(source.resolve()):
         raise OutputError(f"--out {target}: lies in the run itself; choose a folder outside it")
+    stack = contextlib.ExitStack()
     try:
         target.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(prefix=".new-", dir=target))
+        beside = stack.enter_context(scratch_folder(BESIDE, target))
     except OSError as error:
         raise OutputError(
             f"--out {target}: cannot be written ({error.strerror}); choose another folder"
         ) from error
-    try:
+    with stack:
         yield beside
         made = sorted(beside.iterdir())
         for path in made:
@@ -302,8 +302,6 @@ def _output_folder(run: str | Path | Run, out: str | Path | None) -> Iterator[Pa
                 )
         for path in made:
             os.replace(path, target / path.name)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
 
 
 def _write(path: Path, text: str) -> None:
@@ -311,6 +309,6 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise OutputError(
-            f"{path.parent.parent}: cannot write {path.name} ({error.strerror}); make room or "
+            f"{path.parents[2]}: cannot write {path.name} ({error.strerror}); make room or "
             "choose another --out"
         ) from error

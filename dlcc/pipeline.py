@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,6 +18,7 @@ import xxhash
 
 from dlcc import cache, codec, plugins, worker
 from dlcc.engine.process import Ended, supervise
+from dlcc.engine.scratch import scratch_folder
 from dlcc.errors import PluginError, StageDeclarationError
 from dlcc.estimate import Estimate
 from dlcc.findings import Finding
@@ -248,11 +248,10 @@ class Pass:
     def _in_worker(
         self, stage: Stage, key: str
     ) -> tuple[worker.Reply, tuple[Any, ...], dict[str, Any]]:
-        with tempfile.TemporaryDirectory(prefix="dlcc-", ignore_cleanup_errors=True) as name:
-            folder = Path(name)
+        with scratch_folder() as folder:
             self.write_request(stage, folder)
             ended = supervise(
-                [sys.executable, "-m", "dlcc.worker", name],
+                [sys.executable, "-m", "dlcc.worker", str(folder)],
                 seconds=self.limits.seconds,
                 memory=self.limits.memory,
                 cwd=folder,
@@ -304,11 +303,11 @@ class Pass:
         kinds = (*stage.needs, *stage.wants)
         records = worker.gather(str(self.run.path), self.until, kinds, self.run.mapping)
         records.update({k: m.record for k, m in self.made.items() if k in kinds})
-        with tempfile.TemporaryDirectory(prefix="dlcc-") as scratch:
+        with scratch_folder() as scratch:
             ctx = Context(
                 rng=np.random.default_rng(self._seed(stage)),
                 deadline=Deadline(self.limits.seconds),
-                scratch=Path(scratch),
+                scratch=scratch,
                 progress=lambda share, what: self.progress(stage.name, share, what),
                 trust=self.trust,
             )

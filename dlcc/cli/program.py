@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import sys
+import threading
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 
 import typer
 from typer.exceptions import TyperException
@@ -20,17 +25,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Judge a training run from the folder that it left behind.",
 )
-_INTERRUPTED = 130
+_INTERRUPTED, _TERMINATED = 130, 143  # 128 and the signal's number, as shells have it
 for _room in (judging, forecasts, feedback, reviewing, training, past):
     _room.register(app)
 
 
 def main() -> None:
     """Run the command line; a DlccError is one sentence on stderr and its exit code."""
+    from dlcc.engine.scratch import remove_leftovers
     from dlcc.errors import DlccError
 
+    remove_leftovers()  # of a call that was killed
+    terminated = threading.Event()
     try:
-        code = app(standalone_mode=False) or 0
+        with _sigterm_as_ctrl_c(terminated):
+            code = app(standalone_mode=False) or 0
     except (KeyboardInterrupt, typer.Abort):
         code = _INTERRUPTED
     except DlccError as error:
@@ -48,4 +57,23 @@ def main() -> None:
         code = error.exit_code
     if code == _INTERRUPTED:  # which is what typer makes of Ctrl-C, too
         say("interrupted; nothing half-written was left")
+        code = _TERMINATED if terminated.is_set() else code
     sys.exit(code)
+
+
+@contextlib.contextmanager
+def _sigterm_as_ctrl_c(terminated: threading.Event) -> Iterator[None]:
+    """Within, SIGTERM does what Ctrl-C does, and sets the event."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may say what a signal does
+        return
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        terminated.set()
+        raise KeyboardInterrupt
+
+    usual = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, usual)

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from dlcc.corpus.settings import draw_group
 from dlcc.corpus.simulate import reference_of, simulate
 from dlcc.corpus.terms import impacts, moments, novelties, reproducibilities, with_term
 from dlcc.corpus.verified import logic_of, logic_of_doctored
+from dlcc.engine.pools import process_pool
 from dlcc.errors import LibraryError
 from dlcc.library.similarity import FEWEST_RUNS
 from dlcc.library.store import Library
@@ -67,7 +67,7 @@ def build_library(out: Path, plan: BuildPlan, jobs: int, progress: Progress) -> 
         _test_file(parts, folders[k]): (folders[k], i % DOCTORED_EVERY == 0)
         for i, k in enumerate(chosen)
     }
-    with ProcessPoolExecutor(jobs, mp_context=get_context("forkserver")) as pool:
+    with process_pool(jobs) as pool:
         make_missing(pool, _make_group, groups, progress, "training")
         make_missing(pool, _make_recorded, records, progress, "reading")
         make_missing(pool, _make_test, tests, progress, "testing records")

@@ -6,10 +6,7 @@ GANs tell, is how runs that look so on the way came to end.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +19,8 @@ from dlcc.corpus.past import PastRun, recorded_run
 from dlcc.corpus.settings import SEEDS_APART
 from dlcc.corpus.simulate import OVERTRAIN
 from dlcc.corpus.terms import impacts, novelties, with_term
+from dlcc.engine.pools import process_pool
+from dlcc.engine.scratch import scratch_folder
 from dlcc.errors import LibraryError
 from dlcc.library.in_use import shipped_library
 from dlcc.library.samples import Reference
@@ -56,7 +55,7 @@ def build_single(out: Path, runs: int, seed: int, jobs: int, progress: Progress)
     check_size(runs)
     parts = make_parts_folder(out)
     files = {parts / f"single-{seed}-{k:04d}.npz": (seed, k) for k in range(runs)}
-    with ProcessPoolExecutor(jobs, mp_context=get_context("forkserver")) as pool:
+    with process_pool(jobs) as pool:
         make_missing(pool, make_run, files, progress, "training")
     made = [_run_of(file, seed, number) for file, (_, number) in files.items()]
     library = assemble(made, good=shipped_library().good)
@@ -81,7 +80,7 @@ def _run_of(file: Path, seed: int, number: int) -> PastRun:
 def make_run(file: Path, seed: int, number: int) -> None:
     """Train one, past its end, and write what the library needs of it."""
     recipe, settings = draw_single(seed, number)
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch_folder() as folder:
         train(recipe, folder, settings, overtrain=OVERTRAIN, snapshots=1)
         run = Run.open(folder)
         samples = Samples.of(run, None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from dlcc import pipeline, plugins
 from dlcc.corpus import doctoring
+from dlcc.engine.scratch import scratch_folder
 from dlcc.estimate import Estimate
 from dlcc.runs import Run
 
@@ -35,8 +35,8 @@ def doctored_copy(folder: Path, target: Path, rng: np.random.Generator) -> str:
 
 def logic_of_doctored(folder: Path, rng: np.random.Generator) -> tuple[str, Estimate | None]:
     """What was forged in a copy of the run, and what the checking stages say of that."""
-    with tempfile.TemporaryDirectory(prefix="dlcc-doctored-") as name:
-        copy = Path(name) / folder.name
+    with scratch_folder("dlcc-doctored-") as scratch:
+        copy = scratch / folder.name
         kind = doctored_copy(folder, copy, rng)
         return kind, logic_of(copy)
 

@@ -1,14 +1,16 @@
 """A child process whose whole tree is bounded in time and memory.
 
 The bounds hold against code that never returns to Python, that forks, that detaches its children
-or that swallows every exception: they are enforced from outside, with SIGKILL.
+or that swallows every exception: they are enforced from outside, with SIGKILL. If this process is
+killed itself, the tree dies with it (`dlcc.engine.guard`).
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
-import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +20,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import IO, Literal
 
 import psutil
@@ -26,6 +29,8 @@ _POLL = 0.03  # seconds; allocation runs at 1 to 2 GB a second, so the overshoot
 _TAIL = 16_384  # bytes of output that are kept
 _HEADROOM = 8 << 30  # address space beyond the memory limit: torch maps much that it never touches
 _MARK = "DLCC_TREE"
+_PATIENCE = 1.0  # seconds that a guard has to end its tree
+_GUARD = Path(__file__).with_name("guard.py")
 _DEAD = (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
 
 End = Literal["exited", "time", "memory", "stopped"]
@@ -59,16 +64,15 @@ def supervise(
 
     `on_line` gets each line that the child writes to the descriptor named by DLCC_PROGRESS;
     without it there is no such descriptor. The child inherits `pass_fds`. Setting `stop` kills the
-    tree. Ctrl-C kills the tree and is raised again.
+    tree. Ctrl-C kills the tree and is raised again, and so is SIGTERM where it has a handler. The
+    tree dies with this process, and with the thread that called.
+
+    Raises:
+        OSError: the command cannot be started.
     """
     mark = uuid.uuid4().hex
     inherited = os.environ if env is None else env
     child_env = {**inherited, _MARK: mark}
-
-    def bound_address_space() -> None:
-        # An absurd allocation fails at once, as MemoryError, instead of being chased by the poll.
-        resource.setrlimit(resource.RLIMIT_AS, (memory + _HEADROOM, memory + _HEADROOM))
-
     started = time.monotonic()
     with contextlib.ExitStack() as stack:
         interrupted = stack.enter_context(_interrupt_held())
@@ -79,7 +83,7 @@ def supervise(
             child_env["DLCC_PROGRESS"] = str(write_end)
         try:
             child = subprocess.Popen(
-                command,
+                _guarded(command, memory + _HEADROOM),
                 cwd=cwd,
                 env=child_env,
                 stdin=subprocess.DEVNULL,
@@ -87,7 +91,6 @@ def supervise(
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C reaches us alone
                 pass_fds=(*pass_fds, *([] if write_end is None else [write_end])),
-                preexec_fn=bound_address_space if sys.platform == "linux" else None,
             )
         finally:
             if write_end is not None:
@@ -110,25 +113,43 @@ def supervise(
     return Ended(how, returncode, time.monotonic() - started, peak, tail.text())
 
 
+def _guarded(command: Sequence[str], address_space: int) -> list[str]:
+    """The command below a guard, which bounds its address space; elsewhere, as it is."""
+    if shutil.which(command[0]) is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), command[0])
+    if sys.platform != "linux":
+        return list(command)
+    guard = [sys.executable, "-I", "-S", str(_GUARD)]
+    return [*guard, str(os.getpid()), str(address_space), *command]
+
+
 @contextlib.contextmanager
 def _interrupt_held() -> Iterator[threading.Event]:
-    """Within, Ctrl-C sets the event; it is raised where the block ends.
+    """Within, Ctrl-C and SIGTERM set the event; they are raised where the block ends.
 
-    Raised at once it could strike between the child's start and the first line that would kill it,
-    or inside a finaliser, where Python drops it.
+    Raised at once they could strike between the child's start and the first line that would kill
+    it, or inside a finaliser, where Python drops them.
     """
-    usual = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or not callable(usual):
-        yield threading.Event()  # no Ctrl-C is raised here: it is the main thread's, or ignored
+    interrupted, struck = threading.Event(), set[int]()
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupted  # nothing is raised here: it is the main thread's
         return
-    interrupted = threading.Event()
-    signal.signal(signal.SIGINT, lambda *_: interrupted.set())
+    handlers = {int(n): signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
+    usual = {number: handler for number, handler in handlers.items() if callable(handler)}
+
+    def hold(number: int, frame: FrameType | None) -> None:
+        struck.add(number)
+        interrupted.set()
+
+    for number in usual:
+        signal.signal(number, hold)
     try:
         yield interrupted
     finally:
-        signal.signal(signal.SIGINT, usual)
-        if interrupted.is_set():
-            signal.raise_signal(signal.SIGINT)
+        for number, handler in usual.items():
+            signal.signal(number, handler)
+        for number in struck:
+            signal.raise_signal(number)
 
 
 def _watch(
@@ -177,8 +198,14 @@ def _proportional(process: psutil.Process) -> int:
 
 
 def _kill_tree(child: subprocess.Popen[bytes], mark: str) -> None:
-    """Kill child and descendants, also those that detached themselves (they carry our mark)."""
+    """Kill child and descendants, also those that detached themselves (they carry our mark).
+
+    The guard is asked first: what detached itself has come to it.
+    """
     killed: set[int] = set()
+    child.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        child.wait(_PATIENCE)
     for _ in range(50):
         members = {p.pid for p in _tree_of(child.pid)} | _marked(mark)
         if child.returncode is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from dlcc.engine.scratch import scratch_folder
 from dlcc.errors import OptionError
 from dlcc.recipes import truth
 from dlcc.recipes.recipe import Family, Recipe
@@ -208,7 +208,7 @@ def _record(
         sources |= more
     with (
         one_thread(),
-        tempfile.TemporaryDirectory() as folder,
+        scratch_folder() as folder,
         Recorder(
             out,
             players=training.players,
@@ -220,8 +220,8 @@ def _record(
             length=extent.length,
             training=training,
             training_entry=entry or TRAINING_ENTRY,
-            sources=[_copy(Path(folder) / name, text) for name, text in sources.items()],
-            documents=[_copy(Path(folder) / "method.md", _page(recipe, config, extent.start))],
+            sources=[_copy(folder / name, text) for name, text in sources.items()],
+            documents=[_copy(folder / "method.md", _page(recipe, config, extent.start))],
             reference=torch.from_numpy(family.reference(config)).to(dtype),
         ) as recorder,
     ):

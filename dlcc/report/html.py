@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import xxhash
 
 from dlcc import cache, codec
+from dlcc.engine.scratch import scratch_folder
 from dlcc.records import (
     Config,
     Forecast,
@@ -98,9 +98,9 @@ def _pictures(
         with contextlib.suppress(OSError, ValueError):
             return list(codec.load(entry / "pictures", _Pictures).drawn)
     drawn = _draw(series, samples, health, landscape, run.length)
-    with tempfile.TemporaryDirectory(prefix="dlcc-") as folder:
-        codec.save(Path(folder) / "pictures", _Pictures(tuple(drawn)))
-        cache.keep("pictures", key, Path(folder))
+    with scratch_folder() as folder:
+        codec.save(folder / "pictures", _Pictures(tuple(drawn)))
+        cache.keep("pictures", key, folder)
     return drawn
 
 

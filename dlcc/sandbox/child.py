@@ -20,7 +20,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from dlcc.runs.updates import UpdateTracker
+
 Answer = tuple[dict[str, Any], dict[str, "Tensor"]]
+_LONGEST_PATH = 4096
 
 
 def _make_dlcc_importable() -> None:
@@ -42,6 +45,7 @@ class Subject:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.training: Any = None
+        self.tracker: UpdateTracker | None = None
 
     def build(self, message: Mapping[str, Any], tensors: bytes) -> Answer:
         """Import the entry point and call it with the configuration."""
@@ -63,24 +67,31 @@ class Subject:
         trees = unpack_state(message["tree"], load(tensors))
         self.training.load_state_dict(trees["state"])
         restore_random_state(trees["random"] or {})
+        self._track_from_here()
         return {}, {}
 
     def step(self, message: Mapping[str, Any], tensors: bytes) -> Answer:
-        """Step, and give the quantities that were asked for; a watched weight after each step."""
+        """Step, and give the quantities that were asked for; a watched weight after each step.
+
+        What the training does not return and a recorder would have tracked is taken at `ends`.
+        """
         import torch
 
         names, count, watch = message["names"], message["count"], message["watch"]
         values = torch.full((count, len(names)), float("nan"), dtype=torch.float64)
-        present = torch.zeros((count, len(names)), dtype=torch.bool)
+        present, tracked = torch.zeros((2, count, len(names)), dtype=torch.bool)
         watched = []
         for i in range(count):
             row = self.training.step(message["first"] + i)
+            moved = self._updates() if message["first"] + i in message["ends"] else {}
             for j, name in enumerate(names):
                 if name in row:
                     values[i, j], present[i, j] = float(row[name]), True
+                elif name in moved:
+                    values[i, j], tracked[i, j] = moved[name], True
             if watch:
                 watched.append(self._weights()[watch].clone())
-        answer = {"values": values, "present": present}
+        answer = {"values": values, "present": present, "tracked": tracked}
         return {}, answer | ({"watched": torch.stack(watched)} if watch else {})
 
     def probe(self, message: Mapping[str, Any], tensors: bytes) -> Answer:
@@ -121,6 +132,23 @@ class Subject:
         finally:
             player.train(trained)
         return {}, {"outputs": outputs}
+
+    def _track_from_here(self) -> None:
+        """Count optimiser steps and measure the change of weights, as a recorder does."""
+        from dlcc.runs.updates import UpdateTracker
+
+        if self.tracker is not None:
+            self.tracker.close()
+        self.tracker = UpdateTracker(self.training.players)
+
+    def _updates(self) -> dict[str, float]:
+        """Each player's optimiser steps and change of weights since the last call or `load`."""
+        if self.tracker is None:
+            return {}
+        counts, norms = self.tracker.take_counts(), self.tracker.take_norms()
+        return {f"{player}/updates": float(n) for player, n in counts.items()} | {
+            f"{player}/update_norm": norm.item() for player, norm in norms.items()
+        }
 
     def _weights(self) -> dict[str, Tensor]:
         return {
@@ -172,13 +200,14 @@ def _place_of(error: BaseException, root: Path) -> str | None:
     return None
 
 
-def _reads_what_is_not_there(error: BaseException | None) -> bool:
-    """Whether an error says that a file is not there, or may not be read, or names one that does
-    as its cause."""
-    return any(
-        isinstance(e, FileNotFoundError | PermissionError)
-        for e in (error, None if error is None else error.__cause__)
-    )
+def _files_missed(error: BaseException | None) -> list[str]:
+    """The files that an error, or its cause, says are not there or may not be read."""
+    missed = []
+    for e in (error, None if error is None else error.__cause__):
+        if isinstance(e, FileNotFoundError | PermissionError):
+            name = getattr(e, "path", None) or e.filename  # dlcc's own say it by `path`
+            missed += [os.fsdecode(name)[:_LONGEST_PATH]] if isinstance(name, str | bytes) else []
+    return missed
 
 
 def _serve(requests: io.BufferedIOBase, answers: io.BufferedIOBase, root: Path) -> None:
@@ -197,7 +226,7 @@ def _serve(requests: io.BufferedIOBase, answers: io.BufferedIOBase, root: Path) 
         except (Exception, SystemExit) as error:
             text = f"{type(error).__name__}: {error}"
             told = {"error": text[:2000], "place": _place_of(error, root)}
-            frame = wire.encode({**told, "unseen": _reads_what_is_not_there(error)})
+            frame = wire.encode({**told, "missed": _files_missed(error)})
         answers.write(frame)
         answers.flush()
 
@@ -233,6 +262,7 @@ def main(arguments: list[str]) -> int:
         return _trial(Path(arguments[1]), arguments[2:])
     from dlcc.sandbox import lock, wire
 
+    parent = os.getppid()
     requests = os.fdopen(int(arguments[0]), "rb")
     answers = os.fdopen(int(arguments[1]), "wb")
     begin = _read(requests)
@@ -240,7 +270,7 @@ def main(arguments: list[str]) -> int:
         return 1
     settings, filter_ = begin
     if settings["lock"] is not None:
-        lock.lock(settings["lock"], filter_, settings["parent"])
+        lock.lock(settings["lock"], filter_, parent)
     lock.bound(settings["memory"], settings["seconds"], settings["processes"])
     sys.path += [folder for folder in settings["packages"] if folder not in sys.path]
     sys.dont_write_bytecode = True

@@ -6,11 +6,10 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from enum import StrEnum
 from functools import cache
-from pathlib import Path
 
+from dlcc.engine.scratch import scratch_folder
 from dlcc.errors import IsolationError
 from dlcc.sandbox import bubblewrap, seccomp
 from dlcc.sandbox.environment import CHILD, readable_paths
@@ -63,10 +62,10 @@ def _bubblewrap_holds(as_root: bool) -> bool:
     """Whether a Python starts inside and cannot see a file that lies outside."""
     if shutil.which("bwrap") is None or (as_root and shutil.which("setpriv") is None):
         return False
-    with tempfile.TemporaryDirectory(prefix="dlcc-trial-") as name:
-        outside = Path(name, "outside")
+    with scratch_folder("dlcc-trial-") as folder:
+        outside = folder / "outside"
         outside.touch()
-        staged = Path(name, "staged")
+        staged = folder / "staged"
         staged.mkdir()
         code = f"import os, sys; sys.exit(os.path.exists({str(outside)!r}))"
         try:
@@ -85,10 +84,10 @@ def _landlock_holds() -> bool:
         program = seccomp.program("locked")
     except OSError:
         return False
-    with tempfile.NamedTemporaryFile(prefix="dlcc-trial-") as outside:
-        outside.write(program)
-        outside.flush()
-        command = [sys.executable, "-I", str(CHILD), "--trial", outside.name, *readable_paths()]
+    with scratch_folder("dlcc-trial-") as folder:
+        outside = folder / "outside"
+        outside.write_bytes(program)
+        command = [sys.executable, "-I", str(CHILD), "--trial", str(outside), *readable_paths()]
         return _succeeds(command)
 
 

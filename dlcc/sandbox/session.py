@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-import shutil
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -20,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcc.engine.process import Ended, supervise
+from dlcc.engine.scratch import scratch_folder
 from dlcc.errors import (
     DlccError,
     ForeignCodeError,
@@ -32,13 +31,15 @@ from dlcc.runs.tensors import parse_tensors
 from dlcc.sandbox import bubblewrap, seccomp, wire
 from dlcc.sandbox.environment import CHILD, ENVIRONMENT, package_folders, readable_paths
 from dlcc.sandbox.levels import Level
+from dlcc.sandbox.staging import Staged
 
 Tensors = dict[str, NDArray[Any]]
 
 _HEADER_ROOM = 1 << 20  # bytes that safetensors may spend on names beyond the data asked for
 _CHUNK = 1 << 16
 _FAREWELL = 1.0  # seconds a child has to end by itself
-_SOURCE_BYTES = 256 << 20
+_OUTPUTS = 256 << 20  # bytes of a player's outputs
+_NAMED_FILES = 4  # of an error that are looked for
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,11 @@ class Stepped:
     """What steps gave: `n` steps, `k` quantities that were asked for."""
 
     values: NDArray[np.float64]
-    """[n, k], NaN where a step did not return the quantity; see `present`."""
+    """[n, k], NaN where a step gave nothing; see `present` and `tracked`."""
     present: NDArray[np.bool_]
-    """[n, k]"""
+    """[n, k], returned by the training."""
+    tracked: NDArray[np.bool_]
+    """[n, k], not returned, but counted or measured as a recorder does: see `ends`."""
     watched: NDArray[Any] | None
     """[n, ...], the watched weight after each step."""
 
@@ -77,8 +80,8 @@ class Session:
     loaded and not before, so that it cannot copy from a later snapshot what it should compute.
 
     Every method raises ForeignCodeError where the code fails, dies or answers anything but what was
-    asked; as ForeignCodeStopped where it used up its limits, and as ForeignDataError where it reads
-    files that are not shown to it. After an error that the code
+    asked; as ForeignCodeStopped where it used up its limits, and as ForeignDataError where it names
+    a file that is not shown to it, which is looked at from outside. After an error that the code
     raised the session goes on; after the others it is over, and `alive` is false.
 
     Args:
@@ -112,12 +115,13 @@ class Session:
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
-            staged = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dlcc-subject-")))
-            self._stage(staged / "subject")
-            self._start(staged / "subject", stack)
+            folder = stack.enter_context(scratch_folder("dlcc-subject-"))
+            self._staged = Staged(folder / "subject", self.level, self._data)
+            self._staged.fill(self._files)
+            self._start(self._staged.folder, stack)
             self._stack = stack.pop_all()
         try:
-            self._begin(staged / "subject")
+            self._begin(self._staged)
         except BaseException:
             self._stack.close()
             raise
@@ -144,7 +148,12 @@ class Session:
         self._ask({"op": "load", "tree": tree}, tensors)
 
     def step(
-        self, first: int, count: int, names: Sequence[str], watch: tuple[str, int] | None = None
+        self,
+        first: int,
+        count: int,
+        names: Sequence[str],
+        watch: tuple[str, int] | None = None,
+        ends: Sequence[int] = (),
     ) -> Stepped:
         """Do the steps `first` to `first + count - 1`.
 
@@ -153,22 +162,25 @@ class Session:
             count: how many.
             names: the quantities that are wanted.
             watch: a weight `player/name` and its size in bytes, to be given after each step.
+            ends: steps after which `<player>/updates` and `<player>/update_norm` are taken, each
+                since the one before or since `load`.
         """
         name, size = watch or (None, 0)
         message = {"op": "step", "first": first, "count": count, "names": list(names),
-                   "watch": name}  # fmt: skip
-        _, made = self._ask(message, expected=count * (9 * len(names) + size))
+                   "watch": name, "ends": list(ends)}  # fmt: skip
+        _, made = self._ask(message, expected=count * (10 * len(names) + size))
         shape = (count, len(names))
         values = self._one(made, "values", np.float64, shape)
         present = self._one(made, "present", np.bool_, shape)
+        tracked = self._one(made, "tracked", np.bool_, shape)
         watched = made.get("watched")
         if watch and (watched is None or len(watched) != count):
             raise self._nonsense("does not give the weight that was watched")
-        return Stepped(values, present, watched)
+        return Stepped(values, present, tracked, watched)
 
-    def probe(self, step: int) -> Tensors:
-        """The training's measurement on the batch of `step`."""
-        return self._ask({"op": "probe", "step": step})[1]
+    def probe(self, step: int, expected: int | None = None) -> Tensors:
+        """The training's measurement on the batch of `step`, of at most about `expected` bytes."""
+        return self._ask({"op": "probe", "step": step}, expected=expected)[1]
 
     def sample(self, n: int, seed: int) -> NDArray[Any]:
         """`n` samples of the model as it is, [n, ...]."""
@@ -177,48 +189,25 @@ class Session:
             raise self._nonsense(f"gives no {n} samples")
         return made
 
-    def state(self) -> tuple[Any, Tensors]:
+    def state(self, expected: int | None = None) -> tuple[Any, Tensors]:
         """The training's state as a snapshot holds it: the tree, and tensors `state/...`."""
-        message, made = self._ask({"op": "state"})
+        message, made = self._ask({"op": "state"}, expected=expected)
         return message.get("tree"), made
 
-    def weights(self) -> Tensors:
+    def weights(self, expected: int | None = None) -> Tensors:
         """Parameters and buffers by `player/name`."""
-        return self._ask({"op": "weights"})[1]
+        return self._ask({"op": "weights"}, expected=expected)[1]
 
     def forward(self, player: str, inputs: NDArray[np.float32]) -> NDArray[Any]:
         """Outputs `[n, ...]` of a player on `inputs`, `[n, features]`."""
         from safetensors.numpy import save
 
-        _, made = self._ask({"op": "forward", "player": player}, save({"inputs": inputs}))
+        message = {"op": "forward", "player": player}
+        _, made = self._ask(message, save({"inputs": inputs}), expected=_OUTPUTS)
         outputs = made.get("outputs")
         if outputs is None or outputs.ndim == 0 or len(outputs) != len(inputs):
             raise self._nonsense("does not give one output for each input")
         return outputs
-
-    def _stage(self, folder: Path) -> None:
-        """Copies of the files, readable to whoever the process inside becomes."""
-        total = 0
-        folder.mkdir()
-        folder.chmod(0o755)
-        for name, path in self._files.items():
-            target = folder / name
-            if not target.resolve().is_relative_to(folder.resolve()):
-                raise ValueError(f"{name!r} leads out of the staged folder")
-            total += path.stat().st_size
-            if total > _SOURCE_BYTES:
-                raise ForeignCodeError(
-                    f"source/ holds more than {_SOURCE_BYTES >> 20} MB, which is not copied; keep "
-                    "data out of it"
-                )
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, target)
-            target.chmod(0o644)
-        if self._data is not None and not (folder / self._data.name).exists():
-            (folder / self._data.name).symlink_to(self._data.resolve())
-        for below in (folder, *folder.rglob("*")):
-            if below.is_dir() and not below.is_symlink():
-                below.chmod(0o755)
 
     def _start(self, staged: Path, stack: contextlib.ExitStack) -> None:
         """Start the process and the thread that watches it; `stack` ends both."""
@@ -260,18 +249,17 @@ class Session:
             for descriptor in inherited[:2]:  # the third belongs to seccomp_file
                 os.close(descriptor)
 
-    def _begin(self, staged: Path) -> None:
+    def _begin(self, staged: Staged) -> None:
         """Lock and bound the process before it loads anything foreign."""
         alone = self.level is Level.LANDLOCK
         data = [] if self._data is None else [str(self._data.resolve())]
         settings = {
-            "lock": [*readable_paths(), str(staged), *data] if alone else None,
-            "parent": os.getpid(),
+            "lock": [*readable_paths(), str(staged.folder), *data] if alone else None,
             "memory": max(self.limits.memory, 1 << 30) + (1 << 30),
             "seconds": self.limits.seconds,
             "processes": self.limits.processes + (0 if self._wrapped else _tasks_of_this_user()),
             "packages": package_folders(),
-            "root": bubblewrap.STAGE if self._wrapped else str(staged),
+            "root": staged.root,
         }
         self._ask(settings, seccomp.program("locked") if alone else b"")
 
@@ -304,8 +292,10 @@ class Session:
             raise self._nonsense(f"sends tensors that are none ({error})") from None
         if "error" in answer:
             place = answer.get("place")
-            kind = ForeignDataError if answer.get("unseen") is True else ForeignCodeError
-            raise kind(
+            missed = answer.get("missed")
+            names = missed[:_NAMED_FILES] if isinstance(missed, list) else []
+            unseen = any(isinstance(name, str) and self._staged.lacks(name) for name in names)
+            raise (ForeignDataError if unseen else ForeignCodeError)(
                 f"the run's code raised {wire.printable(answer['error'])}",
                 None if place is None else wire.printable(place, 200),
             )

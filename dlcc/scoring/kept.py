@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import xxhash
 
 from dlcc import cache
+from dlcc.engine.scratch import scratch_folder
 
 
 def kept(what: str, of: bytes, make: Callable[[], Any]) -> Any:
@@ -23,8 +22,8 @@ def kept(what: str, of: bytes, make: Callable[[], Any]) -> Any:
         with contextlib.suppress(OSError, ValueError):
             return json.loads((entry / "score.json").read_text(encoding="utf-8"))
     made = make()
-    with tempfile.TemporaryDirectory(prefix="dlcc-") as folder:
+    with scratch_folder() as folder:
         text = json.dumps(made, ensure_ascii=False)
-        (Path(folder) / "score.json").write_text(text, encoding="utf-8")
-        cache.keep("scores", key, Path(folder))
+        (folder / "score.json").write_text(text, encoding="utf-8")
+        cache.keep("scores", key, folder)
     return made

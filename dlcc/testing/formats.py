@@ -8,7 +8,6 @@ anything but one of this package's errors, and to miss a change in a digest.
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from dlcc.engine.scratch import scratch_folder
 from dlcc.errors import DlccError
 from dlcc.runs import Run
 from dlcc.runs.digests import digest_of_arrays, digest_of_files
@@ -49,8 +49,8 @@ def check_format(
     reader = as_format(kind, name) if isinstance(format_, type) else format_
     if not (isinstance(reader.looks_for, str) and reader.looks_for):
         raise NonConformance(f"{name}: looks_for is no text; name the file that such a folder has")
-    with tempfile.TemporaryDirectory(prefix="dlcc-check-") as temporary:
-        copy, empty = Path(temporary) / "copy", Path(temporary) / "empty"
+    with scratch_folder("dlcc-check-") as temporary:
+        copy, empty = temporary / "copy", temporary / "empty"
         shutil.copytree(folder, copy)
         empty.mkdir()
         if reader.recognises(copy) is not True:
@@ -67,7 +67,7 @@ def check_format(
         _check_again(name, bench, copy, whole)
         for file in sorted(before):
             for damage in _DAMAGES:
-                place = Path(temporary) / "damaged"
+                place = temporary / "damaged"
                 _check_damaged(name, bench, copy, place, file, damage, whole)
 
 

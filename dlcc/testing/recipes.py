@@ -9,14 +9,13 @@ from __future__ import annotations
 import importlib.util
 import math
 import sys
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import torch
 
+from dlcc.engine.scratch import scratch_folder
 from dlcc.errors import DlccError, OptionError
 from dlcc.kinds import why_unknown
 from dlcc.recipes.recipe import Recipe
@@ -159,8 +158,8 @@ def _check_copy(
     name: str, recipe: Recipe, config: Mapping[str, Any], rows: list[dict[str, float]]
 ) -> None:
     """The file alone builds the training: it becomes the run's source/train.py."""
-    with tempfile.TemporaryDirectory(prefix="dlcc-check-") as folder:
-        file = Path(folder) / "train.py"
+    with scratch_folder("dlcc-check-") as folder:
+        file = folder / "train.py"
         file.write_text(recipe.source.read_text(encoding="utf-8"), encoding="utf-8")
         spec = importlib.util.spec_from_file_location("dlcc_checked_recipe", file)
         assert spec is not None

@@ -17,7 +17,6 @@ import os
 import random
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from typing import Any, Literal
 
 from dlcc import codec, pipeline, plugins, worker
 from dlcc.engine.process import Ended, supervise
+from dlcc.engine.scratch import scratch_folder
 from dlcc.pipeline import Limits
 from dlcc.runs import Run
 from dlcc.stage import Stage, check_declaration
@@ -70,8 +70,8 @@ def check_stage(
     check_declaration(stage)
     if not plugins.reachable(type(stage)):
         raise NonConformance(f"{name}: put the stage into a file; another process must import it")
-    with tempfile.TemporaryDirectory(prefix="dlcc-check-") as temporary:
-        copy = Path(temporary) / Path(run).resolve().name
+    with scratch_folder("dlcc-check-") as temporary:
+        copy = temporary / Path(run).resolve().name
         shutil.copytree(run, copy)
         before = fingerprint(copy)
         bench = _Bench(stage, copy, stages, seconds)
@@ -130,13 +130,12 @@ class _Bench:
 
     def trial(self, change: Change, seconds: float | None = None) -> _Trial:
         given = self._seconds if seconds is None else seconds
-        with tempfile.TemporaryDirectory(prefix="dlcc-", ignore_cleanup_errors=True) as name:
-            folder = Path(name)
+        with scratch_folder() as folder:
             self._pass.write_request(self._stage, folder, seconds=given)
             env = pipeline.worker_env(folder)
             env["PYTHONHASHSEED"] = "4711" if change == "hash seed" else "0"
             ended = supervise(
-                [sys.executable, "-m", "dlcc.testing.stages", name, change],
+                [sys.executable, "-m", "dlcc.testing.stages", str(folder), change],
                 seconds=given + _GRACE,
                 memory=8 << 30,
                 cwd=folder,

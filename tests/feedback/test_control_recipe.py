@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dlcc.corpus import doctoring
 from dlcc.ensembles import Ensemble
 from dlcc.errors import OptionError
 from dlcc.feedback.adjustable import MemberSettings, SmallGANSettings, bounds_of
@@ -19,7 +21,9 @@ from dlcc.library.in_use import shipped_library
 from dlcc.recipes.small_gan import training as small_gan
 from dlcc.recipes.train import train
 from dlcc.runs import Run
+from dlcc.sandbox import available_levels
 from dlcc.sandbox.child import Subject
+from tests.stages.execution.test_execution import execute
 
 FAILING = {"lr_g": 0.2, "lr_d": 0.2, "steps": 200}
 SMALL = {"steps": 200, "batch": 8, "width": 8, "lr_g": 1e-3, "lr_d": 1e-3}
@@ -93,6 +97,20 @@ class Eager(RecipeControl):
 
 def eager() -> RecipeControl:
     return Eager()
+
+
+@pytest.mark.skipif(not available_levels(), reason="this machine isolates nothing")
+def test_its_replays_leave_no_finding_until_a_setting_is_forged(
+    controlled: Path, tmp_path: Path
+) -> None:
+    """No training returns `control/...`: the states of the snapshots have the settings."""
+    copy = tmp_path / "forged"
+    shutil.copytree(controlled, copy)
+    assert execute(copy, extremes=False).findings == ()
+    doctoring.set_value(copy, "control/lr_d", 99, 0.25)
+    (finding,) = execute(copy, extremes=False).findings
+    assert finding.code == "EXE009"
+    assert "control/lr_d" in finding.evidence
 
 
 def test_a_controlled_run_records_its_actions_and_brings_what_replays_it(controlled: Path) -> None:

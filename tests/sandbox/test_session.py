@@ -76,6 +76,21 @@ def test_adamw_and_a_second_thread_work_inside(tmp_path: Path, level: Level) -> 
     assert values[2] < values[0]
 
 
+def test_an_answer_beyond_what_is_expected_is_refused(tmp_path: Path, level: Level) -> None:
+    (tmp_path / "train.py").write_text(
+        "import torch\n"
+        "class T:\n"
+        "    players = {}\n"
+        "    def probe(self, step): return {'a': torch.zeros(1 << 20)}\n"
+        "def build(config): return T()\n"
+    )
+    with Session({"source/train.py": tmp_path / "train.py"}, level) as session:
+        session.build("source/train.py:build", {})
+        assert session.probe(0)["a"].size == 1 << 20
+        with pytest.raises(ForeignCodeError, match="claims an answer"):
+            session.probe(0, expected=100)
+
+
 def test_files_cannot_leave_the_staged_folder(tmp_path: Path, level: Level) -> None:
     (tmp_path / "a.py").touch()
     with pytest.raises(ValueError, match="leads out"):

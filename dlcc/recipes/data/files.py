@@ -65,7 +65,8 @@ def named_folder(data: str, folder: str, wanted: Sequence[str]) -> Path:
         raise RunError(f"data is {data} and folder is empty: set folder to where {names} is")
     path = Path(os.path.expanduser(folder))
     if not os.path.exists(path):
-        raise MissingDataError(f"{path}: missing; set folder to where {names} is")
+        message = f"{path}: missing; set folder to where {names} is"
+        raise MissingDataError(message, str(path))
     return path
 
 
@@ -96,7 +97,8 @@ def missing(data: str, root: Path, places: Sequence[str], names: Sequence[str]) 
     """The error for data that are not there: what to put where."""
     return MissingDataError(
         f"{root}: data is {data}, and neither here nor in {' or '.join(places)} is there "
-        f"{' or '.join(map(described, names))}; put it there, or set folder to where it is"
+        f"{' or '.join(map(described, names))}; put it there, or set folder to where it is",
+        str(root / names[0]),
     )
 
 

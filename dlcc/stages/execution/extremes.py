@@ -67,6 +67,8 @@ def try_player(
         raise
     except ForeignCodeError as error:
         return PlayerExtremes(player, reason=str(error))
+    if outputs.size == 0:
+        return PlayerExtremes(player, reason="it gives outputs without a number")
     flat = outputs.astype(np.float64).reshape(len(stacked), -1)
     finite, largest, at = {}, {}, 0
     for name, rows in inputs.items():

@@ -196,6 +196,26 @@ class Locator:
         return len(check.deviating_steps) - 1 > _LASTING * after if after else True
 
 
+def deviating_somewhere(checks: Sequence[ReplayCheck], entry: str) -> list[Finding]:
+    """What is left to say of checks that do not agree where nobody could look closer; nothing of
+    those that failed, which is a finding of its own."""
+    named = tuple(dict.fromkeys(name for check in checks for name in check.deviating))
+    if not named:
+        return []
+    first = next(check for check in checks if check.deviating)
+    return [
+        Finding(
+            "EXE005",
+            f"replayed from step {first.snapshot:,}, {entry} gives other values of "
+            f"{_listed(named)} than were recorded; it ended before the place could be looked for",
+            player=_player(named),
+            first_step=first.first_step,
+            place=entry.partition(":")[0],
+            evidence={"quantities": ", ".join(named), "worst": _shown(first.worst)},
+        )
+    ]
+
+
 def _deviates(check: ReplayCheck | None) -> bool:
     return check is not None and check.agrees is False and bool(check.deviating)
 

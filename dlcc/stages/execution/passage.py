@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+import numpy as np
+
 from dlcc.errors import ForeignCodeError, ForeignCodeStopped
 from dlcc.records import ReplayCheck, ReplayKind
+from dlcc.stages.execution.coverage import Coverage
 from dlcc.stages.execution.replays import OutOfTimeError, Replayer, Walk, failed, undecided
+from dlcc.stages.execution.rows import Rows
 from dlcc.stages.execution.stored import Stored
+
+ENDED = "the run's code had ended before"
 
 
 @dataclass(frozen=True)
@@ -24,10 +30,27 @@ class Extent:
     """From every snapshot to the next."""
 
 
+@dataclass(frozen=True)
+class Planned:
+    """One check that is to be made."""
+
+    kind: ReplayKind
+    stored: Stored
+    last: int
+    """The last step that it looks at."""
+    following: Stored | None = None
+    """The snapshot whose state is to be reached."""
+
+    def undecided(self, reason: str) -> ReplayCheck:
+        """The check, which could not be made."""
+        return undecided(self.kind, self.stored.step, self.last, reason)
+
+
 @dataclass
 class Passage:
     """What came of it, in the order of the snapshots."""
 
+    coverage: Coverage
     checks: list[ReplayCheck] = field(default_factory=list)
     failure: ForeignCodeError | None = None
     """The first error of the run's code."""
@@ -45,99 +68,103 @@ class Passage:
         return [check for check in self.checks if check.agrees is False]
 
 
+def plan(rows: Rows, snapshots: Sequence[Stored], extent: Extent, exact: bool) -> list[Planned]:
+    """The checks, by snapshot, ascending: no state is shown before it could be copied from."""
+    middle = snapshots[(len(snapshots) - 1) // 2]
+    return [
+        planned
+        for stored, following in pairwise([*snapshots, None])
+        if stored is not None
+        for planned in _at(rows, stored, following, extent, exact, stored is middle)
+    ]
+
+
+def _at(
+    rows: Rows, stored: Stored, following: Stored | None, extent: Extent, exact: bool, middle: bool
+) -> Iterator[Planned]:
+    """The checks at one snapshot."""
+    step = stored.step
+    yield Planned("weights", stored, step)
+    if stored.probe:
+        yield Planned("probe", stored, step)
+    count = rows.count_from(step)
+    if extent.full and exact:
+        count = min(count, following.step - step if following else count)
+    elif extent.full:  # errors grow: only the first steps can be compared
+        count = min(count, extent.stretch, following.step - step if following else count)
+    else:
+        count = min(count, extent.stretch if middle else extent.steps)
+    if count:
+        yield Planned("steps", stored, step + count - 1)
+    if extent.full and exact and following and count == following.step - step:
+        yield Planned("state", stored, following.step, following)
+
+
 def replay_all(
     replayer: Replayer,
     snapshots: Sequence[Stored],
     extent: Extent,
     progress: Callable[[float, str], None],
 ) -> Passage:
-    """Replay from every snapshot, ascending: no state is shown before it could be copied from.
+    """Make the checks of the plan.
 
-    Every planned check appears in the result; those that a limit cut off are undecided.
+    Every one of them appears in the result; those that a limit cut off are undecided.
     """
-    passage = Passage()
-    last = len(snapshots) - 1
-    for i, (stored, following) in enumerate(pairwise([*snapshots, None])):
-        assert stored is not None
-        progress(i / len(snapshots), f"replays from step {stored.step:,}")
-        count = _count(replayer, stored, following, extent, middle=i == last // 2)
-        plan = _plan(replayer, stored, following, extent, count)
-        for kind, end, work in plan:
-            passage.checks.append(_attempt(passage, replayer, stored, kind, end, work))
+    passage = Passage(Coverage(replayer.rows))
+    planned = plan(replayer.rows, snapshots, extent, replayer.tolerance.exact)
+    for i, one in enumerate(planned):
+        progress(i / len(planned), f"replays from step {one.stored.step:,}")
+        passage.checks.append(_attempt(passage, replayer, one, extent))
     return passage
 
 
-Work = Callable[[], ReplayCheck]
+def _attempt(passage: Passage, replayer: Replayer, one: Planned, extent: Extent) -> ReplayCheck:
+    """The check, or why it could not be made."""
+    if passage.cut or not replayer.session.alive:
+        return one.undecided(passage.cut or ENDED)
+    try:
+        return _made(passage.coverage, replayer, one, extent)
+    except (OutOfTimeError, ForeignCodeStopped) as error:
+        passage.cut = str(error)
+    except ForeignCodeError as error:
+        passage.failure = passage.failure or error
+        return failed(one.kind, one.stored.step, one.last, error)
+    return one.undecided(passage.cut)
 
 
-def _plan(
-    replayer: Replayer, stored: Stored, following: Stored | None, extent: Extent, count: int
-) -> list[tuple[ReplayKind, int, Work]]:
-    """The checks at one snapshot: kind, last step, and what makes it."""
-    step = stored.step
-
-    def load_and_compare() -> ReplayCheck:
+def _made(coverage: Coverage, replayer: Replayer, one: Planned, extent: Extent) -> ReplayCheck:
+    stored = one.stored
+    if one.kind == "weights":
         replayer.load(stored)
         return replayer.weights(stored)
-
-    plan: list[tuple[ReplayKind, int, Work]] = [("weights", step, load_and_compare)]
-    if stored.probe:
-        plan.append(("probe", step, lambda: replayer.probe(stored)))
-    if count:
-        plan.append(("steps", step + count - 1, lambda: _steps(replayer, stored, count, extent)))
-    if extent.full and following and replayer.tolerance.exact and count == following.step - step:
-        plan.append(("state", following.step, lambda: replayer.state(step, following)))
-    return plan
+    if one.kind == "probe":
+        return replayer.probe(stored)
+    if one.kind == "steps":
+        return _steps(coverage, replayer, stored, one.last + 1 - stored.step, extent)
+    assert one.following is not None
+    return replayer.state(stored.step, one.following)
 
 
-def _count(
-    replayer: Replayer, stored: Stored, following: Stored | None, extent: Extent, middle: bool
-) -> int:
-    """How many steps to replay from a snapshot."""
-    there = replayer.rows.count_from(stored.step)
-    wanted = extent.stretch if middle else extent.steps
-    if extent.full:
-        wanted = following.step - stored.step if following else there
-        if not replayer.tolerance.exact:  # errors grow: only the first steps can be compared
-            wanted = min(wanted, extent.stretch)
-    return min(there, wanted)
-
-
-def _steps(replayer: Replayer, stored: Stored, count: int, extent: Extent) -> ReplayCheck:
+def _steps(
+    coverage: Coverage, replayer: Replayer, stored: Stored, count: int, extent: Extent
+) -> ReplayCheck:
     """Replay; where something deviates, go on to see whether it stays that way."""
     walk = replayer.walk(stored.step, count)
     check = replayer.steps_check(stored.step, walk)
     enough = min(extent.stretch, replayer.rows.count_from(stored.step))
     if check.agrees is False and count < enough:
         further = replayer.walk(stored.step + count, enough - count)
-        check = replayer.steps_check(stored.step, _joined(walk, further))
+        walk = _joined(walk, further)
+        check = replayer.steps_check(stored.step, walk)
+    coverage.add(walk, decided=check.agrees is not None)
     return check
 
 
 def _joined(first: Walk, second: Walk) -> Walk:
-    import numpy as np
-
     return Walk(
         first.first,
         np.concatenate([first.deviation, second.deviation]),
+        np.concatenate([first.asked, second.asked]),
         np.concatenate([first.compared, second.compared]),
         None,
     )
-
-
-def _attempt(
-    passage: Passage, replayer: Replayer, stored: Stored, kind: ReplayKind, end: int, work: Work
-) -> ReplayCheck:
-    """The check, or why it could not be made."""
-    if passage.cut or not replayer.session.alive:
-        return undecided(kind, stored.step, end, passage.cut or "the run's code had ended before")
-    try:
-        return work()
-    except OutOfTimeError as error:
-        passage.cut = str(error)
-    except ForeignCodeStopped as error:
-        passage.cut = str(error)
-    except ForeignCodeError as error:
-        passage.failure = passage.failure or error
-        return failed(kind, stored.step, end, error)
-    return undecided(kind, stored.step, end, passage.cut)

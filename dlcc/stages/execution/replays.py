@@ -13,11 +13,13 @@ from dlcc.errors import ForeignCodeError
 from dlcc.records import ReplayCheck, ReplayKind
 from dlcc.sandbox import Session
 from dlcc.stages.execution.compare import Tensors, deviations, worst_by_name
-from dlcc.stages.execution.stored import Rows, Stored
+from dlcc.stages.execution.rows import Rows
+from dlcc.stages.execution.stored import Stored
 from dlcc.stages.execution.tolerance import Tolerance, measured, perturbed
 
 _CHUNK = 64  # steps between two looks at the clock
 _NAMED = 12  # tensors that a check names at most
+NOTHING_GIVEN = "the training returns none of the quantities that were logged at these steps"
 
 
 class OutOfTimeError(Exception):
@@ -31,8 +33,10 @@ class Walk:
     first: int
     deviation: NDArray[np.float64]
     """[n, k], 0 where a quantity is missing on either side."""
+    asked: NDArray[np.bool_]
+    """[n, k], what was recorded, and can be computed within the walk."""
     compared: NDArray[np.bool_]
-    """[n, k]"""
+    """[n, k], of that what the training gave."""
     watched: NDArray[Any] | None
     """[n, ...], the watched weight after each step."""
 
@@ -54,30 +58,37 @@ class Replayer:
 
     def weights(self, stored: Stored) -> ReplayCheck:
         """The players' tensors against those of the training, whose state was loaded."""
-        worst = worst_by_name(stored.weights, self.session.weights())
+        worst = worst_by_name(stored.weights, self.session.weights(_room(stored.weights)))
         return self.tensors_check("weights", stored.step, stored.step, stored.weights, worst)
 
     def probe(self, stored: Stored) -> ReplayCheck:
         """The recorded probe against that of the training, whose state was loaded."""
-        replayed = self.session.probe(stored.step)
+        replayed = self.session.probe(stored.step, _room(stored.probe))
         worst = worst_by_name(stored.probe, replayed)
         return self.tensors_check("probe", stored.step, stored.step, stored.probe, worst)
 
     def walk(self, first: int, count: int, watch: tuple[str, int] | None = None) -> Walk:
         """Go on from where the training is, by steps that begin at `first`."""
-        recorded, present = self.rows.window(first, count)
-        deviation, compared, watched = np.zeros(recorded.shape), np.zeros_like(present), []
+        window, are_tracked = self.rows.window(first, count), self.rows.are_tracked
+        deviation, compared = np.zeros(window.values.shape), np.zeros_like(window.present)
+        ends, watched = window.ends(are_tracked), []
         for start in range(0, count, _CHUNK):
             self.check_time()
             part = slice(start, min(start + _CHUNK, count))
-            n = part.stop - start
-            stepped = self.session.step(first + start, n, self.rows.names, watch)
-            compared[part] = present[part] & stepped.present
-            apart = deviations(recorded[part], stepped.values)
+            at, n = first + start, part.stop - start
+            within = [end for end in ends if at <= end < at + n]
+            stepped = self.session.step(at, n, self.rows.names, watch, within)
+            tracked = stepped.tracked & are_tracked
+            recorded = np.where(tracked, window.changes[part], window.values[part])
+            compared[part] = window.present[part] & stepped.present
+            compared[part] |= window.countable[part] & tracked
+            apart = deviations(recorded, stepped.values)
             deviation[part] = np.where(compared[part], apart, 0.0)
             if stepped.watched is not None:
                 watched.append(stepped.watched)
-        return Walk(first, deviation, compared, np.concatenate(watched) if watched else None)
+        asked = np.where(are_tracked, window.countable, window.present) | compared
+        together = np.concatenate(watched) if watched else None
+        return Walk(first, deviation, asked, compared, together)
 
     def steps_check(self, snapshot: int, walk: Walk) -> ReplayCheck:
         """What a walk from a snapshot says of the rows."""
@@ -86,7 +97,7 @@ class Replayer:
         compared = int(walk.compared.sum())
         reason = None
         if compared == 0:
-            reason = "the training returns none of the quantities that were logged at these steps"
+            reason = NOTHING_GIVEN
         return self._check(
             "steps",
             snapshot,
@@ -100,7 +111,7 @@ class Replayer:
 
     def state(self, snapshot: int, target: Stored) -> ReplayCheck:
         """A later snapshot against the state that the training has reached."""
-        tree, replayed = self.session.state()
+        tree, replayed = self.session.state(_room(target.state))
         worst = worst_by_name(target.state, replayed)
         if tree != target.tree["state"]:
             worst["plain values"] = np.inf
@@ -141,6 +152,12 @@ class Replayer:
         allowed = self.tolerance.allowed[kind]
         return ReplayCheck(kind, snapshot, *span, compared, worst, allowed, agrees, deviating,
                            deviating_steps, reason)  # fmt: skip
+
+
+def _room(recorded: Tensors) -> int:
+    """Bytes that an answer may have: code of another shape is still compared, and none can fill
+    the memory that the stage has, which would end it without a finding."""
+    return 4 * sum(array.nbytes for array in recorded.values())
 
 
 def undecided(kind: ReplayKind, snapshot: int, last: int, reason: str) -> ReplayCheck:

@@ -21,11 +21,21 @@ from dlcc.findings import Finding
 from dlcc.records import Config, Executed, ReplayCheck, Series, Snapshots, Sources
 from dlcc.sandbox import Level, Limits, Session, best_level
 from dlcc.stage import Case, Context, NotApplicable, Stage, StageResult
+from dlcc.stages.execution.controls import possible_controls
+from dlcc.stages.execution.coverage import Coverage
 from dlcc.stages.execution.extremes import PlayerExtremes, first_names, try_player
-from dlcc.stages.execution.locate import Locator
-from dlcc.stages.execution.passage import Extent, Passage, replay_all
-from dlcc.stages.execution.replays import OutOfTimeError, Replayer, measure_tolerance, undecided
-from dlcc.stages.execution.stored import Rows, Stored, read_stored
+from dlcc.stages.execution.locate import Locator, deviating_somewhere
+from dlcc.stages.execution.measures import possible_measures
+from dlcc.stages.execution.passage import ENDED, Extent, Passage, plan, replay_all
+from dlcc.stages.execution.replays import (
+    NOTHING_GIVEN,
+    OutOfTimeError,
+    Replayer,
+    measure_tolerance,
+    undecided,
+)
+from dlcc.stages.execution.rows import Rows
+from dlcc.stages.execution.stored import Stored, read_stored
 from dlcc.stages.execution.tolerance import EXACT, SMALLEST, same_machine
 
 _RESERVE = 0.1  # share of the time that is kept for writing the result
@@ -73,7 +83,8 @@ class Execution(Stage):
         except IsolationError as error:
             raise NotApplicable(str(error)) from None
         seconds = ctx.deadline.remaining * (1 - _RESERVE)
-        work = _Work(self, case, ctx, entry, snapshots, _clock(ctx, ctx.deadline.remaining))
+        clock = _clock(ctx, ctx.deadline.remaining)
+        work = _Work(self, case, ctx, entry, snapshots, unreadable, clock)
         data = self._data(sources.root)
         session = Session(sources.paths, level, Limits(seconds, self.memory), data=data)
         try:
@@ -83,7 +94,6 @@ class Execution(Stage):
             work.passage.cut = str(error)
         except ForeignCodeError as error:
             work.passage.failure = work.passage.failure or error
-        work.passage.checks += unreadable
         return work.result(level, session)
 
     def _data(self, run: Path) -> Path | None:
@@ -109,11 +119,13 @@ class _Work:
     ctx: Context
     entry: str
     snapshots: list[Stored]
+    unreadable: list[ReplayCheck]
     check_time: Callable[[], None]
 
     def __post_init__(self) -> None:
         self.built = False
-        self.passage = Passage()
+        self.rows = Rows.of(self.case[Series])
+        self.passage = Passage(Coverage(self.rows))
         self.located: list[Finding] = []
         self.extremes: list[PlayerExtremes] = []
         self.tolerance = EXACT
@@ -130,10 +142,9 @@ class _Work:
     def do(self, session: Session) -> None:
         """Build, replay, locate what deviates, and try the players."""
         config = self.case[Config]
-        rows = Rows.of(self.case[Series])
         session.build(self.entry, config.config, self.threads)
         self.built = True
-        replayer = Replayer(session, rows, EXACT, self.check_time)
+        replayer = Replayer(session, self.rows, EXACT, self.check_time)
         if not same_machine(config):
             replayer = self._with_measured_tolerance(replayer)
         self._replay(replayer)
@@ -143,10 +154,10 @@ class _Work:
         locator = Locator(replayer, self.snapshots, self.passage, self.entry,
                           dict(config.config), self.threads)  # fmt: skip
         try:
-            if self.stage.extremes and session.alive and not self.passage.cut:
-                self._try_players(session)
             if session.alive and not self.passage.cut:
                 self.located = locator.findings()
+            if self.stage.extremes and session.alive and not self.passage.cut:
+                self._try_players(session)
         except OutOfTimeError as error:
             self.passage.cut = str(error)
 
@@ -171,17 +182,12 @@ class _Work:
 
     def result(self, level: Level, session: Session) -> StageResult:
         """All that came of it."""
-        checks = self.passage.checks or [
-            undecided("probe", stored.step, stored.step, "the run's code did not get so far")
-            for stored in self.snapshots
-        ]
-        blamed = self.passage.failure is not None and not self._lacks_data
-        if blamed and not self.passage.checks:
-            agreeing, decided, unknown = 0, len(checks), 0
-        else:
-            agreeing = sum(check.agrees is True for check in checks)
-            decided = sum(check.agrees is not None for check in checks)
-            unknown = len(checks) - decided
+        checks = self.checks
+        agreeing = sum(check.agrees is True for check in checks)
+        decided = sum(check.agrees is not None for check in checks)
+        if self.passage.failure and not self._lacks_data and not self.passage.checks:
+            decided = len(checks)  # none could be made, by the code's own fault
+        unknown = len(checks) - decided
         finite = {f"{tried.player}/{name}": share for tried in self.extremes
                   for name, share in tried.finite.items()}  # fmt: skip
         environment: dict[str, Any] = {"isolation": str(level)}
@@ -200,9 +206,18 @@ class _Work:
                 "note": _note(agreeing, decided, unknown, self.tolerance.exact),
                 "replays": [_plain(check) for check in checks],
                 "extremes": [asdict(tried) for tried in self.extremes],
+                "not_compared": self.passage.coverage.uncompared,
             },
             environment=environment,
         )
+
+    @property
+    def checks(self) -> list[ReplayCheck]:
+        """All that were planned, made or not."""
+        planned = plan(self.rows, self.snapshots, self.extent, self.tolerance.exact)
+        missed = "the run's code did not get so far"
+        made = self.passage.checks or [one.undecided(missed) for one in planned]
+        return made + self.unreadable
 
     @property
     def _lacks_data(self) -> bool:
@@ -212,13 +227,43 @@ class _Work:
 
     def _findings(self) -> list[Finding]:
         found = list(self.located)
-        failure = self.passage.failure
+        failure, file = self.passage.failure, self.entry.partition(":")[0]
         if failure is not None:
-            place = failure.place or self.entry.partition(":")[0]
             code = "EXE008" if self._lacks_data else "EXE003"
-            found.insert(0, Finding(code, str(failure), place=place))
+            found.insert(0, Finding(code, str(failure), place=failure.place or file))
+        if not self.located:
+            found += deviating_somewhere(self.passage.deviating, self.entry)
+        found += self._not_made(file)
+        whole = failure is None and not self._not_made(file)
+        series = self.case[Series]
+        excused = possible_measures(series, self.case[Config].players)
+        excused |= possible_controls(series, self.snapshots)
+        found += self.passage.coverage.findings(excused, file, whole)
+        return found + self._of_numbers()
+
+    def _not_made(self, file: str) -> list[Finding]:
+        """EXE010 of the replays that no other finding gives a reason for."""
+        if self._lacks_data:
+            return []
+        told = (ENDED, NOTHING_GIVEN)
+        missed = [c for c in self.checks if c.agrees is None and c.reason not in told]
+        if not missed or (self.passage.failure and not self.passage.checks):
+            return []
+        return [
+            Finding(
+                "EXE010",
+                f"{len(missed)} of {len(self.checks)} replays decided nothing, from step "
+                f"{missed[0].first_step:,} on: {self.passage.cut or missed[0].reason}",
+                first_step=missed[0].first_step,
+                place=file,
+                evidence={"undecided": len(missed), "planned": len(self.checks)},
+            )
+        ]
+
+    def _of_numbers(self) -> list[Finding]:
+        """EXE006 of players that overflow, and EXE007 where a tolerance was needed."""
         last = self.snapshots[-1]
-        found += [
+        found = [
             Finding(
                 "EXE006",
                 f"the {tried.player} of step {last.step:,} gives outputs that are not finite on "

@@ -211,17 +211,6 @@ def test_another_machine_is_compared_with_a_measured_tolerance(small_run: Path) 
     assert ("EXE001", "series", 105) in found(execute(small_run))
 
 
-def test_a_short_time_counts_what_was_done(small_run: Path) -> None:
-    slow = "import time; time.sleep(step / 50)"
-    doctoring.edit_source(small_run, STEP, f"{slow}\n        {STEP}")
-    outcome = execute(small_run, seconds=6)
-    assert "time" in outcome.environment["cut"] or "was stopped" in outcome.environment["cut"]
-    (record,) = outcome.records
-    assert record.replays[0].agrees
-    assert record.replays[-1].agrees is None
-    assert not outcome.findings
-
-
 def test_until_hides_what_comes_later(small_run: Path) -> None:
     outcome = execute(small_run, until=50)
     (record,) = outcome.records

@@ -1,0 +1,90 @@
+"""Folders for the time being, whose leftovers are found: a process that is killed removes nothing.
+
+Each holds a file that its process keeps locked with flock(2), which the kernel releases when the
+process ends in any way. A later call removes the folders whose lock is free. `/tmp` is everybody's:
+only real folders of this user with such a file are touched, and no link is followed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+PREFIX = "dlcc-"
+BESIDE = ".new-"
+"""Of folders that lie where their files are to go."""
+_LOCK = ".dlcc-owner"
+_CONTENT = "content"
+_CLEANED: set[tuple[str, str]] = set()
+
+
+@contextlib.contextmanager
+def scratch_folder(prefix: str = PREFIX, beside: Path | None = None) -> Iterator[Path]:
+    """An empty folder, removed at the end, in `beside` or where temporary files go.
+
+    Leftovers of the same prefix are removed from there first, once a process.
+    """
+    parent = Path(tempfile.gettempdir()) if beside is None else beside
+    remove_leftovers(beside, PREFIX if beside is None else prefix)
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+    lock = -1
+    try:
+        lock = _locked(folder)
+        content = folder / _CONTENT
+        content.mkdir()
+        yield content
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if lock >= 0:
+            os.close(lock)
+
+
+def remove_leftovers(beside: Path | None = None, prefix: str = PREFIX) -> None:
+    """Remove, once a process, the folders `prefix...` whose process is gone."""
+    parent = Path(tempfile.gettempdir()) if beside is None else beside
+    if (str(parent), prefix) in _CLEANED:
+        return
+    _CLEANED.add((str(parent), prefix))
+    with contextlib.suppress(OSError):
+        above = os.open(parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            names = [name for name in os.listdir(above) if name.startswith(prefix)]
+            for name in names:
+                with contextlib.suppress(OSError):
+                    _remove_if_left(above, name)
+        finally:
+            os.close(above)
+
+
+def _locked(folder: Path) -> int:
+    """A descriptor that holds the folder's lock; the file appears when it is locked already."""
+    made = folder / f"{_LOCK}.new"
+    lock = os.open(made, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    made.rename(folder / _LOCK)
+    return lock
+
+
+def _remove_if_left(above: int, name: str) -> None:
+    with contextlib.ExitStack() as stack:
+
+        def opened(path: str, flags: int, within: int) -> int:
+            descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=within)
+            stack.callback(os.close, descriptor)
+            return descriptor
+
+        folder = opened(name, os.O_RDONLY | os.O_DIRECTORY, above)
+        if os.fstat(folder).st_uid != os.geteuid():
+            return
+        lock = opened(_LOCK, os.O_RDWR, folder)
+        held = os.fstat(lock)
+        if held.st_uid != os.geteuid() or not stat.S_ISREG(held.st_mode):
+            return
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # BlockingIOError: its owner lives
+        shutil.rmtree(name, dir_fd=above, ignore_errors=True)

@@ -1,0 +1,49 @@
+"""What a live controller wrote: its settings are held against those in the snapshots' states."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from dlcc.records import Column, Series
+from dlcc.stages.execution.stored import Stored
+
+_CONTROL = "control/"
+_REASONS = ("control/rule", "control/measure", "control/would_")
+
+
+def possible_controls(series: Series, snapshots: Sequence[Stored]) -> set[str]:
+    """The names of docs/control.md of which every value is the one in force at the snapshots.
+
+    A row at step s holds the settings from step s + 1 on; why they were set, which changes nothing
+    by itself, is left standing where all settings are. Replays step with those of the state.
+    """
+    columns = {name: c for name, c in series.columns.items() if name.startswith(_CONTROL)}
+    settings = {name: c for name, c in columns.items() if not name.startswith(_REASONS)}
+    states = {stored.step: _settings(stored) for stored in snapshots}
+    possible = {
+        name
+        for name, column in settings.items()
+        if _in_force(column, {step: state.get(name[len(_CONTROL) :])
+                              for step, state in states.items()})
+    }  # fmt: skip
+    return possible | (set(columns) - set(settings) if len(possible) == len(settings) else set())
+
+
+def _settings(stored: Stored) -> Mapping[str, object]:
+    state = stored.tree["state"]
+    found = state.get("settings") if isinstance(state, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _in_force(column: Column, states: Mapping[int, object]) -> bool:
+    """Whether all snapshots after a row have the value of the last row before them, and there is
+    one."""
+    last = -1
+    for step, value in states.items():
+        row = int(np.searchsorted(column.steps, step)) - 1
+        if row >= 0 and value != column.values[row]:
+            return False
+        last = max(last, row)
+    return last >= 0

@@ -1,0 +1,65 @@
+"""What `Recorder.measure` wrote: no replay can make it again, but its figures bound each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlcc.records import Series
+
+OF_A_PLAYER = (
+    "sample_grad_norm", "sample_grad_norm_max", "grad_trace", "grad_noise_scale", "instability",
+    "sparsity_sd",
+)  # fmt: skip
+OVERHEAD = "measuring/overhead"
+_ROUNDING = 1e-3  # relative; they are worked out in float64 from float32 gradients
+
+Floats = NDArray[np.float64]
+
+
+def possible_measures(series: Series, players: Iterable[str]) -> set[str]:
+    """The names of docs/run-format.md ("Measures") of which every value is possible beside the
+    others of its row."""
+    possible = {OVERHEAD} if _none_below_zero(series, OVERHEAD) else set()
+    for player in players:
+        names = {name: f"{player}/{name}" for name in OF_A_PLAYER}
+        sizes = [name for quantity, name in names.items() if quantity != "instability"]
+        if all(_none_below_zero(series, name) for name in sizes) and _fit(series, names.values()):
+            possible |= set(names.values())
+    return possible & set(series.columns)
+
+
+def _none_below_zero(series: Series, name: str) -> bool:
+    column = series.columns.get(name)
+    return column is None or not (column.values < 0).any()
+
+
+def _fit(series: Series, names: Iterable[str]) -> bool:
+    """Whether the rows' mean square q lies between the squared mean of the norms and the mean times
+    the largest. With n rows, G their mean gradient and t the trace, q = |G|² + t (n − 1)/n, and the
+    scale is s = t / (|G|² − t/n), so that q = t + t/s; an infinite s says that q is at most t.
+    """
+    mean_name, max_name, trace_name, scale_name, *_ = names
+    mean, largest = _beside(series, mean_name, max_name)
+    if (mean > largest * (1 + _ROUNDING)).any():
+        return False
+    mean, largest, trace, scale = _beside(series, mean_name, max_name, trace_name, scale_name)
+    with np.errstate(all="ignore"):
+        square = trace + trace / scale  # NaN where both are 0, which says nothing
+        low = mean**2 > square * (1 + _ROUNDING)
+        high = (square > mean * largest * (1 + _ROUNDING)) & np.isfinite(scale)
+    return not (low | high).any()
+
+
+def _beside(series: Series, *names: str) -> list[Floats]:
+    """The values of these quantities at the steps that have all of them."""
+    columns = [series.columns.get(name) for name in names]
+    if any(column is None for column in columns):
+        return [np.zeros(0)] * len(names)
+    there = [column for column in columns if column is not None]
+    steps = there[0].steps
+    for column in there[1:]:
+        steps = np.intersect1d(steps, column.steps)
+    return [column.values[np.isin(column.steps, steps)] for column in there]
