@@ -29,6 +29,9 @@ FORBIDDEN = {
     "run_parts.py": ["dlcc.stages", "dlcc.stage", "dlcc.pipeline", "dlcc.scoring", "dlcc.report"],
     "library": ["dlcc.stages", "dlcc.pipeline", "dlcc.scoring", "dlcc.report", "dlcc.evaluation",
                 "dlcc.forecast", "dlcc.reruns", "dlcc.corpus"],
+    "kinds": ["dlcc.runs", "dlcc.library", "dlcc.recipes", "dlcc.forecast", "dlcc.reruns",
+              "dlcc.feedback", "dlcc.corpus", "dlcc.stages", "dlcc.stage", "dlcc.pipeline",
+              "dlcc.scoring", "dlcc.report", "dlcc.evaluation", "dlcc.cli"],
     "ensembles": ["dlcc.stages", "dlcc.pipeline", "dlcc.scoring", "dlcc.report",
                   "dlcc.evaluation", "dlcc.cli", "dlcc.library"],
     "forecast": ["dlcc.stages", "dlcc.pipeline", "dlcc.scoring", "dlcc.report", "dlcc.evaluation",
@@ -87,6 +90,19 @@ def test_no_stage_imports_another() -> None:
             for module, _ in imports(path):
                 others = [f"dlcc.stages.{r.name}" for r in rooms if r != room]
                 assert not any(module.startswith(other) for other in others), path
+
+
+def test_nobody_but_a_kind_asks_which_kind_a_run_is() -> None:
+    """What is particular to a kind stands in dlcc/kinds/ and is asked for there."""
+    names = {path.stem for path in (PACKAGE / "kinds").glob("*.py")}
+    assert {"gan", "vae"} <= names
+    for path in PACKAGE.rglob("*.py"):
+        if path.is_relative_to(PACKAGE / "kinds"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Compare):
+                texts = {n.value for n in ast.walk(node) if isinstance(n, ast.Constant)}
+                assert not texts & {"gan", "map", "autoencoder", "vae"}, f"{path}:{node.lineno}"
 
 
 def test_nobody_knows_the_command_line() -> None:

@@ -45,13 +45,17 @@ OBJECTIVES = (
         floor={"discriminator": 0.0},
     ),
     Objective(
-        "wgangp", "Wasserstein with a gradient penalty",
+        "wgangp", "Wasserstein, gradient penalty",
         {"discriminator": "mean D(G(z)) - mean D(x), and the penalty",
          "generator": "-mean D(G(z))"},
     ),
+    Objective(
+        "wgan", "Wasserstein, clipped weights",
+        {"discriminator": "mean D(G(z)) - mean D(x)", "generator": "-mean D(G(z))"},
+    ),
 )  # fmt: skip
 """Goodfellow 2014 (ns, mm), Mao 2017 with its ½ (ls), Lim and Ye 2017 (hinge), Gulrajani 2017
-(wgangp, whose outputs have no fixed level: a constant can be added to them)."""
+(wgangp) and Arjovsky 2017 (wgan), whose outputs have no fixed level: a constant can be added."""
 
 GAN = TrainingKind(
     name="gan",

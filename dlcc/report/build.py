@@ -34,14 +34,6 @@ from dlcc.scoring.value import Quantity, Value
 
 _META = "how little V moves when inputs move or are left out"
 _SEVERITIES = ("error", "warning", "note")
-_LOSSES = {
-    "ns": "non-saturating",
-    "mm": "minimax",
-    "ls": "least squares",
-    "hinge": "hinge",
-    "wgangp": "Wasserstein, gradient penalty",
-    "wgan": "Wasserstein, clipped weights",
-}
 
 
 def build_report(
@@ -119,12 +111,14 @@ def kind_in_words(config: Config) -> str:
     """`GAN, non-saturating`, from what the run declares of its objective."""
     declared = config.objective.get("kind")
     kind = declared.upper()[:40] if isinstance(declared, str) else ""
-    if not kind and {"generator", "discriminator"} <= set(config.players):
-        kind = "GAN"
+    usual = kind_of({})
+    if not kind and config.players and usual.fits(config.players):
+        kind = usual.name.upper()
     loss = config.objective.get("loss")
     words = [kind or "training of an undeclared kind"]
     if isinstance(loss, str):
-        words.append(_LOSSES.get(loss, loss[:40]))
+        titles = {known.name: known.title for known in kind_of(config.objective).objectives}
+        words.append(titles.get(loss, loss[:40]))
     return ", ".join(words)
 
 
