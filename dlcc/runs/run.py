@@ -95,8 +95,9 @@ class Run:
         """Look through the folder's names, before hours are spent on what it holds.
 
         Raises:
-            RunError: a link leads out of the run or nowhere.
+            RunError: a link leads out of the run or nowhere, or a recorded file is gone.
         """
+        self.contents.check_there()
         self.source_files()
         self.document_files()
         self.snapshots()
@@ -141,17 +142,21 @@ class Run:
         """The files under source/ by their path in the run, `source/train.py`.
 
         Raises:
-            RunError: a link leads out of the run.
+            RunError: a link leads out of the run, or a file is not what was recorded.
         """
-        return _files_under(self.path, self.layout.source)
+        return self._checked(_files_under(self.path, self.layout.source))
 
     def document_files(self) -> dict[str, Path]:
         """The files under documents/ by their path in the run, `documents/method.md`.
 
         Raises:
-            RunError: a link leads out of the run.
+            RunError: a link leads out of the run, or a file is not what was recorded.
         """
-        return _files_under(self.path, self.layout.documents)
+        return self._checked(_files_under(self.path, self.layout.documents))
+
+    def _checked(self, files: dict[str, Path]) -> dict[str, Path]:
+        self.contents.check_files(files.values())
+        return files
 
 
 def resolve_until(until: str | float, length: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import ClassVar, Protocol
 
@@ -44,6 +44,12 @@ class Contents(ABC):
     def samples(self, step: int) -> np.ndarray:
         """Samples `[n, ...]` taken before `step`."""
         raise SnapshotError(f"samples of step {step}: the run's format holds none")
+
+    def check_files(self, paths: Iterable[Path]) -> None:
+        """Raise RunError where one is not what was recorded, if the format can tell."""
+
+    def check_there(self) -> None:
+        """Raise RunError where a file that was recorded is gone, if the format can tell."""
 
     def reference(self) -> np.ndarray | None:
         """Rows `[n, ...]` of the training data; None where there are none."""
