@@ -14,8 +14,8 @@ import xxhash
 from numpy.typing import NDArray
 
 from dlcc.errors import RunError, SnapshotError
-from dlcc.runs.digests import digest_of_files
 from dlcc.runs.files import opened_regular
+from dlcc.runs.hashes import digest_of_files
 
 if TYPE_CHECKING:
     from dlcc.runs import Run, Snapshot

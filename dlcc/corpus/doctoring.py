@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import xxhash
 
+from dlcc.runs.digests import Digests
+from dlcc.runs.layout import RunLayout
 from dlcc.runs.tensors import read_tensors, write_tensors
 
 _BLOCK = struct.Struct("<4sIIIqdQQ")  # docs/run-format.md
@@ -27,7 +29,7 @@ def set_value(run: Path, name: str, step: int, value: float) -> float:
         if name not in columns:
             continue
         old = _set_in_file(data, 16 + size + 8, len(columns), columns.index(name), step, value)
-        path.write_bytes(data)
+        path.write_bytes(data)  # the list knows its header alone
         return old
     raise KeyError(name)
 
@@ -83,6 +85,8 @@ def copy_snapshot(run: Path, step: int, to: int) -> None:
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(folder, target)
     _edit_json(target / "snapshot.json", lambda manifest: manifest.update(step=to))
+    if (target / "landscape.json").exists():
+        _list_again(target / "landscape.json")
 
 
 def edit_source(run: Path, old: str, new: str, file: str = "source/train.py") -> int:
@@ -90,6 +94,7 @@ def edit_source(run: Path, old: str, new: str, file: str = "source/train.py") ->
     text = (run / file).read_text()
     assert text.count(old) == 1, f"{old!r} occurs {text.count(old)} times"
     (run / file).write_text(text.replace(old, new))
+    _list_again(run / file)
     return text[: text.index(old)].count("\n") + 1
 
 
@@ -102,3 +107,13 @@ def _edit_json(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
     content = json.loads(path.read_text())
     change(content)
     path.write_text(json.dumps(content))
+    _list_again(path)
+
+
+def _list_again(path: Path) -> None:
+    """Put the list of digests right, where the run has one."""
+    run = next(folder for folder in path.parents if (folder / "run.json").exists())
+    digests = Digests(RunLayout(run))
+    if digests.there:
+        digests.drop(path)
+        digests.add(path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from dlcc.errors import OptionError, RunError
@@ -12,10 +12,17 @@ from dlcc.runs.files import written_whole
 _LEFT_OUT = {"__pycache__", ".git"}
 
 
-def attach(paths: Iterable[str | Path], folder: Path) -> None:
+def attach(
+    paths: Iterable[str | Path], folder: Path, written: Callable[[Path], None]
+) -> None:
     """Copy files, and folders with what is in them, into a folder of the run.
 
     A copy that is there already is kept: the early rows were made with it.
+
+    Args:
+        paths: to copy.
+        folder: of the run.
+        written: called with each copy that was made.
 
     Raises:
         OptionError: there is no such file, or two have one name.
@@ -33,6 +40,7 @@ def attach(paths: Iterable[str | Path], folder: Path) -> None:
         if not target.exists():
             with written_whole(target) as temporary:
                 shutil.copyfile(source, temporary)
+            written(target)
         elif target.read_bytes() != source.read_bytes():
             raise RunError(
                 f"{source}: differs from {target}, with which the run was begun; "

@@ -84,6 +84,13 @@ def read_regular(path: Path, max_bytes: int, kind: type[RunError]) -> bytes:
         return file.read(size)
 
 
+def write_all(descriptor: int, data: bytes, offset: int) -> None:
+    """Write at an offset; a short write is continued, so that a full disk raises."""
+    written = 0
+    while written < len(data):
+        written += os.pwrite(descriptor, data[written:], offset + written)
+
+
 def sync(path: Path) -> None:
     """fsync(2) a file or a folder."""
     descriptor = os.open(path, os.O_RDONLY)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import operator
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex
 
 import numpy as np
 
 from dlcc.errors import OptionError
 from dlcc.runs.pending import Pending, pending_numbers
+from dlcc.runs.series_format import is_quantity
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -59,6 +60,21 @@ def numbers_of(
         else:
             raise OptionError(f"{name}: expected a number, found {value!r:.80}")
     return numbers, pending_numbers(on_accelerator, columns)
+
+
+def check_names(values: object, taken: Collection[str]) -> None:
+    """Refuse what is no mapping of quantities, or has names that others have; with OptionError."""
+    if not isinstance(values, Mapping) or not values:
+        raise OptionError(
+            f"expected quantities such as {{'generator/loss': 0.3}}, found {values!r:.80}"
+        )
+    for name in values:
+        if not is_quantity(name):
+            raise OptionError(
+                f"{name!r:.80}: expected a name 'player/quantity' of letters, digits, _ . and -"
+            )
+        if name in taken:
+            raise OptionError(f"{name!r}: is recorded already; drop it or pass track_updates=False")
 
 
 def as_rows(array: Tensor | np.ndarray, what: str) -> Tensor | np.ndarray:

@@ -33,6 +33,11 @@ class RunLayout:
         return self.path / "run.json"
 
     @property
+    def digests(self) -> Path:
+        """What every file that is written once must be."""
+        return self.path / "digests.txt"
+
+    @property
     def lock(self) -> Path:
         """Held with flock(2) by the process that records; its content means nothing."""
         return self.path / ".lock"
@@ -92,6 +97,12 @@ class RunLayout:
         return sorted(
             step for path in _entries(self.snapshots) if (step := _numbered(path.name)) is not None
         )
+
+    def step_of_samples(self, name: str) -> int | None:
+        """The step of `samples/00000400.safetensors`, None for any other path in the run."""
+        folder, _, file = name.rpartition("/")
+        stem, _, kind = file.partition(".")
+        return _numbered(stem) if (folder, kind) == (self.samples.name, "safetensors") else None
 
     def sample_steps(self) -> list[int]:
         """The steps that have samples, ascending; the folder's listing and nothing more."""

@@ -22,7 +22,7 @@ from dlcc.landscape.per_sample import RowPass
 from dlcc.landscape.surveying import Position, survey
 from dlcc.runs.layout import RunLayout
 from dlcc.runs.snapshots import Snapshot
-from dlcc.runs.surveys import SCHEMA, SurveyRecord, write_survey
+from dlcc.runs.surveys import SCHEMA, SurveyRecord
 
 MEASURES = ("norms", "noise", "density")
 """norms: mean and largest 2-norm of the rows' gradients. noise: trace of their covariance, and the
@@ -40,6 +40,8 @@ class _Records(Protocol):
     def layout(self) -> RunLayout: ...
 
     def log(self, step: int, values: Mapping[str, float]) -> None: ...
+
+    def survey(self, record: SurveyRecord) -> None: ...
 
 
 class Measuring:
@@ -185,7 +187,7 @@ class Measuring:
             counted = [rows_of(position.batch) for position in positions.values()]
             rows = max((n for n in counted if n is not None), default=self.rows)
             record = SurveyRecord(SCHEMA, step, rows, taken, since, found)
-            write_survey(snapshot.landscape, record)
+            self.recorder.survey(record)
         self._apart += time.perf_counter() - start
 
     @contextlib.contextmanager

@@ -6,9 +6,11 @@ import os
 import shutil
 
 from dlcc.errors import OptionError, RunError
+from dlcc.runs.description import Description
+from dlcc.runs.digests import Digests
 from dlcc.runs.files import cannot_write
 from dlcc.runs.layout import RunLayout, is_beside
-from dlcc.runs.manifest import Manifest
+from dlcc.runs.manifest import Manifest, read_manifest, write_manifest
 
 
 def make_folder(layout: RunLayout) -> None:
@@ -25,6 +27,36 @@ def make_folder(layout: RunLayout) -> None:
         raise RunError(
             f"{layout.path}: holds {foreign[0].name} and no run; record into a folder of its own"
         )
+
+
+def begin_or_continue(
+    layout: RunLayout,
+    digests: Digests,
+    description: Description,
+    fresh: Manifest,
+    *,
+    resume: bool,
+) -> Manifest:
+    """The manifest of the run in the folder; `fresh`, and written, if there is none yet.
+
+    Raises:
+        RunError: there is one and it may not be continued, or not under this description.
+    """
+    if not layout.manifest.exists():
+        write_manifest(layout.manifest, fresh)
+        digests.add(layout.manifest)
+        return fresh
+    if not resume:
+        raise RunError(
+            f"{layout.path}: holds a run already; pass resume=True to continue it, "
+            "or record into another folder"
+        )
+    digests.mend()
+    digests.check(layout.manifest)
+    recorded = read_manifest(layout.manifest)
+    description.check_agrees(layout.path, recorded)
+    remove_leftovers(layout)
+    return recorded
 
 
 def remove_leftovers(layout: RunLayout) -> None:
@@ -53,7 +85,7 @@ def any_later(layout: RunLayout, step: int) -> bool:
     return any(other >= step for other in steps)
 
 
-def move_aside(layout: RunLayout, first: int) -> None:
+def move_aside(layout: RunLayout, first: int, digests: Digests) -> None:
     """Move snapshots and samples of step `first` and later ones to a folder of their branch."""
     snapshots = [step for step in layout.snapshot_steps() if step >= first]
     samples = [step for step in layout.sample_steps() if step >= first]
@@ -63,6 +95,10 @@ def move_aside(layout: RunLayout, first: int) -> None:
     while layout.superseded_branch(number).path.exists():
         number += 1
     branch = layout.superseded_branch(number)
+    digests.drop(
+        *(layout.snapshot(step).path for step in snapshots),
+        *(layout.samples_file(step) for step in samples),
+    )
     try:
         branch.snapshots.mkdir(parents=True)
         branch.samples.mkdir()

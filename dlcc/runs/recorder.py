@@ -13,24 +13,29 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from dlcc.errors import OptionError, RunError
 from dlcc.runs.attachments import attach
 from dlcc.runs.description import Description
-from dlcc.runs.given import Number, as_rows, checked_step, evenly_spaced, numbers_of
+from dlcc.runs.digests import Digests
+from dlcc.runs.given import (
+    Number,
+    as_rows,
+    check_names,
+    checked_step,
+    evenly_spaced,
+    numbers_of,
+)
 from dlcc.runs.layout import RunLayout
 from dlcc.runs.lock import RunLock
-from dlcc.runs.manifest import Manifest, read_manifest, write_manifest
-from dlcc.runs.random_state import random_state, torch_random_state_kept
 from dlcc.runs.recorded_folder import (
     any_later,
+    begin_or_continue,
     check_entry,
     make_folder,
     move_aside,
-    remove_leftovers,
 )
 from dlcc.runs.run import Run
 from dlcc.runs.sample_files import write_rows
-from dlcc.runs.series_format import is_quantity
 from dlcc.runs.series_writer import SeriesAppender, SeriesWriter
-from dlcc.runs.snapshots import SnapshotContent, write_snapshot
-from dlcc.runs.training import ProbedTraining, Training, resume
+from dlcc.runs.snapshots import write_snapshot
+from dlcc.runs.training import Training, content_of, resume
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,6 +43,7 @@ if TYPE_CHECKING:
 
     from dlcc.landscape.batches import PerSampleLoss
     from dlcc.runs.measuring import Measuring
+    from dlcc.runs.surveys import SurveyRecord
     from dlcc.runs.updates import UpdateRows
 
 _PLAIN = frozenset((float, int))
@@ -111,6 +117,7 @@ class Recorder:
         if players is None:
             players = training.players if training is not None else {}
         self.layout = RunLayout(Path(path))
+        self._digests = Digests(self.layout)
         self.players = dict(players)
         self._training = training
         description = Description(
@@ -123,14 +130,17 @@ class Recorder:
         resources = ExitStack()
         resources.callback(lock.release)
         try:
-            self.manifest = self._begin_or_continue(description, fresh_manifest, resume)
-            attach(sources, self.layout.source)
-            attach(documents, self.layout.documents)
+            self.manifest = begin_or_continue(
+                self.layout, self._digests, description, fresh_manifest, resume=resume
+            )
+            attach(sources, self.layout.source, self._digests.add)
+            attach(documents, self.layout.documents, self._digests.add)
             check_entry(self.layout, self.manifest)
             if reference is not None and not self.layout.reference_file.exists():
                 rows = evenly_spaced(as_rows(reference, "reference"))
-                write_rows(self.layout.reference_file, "reference", rows)
-            self._writer = SeriesWriter(self.layout)
+                digest = write_rows(self.layout.reference_file, "reference", rows)
+                self._digests.add(self.layout.reference_file, digest)
+            self._writer = SeriesWriter(self.layout, self._digests.add)
             resources.callback(self._writer.close)
             self._updates: UpdateRows | None = None
             if track_updates and self.players:
@@ -270,7 +280,9 @@ class Recorder:
         self._place_snapshot(step, step + 1 if known else step)
         self._writer.sync()
         if not known:
-            write_snapshot(self.layout.snapshot(step).path, self._content(step))
+            content = content_of(step, self.players, self._training)
+            write_snapshot(self.layout.snapshot(step).path, content)
+            self._digests.add(self.layout.snapshot(step).manifest)
         if samples is not None:
             self.samples(step, samples)
 
@@ -283,7 +295,23 @@ class Recorder:
         """
         step = checked_step(step)
         self._writer.check_ready()
-        write_rows(self.layout.samples_file(step), "samples", as_rows(samples, "samples"))
+        path, rows = self.layout.samples_file(step), as_rows(samples, "samples")
+        self._digests.drop(path)  # where samples of this step are replaced
+        self._digests.add(path, write_rows(path, "samples", rows))
+
+    def survey(self, record: SurveyRecord) -> None:
+        """Put what was measured of the landscape beside the snapshot of its step.
+
+        Raises:
+            RunError: the system refused the write.
+        """
+        self._writer.check_ready()
+        from dlcc.runs.surveys import write_survey
+
+        path = self.layout.snapshot(record.step).landscape
+        self._digests.drop(path)
+        write_survey(path, record)
+        self._digests.add(path)
 
     def flush(self) -> None:
         """Wait until all rows are in the files.
@@ -322,39 +350,9 @@ class Recorder:
             finally:
                 self._watcher = watcher
 
-    def _begin_or_continue(
-        self, description: Description, manifest: Manifest, resume: bool
-    ) -> Manifest:
-        """The manifest of the run in the folder, written if there is none yet."""
-        if not self.layout.manifest.exists():
-            write_manifest(self.layout.manifest, manifest)
-            return manifest
-        if not resume:
-            raise RunError(
-                f"{self.path}: holds a run already; pass resume=True to continue it, "
-                "or record into another folder"
-            )
-        recorded = read_manifest(self.layout.manifest)
-        description.check_agrees(self.path, recorded)
-        remove_leftovers(self.layout)
-        return recorded
-
     def _appender_for(self, values: Mapping[str, Number]) -> tuple[SeriesAppender, bool]:
         """The file for these quantities, and whether they come in the order of its columns."""
-        if not isinstance(values, Mapping) or not values:
-            raise OptionError(
-                f"expected quantities such as {{'generator/loss': 0.3}}, found {values!r}"
-            )
-        tracked = self._updates.tracker.columns if self._updates else ()
-        for name in values:
-            if not is_quantity(name):
-                raise OptionError(
-                    f"{name!r:.80}: expected a name 'player/quantity' of letters, digits, _ . and -"
-                )
-            if name in tracked:
-                raise OptionError(
-                    f"{name!r}: is recorded already; drop it or pass track_updates=False"
-                )
+        check_names(values, self._updates.tracker.columns if self._updates else ())
         names = tuple(values)
         appender = self._writer.appender(names)
         self._appenders[names] = appender, names == appender.columns
@@ -393,17 +391,6 @@ class Recorder:
         for appender in self._writer:
             if appender.last_step >= step:
                 appender.rewind(step)
-        move_aside(self.layout, first_state)
+        move_aside(self.layout, first_state, self._digests)
         if self._updates:
             self._updates.rewind(step)
-
-    def _content(self, step: int) -> SnapshotContent:
-        """What the snapshot holds; drawing random numbers for it changes nothing."""
-        training = self._training
-        if training is None:
-            return SnapshotContent(step, self.players)
-        random = random_state()
-        with torch_random_state_kept():
-            state = training.state_dict()
-            probe = training.probe(step) if isinstance(training, ProbedTraining) else {}
-        return SnapshotContent(step, self.players, state, random, probe)

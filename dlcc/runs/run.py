@@ -94,8 +94,9 @@ class Run:
         """Look through the folder's names, before hours are spent on what it holds.
 
         Raises:
-            RunError: a link leads out of the run or nowhere.
+            RunError: a link leads out of the run or nowhere, or a recorded file is gone.
         """
+        self.contents.check_there()
         self.source_files()
         self.document_files()
         self.snapshots()
@@ -140,7 +141,7 @@ class Run:
         """The files of code by their path in the run, `source/train.py`.
 
         Raises:
-            RunError: a link leads out of the run.
+            RunError: a link leads out of the run, or a file is not what was recorded.
         """
         return dict(self.contents.sources())
 
@@ -148,7 +149,7 @@ class Run:
         """The documents by their path in the run, `documents/method.md`.
 
         Raises:
-            RunError: a link leads out of the run.
+            RunError: a link leads out of the run, or a file is not what was recorded.
         """
         return dict(self.contents.documents())
 

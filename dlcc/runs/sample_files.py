@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dlcc.errors import OptionError, SnapshotError
-from dlcc.runs.tensors import read_tensors, write_tensors
+from dlcc.runs.tensors import Digest, read_tensors, write_tensors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,7 +18,7 @@ MAX_BYTES = 2**30
 MAX_NUMBERS = 2**27  # whatever their type, they are compared as float64
 
 
-def write_rows(path: Path, name: str, rows: Tensor | np.ndarray) -> None:
+def write_rows(path: Path, name: str, rows: Tensor | np.ndarray) -> Digest:
     """Write rows `[n, ...]`, n of at least 1, as the file's only tensor.
 
     Raises:
@@ -31,7 +31,7 @@ def write_rows(path: Path, name: str, rows: Tensor | np.ndarray) -> None:
             f"{path}: {name} {list(rows.shape)} hold {numbers:,} numbers, expected at most "
             f"{MAX_NUMBERS:,} in {MAX_BYTES:,} bytes; record fewer rows"
         )
-    write_tensors(path, {name: rows})
+    return write_tensors(path, {name: rows})
 
 
 def read_rows(path: Path, name: str) -> np.ndarray:

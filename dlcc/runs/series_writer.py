@@ -11,13 +11,13 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from dlcc.errors import OptionError, RunError
-from dlcc.runs.files import cannot_write, written_whole
+from dlcc.runs.files import cannot_write, write_all, written_whole
 from dlcc.runs.forks import forget_in_children
 from dlcc.runs.layout import RunLayout
 from dlcc.runs.pending import Pending, fetch_pending
@@ -65,14 +65,17 @@ class _Block:
 class SeriesWriter:
     """The series files of one run, open for appending, and the thread that writes them.
 
-    Opening continues the files that are there and drops the tails that a kill cut off.
+    Opening continues the files that are there and drops the tails that a kill cut off. `made` is
+    called with each new file, when it holds its header and no rows.
 
     Raises:
         SeriesError: an existing file is damaged.
         RunError: the system refuses to open a file.
     """
 
-    def __init__(self, layout: RunLayout) -> None:
+    def __init__(
+        self, layout: RunLayout, made: Callable[[Path], None] = lambda path: None
+    ) -> None:
         self.lock = threading.Lock()
         """Held while rows change hands between the caller and the thread."""
         self.changed = threading.Condition(self.lock)
@@ -91,6 +94,7 @@ class SeriesWriter:
         self.session = max(sessions, default=-1) + 1
         self.restart_clock()
         self._layout = layout
+        self._made = made
         self._next_file = max((int(path.stem) for path in existing), default=-1) + 1
         self._appenders: dict[frozenset[str], SeriesAppender] = {}
         for path, file in existing.items():
@@ -123,6 +127,7 @@ class SeriesWriter:
                 raise OptionError(f"{path}: {error}; log fewer or other quantities") from None
             with written_whole(path) as temporary:
                 temporary.write_bytes(header)
+            self._made(path)
             self._next_file += 1
             self._appenders[key] = SeriesAppender(self, path, columns, None)
         return self._appenders[key]
@@ -351,7 +356,7 @@ class SeriesAppender:
         )
         size = len(header) + len(payload)
         try:
-            _write_all(self._descriptor, header + payload, self._end)
+            write_all(self._descriptor, header + payload, self._end)
         except OSError:
             os.ftruncate(self._descriptor, self._end)  # rolls a short write back
             raise
@@ -389,10 +394,3 @@ class SeriesAppender:
         block, self._spare = self._spare or _Block(self._capacity * self.row_bytes), None
         block.start, block.start_ns = self._writer.start, self._writer.start_ns
         return block
-
-
-def _write_all(descriptor: int, data: bytes, offset: int) -> None:
-    """Write at an offset; a short write is continued, so that a full disk raises."""
-    written = 0
-    while written < len(data):
-        written += os.pwrite(descriptor, data[written:], offset + written)

@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from dlcc.errors import OptionError, SnapshotError
+from dlcc.runs.digests import Digests
 from dlcc.runs.files import cannot_write, sync
 from dlcc.runs.layout import SnapshotLayout, beside
 from dlcc.runs.snapshot_documents import read_document
@@ -84,10 +85,13 @@ class Snapshot:
     path: Path
     step: int
     """The state is the one before this step."""
+    digests: Digests | None = field(default=None, repr=False, compare=False)
+    """What its snapshot.json and landscape.json must be."""
 
     @cached_property
     def manifest(self) -> SnapshotManifest:
         """The content of snapshot.json."""
+        self._check(self._layout.manifest)
         return read_snapshot_manifest(self._layout.manifest, self.step)
 
     def files(self) -> list[Path]:
@@ -147,7 +151,12 @@ class Snapshot:
     def survey(self) -> SurveyRecord | None:
         """What was measured of the landscape; None where nothing was."""
         path = self._layout.landscape
+        self._check(path)
         return read_survey(path, self.step) if path.exists() else None
+
+    def _check(self, path: Path) -> None:
+        if self.digests is not None:
+            self.digests.check(path, SnapshotError)
 
     @property
     def _layout(self) -> SnapshotLayout:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from dlcc.runs.run import Run
+    from dlcc.runs.snapshots import SnapshotContent
 
 
 @runtime_checkable
@@ -73,3 +74,19 @@ def resume(training: Training, run: Run | str | Path) -> int:
             restore_random_state(snapshot.random_state())
             return snapshot.step
     return 0
+
+
+def content_of(
+    step: int, players: Mapping[str, nn.Module], training: Training | None
+) -> SnapshotContent:
+    """What a snapshot holds; drawing random numbers for it changes nothing."""
+    from dlcc.runs.random_state import random_state, torch_random_state_kept
+    from dlcc.runs.snapshots import SnapshotContent
+
+    if training is None:
+        return SnapshotContent(step, players)
+    random = random_state()
+    with torch_random_state_kept():
+        state = training.state_dict()
+        probe = training.probe(step) if isinstance(training, ProbedTraining) else {}
+    return SnapshotContent(step, players, state, random, probe)

@@ -18,9 +18,9 @@ import numpy as np
 from dlcc.engine.scratch import scratch_folder
 from dlcc.errors import DlccError
 from dlcc.runs import Run
-from dlcc.runs.digests import digest_of_arrays, digest_of_files
 from dlcc.runs.formats import as_format
 from dlcc.runs.formats.format import Contents, Format
+from dlcc.runs.hashes import digest_of_arrays, digest_of_files
 from dlcc.runs.manifest import Manifest
 from dlcc.runs.series import SeriesTable
 from dlcc.runs.series_format import QUANTITY

@@ -15,6 +15,7 @@ from dlcc.feedback.remedies import Change
 from dlcc.recipes.train import train
 from dlcc.records import HealthRecord
 from dlcc.runs import Run
+from tests.conftest import unlisted
 
 CHANGE = Change({"lr_d": 1e-3})
 
@@ -75,6 +76,6 @@ def test_every_recipe_of_gans_is_known_by_its_code_and_what_its_name_stands_for(
     done = apply_change(run, Change({"lr": 5e-4}), tmp_path / "new", judged(200), seed=0)
     assert done.words == "started again"  # its snapshots hold the rate
     assert Run.open(tmp_path / "new").manifest.config["lr"] == 5e-4
-    (tmp_path / "run" / "source" / "train.py").write_text("# mine")
+    (unlisted(tmp_path / "run") / "source" / "train.py").write_text("# mine")
     with pytest.raises(OptionError, match="this run's code is its own"):
         recipe_of(run)

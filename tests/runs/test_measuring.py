@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from dlcc import Recorder
 from dlcc.errors import OptionError
 from dlcc.landscape import gradient_noise
+from dlcc.runs.surveys import SurveyRecord
 from dlcc.runs import Run, RunLayout
 from dlcc.runs.measuring import MEASURES, Measuring, inner
 from dlcc.runs.series_format import MEASURED
@@ -90,6 +91,9 @@ def test_the_figures_are_those_of_the_first_rows(tmp_path: Path) -> None:
 
         def log(self, step: int, values: Mapping[str, float]) -> None:
             kept.update(values)
+
+        def survey(self, record: SurveyRecord) -> None:
+            raise AssertionError("no survey was asked for")
 
     measure = Measuring(
         Kept(), {"net": model}, {"net": loss_of_each}, every=1, budget=0.5, what=("noise",), rows=10

@@ -15,6 +15,7 @@ import pytest
 
 from dlcc.errors import OptionError, RunError
 from dlcc.runs import Recorder, Run, resolve_until
+from tests.conftest import unlisted
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def path(tmp_path: Path) -> Path:
             recorder.log(step, {"model/loss": float(step)})
         for step in (0, 10, 20):
             recorder.samples(step, np.full((2, 3), step, dtype=np.float16))
-    return path
+    return unlisted(path)
 
 
 def test_what_is_not_a_run(tmp_path: Path) -> None:

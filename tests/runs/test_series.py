@@ -16,6 +16,7 @@ from dlcc.errors import SeriesError
 from dlcc.runs import Recorder, Run
 from dlcc.runs.series import read_series_file
 from dlcc.runs.series_format import encode_file_header
+from tests.conftest import unlisted
 
 ANY_FLOAT = st.floats(allow_nan=True, allow_infinity=True, width=64)
 
@@ -223,6 +224,11 @@ def test_a_later_version_says_so(tmp_path: Path) -> None:
 
 def test_something_else_is_refused(tmp_path: Path) -> None:
     record(tmp_path / "run", [0])
+    for content in (b"", b"DLCCSER\n", b"step,loss\n0,1\n" * 10):
+        series_file(tmp_path / "run").write_bytes(content)
+        with pytest.raises(SeriesError, match=r"000\.series: differs from what was recorded"):
+            Run.open(tmp_path / "run").series()
+    unlisted(tmp_path / "run")
     for content in (b"", b"DLCCSER\n", b"step,loss\n0,1\n" * 10):
         series_file(tmp_path / "run").write_bytes(content)
         with pytest.raises(SeriesError, match="not one, or it is cut"):

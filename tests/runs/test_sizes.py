@@ -14,6 +14,7 @@ from dlcc import evaluate
 from dlcc.errors import OptionError, RunError, SeriesError, SnapshotError
 from dlcc.runs import Recorder, Run
 from dlcc.runs.tensors import write_tensors
+from tests.conftest import unlisted
 
 GIB = 2**30
 
@@ -24,7 +25,7 @@ def run(tmp_path: Path) -> Path:
         rec.snapshot(0, samples=np.ones((3, 2)))
         for step in range(30):
             rec.log(step, {"p/loss": 1.0})
-    return tmp_path / "run"
+    return unlisted(tmp_path / "run")
 
 
 def test_a_series_file_of_30_gb(run: Path) -> None:

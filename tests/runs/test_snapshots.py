@@ -13,6 +13,7 @@ from torch import nn
 
 from dlcc.errors import OptionError, RunError, SnapshotError
 from dlcc.runs import ProbedTraining, Recorder, Run, Training, resume
+from tests.conftest import unlisted
 
 
 def record(path: Path, training: Any, steps: int, every: int = 10) -> None:
@@ -195,7 +196,7 @@ def test_a_forged_snapshot_json(
     tmp_path: Path, training: Any, change: dict[str, Any], what: str
 ) -> None:
     record(tmp_path / "run", training, steps=1)
-    path = tmp_path / "run" / "snapshots" / "00000000" / "snapshot.json"
+    path = unlisted(tmp_path / "run") / "snapshots" / "00000000" / "snapshot.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     (snapshot,) = Run.open(tmp_path / "run").snapshots()
     with pytest.raises(SnapshotError, match=rf"snapshot\.json: .*{what}"):
@@ -204,7 +205,7 @@ def test_a_forged_snapshot_json(
 
 def test_a_cut_snapshot_json(tmp_path: Path, training: Any) -> None:
     record(tmp_path / "run", training, steps=1)
-    path = tmp_path / "run" / "snapshots" / "00000000" / "snapshot.json"
+    path = unlisted(tmp_path / "run") / "snapshots" / "00000000" / "snapshot.json"
     path.write_text(path.read_text()[:100])
     with pytest.raises(SnapshotError, match=r"snapshot\.json: not valid JSON"):
         _ = Run.open(tmp_path / "run").snapshots()[0].resumable

@@ -14,6 +14,7 @@ from dlcc.errors import OptionError, RunError, SeriesError
 from dlcc.runs import Recorder, Run
 from dlcc.runs.series_format import MAX_COLUMNS, encode_file_header
 from dlcc.runs.texts import LONGEST_NAME, LONGEST_TEXT, bad_text, problem_of
+from tests.conftest import unlisted
 from tests.surveyed import put_surveys
 
 CONTROL = ["\x1b[2J", "\x07", "\x9b31m", "\u202e", "\x00", "a\nb", "\ud800", "\u2028"]
@@ -25,7 +26,7 @@ def a_run(path: Path) -> Path:
     with Recorder(path, name="fine", players={"p": nn.Linear(1, 1)}, config={"a": 1}) as rec:
         rec.snapshot(0)
         rec.log(0, {"p/loss": 1.0})
-    return path
+    return unlisted(path)
 
 
 @pytest.mark.parametrize("text", WRONG, ids=lambda t: ascii(t)[:12])

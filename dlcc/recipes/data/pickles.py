@@ -1,23 +1,23 @@
 """A pickle of plain values and numpy arrays, read without running any of it.
 
-`pickle.load` calls what a file asks for. Here a machine of a few dozen instructions builds dicts,
-lists, tuples, text, bytes, whole numbers and arrays itself; it knows by name what numpy's pickles
-of arrays ask for and calls nothing. Whatever else a file asks for is refused by name. Memory is
-bounded by the length of the file and the number of its instructions: an array's numbers must be
-there before it is made, and what is stored once and referred to often is not copied.
+`pickle.load` calls what a file asks for. Here a file gets stand-ins for the five names that numpy's
+pickles of arrays ask for, and no other name; the stand-ins call nothing and make an array only of
+numbers that are there. Python's own reader of pickles, not the one in C: that takes memory for what
+a length claims before it looks. Memory is bounded by the length of the file and the number of its
+instructions, and what is stored once and referred to often is not copied.
 
-Instructions: Python's `pickletools`, protocols 2 to 5. Arrays: `numpy.ndarray.__reduce__` and
-`__reduce_ex__` of numpy 1 and 2, written by Python 2 or 3.
+Arrays: `numpy.ndarray.__reduce__` and `__reduce_ex__` of numpy 1 and 2, written by Python 2 or 3.
 """
 
 from __future__ import annotations
 
 import math
+import pickle
 import pickletools
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import struct
+from collections.abc import Callable
 from io import BytesIO
-from typing import Any, Final
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,41 +33,20 @@ _NAMES = (
 # what a file may refer to -> what numpy 2 calls it; numpy 1 had no underscore
 _KNOWN = {name: name for name in _NAMES} | {n.replace("._core.", ".core."): n for n in _NAMES}
 
+# Sets and keys other than text are left out: they can be made to take forever to hash.
+_ADMITTED = frozenset({
+    "PROTO", "FRAME", "STOP", "MARK", "NONE", "NEWTRUE", "NEWFALSE", "BININT", "BININT1",
+    "BININT2", "LONG1", "BINSTRING", "SHORT_BINSTRING", "BINUNICODE", "SHORT_BINUNICODE",
+    "BINUNICODE8", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8", "EMPTY_DICT",
+    "EMPTY_LIST", "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "APPEND", "APPENDS",
+    "SETITEM", "SETITEMS", "BINPUT", "LONG_BINPUT", "BINGET", "LONG_BINGET", "MEMOIZE", "GLOBAL",
+    "STACK_GLOBAL", "REDUCE", "BUILD",
+})  # fmt: skip
+_CODES = {ord(op.code): op.name for op in pickletools.opcodes}
+
 
 class PickleRefusedError(Exception):
     """A pickle asks for what is not read here, or is damaged; the message is a clause."""
-
-
-@dataclass(frozen=True)
-class _Global:
-    """What a file refers to by name; never looked up."""
-
-    name: str
-
-
-@dataclass
-class _Type:
-    """A type of numbers on its way."""
-
-    code: str
-    order: str = ""
-
-    def make(self) -> np.dtype[Any]:
-        return np.dtype(f"{self.order.replace('|', '')}{self.code}")
-
-
-@dataclass
-class _Array:
-    """An array on its way: empty until its state comes."""
-
-    made: NDArray[Any] | None = None
-
-
-class _Mark:
-    """The place where items of a container begin."""
-
-
-_MARK: Final = _Mark()
 
 
 def read_pickle(data: bytes) -> dict[str, Any]:
@@ -80,187 +59,125 @@ def read_pickle(data: bytes) -> dict[str, Any]:
         PickleRefusedError: it is damaged, holds or asks for anything else.
     """
     try:
-        value = _Machine().run(data)
-    except (ValueError, IndexError, OverflowError) as error:  # of pickletools, and empty stacks
+        value = _Reader(data).load()
+    except PickleRefusedError:
+        raise
+    except Exception as error:  # whatever the reader trips over in a file that is damaged
         raise PickleRefusedError("is cut or no pickle of protocol 2 to 5") from error
-    if type(value) is not dict:
+    if type(value) is not _Dict:
         raise PickleRefusedError(f"holds a {_kind(value)} and not a dict")
     return {_text(key): _finished(entry) for key, entry in value.items()}
 
 
-class _Machine:
-    """Runs the instructions of one pickle."""
+class _Dict(dict[Any, Any]):
+    """A dict whose keys are text."""
+
+    __slots__ = ()
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if type(key) not in (str, bytes):
+            raise PickleRefusedError(f"has a {_kind(key)} as a key of a dict")
+        super().__setitem__(key, value)
+
+
+class _Instructions(dict[int, Callable[[Any], None]]):
+    """Those that are admitted, so many of them."""
 
     def __init__(self) -> None:
-        self.stack: list[Any] = []
-        self.memo: dict[int, Any] = {}
-        self.to_encode = 0
+        known = pickle._Unpickler.dispatch
+        super().__init__((c, f) for c, f in known.items() if _CODES[c] in _ADMITTED)
+        self[ord(pickle.EMPTY_DICT)] = lambda reader: reader.append(_Dict())
+        self[ord(pickle.BYTEARRAY8)] = _load_bytearray8
+        self._left = _MOST_INSTRUCTIONS
 
-    def run(self, data: bytes) -> Any:
-        """What is on the stack when the instruction STOP comes."""
-        self.to_encode = len(data)
-        for count, (name, argument) in enumerate(_instructions(data)):
-            if count == _MOST_INSTRUCTIONS:
-                raise PickleRefusedError(f"has more than {_MOST_INSTRUCTIONS:,} instructions")
-            if name == "STOP":
-                return self.stack.pop()
-            if name in _VALUES:
-                self.stack.append(_VALUES[name](argument))
-            elif name in _ACTIONS:
-                _ACTIONS[name](self, argument)
-        raise ValueError("ends early")
+    def __getitem__(self, code: int) -> Callable[[Any], None]:
+        self._left -= 1
+        if self._left < 0:
+            raise PickleRefusedError(f"has more than {_MOST_INSTRUCTIONS:,} instructions")
+        return super().__getitem__(code)
 
-    # --- the stack
+    def __missing__(self, code: int) -> NoReturn:
+        if self._left == _MOST_INSTRUCTIONS - 1 or code not in _CODES:
+            raise ValueError("some other kind of file")
+        raise PickleRefusedError(f"has the instruction {_CODES[code]}, which builds no array")
 
-    def pop(self) -> Any:
-        """The value on top, which is no mark."""
-        value = self.stack.pop()
-        if value is _MARK:
-            raise PickleRefusedError("has a mark where a value should be")
-        return value
 
-    def pop_items(self) -> list[Any]:
-        """What was put on since the last mark, which goes too."""
-        for place in range(len(self.stack) - 1, -1, -1):
-            if self.stack[place] is _MARK:
-                items = self.stack[place + 1 :]
-                del self.stack[place:]
-                return items
-        raise PickleRefusedError("lacks a mark")
+def _load_bytearray8(reader: Any) -> None:
+    (length,) = struct.unpack("<Q", reader.read(8))
+    reader.append(bytes(reader.read(length)))
 
-    def top(self, kind: type[Any]) -> Any:
-        """The value on top, which stays; it must be of this kind."""
-        if type(self.stack[-1]) is not kind:
-            raise PickleRefusedError(f"adds items to a {_kind(self.stack[-1])}")
-        return self.stack[-1]
 
-    # --- the memo
+class _Reader(pickle._Unpickler):
+    """Python's reader of pickles, with stand-ins in place of what a file refers to."""
 
-    def put(self, place: int) -> None:
-        self.memo[place] = self.stack[-1]
+    def __init__(self, data: bytes) -> None:
+        super().__init__(BytesIO(data), encoding="bytes")
+        self.dispatch = _Instructions()  # type: ignore[misc]
+        self._to_encode = len(data)
 
-    def get(self, place: int) -> None:
-        if place not in self.memo:
-            raise PickleRefusedError(f"refers to a value {place} that it never stored")
-        self.stack.append(self.memo[place])
-
-    # --- containers
-
-    def make_tuple(self, items: int | None) -> None:
-        values = self.pop_items() if items is None else [self.pop() for _ in range(items)][::-1]
-        self.stack.append(tuple(values))
-
-    def append(self, items: list[Any]) -> None:
-        self.top(list).extend(items)
-
-    def set_items(self, items: list[Any]) -> None:
-        if len(items) % 2:
-            raise PickleRefusedError("has a key without a value")
-        target = self.top(dict)
-        for key, value in zip(items[::2], items[1::2], strict=True):
-            if type(key) not in (str, bytes):  # others can be made to take forever to hash
-                raise PickleRefusedError(f"has a {_kind(key)} as a key of a dict")
-            target[key] = value
-
-    # --- names, and what is asked of them
-
-    def refer(self, module: Any, name: Any) -> None:
-        if type(module) is not str or type(name) is not str:
-            raise PickleRefusedError("refers to something by what is no text")
+    def find_class(self, module: Any, name: Any) -> _Name:
         full = f"{module}.{name}"
         if full not in _KNOWN:
             raise PickleRefusedError(f"asks for {_shown(full)}, which was not run")
-        self.stack.append(_Global(_KNOWN[full]))
+        return _Name(_KNOWN[full], self)
 
-    def reduce(self) -> None:
-        arguments, called = self.pop(), self.pop()
-        if type(called) is not _Global or type(arguments) is not tuple:
-            raise PickleRefusedError(f"calls a {_kind(called)}")
-        if called.name == "_codecs.encode" and arguments and type(arguments[0]) is str:
-            self.to_encode -= len(arguments[0])
-            if self.to_encode < 0:  # a text stored once could be encoded a million times
-                raise PickleRefusedError("encodes more text than it has")
-        self.stack.append(_reduced(called.name, arguments))
-
-    def build(self) -> None:
-        state, target = self.pop(), self.stack[-1]
-        if type(target) is _Array and target.made is None:
-            target.made = _array(state)
-        elif type(target) is _Type and not target.order:
-            target.order = _byte_order(state)
-        else:
-            raise PickleRefusedError(f"sets the state of a {_kind(target)}")
+    def encodes(self, text: str) -> None:
+        """Count a text that is encoded: one that is stored once could be a million times."""
+        self._to_encode -= len(text)
+        if self._to_encode < 0:
+            raise PickleRefusedError("encodes more text than it has")
 
 
-# instruction -> what it puts on the stack, of its argument
-_VALUES: dict[str, Callable[[Any], Any]] = {
-    **dict.fromkeys(("BININT", "BININT1", "BININT2", "LONG1"), int),
-    **dict.fromkeys(("BINSTRING", "SHORT_BINSTRING"), lambda text: text.encode("latin-1")),
-    **dict.fromkeys(("BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"), str),
-    **dict.fromkeys(("BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"), bytes),
-    "NONE": lambda _: None,
-    "NEWTRUE": lambda _: True,
-    "NEWFALSE": lambda _: False,
-    "EMPTY_DICT": lambda _: {},
-    "EMPTY_LIST": lambda _: [],
-    "EMPTY_TUPLE": lambda _: (),
-    "MARK": lambda _: _MARK,
-}
-# instruction -> what it does to the machine, with its argument
-_ACTIONS: dict[str, Callable[[_Machine, Any], None]] = {
-    **dict.fromkeys(("BINPUT", "LONG_BINPUT"), _Machine.put),
-    **dict.fromkeys(("BINGET", "LONG_BINGET"), _Machine.get),
-    "MEMOIZE": lambda machine, _: machine.put(len(machine.memo)),
-    "TUPLE": lambda machine, _: machine.make_tuple(None),
-    "TUPLE1": lambda machine, _: machine.make_tuple(1),
-    "TUPLE2": lambda machine, _: machine.make_tuple(2),
-    "TUPLE3": lambda machine, _: machine.make_tuple(3),
-    "APPEND": lambda machine, _: machine.append([machine.pop()]),
-    "APPENDS": lambda machine, _: machine.append(machine.pop_items()),
-    "SETITEM": lambda machine, _: machine.set_items([machine.pop(), machine.pop()][::-1]),
-    "SETITEMS": lambda machine, _: machine.set_items(machine.pop_items()),
-    "GLOBAL": lambda machine, names: machine.refer(*names),
-    "STACK_GLOBAL": lambda machine, _: machine.refer(*[machine.pop(), machine.pop()][::-1]),
-    "REDUCE": lambda machine, _: machine.reduce(),
-    "BUILD": lambda machine, _: machine.build(),
-}
-_CODES = {op.code.encode("latin-1"): op for op in pickletools.opcodes}
-_ADMITTED = {*_VALUES, *_ACTIONS, "PROTO", "FRAME", "STOP"}
+class _StandIn:
+    """Whatever a file refers to or builds; it takes no state unless it says so."""
+
+    def __setstate__(self, state: Any) -> None:
+        raise PickleRefusedError(f"sets the state of a {_kind(self)}")
 
 
-def _instructions(data: bytes) -> Iterator[tuple[str, Any]]:
-    """Names of instructions with their arguments; of those not admitted none is read.
+class _Name(_StandIn):
+    """What a file refers to by name; never looked up."""
 
-    Raises:
-        ValueError: of pickletools, for an argument that is cut or damaged.
-    """
-    stream = BytesIO(data)
-    while code := stream.read(1):
-        instruction = _CODES.get(code)
-        if instruction is None:
-            raise ValueError("no instruction")
-        name, argument = instruction.name, instruction.arg
-        if name not in _ADMITTED:
-            if stream.tell() == 1:  # some other kind of file
-                raise ValueError("no pickle")
-            raise PickleRefusedError(f"has the instruction {name}, which builds no array")
-        if name == "GLOBAL":  # pickletools would read escapes here, pickle does not
-            yield name, (_line(stream), _line(stream))
-        else:
-            yield name, None if argument is None else argument.reader(stream)
+    def __init__(self, name: str, reader: _Reader) -> None:
+        self.name, self._reader = name, reader
+
+    def __call__(self, *arguments: Any) -> Any:
+        if self.name == "_codecs.encode" and arguments and type(arguments[0]) is str:
+            self._reader.encodes(arguments[0])
+        return _reduced(self.name, arguments)
 
 
-def _line(stream: BytesIO) -> str:
-    line = stream.readline()
-    if not line.endswith(b"\n"):
-        raise ValueError("no newline")
-    return line[:-1].decode()
+class _Type(_StandIn):
+    """A type of numbers on its way."""
+
+    def __init__(self, code: str) -> None:
+        self.code, self.order = code, ""
+
+    def __setstate__(self, state: Any) -> None:
+        if self.order:
+            super().__setstate__(state)
+        self.order = _byte_order(state)
+
+    def make(self) -> np.dtype[Any]:
+        return np.dtype(f"{self.order.replace('|', '')}{self.code}")
+
+
+class _Array(_StandIn):
+    """An array on its way: empty until its state comes."""
+
+    def __init__(self, made: NDArray[Any] | None = None) -> None:
+        self.made = made
+
+    def __setstate__(self, state: Any) -> None:
+        if self.made is not None:
+            super().__setstate__(state)
+        self.made = _array(state)
 
 
 def _reduced(name: str, arguments: tuple[Any, ...]) -> Any:
     """What numpy and Python would make of a call that their own pickles hold."""
     match name, arguments:
-        case "numpy._core.multiarray._reconstruct", (_Global(name="numpy.ndarray"), (0,), b"b"):
+        case "numpy._core.multiarray._reconstruct", (_Name(name="numpy.ndarray"), (0,), b"b"):
             return _Array()
         case "numpy.dtype", (str() | bytes() as code, 0 | False, 1 | True):
             text = _text(code)
@@ -320,7 +237,12 @@ def _text(value: str | bytes) -> str:
 
 def _kind(value: Any) -> str:
     """What to call a value; its content stays unseen, for it may refer to itself."""
-    names = {_Array: "numpy array", _Type: "numpy type", _Global: "name", _Mark: "mark"}
+    names: dict[type, str] = {
+        _Array: "numpy array",
+        _Type: "numpy type",
+        _Name: "name",
+        _Dict: "dict",
+    }
     return names.get(type(value), type(value).__name__)
 
 

@@ -10,7 +10,7 @@ from typing import ClassVar, Protocol
 import numpy as np
 
 from dlcc.errors import OptionError, SnapshotError
-from dlcc.runs.digests import digest_of_arrays, digest_of_files
+from dlcc.runs.hashes import digest_of_arrays, digest_of_files
 from dlcc.runs.manifest import Manifest
 from dlcc.runs.series import SeriesTable
 from dlcc.runs.series_format import is_quantity
@@ -49,6 +49,9 @@ class Contents(ABC):
     def samples(self, step: int) -> np.ndarray:
         """Samples `[n, ...]` taken before `step`."""
         raise SnapshotError(f"samples of step {step}: the run's format holds none")
+
+    def check_there(self) -> None:
+        """Raise RunError where a file that was recorded is gone, if the format can tell."""
 
     def reference(self) -> np.ndarray | None:
         """Rows `[n, ...]` of the training data; None where there are none."""

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 
-from dlcc.errors import OptionError
-from dlcc.runs.digests import digest_of_files
+from dlcc.errors import OptionError, SeriesError, SnapshotError
+from dlcc.runs.digests import Digests
 from dlcc.runs.formats.format import Contents
+from dlcc.runs.hashes import digest_of_files
 from dlcc.runs.layout import RunLayout
 from dlcc.runs.manifest import Manifest, read_manifest
 from dlcc.runs.sample_files import read_rows
@@ -38,7 +39,9 @@ class Native:
                 "leave --map out"
             )
         layout = RunLayout(path)
-        return RecordedFolder(layout, read_manifest(layout.manifest))
+        digests = Digests(layout)
+        digests.check(layout.manifest)
+        return RecordedFolder(layout, read_manifest(layout.manifest), digests)
 
 
 @dataclass(frozen=True)
@@ -47,32 +50,80 @@ class RecordedFolder(Contents):
 
     layout: RunLayout
     manifest: Manifest
+    digests: Digests
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        if not self.digests.there:
+            return (
+                f"{self.layout.path}: has no {self.layout.digests.name}, so a changed or missing "
+                "file without a checksum of its own goes unnoticed",
+            )
+        unknown = self.digests.not_listed(self._files())
+        if not unknown:
+            return ()
+        more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
+        return (
+            f"{self.layout.digests}: does not list {', '.join(unknown[:3])}{more}, so nothing "
+            "tells whether they were changed",
+        )
 
     def series(self, until: int | None) -> SeriesTable:
+        self.digests.check_there(self.layout.series, kind=SeriesError)
+        for path in self.layout.series_files():
+            self.digests.check(path, SeriesError)
         return read_series(self.layout, until)
 
     def snapshots(self, until: int | None) -> list[Snapshot]:
+        self.digests.check_there(self.layout.snapshots, kind=SnapshotError)
         return [
-            Snapshot(self.layout.snapshot(step).path, step)
+            Snapshot(self.layout.snapshot(step).path, step, self.digests)
             for step in self.layout.snapshot_steps()
             if until is None or step <= until
         ]
 
     def sample_steps(self, until: int | None) -> list[int]:
-        return [step for step in self.layout.sample_steps() if until is None or step <= until]
+        gone = (self.layout.step_of_samples(name) for name in self.digests.listed())
+        steps = {*self.layout.sample_steps(), *(step for step in gone if step is not None)}
+        return sorted(step for step in steps if until is None or step <= until)
 
     def samples(self, step: int) -> np.ndarray:
-        return read_rows(self.layout.samples_file(step), "samples")
+        path = self.layout.samples_file(step)
+        self.digests.check(path, SnapshotError)
+        return read_rows(path, "samples")
+
+    def check_there(self) -> None:
+        layout = self.layout  # samples that are gone are left out where they are read
+        self.digests.check_there(layout.series, layout.snapshots, layout.source, layout.documents)
+
+    def _files(self) -> Iterator[Path]:
+        """What a recorder lists, as far as it is there."""
+        yield self.layout.manifest
+        yield from self.layout.series_files()
+        for step in self.layout.snapshot_steps():
+            snapshot = self.layout.snapshot(step)
+            yield from (p for p in (snapshot.manifest, snapshot.landscape) if p.exists())
+        yield from (self.layout.samples_file(step) for step in self.layout.sample_steps())
+        if self.layout.reference_file.exists():
+            yield self.layout.reference_file
+        for folder in (self.layout.source, self.layout.documents):
+            yield from (path for path in sorted(folder.rglob("*")) if path.is_file())
 
     def reference(self) -> np.ndarray | None:
         path = self.layout.reference_file
+        self.digests.check(path, SnapshotError)
         return read_rows(path, "reference") if path.exists() else None
 
     def sources(self) -> Mapping[str, Path]:
-        return files_under(self.layout.path, self.layout.source.name)
+        return self._checked(files_under(self.layout.path, self.layout.source.name))
 
     def documents(self) -> Mapping[str, Path]:
-        return files_under(self.layout.path, self.layout.documents.name)
+        return self._checked(files_under(self.layout.path, self.layout.documents.name))
+
+    def _checked(self, files: Mapping[str, Path]) -> Mapping[str, Path]:
+        for path in files.values():
+            self.digests.check(path)
+        return files
 
     def samples_place(self, step: int | None) -> str:
         return self._named(self._samples_file(step))

@@ -14,6 +14,7 @@ from dlcc.records import Config, Series, Snapshots
 from dlcc.runs import Run
 from dlcc.stages.consistency.checked import Ledger
 from dlcc.stages.consistency.invariants import check_record
+from tests.conftest import unlisted
 
 STEPS = 60
 
@@ -68,7 +69,7 @@ def test_buffers_are_named_in_the_record_and_do_not_count(tmp_path: Path, buffer
 def test_a_record_cannot_call_its_weights_buffers(tmp_path: Path) -> None:
     """What is left must be as many numbers as there are parameters."""
     folder = recorded(tmp_path / "run", "total")
-    file = folder / "run.json"
+    file = unlisted(folder) / "run.json"
     content = json.loads(file.read_text())
     content["players"]["net"]["buffers"] = ["total", "line.weight", "line.bias"]
     file.write_text(json.dumps(content))
@@ -80,7 +81,7 @@ def test_a_record_that_names_none_has_those_of_batch_normalisation(
     tmp_path: Path, buffer: str, doubted: bool
 ) -> None:
     folder = recorded(tmp_path / "run", buffer)
-    file = folder / "run.json"
+    file = unlisted(folder) / "run.json"
     content = json.loads(file.read_text())
     del content["players"]["net"]["buffers"]
     file.write_text(json.dumps(content))

@@ -11,6 +11,7 @@ import pytest
 
 from dlcc.recipes.train import train
 from tests.command import dlcc
+from tests.conftest import unlisted
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +79,7 @@ def test_code_that_was_built_cannot_excuse_itself(run: Path, tmp_path: Path) -> 
     """A missing file that turns up in one replay alone is a failure of that replay."""
     copy = tmp_path / "run"
     shutil.copytree(run, copy)
-    source = copy / "source" / "train.py"
+    source = unlisted(copy) / "source" / "train.py"
     failing = "def iterate(self, step: int) -> Mapping[str, Tensor]:\n        open('/no/such')\n"
     text = source.read_text()
     source.write_text(

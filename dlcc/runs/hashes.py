@@ -1,0 +1,38 @@
+"""Hashes of what a run holds: of files by their names in the run, and of arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+import xxhash
+
+from dlcc.errors import RunError
+from dlcc.runs.files import opened_regular
+
+_CHUNK = 1 << 22  # bytes
+
+
+def digest_of_files(files: Mapping[str, Path]) -> str:
+    """xxh3_128 of names and contents, in the order of the paths.
+
+    Raises:
+        RunError: a file is gone, is no regular one, or cannot be read.
+    """
+    state = xxhash.xxh3_128()
+    for name, path in sorted(files.items(), key=lambda item: item[1]):
+        state.update(f"{name}\0".encode(errors="surrogateescape"))
+        with opened_regular(path, RunError) as stream:
+            while chunk := stream.read(_CHUNK):
+                state.update(chunk)
+    return state.hexdigest()
+
+
+def digest_of_arrays(arrays: Iterable[tuple[str, np.ndarray]]) -> str:
+    """xxh3_128 of names, types, shapes and values."""
+    state = xxhash.xxh3_128()
+    for name, array in arrays:
+        state.update(f"{name}\0{array.dtype.str}\0{array.shape}\0".encode())
+        state.update(np.ascontiguousarray(array).tobytes())
+    return state.hexdigest()
