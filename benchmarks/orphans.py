@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import re
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +23,8 @@ class Killed:
 
     running: bool
     """Whether the command was still at work when it was killed."""
+    children: int
+    """Processes below it at that moment."""
     returncode: int | None
     """None where it did not end."""
     seconds: float
@@ -35,17 +38,17 @@ def killed(
     after: float,
     number: int,
     patience: float = 2.0,
-    once: Path | None = None,
+    once: Path | str | None = None,
     env: Mapping[str, str] | None = None,
 ) -> Killed:
     """Run a command, send it a signal `after` seconds, and see what of its tree lives on.
 
     Args:
         command: the command.
-        after: seconds from its start, or from the moment at which `once` exists.
+        after: seconds from its start, or from the moment of `once`.
         number: the signal, which the command alone gets.
         patience: seconds that everything below it has to end.
-        once: a file that it makes.
+        once: a file that it makes, or a pattern in the command line of a process below it.
         env: its environment.
     """
     with _adopting() as others:
@@ -53,18 +56,20 @@ def killed(
             command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         try:
-            while once is not None and not once.exists() and child.poll() is None:
+            while child.poll() is None and not _is_met(once, others):
                 time.sleep(0.01)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(after)
-            running = child.poll() is None
+            running, children = child.poll() is None, len(_alive(others, child)) - 1
             child.send_signal(number)
             struck = time.monotonic()
             while (left := _alive(others, child)) and time.monotonic() - struck < patience:
                 time.sleep(0.01)
             seconds = time.monotonic() - struck
-            names = tuple(sorted(_name(process) for process in left))
-            return Killed(running, child.poll(), round(seconds, 3), names)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(0.0 if left else 1.0)
+            names = tuple(sorted(_command(process)[:80] for process in left))
+            return Killed(running, max(0, children), child.poll(), round(seconds, 3), names)
         finally:
             for process in [*_below(others), child]:
                 with contextlib.suppress(psutil.Error, ProcessLookupError):
@@ -72,6 +77,10 @@ def killed(
             child.wait()
             while _alive(others, child):
                 time.sleep(0.01)
+
+
+FOREIGN = r"child\.py \d"
+"""The command line of a sandbox with foreign code, and of its guard."""
 
 
 @contextlib.contextmanager
@@ -84,6 +93,12 @@ def _adopting() -> Iterator[set[int]]:
         yield {process.pid for process in psutil.Process().children(recursive=True)}
     finally:
         prctl(_PR_SET_CHILD_SUBREAPER, was.value, 0, 0, 0)
+
+
+def _is_met(once: Path | str | None, others: set[int]) -> bool:
+    if isinstance(once, Path):
+        return once.exists()
+    return once is None or any(re.search(once, _command(p)) for p in _below(others))
 
 
 def _below(others: set[int]) -> list[psutil.Process]:
@@ -103,7 +118,7 @@ def _alive(others: set[int], child: subprocess.Popen[bytes]) -> list[psutil.Proc
     return found
 
 
-def _name(process: psutil.Process) -> str:
+def _command(process: psutil.Process) -> str:
     with contextlib.suppress(psutil.Error):
-        return " ".join(Path(part).name for part in process.cmdline()[:4])
+        return " ".join(Path(part).name for part in process.cmdline())
     return "?"

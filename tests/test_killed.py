@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.orphans import killed
+from benchmarks.orphans import FOREIGN, killed
 from dlcc.corpus import doctoring
 from dlcc.sandbox import available_levels
 from tests.stages.execution.test_execution import STEP
@@ -47,7 +47,7 @@ def test_a_stage_and_what_it_detached(number: int, small_run: Path, tmp_path: Pa
 
 @pytest.mark.skipif(not available_levels(), reason="this machine isolates nothing")
 @pytest.mark.parametrize("number", SIGNALS)
-@pytest.mark.parametrize(("command", "wait"), [("evaluate", 3.0), ("rerun", 3.0)])
+@pytest.mark.parametrize(("command", "wait"), [("evaluate", 0.3), ("rerun", 0.1)])
 def test_foreign_code_that_sleeps(
     command: str, wait: float, number: int, small_run: Path, tmp_path: Path
 ) -> None:
@@ -55,7 +55,10 @@ def test_foreign_code_that_sleeps(
     doctoring.edit_source(small_run, STEP, f"__import__('time').sleep(60)\n        {STEP}")
     env, out = environment(tmp_path / "tmp"), tmp_path / "o"
     options = {"evaluate": ["--only", "execution", "--out", str(out)], "rerun": ["--n", "4"]}
-    made = killed([*DLCC, command, str(small_run), *options[command]], wait, number, env=env)
+    command_line = [*DLCC, command, str(small_run), *options[command]]
+    made = killed(command_line, wait, number, once=FOREIGN, env=env)
     assert made.running
+    assert made.children
     assert made.survivors == ()
+    assert made.returncode == (143 if number == signal.SIGTERM else -number)
     assert_next_call_cleans(small_run, out, env)

@@ -61,6 +61,11 @@ def main() -> None:
     sys.exit(code)
 
 
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, to be handled as Ctrl-C. A plain KeyboardInterrupt that passes through a module's
+    compiled code while it is imported would have Python end itself by SIGINT, caught or not."""
+
+
 @contextlib.contextmanager
 def _sigterm_as_ctrl_c(terminated: threading.Event) -> Iterator[None]:
     """Within, SIGTERM does what Ctrl-C does, and sets the event."""
@@ -70,7 +75,7 @@ def _sigterm_as_ctrl_c(terminated: threading.Event) -> Iterator[None]:
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         terminated.set()
-        raise KeyboardInterrupt
+        raise _Terminated
 
     usual = signal.signal(signal.SIGTERM, interrupt)
     try:
