@@ -5,6 +5,7 @@ This package's own come the same way.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
@@ -42,17 +43,24 @@ def loaded(group: str) -> dict[str, Any]:
 
 @cache
 def package_folders() -> tuple[Path, ...]:
-    """The folders of the packages that bring anything, this one's first; none is imported."""
-    names = dict.fromkeys(
-        point.module.partition(".")[0] for group in GROUPS for point in _points(group)
-    )
-    specs = [find_spec(name) for name in names]
-    return tuple(
-        Path(folder)
-        for spec in specs
-        if spec is not None
-        for folder in spec.submodule_search_locations or ()
-    )
+    """The folders of the packages that bring anything, and of their modules, this one's first; none
+    is imported."""
+    modules = dict.fromkeys(point.module for group in GROUPS for point in _points(group))
+    folders = (folder for module in modules for folder in _folders_of(module))
+    return tuple(dict.fromkeys(folders))
+
+
+def _folders_of(module: str) -> Iterator[Path]:
+    """Folders from the top one of a module's package down to that of the module itself."""
+    top, *parts = module.split(".")
+    spec = find_spec(top)
+    if spec is None:
+        return
+    if spec.submodule_search_locations is None and spec.origin is not None:
+        yield Path(spec.origin).parent
+    for folder in map(Path, spec.submodule_search_locations or ()):
+        below = [folder.joinpath(*parts[:k]) for k in range(len(parts) + 1)]
+        yield from (path for path in below if path.is_dir())
 
 
 def _points(group: str) -> list[EntryPoint]:

@@ -24,6 +24,7 @@ from dlcc.library.in_use import JUDGES, library
 from dlcc.library.store import Library
 from dlcc.pipeline import Limits, Progress, StageOutcome
 from dlcc.records import (
+    LABELS,
     Config,
     Dossier,
     Forecast,
@@ -215,7 +216,8 @@ def _probability(
     past: Library,
     reviewed: Moved,
 ) -> Probability:
-    """P(healthy and true) by the library, put right by the user's reviews."""
+    """P(healthy and true) by the library, put right by the user's reviews; a label that the kind
+    itself tells, by its marks, stands above what past runs know."""
     by_library = healthy_and_true(
         health.features,
         health.seen,
@@ -223,7 +225,9 @@ def _probability(
         logic=logic,
         past=past,
     )
-    return dataclasses.replace(by_library, healthy=reviewed.calibration(by_library.healthy))
+    told = sum(p for name, p in health.probabilities.items() if name not in LABELS)
+    healthy = reviewed.calibration(by_library.healthy) * (1 - told)
+    return dataclasses.replace(by_library, healthy=healthy)
 
 
 def _record(outcomes: Sequence[StageOutcome], kind: type[T]) -> T | None:

@@ -22,6 +22,8 @@ from dlcc.engine.scratch import scratch_folder
 from dlcc.errors import PluginError, StageDeclarationError
 from dlcc.estimate import Estimate
 from dlcc.findings import Finding
+from dlcc.findings.catalogue import add_pages_of
+from dlcc.kinds import kinds
 from dlcc.library.in_use import library_digest
 from dlcc.records import RUN_PARTS, Config
 from dlcc.runs import Run
@@ -145,6 +147,8 @@ def run_stages(
     left_out: Mapping[str, str] | None = None,
 ) -> list[StageOutcome]:
     """Run `stages` on the run in order; a stage that fails does not take the others down."""
+    for stage in stages:
+        add_pages_of(type(stage))
     pass_ = Pass(run, until, limits or Limits(), trust, use_cache, progress)
     pass_.giver = {kind: stage.name for stage in stages for kind in stage.gives}
     pass_.ends.update(left_out or {})
@@ -188,6 +192,7 @@ class Pass:
         self.progress(stage.name, 0.0, "starts")
         started = time.monotonic()
         reply, records, environment = self._result(stage, digest)
+        reply, records = _paged(stage, reply, records)
         environment.setdefault("seconds", round(time.monotonic() - started, 3))
         self.progress(stage.name, 1.0, reply.status)
         for record in records:
@@ -234,13 +239,12 @@ class Pass:
     ) -> tuple[worker.Reply, tuple[Any, ...], dict[str, Any]]:
         if not _travels(stage):
             return self._in_process(stage)
-        given = (self.until, self.run.length, self.trust, self._seed(stage), library_digest())
+        past = (library_digest(), kinds())
+        given = (self.until, self.run.length, self.trust, self._seed(stage), *past)
         key = _cache_key(stage, digest, *map(str, given))
         if self.use_cache and (entry := cache.find("stages", key)):
-            with contextlib.suppress(OSError, ValueError, ImportError, PluginError):
+            with contextlib.suppress(OSError, ValueError, ImportError):
                 reply, records = read_result(entry)
-                for finding in reply.findings:  # a page may have gone since
-                    worker.check_page(stage, finding.code)
                 stored = json.loads((entry / "environment.json").read_text())
                 return reply, records, {**stored, "cached": True}
         return self._in_worker(stage, key)
@@ -325,6 +329,18 @@ class Pass:
             self.progress(stage, min(max(float(share), 0.0), 1.0), what)
 
 
+def _paged(
+    stage: Stage, reply: worker.Reply, records: tuple[Any, ...]
+) -> tuple[worker.Reply, tuple[Any, ...]]:
+    """The reply, if each finding has its page here too, beside those of other stages, and still."""
+    try:
+        for finding in reply.findings:
+            worker.check_page(stage, finding.code)
+    except PluginError as error:
+        return worker.Reply("failed", reason=str(error)), ()
+    return reply, records
+
+
 def _travels(stage: Stage) -> bool:
     return all(plugins.reachable(k) for k in (type(stage), *stage.needs, *stage.gives))
 
@@ -362,10 +378,12 @@ def _cache_key(stage: Stage, digest: str, *given: str) -> str:
 
 def _module_code(kind: type[Any]) -> str:
     """Hash of the file of a stage that is not ours; ours are in the package's digest."""
-    file = getattr(sys.modules[kind.__module__], "__file__", None)
+    module = sys.modules[kind.__module__]
+    file = getattr(module, "__file__", None)
     if kind.__module__.startswith("dlcc.") or file is None:
         return ""
-    return xxhash.xxh3_128_hexdigest(Path(file).read_bytes())
+    read = getattr(module.__loader__, "get_data", lambda path: Path(path).read_bytes())
+    return xxhash.xxh3_128_hexdigest(read(file))  # by its loader: it may lie in an archive
 
 
 def worker_env(folder: Path) -> dict[str, str]:

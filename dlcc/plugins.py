@@ -14,7 +14,7 @@ import xxhash
 
 from dlcc.entry_points import loaded
 from dlcc.errors import StageDeclarationError
-from dlcc.findings.catalogue import add_pages_beside
+from dlcc.findings.catalogue import add_pages_of
 from dlcc.stage import Stage, check_declaration
 
 GROUP = "dlcc.stages"
@@ -84,6 +84,7 @@ def make(kind: Any, origin: str) -> Stage:
     """An instance of a stage class at its default settings."""
     if not (isinstance(kind, type) and issubclass(kind, Stage)):
         raise StageDeclarationError(f"{origin}: expected a subclass of dlcc.Stage, got {kind!r}")
+    add_pages_of(kind)
     try:
         return check_declaration(kind())
     except TypeError as error:
@@ -119,7 +120,6 @@ def load_file(path: Path) -> ModuleType:
         raise StageDeclarationError(
             f"{path}: importing the stage file raised {type(error).__name__}: {error}"
         ) from error
-    add_pages_beside(path)
     return module
 
 

@@ -19,9 +19,10 @@ from typing import Any
 import numpy as np
 
 from dlcc import codec, plugins
-from dlcc.errors import DlccError, OptionError, StageDeclarationError
+from dlcc.errors import DlccError, StageDeclarationError
 from dlcc.estimate import Estimate
-from dlcc.findings import PAGES, Finding, page
+from dlcc.findings import PAGES, Finding
+from dlcc.findings.catalogue import add_pages_of, page_path, pages_of, read_page
 from dlcc.records import RUN_PARTS
 from dlcc.stage import Case, Context, Deadline, NotApplicable, Stage, StageResult
 
@@ -119,14 +120,19 @@ def check_result(stage: Stage, result: object) -> None:
 
 
 def check_page(stage: Stage, code: str) -> None:
-    """StageDeclarationError unless the code of a finding has a page."""
-    try:
-        page(code)
-    except OptionError:
+    """StageDeclarationError unless a code has a page of this package or of the stage's own."""
+    path, ours = page_path(code), pages_of(Finding)
+    if path is None:
         raise StageDeclarationError(
             f"stage {stage.name!r} gives the finding {code!r}, which has no page: put one into "
             f"{PAGES / code}.md of its package, or beside its file (docs/stages.md)"
-        ) from None
+        )
+    if path.parent not in (*ours, *pages_of(type(stage))):
+        raise StageDeclarationError(
+            f"stage {stage.name!r} gives the finding {code!r}, whose page {path} is another's; "
+            "choose a code that is free"
+        )
+    read_page(path)
 
 
 def gather(
@@ -172,6 +178,7 @@ def main(folder: Path) -> None:
     for file in request.files:
         plugins.load_file(Path(file))
     kind = plugins.find_type(request.stage)
+    add_pages_of(kind)
     stage: Stage = codec.decode(kind, request.settings, {})
     seed_everything(request.seed)
     kinds = (*stage.needs, *stage.wants)

@@ -88,6 +88,7 @@ def test_a_label_of_its_own_is_given_shown_and_learnt(env: dict[str, str], tmp_p
     assert report["verdict"]["label"] == "stalled"
     assert report["verdict"]["failed"] is True
     assert report["verdict"]["probabilities"]["stalled"] == 1
+    assert report["verdict"]["p_healthy"]["mean"] == 0
     codes = {finding["code"]: finding for finding in report["findings"]}
     assert codes["DRF001"]["remedy"].startswith("Raise the learning rate")
     assert "Stalled" in (out / "report.html").read_text()

@@ -96,3 +96,78 @@ def test_a_finding_without_a_page_fails_its_stage_alone(small_run: Path, tmp_pat
     stages = {s["name"]: s for s in json.loads(done.stdout)["stages"]}
     assert stages["ingestion"]["status"] == "scored"
     assert "'MYS404', which has no page" in stages["no_page"]["reason"]
+
+
+def module_of(site: Path, name: str, code: str) -> None:
+    """A module of the path that brings a stage with the finding `code`."""
+    path = site.joinpath(*name.split(".")).with_suffix(".py")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text((FILES / "noticing.py").read_text().replace("MYS001", code))
+
+
+def page_of(folder: Path, code: str) -> None:
+    pages = folder / "findings" / "codes"
+    pages.mkdir(parents=True)
+    text = (FILES / "findings" / "codes" / "MYS001.md").read_text()
+    (pages / f"{code}.md").write_text(text.replace("MYS001", code))
+
+
+CHECKED = """
+import sys
+from dlcc import evaluate
+from dlcc.testing import check_stage
+from {module} import Noticing
+check_stage(Noticing(), sys.argv[1])
+(stage,) = evaluate(sys.argv[1], stages=[Noticing()], only=["noticing"]).stages
+print(stage.status, stage.reason)
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "pages"),
+    [("loose", ""), ("corp.plug.stages", "corp/plug"), ("corp.plug.stages", "corp")],
+)
+def test_pages_of_an_imported_stage_lie_beside_it_or_in_its_packages(
+    small_run: Path, tmp_path: Path, module: str, pages: str
+) -> None:
+    module_of(tmp_path, module, "MYS005")
+    page_of(tmp_path / pages, "MYS005")
+    done = subprocess.run(
+        [sys.executable, "-c", CHECKED.format(module=module), small_run],
+        capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )  # fmt: skip
+    assert done.stdout.startswith("scored"), done.stderr
+
+
+def test_a_code_of_somebody_else_fails_the_stage_that_takes_it(
+    small_run: Path, tmp_path: Path
+) -> None:
+    for name, code in (("first", "MYS006"), ("second", "MYS006"), ("third", "GAN002")):
+        module_of(tmp_path / name, "noticing", code)
+        page_of(tmp_path / name, code)
+        file = tmp_path / name / "noticing.py"
+        file.write_text(file.read_text().replace('= "noticing"', f'= "{name}"'))
+    stages = [("--stage", tmp_path / n / "noticing.py:Noticing", "--only", n)
+              for n in ("first", "second", "third")]  # fmt: skip
+    stages = [(a, str(b), c, d) for a, b, c, d in stages]
+    done = run(tmp_path, "evaluate", small_run, *(w for s in stages for w in s), "--json",
+               "--out", tmp_path / "o")  # fmt: skip
+    assert done.returncode == 3, done.stderr
+    ended = {s["name"]: s for s in json.loads(done.stdout)["stages"]}
+    assert ended["first"]["status"] == "scored"
+    assert "is another's" in ended["second"]["reason"]
+    assert ended["third"]["status"] == "scored"  # this package's own code, and its page
+
+
+def test_another_kind_of_training_is_another_key(
+    small_run: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calm = plugins.from_argument(f"{FILES}/good.py:Calm")
+
+    def was_cached() -> bool:
+        report = evaluate(small_run, stages=[calm], only=["calm"])
+        return bool(report.environment["stages"]["calm"].get("cached"))
+
+    assert [was_cached(), was_cached()] == [False, True]
+    monkeypatch.setattr("dlcc.pipeline.kinds", lambda: {"other": 1})
+    assert not was_cached()

@@ -1,7 +1,7 @@
 """The catalogue: one Markdown page a code, each of one shape.
 
-Pages lie in `findings/codes/` of the package that brings a stage, format, kind or recipe by entry
-point, this one included, or beside the file that `--stage` names.
+Pages lie in `findings/codes/` beside the module that brings a stage, format, kind or recipe, or in
+a package that the module is in; this package's own come first.
 
 ```
 # GAN003 mode collapse
@@ -20,21 +20,22 @@ from __future__ import annotations
 
 import difflib
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 from dlcc.entry_points import package_folders
 from dlcc.errors import OptionError, PluginError
 
 Severity = Literal["error", "warning", "note"]
 PAGES = Path("findings") / "codes"
-"""Where pages lie in a package, or beside a stage file."""
+"""Where pages lie in a package, or beside a module."""
 _CODE = re.compile(r"[A-Z]{3}\d{3}")
 _HEAD = re.compile(r"# (?P<code>[A-Z]{3}\d{3}) (?P<title>.+)\nseverity: (?P<severity>\w+)\n\n")
-_beside_files: dict[Path, None] = {}  # folders, in the order in which their files were loaded
+_of_stages: dict[Path, None] = {}  # folders, in the order in which their stages came
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,20 @@ class CodePage:
     """The whole page, Markdown."""
 
 
-def add_pages_beside(file: Path) -> None:
-    """Take in the pages that lie beside a stage file."""
-    _beside_files[file.resolve().parent / PAGES] = None
+def pages_of(kind: type[Any]) -> tuple[Path, ...]:
+    """The folders in which the pages of a class may lie: beside its module, and in the packages
+    above it."""
+    file = getattr(sys.modules.get(kind.__module__), "__file__", None)
+    if file is None:
+        return ()
+    beside = Path(file).resolve().parent
+    depth = kind.__module__.count(".")
+    return tuple(folder / PAGES for folder in [beside, *beside.parents][: max(1, depth)])
+
+
+def add_pages_of(kind: type[Any]) -> None:
+    """Take in the pages of a stage's class."""
+    _of_stages.update(dict.fromkeys(pages_of(kind)))
 
 
 def all_codes() -> tuple[str, ...]:
@@ -62,27 +74,30 @@ def all_codes() -> tuple[str, ...]:
 
 def _folders() -> Iterator[Path]:
     yield from (package / PAGES for package in package_folders())
-    yield from _beside_files
+    yield from _of_stages
 
 
 def page(code: str) -> CodePage:
-    """The page of a code.
+    """The page of a code; of two, that of this package, or of the one that came first.
 
     Raises:
         OptionError: there is none; the message has near ones.
-        PluginError: it is not of the shape that pages have, or two packages bring one.
+        PluginError: it is not of the shape that pages have.
     """
-    name = f"{code.upper()}.md"
-    paths = [folder / name for folder in _folders() if (folder / name).is_file()]
-    if not _CODE.fullmatch(code.upper()) or not paths:
+    path = page_path(code)
+    if path is None:
         near = difflib.get_close_matches(code.upper(), all_codes(), n=3, cutoff=0.5)
         known = ", ".join(near or all_codes())
         raise OptionError(f"there is no finding {code!r}; expected one of {known}")
-    if len(paths) > 1:
-        raise PluginError(
-            f"two pages describe the finding {code.upper()}: {paths[0]} and {paths[1]}; rename one"
-        )
-    return read_page(paths[0])
+    return read_page(path)
+
+
+def page_path(code: str) -> Path | None:
+    """The file of a code's page; None where there is none."""
+    if not _CODE.fullmatch(code.upper()):
+        return None
+    paths = (folder / f"{code.upper()}.md" for folder in _folders())
+    return next((path for path in paths if path.is_file()), None)
 
 
 @cache
@@ -93,7 +108,7 @@ def read_page(path: Path) -> CodePage:
         PluginError: it is not of the shape that pages have.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise PluginError(f"{path}: cannot be read as UTF-8 text ({error})") from None
     head = _HEAD.match(text)

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
+from dlcc.errors import PluginError
+
+_WORD = re.compile(r"[a-z][a-z0-9_]{0,60}")
+_GROUP = re.compile(r"[a-z][a-z0-9_-]{0,60}")
+_TAKEN_GROUPS = ("alone",)  # by the file of `single` before 0.2
 State = Literal["healthy", "suspect", "failed"]
 Output = Literal["probability", "raw"]
 
@@ -22,6 +28,11 @@ class Quantity:
     fault_above: float = math.inf
     """Size above which its median over the last fifth of a training is a fault. Values that are not
     finite always are."""
+
+    def __post_init__(self) -> None:
+        _named("quantity", self.name, _WORD)
+        if not self.fault_above > 0:
+            raise PluginError(f"quantity {self.name!r}: fault_above must be above 0")
 
 
 @dataclass(frozen=True)
@@ -49,6 +60,21 @@ class Objective:
     output: Output = "raw"
     """How `discriminator/real` and `discriminator/fake` are logged."""
 
+    def __post_init__(self) -> None:
+        _named("objective", self.name, _WORD)
+        _one_of(f"objective {self.name!r}: output", self.output, get_args(Output))
+        levels = (self.at_equilibrium, self.at_chance)
+        for player in {p for part in (*levels, self.floor, self.ceiling) for p in part}:
+            low, high = self.floor.get(player, -math.inf), self.ceiling.get(player, math.inf)
+            if player not in self.formula:
+                raise PluginError(
+                    f"objective {self.name!r} has levels of {player!r}, but no formula"
+                )
+            if any(player in level and not low <= level[player] <= high for level in levels):
+                raise PluginError(
+                    f"objective {self.name!r}: a level of {player!r} is out of its bounds"
+                )
+
 
 @dataclass(frozen=True)
 class Mark:
@@ -57,6 +83,10 @@ class Mark:
     feature: str
     above: float = -math.inf
     below: float = math.inf
+
+    def __post_init__(self) -> None:
+        if not self.above < self.below or (math.isinf(self.above) and math.isinf(self.below)):
+            raise PluginError(f"a mark of {self.feature!r} needs a range with an end")
 
     def holds(self, vector: Mapping[str, float]) -> bool:
         """Whether the feature is there and in the range."""
@@ -75,6 +105,17 @@ class HealthLabel:
     """A run has this label where all of them hold, whatever past runs say; without any it is told
     by definitions and past runs, which know the labels of `dlcc.records.LABELS` alone."""
 
+    def __post_init__(self) -> None:
+        _named("label", self.name, _WORD)
+        _one_of(f"label {self.name!r}: state", self.state, get_args(State))
+        healthy = self.name == "healthy"
+        if (self.state == "healthy") != healthy:
+            raise PluginError(f"label {self.name!r}: healthy runs, and no others, are called so")
+        if healthy and (self.marks or self.finding):
+            raise PluginError("label 'healthy' has no marks and no finding")
+        if not healthy and not self.finding:
+            raise PluginError(f"label {self.name!r} names no finding that says so")
+
     def marked(self, vector: Mapping[str, float]) -> bool:
         """Whether there are marks, and all hold."""
         return bool(self.marks) and all(mark.holds(vector) for mark in self.marks)
@@ -90,8 +131,15 @@ class PastRuns:
     """Groups that forecasts are made from, in this order."""
     shipped: str | None = None
     """`package:file.npz` with the group's past runs that ship; None where none do."""
-    judge: str = "gan"
-    """Group whose fits tell good checkpoints and the usual labels."""
+
+    def __post_init__(self) -> None:
+        for group in (self.group, *self.forecast):
+            _named("past_runs: group", group, _GROUP)
+        if self.group in _TAKEN_GROUPS:
+            raise PluginError(f"past_runs: group {self.group!r} is taken; choose another name")
+        if not self.forecast:
+            raise PluginError("past_runs: forecast names no group; forecasts need past runs")
+        _once("past_runs: forecast", self.forecast)
 
 
 @dataclass(frozen=True)
@@ -101,6 +149,9 @@ class TrainingKind:
     Names are looked up in the rooms that use them: `run_features` by `dlcc.library.windows`,
     `evidence` by the health stage, `remedies` by advice. Found by the entry point group
     `dlcc.kinds`; `dlcc.testing.check_kind` says whether one conforms.
+
+    Raises:
+        PluginError: what is wrong with it in itself, as it is made.
     """
 
     name: str
@@ -127,6 +178,18 @@ class TrainingKind:
     """How the verdict is put into findings: `adversarial` or `samples`."""
     remedies: str | None = None
     """The changes that advice knows for it; None for none."""
+
+    def __post_init__(self) -> None:
+        _named("kind", self.name, _GROUP)
+        if not isinstance(self.players, tuple):
+            raise PluginError(f"kind {self.name!r}: players must be a tuple of names")
+        for player in self.players:
+            _named(f"kind {self.name!r}: player", player, _WORD)
+        if self.label_names[:1] != ("healthy",):
+            raise PluginError(f"kind {self.name!r}: its first label must be healthy")
+        _once(f"kind {self.name!r}: labels", self.label_names)
+        _once(f"kind {self.name!r}: quantities", [q.name for q in self.quantities])
+        _once(f"kind {self.name!r}: objectives", [o.name for o in self.objectives])
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -161,3 +224,18 @@ class TrainingKind:
 
 def _no(name: str) -> HealthLabel:
     raise KeyError(name)
+
+
+def _named(what: str, name: object, pattern: re.Pattern[str]) -> None:
+    if not isinstance(name, str) or not pattern.fullmatch(name):
+        raise PluginError(f"{what} is named {name!r:.80}; expected {pattern.pattern}")
+
+
+def _one_of(what: str, value: object, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise PluginError(f"{what} is {value!r:.80}; expected one of {', '.join(known)}")
+
+
+def _once(what: str, names: Sequence[str]) -> None:
+    if len(set(names)) != len(names):
+        raise PluginError(f"{what} name one of {', '.join(names)} twice")

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from dlcc.kinds.kind import HealthLabel, State
 from dlcc.records import LABELS
 
-_STATES: Mapping[str, State] = {
+USUAL: Mapping[str, State] = {
     "healthy": "healthy", "weak": "suspect", "oscillating": "failed", "collapsed": "failed",
     "diverged": "failed",
 }  # fmt: skip
+"""The usual labels, and the state of a run that has one."""
 
 
 def usual_labels(findings: Mapping[str, str]) -> tuple[HealthLabel, ...]:
     """The labels of `dlcc.records.LABELS`; `findings` names the code of each but healthy."""
-    return tuple(HealthLabel(name, _STATES[name], findings.get(name)) for name in LABELS)
+    return tuple(HealthLabel(name, USUAL[name], findings.get(name)) for name in LABELS)

@@ -58,8 +58,8 @@ def why_unknown(objective: Mapping[str, Any], players: Collection[str]) -> str |
     )
     return (
         f"this run declares kind {name!r} with players {', '.join(sorted(players)) or 'none'}; "
-        f"kinds that can be judged are {known}; if it is one of these, say so in run.json under "
-        '"objective" and "players", or by --map'
+        f"kinds that can be judged are {known}; if it is one of these, record it with that "
+        "objective and these players, or name the columns of another tool's folder by --map"
     )
 
 

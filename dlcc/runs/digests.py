@@ -86,8 +86,15 @@ class Digests:
                 what = "is gone" if found is None else "differs from what was recorded"
                 raise kind(
                     f"{path}: {what}, by {self._layout.digests.name}; restore it from a copy, or "
-                    f"take its line out of {self._layout.digests.name} to go on without"
+                    f"take {self._lines_of(name)} out of {self._layout.digests.name} to go on "
+                    "without"
                 )
+
+    def _lines_of(self, name: str) -> str:
+        """What to take out where a file is given up: of a snapshot all that it consists of."""
+        folder = name.rpartition("/")[0]
+        whole = folder.startswith(f"{self._layout.snapshots.name}/")
+        return f"the lines of {folder}/" if whole else "its line"
 
     def check_there(self, *folders: Path, kind: type[RunError] = RunError) -> None:
         """Compare the names of the list with what is in these folders.

@@ -59,9 +59,18 @@ def check_format(
             raise NonConformance(f"{name}: recognises an empty folder; recognises must be False")
         before, names = fingerprint(copy), dict(mapping or {})
         bench = _Bench(name, reader, names)
-        _check_parts(name, bench.opened(copy), copy)
-        whole = bench.read(copy)
-        _check_cut(name, bench.opened(copy))
+        try:
+            _check_parts(name, bench.opened(copy), copy)
+            whole = bench.read(copy)
+            _check_cut(name, bench.opened(copy))
+        except NonConformance:
+            raise
+        except Exception as error:
+            raise NonConformance(
+                f"{name}: cannot read the folder that it is checked with: "
+                f"{type(error).__name__}: {error}"
+            ) from error
+        _check_mapping(name, reader, copy)
         if changed := difference(before, fingerprint(copy)):
             raise NonConformance(f"{name}: writes into the folder ({changed}); readers never write")
         _check_again(name, bench, copy, whole)
@@ -115,13 +124,24 @@ class _Bench:
         return _Read(said, found)
 
 
+def _check_mapping(name: str, reader: Format, folder: Path) -> None:
+    """A mapping that names nothing there is refused: it was given for a reason."""
+    try:
+        contents = reader.open(folder, {"nobody/loss": "no such column"})
+        contents.series(None)
+    except DlccError:
+        return
+    raise NonConformance(f"{name}: ignores a mapping to a column that is not there; refuse it")
+
+
 def _check_parts(name: str, run: Run, folder: Path) -> None:
     """Types, orders and places of every part."""
     contents = run.contents
     if not isinstance(contents.manifest, Manifest):
         raise NonConformance(f"{name}: manifest is {contents.manifest!r}; expected a Manifest")
-    if not all(isinstance(note, str) for note in contents.notes):
-        raise NonConformance(f"{name}: notes must be sentences")
+    notes = contents.notes
+    if not isinstance(notes, tuple) or not all(isinstance(note, str) for note in notes):
+        raise NonConformance(f"{name}: notes must be a tuple of sentences")
     table = contents.series(None)
     if not isinstance(table, SeriesTable) or not table.columns:
         raise NonConformance(f"{name}: series returned no SeriesTable with a column")
@@ -152,35 +172,54 @@ def _check_samples(name: str, contents: Contents) -> None:
     for what, array in arrays.items():
         if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf" or array.ndim < 2:
             raise NonConformance(f"{name}: {what} must be an array of numbers [n, ...]")
+        if len(array) == 0:
+            raise NonConformance(f"{name}: {what} has no row")
+        if reference is not None and array.shape[1:] != reference.shape[1:]:
+            raise NonConformance(
+                f"{name}: {what} has rows {list(array.shape[1:])}, the reference has "
+                f"{list(reference.shape[1:])}"
+            )
 
 
 def _check_files(name: str, contents: Contents, folder: Path) -> None:
     for prefix, files in (("source", contents.sources()), ("documents", contents.documents())):
         for key, path in files.items():
-            if not key.startswith(f"{prefix}/"):
+            if not key.startswith(f"{prefix}/") or ".." in key.split("/"):
                 raise NonConformance(f"{name}: file {key!r} must be named {prefix}/...")
             if not path.resolve().is_relative_to(folder.resolve()):
                 raise NonConformance(f"{name}: {key} lies outside of the folder, at {path}")
 
 
 def _check_cut(name: str, run: Run) -> None:
-    """Nothing at or after `until`, and the same before it."""
+    """Nothing after `until`, and the same up to it."""
     whole = run.series()
     last = max(int(column.steps[-1]) for column in whole.columns.values())
     until = max(1, last // 2)
-    for quantity, column in run.series(until).columns.items():
+    cut = run.series(until).columns
+    for quantity, column in cut.items():
         if (column.steps >= until).any():
             raise NonConformance(f"{name}: series({until}) shows {quantity} of later steps")
-        every = whole.columns[quantity]
-        if not np.array_equal(column.steps, every.steps[every.steps < until]):
+    for quantity, every in whole.columns.items():
+        kept = every.steps < until
+        shown = cut.get(quantity)
+        if shown is None and not kept.any():
+            continue
+        if shown is None or not np.array_equal(shown.steps, every.steps[kept]):
             raise NonConformance(f"{name}: series({until}) lacks rows of {quantity} before it")
-    shown: Mapping[str, Callable[[int], Sequence[int]]] = {
-        "sample_steps": lambda step: run.sample_steps(step),
+        if not np.array_equal(shown.values, every.values[kept], equal_nan=True):
+            raise NonConformance(f"{name}: series({until}) has other values of {quantity}")
+    listed: Mapping[str, Callable[[int | None], Sequence[int]]] = {
+        "sample_steps": run.sample_steps,
         "snapshots": lambda step: [snapshot.step for snapshot in run.snapshots(step)],
     }
-    for what, steps_at in shown.items():
-        if any(step > until for step in steps_at(until)):
-            raise NonConformance(f"{name}: {what}({until}) shows later steps")
+    for what, steps_at in listed.items():
+        every_step = list(steps_at(None))
+        for step in dict.fromkeys([until, *every_step[:1]]):
+            found = list(steps_at(step))
+            if any(later > step for later in found):
+                raise NonConformance(f"{name}: {what}({step}) shows later steps")
+            if found != [earlier for earlier in every_step if earlier <= step]:
+                raise NonConformance(f"{name}: {what}({step}) lacks steps up to {step}")
 
 
 def _check_again(name: str, bench: _Bench, copy: Path, whole: _Read) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import math
+import re
 from collections.abc import Iterator
 
-from dlcc.errors import DlccError, LibraryError
+from dlcc.errors import DlccError
 from dlcc.findings import page
 from dlcc.kinds import TrainingKind, kinds
+from dlcc.kinds.labels import USUAL
 from dlcc.records import LABELS
 from dlcc.testing.conformance import NonConformance
+
+_GAME = {"generator", "discriminator"}
 
 
 def check_kind(kind: TrainingKind) -> None:
@@ -25,37 +28,32 @@ def check_kind(kind: TrainingKind) -> None:
 
 
 def _faults(kind: TrainingKind) -> Iterator[str]:
-    if kind.name != kind.name.strip().lower() or not kind.name:
-        yield "its name must be in lower case, as objective.kind is compared"
     yield from _faulty_labels(kind)
     yield from _faulty_names(kind)
     yield from _faulty_quantities(kind)
-    yield from _faulty_objectives(kind)
     yield from _faulty_past_runs(kind)
+    if kinds().get(kind.name, kind) != kind:
+        yield "its name is taken by an installed kind"
 
 
 def _faulty_labels(kind: TrainingKind) -> Iterator[str]:
     from dlcc.library.in_use import shipped_library
 
-    names, known = kind.label_names, shipped_library().names
-    if len(set(names)) != len(names):
-        yield "two of its labels have the same name"
-    if not names or kind.labels[0].name != "healthy" or kind.labels[0].state != "healthy":
-        yield "its first label must be healthy"
-    if lacking := [name for name in LABELS if name not in names]:
-        yield f"it lacks the usual label {lacking[0]!r}; see dlcc.kinds.labels.usual_labels"
+    known = shipped_library().names
+    states = {label.name: label.state for label in kind.labels}
+    for name, state in USUAL.items():
+        if states.get(name) != state:
+            yield f"it lacks the usual label {name!r}, or calls it something else than {state}"
     for label in kind.labels:
         if label.name not in LABELS and not label.marks:
             yield f"label {label.name!r} needs marks: past runs know the usual labels alone"
         for mark in label.marks:
             if mark.feature not in known:
                 yield f"label {label.name!r} marks {mark.feature!r}, which runs do not have"
-            if not mark.above < mark.below:
-                yield f"label {label.name!r} marks an empty range of {mark.feature}"
-        if label.state == "healthy":
+        if label.finding is None:
             continue
         try:
-            page(str(label.finding))
+            page(label.finding)
         except DlccError:
             yield f"label {label.name!r} names the finding {label.finding!r}, which has no page"
 
@@ -72,45 +70,38 @@ def _faulty_names(kind: TrainingKind) -> Iterator[str]:
     ):
         if name is not None and name not in known:
             yield f"{what} is {name!r}; expected one of {', '.join(known)}"
+        if name in ("by player", "adversarial") and not set(kind.players) >= _GAME:
+            yield f"{what} is {name!r}, which is for players {' and '.join(sorted(_GAME))}"
 
 
 def _faulty_quantities(kind: TrainingKind) -> Iterator[str]:
     if not kind.has("loss"):
         yield "it logs no loss"
-    for quantity in kind.quantities:
-        if kind.players and not set(quantity.players) <= set(kind.players):
-            yield f"quantity {quantity.name!r} is of players that the kind does not have"
-        if not quantity.fault_above > 0:
-            yield f"quantity {quantity.name!r}: fault_above must be above 0"
-
-
-def _faulty_objectives(kind: TrainingKind) -> Iterator[str]:
-    for objective in kind.objectives:
-        levels = (objective.at_equilibrium, objective.at_chance)
-        for player in {p for level in (*levels, objective.floor, objective.ceiling) for p in level}:
-            low = objective.floor.get(player, -math.inf)
-            high = objective.ceiling.get(player, math.inf)
-            if player not in objective.formula:
-                yield f"objective {objective.name!r} has levels of {player!r}, but no formula"
-            if any(player in level and not low <= level[player] <= high for level in levels):
-                yield f"objective {objective.name!r}: a level of {player!r} is out of its bounds"
+    of_players = [(f"quantity {q.name!r}", q.players) for q in kind.quantities]
+    of_players += [(f"objective {o.name!r}", tuple(o.formula)) for o in kind.objectives]
+    for what, players in of_players:
+        if kind.players and not set(players) <= set(kind.players):
+            yield f"{what} is of players that the kind does not have"
 
 
 def _faulty_past_runs(kind: TrainingKind) -> Iterator[str]:
-    from dlcc.library.in_use import shipped_library
+    from dlcc.library.in_use import groups, shipped_library, shipped_path
 
     past = kind.past_runs
-    groups = {other.past_runs.group for other in kinds().values()} | {past.group}
-    for group in (*past.forecast, past.judge):
-        if group not in groups:
-            yield f"past_runs names the group {group!r}; there are {', '.join(sorted(groups))}"
+    known = {*groups(), past.group}
+    for group in past.forecast:
+        if group not in known:
+            yield f"past_runs names the group {group!r}; there are {', '.join(sorted(known))}"
             return
-    if not past.forecast:
-        yield "past_runs.forecast is empty: there is nothing that a forecast could be made from"
-    if past.shipped is not None and kind.name in kinds():
+    ships = past.shipped or (past.group in groups() and shipped_path(past.group))
+    if set(past.forecast) == {past.group} and not ships:
+        yield "past_runs.forecast names its own group alone, which has no past runs: add another"
+    if past.shipped is not None and not re.fullmatch(r"[\w.]+:[\w./-]+", past.shipped):
+        yield f"past_runs.shipped is {past.shipped!r}; expected package:file.npz"
+    elif past.shipped is not None and kind.name in kinds():
         try:
             shipped = shipped_library(past.group)
-        except (LibraryError, ImportError) as error:
+        except (DlccError, ImportError) as error:
             yield f"its past runs cannot be read: {error}"
             return
         if shipped.names != shipped_library().names:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import re
 import sys
 from collections.abc import Mapping
 from types import ModuleType
@@ -38,6 +39,8 @@ def check_recipe(recipe: Recipe, settings: Mapping[str, Any] | None = None) -> N
     if not isinstance(recipe, Recipe):
         raise NonConformance(f"{recipe!r} is no Recipe")
     name = f"recipe {recipe.name!r}"
+    if not re.fullmatch(r"[a-z][a-z0-9-]*", recipe.name):
+        raise NonConformance(f"{name}: its name must be of lower-case letters, digits and -")
     config = _configured(name, recipe, settings or {})
     _check_family(name, recipe, config)
     with one_thread():

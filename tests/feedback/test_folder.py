@@ -31,7 +31,7 @@ def test_trainings_of_unknown_kinds_are_neither_advised_nor_rerun(
 ) -> None:
     doctoring.edit_manifest(small_run, lambda content: content.update({key: value}))
     with pytest.raises(
-        OptionError, match=r"no advice can be given: this run declares kind .* in run\.json"
+        OptionError, match=r"no advice can be given: this run declares kind .* by --map"
     ):
         advised(small_run)
     with pytest.raises(OptionError, match="kinds that can be judged"):

@@ -38,7 +38,7 @@ def test_a_run_is_known_by_its_kind_and_players(
     assert (why is None) == known
     if why is not None:
         assert "gan (players generator and discriminator)" in why
-        assert "run.json" in why
+        assert "record it with that objective" in why
 
 
 def test_every_kind_has_the_usual_labels_healthy_first() -> None:

@@ -20,6 +20,7 @@ from drift.trace import Trace, TraceFolder
 
 import dlcc
 from dlcc.kinds import Mark, PastRuns
+from dlcc.runs.series import Column, SeriesTable
 from dlcc.testing import check_format, check_kind, check_recipe, check_stage
 
 Fault = tuple[Callable[..., None], tuple[Any, ...], str]
@@ -49,7 +50,18 @@ class Unpaged(Smoothness):
 def faulty_formats() -> Iterator[tuple[type, str]]:
     def format_of(**methods: Any) -> type:
         contents = type("Broken", (TraceFolder,), methods)
-        return type("BrokenTrace", (Trace,), {"open": lambda self, path, mapping: contents(path)})
+
+        def opened(self: Trace, path: Path, mapping: Any) -> Any:
+            return contents(Trace.open(self, path, mapping).path)
+
+        return type("BrokenTrace", (Trace,), {"open": opened})
+
+    def doubled(self: TraceFolder, until: int | None) -> Any:
+        table = TraceFolder.series(self, until)
+        if until is None:
+            return table
+        columns = {n: Column(c.steps, 2 * c.values, c.clock) for n, c in table.columns.items()}
+        return SeriesTable(columns)
 
     yield type("All", (Trace,), {"recognises": lambda self, path: True}), "empty folder"
     yield type("None_", (Trace,), {"recognises": lambda self, path: False}), "does not recognise"
@@ -59,6 +71,13 @@ def faulty_formats() -> Iterator[tuple[type, str]]:
         ("sample_steps(29) shows later steps"),
     )
     yield format_of(samples=lambda self, step: [[1.0]]), "must be an array of numbers"
+    yield format_of(samples=lambda self, step: np.ones((4, 9))), "has rows [9], the reference has"
+    yield format_of(series=doubled), "has other values of model/grad_norm"
+    yield format_of(snapshots=lambda self, until: None), "cannot read the folder"
+    yield (
+        type("Deaf", (Trace,), {"open": lambda self, path, mapping: TraceFolder(path)}),
+        ("ignores a mapping"),
+    )
     yield (
         format_of(sources=lambda self: {"main.py": self.path / "model.py"}),
         ("must be named source/..."),
@@ -84,8 +103,7 @@ def faulty_formats() -> Iterator[tuple[type, str]]:
 def faulty_kinds() -> Iterator[tuple[Any, str]]:
     changed = dataclasses.replace
     yield object(), "is no TrainingKind"
-    yield changed(DRIFT, name="Drift"), "lower case"
-    yield changed(DRIFT, labels=DRIFT.labels[1:]), "first label must be healthy"
+    yield changed(DRIFT, name="gan"), "its name is taken"
     yield changed(DRIFT, labels=DRIFT.labels[:2]), "lacks the usual label 'oscillating'"
     unpaged = changed(STALLED, finding="DRF404")
     yield changed(DRIFT, labels=(*DRIFT.labels[:-1], unpaged)), "'DRF404', which has no page"
@@ -93,13 +111,15 @@ def faulty_kinds() -> Iterator[tuple[Any, str]]:
     yield changed(DRIFT, labels=(*DRIFT.labels[:-1], unmarked)), "needs marks"
     odd = changed(STALLED, marks=(Mark("luck", above=0.5),))
     yield changed(DRIFT, labels=(*DRIFT.labels[:-1], odd)), "marks 'luck', which runs do not have"
+    calm = changed(DRIFT.labels[-2], state="suspect")
+    yield changed(DRIFT, labels=(*DRIFT.labels[:-2], calm, STALLED)), "else than failed"
     yield changed(DRIFT, run_features="by magic"), "expected one of by player, in order"
+    yield changed(DRIFT, run_features="by player"), "for players discriminator and generator"
     yield changed(DRIFT, evidence="none"), "expected one of adversarial, samples"
     yield changed(DRIFT, remedies="prayer"), "expected one of adversarial"
     yield changed(DRIFT, past_runs=PastRuns("drift", ("moon",))), "names the group 'moon'"
-    (objective,) = DRIFT.objectives
-    below = changed(objective, at_equilibrium={"model": -1.0})
-    yield changed(DRIFT, objectives=(below,)), "a level of 'model' is out of its bounds"
+    yield changed(DRIFT, past_runs=PastRuns("drift", ("drift",))), "no past runs: add another"
+    yield changed(DRIFT, players=("maker",)), "players that the kind does not have"
 
 
 class Carried(LineTraining):
@@ -142,6 +162,7 @@ def faulty_recipes() -> Iterator[tuple[Any, str]]:
         return dataclasses.replace(RECIPES[0], family=family)
 
     yield object(), "is no Recipe"
+    yield dataclasses.replace(RECIPES[0], name="a b/../c"), "lower-case letters"
     yield recipe_of(Carried), "gives other rows when it is built again"
     yield recipe_of(Forgetful), "goes on otherwise from its state"
     yield recipe_of(Misnamed), "logs 'loss', which is not named player/quantity"

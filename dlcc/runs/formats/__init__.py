@@ -6,13 +6,14 @@ A further format is one module: a class that follows `Format`, named by the entr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
 from dlcc.entry_points import loaded
-from dlcc.errors import PluginError, RunError
+from dlcc.errors import DlccError, PluginError, RunError
 from dlcc.runs.formats.format import Contents, Format
 from dlcc.runs.formats.native import Native
 
@@ -52,6 +53,21 @@ def as_format(kind: Any, origin: str) -> Format:
     return cast(Format, instance)
 
 
+@contextmanager
+def _its_fault(format_: Format) -> Iterator[None]:
+    """Within, what is raised beside our own errors is a fault of who wrote the format."""
+    try:
+        yield
+    except DlccError:
+        raise
+    except Exception as error:
+        kind = type(format_)
+        raise PluginError(
+            f"format {kind.__name__} of {kind.__module__} raised {type(error).__name__}: {error}; "
+            "mend or uninstall the package that brings it"
+        ) from error
+
+
 def open_folder(path: Path, mapping: Mapping[str, str]) -> Contents:
     """What the folder holds, by the first format that recognises it.
 
@@ -60,8 +76,9 @@ def open_folder(path: Path, mapping: Mapping[str, str]) -> Contents:
         OptionError: the format has no use for the mapping.
     """
     for format_ in formats():
-        if format_.recognises(path):
-            return format_.open(path, mapping)
+        with _its_fault(format_):
+            if format_.recognises(path):
+                return format_.open(path, mapping)
     if not any(path.iterdir()):
         raise RunError(f"{path}: the folder is empty; record a run into it or name another")
     native, *others = formats()

@@ -120,6 +120,7 @@ class Format(Protocol):
 
         Raises:
             RunError: naming the file, what was expected and what to do.
+            OptionError: the format has no use for such a mapping.
         """
 
 

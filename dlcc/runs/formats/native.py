@@ -107,7 +107,7 @@ class RecordedFolder(Contents):
         if self.layout.reference_file.exists():
             yield self.layout.reference_file
         for folder in (self.layout.source, self.layout.documents):
-            yield from (path for path in sorted(folder.rglob("*")) if path.is_file())
+            yield from (p for p in sorted(folder.rglob("*")) if p.is_file() and not _is_aside(p))
 
     def reference(self) -> np.ndarray | None:
         path = self.layout.reference_file
@@ -138,3 +138,8 @@ class RecordedFolder(Contents):
 
     def _named(self, file: Path) -> str:
         return file.relative_to(self.layout.path).as_posix()
+
+
+def _is_aside(path: Path) -> bool:
+    """Whether a file is none of the run's: a name that begins with a dot, or Python's cache."""
+    return path.name.startswith(".") or path.parent.name == "__pycache__"

@@ -15,7 +15,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from dlcc.errors import RunError, SeriesError, SnapshotError
+from dlcc.errors import OptionError, RunError, SeriesError, SnapshotError
 from dlcc.runs.files import read_regular
 from dlcc.runs.formats.format import Contents
 from dlcc.runs.manifest import Manifest
@@ -33,6 +33,8 @@ class Trace:
         return (path / self.looks_for).is_file()
 
     def open(self, path: Path, mapping: Mapping[str, str]) -> "TraceFolder":
+        if mapping:
+            raise OptionError(f"{path}: names its columns itself; leave --map out")
         return TraceFolder(path)
 
 

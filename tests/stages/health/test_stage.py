@@ -181,7 +181,7 @@ def test_a_damaged_file_of_samples_is_left_out_and_named(name: str, tmp_path: Pa
     result = call(tmp_path / "run")
     (found,) = (f for f in result.findings if f.code == "REC008")
     assert found.place == f"samples/{name}"
-    assert "is cut" in found.message
+    assert "differs from what was recorded" in found.message
     assert result.details["left_out"] == [f"samples/{name}"]
     whole = judged("digits-collapsed")
     if name == "reference.safetensors":
