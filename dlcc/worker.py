@@ -120,17 +120,18 @@ def check_result(stage: Stage, result: object) -> None:
 
 
 def check_page(stage: Stage, code: str) -> None:
-    """StageDeclarationError unless a code has a page of this package or of the stage's own."""
-    path, ours = page_path(code), pages_of(Finding)
+    """StageDeclarationError unless a code has a page, which is the stage's where it brings one."""
+    path = page_path(code)
     if path is None:
         raise StageDeclarationError(
             f"stage {stage.name!r} gives the finding {code!r}, which has no page: put one into "
             f"{PAGES / code}.md of its package, or beside its file (docs/stages.md)"
         )
-    if path.parent not in (*ours, *pages_of(type(stage))):
+    own = [file for folder in pages_of(type(stage)) if (file := folder / path.name).is_file()]
+    if own and not any(path.samefile(file) for file in own):
         raise StageDeclarationError(
-            f"stage {stage.name!r} gives the finding {code!r}, whose page {path} is another's; "
-            "choose a code that is free"
+            f"stage {stage.name!r} gives the finding {code!r} with the page {own[0]}, but {path} "
+            "has the code already; choose one that is free"
         )
     read_page(path)
 
