@@ -176,6 +176,11 @@ class Estimate:
         return self.parameters[1] if self.kind == "proportion" else None
 
     @property
+    def undecided(self) -> float:
+        """How many obligations it counts that could not be decided."""
+        return self.parameters[2] if self.kind == "obligations" else 0.0
+
+    @property
     def mean(self) -> float:
         """The expectation."""
         return float(np.mean(self.quantile(_midpoints(DRAWS))))

@@ -135,6 +135,8 @@ def _record_in_words(outcomes: Sequence[StageOutcome]) -> tuple[str, bool]:
             return "record not checked: no obligation could be decided", False
         limits = f", but {', '.join(failed)} failed" if failed else ""
         counted = f" in {sum(counts):.0f} checks" if counts else ""
+        if counts and (open_ := sum(o.terms["logic"].undecided for o in checked)):
+            counted += f", {open_:.0f} undecided"
         return f"record holds{counted}{limits}", False
     places = dict.fromkeys(
         f.place or (f.code if f.first_step is None else f"step {f.first_step:,}") for f in refuted

@@ -68,7 +68,7 @@ def faulty_formats() -> Iterator[tuple[type, str]]:
     yield format_of(series=lambda self, until: TraceFolder.series(self, None)), "of later steps"
     yield (
         format_of(sample_steps=lambda self, until: TraceFolder.sample_steps(self, None)),
-        ("sample_steps(29) shows later steps"),
+        ("sample_steps(99) shows later steps"),
     )
     yield format_of(samples=lambda self, step: [[1.0]]), "must be an array of numbers"
     yield format_of(samples=lambda self, step: np.ones((4, 9))), "has rows [9], the reference has"
