@@ -265,7 +265,11 @@ def test_ctrl_c_is_130_and_leaves_nothing(small_run: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    "without", [("decomposition", "impact"), pytest.param((), marks=pytest.mark.slow)]
+    "without",
+    [
+        ("decomposition", "impact", "reproducibility"),
+        pytest.param((), marks=pytest.mark.slow),
+    ],
 )
 def test_evaluations_agree_but_for_the_environment_whatever_the_cache_holds(
     without: tuple[str, ...], small_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

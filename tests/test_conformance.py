@@ -9,16 +9,16 @@ import pytest
 from dlcc import plugins
 from dlcc.testing import check_stage
 
-NAMES = ("ingestion", "decomposition", "health", "landscape", "consistency", "execution")
-FITTED = ("novelty", "impact", "reproducibility")  # on the library, several times: minutes
+NAMES = ("ingestion", "health", "landscape", "consistency")
+LONG = ("decomposition", "execution", "novelty", "impact", "reproducibility")  # several times each
 
 
 def test_the_built_in_stages_are_these() -> None:
-    assert {*NAMES, *FITTED} <= set(plugins.installed())
+    assert {*NAMES, *LONG} <= set(plugins.installed())
 
 
 @pytest.mark.parametrize(
-    "name", [*NAMES, *(pytest.param(name, marks=pytest.mark.slow) for name in FITTED)]
+    "name", [*NAMES, *(pytest.param(name, marks=pytest.mark.slow) for name in LONG)]
 )
 def test_a_built_in_stage_conforms(name: str, small_run: Path) -> None:
     if name == "decomposition":

@@ -119,13 +119,13 @@ def test_a_player_cannot_hide_what_deviates(forged: Path, does: str) -> None:
     )
     line = "for name, network in self.players.items():\n            network.load_state_dict"
     doctoring.edit_source(forged, line, f"self.generator.eval = lambda: {eval_}\n        {line}")
-    assert FORGED in severe(execute(forged, seconds=30))["EXE005"].message
+    assert FORGED in severe(execute(forged, seconds=15))["EXE005"].message
 
 
 def test_what_deviates_is_told_even_where_it_cannot_be_located(forged: Path) -> None:
     line = "if step == 121: __import__('time').sleep(60)"
     doctoring.edit_source(forged, STEP, f"{line}\n        {STEP}")
-    found = severe(execute(forged, seconds=30))
+    found = severe(execute(forged, seconds=15))
     assert FORGED in found["EXE005"].message
     assert "EXE010" in found
 
