@@ -250,7 +250,7 @@ class _Scan:
         whose rows were not written. Only these count as a torn tail.
         """
         head = self.file.read(BLOCK_HEADER_BYTES)
-        if len(head) < BLOCK_HEADER_BYTES:
+        if len(head) < BLOCK_HEADER_BYTES or self.offset + len(head) > self.size:
             return None
         try:
             block = decode_block_header(head)
@@ -268,6 +268,8 @@ class _Scan:
             )
         payload = self.buffer[: block.rows * self.dtype.itemsize]
         end = self.offset + BLOCK_HEADER_BYTES + len(payload)
+        if end > self.size:  # cut, or written since the file was opened: there is no room for it
+            return None
         if self.file.readinto(payload) < len(payload):
             return None
         if xxhash.xxh3_64_intdigest(payload) != block.checksum:

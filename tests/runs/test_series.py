@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
 import struct
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -233,3 +235,21 @@ def test_something_else_is_refused(tmp_path: Path) -> None:
         series_file(tmp_path / "run").write_bytes(content)
         with pytest.raises(SeriesError, match="not one, or it is cut"):
             Run.open(tmp_path / "run").series()
+
+
+@pytest.mark.parametrize("blocks", [0, 1, 2])
+def test_a_file_that_grows_while_it_is_read_is_read_as_far_as_it_was(
+    blocks: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A recorder writes a block between a reader's look at the size and its reading."""
+    sizes = [len(encode_file_header(["model/loss"]))]
+    for first, count in ((0, 1), (1, 3), (4, 2)):  # a session a block
+        record(tmp_path, list(range(first, first + count)))
+        sizes.append(series_file(tmp_path).stat().st_size)
+    path = series_file(tmp_path)
+    then = SimpleNamespace(st_size=sizes[blocks], st_mode=path.stat().st_mode)
+    monkeypatch.setattr(os, "fstat", lambda descriptor: then)
+    read = read_series_file(path)
+    assert len(read.steps) == [0, 1, 4][blocks]
+    assert sum(block.rows for block in read.blocks) == len(read.steps)
+    assert not read.torn
