@@ -304,9 +304,9 @@ class Pass:
     def _in_process(self, stage: Stage) -> tuple[worker.Reply, tuple[Any, ...], dict[str, Any]]:
         import numpy as np
 
-        kinds = (*stage.needs, *stage.wants)
-        records = worker.gather(str(self.run.path), self.until, kinds, self.run.mapping)
-        records.update({k: m.record for k, m in self.made.items() if k in kinds})
+        read = (*stage.needs, *stage.wants)
+        records = worker.gather(str(self.run.path), self.until, read, self.run.mapping)
+        records.update({k: m.record for k, m in self.made.items() if k in read})
         with scratch_folder() as scratch:
             ctx = Context(
                 rng=np.random.default_rng(self._seed(stage)),

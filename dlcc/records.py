@@ -219,7 +219,7 @@ def most_probable(probabilities: Mapping[str, float]) -> str:
 
 @dataclass(frozen=True)
 class HealthRecord:
-    """The state of the run, and since when. `failed` is collapsed, oscillating or diverged."""
+    """The state of the run, and since when."""
 
     label: str
     probabilities: Mapping[str, float]

@@ -18,7 +18,7 @@ from pathlib import Path
 
 PREFIX = "dlcc-"
 BESIDE = ".new-"
-"""Of folders that lie where their files are to go."""
+"""Prefix of folders that lie where their files are to go."""
 _LOCK = ".dlcc-owner"
 _CONTENT = "content"
 _CLEANED: set[tuple[str, str]] = set()

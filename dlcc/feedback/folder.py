@@ -70,20 +70,18 @@ def advise_folder(
         RunError: what is in the run cannot be read.
     """
     past = library().apart_from(Series.of(run, run.length))
-    first = first_advice(run, past)
-    if not reruns:
-        return replace(first, why_no_reruns="left out on request")
-    if first.why_no_reruns is not None:
-        return first
-    program, why = _program(run, trust)
+    config, remedies = _advisable(run)
+    sources = Sources.of(run, None)
+    program, why = None, "left out on request" if not reruns else why_no_program(config, sources)
+    if why is None:
+        program, why = _program(run, trust)
     if program is None:
-        return replace(first, why_no_reruns=why)
-    config = first.config
+        return replace(first_advice(run, past), why_no_reruns=why)
     try:
         advised = advise(
             config.config, config.length, past, program, data=data_name(config),
-            code=_texts(Sources.of(run, None)), rng=np.random.default_rng(seed),
-            deadline=Deadline(seconds), progress=progress, remedies=_advisable(run)[1],
+            code=_texts(sources), rng=np.random.default_rng(seed),
+            deadline=Deadline(seconds), progress=progress, remedies=remedies,
         )  # fmt: skip
     except LimitExceeded:
         raise OptionError(
@@ -91,7 +89,7 @@ def advise_folder(
             "it; give more time, or --no-reruns to ask past runs alone"
         ) from None
     except ForeignCodeError as error:  # with the run's own configuration and another seed
-        return replace(first, why_no_reruns=f"the run's code failed: {error}")
+        return replace(first_advice(run, past), why_no_reruns=f"the run's code failed: {error}")
     return FolderAdvice(_some(run, advised), config, None)
 
 

@@ -203,7 +203,10 @@ class TrainingKind:
 
     def label(self, name: str) -> HealthLabel:
         """The label of that name; KeyError for another kind's."""
-        return next((label for label in self.labels if label.name == name), None) or _no(name)
+        for label in self.labels:
+            if label.name == name:
+                return label
+        raise KeyError(name)
 
     def marked(self, vector: Mapping[str, float]) -> str | None:
         """Name of the first label whose marks hold for a landscape vector; None where none do."""
@@ -220,10 +223,6 @@ class TrainingKind:
     def fits(self, players: Collection[str]) -> bool:
         """Whether a run with these players can be of this kind; a run that names none can."""
         return not players or set(self.players) <= set(players)
-
-
-def _no(name: str) -> HealthLabel:
-    raise KeyError(name)
 
 
 def _named(what: str, name: object, pattern: re.Pattern[str]) -> None:

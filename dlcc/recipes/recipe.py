@@ -47,7 +47,7 @@ class Family(ABC):
 
     @abstractmethod
     def length(self, config: Values) -> int:
-        """Of the training, in steps."""
+        """Number of steps of the training."""
 
     @abstractmethod
     def objective(self, config: Values) -> dict[str, Any]:

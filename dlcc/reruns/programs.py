@@ -63,8 +63,10 @@ def program_of(
         data = str(config.config.get("data"))
         return EnsembleProgram(Reference.of(np.asarray(small_gan.reference(data), np.float64)))
     why = why_no_program(config, sources)
-    if why is not None or config.training is None or sources is None:
-        return str(why)
+    if why is not None:
+        return why
+    assert config.training is not None
+    assert sources is not None
     reference = None if samples is None else reference_of(samples)
     quantities: tuple[str, ...] = QUANTITIES
     if len(config.players) == 1:

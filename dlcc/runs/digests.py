@@ -237,7 +237,7 @@ def _stamp(path: Path) -> _Stamp | None:
 
 
 def _digest(path: Path, expected: int | None, kind: type[RunError]) -> Digest:
-    """Of a file, or of a series its first bytes; of another size than expected it is not read."""
+    """Digest of a file, or of a series' first bytes; a file of an unexpected size is not read."""
     state = xxhash.xxh3_128()
     with opened_regular(path, kind) as file:
         size = os.fstat(file.fileno()).st_size

@@ -52,7 +52,7 @@ def faulty_formats() -> Iterator[tuple[type, str]]:
         contents = type("Broken", (TraceFolder,), methods)
 
         def opened(self: Trace, path: Path, mapping: Any) -> Any:
-            return contents(Trace.open(self, path, mapping).path)
+            return contents(path, Trace.open(self, path, mapping).manifest)
 
         return type("BrokenTrace", (Trace,), {"open": opened})
 
@@ -75,7 +75,7 @@ def faulty_formats() -> Iterator[tuple[type, str]]:
     yield format_of(series=doubled), "has other values of model/grad_norm"
     yield format_of(snapshots=lambda self, until: None), "cannot read the folder"
     yield (
-        type("Deaf", (Trace,), {"open": lambda self, path, mapping: TraceFolder(path)}),
+        type("Deaf", (Trace,), {"open": lambda self, path, mapping: Trace.open(self, path, {})}),
         ("ignores a mapping"),
     )
     yield (

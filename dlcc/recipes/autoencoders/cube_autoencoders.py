@@ -57,7 +57,7 @@ class Config(Options):
 
 
 def length(config: Config) -> int:
-    """Of the training, in steps."""
+    """Number of steps of the training."""
     return config.epochs * math.ceil(EPOCH / config.batch)
 
 

@@ -81,7 +81,7 @@ class _Dict(dict[Any, Any]):
 
 
 class _Instructions(dict[int, Callable[[Any], None]]):
-    """Those that are admitted, so many of them."""
+    """Instructions that are admitted, and a limit on how many are followed."""
 
     def __init__(self) -> None:
         known = pickle._Unpickler.dispatch
@@ -112,6 +112,7 @@ class _Reader(pickle._Unpickler):
 
     def __init__(self, data: bytes) -> None:
         super().__init__(BytesIO(data), encoding="bytes")
+        # an attribute of the class, to typeshed: here each reader counts its own instructions
         self.dispatch = _Instructions()  # type: ignore[misc]
         self._to_encode = len(data)
 

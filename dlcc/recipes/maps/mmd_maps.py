@@ -48,7 +48,7 @@ class Map:
     steepness: float
     """Standard deviation of the first layer's weights when mended."""
     steps: int
-    """Of the mended training."""
+    """Number of steps of the mended training."""
 
 
 MAPS = {
@@ -76,7 +76,7 @@ def batch_size(config: Config) -> int:
 
 
 def length(config: Config) -> int:
-    """Of the training, in steps."""
+    """Number of steps of the training."""
     chosen = MAPS[config.map]
     if config.variant == "mended" and not config.epochs:
         return chosen.steps

@@ -129,7 +129,7 @@ class RecordedFolder(Contents):
         return self._named(self._samples_file(step))
 
     def samples_digest(self, steps: Sequence[int]) -> str:
-        """That of the files: without decoding them."""
+        """Hash of the files, which are not decoded for it."""
         files = [self._samples_file(step) for step in (*steps, None)]
         return digest_of_files({self._named(file): file for file in files if file.is_file()})
 

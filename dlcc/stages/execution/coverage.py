@@ -35,7 +35,7 @@ class Coverage:
 
     @property
     def uncompared(self) -> dict[str, float]:
-        """Of each quantity that no replay compared, its share of all recorded numbers."""
+        """Share of all recorded numbers, by quantity that no replay compared."""
         return self._shares([j for j, n in enumerate(self.compared) if n == 0])
 
     def _shares(self, columns: Sequence[int]) -> dict[str, float]:

@@ -65,7 +65,7 @@ class Rows:
 
     @property
     def shares(self) -> dict[str, float]:
-        """Of each quantity, the share of all recorded numbers that are its."""
+        """Share of all recorded numbers that each quantity has."""
         counts = self.present.sum(axis=0)
         return {n: float(c / counts.sum()) for n, c in zip(self.names, counts, strict=True) if c}
 

@@ -35,7 +35,8 @@ class Trace:
     def open(self, path: Path, mapping: Mapping[str, str]) -> "TraceFolder":
         if mapping:
             raise OptionError(f"{path}: names its columns itself; leave --map out")
-        return TraceFolder(path)
+        stated = {"kind": "drift", "loss": "moments"}
+        return TraceFolder(path, Manifest(name=path.name, objective=stated))
 
 
 @dataclass(frozen=True)
@@ -43,10 +44,7 @@ class TraceFolder(Contents):
     """What such a folder holds."""
 
     path: Path
-
-    @property
-    def manifest(self) -> Manifest:  # type: ignore[override]
-        return Manifest(name=self.path.name, objective={"kind": "drift", "loss": "moments"})
+    manifest: Manifest
 
     def series(self, until: int | None) -> SeriesTable:
         file = self.path / "trace.txt"
