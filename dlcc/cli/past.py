@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dlcc.cli.options import in_range
+from dlcc.cli.options import in_range, say
 from dlcc.cli.progress import bars
 from dlcc.errors import OptionError
 
@@ -50,7 +50,7 @@ def build(
     in_range("--members", members, 1, 512)
     in_range("--tested", tested, 0, 100_000)
     if alone:
-        typer.echo("dlcc: --alone is now called --single, and goes in the next version", err=True)
+        say("--alone is now called --single, and goes in the next version")
         single = single or alone
     in_range("--single", single, 0, 100_000)
     in_range("--seed", seed, 0, 1_000_000_000)
