@@ -87,7 +87,7 @@ def rerun(
         )
     typer.echo(json.dumps(_plain(made), indent=1) if json_ else _summary(made, n), nl=True)
     if len(made.outcomes) < n:
-        typer.echo(f"dlcc: {len(made.outcomes)} of {n} reruns fitted into {budget}", err=True)
+        say(f"{len(made.outcomes)} of {n} reruns fitted into {budget}")
 
 
 def _plain(made: Reruns) -> dict[str, Any]:
