@@ -46,6 +46,6 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Cuts rows into blocks of so many from here on."""
 
     def cut(rows: int) -> None:
-        monkeypatch.setattr(given, "_SIDE", rows)
+        monkeypatch.setattr(given, "BLOCK_ROWS", rows)
 
     return cut

@@ -94,8 +94,8 @@ def test_counts(count: Any, words: str) -> None:
 
 
 def test_blocks_hold_few_numbers_however_wide_the_rows() -> None:
-    assert given.side(2) == given._SIDE
-    assert given.side(1 << 20) * (1 << 20) <= given._VALUES
+    assert given.side(2) == given.BLOCK_ROWS
+    assert given.side(1 << 20) * (1 << 20) <= given.BLOCK_VALUES
     assert given.side(1 << 30) == 1
     slices = list(given.parts(np.zeros((5000, 4))))
     assert [s.stop for s in slices[:-1]] == [s.start for s in slices[1:]]

@@ -129,13 +129,13 @@ class Refusing(EnsembleProgram):
 
     def __init__(self, kind):
         super().__init__(None)
-        object.__setattr__(self, "_kind", kind)
+        object.__setattr__(self, "refused_kind", kind)
 
     def run(self, plan, length, deadline, progress):
         made = super().run(plan, length, deadline, progress)
         refused = Refused(ForeignCodeError("not with me"))
         return [
-            refused if rerun.kind == self._kind else recorded
+            refused if rerun.kind == self.refused_kind else recorded
             for rerun, recorded in zip(plan, made, strict=True)
         ]
 
