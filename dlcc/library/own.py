@@ -79,7 +79,8 @@ def row_of(run: Run, past: Library, label: str | None) -> Library:
     series = Series.of(run, run.length)
     if series is None:
         raise RunError(f"{run.path}: no series; record the run first")
-    parts = [_landscape(run, series, fraction) for fraction in FRACTIONS]
+    known: dict[int, Floats] = {}
+    parts = [_landscape(run, series, fraction, known) for fraction in FRACTIONS]
     whole = parts[-1]
     if whole.blind and not kind.series_tell_health:
         raise RunError(f"{run.path}: {too_few_samples(kind)}")
@@ -120,10 +121,11 @@ def row_of(run: Run, past: Library, label: str | None) -> Library:
     )
 
 
-def _landscape(run: Run, series: Series, fraction: float) -> Landscape:
+def _landscape(run: Run, series: Series, fraction: float, known: dict[int, Floats]) -> Landscape:
     until, kind = round(fraction * run.length), kind_of(run.manifest.objective)
+    samples = Samples.of(run, until)
     try:
-        return landscape_of(series.before(until), Samples.of(run, until), run.length, kind=kind)
+        return landscape_of(series.before(until), samples, run.length, kind=kind, known=known)
     except TooFewRowsError as error:
         raise RunError(f"{run.path}: {error} before step {until:,}") from None
 
