@@ -296,14 +296,14 @@ def test_evaluations_agree_but_for_the_environment_whatever_the_cache_holds(
 
 
 def test_the_truth_changes_nothing(small_run: Path, tmp_path: Path) -> None:
-    def judged() -> str:
+    def report_without_environment() -> str:
         done = dlcc("evaluate", small_run, "--only", "health", "--json", "--out", tmp_path / "o")
         report = json.loads(done.stdout)
         del report["environment"]
         return json.dumps(report)
 
-    before = judged()
+    before = report_without_environment()
     (small_run / "truth.json").write_text('{"label": "healthy", "onset": 7}')
-    assert judged() == before
+    assert report_without_environment() == before
     (small_run / "truth.json").unlink()
-    assert judged() == before
+    assert report_without_environment() == before
