@@ -30,7 +30,7 @@ from dlcc.corpus.past import PastRun
 from dlcc.corpus.settings import draw_group
 from dlcc.corpus.simulate import simulate
 from dlcc.forecast.forecaster import Forecaster, Prospect
-from dlcc.library.curves import run_vector
+from dlcc.health.curves import run_vector
 from dlcc.library.in_use import shipped_library
 from dlcc.library.store import FRACTIONS, Library
 

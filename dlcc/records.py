@@ -237,7 +237,7 @@ class HealthRecord:
     quality: Array
     """Share of samples that lie where training data lie, [c]; NaN without samples."""
     figures: Array
-    """What samples say at each checkpoint, `dlcc.library.samples.SAMPLE_FEATURES`; [0, 8] without
+    """What samples say at each checkpoint, `dlcc.health.samples.SAMPLE_FEATURES`; [0, 8] without
     samples."""
     good: Array
     """P(good) at each checkpoint, [c]."""

@@ -16,8 +16,8 @@ import sympy as sp
 from dlcc.forecast import gnn
 from dlcc.forecast.attribution import what_moved
 from dlcc.forecast.forecaster import Forecaster
+from dlcc.health.samples import Reference, sample_features
 from dlcc.library.in_use import shipped_library
-from dlcc.library.samples import Reference, sample_features
 from dlcc.library.similarity import Space
 from dlcc.library.store import Library
 from dlcc.records import LABELS, Dossier, RunGraph

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcc.corpus.past import PastRun
+from dlcc.health.curves import run_vector
+from dlcc.health.good import GoodModel, blind_features, sighted_features
+from dlcc.health.logistic import fit_logistic
 from dlcc.library.configuration import setting_key
-from dlcc.library.curves import run_vector
-from dlcc.library.good import GoodModel, blind_features, sighted_features
-from dlcc.library.logistic import fit_logistic
 from dlcc.library.store import FRACTIONS, TERMS, Library, objects
 
 FOLDS = 5

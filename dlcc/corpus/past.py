@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dlcc.health.curves import Curves
+from dlcc.health.samples import Reference, sample_features
+from dlcc.health.windows import window_features
 from dlcc.kinds import TrainingKind, kind_of
 from dlcc.kinds.gan import GAN
-from dlcc.library.curves import Curves
-from dlcc.library.samples import Reference, sample_features
 from dlcc.library.store import FRACTIONS
 from dlcc.library.twins import first_rows_hash
-from dlcc.library.windows import window_features
 from dlcc.recipes import truth
 from dlcc.records import LABELS, Samples, Series
 from dlcc.runs import Run

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dlcc.corpus.past import PastRun, past_run
 from dlcc.ensembles import Trajectories, train_ensemble
-from dlcc.library.samples import Reference
+from dlcc.health.samples import Reference
 from dlcc.recipes import truth
 from dlcc.recipes.small_gan import training as small_gan
 from dlcc.records import Series

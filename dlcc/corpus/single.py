@@ -22,8 +22,8 @@ from dlcc.corpus.terms import impacts, novelties, with_term
 from dlcc.engine.pools import process_pool
 from dlcc.engine.scratch import scratch_folder
 from dlcc.errors import LibraryError
+from dlcc.health.samples import Reference
 from dlcc.library.in_use import shipped_library
-from dlcc.library.samples import Reference
 from dlcc.library.store import Library
 from dlcc.recipes import get_recipe
 from dlcc.recipes.autoencoders.cube_autoencoders import EPOCH

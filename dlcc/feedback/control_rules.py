@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from dlcc.library.curves import Curves
+    from dlcc.health.curves import Curves
 
 Floats = NDArray[np.float64]
 Settings = Mapping[str, float]
@@ -38,7 +38,7 @@ class Window:
     """What the rows between two decisions say."""
 
     figures: Floats
-    """`WINDOW_FEATURES` of `dlcc.library.windows`, [11]; NaN for what was not logged."""
+    """`WINDOW_FEATURES` of `dlcc.health.windows`, [11]; NaN for what was not logged."""
     loss: float
     """Largest of the players' median |loss|."""
     gradient: float
@@ -57,7 +57,7 @@ class Window:
 def window_of(rows: Mapping[str, Floats]) -> Window:
     """The window of rows, `player/quantity` -> [n].
 
-    The figures are those that `dlcc.library.windows.window_features` has for the same rows.
+    The figures are those that `dlcc.health.windows.window_features` has for the same rows.
     """
     finite = {name: _finite(rows.get(name)) for name in QUANTITIES}
     logged = sum(len(rows[name]) for name in QUANTITIES if name in rows)
@@ -106,7 +106,7 @@ class Watched:
 
     def p_good(self) -> float:
         """P(good) of the newest window from the series; 0.5 without past runs to go by."""
-        from dlcc.library.curves import Curves
+        from dlcc.health.curves import Curves
 
         if self.good_model is None:
             return 0.5

@@ -17,7 +17,7 @@ from dlcc.feedback.control_rules import LARGEST_FACTOR, QUANTITIES, RULES, Rule,
 if TYPE_CHECKING:
     from dlcc.feedback.prior import ConfigPrior
     from dlcc.feedback.steering import Course
-    from dlcc.library.curves import Curves
+    from dlcc.health.curves import Curves
     from dlcc.library.store import Library
 
 Floats = NDArray[np.float64]

@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcc.errors import LibraryError
+from dlcc.health.good import GoodModel
+from dlcc.health.logistic import LogisticPosterior
 from dlcc.library.configuration import config_features, setting_key
-from dlcc.library.good import GoodModel
-from dlcc.library.logistic import LogisticPosterior
 from dlcc.library.twins import first_rows_hash
 from dlcc.records import LABELS, Series
 

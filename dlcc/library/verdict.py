@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcc.estimate import Estimate
+from dlcc.health.logistic import LogisticPosterior, fit_logistic
 from dlcc.kinds import TrainingKind
 from dlcc.kinds.gan import GAN
-from dlcc.library.logistic import LogisticPosterior, fit_logistic
 from dlcc.library.store import NEEDS_SAMPLES, Library, row
 from dlcc.records import LABELS
 

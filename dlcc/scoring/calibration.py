@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcc.estimate import DRAWS, Estimate
+from dlcc.health.logistic import LogisticPosterior, fit_logistic
 from dlcc.library.in_use import library
-from dlcc.library.logistic import LogisticPosterior, fit_logistic
 from dlcc.library.store import Library, row
 from dlcc.scoring.imputation import DOCTORED
 

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcc.library.logistic import fit_logistic
+from dlcc.health.logistic import fit_logistic
 from dlcc.library.store import TERMS, Library
 from dlcc.scoring.kept import kept
 

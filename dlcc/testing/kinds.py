@@ -60,7 +60,7 @@ def _faulty_labels(kind: TrainingKind) -> Iterator[str]:
 
 def _faulty_names(kind: TrainingKind) -> Iterator[str]:
     from dlcc.feedback.remedies import REMEDIES
-    from dlcc.library.windows import COLUMNS
+    from dlcc.health.windows import COLUMNS
     from dlcc.stages.health.evidence import EVIDENCE
 
     for what, name, known in (

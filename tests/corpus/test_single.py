@@ -10,9 +10,9 @@ from dlcc.corpus.settings import draw_group
 from dlcc.corpus.simulate import simulate
 from dlcc.corpus.single import RECIPES, build_single, draw_single, make_run
 from dlcc.errors import LibraryError
+from dlcc.health.run_features import landscape_of
 from dlcc.kinds import kind_of
 from dlcc.library.in_use import shipped_library
-from dlcc.library.landscape import landscape_of
 from dlcc.library.store import FRACTIONS, read_library
 from dlcc.recipes import get_recipe, truth
 from dlcc.recipes.train import train

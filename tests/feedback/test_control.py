@@ -16,7 +16,7 @@ from dlcc.feedback.adjustable import OptimizerRates, bounds_of, parse_bounds
 from dlcc.feedback.control_rules import QUANTITIES, RULES, STEERED, UNDONE, window_of
 from dlcc.feedback.controller import Controller
 from dlcc.feedback.steering import Course
-from dlcc.library.windows import WINDOWS, window_features
+from dlcc.health.windows import WINDOWS, window_features
 from dlcc.records import Column, Series
 from dlcc.runs import Recorder, Run
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dlcc.library.curves import Curves
-from dlcc.library.good import blind_features, sighted_features
+from dlcc.health.curves import Curves
+from dlcc.health.good import blind_features, sighted_features
+from dlcc.health.windows import WINDOWS
 from dlcc.library.in_use import shipped_library
 from dlcc.library.verdict import HealthModel
-from dlcc.library.windows import WINDOWS
 from dlcc.records import LABELS
 
 

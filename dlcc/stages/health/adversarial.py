@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcc.findings import Finding
-from dlcc.kinds import TrainingKind
-from dlcc.library.curves import (
+from dlcc.health.curves import (
     DIVERGED_REACH,
     HEALTHY_SHARE,
     OSCILLATING_SWING,
 )
-from dlcc.library.landscape import Landscape
-from dlcc.library.windows import WINDOW_FEATURES
+from dlcc.health.run_features import Landscape
+from dlcc.health.windows import WINDOW_FEATURES
+from dlcc.kinds import TrainingKind
 from dlcc.records import HealthRecord
 
 Floats = NDArray[np.float64]

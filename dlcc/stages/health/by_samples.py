@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcc.findings import Finding
+from dlcc.health.curves import HEALTHY_SHARE
+from dlcc.health.run_features import Landscape
+from dlcc.health.samples import SAMPLE_FEATURES
 from dlcc.kinds import TrainingKind
-from dlcc.library.curves import HEALTHY_SHARE
-from dlcc.library.landscape import Landscape
-from dlcc.library.samples import SAMPLE_FEATURES
 from dlcc.metrics import median_bandwidth, squared_mmd
 from dlcc.records import HealthRecord, Samples, Series
 

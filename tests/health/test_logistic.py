@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from dlcc.library.logistic import fit_logistic, softmax
+from dlcc.health.logistic import fit_logistic, softmax
 
 
 def data(n: int = 300) -> tuple[np.ndarray, np.ndarray]:

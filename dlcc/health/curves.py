@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dlcc.health.samples import LOST, SAMPLE_FEATURES
+from dlcc.health.windows import WINDOW_FEATURES
 from dlcc.kinds import TrainingKind
 from dlcc.kinds.gan import GAN
-from dlcc.library.samples import LOST, SAMPLE_FEATURES
-from dlcc.library.windows import WINDOW_FEATURES
 
 Floats = NDArray[np.float64]
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from dlcc.library.samples import SAMPLE_FEATURES, Reference, sample_features
+from dlcc.health.samples import SAMPLE_FEATURES, Reference, sample_features
 
 LOST = {"coverage": 0.0, "quality": 0.0, "imbalance": 1.0, "recall": 0.0, "reach": 12.0}
 K = 5  # neighbours of the manifold estimates

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dlcc.library.windows import (
+from dlcc.health.windows import (
     WINDOW_FEATURES,
     WINDOWS,
     window_edges,

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcc.library.curves import Curves, smooth
-from dlcc.library.logistic import LogisticPosterior
+from dlcc.health.curves import Curves, smooth
+from dlcc.health.logistic import LogisticPosterior
 
 Floats = NDArray[np.float64]
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dlcc.health.curves import Curves, run_vector
+from dlcc.health.good import GoodModel
+from dlcc.health.samples import Reference, sample_features
+from dlcc.health.windows import first_step, window_edges, window_features
 from dlcc.kinds import TrainingKind
 from dlcc.kinds.gan import GAN
-from dlcc.library.curves import Curves, run_vector
-from dlcc.library.good import GoodModel
-from dlcc.library.samples import Reference, sample_features
-from dlcc.library.windows import first_step, window_edges, window_features
 from dlcc.records import Samples, Series
 
 Floats = NDArray[np.float64]

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from dlcc.library.curves import Curves, deviation_from_trend, run_vector, smooth
-from dlcc.library.samples import SAMPLE_FEATURES
-from dlcc.library.windows import WINDOW_FEATURES, WINDOWS
+from dlcc.health.curves import Curves, deviation_from_trend, run_vector, smooth
+from dlcc.health.samples import SAMPLE_FEATURES
+from dlcc.health.windows import WINDOW_FEATURES, WINDOWS
 from dlcc.recipes import truth
 from dlcc.records import LABELS
 
