@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from dlcc.corpus.assemble import folds_by_setting
 from dlcc.estimate import Estimate
 from dlcc.forecast.forecaster import Forecaster
-from dlcc.library.in_use import shipped_library
-from dlcc.library.similarity import Space
-from dlcc.library.store import Library
-from dlcc.library.verdict import HealthModel
+from dlcc.past_runs.health_model import HealthModel
+from dlcc.past_runs.in_use import shipped_library
+from dlcc.past_runs.similarity import Space
+from dlcc.past_runs.store import Library
 from dlcc.records import LABELS
 from dlcc.scoring.calibration import calibrate, features
 

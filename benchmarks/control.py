@@ -41,8 +41,8 @@ from dlcc.ensembles.ensemble import QUANTITIES, Ensemble
 from dlcc.feedback.adjustable import MemberSettings, SmallGANSettings, usual_bounds
 from dlcc.feedback.controller import EVERY, Controller, controller_for
 from dlcc.feedback.prior import ConfigPrior
-from dlcc.library.in_use import shipped_library
-from dlcc.library.store import Library
+from dlcc.past_runs.in_use import shipped_library
+from dlcc.past_runs.store import Library
 from dlcc.recipes import truth
 from dlcc.recipes.small_gan import training as small_gan
 from dlcc.recipes.small_gan.family import sample_dtype

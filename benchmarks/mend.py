@@ -29,7 +29,7 @@ from dlcc.corpus.simulate import judge_member, reference_of
 from dlcc.ensembles import by_shape, train_ensemble
 from dlcc.feedback.advice import advise
 from dlcc.feedback.remedies import GOOD_RECIPE, MOST_FIELDS, SOUND_RATE, Change
-from dlcc.library.in_use import shipped_library
+from dlcc.past_runs.in_use import shipped_library
 from dlcc.recipes import truth
 from dlcc.recipes.small_gan.training import Config
 from dlcc.records import LABELS

@@ -31,8 +31,8 @@ from dlcc.corpus.settings import draw_group
 from dlcc.corpus.simulate import simulate
 from dlcc.forecast.forecaster import Forecaster, Prospect
 from dlcc.health.curves import run_vector
-from dlcc.library.in_use import shipped_library
-from dlcc.library.store import FRACTIONS, Library
+from dlcc.past_runs.in_use import shipped_library
+from dlcc.past_runs.store import FRACTIONS, Library
 
 SEED = 911
 SETTINGS, GROUP, SEEDS = 40, 5, 24

@@ -26,7 +26,7 @@ from common import write_result
 from dlcc.corpus.settings import draw_group
 from dlcc.corpus.simulate import reference_of
 from dlcc.estimate import Estimate
-from dlcc.library.in_use import shipped_library
+from dlcc.past_runs.in_use import shipped_library
 from dlcc.recipes.small_gan import training as small_gan
 from dlcc.records import Series
 from dlcc.reruns.deviation import reproducibility

@@ -32,8 +32,8 @@ from scipy.stats import spearmanr
 from dlcc.feedback.moved import logit, moved, recalibrate, sigmoid, term_evidence
 from dlcc.feedback.review import Candidate, queue
 from dlcc.feedback.reviews import Review, history, record, undo
-from dlcc.library.in_use import shipped_library
-from dlcc.library.store import TERMS, Library
+from dlcc.past_runs.in_use import shipped_library
+from dlcc.past_runs.store import TERMS, Library
 from dlcc.records import LABELS
 from dlcc.scoring.calibration import calibrate, features
 from dlcc.scoring.weights import posterior_weights

@@ -26,9 +26,9 @@ from dlcc.corpus.assemble import folds_by_setting
 from dlcc.corpus.terms import moments
 from dlcc.estimate import Estimate
 from dlcc.forecast.forecaster import Forecaster
-from dlcc.library.in_use import shipped_library
-from dlcc.library.similarity import Space
-from dlcc.library.store import TERMS, Library
+from dlcc.past_runs.in_use import shipped_library
+from dlcc.past_runs.similarity import Space
+from dlcc.past_runs.store import TERMS, Library
 from dlcc.scoring.ahp import ahp_weights
 from dlcc.scoring.fusion import score
 

@@ -34,10 +34,10 @@ from dlcc.corpus.single import draw_single
 from dlcc.estimate import Estimate
 from dlcc.forecast.folders import forecast_folders
 from dlcc.forecast.forecaster import Forecaster
-from dlcc.library.in_use import shipped_library
-from dlcc.library.similarity import Space
-from dlcc.library.store import FRACTIONS, Library
-from dlcc.library.verdict import HealthModel
+from dlcc.past_runs.health_model import HealthModel
+from dlcc.past_runs.in_use import shipped_library
+from dlcc.past_runs.similarity import Space
+from dlcc.past_runs.store import FRACTIONS, Library
 from dlcc.recipes import truth
 from dlcc.recipes.train import train
 from dlcc.records import LABELS, most_probable

@@ -20,8 +20,8 @@ from dlcc.feedback.folder import FolderAdvice, first_advice
 from dlcc.feedback.moved import Moved, moved
 from dlcc.feedback.reviews import Review, history
 from dlcc.kinds import kind_of
-from dlcc.library.in_use import JUDGES, library
-from dlcc.library.store import Library
+from dlcc.past_runs.in_use import JUDGES, library
+from dlcc.past_runs.store import Library
 from dlcc.pipeline import Limits, Progress, StageOutcome
 from dlcc.records import (
     LABELS,

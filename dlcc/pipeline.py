@@ -24,7 +24,7 @@ from dlcc.estimate import Estimate
 from dlcc.findings import Finding
 from dlcc.findings.catalogue import add_pages_of
 from dlcc.kinds import kinds
-from dlcc.library.in_use import library_digest
+from dlcc.past_runs.in_use import library_digest
 from dlcc.records import RUN_PARTS, Config
 from dlcc.runs import Run
 from dlcc.stage import Case, Context, Deadline, Stage, check_declaration

@@ -17,9 +17,9 @@ from dlcc.forecast import gnn
 from dlcc.forecast.attribution import what_moved
 from dlcc.forecast.forecaster import Forecaster
 from dlcc.health.samples import Reference, sample_features
-from dlcc.library.in_use import shipped_library
-from dlcc.library.similarity import Space
-from dlcc.library.store import Library
+from dlcc.past_runs.in_use import shipped_library
+from dlcc.past_runs.similarity import Space
+from dlcc.past_runs.store import Library
 from dlcc.records import LABELS, Dossier, RunGraph
 from dlcc.runs import Run
 from dlcc.stages.consistency import prove as prover

@@ -75,7 +75,7 @@ def _evaluated(folder: Path, paths: list[Path]) -> list[Candidate]:
     from dlcc.errors import OptionError, RunError
     from dlcc.evaluation import evaluate_fully
     from dlcc.feedback.review import candidate_of
-    from dlcc.library.twins import first_rows_hash
+    from dlcc.past_runs.twins import first_rows_hash
     from dlcc.records import Series
     from dlcc.runs import Run
 

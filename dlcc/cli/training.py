@@ -93,7 +93,7 @@ def _described(recipe: Recipe) -> dict[str, Any]:
 def _controller(bounds: list[str], dry_run: bool) -> RecipeControl:
     from dlcc.feedback.adjustable import parse_bounds
     from dlcc.feedback.recipe_control import RecipeControl
-    from dlcc.library.in_use import library
+    from dlcc.past_runs.in_use import library
 
     return RecipeControl(parse_bounds(bounds), library=library(), dry_run=dry_run)
 

@@ -11,8 +11,8 @@ from dlcc.corpus.past import PastRun
 from dlcc.health.curves import run_vector
 from dlcc.health.good import GoodModel, blind_features, sighted_features
 from dlcc.health.logistic import fit_logistic
-from dlcc.library.configuration import setting_key
-from dlcc.library.store import FRACTIONS, TERMS, Library, objects
+from dlcc.past_runs.configuration import setting_key
+from dlcc.past_runs.store import FRACTIONS, TERMS, Library, objects
 
 FOLDS = 5
 USUAL_MARKS = ("ring", "digits")

@@ -21,8 +21,8 @@ from dlcc.corpus.terms import impacts, moments, novelties, reproducibilities, wi
 from dlcc.corpus.verified import logic_of, logic_of_doctored
 from dlcc.engine.pools import process_pool
 from dlcc.errors import LibraryError
-from dlcc.library.similarity import FEWEST_RUNS
-from dlcc.library.store import Library
+from dlcc.past_runs.similarity import FEWEST_RUNS
+from dlcc.past_runs.store import Library
 from dlcc.recipes import truth
 from dlcc.runs import Run
 from dlcc.runs.files import write_text

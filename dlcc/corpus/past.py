@@ -14,8 +14,8 @@ from dlcc.health.samples import Reference, sample_features
 from dlcc.health.windows import window_features
 from dlcc.kinds import TrainingKind, kind_of
 from dlcc.kinds.gan import GAN
-from dlcc.library.store import FRACTIONS
-from dlcc.library.twins import first_rows_hash
+from dlcc.past_runs.store import FRACTIONS
+from dlcc.past_runs.twins import first_rows_hash
 from dlcc.recipes import truth
 from dlcc.records import LABELS, Samples, Series
 from dlcc.runs import Run

@@ -23,8 +23,8 @@ from dlcc.engine.pools import process_pool
 from dlcc.engine.scratch import scratch_folder
 from dlcc.errors import LibraryError
 from dlcc.health.samples import Reference
-from dlcc.library.in_use import shipped_library
-from dlcc.library.store import Library
+from dlcc.past_runs.in_use import shipped_library
+from dlcc.past_runs.store import Library
 from dlcc.recipes import get_recipe
 from dlcc.recipes.autoencoders.cube_autoencoders import EPOCH
 from dlcc.recipes.maps.mmd_maps import ROWS

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from dlcc.corpus.assemble import FOLDS, folds_by_setting
 from dlcc.estimate import Estimate
 from dlcc.forecast.forecaster import Forecaster
-from dlcc.library.independence import SUBSET, SUBSETS, run_graph_centrality
-from dlcc.library.similarity import Space
-from dlcc.library.store import FRACTIONS, TERMS, Library
+from dlcc.past_runs.independence import SUBSET, SUBSETS, run_graph_centrality
+from dlcc.past_runs.similarity import Space
+from dlcc.past_runs.store import FRACTIONS, TERMS, Library
 from dlcc.reruns.deviation import reproducibility
 from dlcc.reruns.outcome import Judge
 from dlcc.reruns.plan import Rerun

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from dlcc.estimate import Estimate
 from dlcc.feedback.prior import ConfigPrior
 from dlcc.feedback.remedies import MOST_FIELDS, REMEDIES, Change
-from dlcc.library.store import Library
+from dlcc.past_runs.store import Library
 from dlcc.reruns.outcome import Judge, Outcome, Refused
 from dlcc.reruns.plan import Rerun
 from dlcc.reruns.programs import Program

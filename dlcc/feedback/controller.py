@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dlcc.feedback.prior import ConfigPrior
     from dlcc.feedback.steering import Course
     from dlcc.health.curves import Curves
-    from dlcc.library.store import Library
+    from dlcc.past_runs.store import Library
 
 Floats = NDArray[np.float64]
 EVERY, COOLDOWN = 50, 4

@@ -10,8 +10,8 @@ import numpy as np
 from dlcc.errors import ForeignCodeError, IsolationError, LimitExceeded, OptionError
 from dlcc.feedback.advice import Advised, advise, by_past_runs
 from dlcc.kinds import kind_of, why_unknown
-from dlcc.library.in_use import library
-from dlcc.library.store import Library
+from dlcc.past_runs.in_use import library
+from dlcc.past_runs.store import Library
 from dlcc.records import Config, Series, Sources
 from dlcc.reruns.folder import program_of_folder
 from dlcc.reruns.outcome import Outcome

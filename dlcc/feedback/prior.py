@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcc.library.configuration import config_features
-from dlcc.library.store import Library
+from dlcc.past_runs.configuration import config_features
+from dlcc.past_runs.store import Library
 
 Floats = NDArray[np.float64]
 _FEWEST = 150  # past runs on the same data; with fewer, those on other data count too

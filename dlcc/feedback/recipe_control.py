@@ -13,7 +13,7 @@ from dlcc.recipes.small_gan import controlled
 from dlcc.recipes.small_gan.training import SmallGAN
 
 if TYPE_CHECKING:
-    from dlcc.library.store import Library
+    from dlcc.past_runs.store import Library
     from dlcc.runs import Run
 
 _IMPORT = "from dlcc.recipes.small_gan.training import"

@@ -51,7 +51,7 @@ def candidate_of(report: Report, *, name: str, digest: str = "") -> Candidate:
     Args:
         report: of one run.
         name: what to call the run.
-        digest: of the run's record, `dlcc.library.twins.first_rows_hash` say.
+        digest: of the run's record, `dlcc.past_runs.twins.first_rows_hash` say.
 
     Raises:
         OptionError: nothing was there to judge its health by.

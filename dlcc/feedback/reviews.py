@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from dlcc.errors import OptionError
-from dlcc.library.in_use import user_library_path
+from dlcc.past_runs.in_use import user_library_path
 
 _MOST_NOTE = 2000
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from dlcc.errors import LibraryError
 from dlcc.estimate import Estimate
 from dlcc.forecast.forest import OutcomeForest
-from dlcc.library.similarity import FEWEST_RUNS, Space
-from dlcc.library.store import Library, nearest_fraction
+from dlcc.past_runs.similarity import FEWEST_RUNS, Space
+from dlcc.past_runs.store import Library, nearest_fraction
 from dlcc.records import most_probable
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch_geometric.nn import SAGEConv
 
-from dlcc.library.similarity import Space
+from dlcc.past_runs.similarity import Space
 
 Floats = NDArray[np.float64]
 HIDDEN, EPOCHS, RATE, DECAY, DROPOUT = 32, 120, 1e-2, 1e-3, 0.3

@@ -13,7 +13,7 @@ from dlcc.health.run_features import FEWEST_ROWS
 from dlcc.health.samples import SAMPLE_FEATURES
 from dlcc.health.windows import window_features
 from dlcc.kinds import TrainingKind
-from dlcc.library.store import FRACTIONS
+from dlcc.past_runs.store import FRACTIONS
 from dlcc.records import Diffusion, HealthRecord, Series
 
 _RECALL = SAMPLE_FEATURES.index("recall")

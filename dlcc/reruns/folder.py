@@ -9,7 +9,7 @@ import numpy as np
 
 from dlcc.errors import LimitExceeded, OptionError
 from dlcc.kinds import why_unknown
-from dlcc.library.in_use import library
+from dlcc.past_runs.in_use import library
 from dlcc.records import Config, Reruns, Samples, Series, Sources
 from dlcc.reruns.programs import Program, program_of
 from dlcc.reruns.study import rerun

@@ -15,8 +15,8 @@ from dlcc.health.samples import Reference, sample_features
 from dlcc.health.windows import window_features
 from dlcc.kinds import TrainingKind
 from dlcc.kinds.gan import GAN
-from dlcc.library.store import Library
-from dlcc.library.verdict import HealthModel
+from dlcc.past_runs.health_model import HealthModel
+from dlcc.past_runs.store import Library
 from dlcc.records import Series, most_probable
 
 Floats = NDArray[np.float64]

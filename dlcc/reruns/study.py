@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dlcc.estimate import Estimate
-from dlcc.library.store import Library
+from dlcc.past_runs.store import Library
 from dlcc.records import Effect, RerunOutcome, Reruns
 from dlcc.reruns.deviation import reproducibility
 from dlcc.reruns.outcome import Judge, Outcome, Refused

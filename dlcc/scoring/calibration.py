@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from dlcc.estimate import DRAWS, Estimate
 from dlcc.health.logistic import LogisticPosterior, fit_logistic
-from dlcc.library.in_use import library
-from dlcc.library.store import Library, row
+from dlcc.past_runs.in_use import library
+from dlcc.past_runs.store import Library, row
 from dlcc.scoring.imputation import DOCTORED
 
 Floats = NDArray[np.float64]

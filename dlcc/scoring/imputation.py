@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcc.estimate import DRAWS, Estimate
-from dlcc.library.store import TERMS, Library
+from dlcc.past_runs.store import TERMS, Library
 
 Floats = NDArray[np.float64]
 

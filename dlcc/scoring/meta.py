@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcc.estimate import DRAWS, Estimate
-from dlcc.library.store import TERMS, Library
+from dlcc.past_runs.store import TERMS, Library
 from dlcc.scoring.imputation import impute
 from dlcc.scoring.value import as_it_enters
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcc.health.logistic import fit_logistic
-from dlcc.library.store import TERMS, Library
+from dlcc.past_runs.store import TERMS, Library
 from dlcc.scoring.kept import kept
 
 Floats = NDArray[np.float64]

@@ -37,7 +37,7 @@ def _faults(kind: TrainingKind) -> Iterator[str]:
 
 
 def _faulty_labels(kind: TrainingKind) -> Iterator[str]:
-    from dlcc.library.in_use import shipped_library
+    from dlcc.past_runs.in_use import shipped_library
 
     known = shipped_library().names
     states = {label.name: label.state for label in kind.labels}
@@ -85,7 +85,7 @@ def _faulty_quantities(kind: TrainingKind) -> Iterator[str]:
 
 
 def _faulty_past_runs(kind: TrainingKind) -> Iterator[str]:
-    from dlcc.library.in_use import groups, shipped_library, shipped_path
+    from dlcc.past_runs.in_use import groups, shipped_library, shipped_path
 
     past = kind.past_runs
     known = {*groups(), past.group}

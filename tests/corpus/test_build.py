@@ -13,7 +13,7 @@ from dlcc.corpus.parts import write_part
 from dlcc.corpus.settings import draw_group
 from dlcc.corpus.simulate import simulate
 from dlcc.errors import LibraryError
-from dlcc.library.store import TERMS, read_library
+from dlcc.past_runs.store import TERMS, read_library
 
 
 def quiet(share: float, what: str) -> None:

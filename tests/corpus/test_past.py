@@ -10,7 +10,7 @@ from dlcc.corpus.settings import DATA, SHAPE, draw_group, draw_setting
 from dlcc.corpus.simulate import reference_of, simulate
 from dlcc.corpus.terms import moments, novelties, with_term
 from dlcc.estimate import Estimate
-from dlcc.library.store import FRACTIONS, TERMS, read_library
+from dlcc.past_runs.store import FRACTIONS, TERMS, read_library
 from dlcc.recipes import truth
 from dlcc.recipes.train import train
 from dlcc.runs import Run

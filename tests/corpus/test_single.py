@@ -12,8 +12,8 @@ from dlcc.corpus.single import RECIPES, build_single, draw_single, make_run
 from dlcc.errors import LibraryError
 from dlcc.health.run_features import landscape_of
 from dlcc.kinds import kind_of
-from dlcc.library.in_use import shipped_library
-from dlcc.library.store import FRACTIONS, read_library
+from dlcc.past_runs.in_use import shipped_library
+from dlcc.past_runs.store import FRACTIONS, read_library
 from dlcc.recipes import get_recipe, truth
 from dlcc.recipes.train import train
 from dlcc.records import Samples, Series

@@ -15,7 +15,7 @@ from dlcc.feedback import advice
 from dlcc.feedback.advice import ROUNDS, Advised, advise, by_past_runs
 from dlcc.feedback.remedies import MOST_FIELDS
 from dlcc.kinds.gan import GAN
-from dlcc.library.in_use import shipped_library
+from dlcc.past_runs.in_use import shipped_library
 from dlcc.reruns.outcome import Outcome, Refused
 from dlcc.stage import Deadline
 

@@ -17,7 +17,7 @@ from dlcc.feedback.controller import Controller, controller_for
 from dlcc.feedback.prior import ConfigPrior
 from dlcc.feedback.recipe_control import RecipeControl
 from dlcc.feedback.steering import plot_course
-from dlcc.library.in_use import shipped_library
+from dlcc.past_runs.in_use import shipped_library
 from dlcc.recipes.small_gan import training as small_gan
 from dlcc.recipes.train import train
 from dlcc.runs import Run

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dlcc.feedback.prior import ConfigPrior
-from dlcc.library.in_use import shipped_library
+from dlcc.past_runs.in_use import shipped_library
 
 WHOLE = {
     "loss": "ns", "optimizer": "adam", "lr_g": 2e-3, "lr_d": 2e-3, "beta1": 0.5, "beta2": 0.999,

@@ -5,7 +5,7 @@ import pytest
 
 from dlcc.health.run_features import FEWEST_ROWS, TooFewRowsError, landscape_of
 from dlcc.health.windows import first_step, window_edges, window_features
-from dlcc.library.in_use import shipped_library
+from dlcc.past_runs.in_use import shipped_library
 from dlcc.records import Column, Samples, Series
 from dlcc.runs import Run
 

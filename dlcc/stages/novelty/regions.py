@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from dlcc.estimate import Estimate
 from dlcc.kinds import TrainingKind
 from dlcc.kinds.gan import GAN
-from dlcc.library.similarity import Space
-from dlcc.library.store import row
+from dlcc.past_runs.similarity import Space
+from dlcc.past_runs.store import row
 
 Floats = NDArray[np.float64]
 

@@ -13,7 +13,7 @@ import xxhash
 
 from dlcc.errors import LibraryError, PluginError
 from dlcc.kinds import TrainingKind, kinds
-from dlcc.library.store import Library, read_library
+from dlcc.past_runs.store import Library, read_library
 
 JUDGES = "gan"
 """Group whose past runs verdicts of all kinds are learnt from."""

@@ -9,7 +9,7 @@ import pytest
 from dlcc.errors import LibraryError
 from dlcc.kinds.gan import GAN
 from dlcc.kinds.map import MAP
-from dlcc.library.in_use import (
+from dlcc.past_runs.in_use import (
     library,
     library_digest,
     outcomes,

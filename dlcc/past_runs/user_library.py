@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from dlcc.errors import LibraryError, OptionError, RunError
 from dlcc.health.run_features import NOTHING_CHANGES, Landscape, TooFewRowsError, landscape_of
 from dlcc.kinds import kind_of, kinds, too_few_samples, why_unknown
-from dlcc.library.in_use import shipped_library, user_library_path, users_library
-from dlcc.library.store import FRACTIONS, TERMS, Library, objects, row, save_all
-from dlcc.library.twins import first_rows_hash
-from dlcc.library.verdict import HealthModel
+from dlcc.past_runs.health_model import HealthModel
+from dlcc.past_runs.in_use import shipped_library, user_library_path, users_library
+from dlcc.past_runs.store import FRACTIONS, TERMS, Library, objects, row, save_all
+from dlcc.past_runs.twins import first_rows_hash
 from dlcc.records import Samples, Series, most_probable
 from dlcc.runs import Run
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcc.estimate import Estimate
-from dlcc.library.similarity import Space
+from dlcc.past_runs.similarity import Space
 
 Floats = NDArray[np.float64]
 NEIGHBOURS, SUBSETS, SUBSET = 10, 24, 0.6

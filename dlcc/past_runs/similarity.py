@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcc.library.configuration import CONFIG_FEATURES, config_features
-from dlcc.library.store import NEEDS_SAMPLES, Library, row
+from dlcc.past_runs.configuration import CONFIG_FEATURES, config_features
+from dlcc.past_runs.store import NEEDS_SAMPLES, Library, row
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

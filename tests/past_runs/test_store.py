@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from dlcc.errors import LibraryError
-from dlcc.library.in_use import shipped_library
-from dlcc.library.store import BLIND_OWN, FRACTIONS, NEEDS_SAMPLES, read_library, row, save_all
-from dlcc.library.twins import first_rows_hash
+from dlcc.past_runs.in_use import shipped_library
+from dlcc.past_runs.store import BLIND_OWN, FRACTIONS, NEEDS_SAMPLES, read_library, row, save_all
+from dlcc.past_runs.twins import first_rows_hash
 from dlcc.records import Column, Series
 
 

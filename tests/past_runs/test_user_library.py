@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from dlcc.errors import LibraryError, OptionError, RunError
-from dlcc.library.in_use import library, shipped_library
-from dlcc.library.own import add_runs, row_of
-from dlcc.library.store import FRACTIONS, read_library
+from dlcc.past_runs.in_use import library, shipped_library
+from dlcc.past_runs.store import FRACTIONS, read_library
+from dlcc.past_runs.user_library import add_runs, row_of
 from dlcc.recipes.train import train
 from dlcc.records import LABELS, Series
 from dlcc.runs import Run
@@ -41,7 +41,7 @@ def test_a_label_for_a_run_that_is_in_it_takes_the_place_of_the_verdict(small_ru
 
 
 def test_runs_of_which_no_twin_can_be_told_are_all_added(small_run, path, monkeypatch):
-    monkeypatch.setattr("dlcc.library.own.first_rows_hash", lambda series: "")
+    monkeypatch.setattr("dlcc.past_runs.user_library.first_rows_hash", lambda series: "")
     run = Run.open(small_run)
     assert len(add_runs([run, run], "weak")[path]) == 2
 

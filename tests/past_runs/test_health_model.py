@@ -8,8 +8,8 @@ import pytest
 from dlcc.health.curves import Curves
 from dlcc.health.good import blind_features, sighted_features
 from dlcc.health.windows import WINDOWS
-from dlcc.library.in_use import shipped_library
-from dlcc.library.verdict import HealthModel
+from dlcc.past_runs.health_model import HealthModel
+from dlcc.past_runs.in_use import shipped_library
 from dlcc.records import LABELS
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from sklearn.neighbors import NearestNeighbors
 
-from dlcc.library.in_use import shipped_library
-from dlcc.library.independence import independence, independence_among, run_graph_centrality
-from dlcc.library.similarity import Space
+from dlcc.past_runs.in_use import shipped_library
+from dlcc.past_runs.independence import independence, independence_among, run_graph_centrality
+from dlcc.past_runs.similarity import Space
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from dlcc.library.configuration import CONFIG_FEATURES, config_features, setting_key
+from dlcc.past_runs.configuration import CONFIG_FEATURES, config_features, setting_key
 
 CONFIG = {"lr_g": 1e-3, "lr_d": 4e-3, "beta1": 0.5, "beta2": 0.999, "r1": 0.0, "width": 32,
           "loss": "ns", "optimizer": "adam", "seed": 3}  # fmt: skip

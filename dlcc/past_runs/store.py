@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from dlcc.errors import LibraryError
 from dlcc.health.good import GoodModel
 from dlcc.health.logistic import LogisticPosterior
-from dlcc.library.configuration import config_features, setting_key
-from dlcc.library.twins import first_rows_hash
+from dlcc.past_runs.configuration import config_features, setting_key
+from dlcc.past_runs.twins import first_rows_hash
 from dlcc.records import LABELS, Series
 
 Floats = NDArray[np.float64]

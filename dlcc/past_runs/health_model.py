@@ -14,7 +14,7 @@ from dlcc.estimate import Estimate
 from dlcc.health.logistic import LogisticPosterior, fit_logistic
 from dlcc.kinds import TrainingKind
 from dlcc.kinds.gan import GAN
-from dlcc.library.store import NEEDS_SAMPLES, Library, row
+from dlcc.past_runs.store import NEEDS_SAMPLES, Library, row
 from dlcc.records import LABELS
 
 Floats = NDArray[np.float64]
