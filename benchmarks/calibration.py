@@ -18,9 +18,9 @@ import numpy as np
 from common import write_result
 from numpy.typing import NDArray
 
-from dlcc.corpus.assemble import folds_by_setting
 from dlcc.estimate import Estimate
 from dlcc.forecast.forecaster import Forecaster
+from dlcc.past_runs.build.assembly import folds_by_setting
 from dlcc.past_runs.health_model import HealthModel
 from dlcc.past_runs.in_use import shipped_library
 from dlcc.past_runs.similarity import Space

@@ -26,10 +26,10 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 from verdicts import choose
 
-from dlcc.corpus.assemble import folds_by_setting
 from dlcc.forecast.folders import forecast_folders
 from dlcc.forecast.forecaster import Forecaster
 from dlcc.forecast.forest import OutcomeForest
+from dlcc.past_runs.build.assembly import folds_by_setting
 from dlcc.past_runs.configuration import CONFIG_FEATURES
 from dlcc.past_runs.in_use import shipped_library
 from dlcc.past_runs.similarity import Space

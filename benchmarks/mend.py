@@ -24,11 +24,11 @@ import numpy as np
 import torch
 from common import write_result
 
-from dlcc.corpus.settings import draw_group
-from dlcc.corpus.simulate import judge_member, reference_of
 from dlcc.ensembles import by_shape, train_ensemble
 from dlcc.feedback.advice import advise
 from dlcc.feedback.remedies import GOOD_RECIPE, MOST_FIELDS, SOUND_RATE, Change
+from dlcc.past_runs.build.settings import draw_group
+from dlcc.past_runs.build.simulation import judge_member, reference_of
 from dlcc.past_runs.in_use import shipped_library
 from dlcc.recipes import truth
 from dlcc.recipes.small_gan.training import Config

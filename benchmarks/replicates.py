@@ -25,12 +25,12 @@ import torch
 from common import write_result
 from numpy.typing import NDArray
 
-from dlcc.corpus.parts import read_part, write_part
-from dlcc.corpus.past import PastRun
-from dlcc.corpus.settings import draw_group
-from dlcc.corpus.simulate import simulate
 from dlcc.forecast.forecaster import Forecaster, Prospect
 from dlcc.health.curves import run_vector
+from dlcc.past_runs.build.part_files import read_part, write_part
+from dlcc.past_runs.build.past_run import PastRun
+from dlcc.past_runs.build.settings import draw_group
+from dlcc.past_runs.build.simulation import simulate
 from dlcc.past_runs.in_use import shipped_library
 from dlcc.past_runs.store import FRACTIONS, Library
 

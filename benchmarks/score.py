@@ -22,10 +22,10 @@ from common import write_result
 from numpy.typing import NDArray
 from scipy.stats import somersd, spearmanr
 
-from dlcc.corpus.assemble import folds_by_setting
-from dlcc.corpus.terms import moments
 from dlcc.estimate import Estimate
 from dlcc.forecast.forecaster import Forecaster
+from dlcc.past_runs.build.assembly import folds_by_setting
+from dlcc.past_runs.build.terms import moments
 from dlcc.past_runs.in_use import shipped_library
 from dlcc.past_runs.similarity import Space
 from dlcc.past_runs.store import TERMS, Library

@@ -29,11 +29,11 @@ from common import write_result
 from forecast import auroc_interval, scores
 from numpy.typing import NDArray
 
-from dlcc.corpus.assemble import FOLDS, folds_by_setting
-from dlcc.corpus.single import draw_single
 from dlcc.estimate import Estimate
 from dlcc.forecast.folders import forecast_folders
 from dlcc.forecast.forecaster import Forecaster
+from dlcc.past_runs.build.assembly import FOLDS, folds_by_setting
+from dlcc.past_runs.build.single_networks import draw_single
 from dlcc.past_runs.health_model import HealthModel
 from dlcc.past_runs.in_use import shipped_library
 from dlcc.past_runs.similarity import Space

@@ -43,8 +43,8 @@ def build(
     jobs: Annotated[int, typer.Option(help="Processes.")] = os.cpu_count() or 1,
 ) -> None:
     """Train settings at random, judge them, and keep what they looked like on the way."""
-    from dlcc.corpus.build import BuildPlan, build_library
-    from dlcc.corpus.single import build_single
+    from dlcc.past_runs.build.library import BuildPlan, build_library
+    from dlcc.past_runs.build.single_networks import build_single
 
     in_range("--groups", groups, 0, 10_000)
     in_range("--members", members, 1, 512)

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dlcc.corpus.settings import draw_setting
 from dlcc.feedback.remedies import GOOD_RECIPE, SOUND_RATE, Change, candidates
+from dlcc.past_runs.build.settings import draw_setting
 from dlcc.recipes.small_gan.training import Config
 
 CONFIG = {"loss": "mm", "optimizer": "sgd", "beta1": 0.9, "beta2": 0.99, "lr_g": 0.5, "lr_d": 1.0,

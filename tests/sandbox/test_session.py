@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dlcc.corpus import doctoring
 from dlcc.errors import ForeignCodeError, IsolationError
+from dlcc.past_runs.build import doctoring
 from dlcc.runs import Run
 from dlcc.sandbox import Level, Limits, Session, best_level, levels
 from dlcc.sandbox.seccomp import Kind

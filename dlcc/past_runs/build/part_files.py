@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from dlcc.corpus.past import PastRun
+from dlcc.past_runs.build.past_run import PastRun
 from dlcc.kinds import kinds
 from dlcc.kinds.gan import GAN
 from dlcc.runs.files import written_whole

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from dlcc.corpus.assemble import assemble
-from dlcc.corpus.build import check_size, make_missing, make_parts_folder
-from dlcc.corpus.parts import read_part, write_part
-from dlcc.corpus.past import PastRun, recorded_run
-from dlcc.corpus.settings import SEEDS_APART
-from dlcc.corpus.simulate import OVERTRAIN
-from dlcc.corpus.terms import impacts, novelties, with_term
+from dlcc.past_runs.build.assembly import assemble
+from dlcc.past_runs.build.library import check_size, make_missing, make_parts_folder
+from dlcc.past_runs.build.part_files import read_part, write_part
+from dlcc.past_runs.build.past_run import PastRun, recorded_run
+from dlcc.past_runs.build.settings import SEEDS_APART
+from dlcc.past_runs.build.simulation import OVERTRAIN
+from dlcc.past_runs.build.terms import impacts, novelties, with_term
 from dlcc.engine.pools import process_pool
 from dlcc.engine.scratch import scratch_folder
 from dlcc.errors import LibraryError

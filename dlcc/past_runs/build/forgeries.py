@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from dlcc import pipeline, plugins
-from dlcc.corpus import doctoring
+from dlcc.past_runs.build import doctoring
 from dlcc.engine.scratch import scratch_folder
 from dlcc.estimate import Estimate
 from dlcc.runs import Run

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from dlcc.corpus.parts import read_part, write_part
-from dlcc.corpus.settings import draw_group
-from dlcc.corpus.simulate import simulate
-from dlcc.corpus.single import RECIPES, build_single, draw_single, make_run
+from dlcc.past_runs.build.part_files import read_part, write_part
+from dlcc.past_runs.build.settings import draw_group
+from dlcc.past_runs.build.simulation import simulate
+from dlcc.past_runs.build.single_networks import RECIPES, build_single, draw_single, make_run
 from dlcc.errors import LibraryError
 from dlcc.health.run_features import landscape_of
 from dlcc.kinds import kind_of
@@ -51,7 +51,7 @@ def test_too_few_runs_are_refused_before_any_is_trained(tmp_path):
 def short(monkeypatch):
     """Draws that train in no time."""
     monkeypatch.setattr(
-        "dlcc.corpus.single.draw_single",
+        "dlcc.past_runs.build.single_networks.draw_single",
         lambda seed, number: ("map-f1", {"batch": 800, "epochs": 200 + number, "seed": number}),
     )
 
@@ -88,7 +88,7 @@ def test_a_killed_build_goes_on_from_what_it_had(tmp_path, monkeypatch):
         for file in asked:
             make(file, *files[file])
 
-    monkeypatch.setattr("dlcc.corpus.single.make_missing", here)
+    monkeypatch.setattr("dlcc.past_runs.build.single_networks.make_missing", here)
     out, parts = tmp_path / "made.npz", tmp_path / "made.npz.parts"
     parts.mkdir()
     left_out = parts / "single-1-0049.npz"
@@ -108,7 +108,7 @@ def test_parts_of_other_draws_are_refused(tmp_path, monkeypatch):
     parts = tmp_path / "made.npz.parts"
     parts.mkdir()
     make_run(parts / "single-1-0000.npz", 1, 7)
-    monkeypatch.setattr("dlcc.corpus.single.make_missing", lambda *given: None)
+    monkeypatch.setattr("dlcc.past_runs.build.single_networks.make_missing", lambda *given: None)
     with pytest.raises(LibraryError, match="was made of other settings than are drawn now"):
         build_single(tmp_path / "made.npz", 50, 1, 1, quiet)
 

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from dlcc.corpus.assemble import assemble, folds_by_setting
-from dlcc.corpus.parts import read_part, write_part
-from dlcc.corpus.past import next_quarters, recorded_run
-from dlcc.corpus.settings import DATA, SHAPE, draw_group, draw_setting
-from dlcc.corpus.simulate import reference_of, simulate
-from dlcc.corpus.terms import moments, novelties, with_term
+from dlcc.past_runs.build.assembly import assemble, folds_by_setting
+from dlcc.past_runs.build.part_files import read_part, write_part
+from dlcc.past_runs.build.past_run import next_quarters, recorded_run
+from dlcc.past_runs.build.settings import DATA, SHAPE, draw_group, draw_setting
+from dlcc.past_runs.build.simulation import reference_of, simulate
+from dlcc.past_runs.build.terms import moments, novelties, with_term
 from dlcc.estimate import Estimate
 from dlcc.past_runs.store import FRACTIONS, TERMS, read_library
 from dlcc.recipes import truth

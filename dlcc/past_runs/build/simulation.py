@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcc.corpus.past import PastRun, past_run
+from dlcc.past_runs.build.past_run import PastRun, past_run
 from dlcc.ensembles import Trajectories, train_ensemble
 from dlcc.health.samples import Reference
 from dlcc.recipes import truth
