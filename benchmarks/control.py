@@ -35,10 +35,10 @@ import torch
 from common import write_result
 from scipy.stats import beta, binomtest
 
+from dlcc.advice.prior import ConfigPrior
+from dlcc.control.adjustable import MemberSettings, SmallGANSettings, usual_bounds
+from dlcc.control.controller import EVERY, Controller, controller_for
 from dlcc.ensembles.ensemble import QUANTITIES, Ensemble
-from dlcc.feedback.adjustable import MemberSettings, SmallGANSettings, usual_bounds
-from dlcc.feedback.controller import EVERY, Controller, controller_for
-from dlcc.feedback.prior import ConfigPrior
 from dlcc.past_runs.build.settings import DATA, STEPS, draw_setting
 from dlcc.past_runs.build.simulation import judge_member
 from dlcc.past_runs.in_use import shipped_library

@@ -13,12 +13,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from dlcc import pipeline, plugins
+from dlcc.advice.folder import FolderAdvice, first_advice
 from dlcc.engine.scratch import BESIDE, scratch_folder
 from dlcc.errors import OptionError, OutputError, RunError
 from dlcc.estimate import Estimate
-from dlcc.feedback.folder import FolderAdvice, first_advice
-from dlcc.feedback.moved import Moved, moved
-from dlcc.feedback.reviews import Review, history
 from dlcc.kinds import kind_of
 from dlcc.past_runs.in_use import JUDGES, library
 from dlcc.past_runs.store import Library
@@ -38,6 +36,8 @@ from dlcc.report import html
 from dlcc.report.build import build_report
 from dlcc.report.record import Report
 from dlcc.reruns.outcome import Outcome
+from dlcc.review.effect import Moved, moved
+from dlcc.review.history import Review, history
 from dlcc.runs import Run, resolve_until
 from dlcc.runs.machine import machine_fingerprint
 from dlcc.scoring.ahp import DEFAULT_JUDGEMENTS, ahp_weights

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from dlcc.advice.folder import FolderAdvice
 from dlcc.estimate import Estimate
-from dlcc.feedback.folder import FolderAdvice
 from dlcc.kinds import kind_of
 from dlcc.pipeline import StageOutcome
 from dlcc.records import Config, HealthRecord, MeasuredLandscape

@@ -59,7 +59,7 @@ def _faulty_labels(kind: TrainingKind) -> Iterator[str]:
 
 
 def _faulty_names(kind: TrainingKind) -> Iterator[str]:
-    from dlcc.feedback.remedies import REMEDIES
+    from dlcc.advice.remedies import REMEDIES
     from dlcc.health.windows import COLUMNS
     from dlcc.stages.health.evidence import EVIDENCE
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcc.past_runs.build.past_run import PastRun
 from dlcc.health.curves import run_vector
 from dlcc.health.good import GoodModel, blind_features, sighted_features
 from dlcc.health.logistic import fit_logistic
+from dlcc.past_runs.build.past_run import PastRun
 from dlcc.past_runs.configuration import setting_key
 from dlcc.past_runs.store import FRACTIONS, TERMS, Library, objects
 

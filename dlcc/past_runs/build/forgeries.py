@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from dlcc import pipeline, plugins
-from dlcc.past_runs.build import doctoring
 from dlcc.engine.scratch import scratch_folder
 from dlcc.estimate import Estimate
+from dlcc.past_runs.build import doctoring
 from dlcc.runs import Run
 
 CHECKING = ("ingestion", "consistency", "execution")

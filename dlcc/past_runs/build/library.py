@@ -12,15 +12,15 @@ from typing import Any
 
 import numpy as np
 
+from dlcc.engine.pools import process_pool
+from dlcc.errors import LibraryError
 from dlcc.past_runs.build.assembly import FOLDS, assemble
+from dlcc.past_runs.build.forgeries import logic_of, logic_of_doctored
 from dlcc.past_runs.build.part_files import read_part, write_part
 from dlcc.past_runs.build.past_run import PastRun, recorded_run
 from dlcc.past_runs.build.settings import draw_group
 from dlcc.past_runs.build.simulation import reference_of, simulate
 from dlcc.past_runs.build.terms import impacts, moments, novelties, reproducibilities, with_term
-from dlcc.past_runs.build.forgeries import logic_of, logic_of_doctored
-from dlcc.engine.pools import process_pool
-from dlcc.errors import LibraryError
 from dlcc.past_runs.similarity import FEWEST_RUNS
 from dlcc.past_runs.store import Library
 from dlcc.recipes import truth

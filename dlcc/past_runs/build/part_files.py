@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from dlcc.past_runs.build.past_run import PastRun
 from dlcc.kinds import kinds
 from dlcc.kinds.gan import GAN
+from dlcc.past_runs.build.past_run import PastRun
 from dlcc.runs.files import written_whole
 
 _STACKED = ("windows", "samples", "reached", "stability", "next_quarter", "good")

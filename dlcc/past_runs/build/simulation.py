@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcc.past_runs.build.past_run import PastRun, past_run
 from dlcc.ensembles import Trajectories, train_ensemble
 from dlcc.health.samples import Reference
+from dlcc.past_runs.build.past_run import PastRun, past_run
 from dlcc.recipes import truth
 from dlcc.recipes.small_gan import training as small_gan
 from dlcc.records import Series

@@ -12,6 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from dlcc.engine.pools import process_pool
+from dlcc.engine.scratch import scratch_folder
+from dlcc.errors import LibraryError
+from dlcc.health.samples import Reference
 from dlcc.past_runs.build.assembly import assemble
 from dlcc.past_runs.build.library import check_size, make_missing, make_parts_folder
 from dlcc.past_runs.build.part_files import read_part, write_part
@@ -19,10 +23,6 @@ from dlcc.past_runs.build.past_run import PastRun, recorded_run
 from dlcc.past_runs.build.settings import SEEDS_APART
 from dlcc.past_runs.build.simulation import OVERTRAIN
 from dlcc.past_runs.build.terms import impacts, novelties, with_term
-from dlcc.engine.pools import process_pool
-from dlcc.engine.scratch import scratch_folder
-from dlcc.errors import LibraryError
-from dlcc.health.samples import Reference
 from dlcc.past_runs.in_use import shipped_library
 from dlcc.past_runs.store import Library
 from dlcc.recipes import get_recipe

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcc.past_runs.build.assembly import FOLDS, folds_by_setting
 from dlcc.estimate import Estimate
 from dlcc.forecast.forecaster import Forecaster
+from dlcc.past_runs.build.assembly import FOLDS, folds_by_setting
 from dlcc.past_runs.independence import SUBSET, SUBSETS, run_graph_centrality
 from dlcc.past_runs.similarity import Space
 from dlcc.past_runs.store import FRACTIONS, TERMS, Library

@@ -8,11 +8,11 @@ from multiprocessing import get_context
 import numpy as np
 import pytest
 
+from dlcc.errors import LibraryError
 from dlcc.past_runs.build.library import BuildPlan, build_library, make_missing
 from dlcc.past_runs.build.part_files import write_part
 from dlcc.past_runs.build.settings import draw_group
 from dlcc.past_runs.build.simulation import simulate
-from dlcc.errors import LibraryError
 from dlcc.past_runs.store import TERMS, read_library
 
 

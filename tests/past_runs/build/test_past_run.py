@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
+from dlcc.estimate import Estimate
 from dlcc.past_runs.build.assembly import assemble, folds_by_setting
 from dlcc.past_runs.build.part_files import read_part, write_part
 from dlcc.past_runs.build.past_run import next_quarters, recorded_run
 from dlcc.past_runs.build.settings import DATA, SHAPE, draw_group, draw_setting
 from dlcc.past_runs.build.simulation import reference_of, simulate
 from dlcc.past_runs.build.terms import moments, novelties, with_term
-from dlcc.estimate import Estimate
 from dlcc.past_runs.store import FRACTIONS, TERMS, read_library
 from dlcc.recipes import truth
 from dlcc.recipes.train import train

@@ -5,13 +5,13 @@ import json
 import numpy as np
 import pytest
 
+from dlcc.errors import LibraryError
+from dlcc.health.run_features import landscape_of
+from dlcc.kinds import kind_of
 from dlcc.past_runs.build.part_files import read_part, write_part
 from dlcc.past_runs.build.settings import draw_group
 from dlcc.past_runs.build.simulation import simulate
 from dlcc.past_runs.build.single_networks import RECIPES, build_single, draw_single, make_run
-from dlcc.errors import LibraryError
-from dlcc.health.run_features import landscape_of
-from dlcc.kinds import kind_of
 from dlcc.past_runs.in_use import shipped_library
 from dlcc.past_runs.store import FRACTIONS, read_library
 from dlcc.recipes import get_recipe, truth

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dlcc.advice.prior import ConfigPrior
+from dlcc.advice.remedies import MOST_FIELDS, REMEDIES, Change
 from dlcc.estimate import Estimate
-from dlcc.feedback.prior import ConfigPrior
-from dlcc.feedback.remedies import MOST_FIELDS, REMEDIES, Change
 from dlcc.past_runs.store import Library
 from dlcc.reruns.outcome import Judge, Outcome, Refused
 from dlcc.reruns.plan import Rerun

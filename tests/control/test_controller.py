@@ -11,11 +11,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dlcc.control.adjustable import OptimizerRates, bounds_of, parse_bounds
+from dlcc.control.controller import Controller
+from dlcc.control.rules import QUANTITIES, RULES, STEERED, UNDONE, window_of
+from dlcc.control.steering import Course
 from dlcc.errors import OptionError
-from dlcc.feedback.adjustable import OptimizerRates, bounds_of, parse_bounds
-from dlcc.feedback.control_rules import QUANTITIES, RULES, STEERED, UNDONE, window_of
-from dlcc.feedback.controller import Controller
-from dlcc.feedback.steering import Course
 from dlcc.health.windows import WINDOWS, window_features
 from dlcc.records import Column, Series
 from dlcc.runs import Recorder, Run

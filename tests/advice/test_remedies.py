@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dlcc.feedback.remedies import GOOD_RECIPE, SOUND_RATE, Change, candidates
+from dlcc.advice.remedies import GOOD_RECIPE, SOUND_RATE, Change, candidates
 from dlcc.past_runs.build.settings import draw_setting
 from dlcc.recipes.small_gan.training import Config
 

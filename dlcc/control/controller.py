@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dlcc.control import rules as control_rules
+from dlcc.control.adjustable import Adjustable, OptimizerRates, bounds_of
+from dlcc.control.rules import LARGEST_FACTOR, QUANTITIES, RULES, Rule, Watched, window_of
 from dlcc.errors import OptionError
-from dlcc.feedback import control_rules
-from dlcc.feedback.adjustable import Adjustable, OptimizerRates, bounds_of
-from dlcc.feedback.control_rules import LARGEST_FACTOR, QUANTITIES, RULES, Rule, Watched, window_of
 
 if TYPE_CHECKING:
-    from dlcc.feedback.prior import ConfigPrior
-    from dlcc.feedback.steering import Course
+    from dlcc.advice.prior import ConfigPrior
+    from dlcc.control.steering import Course
     from dlcc.health.curves import Curves
     from dlcc.past_runs.store import Library
 
@@ -34,7 +34,7 @@ class Action:
     step: int
     """The step after which it was made; -1 before the first."""
     rule: int
-    """See `dlcc.feedback.control_rules.rule_name`."""
+    """See `dlcc.control.rules.rule_name`."""
     before: Mapping[str, float]
     """All settings that may change, before it."""
     after: Mapping[str, float]
@@ -312,8 +312,8 @@ def controller_for(
         start: go to where past runs did well before the first step, rather than on the way.
         dry_run: decide and record, and change nothing.
     """
-    from dlcc.feedback.prior import ConfigPrior
-    from dlcc.feedback.steering import plot_course
+    from dlcc.advice.prior import ConfigPrior
+    from dlcc.control.steering import plot_course
 
     settings = adjustable.settings()
     allowed = bounds_of(settings, bounds)

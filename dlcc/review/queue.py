@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcc.errors import OptionError
-from dlcc.feedback.moved import SHIFT_SD, SLOPE_SD, Recalibration, logit, moved, sigmoid
-from dlcc.feedback.reviews import Review
+from dlcc.review.effect import SHIFT_SD, SLOPE_SD, Recalibration, logit, moved, sigmoid
+from dlcc.review.history import Review
 
 if TYPE_CHECKING:
     from dlcc.report.record import Report

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from dlcc.advice.remedies import Change
 from dlcc.errors import OptionError
-from dlcc.feedback.remedies import Change
 from dlcc.recipes import Recipe, recipes
 from dlcc.recipes.train import Progress, Start, check_same, train
 from dlcc.records import HealthRecord, Sources

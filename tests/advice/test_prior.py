@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dlcc.feedback.prior import ConfigPrior
+from dlcc.advice.prior import ConfigPrior
 from dlcc.past_runs.in_use import shipped_library
 
 WHOLE = {

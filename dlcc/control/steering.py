@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcc.feedback.adjustable import Bounds
-from dlcc.feedback.prior import ConfigPrior
+from dlcc.advice.prior import ConfigPrior
+from dlcc.control.adjustable import Bounds
 
 Floats = NDArray[np.float64]
 RATES = ("lr_g", "lr_d")

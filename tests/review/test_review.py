@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from dlcc.errors import OptionError
-from dlcc.feedback.moved import (
+from dlcc.review.effect import (
     SHIFT_SD,
     SLOPE_SD,
     Recalibration,
@@ -23,8 +23,8 @@ from dlcc.feedback.moved import (
     sigmoid,
     term_evidence,
 )
-from dlcc.feedback.review import Candidate, candidate_of, expected_change, queue
-from dlcc.feedback.reviews import Review, history, record, reviews_path, undo
+from dlcc.review.history import Review, history, record, reviews_path, undo
+from dlcc.review.queue import Candidate, candidate_of, expected_change, queue
 from dlcc.scoring.weights import posterior_weights
 
 TERMS = ("logic", "novelty", "impact", "reproducibility")

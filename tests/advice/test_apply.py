@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dlcc.advice.apply import apply_change, check_place, last_good_snapshot, recipe_of
+from dlcc.advice.remedies import Change
 from dlcc.errors import OptionError
 from dlcc.estimate import Estimate
-from dlcc.feedback.apply import apply_change, check_place, last_good_snapshot, recipe_of
-from dlcc.feedback.remedies import Change
 from dlcc.recipes.train import train
 from dlcc.records import HealthRecord
 from dlcc.runs import Run

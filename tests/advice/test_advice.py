@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dlcc.advice import advice
+from dlcc.advice.advice import ROUNDS, Advised, advise, by_past_runs
+from dlcc.advice.remedies import MOST_FIELDS
 from dlcc.errors import ForeignCodeError, LimitExceeded
-from dlcc.feedback import advice
-from dlcc.feedback.advice import ROUNDS, Advised, advise, by_past_runs
-from dlcc.feedback.remedies import MOST_FIELDS
 from dlcc.kinds.gan import GAN
 from dlcc.past_runs.in_use import shipped_library
 from dlcc.reruns.outcome import Outcome, Refused

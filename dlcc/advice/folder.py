@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from dlcc.advice.advice import Advised, advise, by_past_runs
 from dlcc.errors import ForeignCodeError, IsolationError, LimitExceeded, OptionError
-from dlcc.feedback.advice import Advised, advise, by_past_runs
 from dlcc.kinds import kind_of, why_unknown
 from dlcc.past_runs.in_use import library
 from dlcc.past_runs.store import Library

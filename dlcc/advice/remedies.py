@@ -1,7 +1,7 @@
 """What one can change about a training: candidates, the smallest change first.
 
 Each changes a few fields of the configuration. What helps is not decided here: reruns and past runs
-decide it (`dlcc.feedback.advice`). The values are usual ones of the literature (Kingma 2015; Heusel
+decide it (`dlcc.advice.advice`). The values are usual ones of the literature (Kingma 2015; Heusel
 2017; Mescheder 2018; Gidel 2019); what they mend is measured by benchmarks/mend.py.
 """
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from dlcc import evaluate
+from dlcc.advice.folder import advise_folder
 from dlcc.errors import OptionError, RunError
-from dlcc.feedback.folder import advise_folder
 from dlcc.past_runs.build import doctoring
 from dlcc.reruns.folder import rerun_folder
 from dlcc.runs import Run

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcc.feedback.reviews import Review
+from dlcc.review.history import Review
 
 Floats = NDArray[np.float64]
 

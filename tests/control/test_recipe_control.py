@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dlcc.advice.prior import ConfigPrior
+from dlcc.control.adjustable import MemberSettings, SmallGANSettings, bounds_of
+from dlcc.control.controller import Controller, controller_for
+from dlcc.control.recipe_control import RecipeControl
+from dlcc.control.steering import plot_course
 from dlcc.ensembles import Ensemble
 from dlcc.errors import OptionError
-from dlcc.feedback.adjustable import MemberSettings, SmallGANSettings, bounds_of
-from dlcc.feedback.controller import Controller, controller_for
-from dlcc.feedback.prior import ConfigPrior
-from dlcc.feedback.recipe_control import RecipeControl
-from dlcc.feedback.steering import plot_course
 from dlcc.past_runs.build import doctoring
 from dlcc.past_runs.in_use import shipped_library
 from dlcc.recipes.small_gan import training as small_gan
