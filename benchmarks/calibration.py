@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 from common import write_result
-from numpy.typing import NDArray
 
 from dlcc.estimate import Estimate
 from dlcc.forecast.forecaster import Forecaster
@@ -27,9 +26,9 @@ from dlcc.past_runs.similarity import Space
 from dlcc.past_runs.store import Library
 from dlcc.records import LABELS
 from dlcc.scoring.calibration import calibrate, features
+from dlcc.typing import Floats
 
 FOLDS, SEED, RESAMPLES, BINS = 5, 0, 2000, 10
-Floats = NDArray[np.float64]
 
 
 def brier(p: Floats, happened: Floats) -> float:

@@ -36,10 +36,10 @@ from dlcc.past_runs.similarity import Space
 from dlcc.past_runs.store import Library, nearest_fraction
 from dlcc.recipes import truth
 from dlcc.records import LABELS
+from dlcc.typing import Floats
 
 SEEN, FOLDS, BINS = 0.2, 5, 10
 HEALTHY = LABELS.index("healthy")
-Floats = NDArray[np.float64]
 
 
 def scores(p: Floats, healthy: NDArray[np.bool_]) -> dict[str, float]:

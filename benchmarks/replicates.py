@@ -23,7 +23,6 @@ from typing import Any
 import numpy as np
 import torch
 from common import write_result
-from numpy.typing import NDArray
 
 from dlcc.forecast.forecaster import Forecaster, Prospect
 from dlcc.health.curves import run_vector
@@ -37,7 +36,6 @@ from dlcc.past_runs.store import FRACTIONS, Library
 SEED = 911
 SETTINGS, GROUP, SEEDS = 40, 5, 24
 SEEN, LEVEL = (0.2, 0.5), 0.9
-Floats = NDArray[np.float64]
 
 
 def replicated(work: Path, seed: int) -> list[list[PastRun]]:

@@ -26,7 +26,6 @@ from typing import Any
 
 import numpy as np
 from common import write_result
-from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from dlcc.past_runs.in_use import shipped_library
@@ -37,8 +36,8 @@ from dlcc.review.history import Review, history, record, undo
 from dlcc.review.queue import Candidate, queue
 from dlcc.scoring.calibration import calibrate, features
 from dlcc.scoring.weights import posterior_weights
+from dlcc.typing import Floats
 
-Floats = NDArray[np.float64]
 BAR, STAYS, MOST, REPEATS, SHARE = 0.06, 5, 120, 20, 0.6
 
 

@@ -31,9 +31,9 @@ from dlcc.past_runs.similarity import Space
 from dlcc.past_runs.store import TERMS, Library
 from dlcc.scoring.ahp import ahp_weights
 from dlcc.scoring.fusion import score
+from dlcc.typing import Floats
 
 FOLDS, RESAMPLES = 5, 1000
-Floats = NDArray[np.float64]
 
 
 def estimate(mean: float, sd: float) -> Estimate:

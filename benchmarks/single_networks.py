@@ -45,7 +45,6 @@ from dlcc.scoring.calibration import p_healthy
 
 HEALTHY = LABELS.index("healthy")
 SETTINGS, SEEDS, CORPUS_SEED = 24, 8, 77  # the library's settings are those of another seed
-Floats = NDArray[np.float64]
 
 
 def verdicts(past: Library) -> dict[str, Any]:

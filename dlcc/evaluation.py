@@ -20,7 +20,7 @@ from dlcc.estimate import Estimate
 from dlcc.kinds import kind_of
 from dlcc.past_runs.in_use import JUDGES, library
 from dlcc.past_runs.store import Library
-from dlcc.pipeline import Limits, Progress, StageOutcome
+from dlcc.pipeline import Limits, StageOutcome
 from dlcc.records import (
     LABELS,
     Config,
@@ -44,6 +44,7 @@ from dlcc.scoring.ahp import DEFAULT_JUDGEMENTS, ahp_weights
 from dlcc.scoring.calibration import Probability, healthy_and_true
 from dlcc.scoring.fusion import score
 from dlcc.stage import Stage
+from dlcc.typing import StageProgress
 
 T = TypeVar("T")
 _PACKAGES = ("dlcc", "torch", "numpy", "scikit-learn", "sympy", "networkx", "sentence-transformers")
@@ -80,7 +81,7 @@ def evaluate(
     trust: bool = False,
     use_cache: bool = True,
     judgements: Path = DEFAULT_JUDGEMENTS,
-    progress: Progress = lambda stage, share, what: None,
+    progress: StageProgress = lambda stage, share, what: None,
 ) -> Report:
     """Judge a run; with `out`, also write report.json and report.html there.
 
@@ -135,7 +136,7 @@ def evaluate_fully(
     use_cache: bool = True,
     judgements: Path = DEFAULT_JUDGEMENTS,
     reviews: Sequence[Review] | None = None,
-    progress: Progress = lambda stage, share, what: None,
+    progress: StageProgress = lambda stage, share, what: None,
 ) -> Evaluation:
     """As `evaluate`, with the records that the stages made.
 

@@ -7,12 +7,11 @@ change is what its reruns came to, with one rerun's worth of what past runs say.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dlcc.advice.prior import ConfigPrior
 from dlcc.advice.remedies import MOST_FIELDS, REMEDIES, Change
@@ -22,9 +21,8 @@ from dlcc.reruns.outcome import Judge, Outcome, Refused
 from dlcc.reruns.plan import Rerun
 from dlcc.reruns.programs import Program
 from dlcc.stage import Deadline
+from dlcc.typing import Progress
 
-Floats = NDArray[np.float64]
-Progress = Callable[[float, str], None]
 ROUNDS = ((20, 2), (8, 4), (4, 4))
 """(how many of the best small changes go on, reruns of each) for each round."""
 SHOWN = 3

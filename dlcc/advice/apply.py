@@ -12,9 +12,10 @@ import numpy as np
 from dlcc.advice.remedies import Change
 from dlcc.errors import OptionError
 from dlcc.recipes import Recipe, recipes
-from dlcc.recipes.train import Progress, Start, check_same, train
+from dlcc.recipes.train import Start, check_same, train
 from dlcc.records import HealthRecord, Sources
 from dlcc.runs import Run, Snapshot
+from dlcc.typing import CountProgress
 
 _GOOD = 0.5
 _LARGEST_SEED = 2**31
@@ -42,7 +43,7 @@ def apply_change(
     health: HealthRecord | None,
     *,
     seed: int,
-    progress: Progress | None = None,
+    progress: CountProgress | None = None,
 ) -> Applied:
     """Train a run of a recipe with a change into `out`.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,8 +18,7 @@ from dlcc.reruns.outcome import Outcome
 from dlcc.reruns.programs import Program, why_no_program
 from dlcc.runs import Run
 from dlcc.stage import Deadline
-
-Progress = Callable[[float, str], None]
+from dlcc.typing import Progress
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dlcc.past_runs.configuration import config_features
 from dlcc.past_runs.store import Library
+from dlcc.typing import Floats
 
-Floats = NDArray[np.float64]
 _FEWEST = 150  # past runs on the same data; with fewer, those on other data count too
 _TREES, _LEAF = 300, 3
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dlcc.control import rules as control_rules
 from dlcc.control.adjustable import Adjustable, OptimizerRates, bounds_of
 from dlcc.control.rules import LARGEST_FACTOR, QUANTITIES, RULES, Rule, Watched, window_of
 from dlcc.errors import OptionError
+from dlcc.typing import Floats
 
 if TYPE_CHECKING:
     from dlcc.advice.prior import ConfigPrior
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from dlcc.health.curves import Curves
     from dlcc.past_runs.store import Library
 
-Floats = NDArray[np.float64]
 EVERY, COOLDOWN = 50, 4
 _FEWEST_ROWS = 5
 _GOOD = 0.5

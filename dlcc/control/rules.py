@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+
+from dlcc.typing import Floats
 
 if TYPE_CHECKING:
     from dlcc.health.curves import Curves
 
-Floats = NDArray[np.float64]
 Settings = Mapping[str, float]
 
 QUANTITIES = (

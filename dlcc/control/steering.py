@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dlcc.advice.prior import ConfigPrior
 from dlcc.control.adjustable import Bounds
+from dlcc.typing import Floats
 
-Floats = NDArray[np.float64]
 RATES = ("lr_g", "lr_d")
 _POINTS = 15  # of each rate, evenly spaced in its logarithm
 _OTHERS = {"r1": (0.0, 0.1, 1.0), "g_every": (1.0,), "d_every": (1.0,)}

@@ -15,8 +15,7 @@ from dlcc.past_runs.in_use import outcomes
 from dlcc.past_runs.store import Library
 from dlcc.records import Samples, Series
 from dlcc.runs import Run, resolve_until
-
-Progress = Callable[[float, str], None]
+from dlcc.typing import Progress
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dlcc.errors import LibraryError
 from dlcc.estimate import Estimate
@@ -19,11 +18,11 @@ from dlcc.forecast.forest import OutcomeForest
 from dlcc.past_runs.similarity import FEWEST_RUNS, Space
 from dlcc.past_runs.store import Library, nearest_fraction
 from dlcc.records import most_probable
+from dlcc.typing import Floats
 
 if TYPE_CHECKING:
     from dlcc.forecast.gnn import OutcomeGNN
 
-Floats = NDArray[np.float64]
 
 GNN_SHARE = 0.1  # of the blend of log probabilities; what it adds: benchmarks/README.md
 _FLOOR = 1e-3  # probability below which neither model is believed

@@ -18,8 +18,8 @@ from torch.nn import functional as F
 from torch_geometric.nn import SAGEConv
 
 from dlcc.past_runs.similarity import Space
+from dlcc.typing import Floats
 
-Floats = NDArray[np.float64]
 HIDDEN, EPOCHS, RATE, DECAY, DROPOUT = 32, 120, 1e-2, 1e-3, 0.3
 FEATURE_DROPOUT = 0.2  # so that no single figure decides where a run is unlike the library
 

@@ -16,8 +16,7 @@ from dlcc.health.samples import LOST, SAMPLE_FEATURES
 from dlcc.health.windows import WINDOW_FEATURES
 from dlcc.kinds import TrainingKind
 from dlcc.kinds.gan import GAN
-
-Floats = NDArray[np.float64]
+from dlcc.typing import Floats
 
 _REACH, _SPREAD = SAMPLE_FEATURES.index("reach"), SAMPLE_FEATURES.index("spread")
 

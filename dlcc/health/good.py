@@ -9,12 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dlcc.health.curves import Curves, smooth
 from dlcc.health.logistic import LogisticPosterior
-
-Floats = NDArray[np.float64]
+from dlcc.typing import Floats
 
 _MARKS = np.array([0.65, 0.56])  # coverage and quality as they are seen from records
 _WIDTHS = np.array([0.15, 0.05])  # how far from them a checkpoint is clearly one or the other

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,8 +14,7 @@ from dlcc.health.windows import first_step, window_edges, window_features
 from dlcc.kinds import TrainingKind
 from dlcc.kinds.gan import GAN
 from dlcc.records import Samples, Series
-
-Floats = NDArray[np.float64]
+from dlcc.typing import Floats, Progress
 
 FEWEST_ROWS = 20
 _FEWEST_CHECKPOINTS = 4
@@ -26,7 +24,6 @@ NOTHING_CHANGES = (
     "how the training went; log those of every batch, or samples"
 )
 """Why a record that is `still` is not judged."""
-Progress = Callable[[float, str], None]
 
 
 class TooFewRowsError(ValueError):

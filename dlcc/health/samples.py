@@ -13,12 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 import xxhash
-from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from dlcc.metrics.frechet_distances import Moments, frechet_distance
-
-Floats = NDArray[np.float64]
+from dlcc.typing import Floats
 
 SAMPLE_FEATURES = (
     "coverage", "quality", "imbalance", "frechet", "recall", "density", "spread", "reach",

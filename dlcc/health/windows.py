@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from dlcc.kinds import TrainingKind
 from dlcc.kinds.gan import GAN
 from dlcc.records import Series
-
-Floats = NDArray[np.float64]
+from dlcc.typing import Floats
 
 WINDOWS = 40
 QUANTITIES = (

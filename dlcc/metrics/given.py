@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Rows = NDArray[Any]
-Floats = NDArray[np.float64]
+from dlcc.typing import Floats, Rows
 
 _VALUES = 1 << 22
 """Numbers that are converted to float64 at a time (32 MB), and pairs that are held at a time."""

@@ -16,8 +16,7 @@ from dlcc.kinds import TrainingKind
 from dlcc.kinds.gan import GAN
 from dlcc.past_runs.store import NEEDS_SAMPLES, Library, row
 from dlcc.records import LABELS
-
-Floats = NDArray[np.float64]
+from dlcc.typing import Floats
 
 _NEIGHBOURS = 30
 _TREES = 300

@@ -7,12 +7,11 @@ runs lead to is central; independence is one less the share of past runs that ar
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dlcc.estimate import Estimate
 from dlcc.past_runs.similarity import Space
+from dlcc.typing import Floats
 
-Floats = NDArray[np.float64]
 NEIGHBOURS, SUBSETS, SUBSET = 10, 24, 0.6
 
 

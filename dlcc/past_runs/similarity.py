@@ -13,13 +13,11 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dlcc.past_runs.configuration import CONFIG_FEATURES, config_features
 from dlcc.past_runs.store import NEEDS_SAMPLES, Library, row
+from dlcc.typing import Floats, Ints
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 _CUT = 4.0
 _OWN_QUANTILE = 0.9  # of the library's distances among themselves: what still counts as near
 

@@ -25,8 +25,7 @@ from dlcc.health.logistic import LogisticPosterior
 from dlcc.past_runs.configuration import config_features, setting_key
 from dlcc.past_runs.twins import first_rows_hash
 from dlcc.records import LABELS, Series
-
-Floats = NDArray[np.float64]
+from dlcc.typing import Floats
 
 CONVENTIONS = 1
 """Version of what the rows mean: labels, checkpoints, fractions, the vector's figures."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dlcc.errors import LibraryError, OptionError, RunError
 from dlcc.health.run_features import NOTHING_CHANGES, Landscape, TooFewRowsError, landscape_of
@@ -18,9 +17,7 @@ from dlcc.past_runs.store import FRACTIONS, TERMS, Library, objects, row, save_a
 from dlcc.past_runs.twins import first_rows_hash
 from dlcc.records import Samples, Series, most_probable
 from dlcc.runs import Run
-
-Floats = NDArray[np.float64]
-Progress = Callable[[float, str], None]
+from dlcc.typing import Floats, Progress
 
 _COMPLETE = 0.95  # share of the configured length from which on a run has an end to learn from
 _QUARTER = 0.25

@@ -16,12 +16,11 @@ from numpy.typing import NDArray
 from dlcc.errors import RunError, SnapshotError
 from dlcc.runs.files import opened_regular
 from dlcc.runs.hashes import digest_of_files
+from dlcc.typing import Floats, Ints
 
 if TYPE_CHECKING:
     from dlcc.runs import Run, Snapshot
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 _FEWEST_SAMPLES = 20  # rows of a checkpoint under which shares of samples say nothing
 _LONGEST_TEXT = 4 << 20  # bytes of a document or source file that are read
 

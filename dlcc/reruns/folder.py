@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +15,7 @@ from dlcc.reruns.study import rerun
 from dlcc.runs import Run
 from dlcc.sandbox import best_level
 from dlcc.stage import Deadline
-
-Progress = Callable[[float, str], None]
+from dlcc.typing import Progress
 
 
 def rerun_folder(

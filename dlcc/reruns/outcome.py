@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dlcc.errors import ForeignCodeError
 from dlcc.health.curves import Curves, run_vector
@@ -18,8 +17,8 @@ from dlcc.kinds.gan import GAN
 from dlcc.past_runs.health_model import HealthModel
 from dlcc.past_runs.store import Library
 from dlcc.records import Series, most_probable
+from dlcc.typing import Floats
 
-Floats = NDArray[np.float64]
 CHECKPOINTS = 24
 
 

@@ -22,8 +22,8 @@ from dlcc.reruns.outcome import Recorded, Refused, checkpoint_steps
 from dlcc.reruns.plan import Rerun
 from dlcc.sandbox import Level, Limits, Session
 from dlcc.stage import Deadline
+from dlcc.typing import Progress
 
-Progress = Callable[[float, str], None]
 SAMPLES = 512
 _OF_ONE = ("loss", "grad_norm")  # recorded of the only player of a training
 

@@ -10,11 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dlcc.review.history import Review
-
-Floats = NDArray[np.float64]
+from dlcc.typing import Floats
 
 SHIFT_SD, SLOPE_SD = 0.5, 0.25  # of the prior: a ~ N(0, .5²), b ~ N(1, .25²)
 COUNTS_A_REVIEW = 0.5  # judgements and the library count for 10 to 30 (dlcc.scoring.weights)

@@ -13,16 +13,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dlcc.errors import OptionError
 from dlcc.review.effect import SHIFT_SD, SLOPE_SD, Recalibration, logit, moved, sigmoid
 from dlcc.review.history import Review
+from dlcc.typing import Floats
 
 if TYPE_CHECKING:
     from dlcc.report.record import Report
 
-Floats = NDArray[np.float64]
 
 _INTERVAL_SDS = 3.29  # standard deviations that a central 90 % interval of a normal is wide
 _NEAR = 0.005  # distance of two runs' figures at which they are much the same

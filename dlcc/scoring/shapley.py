@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 from dlcc.health.logistic import fit_logistic
 from dlcc.past_runs.store import TERMS, Library
 from dlcc.scoring.kept import kept
-
-Floats = NDArray[np.float64]
+from dlcc.typing import Floats
 
 FOLDS = 5
 FEWEST_ROWS = 40

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dlcc.metrics import Measured, given
-from dlcc.metrics.given import Floats
+from dlcc.typing import Floats
 
 
 def normal(

@@ -26,8 +26,8 @@ from dlcc.past_runs.store import Library
 from dlcc.recipes import truth
 from dlcc.runs import Run
 from dlcc.runs.files import write_text
+from dlcc.typing import Progress
 
-Progress = Callable[[float, str], None]
 DOCTORED_EVERY = 5
 """Of the runs whose record is put to the test, every fifth is a doctored copy."""
 

@@ -19,8 +19,7 @@ from dlcc.past_runs.twins import first_rows_hash
 from dlcc.recipes import truth
 from dlcc.records import LABELS, Samples, Series
 from dlcc.runs import Run
-
-Floats = NDArray[np.float64]
+from dlcc.typing import Floats
 
 
 @dataclass(frozen=True)

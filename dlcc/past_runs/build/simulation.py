@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
@@ -16,13 +16,13 @@ from dlcc.past_runs.build.past_run import PastRun, past_run
 from dlcc.recipes import truth
 from dlcc.recipes.small_gan import training as small_gan
 from dlcc.records import Series
+from dlcc.typing import CountProgress
 
 OVERTRAIN = 1.25
-Progress = Callable[[int, int], None]
 
 
 def simulate(
-    configs: Sequence[Mapping[str, Any]], progress: Progress | None = None
+    configs: Sequence[Mapping[str, Any]], progress: CountProgress | None = None
 ) -> list[PastRun]:
     """Train settings of one shape and length together, and judge each against the truth."""
     length, data = int(configs[0]["steps"]), str(configs[0]["data"])

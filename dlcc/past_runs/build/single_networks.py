@@ -6,7 +6,7 @@ GANs tell, is how runs that look so on the way came to end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +31,7 @@ from dlcc.recipes.maps.mmd_maps import ROWS
 from dlcc.recipes.train import train
 from dlcc.records import Samples
 from dlcc.runs import Run
-
-Progress = Callable[[float, str], None]
+from dlcc.typing import Progress
 
 RECIPES: Mapping[str, float] = {
     "map-f1": 2, "map-f2": 2, "map-f3": 2, "map-reg": 2, "ae-f1": 1, "ae-f2": 1, "ae-f3": 1,

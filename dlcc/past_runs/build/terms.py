@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dlcc.estimate import Estimate
 from dlcc.forecast.forecaster import Forecaster
@@ -24,9 +23,8 @@ from dlcc.reruns.outcome import Judge
 from dlcc.reruns.plan import Rerun
 from dlcc.reruns.programs import EnsembleProgram
 from dlcc.stage import Deadline
+from dlcc.typing import Progress
 
-Floats = NDArray[np.float64]
-Progress = Callable[[float, str], None]
 _END = len(FRACTIONS) - 1
 SEEDS = 4
 _TOGETHER = 96  # reruns in one ensemble

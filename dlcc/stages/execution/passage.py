@@ -12,7 +12,7 @@ from dlcc.errors import ForeignCodeError, ForeignCodeStopped
 from dlcc.records import ReplayCheck, ReplayKind
 from dlcc.stages.execution.coverage import Coverage
 from dlcc.stages.execution.replays import OutOfTimeError, Replayer, Walk, failed, undecided
-from dlcc.stages.execution.rows import Rows
+from dlcc.stages.execution.rows import LoggedRows
 from dlcc.stages.execution.stored import Stored
 
 ENDED = "the run's code had ended before"
@@ -68,7 +68,9 @@ class Passage:
         return [check for check in self.checks if check.agrees is False]
 
 
-def plan(rows: Rows, snapshots: Sequence[Stored], extent: Extent, exact: bool) -> list[Planned]:
+def plan(
+    rows: LoggedRows, snapshots: Sequence[Stored], extent: Extent, exact: bool
+) -> list[Planned]:
     """The checks, by snapshot, ascending: no state is shown before it could be copied from."""
     middle = snapshots[(len(snapshots) - 1) // 2]
     return [
@@ -80,7 +82,12 @@ def plan(rows: Rows, snapshots: Sequence[Stored], extent: Extent, exact: bool) -
 
 
 def _at(
-    rows: Rows, stored: Stored, following: Stored | None, extent: Extent, exact: bool, middle: bool
+    rows: LoggedRows,
+    stored: Stored,
+    following: Stored | None,
+    extent: Extent,
+    exact: bool,
+    middle: bool,
 ) -> Iterator[Planned]:
     """The checks at one snapshot."""
     step = stored.step

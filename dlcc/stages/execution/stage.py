@@ -34,7 +34,7 @@ from dlcc.stages.execution.replays import (
     measure_tolerance,
     undecided,
 )
-from dlcc.stages.execution.rows import Rows
+from dlcc.stages.execution.rows import LoggedRows
 from dlcc.stages.execution.stored import Stored, read_stored
 from dlcc.stages.execution.tolerance import EXACT, SMALLEST, same_machine
 
@@ -124,7 +124,7 @@ class _Work:
 
     def __post_init__(self) -> None:
         self.built = False
-        self.rows = Rows.of(self.case[Series])
+        self.rows = LoggedRows.of(self.case[Series])
         self.passage = Passage(Coverage(self.rows))
         self.located: list[Finding] = []
         self.extremes: list[PlayerExtremes] = []

@@ -15,8 +15,8 @@ from dlcc.health.samples import SAMPLE_FEATURES
 from dlcc.kinds import TrainingKind
 from dlcc.metrics import median_bandwidth, squared_mmd
 from dlcc.records import HealthRecord, Samples, Series
+from dlcc.typing import Floats
 
-Floats = NDArray[np.float64]
 _SPREAD = SAMPLE_FEATURES.index("spread")
 _WIDEST = 1e12
 _MOST_ROWS, _POINTS = 1_000, 8  # of the data, and of the mass in one place

@@ -14,8 +14,7 @@ from dlcc.kinds import TrainingKind
 from dlcc.kinds.gan import GAN
 from dlcc.past_runs.similarity import Space
 from dlcc.past_runs.store import row
-
-Floats = NDArray[np.float64]
+from dlcc.typing import Floats
 
 _FEWEST = 25  # past runs in a region
 _DEPTH = 3
