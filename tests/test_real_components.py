@@ -25,8 +25,8 @@ from dlcc.runs import Run
 from dlcc.stages.consistency import prove as prover
 from dlcc.stages.consistency.torchcode import FAKE, REAL, softplus
 from dlcc.stages.decomposition import links
-from dlcc.stages.decomposition.papers import add_documents
-from dlcc.stages.decomposition.parts import GraphParts
+from dlcc.stages.decomposition.documents import add_documents
+from dlcc.stages.decomposition.graph import GraphParts
 from dlcc.stages.decomposition.programs import add_programs
 from dlcc.stages.ingestion.code import parse_functions
 from dlcc.stages.ingestion.markdown import parse_markdown

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.spatial import KDTree
 from scipy.spatial.distance import cdist
 
-from dlcc.metrics.given import block, mean_of, parts
+from dlcc.metrics.inputs import block, mean_of, parts
 from dlcc.typing import Floats, Rows
 
 _FEW_DIMENSIONS = 16

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dlcc.metrics.distances import nearest_distances
-from dlcc.metrics.given import checked_count, checked_pair
+from dlcc.metrics.inputs import checked_count, checked_pair
 from dlcc.metrics.measured import Measured
 from dlcc.typing import Floats
 

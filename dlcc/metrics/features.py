@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dlcc.metrics.given import checked_count
+from dlcc.metrics.inputs import checked_count
 from dlcc.typing import Rows
 
 Features = Callable[[Rows], ArrayLike]

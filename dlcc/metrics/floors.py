@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dlcc.metrics.given import checked, checked_count
+from dlcc.metrics.inputs import checked, checked_count
 from dlcc.metrics.measured import Measured
 from dlcc.typing import Rows
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dlcc.metrics.given import block, checked, parts
+from dlcc.metrics.inputs import block, checked, parts
 from dlcc.metrics.measured import Measured
 from dlcc.typing import Floats
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dlcc.metrics.given import block, mean_of, parts
+from dlcc.metrics.inputs import block, mean_of, parts
 from dlcc.metrics.kernels import Kernel
 from dlcc.metrics.measured import Measured
 from dlcc.typing import Floats, Rows

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dlcc.metrics.given import block, checked_count, checked_pair, mean_of, parts
+from dlcc.metrics.inputs import block, checked_count, checked_pair, mean_of, parts
 from dlcc.metrics.measured import Measured
 from dlcc.typing import Floats, Rows
 

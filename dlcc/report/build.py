@@ -11,8 +11,8 @@ from dlcc.estimate import Estimate
 from dlcc.kinds import kind_of
 from dlcc.pipeline import StageOutcome
 from dlcc.records import Config, HealthRecord, MeasuredLandscape
-from dlcc.report.fused import correction_record, fusion_record
-from dlcc.report.measured import landscape_record
+from dlcc.report.fusion import correction_record, fusion_record
+from dlcc.report.landscape_record import landscape_record
 from dlcc.report.record import (
     AdviceRecord,
     AxiomRecord,

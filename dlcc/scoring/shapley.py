@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from dlcc.health.logistic import fit_logistic
 from dlcc.past_runs.store import TERMS, Library
-from dlcc.scoring.kept import kept
+from dlcc.scoring.memo import kept
 from dlcc.typing import Floats
 
 FOLDS = 5

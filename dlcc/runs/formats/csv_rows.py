@@ -18,7 +18,7 @@ from dlcc.typing import Floats, Ints
 from dlcc.errors import SeriesError
 from dlcc.runs.formats.csv_header import EXAMPLE, Header, read_header
 from dlcc.runs.formats.history import History, Logged
-from dlcc.runs.formats.words import listed, short
+from dlcc.runs.formats.quoting import listed, short
 from dlcc.runs.series import SeriesTable
 
 _MAX_BYTES = 2 << 30

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from dlcc.findings import Finding
 from dlcc.records import Column, Config, Series, Snapshots
-from dlcc.stages.consistency.checked import Ledger
 from dlcc.stages.consistency.held_out import check_held_out
+from dlcc.stages.consistency.ledger import Ledger
 from dlcc.typing import Floats
 
 _RUNNING = ("running_mean", "running_var")

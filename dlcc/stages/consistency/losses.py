@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from dlcc.findings import Finding
 from dlcc.records import Series, Snapshots
 from dlcc.runs import Snapshot
-from dlcc.stages.consistency.checked import Ledger
+from dlcc.stages.consistency.ledger import Ledger
 from dlcc.stages.consistency.objectives import Objective
 from dlcc.typing import Floats
 

@@ -13,8 +13,8 @@ from dlcc.errors import ForeignCodeError
 from dlcc.records import ReplayCheck, ReplayKind
 from dlcc.sandbox import Session
 from dlcc.stages.execution.compare import Tensors, deviations, worst_by_name
+from dlcc.stages.execution.recorded_state import Stored
 from dlcc.stages.execution.rows import LoggedRows
-from dlcc.stages.execution.stored import Stored
 from dlcc.stages.execution.tolerance import Tolerance, measured, perturbed
 
 _CHUNK = 64  # steps between two looks at the clock

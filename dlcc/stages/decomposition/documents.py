@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dlcc.records import Block, Dossier, NodeKind
-from dlcc.stages.decomposition.parts import GraphParts
+from dlcc.stages.decomposition.graph import GraphParts
 
 _LABEL = 80  # characters of a node's label
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dlcc import metrics
-from dlcc.metrics import given
+from dlcc.metrics import inputs
 from tests.metrics.conftest import normal
 
 PAIRS: list[Callable[[Any, Any], Any]] = [
@@ -94,14 +94,14 @@ def test_counts(count: Any, words: str) -> None:
 
 
 def test_blocks_hold_few_numbers_however_wide_the_rows() -> None:
-    assert given.side(2) == given._SIDE
-    assert given.side(1 << 20) * (1 << 20) <= given._VALUES
-    assert given.side(1 << 30) == 1
-    slices = list(given.parts(np.zeros((5000, 4))))
+    assert inputs.side(2) == inputs._SIDE
+    assert inputs.side(1 << 20) * (1 << 20) <= inputs._VALUES
+    assert inputs.side(1 << 30) == 1
+    slices = list(inputs.parts(np.zeros((5000, 4))))
     assert [s.stop for s in slices[:-1]] == [s.start for s in slices[1:]]
     assert slices[-1].stop == 5000
 
 
 def test_the_mean_is_summed_in_double_precision() -> None:
     rows = (1e4 + normal(20_000, 2, 0)).astype(np.float32)
-    np.testing.assert_allclose(given.mean_of(rows), rows.mean(axis=0, dtype=np.float64))
+    np.testing.assert_allclose(inputs.mean_of(rows), rows.mean(axis=0, dtype=np.float64))

@@ -9,8 +9,8 @@ import sympy as sp
 
 from dlcc.findings import Finding
 from dlcc.records import Config, Dossier, Formula, Function, RunGraph
-from dlcc.stages.consistency.checked import Ledger
 from dlcc.stages.consistency.latex import Equation, UnknownFormula, parse_equation
+from dlcc.stages.consistency.ledger import Ledger
 from dlcc.stages.consistency.objectives import Objective
 from dlcc.stages.consistency.prove import Proof, per_sample, prove
 from dlcc.stages.consistency.torchcode import FAKE, REAL, UnknownCode, loss_expression, sigmoid
