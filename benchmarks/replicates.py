@@ -61,7 +61,7 @@ def replicated(work: Path, seed: int) -> list[list[PastRun]]:
 def forecasts(runs: list[PastRun], seen: float, past: Library) -> list[Prospect]:
     """What is expected of each run after the share `seen`."""
     fraction = FRACTIONS.index(seen)
-    forecaster = Forecaster.fit(past, seen, blind=False)
+    forecaster = Forecaster.fit(past, seen, series_only=False)
     raw = []
     for run in runs:
         curves = run.curves(fraction)

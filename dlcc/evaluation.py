@@ -158,7 +158,7 @@ def evaluate_fully(
     )  # fmt: skip
     terms = pipeline.terms_of(outcomes)
     series = Series.of(opened, step)
-    past = known.apart_from(series)  # the run is not to judge itself
+    past = known.excluding(series)  # the run is not to judge itself
     health, forecast = _record(outcomes, HealthRecord), _record(outcomes, Forecast)
     config = Config.of(opened, step)
     report = build_report(
@@ -193,7 +193,7 @@ def evaluate_fully(
 def _alike(config: Config, series: Series | None) -> Library | None:
     """Past runs of the run's own group of kinds, where verdicts rest on another's."""
     group = kind_of(config.objective).past_runs.group
-    return None if group == JUDGES else library(group).apart_from(series)
+    return None if group == JUDGES else library(group).excluding(series)
 
 
 def _advised(

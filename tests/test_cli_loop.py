@@ -56,7 +56,7 @@ def test_library_info_and_add(small_run: Path, own_library: Path) -> None:
 @pytest.mark.parametrize("damage", ["version", "content"])
 def test_a_library_that_cannot_be_used(small_run: Path, own_library: Path, damage: str) -> None:
     own_library.parent.mkdir()
-    shipped_library().some(np.arange(3)).save(own_library)
+    shipped_library().select(np.arange(3)).save(own_library)
     if damage == "content":
         own_library.write_bytes(b"nothing")
     else:

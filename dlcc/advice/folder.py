@@ -68,7 +68,7 @@ def advise_folder(
             time.
         RunError: what is in the run cannot be read.
     """
-    past = library().apart_from(Series.of(run, run.length))
+    past = library().excluding(Series.of(run, run.length))
     config, remedies = _advisable(run)
     sources = Sources.of(run, None)
     program, why = None, "left out on request" if not reruns else why_no_program(config, sources)

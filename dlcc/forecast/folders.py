@@ -11,7 +11,7 @@ from dlcc.errors import RunError
 from dlcc.forecast.forecaster import Forecasters, Prospect
 from dlcc.health.run_features import NOTHING_CHANGES, Landscape, TooFewRowsError, landscape_of
 from dlcc.kinds import kind_of, too_few_samples, why_unknown
-from dlcc.past_runs.in_use import outcomes
+from dlcc.past_runs.in_use import forecast_runs
 from dlcc.past_runs.store import Library
 from dlcc.records import Samples, Series
 from dlcc.runs import Run, resolve_until
@@ -79,11 +79,11 @@ def forecast_folders(
             continue
         kind, seen = run.landscape.curves.kind, run.landscape.seen
         if kind.name not in known:
-            known[kind.name] = outcomes(kind) if past is None else past
+            known[kind.name] = forecast_runs(kind) if past is None else past
             fitted[kind.name] = Forecasters(known[kind.name])
-        apart = known[kind.name].apart_from(run.series)
+        apart = known[kind.name].excluding(run.series)
         of_these = fitted[kind.name] if apart is known[kind.name] else Forecasters(apart)
-        forecaster = of_these.at(seen, blind=run.landscape.blind)
+        forecaster = of_these.at(seen, series_only=run.landscape.series_only)
         vector = run.landscape.vector(apart.good)
         yield FolderForecast(run.name, seen, forecaster(vector, run.config))
 
@@ -105,7 +105,7 @@ def _read(
         raise RunError(
             f"{folder}: before step {step:,}, {error}; ask later, or give a larger --until"
         ) from None
-    if landscape.blind and not kind.series_tell_health:
+    if landscape.series_only and not kind.series_tell_health:
         raise RunError(f"{folder}: {too_few_samples(kind)}")
     if landscape.still:
         raise RunError(f"{folder}: before step {step:,}, {NOTHING_CHANGES}")

@@ -65,7 +65,7 @@ class Forecaster:
     gnn: OutcomeGNN
 
     @classmethod
-    def fit(cls, library: Library, seen: float, *, blind: bool) -> Forecaster:
+    def fit(cls, library: Library, seen: float, *, series_only: bool) -> Forecaster:
         """Fit on a library for runs of which the share `seen` of the length is there.
 
         Raises:
@@ -73,15 +73,15 @@ class Forecaster:
         """
         from dlcc.forecast.gnn import OutcomeGNN  # loads torch-geometric, which takes seconds
 
-        honest = library.honest
-        if len(honest) < FEWEST_RUNS:
+        untampered = library.untampered
+        if len(untampered) < FEWEST_RUNS:
             raise LibraryError(
-                f"the library has {len(honest)} runs; a forecast needs {FEWEST_RUNS}: build one "
-                "with: dlcc library build"
+                f"the library has {len(untampered)} runs; a forecast needs {FEWEST_RUNS}: build "
+                "one with: dlcc library build"
             )
-        space = Space(honest, nearest_fraction(seen), blind)
+        space = Space(untampered, nearest_fraction(seen), series_only)
         forest = OutcomeForest.fit(
-            space.points, honest.labels, honest.stability, len(honest.label_names)
+            space.points, untampered.labels, untampered.stability, len(untampered.label_names)
         )
         return cls(space, forest, OutcomeGNN.fit(space))
 
@@ -131,11 +131,11 @@ class Forecasters:
         self._library = library
         self._fitted: dict[tuple[int, bool], Forecaster] = {}
 
-    def at(self, seen: float, *, blind: bool) -> Forecaster:
+    def at(self, seen: float, *, series_only: bool) -> Forecaster:
         """As `Forecaster.fit` of the library."""
-        key = nearest_fraction(seen), blind
+        key = nearest_fraction(seen), series_only
         if key not in self._fitted:
-            self._fitted[key] = Forecaster.fit(self._library, seen, blind=blind)
+            self._fitted[key] = Forecaster.fit(self._library, seen, series_only=series_only)
         return self._fitted[key]
 
 

@@ -29,12 +29,12 @@ def earlier_vectors(
 
     Where it had too little to be judged by then, there is none.
     """
-    blind = len(health.figures) == 0
+    series_only = len(health.figures) == 0
     vectors: dict[float, Mapping[str, float]] = {}
     for seen in FRACTIONS:
         until = round(seen * length)
         past = series.before(until)
-        figures = None if blind else health.figures[health.checkpoints <= until]
+        figures = None if series_only else health.figures[health.checkpoints <= until]
         enough = past.rows >= FEWEST_ROWS and (figures is None or len(figures) > 0)
         if seen < _EARLIER * health.seen and enough:
             curves = Curves(window_features(past, until, kind), figures, kind)

@@ -45,7 +45,7 @@ class Landscape:
     """Share of the configured length that the record has, at most 1."""
 
     @property
-    def blind(self) -> bool:
+    def series_only(self) -> bool:
         """Whether there are no samples to go by."""
         return self.curves.samples is None
 
@@ -56,7 +56,7 @@ class Landscape:
         *figures, lost = self.curves.windows.T  # each mean is followed by its deviation
         means, deviations = np.array(figures[::2]), np.array(figures[1::2])
         told = ~np.isnan(means).all(axis=1)
-        if not self.blind or not told.any() or np.nanmax(lost) > 0:
+        if not self.series_only or not told.any() or np.nanmax(lost) > 0:
             return False
         moved = np.nanmax(means[told], axis=1) - np.nanmin(means[told], axis=1)
         return bool(max(moved.max(), np.nanmax(deviations[told])) < _ROUNDING)

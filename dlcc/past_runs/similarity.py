@@ -34,20 +34,20 @@ class Space:
     library: Library
     fraction: int
     """Index into FRACTIONS."""
-    blind: bool
+    series_only: bool
     """Whether figures that need samples are left out."""
 
     @cached_property
     def names(self) -> tuple[str, ...]:
         """The coordinates, [p]."""
-        vector = (n for n in self.library.names if not (self.blind and n in NEEDS_SAMPLES))
+        vector = (n for n in self.library.names if not (self.series_only and n in NEEDS_SAMPLES))
         return (*vector, *CONFIG_FEATURES)
 
     @cached_property
     def raw(self) -> Floats:
         """The runs' figures, [n, p]; NaN where missing."""
         vector = self.names[: -len(CONFIG_FEATURES)]
-        figures = self.library.columns(vector, blind=self.blind, fraction=self.fraction)
+        figures = self.library.columns(vector, series_only=self.series_only, fraction=self.fraction)
         return np.hstack([figures, self.library.config_vectors])
 
     def raw_of(self, vector: Mapping[str, float], config: Mapping[str, Any]) -> Floats:

@@ -64,7 +64,7 @@ def _with(own: Library, new: Library, *, anew: bool) -> Library:
     twins = (own.first_rows == new.first_rows[0]) & (own.first_rows != "")
     if twins.any() and not anew:
         return own
-    return own.some(~twins).joined(new)
+    return own.select(~twins).joined(new)
 
 
 def row_of(run: Run, past: Library, label: str | None) -> Library:
@@ -78,7 +78,7 @@ def row_of(run: Run, past: Library, label: str | None) -> Library:
         raise RunError(f"{run.path}: no series; record the run first")
     parts = [_landscape(run, series, fraction) for fraction in FRACTIONS]
     whole = parts[-1]
-    if whole.blind and not kind.series_tell_health:
+    if whole.series_only and not kind.series_tell_health:
         raise RunError(f"{run.path}: {too_few_samples(kind)}")
     if label is not None and label not in kind.label_names:
         raise OptionError(
@@ -92,17 +92,19 @@ def row_of(run: Run, past: Library, label: str | None) -> Library:
             f"{run.path}: {whole.recorded:,} of {run.length:,} steps are recorded; only a run that "
             "came to its end can be learnt from"
         )
-    model = HealthModel(past, whole.blind, kind)
+    model = HealthModel(past, whole.series_only, kind)
     vector = whole.vector(past.good)
     chosen = most_probable(model.labels(vector)) if label is None else label
-    blind = [_table(past, replace(p, curves=replace(p.curves, samples=None))) for p in parts]
-    sighted = [np.full(len(past.names), np.nan) if p.blind else _table(past, p) for p in parts]
+    series_only = [_table(past, replace(p, curves=replace(p.curves, samples=None))) for p in parts]
+    with_samples = [
+        np.full(len(past.names), np.nan) if p.series_only else _table(past, p) for p in parts
+    ]
     good = whole.good(past.good)
     return Library(
         names=past.names,
         configs=objects([dict(run.manifest.config)]),
-        vectors=np.array([sighted]),
-        blind_vectors=np.array([blind]),
+        vectors=np.array([with_samples]),
+        series_only_vectors=np.array([series_only]),
         labels=np.array([kind.label_names.index(chosen)]),
         stability=np.array([good[len(good) // 2 :].mean()]),
         next_quarter=np.array([[_next_quarter(whole, good, f) for f in FRACTIONS]]),

@@ -29,7 +29,7 @@ def rerun_folder(
     """
     run = Run.open(folder)
     program, config = program_of_folder(run, trust=trust)
-    known = library().apart_from(Series.of(run, run.length))
+    known = library().excluding(Series.of(run, run.length))
     try:
         return rerun(
             program, config.config, config.length, known, n,

@@ -22,8 +22,15 @@ from dlcc.past_runs.store import Library, row
 from dlcc.scoring.imputation import DOCTORED
 from dlcc.typing import Floats
 
-SIGHTED = ("rule_healthy", "rule_diverged", "good_quarter", "good_last", "swing", "coverage_last")
-BLIND = (
+WITH_SAMPLES = (
+    "rule_healthy",
+    "rule_diverged",
+    "good_quarter",
+    "good_last",
+    "swing",
+    "coverage_last",
+)
+SERIES_ONLY = (
     "diverged", "good_quarter", "good_last", "good_best", "good_swing", "margin_last",
     "margin_swing", "generator_grad_last", "discriminator_grad_last", "generator_loss_swing",
     "discriminator_loss_swing", "discriminator_loss_last",
@@ -91,22 +98,22 @@ def healthy_and_true(
 
 def p_healthy(vector: Mapping[str, float], past: Library | None = None) -> Floats:
     """Posterior draws [DRAWS] of P(healthy) of a complete run with this health vector."""
-    blind = "coverage_last" not in vector
-    fit = _fit_of_all(blind) if past is None else calibrate(past, blind=blind)
-    return fit.draws(row(features(blind=blind), vector), _normals("p_healthy"))[:, 1]
+    series_only = "coverage_last" not in vector
+    fit = _fit_of_all(series_only) if past is None else calibrate(past, series_only=series_only)
+    return fit.draws(row(features(series_only=series_only), vector), _normals("p_healthy"))[:, 1]
 
 
-def features(*, blind: bool) -> tuple[str, ...]:
+def features(*, series_only: bool) -> tuple[str, ...]:
     """The figures of the vector that P(healthy) is made of, without samples or with."""
-    return BLIND if blind else SIGHTED
+    return SERIES_ONLY if series_only else WITH_SAMPLES
 
 
-def calibrate(past: Library, *, blind: bool) -> LogisticPosterior:
+def calibrate(past: Library, *, series_only: bool) -> LogisticPosterior:
     """The fit on the honest rows of a library that have the figures: some have no samples."""
-    honest = past.honest
-    figures = honest.columns(features(blind=blind), blind=blind)
+    untampered = past.untampered
+    figures = untampered.columns(features(series_only=series_only), series_only=series_only)
     known = np.isfinite(figures).all(axis=1)
-    healthy = (honest.labels == _HEALTHY).astype(np.int64)
+    healthy = (untampered.labels == _HEALTHY).astype(np.int64)
     return fit_logistic(figures[known], healthy[known], 2)
 
 
@@ -118,8 +125,8 @@ def base_rate(past: Library) -> Estimate:
 
 
 @cache
-def _fit_of_all(blind: bool) -> LogisticPosterior:
-    return calibrate(library(), blind=blind)
+def _fit_of_all(series_only: bool) -> LogisticPosterior:
+    return calibrate(library(), series_only=series_only)
 
 
 # --- P(true | logic) ------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from dlcc.errors import LibraryError, RunError, SeriesError
 from dlcc.forecast.folders import forecast_folders
 from dlcc.kinds.map import MAP
 from dlcc.past_runs.build import doctoring
-from dlcc.past_runs.in_use import outcomes, shipped_library
+from dlcc.past_runs.in_use import forecast_runs, shipped_library
 from dlcc.recipes.train import train
 from dlcc.records import LABELS
 from dlcc.runs import Run
@@ -20,7 +20,7 @@ from tests.conftest import example
 @pytest.fixture(scope="module")
 def past():
     whole = shipped_library()
-    return whole.some(np.arange(0, len(whole), 8))
+    return whole.select(np.arange(0, len(whole), 8))
 
 
 def forecast(folder, until, past):
@@ -96,7 +96,7 @@ def test_a_network_alone_is_forecast_from_its_own_kind_too(tmp_path):
     train("map-f1", tmp_path / "map", {"batch": 800, "epochs": 400})
     (found,) = forecast_folders([tmp_path / "map"], "0.2")
     assert found.prospect.p_healthy.mean > 0.5
-    (both,) = forecast_folders([tmp_path / "map"], "0.2", past=outcomes(MAP))
+    (both,) = forecast_folders([tmp_path / "map"], "0.2", past=forecast_runs(MAP))
     assert both.prospect.p_healthy.mean == found.prospect.p_healthy.mean
 
 

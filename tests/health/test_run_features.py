@@ -58,13 +58,13 @@ def test_a_training_that_went_on_is_looked_at_from_where_it_began():
 def test_with_samples_and_without(small_run):
     run = Run.open(small_run)
     whole = Series.of(run, None)
-    sighted = landscape_of(whole, Samples.of(run, None), run.length)
-    blind = landscape_of(whole, None, run.length)
-    assert (sighted.blind, blind.blind) == (False, True)
+    with_samples = landscape_of(whole, Samples.of(run, None), run.length)
+    series_only = landscape_of(whole, None, run.length)
+    assert (with_samples.series_only, series_only.series_only) == (False, True)
     good = shipped_library().good
-    assert len(sighted.good(good)) == len(sighted.steps) == len(run.sample_steps())
-    assert len(blind.good(good)) == len(blind.steps)
-    assert set(sighted.vector(good)) == set(shipped_library().names)
+    assert len(with_samples.good(good)) == len(with_samples.steps) == len(run.sample_steps())
+    assert len(series_only.good(good)) == len(series_only.steps)
+    assert set(with_samples.vector(good)) == set(shipped_library().names)
 
 
 def test_half_of_a_record_has_half_been_seen(small_run):

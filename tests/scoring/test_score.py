@@ -144,7 +144,7 @@ def test_a_measured_run_has_no_imputed_term():
 
 
 def test_the_interval_of_impact_is_put_right_by_runs_of_its_own_kind():
-    few = PAST.some(np.arange(0, len(PAST), 2))
+    few = PAST.select(np.arange(0, len(PAST), 2))
     assert score(MEASURED, PRIOR, PAST, alike=few).correction.coverage == impact_coverage(few)
     assert score(MEASURED, PRIOR, PAST).correction.coverage == impact_coverage(PAST)
     assert impact_coverage(few) != impact_coverage(PAST)

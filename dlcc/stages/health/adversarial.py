@@ -30,7 +30,7 @@ def findings_of(record: HealthRecord, landscape: Landscape) -> list[Finding]:
     found = [*_verdict(record, landscape)]
     found += _discriminator(record, windows, edges)
     found += _gradients(record, windows, edges)
-    if landscape.blind:
+    if landscape.series_only:
         message = "The run has no samples over time that could be held against training data."
         found.append(Finding("GAN009", message))
     return found

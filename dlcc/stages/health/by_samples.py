@@ -39,7 +39,7 @@ def findings_of(
     if record.label == "diverged":
         message = "Losses, gradients or samples are not finite, or out of all bounds."
         yield _finding(code, message, {}, record.onset, landscape)
-    elif not landscape.blind and landscape.curves.shrunk[-1]:
+    elif not landscape.series_only and landscape.curves.shrunk[-1]:
         causes = [
             *(() if samples is None else _wide_kernel(objective, series, samples)),
             *_penalty(series),

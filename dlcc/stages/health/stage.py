@@ -42,23 +42,23 @@ class Health(Stage):
         unknown = why_unknown(config.objective, config.players)
         if unknown is not None:
             raise NotApplicable(unknown)
-        library, samples = ctx.library.apart_from(series), case.get(Samples)
+        library, samples = ctx.library.excluding(series), case.get(Samples)
         try:
             landscape = landscape_of(
                 series, samples, case.length, _patient(ctx), kind, lost_is_enough=True
             )
         except TooFewRowsError as error:
             raise NotApplicable(str(error)) from None
-        if landscape.blind and not kind.series_tell_health:
+        if landscape.series_only and not kind.series_tell_health:
             raise NotApplicable(too_few_samples(kind))
         if landscape.still:
             raise NotApplicable(NOTHING_CHANGES)
-        record = _record(HealthModel(library, landscape.blind, kind), landscape)
+        record = _record(HealthModel(library, landscape.series_only, kind), landscape)
         if series.rows < FEWEST_ROWS:  # too few for windows: the first row that is not finite tells
             at = first_lost(series, kind)
             record = dataclasses.replace(record, onset=at, onset_interval=(at, at))
         found = findings_of(Judged(record, landscape, config.objective, series, samples))
-        details = _details(record, blind=landscape.blind)
+        details = _details(record, series_only=landscape.series_only)
         if samples is not None and samples.damaged:
             found = [*found, *(_left_out(*item) for item in samples.damaged.items())]
             details["left_out"] = sorted(samples.damaged)
@@ -103,9 +103,11 @@ def _left_out(place: str, why: str) -> Finding:
     return Finding("REC008", f"{place} cannot be read and is left out: {why}.", place=place)
 
 
-def _details(record: HealthRecord, *, blind: bool) -> dict[str, object]:
+def _details(record: HealthRecord, *, series_only: bool) -> dict[str, object]:
     return {
-        "judged_by": "series alone" if blind else "samples against the training data, and series",
+        "judged_by": "series alone"
+        if series_only
+        else "samples against the training data, and series",
         "checkpoints": len(record.checkpoints),
         "coverage_last": record.features.get("coverage_last"),
         "quality_last": record.features.get("quality_last"),

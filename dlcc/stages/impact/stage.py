@@ -37,8 +37,8 @@ class Impact(Stage):
     def __call__(self, case: Case, ctx: Context) -> StageResult:
         health, config = case[HealthRecord], case[Config].config
         objective = case[Config].objective
-        library = ctx.outcomes(objective).apart_from(case[Series])
-        blind = len(health.figures) == 0
+        library = ctx.forecast_runs(objective).excluding(case[Series])
+        series_only = len(health.figures) == 0
         earlier = earlier_vectors(
             case[Series], health, library.good, case.length, kind_of(objective)
         )
@@ -47,9 +47,9 @@ class Impact(Stage):
             for k, (seen, vector) in enumerate(earlier.items()):
                 ctx.deadline.check()
                 ctx.progress(k / (len(earlier) + 1), f"forecast at {seen:.0%}")
-                prospect = fitted.at(seen, blind=blind)(vector, config)
+                prospect = fitted.at(seen, series_only=series_only)(vector, config)
                 points.append(ForecastPoint(seen, prospect.p_healthy, prospect.stability))
-            forecaster = fitted.at(health.seen, blind=blind)
+            forecaster = fitted.at(health.seen, series_only=series_only)
         except LibraryError as error:
             raise NotApplicable(str(error)) from error
         prospect = forecaster(health.features, config)
