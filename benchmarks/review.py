@@ -31,7 +31,7 @@ from scipy.stats import spearmanr
 from dlcc.past_runs.in_use import shipped_library
 from dlcc.past_runs.store import TERMS, Library
 from dlcc.records import LABELS
-from dlcc.review.effect import logit, moved, recalibrate, sigmoid, term_evidence
+from dlcc.review.effect import logit, recalibrate, review_effect, sigmoid, term_evidence
 from dlcc.review.history import Review, history, record, undo
 from dlcc.review.queue import Candidate, queue
 from dlcc.scoring.calibration import calibrate, features
@@ -168,7 +168,7 @@ def undo_is_exact(library: Library, trials: int = 50) -> bool:
     rng = np.random.default_rng(0)
 
     def state(path: Path) -> str:
-        now = moved(history(path))
+        now = review_effect(history(path))
         weights = posterior_weights(library, prior, now.counts(prior))
         grid = now.calibration(np.linspace(0.01, 0.99, 99))
         return repr((now, weights, grid.tobytes().hex()))

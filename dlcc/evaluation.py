@@ -36,7 +36,7 @@ from dlcc.report import html
 from dlcc.report.build import build_report
 from dlcc.report.record import Report
 from dlcc.reruns.outcome import Outcome
-from dlcc.review.effect import Moved, moved
+from dlcc.review.effect import ReviewEffect, review_effect
 from dlcc.review.history import Review, history
 from dlcc.runs import Run, resolve_until
 from dlcc.runs.machine import machine_fingerprint
@@ -147,7 +147,7 @@ def evaluate_fully(
     step = opened.length if until is None else resolve_until(until, opened.length)
     weights = ahp_weights(judgements)
     known = library()
-    reviewed = moved(history() if reviews is None else reviews)
+    reviewed = review_effect(history() if reviews is None else reviews)
     candidates = {**plugins.installed(), **{stage.name: stage for stage in stages}}
     chosen, left_out = pipeline.select(list(candidates.values()), only, skip)
     outcomes = tuple(
@@ -215,7 +215,7 @@ def _probability(
     forecast: Forecast | None,
     logic: Estimate | None,
     past: Library,
-    reviewed: Moved,
+    reviewed: ReviewEffect,
 ) -> Probability:
     """P(healthy and true) by the library, put right by the user's reviews; a label that the kind
     itself tells, by its marks, stands above what past runs know."""

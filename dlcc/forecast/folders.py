@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from dlcc.errors import RunError
-from dlcc.forecast.forecaster import Forecasters, Prospect
-from dlcc.health.run_features import NOTHING_CHANGES, Landscape, TooFewRowsError, landscape_of
+from dlcc.forecast.forecaster import Forecasters, Prediction
+from dlcc.health.run_features import NOTHING_CHANGES, RunFeatures, TooFewRowsError, run_features
 from dlcc.kinds import kind_of, too_few_samples, why_unknown
 from dlcc.past_runs.in_use import forecast_runs
 from dlcc.past_runs.store import Library
@@ -24,18 +24,18 @@ class FolderForecast:
 
     run: str
     seen: float
-    prospect: Prospect
+    prediction: Prediction
 
     def to_json(self) -> dict[str, Any]:
         """The object that `--json` prints."""
-        p, stability = self.prospect.p_healthy, self.prospect.stability
+        p, stability = self.prediction.p_healthy, self.prediction.stability
         return {
             "run": self.run,
             "p_healthy": round(p.mean, 6),
             "interval": [round(bound, 6) for bound in p.interval(0.9)],
             "stability": round(stability.mean, 6),
             "stability_interval": [round(bound, 6) for bound in stability.interval(0.9)],
-            "kind": self.prospect.kind,
+            "kind": self.prediction.kind,
         }
 
 
@@ -46,7 +46,7 @@ class _Seen:
     name: str
     config: Mapping[str, Any]
     series: Series
-    landscape: Landscape
+    features: RunFeatures
 
 
 def forecast_folders(
@@ -77,14 +77,14 @@ def forecast_folders(
                 raise
             left_out(error)
             continue
-        kind, seen = run.landscape.curves.kind, run.landscape.seen
+        kind, seen = run.features.curves.kind, run.features.seen
         if kind.name not in known:
             known[kind.name] = forecast_runs(kind) if past is None else past
             fitted[kind.name] = Forecasters(known[kind.name])
         apart = known[kind.name].excluding(run.series)
         of_these = fitted[kind.name] if apart is known[kind.name] else Forecasters(apart)
-        forecaster = of_these.at(seen, series_only=run.landscape.series_only)
-        vector = run.landscape.vector(apart.good)
+        forecaster = of_these.at(seen, series_only=run.features.series_only)
+        vector = run.features.vector(apart.good)
         yield FolderForecast(run.name, seen, forecaster(vector, run.config))
 
 
@@ -100,13 +100,13 @@ def _read(
     if series is None:
         raise RunError(f"{folder}: no series before step {step:,}; a forecast needs 20 rows")
     try:
-        landscape = landscape_of(series, Samples.of(run, step), run.length, kind=kind)
+        features = run_features(series, Samples.of(run, step), run.length, kind=kind)
     except TooFewRowsError as error:
         raise RunError(
             f"{folder}: before step {step:,}, {error}; ask later, or give a larger --until"
         ) from None
-    if landscape.series_only and not kind.series_tell_health:
+    if features.series_only and not kind.series_tell_health:
         raise RunError(f"{folder}: {too_few_samples(kind)}")
-    if landscape.still:
+    if features.still:
         raise RunError(f"{folder}: before step {step:,}, {NOTHING_CHANGES}")
-    return _Seen(str(folder), run.manifest.config, series, landscape)
+    return _Seen(str(folder), run.manifest.config, series, features)

@@ -36,7 +36,7 @@ _SKEWED = 0.2  # healthy or other runs under which a Beta's interval would leave
 
 
 @dataclass(frozen=True)
-class Prospect:
+class Prediction:
     """How a run is expected to end."""
 
     probabilities: Mapping[str, float]
@@ -85,11 +85,11 @@ class Forecaster:
         )
         return cls(space, forest, OutcomeGNN.fit(space))
 
-    def __call__(self, vector: Mapping[str, float], config: Mapping[str, Any]) -> Prospect:
-        """The forecast of one run, from its landscape vector and its configuration."""
+    def __call__(self, vector: Mapping[str, float], config: Mapping[str, Any]) -> Prediction:
+        """The forecast of one run, from its feature vector and its configuration."""
         return self.many(self.space.raw_of(vector, config)[None, :])[0]
 
-    def many(self, raw: Floats) -> list[Prospect]:
+    def many(self, raw: Floats) -> list[Prediction]:
         """Forecasts of runs with figures [m, p] in the order of `space.names`."""
         points = self.space.standardised(raw)
         weights = self.forest.weights(points)
@@ -99,7 +99,7 @@ class Forecaster:
             for w, p, point in zip(weights, network, points, strict=True)
         ]
 
-    def _prospect(self, weights: Floats, network: Floats, distance: float) -> Prospect:
+    def _prospect(self, weights: Floats, network: Floats, distance: float) -> Prediction:
         labels, names = self.space.library.labels, self.space.library.label_names
         forest = np.asarray(np.bincount(labels, weights, len(names)), dtype=np.float64)
         blended = blend(forest, network, GNN_SHARE)
@@ -113,7 +113,7 @@ class Forecaster:
         healthy, ended_so = float(p[end]), float(np.sum(labels == end))
         usual = (ended_so + 0.5) / (len(labels) + 1)  # neither 0 nor 1, whatever the library holds
         future = self.space.library.next_quarter[:, self.space.fraction]
-        return Prospect(
+        return Prediction(
             probabilities={name: float(q) for name, q in zip(names, p, strict=True)},
             p_healthy=share_of_setting(
                 (_USUAL_RUNS * usual + healthy * runs) / (_USUAL_RUNS + runs), _USUAL_RUNS + runs

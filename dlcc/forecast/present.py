@@ -25,7 +25,7 @@ _MOST_POINTS = 200
 def earlier_vectors(
     series: Series, health: HealthRecord, good: GoodModel, length: int, kind: TrainingKind
 ) -> dict[float, Mapping[str, float]]:
-    """The landscape vectors that the run had at the library's fractions before the present.
+    """The feature vectors that the run had at the library's fractions before the present.
 
     Where it had too little to be judged by then, there is none.
     """

@@ -1,4 +1,4 @@
-"""A record, up to some step, as curves: what landscape vectors are made of."""
+"""A record, up to some step, as curves: what feature vectors are made of."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class TooFewRowsError(ValueError):
 
 
 @dataclass(frozen=True)
-class Landscape:
+class RunFeatures:
     """The record of a run up to some step."""
 
     curves: Curves
@@ -66,11 +66,11 @@ class Landscape:
         return model(self.curves)
 
     def vector(self, model: GoodModel) -> dict[str, float]:
-        """The landscape vector."""
+        """The feature vector."""
         return run_vector(self.curves, self.good(model))
 
 
-def landscape_of(
+def run_features(
     series: Series,
     samples: Samples | None,
     length: int,
@@ -78,8 +78,8 @@ def landscape_of(
     kind: TrainingKind = GAN,
     *,
     lost_is_enough: bool = False,
-) -> Landscape:
-    """The landscape of a record of a kind, cut before as it should be.
+) -> RunFeatures:
+    """The features of a record of a kind, cut before as it should be.
 
     Raises:
         TooFewRowsError: there are fewer than 20 rows. Where `lost_is_enough`, only if all that is
@@ -95,7 +95,7 @@ def landscape_of(
     if samples is not None and (reference := reference_of(samples)) is not None:
         steps = np.array(samples.steps, dtype=np.int64)
         figures = _sample_figures(samples, reference, progress)
-    return Landscape(
+    return RunFeatures(
         Curves(windows, figures, kind), steps, recorded, edges, min(1.0, recorded / length)
     )
 

@@ -1,6 +1,6 @@
 """Which past runs a run is like: distances in landscape space, by FAISS.
 
-The space: the figures of the landscape vector and of the configuration, each standardised on the
+The space: the figures of the feature vector and of the configuration, each standardised on the
 library and cut at ± 4, so that no single figure decides; missing figures stand at the mean, and so
 do those that no past run has.
 """

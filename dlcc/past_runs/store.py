@@ -1,4 +1,4 @@
-"""The library: past runs, each with its landscape vector at four fractions, and how it ended.
+"""The library: past runs, each with its feature vector at four fractions, and how it ended.
 
 `dlcc library build` makes a file of one. Only figures are kept; what is fitted on them is fitted
 when it is needed.

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from dlcc.errors import LibraryError, OptionError, RunError
-from dlcc.health.run_features import NOTHING_CHANGES, Landscape, TooFewRowsError, landscape_of
+from dlcc.health.run_features import NOTHING_CHANGES, RunFeatures, TooFewRowsError, run_features
 from dlcc.kinds import kind_of, kinds, too_few_samples, why_unknown
 from dlcc.past_runs.health_model import HealthModel
 from dlcc.past_runs.in_use import shipped_library, user_library_path, users_library
@@ -76,7 +76,7 @@ def row_of(run: Run, past: Library, label: str | None) -> Library:
     series = Series.of(run, run.length)
     if series is None:
         raise RunError(f"{run.path}: no series; record the run first")
-    parts = [_landscape(run, series, fraction) for fraction in FRACTIONS]
+    parts = [_features(run, series, fraction) for fraction in FRACTIONS]
     whole = parts[-1]
     if whole.series_only and not kind.series_tell_health:
         raise RunError(f"{run.path}: {too_few_samples(kind)}")
@@ -119,19 +119,19 @@ def row_of(run: Run, past: Library, label: str | None) -> Library:
     )
 
 
-def _landscape(run: Run, series: Series, fraction: float) -> Landscape:
+def _features(run: Run, series: Series, fraction: float) -> RunFeatures:
     until, kind = round(fraction * run.length), kind_of(run.manifest.objective)
     try:
-        return landscape_of(series.before(until), Samples.of(run, until), run.length, kind=kind)
+        return run_features(series.before(until), Samples.of(run, until), run.length, kind=kind)
     except TooFewRowsError as error:
         raise RunError(f"{run.path}: {error} before step {until:,}") from None
 
 
-def _table(past: Library, landscape: Landscape) -> Floats:
-    return row(past.names, landscape.vector(past.good))
+def _table(past: Library, features: RunFeatures) -> Floats:
+    return row(past.names, features.vector(past.good))
 
 
-def _next_quarter(whole: Landscape, good: Floats, fraction: float) -> float:
+def _next_quarter(whole: RunFeatures, good: Floats, fraction: float) -> float:
     """Mean P(good) in the quarter after a fraction of the length; NaN past the end."""
     share = whole.steps / max(1, whole.recorded)
     inside = (share > fraction) & (share <= fraction + _QUARTER)

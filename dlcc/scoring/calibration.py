@@ -76,7 +76,7 @@ def healthy_and_true(
     """The probability of a run that shows the share `seen` of its configured length.
 
     Args:
-        vector: the figures of its landscape.
+        vector: its feature vector.
         seen: at most 1.
         forecast: P(healthy) at the end, by past runs that looked like it.
         logic: the term; None where no stage fed it.

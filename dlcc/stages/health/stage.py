@@ -13,9 +13,9 @@ from dlcc.findings import Finding
 from dlcc.health.run_features import (
     FEWEST_ROWS,
     NOTHING_CHANGES,
-    Landscape,
+    RunFeatures,
     TooFewRowsError,
-    landscape_of,
+    run_features,
 )
 from dlcc.health.samples import SAMPLE_FEATURES
 from dlcc.health.windows import first_lost
@@ -44,21 +44,21 @@ class Health(Stage):
             raise NotApplicable(unknown)
         library, samples = ctx.library.excluding(series), case.get(Samples)
         try:
-            landscape = landscape_of(
+            features = run_features(
                 series, samples, case.length, _patient(ctx), kind, lost_is_enough=True
             )
         except TooFewRowsError as error:
             raise NotApplicable(str(error)) from None
-        if landscape.series_only and not kind.series_tell_health:
+        if features.series_only and not kind.series_tell_health:
             raise NotApplicable(too_few_samples(kind))
-        if landscape.still:
+        if features.still:
             raise NotApplicable(NOTHING_CHANGES)
-        record = _record(HealthModel(library, landscape.series_only, kind), landscape)
+        record = _record(HealthModel(library, features.series_only, kind), features)
         if series.rows < FEWEST_ROWS:  # too few for windows: the first row that is not finite tells
             at = first_lost(series, kind)
             record = dataclasses.replace(record, onset=at, onset_interval=(at, at))
-        found = findings_of(Judged(record, landscape, config.objective, series, samples))
-        details = _details(record, series_only=landscape.series_only)
+        found = findings_of(Judged(record, features, config.objective, series, samples))
+        details = _details(record, series_only=features.series_only)
         if samples is not None and samples.damaged:
             found = [*found, *(_left_out(*item) for item in samples.damaged.items())]
             details["left_out"] = sorted(samples.damaged)
@@ -75,10 +75,10 @@ def _patient(ctx: Context) -> Callable[[float, str], None]:
     return progress
 
 
-def _record(model: HealthModel, landscape: Landscape) -> HealthRecord:
-    curves, steps = landscape.curves, landscape.steps
-    good = landscape.good(model.library.good)
-    vector = landscape.vector(model.library.good)
+def _record(model: HealthModel, features: RunFeatures) -> HealthRecord:
+    curves, steps = features.curves, features.steps
+    good = features.good(model.library.good)
+    vector = features.vector(model.library.good)
     probabilities = model.labels(vector)
     label = most_probable(probabilities)
     onset = None if label == "healthy" else find_onset(steps, good)
@@ -94,7 +94,7 @@ def _record(model: HealthModel, landscape: Landscape) -> HealthRecord:
         quality=unknown if curves.samples is None else curves.samples[:, 1],
         figures=np.zeros((0, len(SAMPLE_FEATURES))) if curves.samples is None else curves.samples,
         good=good,
-        seen=landscape.seen,
+        seen=features.seen,
         features={name: round(value, 6) for name, value in vector.items()},
     )
 

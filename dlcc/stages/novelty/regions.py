@@ -48,7 +48,7 @@ class Region:
 
 
 def region_of(space: Space, vector: Mapping[str, float], kind: TrainingKind = GAN) -> Region:
-    """The region that a run of a kind with this landscape vector lies in.
+    """The region that a run of a kind with this feature vector lies in.
 
     Regions are the leaves of a shallow tree (Breiman 1984) that tells failed runs from others by
     levels of losses, gradients and the discriminator's margin.
