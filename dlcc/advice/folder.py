@@ -9,7 +9,7 @@ import numpy as np
 
 from dlcc.advice.advice import Advised, advise, by_past_runs
 from dlcc.errors import ForeignCodeError, IsolationError, LimitExceeded, OptionError
-from dlcc.kinds import kind_of, why_unknown
+from dlcc.health.gate import NotJudgeableError, judgeable_kind
 from dlcc.past_runs.in_use import library
 from dlcc.past_runs.store import Library
 from dlcc.records import Config, Series, Sources
@@ -96,10 +96,10 @@ def _advisable(run: Run) -> tuple[Config, str]:
     """The configuration of a run, and which changes are known for its kind; OptionError where none
     are."""
     config = Config.of(run, None)
-    unknown = why_unknown(config.objective, config.players)
-    if unknown is not None:
-        raise OptionError(f"{run.path}: no advice can be given: {unknown}")
-    kind = kind_of(config.objective)
+    try:
+        kind = judgeable_kind(config.objective, config.players)
+    except NotJudgeableError as error:
+        raise OptionError(f"{run.path}: no advice can be given: {error}") from None
     if kind.remedies is None:
         raise OptionError(
             f"{run.path}: no changes are known for trainings of kind {kind.name!r}, so no advice "

@@ -9,8 +9,8 @@ from typing import Any
 
 from dlcc.errors import RunError
 from dlcc.forecast.forecaster import Forecasters, Prediction
-from dlcc.health.run_features import NOTHING_CHANGES, RunFeatures, TooFewRowsError, run_features
-from dlcc.kinds import kind_of, too_few_samples, why_unknown
+from dlcc.health.gate import NotJudgeableError, judgeable_features, judgeable_kind
+from dlcc.health.run_features import RunFeatures
 from dlcc.past_runs.in_use import forecast_runs
 from dlcc.past_runs.store import Library
 from dlcc.records import Samples, Series
@@ -93,20 +93,17 @@ def _read(
 ) -> _Seen:
     run = Run.open(folder, mapping)
     step = run.length if until is None else resolve_until(until, run.length)
-    series, kind = Series.of(run, step), kind_of(run.manifest.objective)
-    unknown = why_unknown(run.manifest.objective, run.manifest.players)
-    if unknown is not None:
-        raise RunError(f"{folder}: no forecast can be made: {unknown}")
+    manifest, series = run.manifest, Series.of(run, step)
+    try:
+        kind = judgeable_kind(manifest.objective, manifest.players)
+    except NotJudgeableError as error:
+        raise RunError(f"{folder}: no forecast can be made: {error}") from None
     if series is None:
         raise RunError(f"{folder}: no series before step {step:,}; a forecast needs 20 rows")
     try:
-        features = run_features(series, Samples.of(run, step), run.length, kind=kind)
-    except TooFewRowsError as error:
+        features = judgeable_features(kind, series, Samples.of(run, step), run.length)
+    except NotJudgeableError as error:
         raise RunError(
             f"{folder}: before step {step:,}, {error}; ask later, or give a larger --until"
         ) from None
-    if features.series_only and not kind.series_tell_health:
-        raise RunError(f"{folder}: {too_few_samples(kind)}")
-    if features.still:
-        raise RunError(f"{folder}: before step {step:,}, {NOTHING_CHANGES}")
     return _Seen(str(folder), run.manifest.config, series, features)

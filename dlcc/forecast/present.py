@@ -8,8 +8,8 @@ import numpy as np
 
 from dlcc.forecast.diffusion import fit_diffusion
 from dlcc.health.curves import Curves, run_vector
+from dlcc.health.gate import enough_rows
 from dlcc.health.good import GoodModel
-from dlcc.health.run_features import FEWEST_ROWS
 from dlcc.health.samples import SAMPLE_FEATURES
 from dlcc.health.windows import window_features
 from dlcc.kinds import TrainingKind
@@ -35,7 +35,7 @@ def earlier_vectors(
         until = round(seen * length)
         past = series.before(until)
         figures = None if series_only else health.figures[health.checkpoints <= until]
-        enough = past.rows >= FEWEST_ROWS and (figures is None or len(figures) > 0)
+        enough = enough_rows(past) and (figures is None or len(figures) > 0)
         if seen < _EARLIER * health.seen and enough:
             curves = Curves(window_features(past, until, kind), figures, kind)
             vectors[seen] = run_vector(curves, good(curves))

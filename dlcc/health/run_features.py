@@ -17,17 +17,9 @@ from dlcc.records import Samples, Series
 from dlcc.typing import Floats, Progress
 
 FEWEST_ROWS = 20
+"""Rows of the reference, and of the series, under which nothing is told."""
 _FEWEST_CHECKPOINTS = 4
 _ROUNDING = 1e-6  # of float32
-NOTHING_CHANGES = (
-    "no loss, gradient norm or output of a network changes anywhere in the record, so nothing says "
-    "how the training went; log those of every batch, or samples"
-)
-"""Why a record that is `still` is not judged."""
-
-
-class TooFewRowsError(ValueError):
-    """A record too short to say anything; the message says how short."""
 
 
 @dataclass(frozen=True)
@@ -76,20 +68,13 @@ def run_features(
     length: int,
     progress: Progress = lambda share, what: None,
     kind: TrainingKind = GAN,
-    *,
-    lost_is_enough: bool = False,
 ) -> RunFeatures:
     """The features of a record of a kind, cut before as it should be.
 
-    Raises:
-        TooFewRowsError: there are fewer than 20 rows. Where `lost_is_enough`, only if all that is
-            judged is finite: a training that has diverged needs no more to be told.
+    Whether they are enough to judge by is asked in `dlcc.health.gate`.
     """
     recorded = series.recorded
     windows = window_features(series, recorded, kind)
-    lost = bool(np.nanmax(windows[:, -1], initial=0.0) > 0)
-    if series.rows < FEWEST_ROWS and not (lost_is_enough and lost):
-        raise TooFewRowsError(f"{series.rows} rows are too few to judge: {FEWEST_ROWS} are needed")
     edges = window_edges(recorded, first_step(series, recorded))
     steps, figures = edges[1:], None
     if samples is not None and (reference := reference_of(samples)) is not None:

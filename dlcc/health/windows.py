@@ -48,11 +48,17 @@ def window_features(series: Series, until: int, kind: TrainingKind = GAN) -> Flo
     return np.array([_one({n: p[w] for n, p in parts.items()}) for w in range(WINDOWS)])
 
 
-def first_lost(series: Series, kind: TrainingKind = GAN) -> int:
-    """The first step at which a quantity that is judged is not finite, where there is one."""
+def first_lost(series: Series, kind: TrainingKind = GAN) -> int | None:
+    """First step at which a quantity that is judged is not finite; None where all are."""
     names = set(COLUMNS[kind.run_features](series).values())
-    columns = (series.columns[name] for name in names if name in series.columns)
-    return min(int(c.steps[~np.isfinite(c.values)].min(initial=series.recorded)) for c in columns)
+    columns = [series.columns[name] for name in names if name in series.columns]
+    lost = [int(steps[0]) for c in columns if len(steps := c.steps[~np.isfinite(c.values)])]
+    return min(lost, default=None)
+
+
+def has_diverged(series: Series, kind: TrainingKind = GAN) -> bool:
+    """Tell whether a quantity that is judged stops being finite."""
+    return first_lost(series, kind) is not None
 
 
 def _by_player(series: Series) -> dict[str, str]:

@@ -9,8 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from dlcc.errors import LibraryError, OptionError, RunError
-from dlcc.health.run_features import NOTHING_CHANGES, RunFeatures, TooFewRowsError, run_features
-from dlcc.kinds import kind_of, kinds, too_few_samples, why_unknown
+from dlcc.health.gate import (
+    NothingChangesError,
+    NotJudgeableError,
+    judgeable_features,
+    judgeable_kind,
+)
+from dlcc.health.run_features import RunFeatures
+from dlcc.kinds import TrainingKind, kind_of, kinds
 from dlcc.past_runs.health_model import HealthModel
 from dlcc.past_runs.in_use import shipped_library, user_library_path, users_library
 from dlcc.past_runs.store import FRACTIONS, TERMS, Library, objects, row, save_all
@@ -69,24 +75,22 @@ def _with(own: Library, new: Library, *, anew: bool) -> Library:
 
 def row_of(run: Run, past: Library, label: str | None) -> Library:
     """A finished run as a library of one row, judged by what the library `past` knows."""
-    kind = kind_of(run.manifest.objective)
-    unknown = why_unknown(run.manifest.objective, run.manifest.players)
-    if unknown is not None:
-        raise RunError(f"{run.path}: cannot be added to the library: {unknown}")
     series = Series.of(run, run.length)
     if series is None:
         raise RunError(f"{run.path}: no series; record the run first")
-    parts = [_features(run, series, fraction) for fraction in FRACTIONS]
-    whole = parts[-1]
-    if whole.series_only and not kind.series_tell_health:
-        raise RunError(f"{run.path}: {too_few_samples(kind)}")
+    try:
+        kind = judgeable_kind(run.manifest.objective, run.manifest.players)
+    except NotJudgeableError as error:
+        raise RunError(f"{run.path}: cannot be added to the library: {error}") from None
+    *earlier, whole = (
+        _features(run, kind, series, fraction, labelled=label is not None) for fraction in FRACTIONS
+    )
+    parts = [*earlier, whole]
     if label is not None and label not in kind.label_names:
         raise OptionError(
             f"--label {label!r}: {run.path} is of kind {kind.name!r}, whose labels are "
             f"{', '.join(kind.label_names)}"
         )
-    if whole.still and label is None:
-        raise RunError(f"{run.path}: {NOTHING_CHANGES}, or say how it ended with --label")
     if whole.seen < _COMPLETE:
         raise RunError(
             f"{run.path}: {whole.recorded:,} of {run.length:,} steps are recorded; only a run that "
@@ -119,12 +123,22 @@ def row_of(run: Run, past: Library, label: str | None) -> Library:
     )
 
 
-def _features(run: Run, series: Series, fraction: float) -> RunFeatures:
-    until, kind = round(fraction * run.length), kind_of(run.manifest.objective)
+def _features(
+    run: Run, kind: TrainingKind, series: Series, fraction: float, *, labelled: bool
+) -> RunFeatures:
+    until = round(fraction * run.length)
     try:
-        return run_features(series.before(until), Samples.of(run, until), run.length, kind=kind)
-    except TooFewRowsError as error:
-        raise RunError(f"{run.path}: {error} before step {until:,}") from None
+        return judgeable_features(
+            kind,
+            series.before(until),
+            Samples.of(run, until),
+            run.length,
+            unchanging=labelled or fraction < 1,
+        )
+    except NothingChangesError as error:
+        raise RunError(f"{run.path}: {error}, or say how it ended with --label") from None
+    except NotJudgeableError as error:
+        raise RunError(f"{run.path}: before step {until:,}, {error}") from None
 
 
 def _table(past: Library, features: RunFeatures) -> Floats:

@@ -1,6 +1,6 @@
 """P(healthy and the record true): calibrated on past runs, as draws.
 
-P(healthy | landscape) · P(true | logic). The first is a Bayesian logistic regression on the health
+P(healthy | features) · P(true | logic). The first is a Bayesian logistic regression on the health
 vector where the record reaches its configured end, and the forecast where it does not; the second
 one on whether obligations are refuted, fitted on records that were put to the test, some of them
 doctored, and corrected to how rare these are elsewhere (King and Zeng 2001, section 4.1).
@@ -53,7 +53,7 @@ class Probability:
     """P(healthy and true), and its two factors, as draws [DRAWS]."""
 
     healthy: Floats
-    """P(healthy | landscape), were the record true."""
+    """P(healthy | features), were the record true."""
     true: Floats
     """P(true | logic)."""
     by: str
@@ -93,7 +93,7 @@ def healthy_and_true(
     return Probability(healthy, true, "the record and the base rate")
 
 
-# --- P(healthy | landscape) -----------------------------------------------------------------------
+# --- P(healthy | features) -----------------------------------------------------------------------
 
 
 def p_healthy(vector: Mapping[str, float], past: Library | None = None) -> Floats:

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
-from dlcc.health.run_features import FEWEST_ROWS, TooFewRowsError, run_features
+from dlcc.health.gate import NotJudgeableError, judgeable_features
+from dlcc.health.run_features import FEWEST_ROWS, run_features
 from dlcc.health.windows import first_step, window_edges, window_features
+from dlcc.kinds.gan import GAN
 from dlcc.past_runs.in_use import shipped_library
 from dlcc.records import Column, Samples, Series
 from dlcc.runs import Run
@@ -18,8 +20,8 @@ def series(first, last):
 
 
 def test_too_few_rows_are_refused():
-    with pytest.raises(TooFewRowsError, match="19 rows are too few"):
-        run_features(series(0, FEWEST_ROWS - 1), None, 100)
+    with pytest.raises(NotJudgeableError, match="19 rows are too few"):
+        judgeable_features(GAN, series(0, FEWEST_ROWS - 1), None, 100)
 
 
 @pytest.mark.parametrize("noise", [0.0, 1e-12])

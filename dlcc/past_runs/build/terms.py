@@ -57,8 +57,8 @@ def impacts(
         past = rest if beside is None else beside.joined(rest)
         forecaster = Forecaster.fit(past, 1.0, series_only=False)
         inside = np.flatnonzero(fold == k)
-        for run, prospect in zip(inside, forecaster.many(raw[inside]), strict=True):
-            found[int(run)] = moments(prospect.next_quarter, "impact")
+        for run, prediction in zip(inside, forecaster.many(raw[inside]), strict=True):
+            found[int(run)] = moments(prediction.next_quarter, "impact")
     return found
 
 

@@ -10,16 +10,10 @@ from typing import ClassVar
 import numpy as np
 
 from dlcc.findings import Finding
-from dlcc.health.run_features import (
-    FEWEST_ROWS,
-    NOTHING_CHANGES,
-    RunFeatures,
-    TooFewRowsError,
-    run_features,
-)
+from dlcc.health.gate import NotJudgeableError, enough_rows, judgeable_features, judgeable_kind
+from dlcc.health.run_features import RunFeatures
 from dlcc.health.samples import SAMPLE_FEATURES
 from dlcc.health.windows import first_lost
-from dlcc.kinds import kind_of, too_few_samples, why_unknown
 from dlcc.past_runs.health_model import HealthModel
 from dlcc.records import Config, HealthRecord, Samples, Series, most_probable
 from dlcc.stage import Case, Context, NotApplicable, Stage, StageResult
@@ -38,24 +32,17 @@ class Health(Stage):
 
     def __call__(self, case: Case, ctx: Context) -> StageResult:
         config, series = case[Config], case[Series]
-        kind = kind_of(config.objective)
-        unknown = why_unknown(config.objective, config.players)
-        if unknown is not None:
-            raise NotApplicable(unknown)
         library, samples = ctx.library.excluding(series), case.get(Samples)
         try:
-            features = run_features(
-                series, samples, case.length, _patient(ctx), kind, lost_is_enough=True
+            kind = judgeable_kind(config.objective, config.players)
+            features = judgeable_features(
+                kind, series, samples, case.length, _patient(ctx), diverged_is_enough=True
             )
-        except TooFewRowsError as error:
+        except NotJudgeableError as error:
             raise NotApplicable(str(error)) from None
-        if features.series_only and not kind.series_tell_health:
-            raise NotApplicable(too_few_samples(kind))
-        if features.still:
-            raise NotApplicable(NOTHING_CHANGES)
         record = _record(HealthModel(library, features.series_only, kind), features)
-        if series.rows < FEWEST_ROWS:  # too few for windows: the first row that is not finite tells
-            at = first_lost(series, kind)
+        at = None if enough_rows(series) else first_lost(series, kind)
+        if at is not None:  # too few rows for windows: the first that is not finite tells
             record = dataclasses.replace(record, onset=at, onset_interval=(at, at))
         found = findings_of(Judged(record, features, config.objective, series, samples))
         details = _details(record, series_only=features.series_only)
