@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dlcc.health.curves import Curves, smooth
+from dlcc.health.curves import Curves
+from dlcc.health.definitions import smooth
 from dlcc.health.logistic import LogisticPosterior
 from dlcc.typing import Floats
 

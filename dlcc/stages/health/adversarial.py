@@ -9,11 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcc.findings import Finding
-from dlcc.health.curves import (
-    DIVERGED_REACH,
-    HEALTHY_SHARE,
-    OSCILLATING_SWING,
-)
+from dlcc.health.curves import DIVERGED_REACH
+from dlcc.health.definitions import HEALTHY_SHARE, OSCILLATING_SWING
 from dlcc.health.run_features import RunFeatures
 from dlcc.health.windows import WINDOW_FEATURES
 from dlcc.kinds import TrainingKind

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcc.findings import Finding
-from dlcc.health.curves import HEALTHY_SHARE
+from dlcc.health.definitions import HEALTHY_SHARE
 from dlcc.health.run_features import RunFeatures
 from dlcc.health.samples import SAMPLE_FEATURES
 from dlcc.kinds import TrainingKind
