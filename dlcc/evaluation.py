@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar
 
-from dlcc import pipeline, plugins
+from dlcc import pipeline
 from dlcc.advice.folder import FolderAdvice, first_advice
 from dlcc.engine.scratch import BESIDE, scratch_folder
 from dlcc.errors import OptionError, OutputError, RunError
@@ -20,7 +20,7 @@ from dlcc.estimate import Estimate
 from dlcc.kinds import kind_of
 from dlcc.past_runs.in_use import JUDGES, library
 from dlcc.past_runs.store import Library
-from dlcc.pipeline import Limits, StageOutcome
+from dlcc.pipeline import Limits, StageOutcome, discovery
 from dlcc.records import (
     LABELS,
     Config,
@@ -148,7 +148,7 @@ def evaluate_fully(
     weights = ahp_weights(judgements)
     known = library()
     reviewed = review_effect(history() if reviews is None else reviews)
-    candidates = {**plugins.installed(), **{stage.name: stage for stage in stages}}
+    candidates = {**discovery.installed(), **{stage.name: stage for stage in stages}}
     chosen, left_out = pipeline.select(list(candidates.values()), only, skip)
     outcomes = tuple(
         pipeline.run_stages(

@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from dlcc import evaluate, plugins
+from dlcc import evaluate
 from dlcc.forecast.folders import forecast_folders
 from dlcc.past_runs.in_use import library, shipped_library, users_library
+from dlcc.pipeline import discovery
 from dlcc.review.history import history
 from tests.command import dlcc
 
@@ -79,7 +80,7 @@ def test_a_stage_runs_as_it_did(tmp_path: Path) -> None:
     copy = tmp_path / "ring"
     shutil.copytree(OLD / "ring", copy)
     with pytest.warns(DeprecationWarning, match=r"dlcc\.records\.Label is str now"):
-        stage = plugins.load_file(OLD / "stage.py").Company()
+        stage = discovery.load_file(OLD / "stage.py").Company()
     report = evaluate(copy, stages=[stage], only=["company"])
     (record,) = report.stages
     assert record.status == "scored"
