@@ -19,11 +19,16 @@ def renamed(old: str, new: str) -> Any:
     """
 
     def read(self: object) -> Any:
-        warnings.warn(
-            f"{type(self).__name__}.{old} is called {new} now; the old name goes in 0.3",
-            DeprecationWarning,
-            stacklevel=2,
-        )
+        warn_renamed(type(self).__name__, old, new)
         return getattr(self, new)
 
     return property(read)
+
+
+def warn_renamed(owner: str, old: str, new: str) -> None:
+    """Warn whoever asked `owner` for an old name, in the line that did."""
+    warnings.warn(
+        f"{owner}.{old} is {owner}.{new} now; the old name goes in 0.3",
+        DeprecationWarning,
+        stacklevel=3,
+    )

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from dlcc.cli import app
-from dlcc.evaluation import Evaluation, evaluate_fully
+from dlcc.evaluation import Evaluation, evaluate
 from dlcc.past_runs.in_use import shipped_library
 from dlcc.runs import Run
 from tests.command import assert_one_sentence, dlcc
@@ -162,9 +162,9 @@ def test_reviews_are_kept_and_taken_back(small_run: Path, monkeypatch: pytest.Mo
 
     def by_health_alone(run: Run, **options: Any) -> Evaluation:
         judged.append(run.path.name)
-        return evaluate_fully(run, only=["health"], **options)
+        return evaluate(run, only=["health"], **options)
 
-    monkeypatch.setattr("dlcc.evaluation.evaluate_fully", by_health_alone)
+    monkeypatch.setattr("dlcc.evaluation.evaluate", by_health_alone)
     other = shutil.copytree(small_run, small_run.parent / "other")
     (other / "run.json").write_text("[]")
 

@@ -40,7 +40,7 @@ def own_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_run_is_evaluated_with_its_code_replayed(tmp_path: Path) -> None:
-    report = evaluate(OLD / "ring", only=["health", "execution"], out=tmp_path)
+    report = evaluate(OLD / "ring", only=["health", "execution"], out=tmp_path).report
     stages = {stage.name: stage.status for stage in report.stages}
     assert stages["execution"] == "scored"
     assert report.verdict.label is not None
@@ -81,7 +81,7 @@ def test_a_stage_runs_as_it_did(tmp_path: Path) -> None:
     shutil.copytree(OLD / "ring", copy)
     with pytest.warns(DeprecationWarning, match=r"dlcc\.records\.Label is str now"):
         stage = discovery.load_file(OLD / "stage.py").Company()
-    report = evaluate(copy, stages=[stage], only=["company"])
+    report = evaluate(copy, stages=[stage], only=["company"]).report
     (record,) = report.stages
     assert record.status == "scored"
     assert record.details["past"] > 1_000

@@ -58,7 +58,7 @@ def test_a_broken_entry_point_is_named(package: Path) -> None:
 
 def test_a_stage_is_passed_in_python(small_run: Path) -> None:
     calm = discovery.from_argument(f"{FILES}/good.py:Calm")
-    report = evaluate(small_run, stages=[calm], only=["calm"])
+    report = evaluate(small_run, stages=[calm], only=["calm"]).report
     assert report.stages[0].terms["calm"].mean > 0.5
 
 
@@ -119,7 +119,7 @@ from dlcc import evaluate
 from dlcc.testing import check_stage
 from {module} import Noticing
 check_stage(Noticing(), sys.argv[1])
-(stage,) = evaluate(sys.argv[1], stages=[Noticing()], only=["noticing"]).stages
+(stage,) = evaluate(sys.argv[1], stages=[Noticing()], only=["noticing"]).report.stages
 print(stage.status, stage.reason)
 """
 
@@ -166,7 +166,7 @@ def test_another_kind_of_training_is_another_key(
     calm = discovery.from_argument(f"{FILES}/good.py:Calm")
 
     def was_cached() -> bool:
-        report = evaluate(small_run, stages=[calm], only=["calm"])
+        report = evaluate(small_run, stages=[calm], only=["calm"]).report
         return bool(report.environment["stages"]["calm"].get("cached"))
 
     assert [was_cached(), was_cached()] == [False, True]

@@ -12,7 +12,7 @@ from dlcc.errors import ForeignCodeError, IsolationError, LimitExceeded, OptionE
 from dlcc.health.gate import NotJudgeableError, judgeable_kind
 from dlcc.past_runs.in_use import library
 from dlcc.past_runs.store import Library
-from dlcc.records import Config, Series, Sources
+from dlcc.records import AdviceRecord, AdvisedChange, Config, Series, Sources
 from dlcc.reruns.folder import program_of_folder
 from dlcc.reruns.outcome import Outcome
 from dlcc.reruns.programs import Program, why_no_program
@@ -29,6 +29,21 @@ class FolderAdvice:
     config: Config
     why_no_reruns: str | None
     """Where nothing could be rerun, and past runs alone were asked."""
+
+    def record(self) -> AdviceRecord:
+        """Make what a report shows of it."""
+        changes = (
+            AdvisedChange(
+                words=advice.change.words(self.config.config),
+                fields=dict(advice.change.fields),
+                p_healthy=advice.expected.number,
+            )
+            for advice in self.advised.shown()
+        )
+        control = self.advised.control
+        return AdviceRecord(
+            tuple(changes), control.expected.number, control.reruns, self.why_no_reruns
+        )
 
 
 def first_advice(run: Run, past: Library, seeds: Sequence[Outcome] = ()) -> FolderAdvice:

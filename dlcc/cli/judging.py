@@ -57,8 +57,8 @@ def evaluate(
 ) -> None:
     """Judge a run: verdict, P(healthy), findings, and a report to look at."""
     from dlcc.evaluation import evaluate as judge
-    from dlcc.evaluation import with_settings
     from dlcc.pipeline import Limits, discovery
+    from dlcc.pipeline.settings import with_settings
     from dlcc.report.terminal import render
     from dlcc.runs import Run
     from dlcc.scoring.ahp import DEFAULT_JUDGEMENTS
@@ -73,7 +73,7 @@ def evaluate(
     known = [*discovery.installed().values(), *own]
     target = out or Path("dlcc-reports") / run.resolve().name
     with bars() as progress:
-        report = judge(
+        evaluation = judge(
             opened,
             stages=_merged(own, with_settings(known, set_ or [])),
             only=only or [],
@@ -86,6 +86,7 @@ def evaluate(
             judgements=judgements or DEFAULT_JUDGEMENTS,
             progress=progress,
         )
+    report = evaluation.report
     if json_:
         typer.echo(report.to_json(), nl=False)
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+from dlcc.records.advice import AdviceRecord, AdvisedChange
 from dlcc.records.dossier import (
     Block,
     BlockKind,
@@ -37,6 +38,8 @@ from dlcc.records.run_parts import (
 __all__ = [
     "LABELS",
     "RUN_PARTS",
+    "AdviceRecord",
+    "AdvisedChange",
     "Block",
     "BlockKind",
     "Column",
