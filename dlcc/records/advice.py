@@ -22,7 +22,7 @@ class AdvisedChange:
 
 @dataclass(frozen=True)
 class AdviceRecord:
-    """Changes that would mend a run, by past runs; `dlcc advise` says the same, or more by reruns."""
+    """Changes that would mend a run, by past runs; `dlcc advise` may say more, by reruns."""
 
     changes: tuple[AdvisedChange, ...]
     """Changes, the best first."""
