@@ -69,7 +69,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stages run in this process, uncached: one of its own would cost each half a second."""
-    monkeypatch.setattr("dlcc.plugins.reachable", lambda kind: False)
+    monkeypatch.setattr("dlcc.pipeline.discovery.reachable", lambda kind: False)
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from dlcc.corpus import doctoring
 from dlcc.evaluation import evaluate
+from dlcc.past_runs.build import doctoring
 from dlcc.report.record import FindingRecord
 from dlcc.sandbox import available_levels
 from dlcc.stages.execution import Execution
@@ -25,7 +25,7 @@ pytestmark = [
 
 def findings_of(run: Path, **settings: Any) -> tuple[FindingRecord, ...]:
     """The findings of its record and its replays."""
-    report = evaluate(run, only=["consistency", "execution"], stages=[Execution(**settings)])
+    report = evaluate(run, only=["consistency", "execution"], stages=[Execution(**settings)]).report
     assert not report.failed_stages
     assert report.verdict.doubt == any(f.severity == "error" for f in report.findings)
     return report.findings

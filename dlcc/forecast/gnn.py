@@ -1,6 +1,6 @@
 """A graph network over the similarity graph of runs: a run is judged with its neighbours' ends.
 
-Nodes are runs, each with its landscape vector and, where it may be shown, how it ended; edges lead
+Nodes are runs, each with its feature vector and, where it may be shown, how it ended; edges lead
 from a run's nearest past runs to it. In training a random half of the past runs hides its end and
 is predicted from the rest, which is what a new run looks like (GraphSAGE: Hamilton 2017, algorithm
 1; labels as inputs: Shi 2021, "Masked label prediction", section 3.2).
@@ -22,9 +22,9 @@ from torch_geometric.nn import SAGEConv
 
 from dlcc import cache
 from dlcc.engine.scratch import scratch_folder
-from dlcc.library.similarity import Space
+from dlcc.past_runs.similarity import Space
+from dlcc.typing import Floats
 
-Floats = NDArray[np.float64]
 HIDDEN, EPOCHS, RATE, DECAY, DROPOUT = 32, 120, 1e-2, 1e-3, 0.3
 _WEIGHTS = "network.safetensors"
 FEATURE_DROPOUT = 0.2  # so that no single figure decides where a run is unlike the library

@@ -78,7 +78,7 @@ class Objective:
 
 @dataclass(frozen=True)
 class Mark:
-    """A range of a feature of the landscape vector, such as `generator_loss_swing`."""
+    """A range of a feature of the feature vector, such as `generator_loss_swing`."""
 
     feature: str
     above: float = -math.inf
@@ -146,7 +146,7 @@ class PastRuns:
 class TrainingKind:
     """A kind of training: all that is particular to it, as data and names.
 
-    Names are looked up in the rooms that use them: `run_features` by `dlcc.library.windows`,
+    Names are looked up in the rooms that use them: `run_features` by `dlcc.health.windows`,
     `evidence` by the health stage, `remedies` by advice. Found by the entry point group
     `dlcc.kinds`; `dlcc.testing.check_kind` says whether one conforms.
 
@@ -209,7 +209,7 @@ class TrainingKind:
         raise KeyError(name)
 
     def marked(self, vector: Mapping[str, float]) -> str | None:
-        """Name of the first label whose marks hold for a landscape vector; None where none do."""
+        """Name of the first label whose marks hold for a feature vector; None where none do."""
         return next((label.name for label in self.labels if label.marked(vector)), None)
 
     def has(self, quantity: str) -> bool:

@@ -13,21 +13,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dlcc.estimate import DRAWS, Estimate
-from dlcc.library.store import TERMS, Library
+from dlcc.past_runs.store import TERMS, Library
 from dlcc.scoring.imputation import impute
 from dlcc.scoring.value import as_it_enters
-
-Floats = NDArray[np.float64]
+from dlcc.typing import Floats
 
 _BLOCKS = 32  # parts of the draws whose scatter is the term's own spread
 _LEAST = 1e-6
 
 
 @dataclass(frozen=True)
-class Stand:
+class Baselines:
     """What stands in for each term where it is left out, alone or with all others."""
 
     alone: Mapping[str, Estimate]
@@ -36,7 +34,7 @@ class Stand:
     """Term -> its imputation where nothing is measured."""
 
     @classmethod
-    def of(cls, measured: Mapping[str, Estimate], library: Library | None) -> Stand:
+    def of(cls, measured: Mapping[str, Estimate], library: Library | None) -> Baselines:
         """For these measured terms."""
         alone = {}
         for name in measured:
@@ -46,7 +44,7 @@ class Stand:
         return cls(alone, {name: impute(name, {}, library).estimate for name in names})
 
 
-def meta(terms: Mapping[str, Estimate], weights: Mapping[str, float], stand: Stand) -> Estimate:
+def meta(terms: Mapping[str, Estimate], weights: Mapping[str, float], stand: Baselines) -> Estimate:
     """The term from all others, measured or imputed, and the weights of these."""
     total = sum(weights[name] for name in terms)
     if total <= 0:

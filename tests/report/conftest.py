@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dlcc.evaluation import Evaluation, evaluate_fully
+from dlcc.evaluation import Evaluation, evaluate
 from tests.conftest import example, one_process_at_a_time, session_cache
 
 
@@ -16,6 +16,6 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
         one_process_at_a_time(tmp_path_factory, "evaluated"),  # the second one finds the cache full
     ):
         patch.setenv("DLCC_CACHE_DIR", str(session_cache(tmp_path_factory)))
-        return evaluate_fully(
+        return evaluate(
             example("digits-collapsed"), only=["health", "consistency"], skip=["decomposition"]
         )

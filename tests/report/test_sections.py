@@ -24,8 +24,8 @@ from dlcc.records import (
     RerunOutcome,
     Reruns,
 )
-from dlcc.report import Report, charts, html, past
-from dlcc.report.fused import correction_record, fusion_record
+from dlcc.report import Report, charts, html, tables
+from dlcc.report.fusion import correction_record, fusion_record
 from dlcc.report.terminal import render
 from dlcc.runs import Run
 from dlcc.scoring.ahp import ahp_weights
@@ -130,9 +130,9 @@ def test_text_of_past_runs_is_escaped_and_printable(done) -> None:
 
 def test_the_nearest_runs_say_in_what_they_differ() -> None:
     own = {"loss": "hinge", "lr_g": 0.002, "seed": 1}
-    first, _ = past.neighbour_rows(NEIGHBOURHOOD, own)
+    first, _ = tables.neighbour_rows(NEIGHBOURHOOD, own)
     assert first.settings == "lr_g 0.001"
-    same, _ = past.neighbour_rows(NEIGHBOURHOOD, {**own, "lr_g": 0.001})
+    same, _ = tables.neighbour_rows(NEIGHBOURHOOD, {**own, "lr_g": 0.001})
     assert same.settings == "the same settings"
 
 
@@ -161,7 +161,7 @@ def test_all_axioms_are_in_the_report_and_hold(done) -> None:
     text = html.render(report, run, health)
     assert "13 of 13 axioms hold" in text
     assert "<details><summary><strong>13 of 13" in text
-    broken = report.axioms[0].model_copy(update={"holds": False, "where": "they sum to 2"})
+    broken = replace(report.axioms[0], holds=False, where="they sum to 2")
     less = report.model_copy(update={"axioms": (broken, *report.axioms[1:])})
     text = html.render(less, run, health)
     assert '<details open><summary class="bad"><strong>12 of 13 axioms hold' in text

@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dlcc.corpus import doctoring
 from dlcc.estimate import Estimate
 from dlcc.findings import Finding
+from dlcc.past_runs.build import doctoring
 from dlcc.pipeline import run_stages
+from dlcc.pipeline.worker import call, gather
 from dlcc.records import Executed
 from dlcc.runs import Run
 from dlcc.sandbox import Session, available_levels
 from dlcc.stage import Case, Context, Deadline
 from dlcc.stages.execution import Execution
-from dlcc.worker import call, gather
 from tests.sandbox.in_process import InProcessSession
 
 pytestmark = pytest.mark.skipif(

@@ -1,0 +1,136 @@
+"""From figures at checkpoints and in windows to the vector of a run that verdicts are made of.
+
+Good, healthy, oscillating, collapsed and diverged are words with definitions (docs/health.md); the
+vector holds estimates of what they speak of, made from records alone.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlcc.health.definitions import (
+    deviation_from_trend,
+    label_probabilities,
+    last_fifth,
+    last_four,
+    last_quarter,
+    second_half,
+    swing,
+)
+from dlcc.health.samples import LOST, SAMPLE_FEATURES
+from dlcc.health.windows import WINDOW_FEATURES
+from dlcc.kinds import TrainingKind
+from dlcc.kinds.gan import GAN
+from dlcc.typing import Floats
+
+_REACH, _SPREAD = SAMPLE_FEATURES.index("reach"), SAMPLE_FEATURES.index("spread")
+
+DIVERGED_REACH = 10.0  # times the extent of the training data, in the last fifth
+SHRUNK = math.log(1 / 400)  # variance of samples over that of the data: a twentieth of its extent
+
+
+@dataclass(frozen=True)
+class Curves:
+    """A run as figures over time; `samples` is None where none were recorded."""
+
+    windows: Floats
+    """`WINDOW_FEATURES` in equal windows, [w, 11]."""
+    samples: Floats | None
+    """`SAMPLE_FEATURES` at checkpoints, [c, 8]."""
+    kind: TrainingKind = GAN
+
+    @property
+    def shrunk(self) -> NDArray[np.bool_]:
+        """Where samples are as good as one point, and the kind calls that collapsed, [c]."""
+        assert self.samples is not None
+        return (self.samples[:, _SPREAD] < SHRUNK) & self.kind.shrinks_to_a_point
+
+
+def run_vector(curves: Curves, good: Floats) -> dict[str, float]:
+    """Named figures of a run; `good` [c or w] is P(good) over time."""
+    vector = {**_good_vector(good), **_window_vector(curves.windows)}
+    if curves.samples is not None:
+        vector |= _sample_vector(curves.samples)
+    vector["diverged"] = float(_is_diverged(vector, curves.kind))
+    if curves.samples is not None:
+        probabilities = label_probabilities(
+            diverged=vector["diverged"],
+            swing=vector["swing"],
+            coverage=vector["coverage_last"],
+            good_share=vector["good_quarter"],
+            shrunk=bool(curves.shrunk[-max(1, len(good) // 4) :].all()),
+        )
+        vector |= {f"rule_{label}": p for label, p in probabilities.items()}
+    return vector
+
+
+def _good_vector(good: Floats) -> dict[str, float]:
+    half, quarter = second_half(good), last_quarter(good)
+    return {
+        "good_half": float(half.mean()),
+        "good_quarter": float(quarter.mean()),
+        "good_last": float(good[-3:].mean()),
+        "good_best": float(good.max()),
+        "good_swing": deviation_from_trend(half),
+        "good_trend": float(good[-3:].mean() - half[:3].mean()),
+    }
+
+
+def _sample_vector(samples: Floats) -> dict[str, float]:
+    last = dict(zip(SAMPLE_FEATURES, last_four(samples).mean(axis=0).tolist(), strict=True))
+    return {
+        "coverage_last": last["coverage"],
+        "quality_last": last["quality"],
+        "swing": swing(samples[:, 0], samples[:, 1]),
+        "imbalance_last": last["imbalance"],
+        "frechet_last": last["frechet"],
+        "recall_last": last["recall"],
+        "density_last": last["density"],
+        "reach_last": float(last_fifth(samples)[:, _REACH].max()),
+        "samples_lost": float(samples[:, _REACH].max() >= LOST[_REACH]),
+    }
+
+
+def _window_vector(windows: Floats) -> dict[str, float]:
+    """Level in the last fifth, change against the second fifth, and swing over the second half."""
+    fifth, half = max(1, len(windows) // 5), second_half(windows)
+    vector = {}
+    for k, name in enumerate(WINDOW_FEATURES):
+        if name == "not_finite":
+            continue
+        last, early = windows[-fifth:, k], windows[fifth : 2 * fifth, k]
+        vector[f"{name}_last"] = _median(last)
+        vector[f"{name}_change"] = vector[f"{name}_last"] - _median(early)
+        if not name.endswith("_sd"):
+            vector[f"{name}_swing"] = deviation_from_trend(half[:, k])
+    losses = np.abs(windows[-fifth:, [0, 2]])
+    gradients = windows[-fifth:, [4, 6]]
+    vector["loss_scale"] = _median(_larger(losses))
+    vector["gradient_scale"] = _median(_larger(gradients))
+    vector["not_finite"] = float(np.nanmax(windows[:, -1], initial=0.0) > 0)
+    return vector
+
+
+def _is_diverged(vector: dict[str, float], kind: TrainingKind) -> bool:
+    """Not finite somewhere, or losses, gradients or samples of the last fifth out of all bounds."""
+    return bool(
+        vector["not_finite"]
+        or vector.get("samples_lost")
+        or vector["loss_scale"] > math.asinh(kind.fault_above("loss"))
+        or vector["gradient_scale"] > math.log10(kind.fault_above("grad_norm"))
+        or vector.get("reach_last", 0.0) > math.log10(DIVERGED_REACH)
+    )
+
+
+def _larger(pairs: Floats) -> Floats:
+    """The larger of each pair [n, 2], one of which may be missing."""
+    return np.where(np.isnan(pairs).all(axis=1), np.nan, np.fmax(pairs[:, 0], pairs[:, 1]))
+
+
+def _median(values: Floats) -> float:
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if len(finite) else 0.0

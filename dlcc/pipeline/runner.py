@@ -1,0 +1,284 @@
+"""Runs stages in order, each in a bounded worker process, and caches what came out."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, cast
+
+import xxhash
+
+from dlcc import cache, codec
+from dlcc.engine.process import Ended, supervise
+from dlcc.engine.scratch import scratch_folder
+from dlcc.errors import PluginError
+from dlcc.findings.catalogue import add_pages_of
+from dlcc.kinds import kinds
+from dlcc.past_runs.in_use import library_digest
+from dlcc.pipeline import discovery, worker
+from dlcc.pipeline.ordering import order
+from dlcc.pipeline.outcome import Limits, StageOutcome, Status
+from dlcc.pipeline.result_key import result_key
+from dlcc.records import RUN_PARTS, Config
+from dlcc.runs import Run
+from dlcc.stage import Case, Context, Deadline, Stage
+from dlcc.typing import StageProgress
+
+_OWN_SHARE = 0.9  # of its time, after which a stage that heeds its deadline ends by itself
+
+
+def run_stages(
+    run: Run,
+    stages: Sequence[Stage],
+    *,
+    until: int,
+    limits: Limits | None = None,
+    trust: bool = False,
+    use_cache: bool = True,
+    progress: StageProgress = lambda stage, share, what: None,
+    left_out: Mapping[str, str] | None = None,
+) -> list[StageOutcome]:
+    """Run `stages` on the run in order; a stage that fails does not take the others down."""
+    for stage in stages:
+        add_pages_of(type(stage))
+    runner = StageRunner(run, until, limits or Limits(), trust, use_cache, progress)
+    runner.giver = {kind: stage.name for stage in stages for kind in stage.gives}
+    runner.ends.update(left_out or {})
+    return [runner.one(stage) for stage in order(stages)]
+
+
+@dataclass
+class _Made:
+    """A record made by an earlier stage, with its digest."""
+
+    record: Any
+    digest: str
+
+
+@dataclass
+class StageRunner:
+    """Runs stages on one run, one after the other, and remembers what they made."""
+
+    run: Run
+    until: int
+    limits: Limits
+    trust: bool = False
+    use_cache: bool = True
+    progress: StageProgress = lambda stage, share, what: None
+    made: dict[type[Any], _Made] = field(default_factory=dict)
+    giver: dict[type[Any], str] = field(default_factory=dict)
+    ends: dict[str, str] = field(default_factory=dict)
+    """Why a stage that gave nothing gave nothing, by its name."""
+    _parts: dict[type[Any], str | None] = field(default_factory=dict)
+
+    def one(self, stage: Stage) -> StageOutcome:
+        """Run one stage, after those that give what it needs."""
+        blank = StageOutcome(
+            stage.name, stage.describe(), stage.version, _plain(stage), "not applicable"
+        )
+        if reason := self._missing(stage):
+            self.ends[stage.name] = reason
+            return replace(blank, reason=reason)
+        read = {k.__name__: d for k in (*stage.needs, *stage.wants) if (d := self._digest(k))}
+        digest = xxhash.xxh3_128_hexdigest(json.dumps(read, sort_keys=True).encode())
+        self.progress(stage.name, 0.0, "starts")
+        started = time.monotonic()
+        reply, records, environment = self._result(stage, digest)
+        reply, records = _paged(stage, reply, records)
+        environment.setdefault("seconds", round(time.monotonic() - started, 3))
+        self.progress(stage.name, 1.0, reply.status)
+        for record in records:
+            self.made[type(record)] = _Made(record, codec.digest(record))
+        if reply.status != "scored":
+            self.ends[stage.name] = reply.reason or reply.status
+        if reply.traceback:
+            environment["traceback"] = reply.traceback
+        return replace(
+            blank,
+            status=cast(Status, reply.status),
+            reason=reply.reason,
+            terms=reply.terms,
+            findings=reply.findings,
+            details=reply.details,
+            records=records,
+            digest=digest,
+            environment={**environment, **reply.environment},
+        )
+
+    def _missing(self, stage: Stage) -> str | None:
+        for kind in stage.needs:
+            if kind in RUN_PARTS:
+                if self._digest(kind) is None:
+                    return kind.absent
+            elif kind not in self.made:
+                giver = self.giver.get(kind, "?")
+                why = self.ends.get(giver, "it was not run")
+                return f"needs {kind.__name__} from stage {giver!r}, which gave none: {why}"
+        return None
+
+    def _digest(self, kind: type[Any]) -> str | None:
+        if kind in self.made:
+            return self.made[kind].digest
+        if kind not in RUN_PARTS:
+            return None
+        if kind not in self._parts:
+            part = kind.of(self.run, self.until)
+            self._parts[kind] = None if part is None else part.digest()
+        return self._parts[kind]
+
+    def _result(
+        self, stage: Stage, digest: str
+    ) -> tuple[worker.Reply, tuple[Any, ...], dict[str, Any]]:
+        if not _travels(stage):
+            return self._in_process(stage)
+        past = (library_digest(), kinds())
+        given = (self.until, self.run.length, self.trust, self._seed(stage), *past)
+        key = result_key(stage, digest, *map(str, given))
+        if self.use_cache and (entry := cache.find("stages", key)):
+            with contextlib.suppress(OSError, ValueError, ImportError):
+                reply, records = read_result(entry)
+                stored = json.loads((entry / "environment.json").read_text())
+                return reply, records, {**stored, "cached": True}
+        return self._in_worker(stage, key)
+
+    def _in_worker(
+        self, stage: Stage, key: str
+    ) -> tuple[worker.Reply, tuple[Any, ...], dict[str, Any]]:
+        with scratch_folder() as folder:
+            self.write_request(stage, folder)
+            ended = supervise(
+                [sys.executable, "-m", "dlcc.pipeline.worker", str(folder)],
+                seconds=self.limits.seconds,
+                memory=self.limits.memory,
+                cwd=folder,
+                env=worker_env(folder),
+                on_line=lambda line: self._on_line(stage.name, line),
+            )
+            environment: dict[str, Any] = {
+                "seconds": round(ended.seconds, 3),
+                "peak_memory": ended.peak_memory,
+            }
+            result = folder / "result"
+            if ended.how != "exited" or not result.is_dir():
+                reply = worker.Reply("failed", reason=_why_no_result(stage, ended, self.limits))
+                return reply, (), {**environment, "output": ended.output}
+            reply, records = read_result(result)
+            # what was not applicable may be so another time: isolation can be installed; and what
+            # rests on files outside of the run is not told by the run's digest
+            lasting = not reply.environment.get("cut") and not reply.environment.get("outside")
+            if reply.status == "scored" and lasting:
+                (result / "environment.json").write_text(json.dumps(environment))
+                cache.keep("stages", key, result)
+            return reply, records, environment
+
+    def write_request(self, stage: Stage, folder: Path, seconds: float | None = None) -> None:
+        """Put into `folder` all that `python -m dlcc.pipeline.worker` needs to run the stage."""
+        made = [k for k in (*stage.needs, *stage.wants) if k in self.made]
+        (folder / "records").mkdir()
+        for i, kind in enumerate(made):
+            codec.save(folder / "records" / str(i), self.made[kind].record)
+        files = {discovery.file_of(type(stage)), *(discovery.file_of(k) for k in made)} - {None}
+        request = worker.Request(
+            run=str(self.run.path.resolve()),
+            mapping=dict(self.run.mapping),
+            until=self.until,
+            length=self.run.length,
+            stage=discovery.type_name(type(stage)),
+            settings=codec.encode(stage)[0],
+            files=tuple(sorted(str(f) for f in files)),
+            records=tuple(discovery.type_name(k) for k in made),
+            seed=self._seed(stage),
+            seconds=_OWN_SHARE * self.limits.seconds if seconds is None else seconds,
+            trust=self.trust,
+        )
+        codec.save(folder / "request", request)
+
+    def _in_process(self, stage: Stage) -> tuple[worker.Reply, tuple[Any, ...], dict[str, Any]]:
+        import numpy as np
+
+        read = (*stage.needs, *stage.wants)
+        records = worker.gather(str(self.run.path), self.until, read, self.run.mapping)
+        records.update({k: m.record for k, m in self.made.items() if k in read})
+        with scratch_folder() as scratch:
+            ctx = Context(
+                rng=np.random.default_rng(self._seed(stage)),
+                deadline=Deadline(self.limits.seconds),
+                scratch=scratch,
+                progress=lambda share, what: self.progress(stage.name, share, what),
+                trust=self.trust,
+            )
+            case = Case(stage, records, self.until, self.run.length)
+            reply, given = worker.call(stage, case, ctx)
+        note = "defined where no other process can import it: ran in this process, without limits"
+        return reply, given, {"in_process": note}
+
+    def _seed(self, stage: Stage) -> int:
+        return xxhash.xxh3_64_intdigest(f"{self._digest(Config)}/{stage.name}".encode())
+
+    def _on_line(self, stage: str, line: str) -> None:
+        share, _, what = line.partition(" ")
+        with contextlib.suppress(ValueError):
+            self.progress(stage, min(max(float(share), 0.0), 1.0), what)
+
+
+def _paged(
+    stage: Stage, reply: worker.Reply, records: tuple[Any, ...]
+) -> tuple[worker.Reply, tuple[Any, ...]]:
+    """The reply, if each finding has its page here too, beside those of other stages, and still."""
+    try:
+        for finding in reply.findings:
+            worker.check_page(stage, finding.code)
+    except PluginError as error:
+        return worker.Reply("failed", reason=str(error)), ()
+    return reply, records
+
+
+def _travels(stage: Stage) -> bool:
+    return all(discovery.reachable(k) for k in (type(stage), *stage.needs, *stage.gives))
+
+
+def _plain(stage: Stage) -> dict[str, Any]:
+    settings: dict[str, Any] = json.loads(codec.encode(stage)[0])
+    return settings
+
+
+def worker_env(folder: Path) -> dict[str, str]:
+    """The environment of a worker whose files lie in `folder`."""
+    path = os.pathsep.join(p or os.getcwd() for p in sys.path)
+    temporary = folder / "tmp"
+    temporary.mkdir()
+    return {
+        **os.environ,
+        "PYTHONPATH": path,
+        "PYTHONHASHSEED": "0",
+        "TMPDIR": str(temporary),
+        "HF_HUB_OFFLINE": os.environ.get("HF_HUB_OFFLINE", "1"),
+        "TOKENIZERS_PARALLELISM": "false",
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+
+
+def read_result(folder: Path) -> tuple[worker.Reply, tuple[Any, ...]]:
+    """What a worker wrote."""
+    reply = codec.load(folder / "reply", worker.Reply)
+    records = tuple(
+        codec.load(folder / f"record{i}", discovery.find_type(name))
+        for i, name in enumerate(reply.records)
+    )
+    return reply, records
+
+
+def _why_no_result(stage: Stage, ended: Ended, limits: Limits) -> str:
+    if ended.how == "time":
+        return f"still running after {limits.seconds:g} s (--timeout) and was stopped"
+    if ended.how == "memory":
+        return f"used more than {limits.memory / 2**30:g} GiB (--memory) and was stopped"
+    last = ended.output.strip().splitlines()[-1:] or ["no output"]
+    return f"its process ended with code {ended.returncode} and no result ({last[0][:200]})"

@@ -1,0 +1,173 @@
+"""What the page shows of past runs, the forecast and reruns: plain rows, safe to show."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dlcc.estimate import Estimate, Number
+from dlcc.records import LABELS, Forecast, HealthRecord, Neighbourhood, Reruns
+from dlcc.report import charts
+from dlcc.report.text import printable
+
+_MAIN = ("loss", "optimizer", "lr_g", "lr_d", "r1", "beta1", "d_every", "batch", "width")
+_NEITHER = ("seed", "steps", "data")
+_SHOWN_SETTINGS = 5
+
+
+@dataclass(frozen=True)
+class NeighbourRow:
+    """A past run near this one."""
+
+    distance: float
+    label: str
+    sign: str
+    """Its mark, as SVG."""
+    stability: float
+    data: str
+    settings: str
+
+
+@dataclass(frozen=True)
+class ForecastView:
+    """What is to be expected."""
+
+    chart: str
+    """SVG."""
+    caption: str
+    p_healthy: Number
+    stability: Number
+    moved: tuple[tuple[str, str, float], ...]
+    """(feature, its value, effect on P(healthy))."""
+    largest: float
+    """The largest effect's size, at least .01."""
+
+
+@dataclass(frozen=True)
+class EffectRow:
+    """What a setting does to the stability."""
+
+    setting: str
+    change: str
+    effect: Number
+    """In [-1, 1]."""
+
+
+@dataclass(frozen=True)
+class RerunsView:
+    """What came of running it again."""
+
+    chart: str
+    """SVG."""
+    ends: tuple[tuple[str, str, int], ...]
+    """(label, its mark as SVG, how many)."""
+    words: str
+    effects: tuple[EffectRow, ...]
+    best: str
+
+
+def neighbour_rows(
+    neighbourhood: Neighbourhood, config: Mapping[str, Any]
+) -> tuple[NeighbourRow, ...]:
+    """The nearest past runs; of their settings those first in which this run differs."""
+    return tuple(
+        NeighbourRow(
+            distance=past.distance,
+            label=past.label,
+            sign=charts.sign(past.label),
+            stability=past.stability,
+            data=_plain(past.data),
+            settings=_settings(past.config, config),
+        )
+        for past in neighbourhood.nearest
+    )
+
+
+def forecast_view(forecast: Forecast) -> ForecastView:
+    """The chart, and the features that moved the forecast most."""
+    moved = tuple(
+        (
+            _plain(moved.feature).replace("_", " "),
+            "-" if moved.value is None else f"{moved.value:.3g}",
+            moved.effect,
+        )
+        for moved in forecast.moved
+    )
+    return ForecastView(
+        chart=charts.forecast_over_time(forecast),
+        caption=_caption(forecast),
+        p_healthy=forecast.p_healthy.number,
+        stability=forecast.stability.number,
+        moved=moved,
+        largest=max([abs(effect) for _, _, effect in moved] + [0.01]),
+    )
+
+
+def reruns_view(reruns: Reruns, health: HealthRecord | None) -> RerunsView:
+    """The strip, the words, and what settings do."""
+    counts = Counter(outcome.label for outcome in reruns.outcomes)
+    labels = dict.fromkeys([*LABELS, *sorted(counts)])
+    own = [o for o in reruns.outcomes if o.kind == "seed"]
+    good = sum(o.label == "healthy" for o in own)
+    low, high = reruns.deviation.interval(0.9)
+    return RerunsView(
+        chart=charts.rerun_strip(
+            reruns.outcomes, None if health is None else health.stability.mean
+        ),
+        ends=tuple((label, charts.sign(label), counts[label]) for label in labels if counts[label]),
+        words=f"{good} of {len(own)} reruns with other seeds ended healthy. Reproducibility "
+        f"{reruns.deviation.mean:.2f} ({low:.2f} to {high:.2f}): 1 less the normalised scatter of "
+        f"their stability. How they were run: {_plain(reruns.how)}.",
+        effects=tuple(
+            EffectRow(
+                setting=_plain(effect.setting),
+                change=f"{_value(effect.low)} to {_value(effect.high)}",
+                effect=_signed(effect.effect),
+            )
+            for effect in sorted(reruns.effects, key=lambda e: -abs(e.effect.mean - 0.5))
+        ),
+        best=", ".join(f"{_plain(name)} {_value(value)}" for name, value in reruns.best.items()),
+    )
+
+
+def _caption(forecast: Forecast) -> str:
+    text = (
+        "Blue: P(healthy at the end). Orange: expected share of good checkpoints in the second "
+        "half. Both with 90 % intervals, as they were when so much of the length was recorded."
+    )
+    if (diffusion := forecast.diffusion) is None:
+        return text
+    low, high = diffusion.interval
+    curve = "a Bass curve" if diffusion.curve == "bass" else "a logistic curve"
+    return (
+        f"{text} Grey: share of the training data that samples come near, and {curve} through it: "
+        f"{diffusion.expected:.2f} ({low:.2f} to {high:.2f}) at {diffusion.horizon:.0%} of the "
+        "length."
+    )
+
+
+def _settings(config: Mapping[str, Any], own: Mapping[str, Any]) -> str:
+    """The settings in which it differs from this run; where they are the same, that."""
+    known = [name for name in (*_MAIN, *sorted(set(config) - set(_MAIN))) if name in config]
+    differing = [name for name in known if name not in _NEITHER and config[name] != own.get(name)]
+    if not differing:
+        return "the same settings"
+    shown = ", ".join(f"{_plain(n)} {_value(config[n])}" for n in differing[:_SHOWN_SETTINGS])
+    more = len(differing) - _SHOWN_SETTINGS
+    return f"{shown}, {more} more" if more > 0 else shown
+
+
+def _value(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else _plain(value)
+
+
+def _plain(value: Any) -> str:
+    return str(printable(str(value)))[:60]
+
+
+def _signed(estimate: Estimate) -> Number:
+    """Moved back from [0, 1] to [-1, 1]."""
+    low, high = estimate.interval(0.9)
+    return Number(mean=2 * estimate.mean - 1, low=2 * low - 1, high=2 * high - 1)

@@ -1,0 +1,57 @@
+"""What the run recorded, in the form that replays are compared with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from dlcc.errors import SnapshotError
+from dlcc.runs import Snapshot
+from dlcc.runs.files import read_regular
+from dlcc.runs.layout import SnapshotLayout
+from dlcc.runs.tensors import DEFAULT_MAX_BYTES, parse_tensors, read_tensors
+from dlcc.stages.execution.compare import Tensors
+
+
+@dataclass(frozen=True)
+class RecordedState:
+    """A resumable snapshot, read whole and compared with its checksums."""
+
+    step: int
+    place: str
+    """`snapshots/00001200`"""
+    tree: Any
+    """`{"state": ..., "random": ...}`, as `dlcc.runs.state` packs them."""
+    data: bytes
+    """state.safetensors"""
+    weights: Tensors
+    """players.safetensors"""
+    probe: Tensors
+
+    @property
+    def state(self) -> Tensors:
+        """The tensors of the training's state, `state/...`, without the random states."""
+        tensors = parse_tensors(self.data, f"{self.place}/state.safetensors")
+        return {name: array for name, array in tensors.items() if name.startswith("state/")}
+
+
+def read_recorded_state(snapshot: Snapshot) -> RecordedState:
+    """Read a resumable snapshot.
+
+    Raises:
+        SnapshotError: a file is missing, damaged or not what it claims.
+    """
+    layout = SnapshotLayout(snapshot.path)
+    manifest = snapshot.manifest
+    entry = manifest.files.get(layout.state.name)
+    if entry is None:
+        raise SnapshotError(f"{layout.manifest}: lists no {layout.state.name}")
+    read_tensors(layout.state, digest=entry.digest())
+    return RecordedState(
+        step=snapshot.step,
+        place=f"{snapshot.path.parent.name}/{snapshot.path.name}",
+        tree={"state": manifest.state, "random": manifest.random},
+        data=read_regular(layout.state, DEFAULT_MAX_BYTES, SnapshotError),
+        weights=snapshot.weights(),
+        probe=snapshot.probe(),
+    )
