@@ -10,8 +10,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: tests share their cores as it is
+
+# How long an example takes says more of the other work of a machine than of the example.
+hypothesis_settings.register_profile(
+    "busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("busy machine")
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ("digits-healthy", "digits-collapsed", "ring-oscillating")
