@@ -25,15 +25,14 @@ from dlcc.records.reruns import Effect, RerunOutcome, Reruns
 from dlcc.records.run_graph import Edge, EdgeKind, Node, NodeKind, RunGraph
 from dlcc.records.run_parts import (
     RUN_PARTS,
-    Column,
     Config,
     Documents,
     RunPart,
     Samples,
-    Series,
     Snapshots,
     Sources,
 )
+from dlcc.runs.series import Column, Series
 
 __all__ = [
     "LABELS",
