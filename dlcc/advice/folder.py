@@ -12,9 +12,8 @@ from dlcc.errors import ForeignCodeError, IsolationError, LimitExceeded, OptionE
 from dlcc.health.gate import NotJudgeableError, judgeable_kind
 from dlcc.past_runs.in_use import library
 from dlcc.past_runs.store import Library
-from dlcc.records import AdviceRecord, AdvisedChange, Config, Series, Sources
+from dlcc.records import AdviceRecord, AdvisedChange, Config, Outcome, Series, Sources
 from dlcc.reruns.folder import program_of_folder
-from dlcc.reruns.outcome import Outcome
 from dlcc.reruns.programs import Program, why_no_program
 from dlcc.runs import Run
 from dlcc.stage import Deadline
