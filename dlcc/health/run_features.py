@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 from dlcc.health.curves import Curves, run_vector
 from dlcc.health.good import GoodModel
 from dlcc.health.samples import Reference, sample_features
-from dlcc.health.windows import first_step, window_edges, window_features
+from dlcc.health.windows import (
+    WINDOW_FEATURES,
+    first_step,
+    window_edges,
+    window_features,
+    window_figure,
+)
 from dlcc.kinds import TrainingKind
 from dlcc.kinds.gan import GAN
 from dlcc.records import Samples, Series
@@ -45,8 +51,14 @@ class RunFeatures:
     def still(self) -> bool:
         """Whether there are no samples, and what else is judged changes by rounding at most. What
         is not finite says much."""
-        *figures, lost = self.curves.windows.T  # each mean is followed by its deviation
-        means, deviations = np.array(figures[::2]), np.array(figures[1::2])
+        windows, names = self.curves.windows, [f for f in WINDOW_FEATURES if f != "not_finite"]
+        lost = window_figure(windows, "not_finite")
+        means, deviations = (
+            np.array(
+                [window_figure(windows, n) for n in names if n.endswith("_sd") == of_deviation]
+            )
+            for of_deviation in (False, True)
+        )
         told = ~np.isnan(means).all(axis=1)
         if not self.series_only or not told.any() or np.nanmax(lost) > 0:
             return False

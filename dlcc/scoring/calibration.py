@@ -156,7 +156,7 @@ class RecordFit:
     @classmethod
     def of(cls, past: Library) -> RecordFit | None:
         """None where too few records were put to the test."""
-        mean, sd = past.terms[:, 0, 0], past.terms[:, 0, 1]
+        mean, sd = past.term("logic").T
         tested = np.isfinite(mean) & np.isfinite(sd)
         true = past.true_record[tested].astype(np.int64)
         if min(true.sum(), len(true) - true.sum()) < _FEWEST_OF_A_KIND:
