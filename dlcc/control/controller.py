@@ -10,8 +10,9 @@ import numpy as np
 
 from dlcc.control import rules as control_rules
 from dlcc.control.adjustable import Adjustable, OptimizerRates, bounds_of
-from dlcc.control.rules import LARGEST_FACTOR, QUANTITIES, RULES, Rule, Watched, window_of
+from dlcc.control.rules import LARGEST_FACTOR, RULES, Rule, Watched, window_of
 from dlcc.errors import OptionError
+from dlcc.health.windows import QUANTITIES
 from dlcc.typing import Floats
 
 if TYPE_CHECKING:

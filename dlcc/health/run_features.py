@@ -51,14 +51,10 @@ class RunFeatures:
     def still(self) -> bool:
         """Whether there are no samples, and what else is judged changes by rounding at most. What
         is not finite says much."""
-        windows, names = self.curves.windows, [f for f in WINDOW_FEATURES if f != "not_finite"]
-        lost = window_figure(windows, "not_finite")
-        means, deviations = (
-            np.array(
-                [window_figure(windows, n) for n in names if n.endswith("_sd") == of_deviation]
-            )
-            for of_deviation in (False, True)
-        )
+        windows, lost = self.curves.windows, window_figure(self.curves.windows, "not_finite")
+        spreads = [name for name in WINDOW_FEATURES if name.endswith("_sd")]
+        means = np.array([window_figure(windows, name.removesuffix("_sd")) for name in spreads])
+        deviations = np.array([window_figure(windows, name) for name in spreads])
         told = ~np.isnan(means).all(axis=1)
         if not self.series_only or not told.any() or np.nanmax(lost) > 0:
             return False
