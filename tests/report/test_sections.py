@@ -63,7 +63,8 @@ ENDS: list[tuple[Literal["seed", "batches", "setting"], str]] = [
 ]  # fmt: skip
 RERUNS = Reruns(
     outcomes=tuple(
-        RerunOutcome(label, 0.5, k / 9, kind=kind, seed=k, changes={}) for k, (kind, label) in enumerate(ENDS)
+        RerunOutcome(label, 0.5, k / 9, kind=kind, seed=k, changes={})
+        for k, (kind, label) in enumerate(ENDS)
     ),
     how="one ensemble",
     deviation=Estimate.beta(8, 2),
