@@ -35,7 +35,6 @@ from dlcc.report import html
 from dlcc.report.build import build_report
 from dlcc.report.files import report_folder, write_files
 from dlcc.report.record import Report
-from dlcc.reruns.outcome import Outcome
 from dlcc.review.effect import ReviewEffect, review_effect
 from dlcc.review.history import Review, history
 from dlcc.runs import Run, resolve_until
@@ -276,7 +275,7 @@ def _advise(loaded: _Loaded, outcomes: Sequence[StageOutcome]) -> AdviceRecord |
     if health is None or health.label == "healthy":
         return None
     made = () if reruns is None else reruns.outcomes
-    seeds = [Outcome(o.label, o.p_healthy, o.stability) for o in made if o.kind == "seed"]
+    seeds = [outcome for outcome in made if outcome.kind == "seed"]
     try:
         return first_advice(loaded.run, loaded.past, seeds).record()
     except (OptionError, RunError):

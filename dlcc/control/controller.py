@@ -10,8 +10,9 @@ import numpy as np
 
 from dlcc.control import rules as control_rules
 from dlcc.control.adjustable import Adjustable, OptimizerRates, bounds_of
-from dlcc.control.rules import LARGEST_FACTOR, QUANTITIES, RULES, Rule, Watched, window_of
+from dlcc.control.rules import LARGEST_FACTOR, RULES, Rule, Watched, window_of
 from dlcc.errors import OptionError
+from dlcc.health.windows import QUANTITIES
 from dlcc.typing import Floats
 
 if TYPE_CHECKING:
@@ -318,9 +319,13 @@ def controller_for(
     allowed = bounds_of(settings, bounds)
     course = choose_target(prior or ConfigPrior.fit(library, data), config, settings, allowed)
     controller = Controller(
-        adjustable, bounds, rules=RULES if rules else (), good=library.good, course=course,
+        adjustable,
+        bounds,
+        rules=RULES if rules else (),
+        good=library.good,
+        course=course,
         dry_run=dry_run,
-    )  # fmt: skip
+    )
     if start:
         controller.start()
     return controller

@@ -10,13 +10,12 @@ from dlcc.forecast.diffusion import fit_diffusion
 from dlcc.health.curves import Curves, run_vector
 from dlcc.health.gate import enough_rows
 from dlcc.health.good import GoodModel
-from dlcc.health.samples import SAMPLE_FEATURES
+from dlcc.health.samples import sample_figure
 from dlcc.health.windows import window_features
 from dlcc.kinds import TrainingKind
 from dlcc.past_runs.store import FRACTIONS
 from dlcc.records import Diffusion, HealthRecord, Series
 
-_RECALL = SAMPLE_FEATURES.index("recall")
 _QUARTER = 0.25
 _EARLIER = 0.95  # times what is there now: a fraction that is nearly that is the present
 _MOST_POINTS = 200
@@ -51,7 +50,7 @@ def spreading(series: Series, health: HealthRecord, length: int) -> Diffusion | 
     horizon = health.seen + _QUARTER
     if len(health.figures):
         times = health.checkpoints / length
-        return fit_diffusion(times, health.figures[:, _RECALL], horizon)
+        return fit_diffusion(times, sample_figure(health.figures, "recall"), horizon)
     for name, column in series.columns.items():
         if name.rpartition("/")[2] in ("quality", "coverage"):
             finite = column.values[np.isfinite(column.values)]

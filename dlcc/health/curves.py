@@ -21,13 +21,11 @@ from dlcc.health.definitions import (
     second_half,
     swing,
 )
-from dlcc.health.samples import LOST, SAMPLE_FEATURES
-from dlcc.health.windows import WINDOW_FEATURES
+from dlcc.health.samples import LOST, SAMPLE_FEATURES, sample_figure
+from dlcc.health.windows import PLAYERS, WINDOW_FEATURES, window_figure
 from dlcc.kinds import TrainingKind
 from dlcc.kinds.gan import GAN
 from dlcc.typing import Floats
-
-_REACH, _SPREAD = SAMPLE_FEATURES.index("reach"), SAMPLE_FEATURES.index("spread")
 
 DIVERGED_REACH = 10.0  # times the extent of the training data, in the last fifth
 SHRUNK = math.log(1 / 400)  # variance of samples over that of the data: a twentieth of its extent
@@ -47,7 +45,7 @@ class Curves:
     def shrunk(self) -> NDArray[np.bool_]:
         """Where samples are as good as one point, and the kind calls that collapsed, [c]."""
         assert self.samples is not None
-        return (self.samples[:, _SPREAD] < SHRUNK) & self.kind.shrinks_to_a_point
+        return (sample_figure(self.samples, "spread") < SHRUNK) & self.kind.shrinks_to_a_point
 
 
 def run_vector(curves: Curves, good: Floats) -> dict[str, float]:
@@ -81,17 +79,18 @@ def _good_vector(good: Floats) -> dict[str, float]:
 
 
 def _sample_vector(samples: Floats) -> dict[str, float]:
+    reach = sample_figure(samples, "reach")
     last = dict(zip(SAMPLE_FEATURES, last_four(samples).mean(axis=0).tolist(), strict=True))
     return {
         "coverage_last": last["coverage"],
         "quality_last": last["quality"],
-        "swing": swing(samples[:, 0], samples[:, 1]),
+        "swing": swing(sample_figure(samples, "coverage"), sample_figure(samples, "quality")),
         "imbalance_last": last["imbalance"],
         "frechet_last": last["frechet"],
         "recall_last": last["recall"],
         "density_last": last["density"],
-        "reach_last": float(last_fifth(samples)[:, _REACH].max()),
-        "samples_lost": float(samples[:, _REACH].max() >= LOST[_REACH]),
+        "reach_last": float(last_fifth(reach).max()),
+        "samples_lost": float(reach.max() >= sample_figure(np.array(LOST), "reach")),
     }
 
 
@@ -107,11 +106,12 @@ def _window_vector(windows: Floats) -> dict[str, float]:
         vector[f"{name}_change"] = vector[f"{name}_last"] - _median(early)
         if not name.endswith("_sd"):
             vector[f"{name}_swing"] = deviation_from_trend(half[:, k])
-    losses = np.abs(windows[-fifth:, [0, 2]])
-    gradients = windows[-fifth:, [4, 6]]
-    vector["loss_scale"] = _median(_larger(losses))
-    vector["gradient_scale"] = _median(_larger(gradients))
-    vector["not_finite"] = float(np.nanmax(windows[:, -1], initial=0.0) > 0)
+    ends = windows[-fifth:]
+    losses = [np.abs(window_figure(ends, f"{player}_loss")) for player in PLAYERS]
+    gradients = [window_figure(ends, f"{player}_grad") for player in PLAYERS]
+    vector["loss_scale"] = _median(_larger(*losses))
+    vector["gradient_scale"] = _median(_larger(*gradients))
+    vector["not_finite"] = float(np.nanmax(window_figure(windows, "not_finite"), initial=0.0) > 0)
     return vector
 
 
@@ -126,9 +126,9 @@ def _is_diverged(vector: dict[str, float], kind: TrainingKind) -> bool:
     )
 
 
-def _larger(pairs: Floats) -> Floats:
-    """The larger of each pair [n, 2], one of which may be missing."""
-    return np.where(np.isnan(pairs).all(axis=1), np.nan, np.fmax(pairs[:, 0], pairs[:, 1]))
+def _larger(one: Floats, other: Floats) -> Floats:
+    """The larger of each two of [n], one of which may be missing."""
+    return np.fmax(one, other)
 
 
 def _median(values: Floats) -> float:

@@ -13,6 +13,7 @@ import numpy as np
 from dlcc.health.curves import Curves
 from dlcc.health.definitions import smooth
 from dlcc.health.logistic import LogisticPosterior
+from dlcc.health.samples import sample_figure
 from dlcc.typing import Floats
 
 _MARKS = np.array([0.65, 0.56])  # coverage and quality as they are seen from records
@@ -42,7 +43,8 @@ def with_samples_features(curves: Curves) -> Floats:
     """
     assert curves.samples is not None
     figures = smooth(curves.samples)
-    sides = np.tanh((figures[:, :2] - _MARKS) / _WIDTHS)
+    seen = np.column_stack([sample_figure(figures, "coverage"), sample_figure(figures, "quality")])
+    sides = np.tanh((seen - _MARKS) / _WIDTHS)
     return np.hstack([figures, sides, sides.min(axis=1, keepdims=True)])
 
 

@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 from dlcc.health.curves import Curves, run_vector
 from dlcc.health.good import GoodModel
 from dlcc.health.samples import Reference, sample_features
-from dlcc.health.windows import first_step, window_edges, window_features
+from dlcc.health.windows import (
+    WINDOW_FEATURES,
+    first_step,
+    window_edges,
+    window_features,
+    window_figure,
+)
 from dlcc.kinds import TrainingKind
 from dlcc.kinds.gan import GAN
 from dlcc.records import Samples, Series
@@ -45,8 +51,10 @@ class RunFeatures:
     def still(self) -> bool:
         """Whether there are no samples, and what else is judged changes by rounding at most. What
         is not finite says much."""
-        *figures, lost = self.curves.windows.T  # each mean is followed by its deviation
-        means, deviations = np.array(figures[::2]), np.array(figures[1::2])
+        windows, lost = self.curves.windows, window_figure(self.curves.windows, "not_finite")
+        spreads = [name for name in WINDOW_FEATURES if name.endswith("_sd")]
+        means = np.array([window_figure(windows, name.removesuffix("_sd")) for name in spreads])
+        deviations = np.array([window_figure(windows, name) for name in spreads])
         told = ~np.isnan(means).all(axis=1)
         if not self.series_only or not told.any() or np.nanmax(lost) > 0:
             return False

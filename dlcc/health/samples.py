@@ -24,6 +24,17 @@ SAMPLE_FEATURES = (
 )  # fmt: skip
 LOST = (0.0, 0.0, 1.0, 8.0, 0.0, 0.0, 8.0, 12.0)
 """Those of samples that are not finite."""
+
+
+def sample_figure(table: Floats, name: str) -> Floats:
+    """Figure of one name of `SAMPLE_FEATURES` in a table [..., 8].
+
+    >>> float(sample_figure(np.array(LOST), "reach"))
+    12.0
+    """
+    return np.asarray(table[..., SAMPLE_FEATURES.index(name)])
+
+
 _NEAR = 1.15  # times the 99 % quantile of the data's own nearest distances
 _REGIONS = range(4, 31)
 _BOXES = 2  # that the silhouette by chance is the mean of

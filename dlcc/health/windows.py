@@ -17,11 +17,17 @@ QUANTITIES = (
     "generator/loss", "discriminator/loss", "generator/grad_norm", "discriminator/grad_norm",
     "discriminator/real", "discriminator/fake",
 )  # fmt: skip
+PLAYERS = ("generator", "discriminator")
 WINDOW_FEATURES = (
     "generator_loss", "generator_loss_sd", "discriminator_loss", "discriminator_loss_sd",
     "generator_grad", "generator_grad_sd", "discriminator_grad", "discriminator_grad_sd",
     "margin", "margin_sd", "not_finite",
 )  # fmt: skip
+
+
+def window_figure(table: Floats, name: str) -> Floats:
+    """Figure of one name of `WINDOW_FEATURES` in a table [..., 11]."""
+    return np.asarray(table[..., WINDOW_FEATURES.index(name)])
 
 
 def window_edges(until: int, start: int = 0, windows: int = WINDOWS) -> NDArray[np.int64]:

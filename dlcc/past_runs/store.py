@@ -83,6 +83,10 @@ class Library:
         table = self.series_only_vectors if series_only else self.vectors
         return table[:, fraction, [self.names.index(name) for name in names]]
 
+    def term(self, name: str) -> Floats:
+        """Mean and standard deviation of a term of every run, [n, 2]."""
+        return np.asarray(self.terms[:, TERMS.index(name)])
+
     @cached_property
     def settings(self) -> NDArray[np.str_]:
         """A hash of each configuration without its seed, [n]."""

@@ -21,19 +21,18 @@ from dlcc.records.health import LABELS, HealthRecord, most_probable
 from dlcc.records.neighbourhood import Neighbourhood, PastNeighbour
 from dlcc.records.obligations import Obligation, ObligationKind, Obligations, Verdict
 from dlcc.records.replays import Executed, ReplayCheck, ReplayKind
-from dlcc.records.reruns import Effect, RerunOutcome, Reruns
+from dlcc.records.reruns import Effect, Outcome, RerunOutcome, Reruns
 from dlcc.records.run_graph import Edge, EdgeKind, Node, NodeKind, RunGraph
 from dlcc.records.run_parts import (
     RUN_PARTS,
-    Column,
     Config,
     Documents,
     RunPart,
     Samples,
-    Series,
     Snapshots,
     Sources,
 )
+from dlcc.runs.series import Column, Series
 
 __all__ = [
     "LABELS",
@@ -65,6 +64,7 @@ __all__ = [
     "Obligation",
     "ObligationKind",
     "Obligations",
+    "Outcome",
     "PastNeighbour",
     "PlayerCloud",
     "ReplayCheck",

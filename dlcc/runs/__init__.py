@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dlcc.runs.run import Run as Run
     from dlcc.runs.run import resolve_until as resolve_until
     from dlcc.runs.series import Column as Column
+    from dlcc.runs.series import Series as Series
     from dlcc.runs.series import SeriesTable as SeriesTable
     from dlcc.runs.snapshots import Snapshot as Snapshot
     from dlcc.runs.training import ProbedTraining as ProbedTraining
@@ -31,6 +32,7 @@ _HOMES = {
     "Recorder": "dlcc.runs.recorder",
     "Run": "dlcc.runs.run",
     "RunLayout": "dlcc.runs.layout",
+    "Series": "dlcc.runs.series",
     "SeriesTable": "dlcc.runs.series",
     "Snapshot": "dlcc.runs.snapshots",
     "Training": "dlcc.runs.training",

@@ -31,10 +31,19 @@ WITH_SAMPLES = (
     "coverage_last",
 )
 SERIES_ONLY = (
-    "diverged", "good_quarter", "good_last", "good_best", "good_swing", "margin_last",
-    "margin_swing", "generator_grad_last", "discriminator_grad_last", "generator_loss_swing",
-    "discriminator_loss_swing", "discriminator_loss_last",
-)  # fmt: skip
+    "diverged",
+    "good_quarter",
+    "good_last",
+    "good_best",
+    "good_swing",
+    "margin_last",
+    "margin_swing",
+    "generator_grad_last",
+    "discriminator_grad_last",
+    "generator_loss_swing",
+    "discriminator_loss_swing",
+    "discriminator_loss_last",
+)
 DOCTORED_WORTH = 40.0
 """Records that this opinion counts for: 90 % of it lies between 1 % and 12 %."""
 COMPLETE = 0.95
@@ -156,7 +165,7 @@ class RecordFit:
     @classmethod
     def of(cls, past: Library) -> RecordFit | None:
         """None where too few records were put to the test."""
-        mean, sd = past.terms[:, 0, 0], past.terms[:, 0, 1]
+        mean, sd = past.term("logic").T
         tested = np.isfinite(mean) & np.isfinite(sd)
         true = past.true_record[tested].astype(np.int64)
         if min(true.sum(), len(true) - true.sum()) < _FEWEST_OF_A_KIND:

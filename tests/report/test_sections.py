@@ -63,7 +63,8 @@ ENDS: list[tuple[Literal["seed", "batches", "setting"], str]] = [
 ]  # fmt: skip
 RERUNS = Reruns(
     outcomes=tuple(
-        RerunOutcome(kind, k, {}, label, 0.5, k / 9) for k, (kind, label) in enumerate(ENDS)
+        RerunOutcome(label, 0.5, k / 9, kind=kind, seed=k, changes={})
+        for k, (kind, label) in enumerate(ENDS)
     ),
     how="one ensemble",
     deviation=Estimate.beta(8, 2),
@@ -201,7 +202,7 @@ def test_terms_that_nobody_measured_have_no_number_in_the_terminal(done) -> None
     assert lines["impact"].split()[1] == "-"
     assert "not measured: " in lines["impact"]
     assert lines["meta"].split()[1] != "-"
-    assert re.fullmatch(r"record holds in \d+ checks", report.verdict.record)
+    assert re.fullmatch(r"(\d+) of \1 checks passed", report.verdict.record)
 
 
 def test_both_factors_of_the_probability_are_there(done) -> None:

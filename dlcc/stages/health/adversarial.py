@@ -12,7 +12,7 @@ from dlcc.findings import Finding
 from dlcc.health.curves import DIVERGED_REACH
 from dlcc.health.definitions import HEALTHY_SHARE, OSCILLATING_SWING
 from dlcc.health.run_features import RunFeatures
-from dlcc.health.windows import WINDOW_FEATURES
+from dlcc.health.windows import window_figure
 from dlcc.kinds import TrainingKind
 from dlcc.records import HealthRecord
 from dlcc.typing import Floats, Ints
@@ -103,7 +103,7 @@ def _discriminator(record: HealthRecord, windows: Floats, edges: Ints) -> Iterat
     """Whether its margin stands at an extreme to the end of a run that is not healthy."""
     if record.label == "healthy":
         return
-    margin = windows[:, WINDOW_FEATURES.index("margin")]
+    margin = window_figure(windows, "margin")
     probabilities = np.nanmax(np.abs(margin), initial=0.0) <= np.arcsinh(1.0)
     full = np.arcsinh(_WON) * (1.0 if probabilities else 3.0)
     stretches = {"GAN004": margin > full}
@@ -125,7 +125,7 @@ def _discriminator(record: HealthRecord, windows: Floats, edges: Ints) -> Iterat
 
 def _gradients(record: HealthRecord, windows: Floats, edges: Ints) -> Iterator[Finding]:
     for player in ("generator", "discriminator"):
-        norm = windows[:, WINDOW_FEATURES.index(f"{player}_grad")]
+        norm = window_figure(windows, f"{player}_grad")
         if np.isnan(norm[:4]).all() or np.isnan(norm[-8:]).all():
             continue
         start = float(np.nanmedian(norm[:4]))

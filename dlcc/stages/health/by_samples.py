@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 from dlcc.findings import Finding
 from dlcc.health.definitions import HEALTHY_SHARE
 from dlcc.health.run_features import RunFeatures
-from dlcc.health.samples import SAMPLE_FEATURES
+from dlcc.health.samples import sample_figure
 from dlcc.kinds import TrainingKind
 from dlcc.metrics import median_bandwidth, squared_mmd
 from dlcc.records import HealthRecord, Samples, Series
 from dlcc.typing import Floats
 
-_SPREAD = SAMPLE_FEATURES.index("spread")
 _WIDEST = 1e12
 _MOST_ROWS, _POINTS = 1_000, 8  # of the data, and of the mass in one place
 _NO_DIVERGENCE = 0.05  # nats, of all latents together: they carry nothing
@@ -45,7 +44,7 @@ def findings_of(
             *_penalty(series),
             *_empty(features.curves.kind, series),
         ]
-        spread = float(np.exp(record.figures[-1, _SPREAD] / 2))
+        spread = float(np.exp(sample_figure(record.figures, "spread")[-1] / 2))
         first = int(features.steps[_stretch_start(features.curves.shrunk)])
         message = f"Samples are spread {spread:.2g} times as far as the data."
         evidence = {"spread": spread}
@@ -106,9 +105,13 @@ def _wide_kernel(objective: Mapping[str, Any], series: Series, samples: Samples)
     yield (
         f"The discrepancy ends at {recorded[1]:.3g}, and beside a kernel of width {width:g} the "
         f"data's mean alone has {of_point:.3g}; their median squared distance is {median:.3g}.",
-        {"kernel_width": width, "median_squared_distance": median, "loss_of_a_point": of_point,
-         "discrepancy_last": recorded[1]},
-    )  # fmt: skip
+        {
+            "kernel_width": width,
+            "median_squared_distance": median,
+            "loss_of_a_point": of_point,
+            "discrepancy_last": recorded[1],
+        },
+    )
 
 
 def _width(objective: Mapping[str, Any]) -> float | None:

@@ -12,7 +12,7 @@ import numpy as np
 from dlcc.findings import Finding
 from dlcc.health.gate import NotJudgeableError, enough_rows, judgeable_features, judgeable_kind
 from dlcc.health.run_features import RunFeatures
-from dlcc.health.samples import SAMPLE_FEATURES
+from dlcc.health.samples import SAMPLE_FEATURES, sample_figure
 from dlcc.health.windows import first_lost
 from dlcc.past_runs.health_model import HealthModel
 from dlcc.records import Config, HealthRecord, Samples, Series, most_probable
@@ -77,8 +77,8 @@ def _record(model: HealthModel, features: RunFeatures) -> HealthRecord:
         onset_interval=None if onset is None else (onset.low, onset.high),
         stability=model.stability(vector),
         checkpoints=steps,
-        coverage=unknown if curves.samples is None else curves.samples[:, 0],
-        quality=unknown if curves.samples is None else curves.samples[:, 1],
+        coverage=unknown if curves.samples is None else sample_figure(curves.samples, "coverage"),
+        quality=unknown if curves.samples is None else sample_figure(curves.samples, "quality"),
         figures=np.zeros((0, len(SAMPLE_FEATURES))) if curves.samples is None else curves.samples,
         good=good,
         seen=features.seen,
