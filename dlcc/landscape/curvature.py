@@ -17,7 +17,6 @@ from torch import Tensor
 
 from dlcc.landscape.batches import NotFiniteError
 from dlcc.landscape.krylov import Basis, Operator
-from dlcc.landscape.products import QuickLinear
 
 Closure = Callable[[], Tensor]
 """A loss as a scalar; called once."""
@@ -71,9 +70,7 @@ def hessian(loss: Closure, params: Sequence[Tensor]) -> Operator:
         ValueError: the loss is no finite scalar, or does not depend on one of the parameters.
     """
     params = check_params(params)
-    with QuickLinear():
-        value = loss()
-    slopes = slopes_of(value, params)
+    slopes = slopes_of(loss(), params)
     size = sum(p.numel() for p in params)
     return Operator(size, like(params), lambda vector: slopes_times(slopes, params, vector))
 

@@ -18,8 +18,6 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from torch.nn.modules.instancenorm import _InstanceNorm
 
-from dlcc.landscape.products import batched_by_transposed, by_transposed
-
 
 @dataclass
 class Use:
@@ -59,7 +57,7 @@ class Product:
         if self.places == 1:
             return d * u.transpose(2, 3)
         d, u = d.flatten(0, 1), u.flatten(0, 1)
-        return batched_by_transposed(d, u).view(-1, self.groups, self.q, self.p)
+        return (d @ u.transpose(1, 2)).view(-1, self.groups, self.q, self.p)
 
     def projected(self, part: slice, directions: Tensor) -> Tensor:
         """The gradients of one place times `directions` [k, groups · q · p], [c, k]."""
@@ -67,7 +65,7 @@ class Product:
         k = len(directions)
         parts = []
         for group, own in enumerate(directions.view(k, self.groups, self.q, self.p).unbind(1)):
-            halfway = by_transposed(u[:, group], own.reshape(k * self.q, self.p))
+            halfway = u[:, group] @ own.reshape(k * self.q, self.p).T
             parts.append(torch.einsum("ckq,cq->ck", halfway.view(-1, k, self.q), d[:, group]))
         return torch.stack(parts).sum(dim=0)
 

@@ -1,16 +1,15 @@
 """A loss along a line or over a plane in the space of the parameters (Li et al. 2018).
 
-Points are evaluated one after the other, the parameters set in place and put back, with quicker
-ways for some calls (`shortcuts`) and, where rows are known to stand alone, in parts of the batch
-that caches hold; or several at once by `torch.func.vmap`, where the net is so small that calls cost
-more than sums (`is_batched`). Every point sees the same random numbers, and the random state is put
-back.
+Points are evaluated one after the other, the parameters set in place and put back, and, where rows
+are known to stand alone, in parts of the batch that caches hold; or several at once by
+`torch.func.vmap`, where the net is so small that calls cost more than sums (`is_batched`). Every
+point sees the same random numbers, and the random state is put back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -26,7 +25,6 @@ from dlcc.landscape.curvature import Closure, check_params
 from dlcc.landscape.directions import Direction, check_direction
 from dlcc.landscape.fallback import called_with, without_advice
 from dlcc.landscape.model_loss import ModelLoss, advised, parts_of, points_together
-from dlcc.landscape.shortcuts import Shortcuts
 
 Floats = NDArray[np.float64]
 
@@ -156,40 +154,26 @@ def _one_by_one(
     differentiates: bool,
 ) -> Floats:
     found = np.zeros(len(grid))
-    evaluate, batch, buffers = loss, None, list[Tensor]()
+    evaluate, buffers = loss, list[Tensor]()
     if isinstance(loss, ModelLoss):
-        batch, buffers = loss.batch, list(loss.model.buffers())
-        evaluate = partial(loss.over, [batch] if differentiates else parts_of(loss))
+        buffers = list(loss.model.buffers())
+        evaluate = partial(loss.over, [loss.batch] if differentiates else parts_of(loss))
     kept, kept_buffers = ([p.detach().clone() for p in some] for some in (params, buffers))
     held, versions = [p.detach() for p in params], [p._version for p in params]
     line = kept if len(directions) == 1 else [torch.empty_like(p) for p in kept]
-    known = isinstance(loss, ModelLoss)
-    shortcuts = Shortcuts(batch, params, kept, directions, channels_last=known)
-
-    def value() -> float:
-        _put_back(buffers, kept_buffers)
-        again()
-        return _scalar(evaluate()).item()
-
     try:
         with (
             _same_random(params[0].device) as again,
-            shortcuts if shortcuts.useful and not differentiates else nullcontext(),
             torch.set_grad_enabled(differentiates),
             advised(),
         ):
             for k, point in enumerate(grid.tolist()):
-                shortcuts.point = point
                 if line is not kept and (k == 0 or point[0] != grid[k - 1, 0]):
                     _move(line, kept, directions[0], point[0])
                 _move(held, line, directions[-1], point[-1])
-                try:
-                    found[k] = value()
-                except RuntimeError as error:
-                    if not shortcuts.is_to_blame(error):
-                        raise
-                    shortcuts.channels_last = False
-                    found[k] = value()
+                _put_back(buffers, kept_buffers)
+                again()
+                found[k] = _scalar(evaluate()).item()
     finally:
         _put_back(held, kept)
         for p, version in zip(params, versions, strict=True):

@@ -21,7 +21,6 @@ from dlcc.landscape import (
     is_batched,
     model_loss,
     random_direction,
-    shortcuts,
     slice_1d,
     slice_2d,
 )
@@ -225,10 +224,9 @@ FIRST: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
 
 
 @pytest.mark.parametrize("kind", FIRST)
-def test_first_layers_as_sums(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_planes_through_first_layers(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model_loss, "BATCHED_LINEAR", -1)
     monkeypatch.setattr(model_loss, "BATCHED_CONVOLUTIONAL", -1)
-    monkeypatch.setattr(shortcuts, "WIDE", 0)
     torch.manual_seed(0)
     make, shape = FIRST[kind]
     model = nn.Sequential(make(), nn.Tanh()).double()
@@ -242,7 +240,7 @@ def test_first_layers_as_sums(kind: str, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_batch_that_a_loss_writes_to() -> None:
-    """What was made of it before does not hold."""
+    """Each point sees what the one before left."""
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(80, 120), nn.Tanh(), nn.Linear(120, 1)).double()
     params = list(model.parameters())
@@ -265,7 +263,7 @@ def test_a_batch_that_a_loss_writes_to() -> None:
 
 
 class Viewing(nn.Module):
-    """Views what a convolution gives, which is not possible with its channels last."""
+    """Views what a convolution gives, which takes the layout that it usually has."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -293,7 +291,7 @@ def pictures() -> dict[str, nn.Module]:
 
 @pytest.mark.parametrize("kind", pictures())
 @pytest.mark.parametrize("per_sample", [True, False])
-def test_convolutions_in_parts_and_with_channels_last(
+def test_convolutions_in_parts(
     kind: str, per_sample: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(model_loss, "BATCHED_CONVOLUTIONAL", -1)
@@ -329,22 +327,6 @@ def test_rows_that_draw_random_numbers_stay_together(monkeypatch: pytest.MonkeyP
     loss = ModelLoss(model, lambda m, x: F.softplus(-m(x)).flatten(), batch, per_sample=True)
     found = slice_1d(loss, params, [torch.zeros_like(p) for p in params], AT)
     np.testing.assert_allclose(found.losses, expected, rtol=1e-6)
-
-
-def test_large_linear_maps_are_near_the_usual_ones() -> None:
-    torch.manual_seed(0)
-    model = nn.Sequential(nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 256, bias=False))
-    params, x = list(model.parameters()), torch.randn(64, 256)
-    direction = random_direction(params)
-
-    def loss(critic: nn.Module, rows: Tensor) -> Tensor:  # of one row, and of three dimensions too
-        return sum((critic(r).square().mean() for r in (rows, rows[:1], rows.view(2, 32, 256))),
-                   torch.zeros(()))  # fmt: skip
-
-    usual = slice_1d(lambda: loss(model, x), params, direction, [0.0]).losses[0]
-    assert usual == pytest.approx(loss(model, x).item(), rel=1e-5)
-    found = slice_1d(ModelLoss(model, loss, x), params, direction, [0.0]).losses[0]
-    assert found == pytest.approx(usual, rel=1e-5)
 
 
 # --- bad input ------------------------------------------------------------------------------------
