@@ -66,7 +66,7 @@ class Anatomy:
 
     @contextmanager
     def unchanged(self) -> Iterator[None]:
-        """Buffers and torch's random state are put back."""
+        """Passes write to copies of the buffers, and torch's random state is put back."""
         with _unchanged(self._modules, self._device):
             yield
 
@@ -91,30 +91,26 @@ def device_of(model: nn.Module) -> torch.device:
 
 @contextmanager
 def unchanged(model: nn.Module) -> Iterator[None]:
-    """Buffers and torch's random state are put back after a pass."""
+    """Passes write to copies of the model's buffers, and torch's random state is put back.
+
+    A graph that was made before and holds a buffer can still go back: nothing was written to it.
+    """
     with _unchanged(list(model.modules()), device_of(model)):
         yield
 
 
 @contextmanager
 def _unchanged(modules: Sequence[nn.Module], device: torch.device) -> Iterator[None]:
-    buffers = [
-        (m, name, b, None if b is None else (b.clone(), b._version))
-        for m in modules
-        for name, b in m._buffers.items()
-    ]
+    buffers = [(m, name, b) for m in modules for name, b in m._buffers.items()]
+    copies: dict[int, Tensor] = {}  # one that is registered twice stays one
     try:
+        for m, name, buffer in buffers:
+            if buffer is not None:
+                if id(buffer) not in copies:
+                    copies[id(buffer)] = buffer.clone()
+                m._buffers[name] = copies[id(buffer)]
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             yield
     finally:
-        with torch.no_grad():
-            for m, name, buffer, kept in buffers:
-                m._buffers[name] = buffer
-                if buffer is not None and kept is not None:
-                    buffer.copy_(kept[0])
-                    as_of(buffer, kept[1])
-
-
-def as_of(tensor: Tensor, version: int) -> None:
-    """Say that a tensor has the numbers that it had then: a graph that holds it can go back."""
-    torch._C._autograd._unsafe_set_version_counter((tensor,), (version,))
+        for m, name, buffer in buffers:
+            m._buffers[name] = buffer

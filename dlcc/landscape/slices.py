@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 from torch.func import vmap
 
-from dlcc.landscape.anatomy import as_of
+from dlcc.landscape.anatomy import unchanged
 from dlcc.landscape.curvature import Closure, check_params
 from dlcc.landscape.directions import Direction, check_direction
 from dlcc.landscape.fallback import called_with, without_advice
@@ -153,33 +153,42 @@ def _one_by_one(
     grid: Floats,
     differentiates: bool,
 ) -> Floats:
-    found = np.zeros(len(grid))
-    evaluate, buffers = loss, list[Tensor]()
-    if isinstance(loss, ModelLoss):
-        buffers = list(loss.model.buffers())
-        evaluate = partial(loss.over, [loss.batch] if differentiates else parts_of(loss))
-    kept, kept_buffers = ([p.detach().clone() for p in some] for some in (params, buffers))
-    held, versions = [p.detach() for p in params], [p._version for p in params]
+    """In place, through `data`: a graph from before can go back once the numbers are put back."""
+    found, evaluate = np.zeros(len(grid)), loss
+    held, kept = [p.data for p in params], [p.detach().clone() for p in params]
     line = kept if len(directions) == 1 else [torch.empty_like(p) for p in kept]
-    try:
-        with (
-            _same_random(params[0].device) as again,
-            torch.set_grad_enabled(differentiates),
-            advised(),
-        ):
-            for k, point in enumerate(grid.tolist()):
-                if line is not kept and (k == 0 or point[0] != grid[k - 1, 0]):
-                    _move(line, kept, directions[0], point[0])
-                _move(held, line, directions[-1], point[-1])
-                _put_back(buffers, kept_buffers)
-                again()
-                found[k] = _scalar(evaluate()).item()
-    finally:
-        _put_back(held, kept)
-        for p, version in zip(params, versions, strict=True):
-            as_of(p, version)
-        _put_back(buffers, kept_buffers)
+    with _buffers_of_its_own(loss) as (buffers, kept_buffers):
+        if isinstance(loss, ModelLoss):
+            evaluate = partial(loss.over, [loss.batch] if differentiates else parts_of(loss))
+        try:
+            with (
+                _same_random(params[0].device) as again,
+                torch.set_grad_enabled(differentiates),
+                advised(),
+            ):
+                for k, point in enumerate(grid.tolist()):
+                    if line is not kept and (k == 0 or point[0] != grid[k - 1, 0]):
+                        _move(line, kept, directions[0], point[0])
+                    _move(held, line, directions[-1], point[-1])
+                    _put_back(buffers, kept_buffers)
+                    again()
+                    found[k] = _scalar(evaluate()).item()
+        finally:
+            _put_back(held, kept)
     return found
+
+
+@contextmanager
+def _buffers_of_its_own(
+    loss: Closure | ModelLoss,
+) -> Iterator[tuple[list[Tensor], list[Tensor]]]:
+    """Copies of the buffers of a loss' model, in their places meanwhile, and what is in them."""
+    if not isinstance(loss, ModelLoss):
+        yield [], []
+        return
+    with unchanged(loss.model):
+        buffers = list(loss.model.buffers())
+        yield buffers, [b.detach().clone() for b in buffers]
 
 
 def _move(into: list[Tensor], start: list[Tensor], direction: list[Tensor], place: float) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dlcc.landscape.anatomy import as_of, unchanged
+from dlcc.landscape.anatomy import unchanged
 from dlcc.landscape.batches import NotFiniteError, PerSampleLoss, check_losses
 from dlcc.landscape.curvature import ends, hessian, joined, split, trace
 from dlcc.landscape.directions import filter_normalised, random_direction
@@ -147,20 +147,15 @@ def _path(positions: Mapping[str, Position], since: Mapping[str, Tensor]) -> Pat
 
 
 def _put(params: Sequence[nn.Parameter], place: Tensor) -> None:
-    with torch.no_grad():
-        for p, values in zip(params, split(place, params), strict=True):
-            p.copy_(values)
+    """Set parameters; by `data`, so that a graph from before can go back once they are put back."""
+    for p, values in zip(params, split(place, params), strict=True):
+        p.data.copy_(values)
 
 
 @contextmanager
 def _kept(positions: Mapping[str, Position]) -> Iterator[None]:
-    """Buffers and random states are put back; parameters are, and count as never set."""
-    versions = [(p, p._version) for position in positions.values() for p in position.params]
+    """Buffers and random states are put back."""
     with ExitStack() as stack, torch.enable_grad():
         for position in positions.values():
             stack.enter_context(unchanged(position.model))
-        try:
-            yield
-        finally:
-            for p, version in versions:
-                as_of(p, version)
+        yield

@@ -387,3 +387,22 @@ def test_a_graph_from_before_can_go_back() -> None:
     slice_1d(lambda: layer(batch).mean(), params, random_direction(params), [0.0, 1.0])
     value.backward()
     assert batch.grad is not None
+
+
+def test_a_graph_through_buffers_can_go_back() -> None:
+    """A batch normalisation that is evaluated saves its buffers for the way back."""
+    layer, batch = nn.BatchNorm1d(3), torch.randn(4, 3, requires_grad=True)
+    params = list(layer.parameters())
+    value = layer.eval()(batch).square().mean()
+    loss = ModelLoss(layer.train(), lambda m, x: m(x).square().mean(), batch.detach())
+    slice_1d(loss, params, random_direction(params), [0.0, 1.0])
+    value.backward()
+    assert batch.grad is not None
+
+
+def test_parameters_that_share_their_numbers_with_others() -> None:
+    """What a loss reads through a view moves too."""
+    w = torch.ones(4)
+    found = slice_1d(lambda: w.sum(), [w[:2]], [torch.ones(2)], [0.0, 1.0])
+    assert found.losses.tolist() == [4, 6]
+    assert w.tolist() == [1, 1, 1, 1]
