@@ -16,20 +16,19 @@ from typing import Any
 
 import numpy as np
 from common import write_result
-from numpy.typing import NDArray
 
-from dlcc.corpus.assemble import folds_by_setting
 from dlcc.estimate import Estimate
 from dlcc.forecast.forecaster import Forecaster
-from dlcc.library.in_use import shipped_library
-from dlcc.library.similarity import Space
-from dlcc.library.store import Library
-from dlcc.library.verdict import HealthModel
+from dlcc.past_runs.build.assembly import folds_by_setting
+from dlcc.past_runs.health_model import HealthModel
+from dlcc.past_runs.in_use import shipped_library
+from dlcc.past_runs.similarity import Space
+from dlcc.past_runs.store import Library
 from dlcc.records import LABELS
 from dlcc.scoring.calibration import calibrate, features
+from dlcc.typing import Floats
 
 FOLDS, SEED, RESAMPLES, BINS = 5, 0, 2000, 10
-Floats = NDArray[np.float64]
 
 
 def brier(p: Floats, happened: Floats) -> float:

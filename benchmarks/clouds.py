@@ -23,19 +23,17 @@ from typing import Any
 import numpy as np
 import torch
 from common import write_result
-from numpy.typing import NDArray
 
 from dlcc.landscape.clouds import GradientCloud, gradient_cloud
 from dlcc.recipes import truth
 from dlcc.recipes.train import train
 from dlcc.runs import Run
+from dlcc.typing import Floats
 
 STEPS, BATCH, SEEDS = 2000, 16, 5
 NETS = ("vanilla", "dcgan")
 OUTLIER = 3.0  # robust standard deviations of the logarithm
 ZERO = 1e-3  # of the median gradient norm
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from typing import Any
 
 from common import write_result
 
+from dlcc.advice.folder import advise_folder
 from dlcc.evaluation import evaluate_fully
-from dlcc.feedback.folder import advise_folder
 from dlcc.recipes import truth
 from dlcc.recipes.train import train
 from dlcc.records import HealthRecord

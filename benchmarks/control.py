@@ -35,14 +35,14 @@ import torch
 from common import write_result
 from scipy.stats import beta, binomtest
 
-from dlcc.corpus.settings import DATA, STEPS, draw_setting
-from dlcc.corpus.simulate import judge_member
+from dlcc.advice.prior import ConfigPrior
+from dlcc.control.adjustable import MemberSettings, SmallGANSettings, usual_bounds
+from dlcc.control.controller import EVERY, Controller, controller_for
 from dlcc.ensembles.ensemble import QUANTITIES, Ensemble
-from dlcc.feedback.adjustable import MemberSettings, SmallGANSettings, usual_bounds
-from dlcc.feedback.controller import EVERY, Controller, controller_for
-from dlcc.feedback.prior import ConfigPrior
-from dlcc.library.in_use import shipped_library
-from dlcc.library.store import Library
+from dlcc.past_runs.build.settings import DATA, STEPS, draw_setting
+from dlcc.past_runs.build.simulation import judge_member
+from dlcc.past_runs.in_use import shipped_library
+from dlcc.past_runs.store import Library
 from dlcc.recipes import truth
 from dlcc.recipes.small_gan import training as small_gan
 from dlcc.recipes.small_gan.family import sample_dtype

@@ -25,7 +25,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
 
-from dlcc.corpus.settings import DATA, MIX, REGIONS, draw_setting
+from dlcc.past_runs.build.settings import DATA, MIX, REGIONS, draw_setting
 from dlcc.recipes import truth
 from dlcc.recipes.train import train
 from dlcc.records import LABELS

@@ -26,20 +26,20 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 from verdicts import choose
 
-from dlcc.corpus.assemble import folds_by_setting
 from dlcc.forecast.folders import forecast_folders
 from dlcc.forecast.forecaster import Forecaster
 from dlcc.forecast.forest import OutcomeForest
-from dlcc.library.configuration import CONFIG_FEATURES
-from dlcc.library.in_use import shipped_library
-from dlcc.library.similarity import Space
-from dlcc.library.store import Library, nearest_fraction
+from dlcc.past_runs.build.assembly import folds_by_setting
+from dlcc.past_runs.configuration import CONFIG_FEATURES
+from dlcc.past_runs.in_use import shipped_library
+from dlcc.past_runs.similarity import Space
+from dlcc.past_runs.store import Library, nearest_fraction
 from dlcc.recipes import truth
 from dlcc.records import LABELS
+from dlcc.typing import Floats
 
 SEEN, FOLDS, BINS = 0.2, 5, 10
 HEALTHY = LABELS.index("healthy")
-Floats = NDArray[np.float64]
 
 
 def scores(p: Floats, healthy: NDArray[np.bool_]) -> dict[str, float]:

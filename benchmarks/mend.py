@@ -3,7 +3,7 @@
     python benchmarks/mend.py --cache /tmp/mend --failed 60 --healthy 40
 
 Settings that no library run has are drawn, trained and judged by the truth; of the first that
-failed and the first that were healthy each gets advice (`dlcc.feedback.advice`, which never sees
+failed and the first that were healthy each gets advice (`dlcc.advice.advice`, which never sees
 the truth), and what it says is trained with a new seed and judged by the truth: the three best
 changes of one or two fields, the three best of any size. Beside it, from the same start: another
 seed, both rates halved, and the best fixed remedies of the literature: both rates at 2e-3, and the
@@ -24,12 +24,12 @@ import numpy as np
 import torch
 from common import write_result
 
-from dlcc.corpus.settings import draw_group
-from dlcc.corpus.simulate import judge_member, reference_of
+from dlcc.advice.advice import advise
+from dlcc.advice.remedies import GOOD_RECIPE, MOST_FIELDS, SOUND_RATE, Change
 from dlcc.ensembles import by_shape, train_ensemble
-from dlcc.feedback.advice import advise
-from dlcc.feedback.remedies import GOOD_RECIPE, MOST_FIELDS, SOUND_RATE, Change
-from dlcc.library.in_use import shipped_library
+from dlcc.past_runs.build.settings import draw_group
+from dlcc.past_runs.build.simulation import judge_member, reference_of
+from dlcc.past_runs.in_use import shipped_library
 from dlcc.recipes import truth
 from dlcc.recipes.small_gan.training import Config
 from dlcc.records import LABELS

@@ -23,21 +23,19 @@ from typing import Any
 import numpy as np
 import torch
 from common import write_result
-from numpy.typing import NDArray
 
-from dlcc.corpus.parts import read_part, write_part
-from dlcc.corpus.past import PastRun
-from dlcc.corpus.settings import draw_group
-from dlcc.corpus.simulate import simulate
 from dlcc.forecast.forecaster import Forecaster, Prospect
-from dlcc.library.curves import run_vector
-from dlcc.library.in_use import shipped_library
-from dlcc.library.store import FRACTIONS, Library
+from dlcc.health.curves import run_vector
+from dlcc.past_runs.build.part_files import read_part, write_part
+from dlcc.past_runs.build.past_run import PastRun
+from dlcc.past_runs.build.settings import draw_group
+from dlcc.past_runs.build.simulation import simulate
+from dlcc.past_runs.in_use import shipped_library
+from dlcc.past_runs.store import FRACTIONS, Library
 
 SEED = 911
 SETTINGS, GROUP, SEEDS = 40, 5, 24
 SEEN, LEVEL = (0.2, 0.5), 0.9
-Floats = NDArray[np.float64]
 
 
 def replicated(work: Path, seed: int) -> list[list[PastRun]]:

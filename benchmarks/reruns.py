@@ -23,10 +23,10 @@ import numpy as np
 import torch
 from common import write_result
 
-from dlcc.corpus.settings import draw_group
-from dlcc.corpus.simulate import reference_of
 from dlcc.estimate import Estimate
-from dlcc.library.in_use import shipped_library
+from dlcc.past_runs.build.settings import draw_group
+from dlcc.past_runs.build.simulation import reference_of
+from dlcc.past_runs.in_use import shipped_library
 from dlcc.recipes.small_gan import training as small_gan
 from dlcc.records import Series
 from dlcc.reruns.deviation import reproducibility

@@ -26,19 +26,18 @@ from typing import Any
 
 import numpy as np
 from common import write_result
-from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from dlcc.feedback.moved import logit, moved, recalibrate, sigmoid, term_evidence
-from dlcc.feedback.review import Candidate, queue
-from dlcc.feedback.reviews import Review, history, record, undo
-from dlcc.library.in_use import shipped_library
-from dlcc.library.store import TERMS, Library
+from dlcc.past_runs.in_use import shipped_library
+from dlcc.past_runs.store import TERMS, Library
 from dlcc.records import LABELS
+from dlcc.review.effect import logit, moved, recalibrate, sigmoid, term_evidence
+from dlcc.review.history import Review, history, record, undo
+from dlcc.review.queue import Candidate, queue
 from dlcc.scoring.calibration import calibrate, features
 from dlcc.scoring.weights import posterior_weights
+from dlcc.typing import Floats
 
-Floats = NDArray[np.float64]
 BAR, STAYS, MOST, REPEATS, SHARE = 0.06, 5, 120, 20, 0.6
 
 

@@ -22,18 +22,18 @@ from common import write_result
 from numpy.typing import NDArray
 from scipy.stats import somersd, spearmanr
 
-from dlcc.corpus.assemble import folds_by_setting
-from dlcc.corpus.terms import moments
 from dlcc.estimate import Estimate
 from dlcc.forecast.forecaster import Forecaster
-from dlcc.library.in_use import shipped_library
-from dlcc.library.similarity import Space
-from dlcc.library.store import TERMS, Library
+from dlcc.past_runs.build.assembly import folds_by_setting
+from dlcc.past_runs.build.terms import moments
+from dlcc.past_runs.in_use import shipped_library
+from dlcc.past_runs.similarity import Space
+from dlcc.past_runs.store import TERMS, Library
 from dlcc.scoring.ahp import ahp_weights
 from dlcc.scoring.fusion import score
+from dlcc.typing import Floats
 
 FOLDS, RESAMPLES = 5, 1000
-Floats = NDArray[np.float64]
 
 
 def estimate(mean: float, sd: float) -> Estimate:

@@ -29,15 +29,15 @@ from common import write_result
 from forecast import auroc_interval, scores
 from numpy.typing import NDArray
 
-from dlcc.corpus.assemble import FOLDS, folds_by_setting
-from dlcc.corpus.single import draw_single
 from dlcc.estimate import Estimate
 from dlcc.forecast.folders import forecast_folders
 from dlcc.forecast.forecaster import Forecaster
-from dlcc.library.in_use import shipped_library
-from dlcc.library.similarity import Space
-from dlcc.library.store import FRACTIONS, Library
-from dlcc.library.verdict import HealthModel
+from dlcc.past_runs.build.assembly import FOLDS, folds_by_setting
+from dlcc.past_runs.build.single_networks import draw_single
+from dlcc.past_runs.health_model import HealthModel
+from dlcc.past_runs.in_use import shipped_library
+from dlcc.past_runs.similarity import Space
+from dlcc.past_runs.store import FRACTIONS, Library
 from dlcc.recipes import truth
 from dlcc.recipes.train import train
 from dlcc.records import LABELS, most_probable
@@ -45,7 +45,6 @@ from dlcc.scoring.calibration import p_healthy
 
 HEALTHY = LABELS.index("healthy")
 SETTINGS, SEEDS, CORPUS_SEED = 24, 8, 77  # the library's settings are those of another seed
-Floats = NDArray[np.float64]
 
 
 def verdicts(past: Library) -> dict[str, Any]:

@@ -32,16 +32,15 @@ import torch
 from clock import Way, over, timed
 from common import write_result
 from nets import BATCH, convolutional, fully_connected, ring, softplus
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dlcc.landscape import ModelLoss, filter_normalised, random_direction, slice_1d, slice_2d
+from dlcc.typing import Floats
 
 LINE, SIDE = 25, 11
 """Points on the line, and on a side of the plane."""
 LENGTH = 0.1
 """Of the directions, in lengths of the filters."""
-Floats = NDArray[np.float64]
 
 
 def moved(model: nn.Module, places: Sequence[float], directions: Sequence[list[Tensor]]) -> Any:

@@ -32,7 +32,7 @@ from common import write_result
 from verdicts import choose
 
 from dlcc import evaluate
-from dlcc.corpus.verified import doctored_copy
+from dlcc.past_runs.build.forgeries import doctored_copy
 from dlcc.recipes import truth
 from dlcc.recipes.train import train
 from dlcc.runs import Run

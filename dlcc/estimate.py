@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from dlcc.typing import Floats
 
 DRAWS = 4096
 _NODES = 257  # quantiles that a distribution given by draws is kept as
 
-Floats = NDArray[np.float64]
 Kind = Literal["beta", "proportion", "obligations", "normal", "quantiles"]
 _COUNTS: tuple[Kind, ...] = ("proportion", "obligations")
 

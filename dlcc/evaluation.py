@@ -13,16 +13,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from dlcc import pipeline, plugins
+from dlcc.advice.folder import FolderAdvice, first_advice
 from dlcc.engine.scratch import BESIDE, scratch_folder
 from dlcc.errors import OptionError, OutputError, RunError
 from dlcc.estimate import Estimate
-from dlcc.feedback.folder import FolderAdvice, first_advice
-from dlcc.feedback.moved import Moved, moved
-from dlcc.feedback.reviews import Review, history
 from dlcc.kinds import kind_of
-from dlcc.library.in_use import JUDGES, library
-from dlcc.library.store import Library
-from dlcc.pipeline import Limits, Progress, StageOutcome
+from dlcc.past_runs.in_use import JUDGES, library
+from dlcc.past_runs.store import Library
+from dlcc.pipeline import Limits, StageOutcome
 from dlcc.records import (
     LABELS,
     Config,
@@ -38,12 +36,15 @@ from dlcc.report import html
 from dlcc.report.build import build_report
 from dlcc.report.record import Report
 from dlcc.reruns.outcome import Outcome
+from dlcc.review.effect import Moved, moved
+from dlcc.review.history import Review, history
 from dlcc.runs import Run, resolve_until
 from dlcc.runs.machine import machine_fingerprint
 from dlcc.scoring.ahp import DEFAULT_JUDGEMENTS, ahp_weights
 from dlcc.scoring.calibration import Probability, healthy_and_true
 from dlcc.scoring.fusion import score
 from dlcc.stage import Stage
+from dlcc.typing import StageProgress
 
 T = TypeVar("T")
 _PACKAGES = ("dlcc", "torch", "numpy", "scikit-learn", "sympy", "networkx", "sentence-transformers")
@@ -80,7 +81,7 @@ def evaluate(
     trust: bool = False,
     use_cache: bool = True,
     judgements: Path = DEFAULT_JUDGEMENTS,
-    progress: Progress = lambda stage, share, what: None,
+    progress: StageProgress = lambda stage, share, what: None,
 ) -> Report:
     """Judge a run; with `out`, also write report.json and report.html there.
 
@@ -135,7 +136,7 @@ def evaluate_fully(
     use_cache: bool = True,
     judgements: Path = DEFAULT_JUDGEMENTS,
     reviews: Sequence[Review] | None = None,
-    progress: Progress = lambda stage, share, what: None,
+    progress: StageProgress = lambda stage, share, what: None,
 ) -> Evaluation:
     """As `evaluate`, with the records that the stages made.
 

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
@@ -24,10 +24,11 @@ from dlcc.estimate import Estimate
 from dlcc.findings import Finding
 from dlcc.findings.catalogue import add_pages_of
 from dlcc.kinds import kinds
-from dlcc.library.in_use import library_digest
+from dlcc.past_runs.in_use import library_digest
 from dlcc.records import RUN_PARTS, Config
 from dlcc.runs import Run
 from dlcc.stage import Case, Context, Deadline, Stage, check_declaration
+from dlcc.typing import StageProgress
 
 _COMPUTING = (
     "torch", "numpy", "scipy", "scikit-learn", "networkx", "sympy", "sentence-transformers",
@@ -35,8 +36,6 @@ _COMPUTING = (
 )  # fmt: skip
 Status = Literal["scored", "not applicable", "failed"]
 _OWN_SHARE = 0.9  # of its time, after which a stage that heeds its deadline ends by itself
-Progress = Callable[[str, float, str], None]
-"""(stage, share of its work, what it does)"""
 
 
 @dataclass(frozen=True)
@@ -143,7 +142,7 @@ def run_stages(
     limits: Limits | None = None,
     trust: bool = False,
     use_cache: bool = True,
-    progress: Progress = lambda stage, share, what: None,
+    progress: StageProgress = lambda stage, share, what: None,
     left_out: Mapping[str, str] | None = None,
 ) -> list[StageOutcome]:
     """Run `stages` on the run in order; a stage that fails does not take the others down."""
@@ -172,7 +171,7 @@ class Pass:
     limits: Limits
     trust: bool = False
     use_cache: bool = True
-    progress: Progress = lambda stage, share, what: None
+    progress: StageProgress = lambda stage, share, what: None
     made: dict[type[Any], _Made] = field(default_factory=dict)
     giver: dict[type[Any], str] = field(default_factory=dict)
     ends: dict[str, str] = field(default_factory=dict)

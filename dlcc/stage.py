@@ -21,7 +21,7 @@ from dlcc.estimate import Estimate
 from dlcc.findings import Finding
 
 if TYPE_CHECKING:
-    from dlcc.library.store import Library
+    from dlcc.past_runs.store import Library
 
 R = TypeVar("R")
 
@@ -68,21 +68,21 @@ class Context:
 
         Raises LibraryError where the user's own library cannot be used.
         """
-        from dlcc.library.in_use import library
+        from dlcc.past_runs.in_use import library
 
         return library()
 
     def past_runs(self, objective: Mapping[str, Any]) -> Library:
         """As `library`, of kinds like the training's own: what it is like."""
         from dlcc.kinds import kind_of
-        from dlcc.library.in_use import library
+        from dlcc.past_runs.in_use import library
 
         return library(kind_of(objective).past_runs.group)
 
     def outcomes(self, objective: Mapping[str, Any]) -> Library:
         """As `library`, all that tell what is to be expected of a training of this kind."""
         from dlcc.kinds import kind_of
-        from dlcc.library.in_use import outcomes
+        from dlcc.past_runs.in_use import outcomes
 
         return outcomes(kind_of(objective))
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from dlcc.cli import app
 from dlcc.evaluation import Evaluation, evaluate_fully
-from dlcc.library.in_use import shipped_library
+from dlcc.past_runs.in_use import shipped_library
 from dlcc.runs import Run
 from tests.command import assert_one_sentence, dlcc
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from dlcc.corpus import doctoring
 from dlcc.evaluation import evaluate
+from dlcc.past_runs.build import doctoring
 from dlcc.report.record import FindingRecord
 from dlcc.sandbox import available_levels
 from dlcc.stages.execution import Execution

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.orphans import FOREIGN, killed
-from dlcc.corpus import doctoring
+from dlcc.past_runs.build import doctoring
 from dlcc.sandbox import available_levels
 from tests.stages.execution.test_execution import STEP
 

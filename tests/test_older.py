@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from dlcc import evaluate, plugins
-from dlcc.feedback.reviews import history
 from dlcc.forecast.folders import forecast_folders
-from dlcc.library.in_use import library, shipped_library, users_library
+from dlcc.past_runs.in_use import library, shipped_library, users_library
+from dlcc.review.history import history
 from tests.command import dlcc
 
 OLD = Path(__file__).parent / "fixtures" / "v0_1"

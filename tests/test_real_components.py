@@ -16,17 +16,17 @@ import sympy as sp
 from dlcc.forecast import gnn
 from dlcc.forecast.attribution import what_moved
 from dlcc.forecast.forecaster import Forecaster
-from dlcc.library.in_use import shipped_library
-from dlcc.library.samples import Reference, sample_features
-from dlcc.library.similarity import Space
-from dlcc.library.store import Library
+from dlcc.health.samples import Reference, sample_features
+from dlcc.past_runs.in_use import shipped_library
+from dlcc.past_runs.similarity import Space
+from dlcc.past_runs.store import Library
 from dlcc.records import LABELS, Dossier, RunGraph
 from dlcc.runs import Run
 from dlcc.stages.consistency import prove as prover
 from dlcc.stages.consistency.torchcode import FAKE, REAL, softplus
 from dlcc.stages.decomposition import links
-from dlcc.stages.decomposition.papers import add_documents
-from dlcc.stages.decomposition.parts import GraphParts
+from dlcc.stages.decomposition.documents import add_documents
+from dlcc.stages.decomposition.graph import GraphParts
 from dlcc.stages.decomposition.programs import add_programs
 from dlcc.stages.ingestion.code import parse_functions
 from dlcc.stages.ingestion.markdown import parse_markdown

@@ -11,8 +11,8 @@ from dlcc.cli.options import Map, duration, in_range, mapping_of
 from dlcc.cli.progress import bars
 
 if TYPE_CHECKING:
-    from dlcc.feedback.advice import Advice
-    from dlcc.feedback.folder import FolderAdvice
+    from dlcc.advice.advice import Advice
+    from dlcc.advice.folder import FolderAdvice
     from dlcc.report.record import Report
     from dlcc.runs import Run
 
@@ -35,10 +35,10 @@ def advise(
     map_: Map = None,
 ) -> None:
     """Say what to change about a training, by what reruns and past runs say it does."""
+    from dlcc.advice.advice import SHOWN
+    from dlcc.advice.apply import check_place, recipe_of
+    from dlcc.advice.folder import advise_folder
     from dlcc.errors import OptionError
-    from dlcc.feedback.advice import SHOWN
-    from dlcc.feedback.apply import check_place, recipe_of
-    from dlcc.feedback.folder import advise_folder
     from dlcc.runs import Run
 
     seconds = duration("--budget", budget)
@@ -67,8 +67,8 @@ def advise(
 
 def _say_next(opened: Run, run: Path) -> None:
     """How to carry the first line out, where this package can."""
+    from dlcc.advice.apply import recipe_of
     from dlcc.errors import OptionError
-    from dlcc.feedback.apply import recipe_of
 
     try:
         recipe_of(opened)
@@ -104,8 +104,8 @@ def _listed(found: FolderAdvice, shown: list[Advice]) -> str:
 
 def _apply(run: Run, advice: Advice, out: Path, seed: int) -> None:
     """Train the change, evaluate both runs, and show both."""
+    from dlcc.advice.apply import apply_change
     from dlcc.evaluation import evaluate_fully
-    from dlcc.feedback.apply import apply_change
     from dlcc.records import HealthRecord
 
     with bars() as progress:

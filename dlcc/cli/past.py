@@ -15,7 +15,7 @@ from dlcc.cli.progress import bars
 from dlcc.errors import OptionError
 
 if TYPE_CHECKING:
-    from dlcc.library.store import Library
+    from dlcc.past_runs.store import Library
 
 library = typer.Typer(
     name="library", no_args_is_help=True, add_completion=False,
@@ -43,8 +43,8 @@ def build(
     jobs: Annotated[int, typer.Option(help="Processes.")] = os.cpu_count() or 1,
 ) -> None:
     """Train settings at random, judge them, and keep what they looked like on the way."""
-    from dlcc.corpus.build import BuildPlan, build_library
-    from dlcc.corpus.single import build_single
+    from dlcc.past_runs.build.library import BuildPlan, build_library
+    from dlcc.past_runs.build.single_networks import build_single
 
     in_range("--groups", groups, 0, 10_000)
     in_range("--members", members, 1, 512)
@@ -74,8 +74,8 @@ def info(
     ] = None,
 ) -> None:
     """Say what a library holds."""
-    from dlcc.library.in_use import groups, shipped_path, user_library_path
-    from dlcc.library.store import read_library
+    from dlcc.past_runs.in_use import groups, shipped_path, user_library_path
+    from dlcc.past_runs.store import read_library
 
     if path is not None:
         typer.echo(_summary(read_library(path), path))
@@ -97,7 +97,7 @@ def add(
     ] = None,
 ) -> None:
     """Add finished runs of your own to your library."""
-    from dlcc.library.own import add_runs
+    from dlcc.past_runs.user_library import add_runs
     from dlcc.runs import Run
 
     with bars() as progress:
@@ -113,7 +113,7 @@ def add(
 def _summary(made: Library, path: Path) -> str:
     import numpy as np
 
-    from dlcc.library.store import CONVENTIONS, FRACTIONS, TERMS
+    from dlcc.past_runs.store import CONVENTIONS, FRACTIONS, TERMS
 
     tested = np.isfinite(made.terms[:, TERMS.index("logic"), 0])
     fractions = ", ".join(f"{fraction:.0%}" for fraction in FRACTIONS)

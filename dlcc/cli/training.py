@@ -12,7 +12,7 @@ from dlcc.cli.options import pairs_of
 from dlcc.cli.progress import bars
 
 if TYPE_CHECKING:
-    from dlcc.feedback.recipe_control import RecipeControl
+    from dlcc.control.recipe_control import RecipeControl
     from dlcc.recipes import Recipe
 
 
@@ -91,9 +91,9 @@ def _described(recipe: Recipe) -> dict[str, Any]:
 
 
 def _controller(bounds: list[str], dry_run: bool) -> RecipeControl:
-    from dlcc.feedback.adjustable import parse_bounds
-    from dlcc.feedback.recipe_control import RecipeControl
-    from dlcc.library.in_use import library
+    from dlcc.control.adjustable import parse_bounds
+    from dlcc.control.recipe_control import RecipeControl
+    from dlcc.past_runs.in_use import library
 
     return RecipeControl(parse_bounds(bounds), library=library(), dry_run=dry_run)
 

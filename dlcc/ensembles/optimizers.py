@@ -26,11 +26,10 @@ from torch import Tensor
 
 from dlcc.ensembles.stacked import Layout
 from dlcc.recipes.small_gan.training import Config
+from dlcc.typing import Floats
 
 EPS = 1e-8  # torch's default
 ADAM, RMSPROP, SGD = "adam", "rmsprop", "sgd"
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

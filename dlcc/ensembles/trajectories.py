@@ -15,8 +15,8 @@ from dlcc.ensembles.ensemble import QUANTITIES, Ensemble
 from dlcc.ensembles.objectives import has_penalty
 from dlcc.errors import OptionError
 from dlcc.recipes.small_gan.training import Config
+from dlcc.typing import Floats
 
-Floats = NDArray[np.float64]
 PENALTY = "discriminator/penalty"
 
 

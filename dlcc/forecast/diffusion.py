@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dlcc.records import Diffusion
+from dlcc.typing import Floats
 
-Floats = NDArray[np.float64]
 FEWEST_POINTS = 6
 _DRAWS = 400
 

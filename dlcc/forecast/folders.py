@@ -9,14 +9,13 @@ from typing import Any
 
 from dlcc.errors import RunError
 from dlcc.forecast.forecaster import Forecasters, Prospect
+from dlcc.health.run_features import NOTHING_CHANGES, Landscape, TooFewRowsError, landscape_of
 from dlcc.kinds import kind_of, too_few_samples, why_unknown
-from dlcc.library.in_use import outcomes
-from dlcc.library.landscape import NOTHING_CHANGES, Landscape, TooFewRowsError, landscape_of
-from dlcc.library.store import Library
+from dlcc.past_runs.in_use import outcomes
+from dlcc.past_runs.store import Library
 from dlcc.records import Samples, Series
 from dlcc.runs import Run, resolve_until
-
-Progress = Callable[[float, str], None]
+from dlcc.typing import Progress
 
 
 @dataclass(frozen=True)

@@ -11,19 +11,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dlcc.errors import LibraryError
 from dlcc.estimate import Estimate
 from dlcc.forecast.forest import OutcomeForest
-from dlcc.library.similarity import FEWEST_RUNS, Space
-from dlcc.library.store import Library, nearest_fraction
+from dlcc.past_runs.similarity import FEWEST_RUNS, Space
+from dlcc.past_runs.store import Library, nearest_fraction
 from dlcc.records import most_probable
+from dlcc.typing import Floats
 
 if TYPE_CHECKING:
     from dlcc.forecast.gnn import OutcomeGNN
 
-Floats = NDArray[np.float64]
 
 GNN_SHARE = 0.1  # of the blend of log probabilities; what it adds: benchmarks/README.md
 _FLOOR = 1e-3  # probability below which neither model is believed

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from dlcc.typing import Floats
+
 TREES, LEAF, FEATURES = 150, 3, 0.4
 
 

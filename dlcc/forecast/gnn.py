@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch_geometric.nn import SAGEConv
 
-from dlcc.library.similarity import Space
+from dlcc.past_runs.similarity import Space
+from dlcc.typing import Floats
 
-Floats = NDArray[np.float64]
 HIDDEN, EPOCHS, RATE, DECAY, DROPOUT = 32, 120, 1e-2, 1e-3, 0.3
 FEATURE_DROPOUT = 0.2  # so that no single figure decides where a run is unlike the library
 

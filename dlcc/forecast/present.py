@@ -7,13 +7,13 @@ from collections.abc import Mapping
 import numpy as np
 
 from dlcc.forecast.diffusion import fit_diffusion
+from dlcc.health.curves import Curves, run_vector
+from dlcc.health.good import GoodModel
+from dlcc.health.run_features import FEWEST_ROWS
+from dlcc.health.samples import SAMPLE_FEATURES
+from dlcc.health.windows import window_features
 from dlcc.kinds import TrainingKind
-from dlcc.library.curves import Curves, run_vector
-from dlcc.library.good import GoodModel
-from dlcc.library.landscape import FEWEST_ROWS
-from dlcc.library.samples import SAMPLE_FEATURES
-from dlcc.library.store import FRACTIONS
-from dlcc.library.windows import window_features
+from dlcc.past_runs.store import FRACTIONS
 from dlcc.records import Diffusion, HealthRecord, Series
 
 _RECALL = SAMPLE_FEATURES.index("recall")

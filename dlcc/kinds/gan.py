@@ -70,7 +70,7 @@ GAN = TrainingKind(
     labels=usual_labels(
         {"weak": "GAN008", "oscillating": "GAN002", "collapsed": "GAN003", "diverged": "GAN001"}
     ),
-    past_runs=PastRuns("gan", forecast=("gan",), shipped="dlcc.library:library.npz"),
+    past_runs=PastRuns("gan", forecast=("gan",), shipped="dlcc.past_runs:gan.npz"),
     objectives=OBJECTIVES,
     series_tell_health=True,
     run_features="by player",

@@ -146,7 +146,7 @@ class PastRuns:
 class TrainingKind:
     """A kind of training: all that is particular to it, as data and names.
 
-    Names are looked up in the rooms that use them: `run_features` by `dlcc.library.windows`,
+    Names are looked up in the rooms that use them: `run_features` by `dlcc.health.windows`,
     `evidence` by the health stage, `remedies` by advice. Found by the entry point group
     `dlcc.kinds`; `dlcc.testing.check_kind` says whether one conforms.
 

@@ -10,7 +10,7 @@ from dlcc.kinds.labels import usual_labels
 LABELS_OF_SINGLE = usual_labels(
     {"weak": "GEN002", "oscillating": "GEN002", "collapsed": "GEN002", "diverged": "GEN003"}
 )
-PAST_RUNS = PastRuns("single", forecast=("gan", "single"), shipped="dlcc.library:single.npz")
+PAST_RUNS = PastRuns("single", forecast=("gan", "single"), shipped="dlcc.past_runs:single.npz")
 """Forecasts learn from GANs as well: without them less carries over to data that no past run had
 (benchmarks/single_networks.py)."""
 QUANTITIES = (

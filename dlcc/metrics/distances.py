@@ -11,7 +11,8 @@ import numpy as np
 from scipy.spatial import KDTree
 from scipy.spatial.distance import cdist
 
-from dlcc.metrics.given import Floats, Rows, block, mean_of, parts
+from dlcc.metrics.inputs import block, mean_of, parts
+from dlcc.typing import Floats, Rows
 
 _FEW_DIMENSIONS = 16
 _TREE_DIMENSIONS = 8  # in more, a tree looks at most of the rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numpy.typing import ArrayLike
 
-from dlcc.metrics.given import checked_pair
+from dlcc.metrics.inputs import checked_pair
 from dlcc.metrics.kernels import Distance
 from dlcc.metrics.mmd import LEAST_ROWS
 from dlcc.metrics.pairs import Discrepancy, discrepancy

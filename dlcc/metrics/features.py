@@ -23,7 +23,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dlcc.metrics.given import Rows, checked_count
+from dlcc.metrics.inputs import checked_count
+from dlcc.typing import Rows
 
 Features = Callable[[Rows], ArrayLike]
 """Features [b, d] of a batch of images [b, ...]; its `name`, where it has one, is what reports

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dlcc.metrics.given import Floats, block, checked, parts
+from dlcc.metrics.inputs import block, checked, parts
 from dlcc.metrics.measured import Measured
+from dlcc.typing import Floats
 
 
 @dataclass(frozen=True)

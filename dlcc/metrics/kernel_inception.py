@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numpy.typing import ArrayLike
 
-from dlcc.metrics.given import checked_count, checked_pair
+from dlcc.metrics.inputs import checked_count, checked_pair
 from dlcc.metrics.kernels import Cubic
 from dlcc.metrics.mmd import LEAST_ROWS
 from dlcc.metrics.pairs import Discrepancy, discrepancy, discrepancy_over_blocks

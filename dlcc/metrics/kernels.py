@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dlcc.metrics.distances import squared_distances
-from dlcc.metrics.given import Floats, block, checked
+from dlcc.metrics.inputs import block, checked
+from dlcc.typing import Floats
 
 _EXACT_ROWS = 2_000
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from numpy.typing import ArrayLike
 
-from dlcc.metrics.given import checked_pair
+from dlcc.metrics.inputs import checked_pair
 from dlcc.metrics.kernels import Gaussian, median_bandwidth
 from dlcc.metrics.pairs import Discrepancy, discrepancy
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from dlcc.metrics.distances import squared_distances
-from dlcc.metrics.given import block, checked, parts
+from dlcc.metrics.inputs import block, checked, parts
 from dlcc.metrics.measured import Measured, share_variance
 
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dlcc.metrics.given import Floats, Rows, block, checked_count, checked_pair, mean_of, parts
+from dlcc.metrics.inputs import block, checked_count, checked_pair, mean_of, parts
 from dlcc.metrics.kernels import Distance, Kernel
 from dlcc.metrics.mmd import LEAST_ROWS
+from dlcc.typing import Floats, Rows
 
 _ROWS = 2048
 

@@ -19,9 +19,7 @@ from dlcc.recipes import truth
 from dlcc.recipes.recipe import Family, Recipe
 from dlcc.recipes.registry import get_recipe
 from dlcc.runs import Recorder, Run
-
-Progress = Callable[[int, int], None]
-"""Called with the steps done and the steps in all."""
+from dlcc.typing import CountProgress
 
 TRAINING_ENTRY = "source/train.py:build"
 OVERTRAIN = (1.0, 1.25)  # from the end of the length to the end of the quarter after it
@@ -69,7 +67,7 @@ def train(
     start: Start | None = None,
     control: Control | None = None,
     landscape: bool = False,
-    progress: Progress | None = None,
+    progress: CountProgress | None = None,
 ) -> truth.Truth | None:
     """Train a recipe into the run folder `out`; returns the truth, which is written there too, of
     data whose generator is known.
@@ -193,7 +191,7 @@ def _record(
     extent: _Extent,
     control: Control | None,
     landscape: bool,
-    progress: Progress | None,
+    progress: CountProgress | None,
 ) -> None:
     """Train from the newest snapshot, or from the start, to the end."""
     family, total = recipe.family, extent.total

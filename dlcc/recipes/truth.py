@@ -25,12 +25,12 @@ from dlcc.metrics import frechet_distance
 from dlcc.recipes import digits_classifier
 from dlcc.recipes.data.points import POINTS
 from dlcc.recipes.small_gan import training as small_gan
+from dlcc.typing import Floats
 
 TRUTH_FILE = "truth.json"
 CHECKPOINTS = 40  # over the configured length, equally spaced, the last one at its end
 SAMPLES = {"ring": 512, "grid9": 512, "grid25": 1024, "digits": 256}  # rows of a checkpoint
 
-Floats = NDArray[np.float64]
 
 REACHED_SHARE = 0.2  # a mode is reached with this share of the samples it should have
 MODE_RADIUS = 3.0  # in standard deviations of a mode

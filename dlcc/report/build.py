@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from dlcc.advice.folder import FolderAdvice
 from dlcc.estimate import Estimate
-from dlcc.feedback.folder import FolderAdvice
 from dlcc.kinds import kind_of
 from dlcc.pipeline import StageOutcome
 from dlcc.records import Config, HealthRecord, MeasuredLandscape
-from dlcc.report.fused import correction_record, fusion_record
-from dlcc.report.measured import landscape_record
+from dlcc.report.fusion import correction_record, fusion_record
+from dlcc.report.landscape_record import landscape_record
 from dlcc.report.record import (
     AdviceRecord,
     AxiomRecord,

@@ -20,7 +20,7 @@ from dlcc.records import (
     Samples,
     Series,
 )
-from dlcc.report import past
+from dlcc.report import tables
 from dlcc.report.record import Report
 from dlcc.report.terminal import decimal, percent
 from dlcc.runs import Run
@@ -72,9 +72,9 @@ def render(
     return template.render(
         report=report,
         pictures=_pictures(report, run, health, landscape),
-        forecast=forecast and past.forecast_view(forecast),
-        neighbours=neighbourhood and past.neighbour_rows(neighbourhood, config),
-        reruns=reruns and past.reruns_view(reruns, health),
+        forecast=forecast and tables.forecast_view(forecast),
+        neighbours=neighbourhood and tables.neighbour_rows(neighbourhood, config),
+        reruns=reruns and tables.reruns_view(reruns, health),
         most_told=_most_told(report),
     )
 

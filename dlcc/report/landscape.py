@@ -6,17 +6,17 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from dlcc.landscape.surveyed import PlayerSurvey
 from dlcc.records import Series
 from dlcc.report.pictures import FARTHEST, FIFTHS, PLAYER_COLOURS, new_figure, svg_text
 from dlcc.runs.surveys import SurveyRecord
+from dlcc.typing import Floats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Floats = NDArray[np.float64]
 _MARKERS = ("o", "s", "^", "D", "v")  # of the fifths, for who cannot tell their colours
 _DASHES = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)))
 _CURVES = 10  # slices of a player, paths: more hide each other

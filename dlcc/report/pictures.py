@@ -13,13 +13,13 @@ from dlcc.landscape.clouds import CurvatureClass
 from dlcc.records import HealthRecord, Samples, Series
 from dlcc.report.plain_text import show_as_written
 from dlcc.runs.surveys import SurveyRecord
+from dlcc.typing import Floats
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Floats = NDArray[np.float64]
 FIFTHS = ("purple", "orange", "black", "green", "yellow")
 """Colours of the fifths of the training, first to last (the loss-gradient-cloud paper)."""
 PLAYER_COLOURS = {"generator": "#0b6e99", "discriminator": "#c2571a"}

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dlcc.estimate import DRAWS, Estimate
-
-Floats = NDArray[np.float64]
+from dlcc.typing import Floats
 
 _LARGEST_SD = 0.5  # of numbers in [0, 1]
 _PRIOR_RUNS = 0.2  # outcomes that "any outcome" counts for

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from dlcc.errors import LimitExceeded, OptionError
 from dlcc.kinds import why_unknown
-from dlcc.library.in_use import library
+from dlcc.past_runs.in_use import library
 from dlcc.records import Config, Reruns, Samples, Series, Sources
 from dlcc.reruns.programs import Program, program_of
 from dlcc.reruns.study import rerun
 from dlcc.runs import Run
 from dlcc.sandbox import best_level
 from dlcc.stage import Deadline
-
-Progress = Callable[[float, str], None]
+from dlcc.typing import Progress
 
 
 def rerun_folder(

@@ -7,19 +7,18 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dlcc.errors import ForeignCodeError
+from dlcc.health.curves import Curves, run_vector
+from dlcc.health.samples import Reference, sample_features
+from dlcc.health.windows import window_features
 from dlcc.kinds import TrainingKind
 from dlcc.kinds.gan import GAN
-from dlcc.library.curves import Curves, run_vector
-from dlcc.library.samples import Reference, sample_features
-from dlcc.library.store import Library
-from dlcc.library.verdict import HealthModel
-from dlcc.library.windows import window_features
+from dlcc.past_runs.health_model import HealthModel
+from dlcc.past_runs.store import Library
 from dlcc.records import Series, most_probable
+from dlcc.typing import Floats
 
-Floats = NDArray[np.float64]
 CHECKPOINTS = 24
 
 

@@ -12,18 +12,18 @@ from typing import Any, Protocol
 import numpy as np
 
 from dlcc.errors import ForeignCodeError, ForeignCodeStopped
+from dlcc.health.run_features import reference_of
+from dlcc.health.samples import Reference
+from dlcc.health.windows import QUANTITIES
 from dlcc.kinds import TrainingKind, kind_of
 from dlcc.kinds.gan import GAN
-from dlcc.library.landscape import reference_of
-from dlcc.library.samples import Reference
-from dlcc.library.windows import QUANTITIES
 from dlcc.records import Config, Samples, Series, Sources
 from dlcc.reruns.outcome import Recorded, Refused, checkpoint_steps
 from dlcc.reruns.plan import Rerun
 from dlcc.sandbox import Level, Limits, Session
 from dlcc.stage import Deadline
+from dlcc.typing import Progress
 
-Progress = Callable[[float, str], None]
 SAMPLES = 512
 _OF_ONE = ("loss", "grad_norm")  # recorded of the only player of a training
 

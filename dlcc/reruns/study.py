@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from dlcc.estimate import Estimate
-from dlcc.library.store import Library
+from dlcc.past_runs.store import Library
 from dlcc.records import Effect, RerunOutcome, Reruns
 from dlcc.reruns.deviation import reproducibility
 from dlcc.reruns.outcome import Judge, Outcome, Refused
 from dlcc.reruns.plan import Factor, Rerun, factors_of, plan_reruns
 from dlcc.reruns.programs import Program
 from dlcc.stage import Deadline
+from dlcc.typing import Progress
 
-Progress = Callable[[float, str], None]
 _TRAINING_SHARE = 0.8  # of the work; the rest is judging
 _DRAWS = 1000
 

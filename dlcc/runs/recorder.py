@@ -14,7 +14,7 @@ from dlcc.errors import OptionError, RunError
 from dlcc.runs.attachments import attach
 from dlcc.runs.description import Description
 from dlcc.runs.digests import Digests
-from dlcc.runs.given import (
+from dlcc.runs.inputs import (
     Number,
     as_rows,
     check_names,

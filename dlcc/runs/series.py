@@ -15,6 +15,7 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
+from dlcc.typing import Floats, Ints
 from dlcc.errors import SeriesError
 from dlcc.runs.files import opened_regular
 from dlcc.runs.layout import RunLayout
@@ -30,8 +31,6 @@ from dlcc.runs.series_format import (
     row_dtype,
 )
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 _NEVER = np.iinfo(np.int64).max
 

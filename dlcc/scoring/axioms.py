@@ -11,15 +11,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dlcc.scoring.calibration import Probability
 from dlcc.scoring.correction import LEAST_COVERAGE, too_narrow
 from dlcc.scoring.fusion import Score
 from dlcc.scoring.proofs import prove
 from dlcc.scoring.value import as_it_enters
+from dlcc.typing import Floats
 
-Floats = NDArray[np.float64]
 By = Literal["sympy", "interval", "arithmetic"]
 _ROUNDING = 1e-9
 

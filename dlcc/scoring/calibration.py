@@ -14,15 +14,13 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dlcc.estimate import DRAWS, Estimate
-from dlcc.library.in_use import library
-from dlcc.library.logistic import LogisticPosterior, fit_logistic
-from dlcc.library.store import Library, row
+from dlcc.health.logistic import LogisticPosterior, fit_logistic
+from dlcc.past_runs.in_use import library
+from dlcc.past_runs.store import Library, row
 from dlcc.scoring.imputation import DOCTORED
-
-Floats = NDArray[np.float64]
+from dlcc.typing import Floats
 
 SIGHTED = ("rule_healthy", "rule_diverged", "good_quarter", "good_last", "swing", "coverage_last")
 BLIND = (

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dlcc.estimate import Estimate
-from dlcc.library.store import TERMS, Library
+from dlcc.past_runs.store import TERMS, Library
 from dlcc.scoring.value import Value
 
 MOST_ROUNDS = 10

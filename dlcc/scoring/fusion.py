@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dlcc.estimate import Estimate
-from dlcc.library.store import Library
+from dlcc.past_runs.store import Library
 from dlcc.scoring.correction import AS_IT_IS, Correction, Widening, corrected, impact_coverage
 from dlcc.scoring.imputation import Imputed, impute
 from dlcc.scoring.meta import Stand, meta

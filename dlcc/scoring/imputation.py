@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcc.estimate import DRAWS, Estimate
-from dlcc.library.store import TERMS, Library
-
-Floats = NDArray[np.float64]
+from dlcc.past_runs.store import TERMS, Library
+from dlcc.typing import Floats
 
 DOCTORED = 0.05
 """Share of records that are not true, before any is checked."""

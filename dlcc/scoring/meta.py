@@ -13,14 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dlcc.estimate import DRAWS, Estimate
-from dlcc.library.store import TERMS, Library
+from dlcc.past_runs.store import TERMS, Library
 from dlcc.scoring.imputation import impute
 from dlcc.scoring.value import as_it_enters
-
-Floats = NDArray[np.float64]
+from dlcc.typing import Floats
 
 _BLOCKS = 32  # parts of the draws whose scatter is the term's own spread
 _LEAST = 1e-6

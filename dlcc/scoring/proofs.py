@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
 
-from dlcc.scoring.kept import kept
+from dlcc.scoring.memo import kept
 from dlcc.scoring.value import HyperScore
 
 SYMBOLS = {"logic": "π", "novelty": "∞", "impact": "i", "reproducibility": "Δ", "meta": "⋄"}

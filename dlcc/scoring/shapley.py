@@ -16,11 +16,10 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcc.library.logistic import fit_logistic
-from dlcc.library.store import TERMS, Library
-from dlcc.scoring.kept import kept
-
-Floats = NDArray[np.float64]
+from dlcc.health.logistic import fit_logistic
+from dlcc.past_runs.store import TERMS, Library
+from dlcc.scoring.memo import kept
+from dlcc.typing import Floats
 
 FOLDS = 5
 FEWEST_ROWS = 40

@@ -11,12 +11,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dlcc.errors import OptionError
 from dlcc.estimate import DRAWS, Estimate
+from dlcc.typing import Floats
 
-Floats = NDArray[np.float64]
 SEED_TERMS = ("logic", "novelty", "impact", "reproducibility", "meta")
 """The five terms of the formula; custom stages add more."""
 

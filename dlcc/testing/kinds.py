@@ -37,7 +37,7 @@ def _faults(kind: TrainingKind) -> Iterator[str]:
 
 
 def _faulty_labels(kind: TrainingKind) -> Iterator[str]:
-    from dlcc.library.in_use import shipped_library
+    from dlcc.past_runs.in_use import shipped_library
 
     known = shipped_library().names
     states = {label.name: label.state for label in kind.labels}
@@ -59,8 +59,8 @@ def _faulty_labels(kind: TrainingKind) -> Iterator[str]:
 
 
 def _faulty_names(kind: TrainingKind) -> Iterator[str]:
-    from dlcc.feedback.remedies import REMEDIES
-    from dlcc.library.windows import COLUMNS
+    from dlcc.advice.remedies import REMEDIES
+    from dlcc.health.windows import COLUMNS
     from dlcc.stages.health.evidence import EVIDENCE
 
     for what, name, known in (
@@ -85,7 +85,7 @@ def _faulty_quantities(kind: TrainingKind) -> Iterator[str]:
 
 
 def _faulty_past_runs(kind: TrainingKind) -> Iterator[str]:
-    from dlcc.library.in_use import groups, shipped_library, shipped_path
+    from dlcc.past_runs.in_use import groups, shipped_library, shipped_path
 
     past = kind.past_runs
     known = {*groups(), past.group}

@@ -6,11 +6,11 @@ import shutil
 import numpy as np
 import pytest
 
-from dlcc.corpus import doctoring
 from dlcc.errors import LibraryError, RunError, SeriesError
 from dlcc.forecast.folders import forecast_folders
 from dlcc.kinds.map import MAP
-from dlcc.library.in_use import outcomes, shipped_library
+from dlcc.past_runs.build import doctoring
+from dlcc.past_runs.in_use import outcomes, shipped_library
 from dlcc.recipes.train import train
 from dlcc.records import LABELS
 from dlcc.runs import Run

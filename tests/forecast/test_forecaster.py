@@ -12,9 +12,9 @@ from dlcc.forecast.attribution import what_moved
 from dlcc.forecast.forecaster import Forecaster, blend, weighted
 from dlcc.forecast.forest import OutcomeForest
 from dlcc.forecast.gnn import OutcomeGNN
-from dlcc.library.in_use import shipped_library
-from dlcc.library.similarity import Space
-from dlcc.library.store import FRACTIONS, nearest_fraction
+from dlcc.past_runs.in_use import shipped_library
+from dlcc.past_runs.similarity import Space
+from dlcc.past_runs.store import FRACTIONS, nearest_fraction
 from dlcc.records import LABELS
 
 HEALTHY = LABELS.index("healthy")

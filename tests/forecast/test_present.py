@@ -9,7 +9,7 @@ from dlcc.estimate import Estimate
 from dlcc.forecast.diffusion import bass
 from dlcc.forecast.present import earlier_vectors, spreading
 from dlcc.kinds.gan import GAN
-from dlcc.library.in_use import shipped_library
+from dlcc.past_runs.in_use import shipped_library
 from dlcc.records import HealthRecord, Series
 
 CHECKPOINTS = np.arange(10, 401, 10)

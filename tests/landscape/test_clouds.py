@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from dlcc.landscape import Ends, curvature_class, gradient_cloud
+from dlcc.typing import Floats
 
-Floats = NDArray[np.float64]
 T = np.linspace(0, 1, 2000)
 
 

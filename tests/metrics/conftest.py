@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from dlcc.metrics import Measured, given
-from dlcc.metrics.given import Floats
+from dlcc.metrics import Measured, inputs
+from dlcc.typing import Floats
 
 
 def normal(
@@ -46,6 +46,6 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Cuts rows into blocks of so many from here on."""
 
     def cut(rows: int) -> None:
-        monkeypatch.setattr(given, "_SIDE", rows)
+        monkeypatch.setattr(inputs, "_SIDE", rows)
 
     return cut

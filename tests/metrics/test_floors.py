@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dlcc.metrics import energy_distance, noise_floor, over_floor, sliced_wasserstein
-from dlcc.metrics.given import Floats, Rows
+from dlcc.typing import Floats, Rows
 from tests.metrics.conftest import normal
 
 

@@ -13,7 +13,7 @@ from scipy.linalg import sqrtm
 from scipy.stats import special_ortho_group
 
 from dlcc.metrics import Moments, frechet, frechet_distance, frechet_infinity, moments
-from dlcc.metrics.given import Floats
+from dlcc.typing import Floats
 from tests.metrics.conftest import calibration, normal
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dlcc.metrics import kid
-from dlcc.metrics.given import Floats
+from dlcc.typing import Floats
 from tests.metrics.conftest import calibration, normal
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.stats import special_ortho_group
 
 from dlcc.metrics import density_coverage, precision_recall
-from dlcc.metrics.given import Floats
+from dlcc.typing import Floats
 from tests.metrics.conftest import calibration, normal
 
 

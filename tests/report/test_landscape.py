@@ -24,7 +24,7 @@ from dlcc.records import (
     Series,
 )
 from dlcc.report import Report, html, landscape, pictures
-from dlcc.report.measured import landscape_record
+from dlcc.report.landscape_record import landscape_record
 from dlcc.runs.surveys import SurveyRecord
 from tests.surveyed import game, path, player, put_surveys, record
 

@@ -24,8 +24,8 @@ from dlcc.records import (
     RerunOutcome,
     Reruns,
 )
-from dlcc.report import Report, charts, html, past
-from dlcc.report.fused import correction_record, fusion_record
+from dlcc.report import Report, charts, html, tables
+from dlcc.report.fusion import correction_record, fusion_record
 from dlcc.report.terminal import render
 from dlcc.runs import Run
 from dlcc.scoring.ahp import ahp_weights
@@ -133,9 +133,9 @@ def test_text_of_past_runs_is_escaped_and_printable(done) -> None:
 
 def test_the_nearest_runs_say_in_what_they_differ() -> None:
     own = {"loss": "hinge", "lr_g": 0.002, "seed": 1}
-    first, _ = past.neighbour_rows(NEIGHBOURHOOD, own)
+    first, _ = tables.neighbour_rows(NEIGHBOURHOOD, own)
     assert first.settings == "lr_g 0.001"
-    same, _ = past.neighbour_rows(NEIGHBOURHOOD, {**own, "lr_g": 0.001})
+    same, _ = tables.neighbour_rows(NEIGHBOURHOOD, {**own, "lr_g": 0.001})
     assert same.settings == "the same settings"
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from dlcc.corpus import doctoring
 from dlcc.errors import ForeignCodeError, LimitExceeded
-from dlcc.library.in_use import shipped_library
+from dlcc.past_runs.build import doctoring
+from dlcc.past_runs.in_use import shipped_library
 from dlcc.recipes.small_gan import training as small_gan
 from dlcc.records import Config, Samples, Sources
 from dlcc.reruns.outcome import Refused

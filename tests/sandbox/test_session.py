@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dlcc.corpus import doctoring
 from dlcc.errors import ForeignCodeError, IsolationError
+from dlcc.past_runs.build import doctoring
 from dlcc.runs import Run
 from dlcc.sandbox import Level, Limits, Session, best_level, levels
 from dlcc.sandbox.seccomp import Kind
-from dlcc.stages.execution.stored import read_stored
+from dlcc.stages.execution.recorded_state import read_stored
 
 
 def test_a_training_is_stepped_as_it_was_recorded(small_run: Path, level: Level) -> None:

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from dlcc.library.in_use import shipped_library
-from dlcc.library.store import TERMS, Library, objects
+from dlcc.past_runs.in_use import shipped_library
+from dlcc.past_runs.store import TERMS, Library, objects
 
 LOGIC, NOVELTY, IMPACT, REPRODUCIBILITY = range(len(TERMS))
 CLEAN, CLEAN_SD = 0.996, 0.005

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dlcc.estimate import DRAWS, Estimate
-from dlcc.library.in_use import shipped_library
+from dlcc.past_runs.in_use import shipped_library
 from dlcc.records import LABELS
 from dlcc.scoring.calibration import (
     DOCTORED,

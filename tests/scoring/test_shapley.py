@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dlcc.library.logistic import fit_logistic
+from dlcc.health.logistic import fit_logistic
 from dlcc.scoring.shapley import (
     FOLDS,
     concentration,

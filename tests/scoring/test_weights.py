@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcc.library.store import TERMS
+from dlcc.past_runs.store import TERMS
 from dlcc.scoring.ahp import ahp_weights
 from dlcc.scoring.shapley import Evidence
 from dlcc.scoring.value import SEED_TERMS, weigh

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dlcc.library.in_use import shipped_library
+from dlcc.past_runs.in_use import shipped_library
 
 
 @pytest.fixture
@@ -11,5 +11,5 @@ def few_past_runs(monkeypatch: pytest.MonkeyPatch):
     """Every twelfth run of the library that ships, in its place."""
     whole = shipped_library()
     few = whole.some(np.arange(0, len(whole), 12))
-    monkeypatch.setattr("dlcc.library.in_use.library", lambda *group: few)
+    monkeypatch.setattr("dlcc.past_runs.in_use.library", lambda *group: few)
     return few

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from dlcc.recipes.small_gan import training as small_gan
-
-Floats = NDArray[np.float64]
+from dlcc.typing import Floats
 
 _MOST_ALONG = 200  # cells along an axis: 8 million in a cube
 

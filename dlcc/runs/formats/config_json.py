@@ -12,7 +12,7 @@ from typing import Any
 
 from dlcc.errors import RunError
 from dlcc.runs.files import read_regular
-from dlcc.runs.formats.words import short
+from dlcc.runs.formats.quoting import short
 from dlcc.runs.texts import bad_text
 
 _MAX_BYTES = 2**20

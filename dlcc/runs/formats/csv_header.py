@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dlcc.errors import OptionError, SeriesError
 from dlcc.runs.formats.format import STEP
-from dlcc.runs.formats.words import listed, short
+from dlcc.runs.formats.quoting import listed, short
 from dlcc.runs.series_format import MAX_COLUMNS, is_quantity
 
 KNOWN: Mapping[str, str] = {

@@ -14,11 +14,12 @@ from typing import NamedTuple, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from dlcc.typing import Floats, Ints
 from dlcc.errors import SeriesError
 from dlcc.runs.formats.csv_header import EXAMPLE, Header, read_header
 from dlcc.runs.formats.history import History, Logged
-from dlcc.runs.formats.words import listed, short
-from dlcc.runs.series import Floats, Ints, SeriesTable
+from dlcc.runs.formats.quoting import listed, short
+from dlcc.runs.series import SeriesTable
 
 _MAX_BYTES = 2 << 30
 _MAX_NUMBERS = 150_000_000  # what is held of a file: 8 bytes each

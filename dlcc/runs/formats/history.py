@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcc.runs.series import Column, Floats, Ints, SeriesTable
+from dlcc.typing import Floats, Ints
+from dlcc.runs.series import Column, SeriesTable
 
 _NEVER = np.iinfo(np.int64).max
 

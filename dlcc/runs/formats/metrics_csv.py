@@ -16,7 +16,7 @@ from dlcc.runs.formats.csv_header import Header
 from dlcc.runs.formats.csv_rows import CsvFile, CsvSeries
 from dlcc.runs.formats.format import Contents
 from dlcc.runs.formats.history import before
-from dlcc.runs.formats.words import listed
+from dlcc.runs.formats.quoting import listed
 from dlcc.runs.manifest import Manifest
 from dlcc.runs.series import SeriesTable
 from dlcc.runs.tree import files_under

@@ -9,7 +9,7 @@ import numpy as np
 
 from dlcc.findings import Finding
 from dlcc.records import Series
-from dlcc.stages.consistency.checked import Ledger
+from dlcc.stages.consistency.ledger import Ledger
 
 _PART = re.compile(r"(?<![a-z])(?:train(?:ing)?|val(?:id(?:ation)?)?|test)(?![a-z])")
 _DISTINCT = 8  # values, under which two columns may be equal by rounding

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from dlcc.findings import Finding
 from dlcc.records import Column, Config, Series, Snapshots
-from dlcc.stages.consistency.checked import Ledger
 from dlcc.stages.consistency.held_out import check_held_out
+from dlcc.stages.consistency.ledger import Ledger
+from dlcc.typing import Floats
 
-Floats = NDArray[np.float64]
 _RUNNING = ("running_mean", "running_var")
 _EVERY = {"generator": "g_every", "discriminator": "d_every"}  # how recipes call the cadence
 _FELT = 1e-6  # a gradient norm under which float32 weights need not move

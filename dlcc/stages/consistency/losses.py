@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from dlcc.findings import Finding
 from dlcc.records import Series, Snapshots
 from dlcc.runs import Snapshot
-from dlcc.stages.consistency.checked import Ledger
+from dlcc.stages.consistency.ledger import Ledger
 from dlcc.stages.consistency.objectives import Objective
+from dlcc.typing import Floats
 
-Floats = NDArray[np.float64]
 _MEAN_ROUNDING = 1e-6  # of mean probabilities in float32: near 0 and 1 their logarithms feel it
 _ROUNDING = 2e-5  # relative to 1 + |loss|: float32 sums over a batch
 

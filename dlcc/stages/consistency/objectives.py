@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import sympy as sp
-from numpy.typing import NDArray
 
 from dlcc.stages.consistency.prove import Relation
 from dlcc.stages.consistency.torchcode import FAKE, REAL
+from dlcc.typing import Floats
 
-Floats = NDArray[np.float64]
 Property = tuple[str, str, Callable[[sp.Expr], sp.Expr], Relation]
 """(player, statement, expression of its loss, relation)"""
 

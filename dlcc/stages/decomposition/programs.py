@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
 from dlcc.records import Dossier, Function
-from dlcc.stages.decomposition.parts import GraphParts
+from dlcc.stages.decomposition.graph import GraphParts
 
 
 def function_id(function: Function) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dlcc.records import Config, Dossier, Snapshots
-from dlcc.stages.decomposition.parts import GraphParts
+from dlcc.stages.decomposition.graph import GraphParts
 from dlcc.stages.decomposition.programs import function_id
 
 

@@ -8,9 +8,9 @@ from typing import ClassVar
 
 from dlcc.records import Config, Dossier, RunGraph, Snapshots
 from dlcc.stage import Case, Context, Stage, StageResult
+from dlcc.stages.decomposition.documents import add_documents
+from dlcc.stages.decomposition.graph import GraphParts
 from dlcc.stages.decomposition.links import SHIPPED, add_links, encoder
-from dlcc.stages.decomposition.papers import add_documents
-from dlcc.stages.decomposition.parts import GraphParts
 from dlcc.stages.decomposition.programs import add_programs
 from dlcc.stages.decomposition.recorded import add_recorded
 

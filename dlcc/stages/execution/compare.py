@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from dlcc.typing import Floats
+
 Tensors = Mapping[str, NDArray[Any]]
 
 

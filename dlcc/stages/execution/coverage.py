@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dlcc.findings import Finding
 from dlcc.stages.execution.replays import Walk
-from dlcc.stages.execution.rows import Rows
+from dlcc.stages.execution.rows import LoggedRows
 
 _NAMED = 4
 
@@ -19,7 +19,7 @@ _NAMED = 4
 class Coverage:
     """Counts of numbers by quantity, over the steps that were replayed."""
 
-    rows: Rows
+    rows: LoggedRows
 
     def __post_init__(self) -> None:
         self.asked: NDArray[np.int64] = np.zeros(len(self.rows.names), np.int64)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dlcc.records import Series
+from dlcc.typing import Floats
 
 OF_A_PLAYER = (
     "sample_grad_norm", "sample_grad_norm_max", "grad_trace", "grad_noise_scale", "instability",
@@ -15,8 +15,6 @@ OF_A_PLAYER = (
 )  # fmt: skip
 OVERHEAD = "measuring/overhead"
 _ROUNDING = 1e-3  # relative; they are worked out in float64 from float32 gradients
-
-Floats = NDArray[np.float64]
 
 
 def possible_measures(series: Series, players: Iterable[str]) -> set[str]:

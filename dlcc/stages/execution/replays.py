@@ -13,8 +13,8 @@ from dlcc.errors import ForeignCodeError
 from dlcc.records import ReplayCheck, ReplayKind
 from dlcc.sandbox import Session
 from dlcc.stages.execution.compare import Tensors, deviations, worst_by_name
-from dlcc.stages.execution.rows import Rows
-from dlcc.stages.execution.stored import Stored
+from dlcc.stages.execution.recorded_state import Stored
+from dlcc.stages.execution.rows import LoggedRows
 from dlcc.stages.execution.tolerance import Tolerance, measured, perturbed
 
 _CHUNK = 64  # steps between two looks at the clock
@@ -46,7 +46,7 @@ class Replayer:
     """A session, the record, and the tolerance between them."""
 
     session: Session
-    rows: Rows
+    rows: LoggedRows
     tolerance: Tolerance
     check_time: Callable[[], None]
     """Raises OutOfTimeError when the time is nearly up."""

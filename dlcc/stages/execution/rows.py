@@ -16,7 +16,7 @@ _NEVER = -(1 << 62)
 
 
 @dataclass(frozen=True)
-class Rows:
+class LoggedRows:
     """The logged quantities as a table over all steps."""
 
     names: tuple[str, ...]
@@ -33,7 +33,7 @@ class Rows:
     """[n, k]: the step of the row before, from which changes count; a low number for none."""
 
     @classmethod
-    def of(cls, series: Series) -> Rows:
+    def of(cls, series: Series) -> LoggedRows:
         """The table of a run's series."""
         columns = series.columns
         every: Sequence[NDArray[np.int64]] = [c.steps for c in columns.values()]

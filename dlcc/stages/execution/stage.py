@@ -26,7 +26,8 @@ from dlcc.stages.execution.coverage import Coverage
 from dlcc.stages.execution.extremes import PlayerExtremes, first_names, try_player
 from dlcc.stages.execution.locate import Locator, deviating_somewhere
 from dlcc.stages.execution.measures import possible_measures
-from dlcc.stages.execution.passage import ENDED, Extent, Passage, plan, replay_all
+from dlcc.stages.execution.recorded_state import Stored, read_stored
+from dlcc.stages.execution.replay_log import ENDED, Extent, Passage, plan, replay_all
 from dlcc.stages.execution.replays import (
     NOTHING_GIVEN,
     OutOfTimeError,
@@ -34,8 +35,7 @@ from dlcc.stages.execution.replays import (
     measure_tolerance,
     undecided,
 )
-from dlcc.stages.execution.rows import Rows
-from dlcc.stages.execution.stored import Stored, read_stored
+from dlcc.stages.execution.rows import LoggedRows
 from dlcc.stages.execution.tolerance import EXACT, SMALLEST, same_machine
 
 _RESERVE = 0.1  # share of the time that is kept for writing the result
@@ -124,7 +124,7 @@ class _Work:
 
     def __post_init__(self) -> None:
         self.built = False
-        self.rows = Rows.of(self.case[Series])
+        self.rows = LoggedRows.of(self.case[Series])
         self.passage = Passage(Coverage(self.rows))
         self.located: list[Finding] = []
         self.extremes: list[PlayerExtremes] = []

@@ -9,18 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcc.findings import Finding
-from dlcc.kinds import TrainingKind
-from dlcc.library.curves import (
+from dlcc.health.curves import (
     DIVERGED_REACH,
     HEALTHY_SHARE,
     OSCILLATING_SWING,
 )
-from dlcc.library.landscape import Landscape
-from dlcc.library.windows import WINDOW_FEATURES
+from dlcc.health.run_features import Landscape
+from dlcc.health.windows import WINDOW_FEATURES
+from dlcc.kinds import TrainingKind
 from dlcc.records import HealthRecord
+from dlcc.typing import Floats, Ints
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 _WON, _FLAT = 0.9, 0.02  # margins, in the units of asinh of the outputs
 _VANISHED, _EXPLODED = -3.0, 3.0  # decades of a gradient norm against its start
 

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcc.findings import Finding
+from dlcc.health.curves import HEALTHY_SHARE
+from dlcc.health.run_features import Landscape
+from dlcc.health.samples import SAMPLE_FEATURES
 from dlcc.kinds import TrainingKind
-from dlcc.library.curves import HEALTHY_SHARE
-from dlcc.library.landscape import Landscape
-from dlcc.library.samples import SAMPLE_FEATURES
 from dlcc.metrics import median_bandwidth, squared_mmd
 from dlcc.records import HealthRecord, Samples, Series
+from dlcc.typing import Floats
 
-Floats = NDArray[np.float64]
 _SPREAD = SAMPLE_FEATURES.index("spread")
 _WIDEST = 1e12
 _MOST_ROWS, _POINTS = 1_000, 8  # of the data, and of the mass in one place

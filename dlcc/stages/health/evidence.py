@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from dlcc.findings import Finding
+from dlcc.health.run_features import Landscape
 from dlcc.kinds import HealthLabel
-from dlcc.library.landscape import Landscape
 from dlcc.records import HealthRecord, Samples, Series
 from dlcc.stages.health import adversarial, by_samples
 

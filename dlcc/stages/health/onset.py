@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from dlcc.typing import Floats
 
 _LEAST = 0.001  # no checkpoint is surer than this of being good, or of being bad
 _LEVELS = (0.05, 0.5, 0.95)

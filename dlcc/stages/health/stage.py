@@ -10,17 +10,17 @@ from typing import ClassVar
 import numpy as np
 
 from dlcc.findings import Finding
-from dlcc.kinds import kind_of, too_few_samples, why_unknown
-from dlcc.library.landscape import (
+from dlcc.health.run_features import (
     FEWEST_ROWS,
     NOTHING_CHANGES,
     Landscape,
     TooFewRowsError,
     landscape_of,
 )
-from dlcc.library.samples import SAMPLE_FEATURES
-from dlcc.library.verdict import HealthModel
-from dlcc.library.windows import first_lost
+from dlcc.health.samples import SAMPLE_FEATURES
+from dlcc.health.windows import first_lost
+from dlcc.kinds import kind_of, too_few_samples, why_unknown
+from dlcc.past_runs.health_model import HealthModel
 from dlcc.records import Config, HealthRecord, Samples, Series, most_probable
 from dlcc.stage import Case, Context, NotApplicable, Stage, StageResult
 from dlcc.stages.health.evidence import Judged, findings_of

@@ -12,7 +12,7 @@ from dlcc.forecast.attribution import what_moved
 from dlcc.forecast.forecaster import Forecasters
 from dlcc.forecast.present import earlier_vectors, spreading
 from dlcc.kinds import kind_of
-from dlcc.library.similarity import OUTSIDE
+from dlcc.past_runs.similarity import OUTSIDE
 from dlcc.records import Config, Forecast, ForecastPoint, HealthRecord, Series, most_probable
 from dlcc.stage import Case, Context, NotApplicable, Stage, StageResult
 

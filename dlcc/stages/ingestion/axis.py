@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from dlcc.findings import Finding
 from dlcc.records import Column, Series
 from dlcc.runs.series_format import MEASURED
-
-Floats = NDArray[np.float64]
+from dlcc.typing import Floats
 
 
 def common_axis(

@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from dlcc.estimate import Estimate
 from dlcc.kinds import TrainingKind
 from dlcc.kinds.gan import GAN
-from dlcc.library.similarity import Space
-from dlcc.library.store import row
-
-Floats = NDArray[np.float64]
+from dlcc.past_runs.similarity import Space
+from dlcc.past_runs.store import row
+from dlcc.typing import Floats
 
 _FEWEST = 25  # past runs in a region
 _DEPTH = 3

@@ -9,9 +9,9 @@ from typing import ClassVar
 from dlcc.errors import OptionError
 from dlcc.findings import Finding
 from dlcc.kinds import kind_of
-from dlcc.library.independence import independence
-from dlcc.library.similarity import FEWEST_RUNS, OUTSIDE, Space
-from dlcc.library.store import nearest_fraction
+from dlcc.past_runs.independence import independence
+from dlcc.past_runs.similarity import FEWEST_RUNS, OUTSIDE, Space
+from dlcc.past_runs.store import nearest_fraction
 from dlcc.records import Config, HealthRecord, Neighbourhood, PastNeighbour, Series
 from dlcc.stage import Case, Context, NotApplicable, Stage, StageResult
 from dlcc.stages.novelty.regions import Region, region_of

@@ -12,8 +12,8 @@ from torch import nn
 import dlcc
 from dlcc.records import Config, Series, Snapshots
 from dlcc.runs import Run
-from dlcc.stages.consistency.checked import Ledger
 from dlcc.stages.consistency.invariants import check_record
+from dlcc.stages.consistency.ledger import Ledger
 from tests.conftest import unlisted
 
 STEPS = 60

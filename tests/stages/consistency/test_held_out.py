@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from dlcc import evaluate
 from dlcc.records import Column, Series
-from dlcc.stages.consistency.checked import Ledger
 from dlcc.stages.consistency.held_out import check_held_out
+from dlcc.stages.consistency.ledger import Ledger
 
 # a published table of a map of the plane, every 100 epochs: its losses on validation and test rows
 HELD_OUT = (

@@ -7,9 +7,9 @@ import sympy as sp
 
 from dlcc.recipes.small_gan import training as small_gan
 from dlcc.recipes.small_gan.page import FORMULAS
+from dlcc.stages.consistency.documents import _in_outputs
 from dlcc.stages.consistency.latex import Mean, parse_equation
 from dlcc.stages.consistency.objectives import OBJECTIVES
-from dlcc.stages.consistency.papers import _in_outputs
 from dlcc.stages.consistency.prove import per_sample, prove
 from dlcc.stages.consistency.torchcode import FAKE, REAL, UnknownCode, loss_expression, softplus
 from dlcc.stages.ingestion.code import parse_functions

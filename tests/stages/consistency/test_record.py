@@ -11,8 +11,8 @@ import pytest
 
 from dlcc.records import Column, Config, Series, Snapshots
 from dlcc.runs import Run
-from dlcc.stages.consistency.checked import Ledger
 from dlcc.stages.consistency.invariants import check_record
+from dlcc.stages.consistency.ledger import Ledger
 from dlcc.stages.consistency.losses import check_losses
 from dlcc.stages.consistency.objectives import OBJECTIVES
 

@@ -12,8 +12,8 @@ from dlcc.pipeline import run_stages
 from dlcc.records import RunGraph
 from dlcc.runs import Run
 from dlcc.stages.decomposition import Decomposition
-from dlcc.stages.decomposition.parts import GraphParts
-from dlcc.stages.decomposition.words import latex_in_words
+from dlcc.stages.decomposition.graph import GraphParts
+from dlcc.stages.decomposition.phrases import latex_in_words
 from dlcc.stages.ingestion import Ingestion
 from tests.conftest import session_cache
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dlcc.corpus import doctoring
+from dlcc.past_runs.build import doctoring
 from dlcc.pipeline import run_stages
 from dlcc.records import Executed
 from dlcc.runs import Run

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dlcc.corpus import doctoring
 from dlcc.findings import Finding
+from dlcc.past_runs.build import doctoring
 from dlcc.records import Series
 from dlcc.runs import Run
 from dlcc.sandbox import available_levels

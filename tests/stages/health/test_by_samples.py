@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 import dlcc
 from dlcc.evaluation import evaluate_fully
+from dlcc.health.curves import Curves
+from dlcc.health.windows import window_features
 from dlcc.kinds.map import MAP
-from dlcc.library.curves import Curves
-from dlcc.library.windows import window_features
 from dlcc.records import Config, Forecast, HealthRecord, Neighbourhood, Samples, Series
 from dlcc.runs import Run
 from dlcc.stage import Case, Context, Deadline, NotApplicable, StageResult

@@ -7,7 +7,7 @@ import pytest
 
 from dlcc.errors import OptionError
 from dlcc.forecast.forecaster import Forecaster
-from dlcc.library.store import nearest_fraction
+from dlcc.past_runs.store import nearest_fraction
 from dlcc.records import HealthRecord
 from dlcc.stage import NotApplicable
 from dlcc.stages.impact import Impact
@@ -58,6 +58,6 @@ def test_none_to_be_shown_is_refused():
 
 def test_a_library_with_too_few_runs(few_past_runs, monkeypatch):
     few = few_past_runs.some(np.arange(20))
-    monkeypatch.setattr("dlcc.library.in_use.library", lambda *group: few)
+    monkeypatch.setattr("dlcc.past_runs.in_use.library", lambda *group: few)
     with pytest.raises(NotApplicable, match="the library has 20 runs"):
         call(Impact(), *parts_of("digits-collapsed"))

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from dlcc.kinds.map import MAP
-from dlcc.library.in_use import shipped_library
-from dlcc.library.similarity import Space
+from dlcc.past_runs.in_use import shipped_library
+from dlcc.past_runs.similarity import Space
 from dlcc.records import LABELS
 from dlcc.stages.novelty.regions import region_of
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dlcc.errors import OptionError
-from dlcc.library.twins import first_rows_hash
+from dlcc.past_runs.twins import first_rows_hash
 from dlcc.records import HealthRecord, Series
 from dlcc.stage import NotApplicable
 from dlcc.stages.novelty import Novelty
@@ -39,7 +39,7 @@ def test_neither_the_run_itself_nor_doctored_ones_are_neighbours(few_past_runs, 
     twins[3] = first_rows_hash(parts[Series])
     honest = np.arange(len(twins)) % 2 == 1
     few = replace(few_past_runs, first_rows=twins, true_record=honest)
-    monkeypatch.setattr("dlcc.library.in_use.library", lambda *group: few)
+    monkeypatch.setattr("dlcc.past_runs.in_use.library", lambda *group: few)
     found = call(Novelty(shown=len(twins)), parts, length).records[0].nearest
     assert len(found) == np.sum(honest & (few.settings != few.settings[3]))
     assert few.configs[3] not in [near.config for near in found]
@@ -52,6 +52,6 @@ def test_none_to_be_shown_is_refused():
 
 def test_a_library_with_too_few_runs(few_past_runs, monkeypatch):
     few = few_past_runs.some(np.arange(20))
-    monkeypatch.setattr("dlcc.library.in_use.library", lambda *group: few)
+    monkeypatch.setattr("dlcc.past_runs.in_use.library", lambda *group: few)
     with pytest.raises(NotApplicable, match="the library has 20 runs; 40 are needed"):
         call(Novelty(), *parts_of("digits-healthy"))

@@ -1,0 +1,1 @@
+"""Changes to a training that would mend it, each with its measured effect."""

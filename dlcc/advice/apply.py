@@ -1,0 +1,121 @@
+"""Advice carried out: a new run with the change, from the last good snapshot where that can be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dlcc.advice.remedies import Change
+from dlcc.errors import OptionError
+from dlcc.recipes import Recipe, recipes
+from dlcc.recipes.train import Start, check_same, train
+from dlcc.records import HealthRecord, Sources
+from dlcc.runs import Run, Snapshot
+from dlcc.typing import CountProgress
+
+_GOOD = 0.5
+_LARGEST_SEED = 2**31
+
+
+@dataclass(frozen=True)
+class Applied:
+    """A change carried out."""
+
+    out: Path
+    config: Mapping[str, Any]
+    start: int
+    """The step from which it was trained."""
+
+    @property
+    def words(self) -> str:
+        """How the new run began."""
+        return f"resumed from step {self.start:,}" if self.start else "started again"
+
+
+def apply_change(
+    run: Run,
+    change: Change,
+    out: Path,
+    health: HealthRecord | None,
+    *,
+    seed: int,
+    progress: CountProgress | None = None,
+) -> Applied:
+    """Train a run of a recipe with a change into `out`.
+
+    It goes on from the last snapshot that was good where there is one and every changed field may
+    change on the way: weights and optimiser state are the snapshot's, the changed fields are set
+    after these were loaded. Else it starts again with `seed`.
+
+    Raises:
+        OptionError: the run is not one of a recipe, or `out` cannot take the new one.
+    """
+    recipe = recipe_of(run)
+    check_place(run, change, out)
+    config = change.applied(run.manifest.config)
+    resumes = bool(change.fields) and change.fields.keys() <= set(recipe.family.changeable)
+    snapshot = last_good_snapshot(run, health) if resumes else None
+    settings = {key: value for key, value in config.items() if key not in recipe.fixed}
+    if snapshot is None:
+        settings["seed"] = seed % _LARGEST_SEED
+        train(recipe.name, out, settings, progress=progress)
+        return Applied(out, config | settings, 0)
+    start = Start(snapshot.step, snapshot.state(), str(run.path.name))
+    train(recipe.name, out, settings, start=start, progress=progress)
+    return Applied(out, config, snapshot.step)
+
+
+def recipe_of(run: Run) -> Recipe:
+    """The recipe that a run's code is.
+
+    Raises:
+        OptionError: it is none of this package.
+    """
+    sources = Sources.of(run, None)
+    texts = set() if sources is None else set(sources.files.values())
+    config = run.manifest.config
+    for recipe in recipes().values():
+        named = all(config.get(key) == value for key, value in recipe.fixed.items())
+        if named and recipe.source.read_text(encoding="utf-8") in texts:
+            return recipe
+    raise OptionError(
+        f"{run.path}: --apply trains recipes of this package, and this run's code is its own; "
+        "put the advised fields into its configuration and train it yourself"
+    )
+
+
+def check_place(run: Run, change: Change, out: Path) -> None:
+    """Whether `out` can take the new run; one that was begun with the same change is continued.
+
+    Raises:
+        OptionError: it cannot.
+    """
+    if out.resolve().is_relative_to(run.path.resolve()):
+        raise OptionError(f"--out {out}: lies in the run itself; choose a folder outside it")
+    if (out / "run.json").exists():
+        begun = Run.open(out)
+        seed = begun.manifest.config.get("seed")
+        check_same({**change.applied(run.manifest.config), "seed": seed}, begun, out)
+    elif out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        raise OptionError(f"--out {out}: is there already and holds no run; choose a new folder")
+
+
+def last_good_snapshot(run: Run, health: HealthRecord | None) -> Snapshot | None:
+    """The last resumable snapshot at which the run was good; None where there is none.
+
+    Good at a step: P(good) of the checkpoints beside it is over a half. It lies in the first half
+    of the training, for a run is judged by its second; step 0 never counts.
+    """
+    if health is None or not len(health.checkpoints):
+        return None
+    latest = run.length // 2 if health.onset is None else min(health.onset, run.length // 2)
+    for snapshot in reversed(run.snapshots(latest)):
+        beside = np.argsort(np.abs(health.checkpoints - snapshot.step), kind="stable")[:2]
+        good = float(np.mean(health.good[beside])) > _GOOD
+        if good and snapshot.step > 0 and snapshot.resumable:
+            return snapshot
+    return None

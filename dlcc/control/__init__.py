@@ -1,0 +1,1 @@
+"""Controllers: what acts on a live training, within bounds, and takes back what did not help."""

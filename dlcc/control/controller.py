@@ -1,0 +1,358 @@
+"""A controller attached to a live training: it watches and adjusts settings within bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dlcc.control import rules as control_rules
+from dlcc.control.adjustable import Adjustable, OptimizerRates, bounds_of
+from dlcc.control.rules import LARGEST_FACTOR, QUANTITIES, RULES, Rule, Watched, window_of
+from dlcc.errors import OptionError
+from dlcc.typing import Floats
+
+if TYPE_CHECKING:
+    from dlcc.advice.prior import ConfigPrior
+    from dlcc.control.steering import Course
+    from dlcc.health.curves import Curves
+    from dlcc.past_runs.store import Library
+
+EVERY, COOLDOWN = 50, 4
+_FEWEST_ROWS = 5
+_GOOD = 0.5
+_PLAIN = frozenset((float, int))
+
+
+@dataclass(frozen=True)
+class Action:
+    """One change of settings."""
+
+    step: int
+    """The step after which it was made; -1 before the first."""
+    rule: int
+    """See `dlcc.control.rules.rule_name`."""
+    before: Mapping[str, float]
+    """All settings that may change, before it."""
+    after: Mapping[str, float]
+    measure: float
+    """What the rule measured."""
+
+    @property
+    def words(self) -> str:
+        """`step 450, swinging: lr_g 0.02 -> 0.01, lr_d 0.04 -> 0.02`."""
+        changed = ", ".join(
+            f"{field} {self.before[field]:g} -> {value:g}"
+            for field, value in self.after.items()
+            if value != self.before[field]
+        )
+        when = "before the first step" if self.step < 0 else f"step {self.step:,}"
+        return f"{when}, {control_rules.rule_name(self.rule)}: {changed}"
+
+
+class Controller:
+    """Watches the rows of a training and adjusts it.
+
+        controller = Controller(OptimizerRates({"generator": opt_g, "discriminator": opt_d}),
+                                bounds={"lr_d": (1e-4, 1e-2)})
+        recorder.control(controller)   # from then on every recorder.log() feeds it
+
+    At a step s with `(s + 1) % every == 0` it looks at the rows since the last such step and acts
+    at most once; the change holds from step s + 1 on. Rows for the recorder: all settings
+    as `control/<setting>`, `control/rule` (0 as set, 1 to 4 the rules, 10 and 11 by past runs, 90
+    undone) and `control/measure`; one when it begins, one an action. A dry run changes nothing and
+    names them `control/would_<setting>`, `control/would_rule` and `control/would_measure`.
+
+    Args:
+        adjustable: what is steered; an `OptimizerRates`, a `SmallGANSettings` or one's own.
+        bounds: setting -> lowest and highest value; settings that are not named stay. Without,
+            usual ones for all.
+        every: steps between decisions.
+        cooldown: windows after an action in which there is no other one, but for steering.
+        rules: rules of thumb to go by.
+        good: P(good) by past runs: where a window looks good nothing is done.
+        course: where to steer to while windows do not look good; `controller_for` finds one.
+        dry_run: decide and record, and change nothing.
+
+    Raises:
+        OptionError: a bound is empty, excludes the present value, or is of no setting.
+    """
+
+    def __init__(
+        self,
+        adjustable: Adjustable,
+        bounds: Mapping[str, tuple[float, float]] | None = None,
+        *,
+        every: int = EVERY,
+        cooldown: int = COOLDOWN,
+        rules: Sequence[Rule] = RULES,
+        good: Callable[[Curves], Floats] | None = None,
+        course: Course | None = None,
+        dry_run: bool = False,
+    ) -> None:
+        if every < _FEWEST_ROWS or cooldown < 0:
+            raise OptionError(
+                f"control: every is {every} and cooldown {cooldown}; give {_FEWEST_ROWS} steps or "
+                "more, and 0 windows or more"
+            )
+        self.adjustable = adjustable
+        self.bounds = bounds_of(adjustable.settings(), bounds)
+        self.every, self.cooldown, self.rules = every, cooldown, tuple(rules)
+        self.course, self.dry_run = course, dry_run
+        self.actions: list[Action] = []
+        self._watched = Watched(good)
+        self._held = dict.fromkeys((rule.number for rule in self.rules), 0)
+        self._refused: set[int] = set()
+        self._rest = 0
+        self._rows: list[Mapping[str, Any]] = []
+        self._due = every - 1
+        self._last = -1
+        self._news: tuple[int, float] | None = (control_rules.STARTED, 0.0)
+        self._started_from: Mapping[str, float] = dict(adjustable.settings())
+
+    @classmethod
+    def of_optimizers(cls, optimizers: Mapping[str, Any], **options: Any) -> Controller:
+        """A controller of the learning rates of one's own optimisers, by player."""
+        return cls(OptimizerRates(optimizers), **options)
+
+    # ------------------------------------------------------------------------------- watching
+
+    def watch(self, step: int, row: Mapping[str, Any]) -> Mapping[str, float] | None:
+        """Take in the row of a step; what to record of it, if anything.
+
+        Numbers that are tensors are read at the next decision, so that no step waits for them.
+        """
+        if step < self._last:
+            self.rewind(step)
+        self._last = step
+        self._rows.append(row if _is_plain(row) else _detached(row))
+        if step >= self._due and len(self._rows) >= _FEWEST_ROWS:
+            rows, self._rows = self._rows, []
+            self._due = (step + 1) // self.every * self.every + self.every - 1
+            self.decide(step, {name: _column(rows, name) for name in QUANTITIES})
+        return self._record() if self._news else None
+
+    def decide(self, step: int, rows: Mapping[str, Floats]) -> Action | None:
+        """Look at the rows of a window, `player/quantity` -> [n], and act where a rule says so."""
+        self._watched.add(window_of(rows))
+        on = [rule for rule in self.rules if self._is_on(rule)]
+        if self._watched.last.lost:
+            return None
+        good = self._watched.p_good()
+        if self.course is not None and good < _GOOD and control_rules.STEERED not in self._refused:
+            now = self.adjustable.settings()
+            toward = self.course.step(now, LARGEST_FACTOR)
+            if toward:
+                return self._act(step, control_rules.STEERED, toward, good)
+        if self._rest > 0:
+            self._rest -= 1
+            return None
+        if self._watched.good_model is not None and good >= _GOOD:
+            return None
+        for rule in on:
+            if rule.number in self._refused:
+                continue
+            changes = rule.act(self.adjustable.settings())
+            action = self._act(step, rule.number, changes, rule.measure(self._watched))
+            if action is not None:
+                self._rest = self.cooldown
+                self._held[rule.number] = 0
+                return action
+        return None
+
+    def start(self) -> Action | None:
+        """Go to the course's target at once, before the first step; None without a course."""
+        if self.course is None:
+            return None
+        return self._act(-1, control_rules.STARTED_THERE, self.course.target, self.course.after)
+
+    # ---------------------------------------------------------------------------------- undoing
+
+    def undo(self) -> Action:
+        """Take the last action back: all settings are exactly what they were before it.
+
+        The rule that acted does not act again. It is recorded with the next row.
+
+        Raises:
+            OptionError: there is no action left to undo.
+        """
+        if not self.actions:
+            raise OptionError("control: nothing to undo: the controller has changed nothing")
+        action = self.actions.pop()
+        if not self.dry_run:
+            self.adjustable.adjust(**_changed(action.after, action.before))
+        self._refuse(action.rule)
+        self._news = (control_rules.UNDONE, float(action.rule))
+        return action
+
+    def rewind(self, step: int) -> None:
+        """Forget what was seen and done at `step` and later; settings are the training's affair."""
+        self.actions = [action for action in self.actions if action.step < step]
+        self._watched = Watched(self._watched.good_model)
+        self._held = dict.fromkeys(self._held, 0)
+        self._rows, self._rest, self._last = [], 0, -1
+        self._due = step // self.every * self.every + self.every - 1
+
+    def catch_up(self, series: Mapping[str, Any], step: int) -> None:
+        """Take in a record up to `step`, as if it had been watched: columns with steps and values.
+
+        What was done then is read from the record and not done again.
+        """
+        would = "would_" if self.dry_run else ""
+        rows = _rows_before(series, step)
+        done = {s: r for s, r in rows.items() if f"control/{would}rule" in r}
+        before = dict(self._started_from)
+        self.actions = [] if done else self.actions
+        for at in sorted(rows):
+            self._rows.append(rows[at])
+            if at >= self._due and len(self._rows) >= _FEWEST_ROWS:
+                taken, self._rows = self._rows, []
+                self._due = (at + 1) // self.every * self.every + self.every - 1
+                self._watched.add(window_of({n: _column(taken, n) for n in QUANTITIES}))
+                for rule in self.rules:
+                    self._is_on(rule)
+                resting = at in done or self._watched.last.lost
+                self._rest = self._rest if resting else max(0, self._rest - 1)
+            if at in done:
+                before = self._take_over(at, done[at], before, would)
+            self._last = at
+        self._news = None if done else self._news
+
+    def _take_over(
+        self, step: int, row: Mapping[str, float], before: dict[str, float], would: str
+    ) -> dict[str, float]:
+        """Enter an action of the record; returns the settings after it."""
+        after = {field: row[f"control/{would}{field}"] for field in before}
+        rule = int(row[f"control/{would}rule"])
+        if rule == control_rules.UNDONE:
+            if self.actions:
+                self._refuse(self.actions.pop().rule)
+        elif rule != control_rules.STARTED:
+            measure = row[f"control/{would}measure"]
+            at = -1 if rule == control_rules.STARTED_THERE else step
+            self.actions.append(Action(at, rule, before, after, measure))
+            if rule in self._held:
+                self._rest, self._held[rule] = self.cooldown, 0
+        return before if self.dry_run else after
+
+    # ------------------------------------------------------------------------------------ acting
+
+    def _refuse(self, rule: int) -> None:
+        """Never again what was undone; by past runs is one thing, at once or on the way."""
+        self._refused.add(rule)
+        if rule == control_rules.STARTED_THERE:
+            self._refused.add(control_rules.STEERED)
+
+    def _is_on(self, rule: Rule) -> bool:
+        """Count for how many windows the rule has been on."""
+        measured = rule.measure(self._watched)
+        if measured >= rule.on:
+            self._held[rule.number] += 1
+        elif not measured >= rule.off:  # NaN too
+            self._held[rule.number] = 0
+        return self._held[rule.number] >= rule.hold
+
+    def _act(
+        self, step: int, rule: int, changes: Mapping[str, float], measure: float
+    ) -> Action | None:
+        """Change what is within bounds; None where that leaves everything as it is."""
+        before = dict(self.adjustable.settings())
+        after = before | {
+            field: self.bounds[field].clip(value)
+            for field, value in changes.items()
+            if field in self.bounds
+        }
+        if after == before:
+            return None
+        if not self.dry_run:
+            self.adjustable.adjust(**_changed(before, after))
+        action = Action(step, rule, before, after, measure)
+        self.actions.append(action)
+        self._news = (rule, measure)
+        return action
+
+    def _record(self) -> dict[str, float]:
+        """The settings as they are now, or in a dry run as they would be, and why."""
+        assert self._news is not None
+        rule, measure = self._news
+        self._news = None
+        would = "would_" if self.dry_run else ""
+        settings: Mapping[str, float] = self.adjustable.settings()
+        if self.dry_run and self.actions and rule != control_rules.UNDONE:
+            settings = self.actions[-1].after
+        row = {f"control/{would}{field}": float(value) for field, value in settings.items()}
+        return row | {f"control/{would}rule": float(rule), f"control/{would}measure": measure}
+
+
+def controller_for(
+    adjustable: Adjustable,
+    config: Mapping[str, Any],
+    library: Library,
+    *,
+    data: str | None = None,
+    prior: ConfigPrior | None = None,
+    bounds: Mapping[str, tuple[float, float]] | None = None,
+    rules: bool = False,
+    start: bool = True,
+    dry_run: bool = False,
+) -> Controller:
+    """A controller that goes by past runs.
+
+    Args:
+        adjustable: what is steered.
+        config: the whole configuration; past runs are asked about it.
+        library: past runs.
+        data: name of the data set.
+        prior: what past runs say of configurations; fitted on the library where it is not given.
+        bounds: as for `Controller`.
+        rules: whether the rules of thumb act too, where windows do not look good.
+        start: go to where past runs did well before the first step, rather than on the way.
+        dry_run: decide and record, and change nothing.
+    """
+    from dlcc.advice.prior import ConfigPrior
+    from dlcc.control.steering import plot_course
+
+    settings = adjustable.settings()
+    allowed = bounds_of(settings, bounds)
+    course = plot_course(prior or ConfigPrior.fit(library, data), config, settings, allowed)
+    controller = Controller(
+        adjustable, bounds, rules=RULES if rules else (), good=library.good, course=course,
+        dry_run=dry_run,
+    )  # fmt: skip
+    if start:
+        controller.start()
+    return controller
+
+
+def _changed(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
+    return {field: value for field, value in after.items() if value != before[field]}
+
+
+def _is_plain(row: Mapping[str, Any]) -> bool:
+    return _PLAIN.issuperset(map(type, row.values()))
+
+
+def _detached(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Without graphs, and tensors that the training may write into are copied."""
+    return {n: v.detach().clone() if hasattr(v, "detach") else v for n, v in row.items()}
+
+
+def _column(rows: Sequence[Mapping[str, Any]], name: str) -> Floats:
+    values = [row[name] for row in rows if name in row]
+    if values and hasattr(values[0], "detach"):
+        import torch
+
+        return np.asarray(torch.stack([v.reshape(()) for v in values]).double().cpu())
+    return np.array(values, dtype=np.float64)
+
+
+def _rows_before(series: Mapping[str, Any], step: int) -> dict[int, dict[str, float]]:
+    rows: dict[int, dict[str, float]] = {}
+    for name, column in series.items():
+        if name in QUANTITIES or name.startswith("control/"):
+            for at, value in zip(column.steps.tolist(), column.values.tolist(), strict=True):
+                if at < step:
+                    rows.setdefault(at, {})[name] = value
+    return rows

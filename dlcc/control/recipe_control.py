@@ -1,0 +1,104 @@
+"""A controller for a recipe's recorded training: what `dlcc train --control` attaches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dlcc.control.adjustable import SmallGANSettings
+from dlcc.control.controller import Action, Controller, controller_for
+from dlcc.errors import OptionError
+from dlcc.recipes.small_gan import controlled
+from dlcc.recipes.small_gan.training import SmallGAN
+
+if TYPE_CHECKING:
+    from dlcc.past_runs.store import Library
+    from dlcc.runs import Run
+
+_IMPORT = "from dlcc.recipes.small_gan.training import"
+
+
+class RecipeControl:
+    """Steers a recipe's training by past runs, or by rules of thumb alone.
+
+    The recorded run brings `source/controlled.py` beside `source/train.py`: its snapshots hold the
+    settings of their moment, so that replays from them are exact as long as they meet no action.
+    In a dry run the training is recorded as it would be without a controller.
+
+    Args:
+        bounds: setting -> lowest and highest value; without, usual ones for all settings.
+        library: past runs; without, the rules of thumb act alone.
+        rules: whether the rules of thumb act beside past runs.
+        start: go to where past runs did well before the first step, rather than on the way.
+        dry_run: decide and record, and change nothing.
+    """
+
+    def __init__(
+        self,
+        bounds: Mapping[str, tuple[float, float]] | None = None,
+        *,
+        library: Library | None = None,
+        rules: bool = False,
+        start: bool = True,
+        dry_run: bool = False,
+    ) -> None:
+        self._bounds, self._library = bounds, library
+        self._rules, self._start, self._dry_run = rules, start, dry_run
+        self._controller: Controller | None = None
+
+    @property
+    def controller(self) -> Controller:
+        """The controller.
+
+        Raises:
+            OptionError: there is none before the training began.
+        """
+        if self._controller is None:
+            raise OptionError("control: there is no controller before the training began")
+        return self._controller
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """What was done so far, or in a dry run would have been."""
+        return () if self._controller is None else tuple(self._controller.actions)
+
+    def take(self, training: SmallGAN, config: Mapping[str, Any]) -> SmallGAN:
+        """The training with settings that may change, under a controller; in a dry run itself.
+
+        Raises:
+            OptionError: it is of another kind than those whose settings a controller knows.
+        """
+        if not isinstance(training, SmallGAN):
+            raise OptionError(
+                "control: steers the recipes on ring, grid9, grid25 and digits; train this one "
+                "without --control"
+            )
+        taken = training if self._dry_run else controlled.ControlledGAN(training.config)
+        adjustable = SmallGANSettings(taken)
+        if self._library is None:
+            self._controller = Controller(adjustable, self._bounds, dry_run=self._dry_run)
+        else:
+            self._controller = controller_for(
+                adjustable, config, self._library, data=str(config["data"]), bounds=self._bounds,
+                rules=self._rules, start=self._start, dry_run=self._dry_run,
+            )  # fmt: skip
+        return taken
+
+    def sources(self) -> tuple[str, Mapping[str, str]]:
+        """`controlled.py`, as it stands beside `train.py`; nothing in a dry run."""
+        if self._dry_run:
+            return "", {}
+        text = Path(str(controlled.__file__)).read_text(encoding="utf-8")
+        return "source/controlled.py:build", {
+            "controlled.py": text.replace(_IMPORT, "from train import")
+        }
+
+    def catch_up(self, run: Run, step: int) -> None:
+        """Take in what the run recorded before `step`."""
+        if step > 0:
+            self.controller.catch_up(run.series().columns, step)
+
+    def watch(self, step: int, row: Mapping[str, Any]) -> Mapping[str, float] | None:
+        """Take in a row; what to record of it."""
+        return self.controller.watch(step, row)

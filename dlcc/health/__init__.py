@@ -1,0 +1,1 @@
+"""Health of a training as figures: run features, samples against data, P(good), and its words."""

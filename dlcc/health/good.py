@@ -1,0 +1,50 @@
+"""P(good) over time: whether a checkpoint's samples, or a window of the series, look good.
+
+Good is a word with a definition (docs/health.md): coverage and quality above their marks. The fits
+come from the library's runs, whose truth is known, and ship with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dlcc.health.curves import Curves, smooth
+from dlcc.health.logistic import LogisticPosterior
+from dlcc.typing import Floats
+
+_MARKS = np.array([0.65, 0.56])  # coverage and quality as they are seen from records
+_WIDTHS = np.array([0.15, 0.05])  # how far from them a checkpoint is clearly one or the other
+
+
+@dataclass(frozen=True)
+class GoodModel:
+    """P(good) from samples where a run has them, else from its series."""
+
+    sighted: LogisticPosterior
+    blind: LogisticPosterior
+
+    def __call__(self, curves: Curves) -> Floats:
+        """P(good) at every checkpoint [c], or without samples in every window [w]."""
+        if curves.samples is None:
+            return self.blind.probabilities(blind_features(curves))[:, 1]
+        return self.sighted.probabilities(sighted_features(curves))[:, 1]
+
+
+def sighted_features(curves: Curves) -> Floats:
+    """What P(good) of a checkpoint is made of, [c, 11].
+
+    The samples' figures, smoothed; on which side of the marks of "good" coverage and quality lie,
+    and the worse of the two: a logistic of the figures alone is too gentle for a word that is
+    defined by marks, all of which must be met.
+    """
+    assert curves.samples is not None
+    figures = smooth(curves.samples)
+    sides = np.tanh((figures[:, :2] - _MARKS) / _WIDTHS)
+    return np.hstack([figures, sides, sides.min(axis=1, keepdims=True)])
+
+
+def blind_features(curves: Curves) -> Floats:
+    """What P(good) of a window is made of without samples, [w, 11], smoothed."""
+    return smooth(np.nan_to_num(curves.windows))

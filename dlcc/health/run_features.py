@@ -1,0 +1,122 @@
+"""A record, up to some step, as curves: what landscape vectors are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlcc.health.curves import Curves, run_vector
+from dlcc.health.good import GoodModel
+from dlcc.health.samples import Reference, sample_features
+from dlcc.health.windows import first_step, window_edges, window_features
+from dlcc.kinds import TrainingKind
+from dlcc.kinds.gan import GAN
+from dlcc.records import Samples, Series
+from dlcc.typing import Floats, Progress
+
+FEWEST_ROWS = 20
+_FEWEST_CHECKPOINTS = 4
+_ROUNDING = 1e-6  # of float32
+NOTHING_CHANGES = (
+    "no loss, gradient norm or output of a network changes anywhere in the record, so nothing says "
+    "how the training went; log those of every batch, or samples"
+)
+"""Why a record that is `still` is not judged."""
+
+
+class TooFewRowsError(ValueError):
+    """A record too short to say anything; the message says how short."""
+
+
+@dataclass(frozen=True)
+class Landscape:
+    """The record of a run up to some step."""
+
+    curves: Curves
+    steps: NDArray[np.int64]
+    """Of the checkpoints, or without samples the ends of the windows, [c]."""
+    recorded: int
+    """Steps that the record has."""
+    edges: NDArray[np.int64]
+    """Steps that cut the record into windows, [windows + 1]."""
+    seen: float
+    """Share of the configured length that the record has, at most 1."""
+
+    @property
+    def blind(self) -> bool:
+        """Whether there are no samples to go by."""
+        return self.curves.samples is None
+
+    @property
+    def still(self) -> bool:
+        """Whether there are no samples, and what else is judged changes by rounding at most. What
+        is not finite says much."""
+        *figures, lost = self.curves.windows.T  # each mean is followed by its deviation
+        means, deviations = np.array(figures[::2]), np.array(figures[1::2])
+        told = ~np.isnan(means).all(axis=1)
+        if not self.blind or not told.any() or np.nanmax(lost) > 0:
+            return False
+        moved = np.nanmax(means[told], axis=1) - np.nanmin(means[told], axis=1)
+        return bool(max(moved.max(), np.nanmax(deviations[told])) < _ROUNDING)
+
+    def good(self, model: GoodModel) -> Floats:
+        """P(good) at `steps`, [c]."""
+        return model(self.curves)
+
+    def vector(self, model: GoodModel) -> dict[str, float]:
+        """The landscape vector."""
+        return run_vector(self.curves, self.good(model))
+
+
+def landscape_of(
+    series: Series,
+    samples: Samples | None,
+    length: int,
+    progress: Progress = lambda share, what: None,
+    kind: TrainingKind = GAN,
+    *,
+    lost_is_enough: bool = False,
+) -> Landscape:
+    """The landscape of a record of a kind, cut before as it should be.
+
+    Raises:
+        TooFewRowsError: there are fewer than 20 rows. Where `lost_is_enough`, only if all that is
+            judged is finite: a training that has diverged needs no more to be told.
+    """
+    recorded = series.recorded
+    windows = window_features(series, recorded, kind)
+    lost = bool(np.nanmax(windows[:, -1], initial=0.0) > 0)
+    if series.rows < FEWEST_ROWS and not (lost_is_enough and lost):
+        raise TooFewRowsError(f"{series.rows} rows are too few to judge: {FEWEST_ROWS} are needed")
+    edges = window_edges(recorded, first_step(series, recorded))
+    steps, figures = edges[1:], None
+    if samples is not None and (reference := reference_of(samples)) is not None:
+        steps = np.array(samples.steps, dtype=np.int64)
+        figures = _sample_figures(samples, reference, progress)
+    return Landscape(
+        Curves(windows, figures, kind), steps, recorded, edges, min(1.0, recorded / length)
+    )
+
+
+def reference_of(samples: Samples) -> Reference | None:
+    """The training data to hold the samples against.
+
+    None where a run has no such data, too few of them or of samples, or none that are alike.
+    """
+    if samples.reference is None or len(samples.steps) < _FEWEST_CHECKPOINTS:
+        return None
+    distinct = np.unique(samples.reference, axis=0)
+    if len(distinct) < FEWEST_ROWS or not all(map(samples.comparable, samples.steps)):
+        return None
+    return Reference.shared(samples.reference)
+
+
+def _sample_figures(samples: Samples, reference: Reference, progress: Progress) -> Floats:
+    """`SAMPLE_FEATURES` of every checkpoint, [c, 8]."""
+    figures = []
+    for i, step in enumerate(samples.steps):
+        progress(i / len(samples.steps), f"samples of step {step:,}")
+        figures.append(sample_features(samples.at(step), reference))
+    return np.array(figures)

@@ -1,0 +1,219 @@
+"""What samples say of a generator, held against the training data that the run names.
+
+Every figure here is one that any user's run can have: nothing is known of modes or classes.
+The training data fall into regions (k-means); a sample is in the domain where it lies as near to
+the training data as these lie to each other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import xxhash
+from scipy.spatial.distance import cdist
+
+from dlcc.metrics.frechet_distances import Moments, frechet_distance
+from dlcc.typing import Floats
+
+SAMPLE_FEATURES = (
+    "coverage", "quality", "imbalance", "frechet", "recall", "density", "spread", "reach",
+)  # fmt: skip
+LOST = (0.0, 0.0, 1.0, 8.0, 0.0, 0.0, 8.0, 12.0)
+"""Those of samples that are not finite."""
+_REACHED = 0.2  # of its fair share of samples makes a region covered
+_NEAR = 1.15  # times the 99 % quantile of the data's own nearest distances
+_REGIONS = range(4, 31)
+_BOXES = 2  # that the silhouette by chance is the mean of
+_CLUSTERED = 1.2  # times that: more than uniform shapes have, less than overlapping clusters
+_MOST_ROWS = 2_048  # of the reference; the work grows with them
+_MOST_DIMENSIONS = 64  # wider rows are projected on their principal directions first
+_NEIGHBOURS = 5  # of the manifold estimates (Kynkäänniemi et al. 2019; Naeem et al. 2020)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Training data [m, d], made ready to be compared with."""
+
+    rows: Floats
+
+    @classmethod
+    def of(cls, data: Floats) -> Reference:
+        """From training data [m, ...]: flattened, thinned, projected where they are wide."""
+        flat = data.reshape(len(data), -1)
+        stride = -(-len(flat) // _MOST_ROWS)
+        return cls(flat[::stride])
+
+    @classmethod
+    def shared(cls, data: Floats) -> Reference:
+        """As `of`, made once for all runs that name the same data."""
+        key = xxhash.xxh3_128_hexdigest(np.ascontiguousarray(data).tobytes())
+        if key not in _MADE:
+            if len(_MADE) >= _KEPT:
+                _MADE.clear()
+            _MADE[key] = cls.of(data)
+        return _MADE[key]
+
+    def project(self, rows: Floats) -> Floats:
+        """Rows [n, ...] in the coordinates [n, k] in which they are compared."""
+        flat = rows.reshape(len(rows), -1)
+        return flat if self._directions is None else (flat - self._centre) @ self._directions
+
+    @cached_property
+    def _centre(self) -> Floats:
+        return np.asarray(self.rows.mean(axis=0))
+
+    @cached_property
+    def _directions(self) -> Floats | None:
+        if self.rows.shape[1] <= _MOST_DIMENSIONS:
+            return None
+        _, _, basis = np.linalg.svd(self.rows - self._centre, full_matrices=False)
+        return np.asarray(basis[:_MOST_DIMENSIONS].T)
+
+    @cached_property
+    def points(self) -> Floats:
+        """The training data in those coordinates, [m, k]."""
+        return self.project(self.rows)
+
+    @cached_property
+    def _own_distances(self) -> Floats:
+        """Ascending distances of each training row to the nearest other ones, [m, neighbours]."""
+        distances = cdist(self.points, self.points)
+        np.fill_diagonal(distances, np.inf)
+        return np.sort(np.partition(distances, _NEIGHBOURS, axis=1)[:, :_NEIGHBOURS], axis=1)
+
+    @cached_property
+    def near(self) -> float:
+        """How near to the training data is in the domain, squared."""
+        return float((_NEAR * np.quantile(self._own_distances[:, 0], 0.99)) ** 2)
+
+    @cached_property
+    def radii(self) -> Floats:
+        """Squared distance of each training row to its k-th neighbour, [m]."""
+        return self._own_distances[:, -1] ** 2
+
+    @cached_property
+    def centres(self) -> Floats:
+        """Centres [k, d] of the regions: the k-means with the best silhouette.
+
+        Where that is hardly better than for uniform points in the data's box, there are no clusters
+        to find, as in a square or a ball. Then there are the most regions: few large ones would all
+        be reached from the middle.
+        """
+        few = self.points[:: max(1, len(self.points) // 600)]
+        cuts = _cuts(few, starts=4)
+        if not cuts:
+            return self.points[:1]
+        best = max(cuts, key=lambda cut: cut.silhouette)
+        boxes = [_cuts(_uniform_in_box(few, seed), starts=1) for seed in range(_BOXES)]
+        by_chance = np.mean([max(cut.silhouette for cut in cuts) for cuts in boxes])
+        return (best if best.silhouette > _CLUSTERED * by_chance else cuts[-1]).centres
+
+    @cached_property
+    def shares(self) -> Floats:
+        """Share of the training data in each region, [k]."""
+        nearest = cdist(self.points, self.centres).argmin(axis=1)
+        return np.bincount(nearest, minlength=len(self.centres)) / len(self.points)
+
+    @cached_property
+    def moments(self) -> Moments:
+        """Mean [d] and covariance [d, d] of the training data."""
+        return _moments(self.points)
+
+    @cached_property
+    def extent(self) -> float:
+        """Largest distance of training data from their mean."""
+        return float(np.linalg.norm(self.points - self.moments.mean, axis=1).max())
+
+
+class _Cut(NamedTuple):
+    """Points cut into regions."""
+
+    silhouette: float
+    centres: Floats
+
+
+def _cuts(points: Floats, *, starts: int) -> list[_Cut]:
+    """Points [n, d] cut by k-means, for every number of regions that they are enough for."""
+    from sklearn.cluster import KMeans
+    from sklearn.metrics import silhouette_score
+
+    fits = [
+        KMeans(k, n_init=starts, random_state=0).fit(points) for k in _REGIONS if k < len(points)
+    ]
+    return [_Cut(float(silhouette_score(points, f.labels_)), f.cluster_centers_) for f in fits]
+
+
+def _uniform_in_box(points: Floats, seed: int) -> Floats:
+    """As many uniform points [n, d] in the box around them along their principal axes (Tibshirani
+    2001, section 3, choice b)."""
+    _, _, axes = np.linalg.svd(points - points.mean(axis=0), full_matrices=False)
+    along = points @ axes.T
+    rng = np.random.default_rng(seed)
+    return np.asarray(rng.uniform(along.min(axis=0), along.max(axis=0), along.shape))
+
+
+_KEPT = 8
+_MADE: dict[str, Reference] = {}
+
+
+def sample_features(samples: Floats, reference: Reference) -> Floats:
+    """The figures `SAMPLE_FEATURES` [8] of samples [n, ...]; what is not finite counts as lost.
+
+    coverage: share of regions with at least .2 of their fair share of in-domain samples.
+    quality: share of in-domain samples.
+    imbalance: total variation between the regions' shares among samples and training data.
+    frechet: log of the Fréchet distance over the trace of the data's covariance.
+    recall, density: of k-nearest-neighbour manifolds (Kynkäänniemi 2019, Naeem 2020, eq. 3).
+    spread: log of the samples' variance over the data's. reach: log10 of the largest distance from
+    the data's mean over the data's own.
+    """
+    flat = samples.reshape(len(samples), -1)
+    finite = np.isfinite(flat).all(axis=1) & (np.abs(flat) < 1e30).all(axis=1)
+    if finite.sum() < 8:
+        return np.array(LOST)
+    points = reference.project(flat[finite])
+    distances = _squared_distances(points, reference.points)
+    inside = distances.min(axis=1) <= reference.near
+    region = _squared_distances(points, reference.centres).argmin(axis=1)
+    hits = np.bincount(region[inside], minlength=len(reference.shares)) / len(samples)
+    every = np.bincount(region, minlength=len(reference.shares)) / len(points)
+    trace = float(np.trace(reference.moments.covariance))
+    return np.array(
+        [
+            float(np.mean(hits >= _REACHED * reference.shares)),
+            float(inside.sum() / len(samples)),
+            0.5 * float(np.abs(every - reference.shares).sum()),
+            float(np.log(1e-4 + frechet_distance(_moments(points), reference.moments) / trace)),
+            _recall(points, distances),
+            min(2.0, np.count_nonzero(distances <= reference.radii) / len(points) / _NEIGHBOURS),
+            float(np.log(1e-6 + points.var(axis=0).sum() / trace)),
+            float(
+                np.log10(
+                    np.linalg.norm(points - reference.moments.mean, axis=1).max() / reference.extent
+                )
+            ),
+        ]
+    )
+
+
+def _squared_distances(a: Floats, b: Floats) -> Floats:
+    """Squared distances [n, m] of rows a [n, k] from rows b [m, k], as a single matrix product."""
+    left = np.column_stack([-2 * a, (a * a).sum(axis=1), np.ones(len(a))])
+    right = np.column_stack([b, np.ones(len(b)), (b * b).sum(axis=1)])
+    return np.asarray(left @ right.T)
+
+
+def _moments(points: Floats) -> Moments:
+    """Of points [n, d], which may be as far out as those of a training that diverges."""
+    return Moments(points.mean(axis=0), np.atleast_2d(np.cov(points.T)), len(points))
+
+
+def _recall(points: Floats, distances: Floats) -> float:
+    """Share of the training data within a sample's distance to its k-th fellow."""
+    k = min(_NEIGHBOURS, len(points) - 1)
+    own = _squared_distances(points, points)
+    radius = np.partition(own, k, axis=1)[:, k]
+    return float((distances <= radius[:, None]).any(axis=0).mean())

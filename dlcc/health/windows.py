@@ -1,0 +1,107 @@
+"""What losses, gradients and the discriminator's outputs say, in windows over the training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlcc.kinds import TrainingKind
+from dlcc.kinds.gan import GAN
+from dlcc.records import Series
+from dlcc.typing import Floats
+
+WINDOWS = 40
+QUANTITIES = (
+    "generator/loss", "discriminator/loss", "generator/grad_norm", "discriminator/grad_norm",
+    "discriminator/real", "discriminator/fake",
+)  # fmt: skip
+WINDOW_FEATURES = (
+    "generator_loss", "generator_loss_sd", "discriminator_loss", "discriminator_loss_sd",
+    "generator_grad", "generator_grad_sd", "discriminator_grad", "discriminator_grad_sd",
+    "margin", "margin_sd", "not_finite",
+)  # fmt: skip
+
+
+def window_edges(until: int, start: int = 0, windows: int = WINDOWS) -> NDArray[np.int64]:
+    """Steps [windows + 1] that cut [start, until) into equal parts."""
+    return np.linspace(start, until, windows + 1).astype(np.int64)
+
+
+def first_step(series: Series, until: int) -> int:
+    """Where windows begin: at 0, or at the first row of a training that went on from another."""
+    first = min((int(c.steps[0]) for c in series.columns.values() if len(c.steps)), default=0)
+    return first if first > until / WINDOWS else 0
+
+
+def window_features(series: Series, until: int, kind: TrainingKind = GAN) -> Floats:
+    """`WINDOW_FEATURES` in each window, [WINDOWS, 11]; NaN where a quantity was not logged.
+
+    Losses are squashed by asinh (they span decades), gradient norms taken as log10, the margin is
+    the mean output on real data less that on samples. "sd" is the deviation within the window.
+    Which column is which, the kind says by a name of `COLUMNS`.
+    """
+    edges = window_edges(until, first_step(series, until))
+    names = COLUMNS[kind.run_features](series)
+    parts = {name: _cut(series, column, edges) for name, column in names.items()}
+    return np.array([_one({n: p[w] for n, p in parts.items()}) for w in range(WINDOWS)])
+
+
+def first_lost(series: Series, kind: TrainingKind = GAN) -> int:
+    """The first step at which a quantity that is judged is not finite, where there is one."""
+    names = set(COLUMNS[kind.run_features](series).values())
+    columns = (series.columns[name] for name in names if name in series.columns)
+    return min(int(c.steps[~np.isfinite(c.values)].min(initial=series.recorded)) for c in columns)
+
+
+def _by_player(series: Series) -> dict[str, str]:
+    """Quantity -> the column that bears its name."""
+    return {name: name for name in QUANTITIES}
+
+
+def _in_order(series: Series) -> dict[str, str]:
+    """Quantity -> column: whatever players are called, the first and second losses and gradient
+    norms stand in the players' places, and further ones count for what is not finite."""
+    names = dict.fromkeys(QUANTITIES, "")
+    for quantity in ("loss", "grad_norm"):
+        found = sorted(n for n in series.columns if n.rpartition("/")[2] == quantity)
+        for player, name in zip(("generator", "discriminator"), found, strict=False):
+            names[f"{player}/{quantity}"] = name
+        names |= {name: name for name in found[2:]}
+    return names
+
+
+COLUMNS: Mapping[str, Callable[[Series], Mapping[str, str]]] = {
+    "by player": _by_player,
+    "in order": _in_order,
+}
+"""How a kind's series become run features, by the name that the kind gives."""
+
+
+def _cut(series: Series, name: str, edges: NDArray[np.int64]) -> Sequence[Floats]:
+    column = series.columns.get(name)
+    if column is None:
+        return [np.zeros(0)] * (len(edges) - 1)
+    return np.split(column.values, np.searchsorted(column.steps, edges[1:-1]))
+
+
+def _one(rows: Mapping[str, Floats]) -> Floats:
+    finite = {name: values[np.isfinite(values)] for name, values in rows.items()}
+    logged = sum(len(values) for values in rows.values())
+    lost = 1 - sum(len(values) for values in finite.values()) / logged if logged else np.nan
+    figures: list[float] = []
+    for name in QUANTITIES[:4]:
+        values = finite[name]
+        squashed = np.arcsinh(values) if name.endswith("loss") else np.log10(1e-12 + np.abs(values))
+        figures += _mean_and_sd(squashed)
+    real, fake = finite["discriminator/real"], finite["discriminator/fake"]
+    n = min(len(real), len(fake))
+    figures += _mean_and_sd(np.arcsinh(real[:n] - fake[:n]))
+    return np.array([*figures, lost])
+
+
+def _mean_and_sd(values: Floats) -> tuple[float, float]:
+    if not len(values):
+        return np.nan, np.nan
+    return float(values.mean()), float(values.std())

@@ -1,0 +1,75 @@
+"""From past runs to a library: P(good) and vectors, of fits that never saw the run's setting."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlcc.health.curves import run_vector
+from dlcc.health.good import GoodModel, blind_features, sighted_features
+from dlcc.health.logistic import fit_logistic
+from dlcc.past_runs.build.past_run import PastRun
+from dlcc.past_runs.configuration import setting_key
+from dlcc.past_runs.store import FRACTIONS, TERMS, Library, objects
+
+FOLDS = 5
+USUAL_MARKS = ("ring", "digits")
+
+
+def assemble(runs: Sequence[PastRun], seed: int = 0, good: GoodModel | None = None) -> Library:
+    """The library of these runs, without terms; with P(good) fitted on other runs, or on these."""
+    fold = folds_by_setting([setting_key(run.config) for run in runs], FOLDS, seed)
+    vectors: list[list[dict[str, float]]] = [[] for _ in runs]
+    blind: list[list[dict[str, float]]] = [[] for _ in runs]
+    for k in range(FOLDS):
+        model = good or fit_good([run for run, f in zip(runs, fold, strict=True) if f != k])
+        for i in map(int, np.flatnonzero(fold == k)):
+            for fraction in range(len(FRACTIONS)):
+                sighted, unsighted = (runs[i].curves(fraction, blind=b) for b in (False, True))
+                vectors[i].append(run_vector(sighted, model(sighted)))
+                blind[i].append(run_vector(unsighted, model(unsighted)))
+    names = tuple(vectors[0][0])
+    return Library(
+        names=names,
+        configs=objects(dict(run.config) for run in runs),
+        vectors=_table(names, vectors),
+        blind_vectors=_table(names, blind),
+        labels=np.array([run.label_index for run in runs]),
+        stability=np.array([run.stability for run in runs], dtype=np.float64),
+        next_quarter=np.array([run.next_quarter for run in runs], dtype=np.float64),
+        data=np.array([run.data for run in runs]),
+        first_rows=np.array([run.first_rows for run in runs]),
+        terms=np.full((len(runs), len(TERMS), 2), np.nan),
+        true_record=np.ones(len(runs), dtype=np.bool_),
+        judged_by=np.full(len(runs), "truth"),
+        good=good or fit_good(runs),
+        group=runs[0].kind.past_runs.group,
+    )
+
+
+def fit_good(runs: Sequence[PastRun]) -> GoodModel:
+    """P(good) of checkpoints, and of windows of the whole record.
+
+    From the data sets on which good has the usual marks: those of the 3×3 grid are lower, and
+    fitted together they blur each other.
+    """
+    runs = [run for run in runs if run.data in USUAL_MARKS] or runs
+    good = np.concatenate([run.good for run in runs]).astype(np.int64)
+    whole = [run.curves(-1) for run in runs]
+    blind = [run.curves(-1, blind=True) for run in runs]
+    return GoodModel(
+        sighted=fit_logistic(np.concatenate([sighted_features(c) for c in whole]), good, 2),
+        blind=fit_logistic(np.concatenate([blind_features(c) for c in blind]), good, 2),
+    )
+
+
+def folds_by_setting(settings: Sequence[str], folds: int, seed: int) -> NDArray[np.int64]:
+    """A fold for each run, [n]; runs of one setting share it."""
+    names, which = np.unique(settings, return_inverse=True)
+    return np.asarray(np.random.default_rng(seed).permutation(len(names)) % folds)[which]
+
+
+def _table(names: Sequence[str], rows: Sequence[Sequence[dict[str, float]]]) -> NDArray[np.float64]:
+    return np.array([[[at.get(n, np.nan) for n in names] for at in row] for row in rows])

@@ -1,0 +1,108 @@
+"""A past run as the library needs it: figures of its record at every fraction, and its truth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlcc.health.curves import Curves
+from dlcc.health.samples import Reference, sample_features
+from dlcc.health.windows import window_features
+from dlcc.kinds import TrainingKind, kind_of
+from dlcc.kinds.gan import GAN
+from dlcc.past_runs.store import FRACTIONS
+from dlcc.past_runs.twins import first_rows_hash
+from dlcc.recipes import truth
+from dlcc.records import LABELS, Samples, Series
+from dlcc.runs import Run
+from dlcc.typing import Floats
+
+
+@dataclass(frozen=True)
+class PastRun:
+    """One run: its figures over time, and how it ended."""
+
+    config: Mapping[str, Any]
+    data: str
+    windows: Floats
+    """`window_features` of the record up to each of FRACTIONS, [fractions, windows, 11]."""
+    samples: Floats
+    """`sample_features` at the checkpoints of the configured length, [c, 8]."""
+    reached: NDArray[np.int64]
+    """How many of these checkpoints lie within each of FRACTIONS, [fractions]."""
+    label: str
+    stability: float
+    good: NDArray[np.bool_]
+    """Of each checkpoint of the configured length, [c]."""
+    next_quarter: Floats
+    """Share of good checkpoints in the quarter of the length after each of FRACTIONS."""
+    first_rows: str
+    kind: TrainingKind = GAN
+
+    def curves(self, fraction: int, *, blind: bool = False) -> Curves:
+        """The record up to FRACTIONS[fraction]."""
+        samples = None if blind else self.samples[: self.reached[fraction]]
+        return Curves(self.windows[fraction], samples, self.kind)
+
+    @property
+    def label_index(self) -> int:
+        """Index into LABELS."""
+        return LABELS.index(self.label)
+
+
+def past_run(
+    config: Mapping[str, Any],
+    series: Series,
+    steps: Sequence[int],
+    samples: Sequence[NDArray[Any]],
+    judged: truth.Truth,
+    reference: Reference,
+    kind: TrainingKind = GAN,
+) -> PastRun:
+    """From a record and its truth; `samples` [n, ...] were taken at `steps`, past the end too."""
+    length = judged.length
+    within = [k for k, step in enumerate(steps) if step <= length]
+    figures = [sample_features(np.asarray(samples[k], dtype=np.float64), reference) for k in within]
+    untils = [round(fraction * length) for fraction in FRACTIONS]
+    return PastRun(
+        config=config,
+        data=judged.data,
+        windows=np.array([window_features(series.before(until), until, kind) for until in untils]),
+        samples=np.array(figures),
+        reached=np.array([sum(steps[k] <= until for k in within) for until in untils]),
+        label=judged.label,
+        stability=judged.stability,
+        good=np.array(judged.good[: truth.CHECKPOINTS], dtype=np.bool_),
+        next_quarter=next_quarters(judged.good),
+        first_rows=first_rows_hash(series),
+        kind=kind,
+    )
+
+
+def next_quarters(good: Sequence[bool]) -> Floats:
+    """Share of good checkpoints in the quarter after each of FRACTIONS; NaN past the last."""
+    flags = np.array(good, dtype=np.float64)
+    starts = [round(fraction * truth.CHECKPOINTS) for fraction in FRACTIONS]
+    quarter = truth.CHECKPOINTS // 4
+    parts = [flags[start : start + quarter] for start in starts]
+    return np.array([part.mean() if len(part) == quarter else np.nan for part in parts])
+
+
+def recorded_run(run: Run, reference: Reference) -> PastRun:
+    """From a run folder of a recipe, with its truth beside it."""
+    series, samples = Series.of(run, None), Samples.of(run, None)
+    assert series is not None
+    assert samples is not None
+    return past_run(
+        run.manifest.config,
+        series,
+        samples.steps,
+        [samples.at(step) for step in samples.steps],
+        truth.read(run.path),
+        reference,
+        kind_of(run.manifest.objective),
+    )

@@ -1,0 +1,137 @@
+"""Past runs of single networks: maps and autoencoders of drawn settings, trained by their recipes.
+
+P(good) is that of the library of GANs, which never saw these runs; what is learnt anew, beside what
+GANs tell, is how runs that look so on the way came to end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dlcc.engine.pools import process_pool
+from dlcc.engine.scratch import scratch_folder
+from dlcc.errors import LibraryError
+from dlcc.health.samples import Reference
+from dlcc.past_runs.build.assembly import assemble
+from dlcc.past_runs.build.library import check_size, make_missing, make_parts_folder
+from dlcc.past_runs.build.part_files import read_part, write_part
+from dlcc.past_runs.build.past_run import PastRun, recorded_run
+from dlcc.past_runs.build.settings import SEEDS_APART
+from dlcc.past_runs.build.simulation import OVERTRAIN
+from dlcc.past_runs.build.terms import impacts, novelties, with_term
+from dlcc.past_runs.in_use import shipped_library
+from dlcc.past_runs.store import Library
+from dlcc.recipes import get_recipe
+from dlcc.recipes.autoencoders.cube_autoencoders import EPOCH
+from dlcc.recipes.maps.mmd_maps import ROWS
+from dlcc.recipes.train import train
+from dlcc.records import Samples
+from dlcc.runs import Run
+from dlcc.typing import Progress
+
+RECIPES: Mapping[str, float] = {
+    "map-f1": 2, "map-f2": 2, "map-f3": 2, "map-reg": 2, "ae-f1": 1, "ae-f2": 1, "ae-f3": 1,
+    "ae-f4": 1, "ae-f5": 1, "ae-beta": 2, "ae-sliced": 2,
+}  # fmt: skip
+"""Relative shares of the runs."""
+_AS_THE_PAPER = 0.35  # of the maps; most of them end in a point
+_STEPS = (300, 2400)
+
+
+def build_single(out: Path, runs: int, seed: int, jobs: int, progress: Progress) -> Library:
+    """Train drawn settings, judge them by their targets and write the library to `out`.
+
+    What was done is kept in `<out>.parts/`, from which a killed build goes on; it may be removed
+    when the library is there.
+
+    Raises:
+        LibraryError: there are too few runs, or it cannot be written.
+    """
+    check_size(runs)
+    parts = make_parts_folder(out)
+    files = {parts / f"single-{seed}-{k:04d}.npz": (seed, k) for k in range(runs)}
+    with process_pool(jobs) as pool:
+        make_missing(pool, make_run, files, progress, "training")
+    made = [_run_of(file, seed, number) for file, (_, number) in files.items()]
+    library = assemble(made, good=shipped_library().good)
+    library = with_term(library, "novelty", novelties(library))
+    library = with_term(library, "impact", impacts(library, beside=shipped_library()))
+    library.save(out)
+    return library
+
+
+def _run_of(file: Path, seed: int, number: int) -> PastRun:
+    """What was made of a draw, which may have been left by a version that drew otherwise."""
+    (run,) = read_part(file)
+    recipe, settings = draw_single(seed, number)
+    if dict(run.config) != get_recipe(recipe).configure(settings):
+        raise LibraryError(
+            f"{file}: was made of other settings than are drawn now; remove {file.parent} or "
+            "choose another --out"
+        )
+    return run
+
+
+def make_run(file: Path, seed: int, number: int) -> None:
+    """Train one, past its end, and write what the library needs of it."""
+    recipe, settings = draw_single(seed, number)
+    with scratch_folder() as folder:
+        train(recipe, folder, settings, overtrain=OVERTRAIN, snapshots=1)
+        run = Run.open(folder)
+        samples = Samples.of(run, None)
+        assert samples is not None
+        assert samples.reference is not None
+        write_part(file, [recorded_run(run, Reference.of(samples.reference))])
+
+
+def draw_single(corpus_seed: int, number: int) -> tuple[str, dict[str, Any]]:
+    """Recipe and settings of one run: a function of the corpus' seed and the number."""
+    rng = np.random.default_rng([corpus_seed, number])
+    shares = np.array([*RECIPES.values()])
+    recipe = str(rng.choice([*RECIPES], p=shares / shares.sum()))
+    drawn = _map(recipe, rng) if recipe.startswith("map-") else _autoencoder(recipe, rng)
+    return recipe, {**drawn, "seed": corpus_seed * SEEDS_APART + number}
+
+
+def _map(recipe: str, rng: np.random.Generator) -> dict[str, Any]:
+    if recipe != "map-reg" and rng.random() < _AS_THE_PAPER:
+        return {"variant": "paper", "epochs": int(_log_uniform(rng, 40, 500))}
+    batch = int(rng.choice([64, 128, 256, 768]))
+    epochs = max(1, round(_log_uniform(rng, *_STEPS) / -(-ROWS["train"] // batch)))
+    settings: dict[str, Any] = {"batch": batch, "epochs": epochs}
+    if recipe == "map-reg":
+        settings["regulariser"] = str(rng.choice(["none", "l1", "l2"], p=[0.2, 0.4, 0.4]))
+        settings["strength"] = _rounded(_log_uniform(rng, 1e-6, 3e-1))
+        settings["dropout"] = float(rng.choice([0.0, 0.05, 0.1, 0.3], p=[0.7, 0.1, 0.1, 0.1]))
+    return settings
+
+
+def _autoencoder(recipe: str, rng: np.random.Generator) -> dict[str, Any]:
+    offered: dict[str, Any] = {
+        "snr": float(rng.choice([0, 5, 10, 15, 20])),
+        "beta": _rounded(_log_uniform(rng, 1e-4, 2.0)),
+        "anneal_beta": float(rng.choice([0.0, 0.5])),
+        "mmd": _rounded(_log_uniform(rng, 1e-2, 1e1)),
+        "anneal_mmd": float(rng.choice([0.0, 0.5])),
+        "prior": str(rng.choice(["standard", "fitted"])),
+    }
+    settings: dict[str, Any] = {
+        "data": str(rng.choice(["cube_surface", "cube"], p=[0.75, 0.25])),
+        "latents": int(rng.integers(2, 9)),
+        "batch": int(rng.choice([64, 128, 256])),
+    }
+    settings["epochs"] = max(1, round(_log_uniform(rng, *_STEPS) * settings["batch"] / EPOCH))
+    known = {option.key for option in get_recipe(recipe).options}
+    return settings | {key: value for key, value in offered.items() if key in known}
+
+
+def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
+    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.3g}")

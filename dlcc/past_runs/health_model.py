@@ -1,0 +1,94 @@
+"""What past runs say about a vector: labels, P(good), stability."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlcc.estimate import Estimate
+from dlcc.health.logistic import LogisticPosterior, fit_logistic
+from dlcc.kinds import TrainingKind
+from dlcc.kinds.gan import GAN
+from dlcc.past_runs.store import NEEDS_SAMPLES, Library, row
+from dlcc.records import LABELS
+from dlcc.typing import Floats
+
+_NEIGHBOURS = 30
+_TREES = 300
+_RULE_FLOOR = 0.01
+_RULES = tuple(f"rule_{name}" for name in LABELS)
+
+
+@dataclass(frozen=True)
+class HealthModel:
+    """The library's knowledge, with samples or without."""
+
+    library: Library
+    blind: bool
+    """Whether the run has no samples to go by."""
+    kind: TrainingKind = GAN
+
+    @cached_property
+    def _known(self) -> Library:
+        """Runs whose record is true and that have the figures that are asked for."""
+        honest = self.library.honest
+        (good,) = honest.columns(["good_half"], blind=self.blind).T
+        return honest.some(np.isfinite(good))
+
+    def labels(self, vector: Mapping[str, float]) -> dict[str, float]:
+        """Probability of each label of the kind."""
+        certain = "diverged" if vector["diverged"] else self.kind.marked(vector)
+        if certain is not None:
+            return {name: float(name == certain) for name in self.kind.label_names}
+        found = self._labels_of_series(vector) if self.blind else self._labels_of_samples(vector)
+        return dict.fromkeys(self.kind.label_names, 0.0) | found
+
+    def _labels_of_samples(self, vector: Mapping[str, float]) -> dict[str, float]:
+        """What the definitions say, put right by how past runs with such probabilities ended."""
+        rules = _log_rule(row(_RULES, vector)[None, :])
+        found = self._rule_fit.probabilities(rules)[0]
+        return {name: float(p) for name, p in zip(LABELS, found, strict=True)}
+
+    @cached_property
+    def _rule_fit(self) -> LogisticPosterior:
+        table = _log_rule(self._known.columns(_RULES, blind=False))
+        return fit_logistic(table, self._known.labels, len(LABELS))
+
+    def _labels_of_series(self, vector: Mapping[str, float]) -> dict[str, float]:
+        trees = self._series_trees
+        figures = np.nan_to_num(row(self._series_names, vector))[None, :]
+        found = trees.predict_proba(figures)[0]
+        shares = dict(zip((LABELS[k] for k in trees.classes_), found, strict=True))
+        return {name: float(shares.get(name, 0.0)) for name in LABELS}
+
+    @cached_property
+    def _series_names(self) -> list[str]:
+        return [n for n in self.library.names if n not in NEEDS_SAMPLES]
+
+    @cached_property
+    def _series_trees(self) -> Any:
+        from sklearn.ensemble import ExtraTreesClassifier
+
+        trees = ExtraTreesClassifier(
+            _TREES, min_samples_leaf=2, max_features=0.5, random_state=0, n_jobs=1
+        )
+        return trees.fit(self._known.columns(self._series_names, blind=True), self._known.labels)
+
+    def stability(self, vector: Mapping[str, float]) -> Estimate:
+        """Share of good checkpoints in the second half: as it was in the nearest past runs."""
+        return Estimate.draws(self._known.stability[self._nearest(("good_half",), vector)])
+
+    def _nearest(self, names: tuple[str, ...], vector: Mapping[str, float]) -> NDArray[np.int64]:
+        table = self._known.columns(names, blind=self.blind)
+        distances = ((table - row(names, vector)) ** 2).sum(axis=1)
+        return np.argsort(distances, kind="stable")[:_NEIGHBOURS]
+
+
+def _log_rule(rule: Floats) -> Floats:
+    """Logarithms of the probabilities by definition [n, labels], kept away from 0."""
+    return np.log(rule + _RULE_FLOOR)

@@ -1,0 +1,109 @@
+"""Which past runs a run is like: distances in landscape space, by FAISS.
+
+The space: the figures of the landscape vector and of the configuration, each standardised on the
+library and cut at ± 4, so that no single figure decides; missing figures stand at the mean, and so
+do those that no past run has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from dlcc.past_runs.configuration import CONFIG_FEATURES, config_features
+from dlcc.past_runs.store import NEEDS_SAMPLES, Library, row
+from dlcc.typing import Floats, Ints
+
+_CUT = 4.0
+_OWN_QUANTILE = 0.9  # of the library's distances among themselves: what still counts as near
+
+FEWEST_RUNS = 40
+"""With fewer past runs there is nothing to hold a run against."""
+OUTSIDE = 1.5
+"""`Space.distance` from which on a run lies outside of the library for sure."""
+
+
+@dataclass(frozen=True)
+class Space:
+    """The library's runs as points at one of its fractions."""
+
+    library: Library
+    fraction: int
+    """Index into FRACTIONS."""
+    blind: bool
+    """Whether figures that need samples are left out."""
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The coordinates, [p]."""
+        vector = (n for n in self.library.names if not (self.blind and n in NEEDS_SAMPLES))
+        return (*vector, *CONFIG_FEATURES)
+
+    @cached_property
+    def raw(self) -> Floats:
+        """The runs' figures, [n, p]; NaN where missing."""
+        vector = self.names[: -len(CONFIG_FEATURES)]
+        figures = self.library.columns(vector, blind=self.blind, fraction=self.fraction)
+        return np.hstack([figures, self.library.config_vectors])
+
+    def raw_of(self, vector: Mapping[str, float], config: Mapping[str, Any]) -> Floats:
+        """The figures of one run, [p]."""
+        figures = row(self.names[: -len(CONFIG_FEATURES)], vector)
+        return np.concatenate([figures, config_features(config)])
+
+    @cached_property
+    def _scaling(self) -> tuple[Floats, Floats]:
+        present = np.isfinite(self.raw).any(axis=0)
+        filled = np.where(present, self.raw, 0.0)
+        spread = np.nanstd(filled, axis=0)
+        scale = np.where(spread > 1e-9, spread, 1.0)
+        return np.nanmean(filled, axis=0), np.where(present, scale, np.inf)
+
+    def standardised(self, raw: Floats) -> Floats:
+        """Figures [..., p] on the library's scale, missing ones at its mean."""
+        centre, scale = self._scaling
+        return np.clip(np.nan_to_num((raw - centre) / scale), -_CUT, _CUT)
+
+    @cached_property
+    def points(self) -> Floats:
+        """The runs in the space, [n, p]."""
+        return self.standardised(self.raw)
+
+    @cached_property
+    def _index(self) -> Any:
+        import faiss
+
+        index = faiss.IndexFlatL2(self.points.shape[1])
+        index.add(np.ascontiguousarray(self.points, dtype=np.float32))
+        return index
+
+    def nearest(self, points: Floats, k: int) -> tuple[Ints, Floats]:
+        """The k nearest runs of points [m, p] and their distances per root dimension, [m, k]."""
+        squared, found = self._index.search(np.ascontiguousarray(points, dtype=np.float32), k)
+        return found, np.sqrt(np.maximum(squared, 0) / points.shape[1]).astype(np.float64)
+
+    @cached_property
+    def neighbours(self) -> tuple[Ints, Floats]:
+        """Of every run its 10 nearest others and their distances, [n, 10]."""
+        k = min(10, len(self.library) - 1)
+        found, distances = self.nearest(self.points, k + 1)
+        own = found == np.arange(len(found))[:, None]
+        own[~own.any(axis=1), -1] = True  # a run with more than k copies is not among its nearest
+        return found[~own].reshape(-1, k), distances[~own].reshape(-1, k)
+
+    def distance(self, point: Floats) -> float:
+        """How far a point [p] lies from its five nearest runs.
+
+        In units of what 90 % of the library's own runs keep to; above 1 is outside of it.
+        """
+        _, distances = self.nearest(point[None, :], min(5, len(self.library)))
+        return float(distances.mean() / self.usual_distance)
+
+    @cached_property
+    def usual_distance(self) -> float:
+        """What 90 % of the library's runs keep to their five nearest others at most."""
+        return float(np.quantile(self.neighbours[1][:, :5].mean(axis=1), _OWN_QUANTILE)) or 1.0

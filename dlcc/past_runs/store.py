@@ -1,0 +1,286 @@
+"""The library: past runs, each with its landscape vector at four fractions, and how it ended.
+
+`dlcc library build` makes a file of one. Only figures are kept; what is fitted on them is fitted
+when it is needed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlcc.errors import LibraryError
+from dlcc.health.good import GoodModel
+from dlcc.health.logistic import LogisticPosterior
+from dlcc.past_runs.configuration import config_features, setting_key
+from dlcc.past_runs.twins import first_rows_hash
+from dlcc.records import LABELS, Series
+from dlcc.typing import Floats
+
+CONVENTIONS = 1
+"""Version of what the rows mean: labels, checkpoints, fractions, the vector's figures."""
+FRACTIONS = (0.1, 0.2, 0.5, 1.0)
+"""Of the configured length: at each of them every run has a vector."""
+TERMS = ("logic", "novelty", "impact", "reproducibility")
+_PER_RUN = (
+    "configs", "vectors", "blind_vectors", "labels", "stability", "next_quarter", "data",
+    "first_rows", "terms", "true_record", "judged_by",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Library:
+    """n past runs with k figures at each of `FRACTIONS`."""
+
+    names: tuple[str, ...]
+    """Of the figures, [k]: those of `run_vector`."""
+    configs: NDArray[np.object_]
+    """Configuration of each run, [n] mappings."""
+    vectors: Floats
+    """[n, fractions, k]: judged with samples; P(good) in them is out of fold. NaN without."""
+    blind_vectors: Floats
+    """[n, fractions, k]: the same runs judged without samples; NaN where a figure needs them."""
+    labels: NDArray[np.int64]
+    """Index into `label_names`, [n]."""
+    stability: Floats
+    """Share of good checkpoints in the second half, [n]."""
+    next_quarter: Floats
+    """Share of good checkpoints in the quarter of the length after each of FRACTIONS,
+    [n, fractions]; NaN where unknown."""
+    data: NDArray[np.str_]
+    """Name of the data set, [n]."""
+    first_rows: NDArray[np.str_]
+    """Hash of the first 32 rows of each run's series, [n]: twins share it."""
+    terms: Floats
+    """[n, `TERMS`, 2]: mean and standard deviation, out of fold; NaN where not measured."""
+    true_record: NDArray[np.bool_]
+    """False for a row whose record was doctored, [n]."""
+    judged_by: NDArray[np.str_]
+    """What the label rests on: "truth", "verdict" or "review", [n]."""
+    good: GoodModel
+    """P(good) of a checkpoint or window."""
+    group: str = "gan"
+    """Group of kinds that the runs are of, see `dlcc.kinds.PastRuns`."""
+    label_names: tuple[str, ...] = LABELS
+    """What labels stand for."""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def columns(self, names: Sequence[str], *, blind: bool, fraction: int = -1) -> Floats:
+        """The figures `names` of every run at FRACTIONS[fraction], [n, len(names)]."""
+        table = self.blind_vectors if blind else self.vectors
+        return table[:, fraction, [self.names.index(name) for name in names]]
+
+    @cached_property
+    def settings(self) -> NDArray[np.str_]:
+        """A hash of each configuration without its seed, [n]."""
+        return np.array([setting_key(config) for config in self.configs])
+
+    @cached_property
+    def config_vectors(self) -> Floats:
+        """`CONFIG_FEATURES` of every run, [n, 21]."""
+        return np.array([config_features(config) for config in self.configs])
+
+    def some(self, runs: NDArray[Any]) -> Library:
+        """The library of those runs only; P(good) stays as it was fitted."""
+        return replace(self, **{name: getattr(self, name)[runs] for name in _PER_RUN})
+
+    @cached_property
+    def honest(self) -> Library:
+        """Those of the runs whose record is true."""
+        return self.some(self.true_record)
+
+    def apart_from(self, series: Series | None) -> Library:
+        """The library without the run of these series: its twins, and their setting's other runs.
+
+        Other seeds of a setting would give its end away where a library's own run is judged.
+        """
+        own = "" if series is None else first_rows_hash(series)
+        twins = (self.first_rows == own) & (own != "")
+        return self.some(~np.isin(self.settings, self.settings[twins])) if twins.any() else self
+
+    def joined(self, other: Library) -> Library:
+        """Both libraries' runs; P(good) is this one's."""
+        if self.names != other.names:
+            raise LibraryError("the two libraries have different figures; build both anew")
+        names = tuple(dict.fromkeys([*self.label_names, *other.label_names]))
+        place = np.array([names.index(name) for name in other.label_names])
+        other = replace(other, labels=place[other.labels])
+        joined: dict[str, Any] = {
+            name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in _PER_RUN
+        }
+        return replace(self, **joined, label_names=names)
+
+    def label_of(self, run: int) -> str:
+        """How a run ended."""
+        return self.label_names[int(self.labels[run])]
+
+    def save(self, path: Path) -> None:
+        """As `save_all`, alone."""
+        save_all({path: self})
+
+    def _columns(self) -> dict[str, Any]:
+        """What is kept in the file; half precision is what figures are good for."""
+        blind_own = [k for k, name in enumerate(self.names) if name in BLIND_OWN]
+        return {
+            "conventions": np.array(CONVENTIONS),
+            "names": np.array(self.names),
+            "configs": np.array([json.dumps(c, sort_keys=True) for c in self.configs]),
+            "vectors": _half(self.vectors),
+            "blind_own": _half(self.blind_vectors[:, :, blind_own]),
+            "labels": self.labels.astype(np.int8),
+            "stability": self.stability.astype(np.float32),
+            "next_quarter": self.next_quarter.astype(np.float32),
+            "data": self.data,
+            "first_rows": self.first_rows,
+            "terms": self.terms.astype(np.float32),
+            "true_record": self.true_record,
+            "judged_by": self.judged_by,
+            "group": np.array(self.group),
+            "label_names": np.array(self.label_names),
+            **_packed("sighted", self.good.sighted),
+            **_packed("blind", self.good.blind),
+        }
+
+
+def save_all(libraries: Mapping[Path, Library]) -> None:
+    """Write all of them beside their paths, then put them in their places.
+
+    Raises:
+        LibraryError: one cannot be written; then none was.
+    """
+    written: dict[Path, Path] = {}
+    try:
+        for path, library in libraries.items():
+            written[path] = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with written[path].open("wb") as stream:
+                np.savez_compressed(stream, **library._columns())
+    except OSError as error:
+        for beside in written.values():
+            with contextlib.suppress(OSError):
+                beside.unlink()
+        raise LibraryError(f"{path}: cannot be written ({error.strerror})") from error
+    for path, beside in written.items():
+        beside.replace(path)
+
+
+BLIND_OWN = (
+    "good_half", "good_quarter", "good_last", "good_best", "good_swing", "good_trend", "diverged",
+)  # fmt: skip
+"""Figures that differ between a run with samples and the same without; others it has or lacks."""
+NEEDS_SAMPLES = (
+    "coverage_last", "quality_last", "swing", "imbalance_last", "frechet_last", "recall_last",
+    "density_last", "reach_last", "samples_lost", "rule_healthy", "rule_weak", "rule_oscillating",
+    "rule_collapsed", "rule_diverged",
+)  # fmt: skip
+"""Figures that a run without samples lacks."""
+
+
+def nearest_fraction(seen: float) -> int:
+    """Index of the library's fraction that is nearest to a share of the length, as ratios go."""
+    ratios = np.abs(np.log(np.array(FRACTIONS) / min(max(seen, 1e-3), 1.0)))
+    return int(ratios.argmin())
+
+
+def row(names: Sequence[str], vector: Mapping[str, float]) -> Floats:
+    """The figures `names` of one run, [len(names)]; NaN for what it lacks."""
+    return np.array([vector.get(name, np.nan) for name in names], dtype=np.float64)
+
+
+def read_library(path: Path) -> Library:
+    """A library's file.
+
+    Raises:
+        LibraryError: it is missing, damaged, or of other conventions than this version's.
+    """
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as table:
+            conventions = int(table["conventions"])
+            if conventions == CONVENTIONS:
+                return _unpacked_library(table)
+    except FileNotFoundError:
+        raise LibraryError(
+            f"{path}: no such library; make one with: dlcc library build --out {path}"
+        ) from None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, json.JSONDecodeError) as e:
+        raise LibraryError(
+            f"{path}: not a readable library ({type(e).__name__}); restore the file or build it "
+            "anew with: dlcc library build"
+        ) from e
+    raise LibraryError(
+        f"{path}: a library of conventions {conventions}, expected {CONVENTIONS}; build it anew "
+        "with: dlcc library build"
+    )
+
+
+def _unpacked_library(table: Mapping[str, Any]) -> Library:
+    names = tuple(str(n) for n in table["names"])
+    vectors = table["vectors"].astype(np.float64)
+    blind = vectors.copy()
+    blind[:, :, [k for k, name in enumerate(names) if name in NEEDS_SAMPLES]] = np.nan
+    blind[:, :, [k for k, name in enumerate(names) if name in BLIND_OWN]] = table["blind_own"]
+    library = Library(
+        names=names,
+        configs=objects(json.loads(str(text)) for text in table["configs"]),
+        vectors=vectors,
+        blind_vectors=blind,
+        labels=table["labels"].astype(np.int64),
+        stability=table["stability"].astype(np.float64),
+        next_quarter=table["next_quarter"].astype(np.float64),
+        data=table["data"],
+        first_rows=table["first_rows"],
+        terms=table["terms"].astype(np.float64),
+        true_record=table["true_record"],
+        judged_by=table["judged_by"],
+        good=GoodModel(_unpacked("sighted", table), _unpacked("blind", table)),
+        group=_group(table),
+        label_names=tuple(str(n) for n in table["label_names"])
+        if "label_names" in table
+        else LABELS,
+    )
+    n = len(library)
+    if any(len(getattr(library, name)) != n for name in _PER_RUN):
+        raise ValueError("columns of different lengths")
+    return library
+
+
+def _group(table: Mapping[str, Any]) -> str:
+    """The group of kinds that a file is of; those written before 0.2 say whether it is of GANs."""
+    if "group" in table:
+        return str(table["group"])
+    return "single" if "alone" in table and bool(table["alone"]) else "gan"
+
+
+def objects(items: Iterable[Any]) -> NDArray[np.object_]:
+    """An array of objects, [n]: numpy would unpack mappings or lists of equal length."""
+    listed = list(items)
+    array = np.empty(len(listed), dtype=object)
+    array[:] = listed
+    return array
+
+
+def _half(values: Floats) -> NDArray[np.float16]:
+    return np.clip(values, -6e4, 6e4).astype(np.float16)
+
+
+_PARTS = ("mode", "covariance", "centre", "scale")
+
+
+def _packed(name: str, fit: LogisticPosterior) -> dict[str, Floats]:
+    return {f"{name}_{part}": getattr(fit, part) for part in _PARTS}
+
+
+def _unpacked(name: str, table: Mapping[str, Floats]) -> LogisticPosterior:
+    return LogisticPosterior(*(table[f"{name}_{part}"] for part in _PARTS))

@@ -1,0 +1,136 @@
+"""A user's own runs as rows of their library."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from dlcc.errors import LibraryError, OptionError, RunError
+from dlcc.health.run_features import NOTHING_CHANGES, Landscape, TooFewRowsError, landscape_of
+from dlcc.kinds import kind_of, kinds, too_few_samples, why_unknown
+from dlcc.past_runs.health_model import HealthModel
+from dlcc.past_runs.in_use import shipped_library, user_library_path, users_library
+from dlcc.past_runs.store import FRACTIONS, TERMS, Library, objects, row, save_all
+from dlcc.past_runs.twins import first_rows_hash
+from dlcc.records import Samples, Series, most_probable
+from dlcc.runs import Run
+from dlcc.typing import Floats, Progress
+
+_COMPLETE = 0.95  # share of the configured length from which on a run has an end to learn from
+_QUARTER = 0.25
+
+
+def add_runs(
+    runs: Sequence[Run],
+    label: str | None = None,
+    progress: Progress = lambda share, what: None,
+) -> dict[Path, Library]:
+    """Add finished runs to the user's libraries, each to that of its kind's group, and write them.
+
+    Those that are in it stay as they are, unless there is a label: then they are judged anew.
+
+    Args:
+        runs: Their records must reach the configured end.
+        label: How they ended, where the user knows; else the records' own verdict counts.
+        progress: Called with the share done and the run.
+
+    Returns:
+        What was written, and where.
+
+    Raises:
+        InputError: a run cannot be used, the label is none, or the library cannot be written.
+    """
+    known = tuple(dict.fromkeys(name for kind in kinds().values() for name in kind.label_names))
+    if label is not None and label not in known:
+        raise OptionError(f"--label {label!r}: expected one of {', '.join(known)}")
+    if not runs:
+        raise LibraryError("no run was given; name the folders to add")
+    changed: dict[Path, Library] = {}
+    for k, run in enumerate(runs):
+        progress(k / len(runs), run.path.name)
+        group = kind_of(run.manifest.objective).past_runs.group
+        path = user_library_path(group)
+        new = row_of(run, shipped_library(), label)
+        own = changed.get(path) or users_library(group)
+        changed[path] = new if own is None else _with(own, new, anew=label is not None)
+    save_all(changed)
+    return changed
+
+
+def _with(own: Library, new: Library, *, anew: bool) -> Library:
+    twins = (own.first_rows == new.first_rows[0]) & (own.first_rows != "")
+    if twins.any() and not anew:
+        return own
+    return own.some(~twins).joined(new)
+
+
+def row_of(run: Run, past: Library, label: str | None) -> Library:
+    """A finished run as a library of one row, judged by what the library `past` knows."""
+    kind = kind_of(run.manifest.objective)
+    unknown = why_unknown(run.manifest.objective, run.manifest.players)
+    if unknown is not None:
+        raise RunError(f"{run.path}: cannot be added to the library: {unknown}")
+    series = Series.of(run, run.length)
+    if series is None:
+        raise RunError(f"{run.path}: no series; record the run first")
+    parts = [_landscape(run, series, fraction) for fraction in FRACTIONS]
+    whole = parts[-1]
+    if whole.blind and not kind.series_tell_health:
+        raise RunError(f"{run.path}: {too_few_samples(kind)}")
+    if label is not None and label not in kind.label_names:
+        raise OptionError(
+            f"--label {label!r}: {run.path} is of kind {kind.name!r}, whose labels are "
+            f"{', '.join(kind.label_names)}"
+        )
+    if whole.still and label is None:
+        raise RunError(f"{run.path}: {NOTHING_CHANGES}, or say how it ended with --label")
+    if whole.seen < _COMPLETE:
+        raise RunError(
+            f"{run.path}: {whole.recorded:,} of {run.length:,} steps are recorded; only a run that "
+            "came to its end can be learnt from"
+        )
+    model = HealthModel(past, whole.blind, kind)
+    vector = whole.vector(past.good)
+    chosen = most_probable(model.labels(vector)) if label is None else label
+    blind = [_table(past, replace(p, curves=replace(p.curves, samples=None))) for p in parts]
+    sighted = [np.full(len(past.names), np.nan) if p.blind else _table(past, p) for p in parts]
+    good = whole.good(past.good)
+    return Library(
+        names=past.names,
+        configs=objects([dict(run.manifest.config)]),
+        vectors=np.array([sighted]),
+        blind_vectors=np.array([blind]),
+        labels=np.array([kind.label_names.index(chosen)]),
+        stability=np.array([good[len(good) // 2 :].mean()]),
+        next_quarter=np.array([[_next_quarter(whole, good, f) for f in FRACTIONS]]),
+        data=np.array([str(run.manifest.data.get("name", "unnamed"))[:40]]),
+        first_rows=np.array([first_rows_hash(series)]),
+        terms=np.full((1, len(TERMS), 2), np.nan),
+        true_record=np.array([True]),
+        judged_by=np.array(["verdict" if label is None else "review"]),
+        good=past.good,
+        group=kind.past_runs.group,
+        label_names=kind.label_names,
+    )
+
+
+def _landscape(run: Run, series: Series, fraction: float) -> Landscape:
+    until, kind = round(fraction * run.length), kind_of(run.manifest.objective)
+    try:
+        return landscape_of(series.before(until), Samples.of(run, until), run.length, kind=kind)
+    except TooFewRowsError as error:
+        raise RunError(f"{run.path}: {error} before step {until:,}") from None
+
+
+def _table(past: Library, landscape: Landscape) -> Floats:
+    return row(past.names, landscape.vector(past.good))
+
+
+def _next_quarter(whole: Landscape, good: Floats, fraction: float) -> float:
+    """Mean P(good) in the quarter after a fraction of the length; NaN past the end."""
+    share = whole.steps / max(1, whole.recorded)
+    inside = (share > fraction) & (share <= fraction + _QUARTER)
+    return float(good[inside].mean()) if inside.any() else float("nan")

@@ -1,0 +1,32 @@
+"""Obligations of a record, each with its verdict, as the consistency stage checks them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Verdict = Literal["proved", "refuted", "unknown"]
+ObligationKind = Literal["record", "symbolic"]
+
+
+@dataclass(frozen=True)
+class Obligation:
+    """A statement that must hold, and what became of it."""
+
+    id: str
+    kind: ObligationKind
+    statement: str
+    verdict: Verdict
+    method: str
+    """What decided it: `sympy`, `counterexample`, `recomputed from the probe`, ..."""
+    place: str | None = None
+    counterexample: str | None = None
+    reason: str | None = None
+    """Why it is unknown."""
+
+
+@dataclass(frozen=True)
+class Obligations:
+    """All obligations of the consistency stage."""
+
+    items: tuple[Obligation, ...]

@@ -1,0 +1,293 @@
+"""The parts of a run as records: read from its folder, all cut at the step `until`, read-only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+
+import numpy as np
+import xxhash
+from numpy.typing import NDArray
+
+from dlcc.errors import RunError, SnapshotError
+from dlcc.runs.files import opened_regular
+from dlcc.runs.hashes import digest_of_files
+from dlcc.typing import Floats, Ints
+
+if TYPE_CHECKING:
+    from dlcc.runs import Run, Snapshot
+
+_FEWEST_SAMPLES = 20  # rows of a checkpoint under which shares of samples say nothing
+_LONGEST_TEXT = 4 << 20  # bytes of a document or source file that are read
+
+
+class RunPart(Protocol):
+    """A part of the run: read from its folder in the process that needs it."""
+
+    absent: ClassVar[str]
+    """What a stage says that needs this part of a run that has none."""
+
+    @classmethod
+    def of(cls, run: Run, until: int | None) -> Self | None:
+        """The part before step `until`; None where the run has none."""
+
+    def digest(self) -> str:
+        """Hash of all that a stage could read in it."""
+
+
+def _hash(*parts: bytes | str) -> str:
+    state = xxhash.xxh3_128()
+    for part in parts:
+        state.update(part if isinstance(part, bytes) else part.encode())
+        state.update(b"\0")
+    return state.hexdigest()
+
+
+@dataclass(frozen=True)
+class Config:
+    """What `run.json` says of the training."""
+
+    absent: ClassVar = "the run has no run.json"
+
+    players: Mapping[str, Mapping[str, Any]]
+    objective: Mapping[str, Any]
+    data: Mapping[str, Any]
+    config: Mapping[str, Any]
+    seed: int | None
+    length: int
+    """The configured number of steps; of a run that names none, the steps that it has."""
+    training: str | None
+    """How to build the training again: `source/train.py:build`."""
+    versions: Mapping[str, str]
+    machine: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, run: Run, until: int | None) -> Config:
+        m = run.manifest
+        return cls(
+            players={name: p.model_dump() for name, p in m.players.items()},
+            objective=dict(m.objective),
+            data=dict(m.data),
+            config=dict(m.config),
+            seed=m.seed,
+            length=run.length,
+            training=m.training,
+            versions=dict(m.versions),
+            machine=dict(m.machine),
+        )
+
+    def digest(self) -> str:
+        return _hash(json.dumps(self.__dict__, sort_keys=True, default=str))
+
+
+@dataclass(frozen=True)
+class Column:
+    """One quantity: `steps` int64 [n] ascending, `values` float64 [n], `clock` [n] unix seconds."""
+
+    steps: Ints
+    values: Floats
+    clock: Floats
+
+
+@dataclass(frozen=True)
+class Series:
+    """Every quantity that was logged, by its name `player/quantity`."""
+
+    absent: ClassVar = "the run logged no series"
+
+    columns: Mapping[str, Column]
+    restarts: tuple[int, ...] = ()
+    """Steps at which a later recording session began."""
+    rewinds: tuple[tuple[int, int], ...] = ()
+    """(from, to): the training went back, and later rows superseded earlier ones."""
+    torn: bool = False
+    """Whether the last block was cut by a kill."""
+
+    @classmethod
+    def of(cls, run: Run, until: int | None) -> Series | None:
+        read = run.series(until=until)
+        if not read.columns:
+            return None
+        columns = {
+            name: Column(_frozen(c.steps), _frozen(c.values), _frozen(c.clock))
+            for name, c in sorted(read.columns.items())
+        }
+        return cls(columns, tuple(read.restarts), tuple(read.rewinds), read.torn)
+
+    @classmethod
+    def from_start(cls, quantities: Mapping[str, Floats]) -> Series:
+        """Of quantities [steps] that are known at every step from 0 on, without a clock."""
+        columns = {
+            name: Column(np.arange(len(values)), values, np.full(len(values), np.nan))
+            for name, values in quantities.items()
+        }
+        return cls(columns)
+
+    @property
+    def rows(self) -> int:
+        """How often the quantity that was logged most often was logged."""
+        return max((len(column.steps) for column in self.columns.values()), default=0)
+
+    @property
+    def recorded(self) -> int:
+        """Steps that the record has: one more than the last that was logged."""
+        return max((int(column.steps[-1]) + 1 for column in self.columns.values()), default=0)
+
+    def before(self, step: int) -> Series:
+        """What `of` would have read up to `step`."""
+        columns = {
+            name: Column(c.steps[:k], c.values[:k], c.clock[:k])
+            for name, c in self.columns.items()
+            if (k := int(np.searchsorted(c.steps, step)))
+        }
+        restarts = tuple(first for first in self.restarts if first < step)
+        rewinds = tuple(rewind for rewind in self.rewinds if rewind[0] < step)
+        return Series(columns, restarts, rewinds, self.torn)
+
+    def digest(self) -> str:
+        parts: list[bytes | str] = [repr((self.restarts, self.rewinds, self.torn))]
+        for name, column in self.columns.items():
+            parts += [name, *(a.tobytes() for a in (column.steps, column.values, column.clock))]
+        return _hash(*parts)
+
+
+@dataclass(frozen=True)
+class Snapshots:
+    """The snapshots, lazily: weights are read when asked for."""
+
+    absent: ClassVar = "the run took no snapshots"
+
+    run: Run = field(repr=False)
+    handles: tuple[Snapshot, ...]
+    """Ascending in step."""
+
+    @classmethod
+    def of(cls, run: Run, until: int | None) -> Snapshots | None:
+        handles = tuple(run.snapshots(until=until))
+        return cls(run, handles) if handles else None
+
+    def digest(self) -> str:
+        return self.run.contents.snapshots_digest(self.handles)
+
+    def __iter__(self) -> Iterator[Snapshot]:
+        return iter(self.handles)
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What the generator made over time, and training data to hold it against."""
+
+    absent: ClassVar = "the run recorded no samples"
+
+    run: Run = field(repr=False)
+    steps: tuple[int, ...]
+    """Ascending steps at which samples were taken that can be read."""
+    damaged: Mapping[str, str] = field(default_factory=dict)
+    """Places in the run that cannot be read and are left out, with the reason."""
+    taken: tuple[int, ...] = ()
+    """All steps at which samples were taken."""
+
+    @classmethod
+    def of(cls, run: Run, until: int | None) -> Samples | None:
+        taken, place = tuple(run.sample_steps(until=until)), run.contents.samples_place
+        steps, damaged = [], {}
+        for step in taken:
+            try:
+                run.samples(step)
+                steps.append(step)
+            except SnapshotError as error:
+                damaged[place(step)] = str(error)
+        try:
+            run.reference()
+        except SnapshotError as error:
+            damaged[place(None)] = str(error)
+        return cls(run, tuple(steps), damaged, taken) if steps or damaged else None
+
+    def at(self, step: int) -> Floats:
+        """Samples [n, ...] taken before `step`."""
+        return _frozen(np.asarray(self.run.samples(step), dtype=np.float64))
+
+    def comparable(self, step: int) -> bool:
+        """Whether the samples of a step are rows like the reference's, and enough to judge by."""
+        rows, reference = self.at(step), self.reference
+        like = reference is not None and rows.shape[1:] == reference.shape[1:]
+        return like and rows.ndim > 1 and len(rows) >= _FEWEST_SAMPLES
+
+    @cached_property
+    def reference(self) -> Floats | None:
+        """Finite rows [n, ...] of the training data that the run names; None without any."""
+        if self.run.contents.samples_place(None) in self.damaged:
+            return None
+        rows = self.run.reference()
+        if rows is None:
+            return None
+        finite = np.isfinite(rows.reshape(len(rows), -1).astype(np.float64)).all(axis=1)
+        return _frozen(np.asarray(rows[finite], dtype=np.float64))
+
+    def digest(self) -> str:
+        return self.run.contents.samples_digest(self.taken)
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The code that came with the run. Hostile until proven otherwise: parsed, never imported."""
+
+    absent: ClassVar = "the run brought no source/"
+
+    root: Path
+    """The run's folder."""
+    files: Mapping[str, str]
+    """`source/...` -> text, of the files that are text."""
+    paths: Mapping[str, Path] = field(default_factory=dict)
+    """`source/...` -> where the file lies, of all files: code may read those that are no text."""
+
+    @classmethod
+    def of(cls, run: Run, until: int | None) -> Sources | None:
+        paths = run.source_files()
+        files = _texts(paths)
+        return cls(run.path, files, paths) if files else None
+
+    def digest(self) -> str:
+        return digest_of_files(self.paths)
+
+
+@dataclass(frozen=True)
+class Documents:
+    """The documents beside the run."""
+
+    absent: ClassVar = "the run has no documents/"
+
+    files: Mapping[str, str]
+    """`documents/...` -> text, of the files that are text."""
+
+    @classmethod
+    def of(cls, run: Run, until: int | None) -> Documents | None:
+        files = _texts(run.document_files())
+        return cls(files) if files else None
+
+    def digest(self) -> str:
+        return _hash(*(part for item in self.files.items() for part in item))
+
+
+RUN_PARTS: tuple[type[RunPart], ...] = (Config, Series, Snapshots, Samples, Sources, Documents)
+
+
+def _frozen(array: NDArray[Any]) -> NDArray[Any]:
+    array.flags.writeable = False
+    return array
+
+
+def _texts(files: Mapping[str, Path]) -> dict[str, str]:
+    """Those of the files that are UTF-8 text, cut where they are absurdly long."""
+    texts = {}
+    for name, path in sorted(files.items()):
+        try:
+            with opened_regular(path, RunError) as stream:
+                texts[name] = stream.read(_LONGEST_TEXT).decode()
+        except UnicodeDecodeError:
+            continue
+    return texts

@@ -1,0 +1,1 @@
+"""Reviews by people: their history, what they move, and which run to look at next."""

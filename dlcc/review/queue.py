@@ -1,0 +1,167 @@
+"""Which run to look at next: the one whose verdict would move P(healthy) most.
+
+What counts is how far an answer is expected to move P(healthy) of all the runs, over both answers;
+not how uncertain the run is: where P(healthy) is .5 and rightly so, an answer moves little. How far
+it would move the weights does not count: that prefers runs with unusual terms, which are no fair
+sample to calibrate on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dlcc.errors import OptionError
+from dlcc.review.effect import SHIFT_SD, SLOPE_SD, Recalibration, logit, moved, sigmoid
+from dlcc.review.history import Review
+from dlcc.typing import Floats
+
+if TYPE_CHECKING:
+    from dlcc.report.record import Report
+
+
+_INTERVAL_SDS = 3.29  # standard deviations that a central 90 % interval of a normal is wide
+_NEAR = 0.005  # distance of two runs' figures at which they are much the same
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An evaluated run that could be reviewed."""
+
+    name: str
+    terms: Mapping[str, tuple[float, float]]
+    """Term -> mean and standard deviation."""
+    p_healthy: float
+    """By the library alone, before any review."""
+    label: str = ""
+    """The verdict in words."""
+    evidence: Sequence[str] = ()
+    """What it rests on, in sentences."""
+    digest: str = ""
+    """Of its record; copies share it."""
+
+
+def candidate_of(report: Report, *, name: str, digest: str = "") -> Candidate:
+    """The candidate of a report that no review has moved; its measured terms count.
+
+    Args:
+        report: of one run.
+        name: what to call the run.
+        digest: of the run's record, `dlcc.past_runs.twins.first_rows_hash` say.
+
+    Raises:
+        OptionError: nothing was there to judge its health by.
+    """
+    verdict = report.verdict
+    if verdict.p_healthy is None:
+        raise OptionError(f"{name}: {verdict.sentence} So there is nothing to review.")
+    terms = {
+        term.name: (term.mean, (term.high - term.low) / _INTERVAL_SDS)
+        for term in report.terms
+        if term.measured
+    }
+    evidence = [verdict.sentence, verdict.record, *(f.message for f in report.findings[:3])]
+    return Candidate(
+        name=name,
+        terms=terms,
+        p_healthy=verdict.p_healthy.mean,
+        label=verdict.label or "",
+        evidence=tuple(filter(None, evidence)),
+        digest=digest,
+    )
+
+
+@dataclass(frozen=True)
+class Queued:
+    """A candidate in its place."""
+
+    candidate: Candidate
+    p_healthy: float
+    """With the reviews so far."""
+    change: float
+    """Root mean square of what its verdict is expected to change in P(healthy) of the runs; less
+    where a run ahead of it or a reviewed one is much the same."""
+
+
+def queue(
+    candidates: Sequence[Candidate], reviews: Sequence[Review], most: int | None = None
+) -> tuple[Queued, ...]:
+    """The candidates that nobody reviewed, the most telling first; with `most`, only so many.
+
+    A run with the digest of a reviewed one, or with the digest of one ahead of it, is left out.
+    """
+    open_ones = _unreviewed(candidates, reviews)
+    if not open_ones:
+        return ()
+    now = moved(reviews)
+    p = np.array([candidate.p_healthy for candidate in open_ones])
+    change = expected_change(p, now.calibration)
+    return _spread_out(open_ones, now.calibration(p), change, reviews, most)
+
+
+def expected_change(p: Floats, now: Recalibration) -> Floats:
+    """Root mean square of the ΔP(healthy) over the runs that each run's verdict [n] should bring.
+
+    By the law of total variance the expected square of a change, over both answers, is what the
+    answer takes off the variance: for P' of run j and the verdict on run i, with x = (1, logit P),
+    (q_j(1 − q_j))² · s_i (x_jᵀΣx_i)² / (1 + s_i x_iᵀΣx_i), s = q(1 − q) (Cohn 1996, section 2, for
+    the normal posterior of a logistic regression).
+    """
+    design = np.column_stack([np.ones(len(p)), logit(p)])
+    theta = np.array([now.shift, now.slope])
+    covariance = now.covariance if now.reviews else np.diag([SHIFT_SD**2, SLOPE_SD**2])
+    q = sigmoid(design @ theta)
+    spread = q * (1 - q)
+    together = design @ covariance @ design.T  # [runs that change, runs reviewed]
+    taken = spread * together**2 / (1 + spread * np.diag(together))
+    return np.asarray(np.sqrt((spread[:, None] ** 2 * taken).mean(axis=0)))
+
+
+def _spread_out(
+    candidates: Sequence[Candidate],
+    p: Floats,
+    change: Floats,
+    reviews: Sequence[Review],
+    most: int | None,
+) -> tuple[Queued, ...]:
+    """In order, each less telling the more it is like one ahead of it or a reviewed one."""
+    names = sorted({n for c in candidates for n in c.terms} | {n for r in reviews for n in r.terms})
+    figures = np.array([_figures(c.terms, c.p_healthy, names) for c in candidates])
+    fresh = np.ones(len(candidates))
+    for review in reviews:
+        seen = _figures(review.terms, review.p_before, names)
+        fresh = np.minimum(fresh, _unlike(figures, seen))
+    left = list(range(len(candidates)))
+    ordered: list[Queued] = []
+    while left and (most is None or len(ordered) < most):
+        best = max(left, key=lambda i: (change[i] * fresh[i], -i))
+        left.remove(best)
+        ordered.append(Queued(candidates[best], float(p[best]), float(change[best] * fresh[best])))
+        fresh = np.minimum(fresh, _unlike(figures, figures[best]))
+    return tuple(ordered)
+
+
+def _unreviewed(candidates: Sequence[Candidate], reviews: Sequence[Review]) -> list[Candidate]:
+    seen = {review.digest for review in reviews if review.digest}
+    names = {review.run for review in reviews if not review.digest}
+    open_ones = []
+    for candidate in candidates:
+        known = candidate.digest in seen if candidate.digest else candidate.name in names
+        if not known:
+            open_ones.append(candidate)
+            seen |= {candidate.digest} - {""}
+    return open_ones
+
+
+def _figures(terms: Mapping[str, tuple[float, float]], p: float, names: Sequence[str]) -> Floats:
+    return np.array([p, *(terms.get(name, (0.5, 0.0))[0] for name in names)])
+
+
+def _unlike(figures: Floats, one: Floats) -> Floats:
+    """0 for the same figures, 1 for far ones, [n]; P(healthy) alone says nothing of sameness."""
+    if len(one) == 1:
+        return np.ones(len(figures))
+    return np.asarray(1 - np.exp(-((figures - one) ** 2).sum(axis=1) / (2 * _NEAR**2)))

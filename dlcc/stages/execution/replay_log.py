@@ -1,0 +1,177 @@
+"""One passage over the snapshots: which replays are made, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+
+from dlcc.errors import ForeignCodeError, ForeignCodeStopped
+from dlcc.records import ReplayCheck, ReplayKind
+from dlcc.stages.execution.coverage import Coverage
+from dlcc.stages.execution.recorded_state import Stored
+from dlcc.stages.execution.replays import OutOfTimeError, Replayer, Walk, failed, undecided
+from dlcc.stages.execution.rows import LoggedRows
+
+ENDED = "the run's code had ended before"
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How much is replayed."""
+
+    steps: int
+    """From every snapshot."""
+    stretch: int
+    """From the middle one, and wherever something deviates."""
+    full: bool
+    """From every snapshot to the next."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One check that is to be made."""
+
+    kind: ReplayKind
+    stored: Stored
+    last: int
+    """The last step that it looks at."""
+    following: Stored | None = None
+    """The snapshot whose state is to be reached."""
+
+    def undecided(self, reason: str) -> ReplayCheck:
+        """The check, which could not be made."""
+        return undecided(self.kind, self.stored.step, self.last, reason)
+
+
+@dataclass
+class Passage:
+    """What came of it, in the order of the snapshots."""
+
+    coverage: Coverage
+    checks: list[ReplayCheck] = field(default_factory=list)
+    failure: ForeignCodeError | None = None
+    """The first error of the run's code."""
+    cut: str | None = None
+    """What a limit cut off."""
+
+    def of(self, snapshot: int, kind: ReplayKind) -> ReplayCheck | None:
+        """The check of this kind at this snapshot."""
+        found = [c for c in self.checks if (c.snapshot, c.kind) == (snapshot, kind)]
+        return found[0] if found else None
+
+    @property
+    def deviating(self) -> list[ReplayCheck]:
+        """The checks that do not agree."""
+        return [check for check in self.checks if check.agrees is False]
+
+
+def plan(
+    rows: LoggedRows, snapshots: Sequence[Stored], extent: Extent, exact: bool
+) -> list[Planned]:
+    """The checks, by snapshot, ascending: no state is shown before it could be copied from."""
+    middle = snapshots[(len(snapshots) - 1) // 2]
+    return [
+        planned
+        for stored, following in pairwise([*snapshots, None])
+        if stored is not None
+        for planned in _at(rows, stored, following, extent, exact, stored is middle)
+    ]
+
+
+def _at(
+    rows: LoggedRows,
+    stored: Stored,
+    following: Stored | None,
+    extent: Extent,
+    exact: bool,
+    middle: bool,
+) -> Iterator[Planned]:
+    """The checks at one snapshot."""
+    step = stored.step
+    yield Planned("weights", stored, step)
+    if stored.probe:
+        yield Planned("probe", stored, step)
+    count = rows.count_from(step)
+    if extent.full and exact:
+        count = min(count, following.step - step if following else count)
+    elif extent.full:  # errors grow: only the first steps can be compared
+        count = min(count, extent.stretch, following.step - step if following else count)
+    else:
+        count = min(count, extent.stretch if middle else extent.steps)
+    if count:
+        yield Planned("steps", stored, step + count - 1)
+    if extent.full and exact and following and count == following.step - step:
+        yield Planned("state", stored, following.step, following)
+
+
+def replay_all(
+    replayer: Replayer,
+    snapshots: Sequence[Stored],
+    extent: Extent,
+    progress: Callable[[float, str], None],
+) -> Passage:
+    """Make the checks of the plan.
+
+    Every one of them appears in the result; those that a limit cut off are undecided.
+    """
+    passage = Passage(Coverage(replayer.rows))
+    planned = plan(replayer.rows, snapshots, extent, replayer.tolerance.exact)
+    for i, one in enumerate(planned):
+        progress(i / len(planned), f"replays from step {one.stored.step:,}")
+        passage.checks.append(_attempt(passage, replayer, one, extent))
+    return passage
+
+
+def _attempt(passage: Passage, replayer: Replayer, one: Planned, extent: Extent) -> ReplayCheck:
+    """The check, or why it could not be made."""
+    if passage.cut or not replayer.session.alive:
+        return one.undecided(passage.cut or ENDED)
+    try:
+        return _made(passage.coverage, replayer, one, extent)
+    except (OutOfTimeError, ForeignCodeStopped) as error:
+        passage.cut = str(error)
+    except ForeignCodeError as error:
+        passage.failure = passage.failure or error
+        return failed(one.kind, one.stored.step, one.last, error)
+    return one.undecided(passage.cut)
+
+
+def _made(coverage: Coverage, replayer: Replayer, one: Planned, extent: Extent) -> ReplayCheck:
+    stored = one.stored
+    if one.kind == "weights":
+        replayer.load(stored)
+        return replayer.weights(stored)
+    if one.kind == "probe":
+        return replayer.probe(stored)
+    if one.kind == "steps":
+        return _steps(coverage, replayer, stored, one.last + 1 - stored.step, extent)
+    assert one.following is not None
+    return replayer.state(stored.step, one.following)
+
+
+def _steps(
+    coverage: Coverage, replayer: Replayer, stored: Stored, count: int, extent: Extent
+) -> ReplayCheck:
+    """Replay; where something deviates, go on to see whether it stays that way."""
+    walk = replayer.walk(stored.step, count)
+    check = replayer.steps_check(stored.step, walk)
+    enough = min(extent.stretch, replayer.rows.count_from(stored.step))
+    if check.agrees is False and count < enough:
+        further = replayer.walk(stored.step + count, enough - count)
+        walk = _joined(walk, further)
+        check = replayer.steps_check(stored.step, walk)
+    coverage.add(walk, decided=check.agrees is not None)
+    return check
+
+
+def _joined(first: Walk, second: Walk) -> Walk:
+    return Walk(
+        first.first,
+        np.concatenate([first.deviation, second.deviation]),
+        np.concatenate([first.asked, second.asked]),
+        np.concatenate([first.compared, second.compared]),
+        None,
+    )
