@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
+from dlcc.typing import Bools, Floats, Ints
+
 CurvatureClass = Literal["convex", "concave", "saddle", "singular"]
 
 FIFTHS = 5
@@ -93,7 +93,7 @@ class GradientCloud:
     """[n]"""
     gradient_norm: Floats
     """[n]"""
-    fifth: Integers
+    fifth: Ints
     """Which fifth of the training each belongs to, 0 to 4, [n]."""
     left_out: int
     """Points whose loss or gradient norm is not finite."""
@@ -198,7 +198,7 @@ def _series(values: ArrayLike, name: str) -> Floats:
     return found
 
 
-def _fifths(steps: Floats, length: float | None = None) -> Integers:
+def _fifths(steps: Floats, length: float | None = None) -> Ints:
     """Which fifth of the way each step lies in, [n]."""
     if length is not None:
         if not length > 0:
@@ -232,13 +232,13 @@ class _Path:
 
     segments: Floats
     """From each vertex to the next, [vertices − 1, 2]."""
-    fifth: Integers
+    fifth: Ints
     """Of each vertex."""
-    returning: NDArray[np.bool_]
+    returning: Bools
     """Of each segment."""
 
 
-def _path(points: Floats, fifth: Integers) -> _Path:
+def _path(points: Floats, fifth: Ints) -> _Path:
     middles, of = [], []
     for k in range(FIFTHS):
         own = points[fifth == k]
@@ -260,7 +260,7 @@ def _path(points: Floats, fifth: Integers) -> _Path:
     return _Path(np.diff(vertices, axis=0), np.array(of, dtype=np.int64), returning[1:])
 
 
-def _shape(points: Floats, fifth: Integers, path: _Path, own: NDArray[np.bool_]) -> CloudShape:
+def _shape(points: Floats, fifth: Ints, path: _Path, own: Bools) -> CloudShape:
     """Of some points, their fifths, and the path's segments that end among them."""
     if len(points) == 0:
         return CloudShape(0, *[math.nan] * 8)
@@ -304,7 +304,7 @@ def _turns(segments: Floats) -> tuple[float, float]:
     return float(np.abs(angles).mean()), float(signed.sum())
 
 
-def _returns(path: _Path, own: NDArray[np.bool_]) -> float:
+def _returns(path: _Path, own: Bools) -> float:
     counted = own & (path.fifth[1:] > path.fifth[0])
     lengths = np.linalg.norm(path.segments, axis=1)
     total = float(lengths[counted].sum())

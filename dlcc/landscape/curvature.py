@@ -12,15 +12,14 @@ from functools import reduce
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from dlcc.landscape.batches import NotFiniteError
 from dlcc.landscape.krylov import Basis, Operator
+from dlcc.typing import Floats
 
 Closure = Callable[[], Tensor]
 """A loss as a scalar; called once."""
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvTransposeNd
 
 from dlcc.landscape.curvature import Closure, all_there, check_loss, check_params
+from dlcc.typing import Floats
 
-Floats = NDArray[np.float64]
 Direction = Sequence[Tensor]
 
 

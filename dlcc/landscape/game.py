@@ -18,8 +18,8 @@ from torch import Tensor
 
 from dlcc.landscape.curvature import Closure, check_params, like, slopes_of, slopes_times
 from dlcc.landscape.krylov import Basis, Operator, check_finite
+from dlcc.typing import Floats
 
-Floats = NDArray[np.float64]
 Complexes = NDArray[np.complex128]
 Player = tuple[Closure, Sequence[Tensor]]
 """A player's loss, and its parameters."""

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from dlcc.landscape.batches import NotFiniteError
+from dlcc.typing import Bools, Floats
 
-Floats = NDArray[np.float64]
 _COLUMNS = 1 << 16
 """Of the block that are rotated at a time at a restart, a quarter of them at most: a copy of the
 whole is never made."""
@@ -199,9 +198,9 @@ class Bases:
         return self.filled == self.most
 
     @property
-    def complete(self) -> NDArray[np.bool_]:
+    def complete(self) -> Bools:
         """Of each set, whether its basis holds all products of its vectors, [sets]."""
-        done: NDArray[np.bool_] = self.rest <= 10 * self.rounding
+        done: Bools = self.rest <= 10 * self.rounding
         return done | (self.filled == self.operator.size)
 
     @property

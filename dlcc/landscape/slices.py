@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 from torch.func import vmap
 
@@ -25,8 +25,7 @@ from dlcc.landscape.curvature import Closure, check_params
 from dlcc.landscape.directions import Direction, check_direction
 from dlcc.landscape.fallback import called_with, without_advice
 from dlcc.landscape.model_loss import ModelLoss, advised, parts_of, points_together
-
-Floats = NDArray[np.float64]
+from dlcc.typing import Floats
 
 
 @dataclass(frozen=True)
