@@ -20,10 +20,17 @@ WAY = np.linspace(-0.25, 1.25, 21)
 def player(smallest: float = -0.5, largest: float = 2.0, **changes: Any) -> PlayerSurvey:
     """A saddle with well-known ends, a gradient of norm 1 and a slice that is a parabola."""
     fields: dict[str, Any] = {
-        "loss": 0.7, "gradient_norm": 1.0, "smallest": smallest, "smallest_error": 0.01,
-        "largest": largest, "largest_error": 0.01, "trace": 3.0, "trace_error": 0.3,
-        "slice_at": LINE, "slice_losses": tuple(0.7 + x * x for x in LINE),
-    }  # fmt: skip
+        "loss": 0.7,
+        "gradient_norm": 1.0,
+        "smallest": smallest,
+        "smallest_error": 0.01,
+        "largest": largest,
+        "largest_error": 0.01,
+        "trace": 3.0,
+        "trace_error": 0.3,
+        "slice_at": LINE,
+        "slice_losses": tuple(0.7 + x * x for x in LINE),
+    }
     return PlayerSurvey(**{**fields, **changes})
 
 

@@ -14,13 +14,12 @@ if TYPE_CHECKING:
     from dlcc.landscape.clouds import GradientCloud as GradientCloud
     from dlcc.landscape.clouds import curvature_class as curvature_class
     from dlcc.landscape.clouds import gradient_cloud as gradient_cloud
-    from dlcc.landscape.curvature import Ends as Ends
+    from dlcc.landscape.curvature import ExtremeEigenvalues as ExtremeEigenvalues
     from dlcc.landscape.curvature import SpectralDensity as SpectralDensity
     from dlcc.landscape.curvature import Trace as Trace
-    from dlcc.landscape.curvature import ends as ends
+    from dlcc.landscape.curvature import extreme_eigenvalues as extreme_eigenvalues
     from dlcc.landscape.curvature import gauss_newton as gauss_newton
     from dlcc.landscape.curvature import hessian as hessian
-    from dlcc.landscape.curvature import hessian_ends as hessian_ends
     from dlcc.landscape.curvature import spectral_density as spectral_density
     from dlcc.landscape.curvature import trace as trace
     from dlcc.landscape.density import GradientDensity as GradientDensity
@@ -48,7 +47,9 @@ if TYPE_CHECKING:
     from dlcc.landscape.per_sample import per_layer_gradient_norms as per_layer_gradient_norms
     from dlcc.landscape.per_sample import per_sample_gradient_norms as per_sample_gradient_norms
     from dlcc.landscape.per_sample import per_sample_gradients as per_sample_gradients
-    from dlcc.landscape.sets_curvature import hessian_ends_of_sets as hessian_ends_of_sets
+    from dlcc.landscape.sets_curvature import (
+        extreme_eigenvalues_of_sets as extreme_eigenvalues_of_sets,
+    )
     from dlcc.landscape.sets_curvature import trace_of_sets as trace_of_sets
     from dlcc.landscape.sets_rows import (
         per_sample_gradient_norms_of_sets as per_sample_gradient_norms_of_sets,
@@ -72,7 +73,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "CloudShape": "clouds",
     "CurvatureClass": "clouds",
-    "Ends": "curvature",
+    "ExtremeEigenvalues": "curvature",
     "GameSpectrum": "game",
     "GameSurvey": "surveyed",
     "GradientCloud": "clouds",
@@ -95,7 +96,7 @@ _MODULES = {
     "Trajectory": "directions",
     "bandwidth": "density",
     "curvature_class": "clouds",
-    "ends": "curvature",
+    "extreme_eigenvalues": "curvature",
     "filter_normalised": "directions",
     "game_spectrum": "game",
     "gauss_newton": "curvature",
@@ -104,8 +105,7 @@ _MODULES = {
     "gradient_direction": "directions",
     "gradient_noise": "per_sample",
     "hessian": "curvature",
-    "hessian_ends": "curvature",
-    "hessian_ends_of_sets": "sets_curvature",
+    "extreme_eigenvalues_of_sets": "sets_curvature",
     "instability": "density",
     "is_batched": "slices",
     "log_density": "density",

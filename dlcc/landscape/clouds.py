@@ -35,7 +35,7 @@ _AGREE = 1e-12
 """Of the middle numbers on an axis: a scale below that is rounding."""
 
 
-class EndsOfSpectrum(Protocol):
+class HasExtremeEigenvalues(Protocol):
     """The smallest and the largest eigenvalue, and how far off each may be."""
 
     @property
@@ -157,7 +157,7 @@ def gradient_cloud(
     )
 
 
-def curvature_class(ends: EndsOfSpectrum, tol: float = 1e-3) -> CurvatureClass:
+def curvature_class(spectrum: HasExtremeEigenvalues, tol: float = 1e-3) -> CurvatureClass:
     """What the Hessian says of a point.
 
     An end of the spectrum counts as 0 if its size is at most `tol` of the larger one's, and as
@@ -165,7 +165,7 @@ def curvature_class(ends: EndsOfSpectrum, tol: float = 1e-3) -> CurvatureClass:
     concave (both below) or a saddle (one of each); else it is singular.
 
     Args:
-        ends: of the Hessian.
+        spectrum: extreme eigenvalues of the Hessian, with their errors.
         tol: relative to the larger end's size.
 
     Raises:
@@ -173,12 +173,12 @@ def curvature_class(ends: EndsOfSpectrum, tol: float = 1e-3) -> CurvatureClass:
     """
     if not 0 <= tol < 1:
         raise ValueError(f"tol is {tol}; expected a number from 0 to below 1")
-    size = max(abs(ends.smallest), abs(ends.largest))
+    size = max(abs(spectrum.smallest), abs(spectrum.largest))
     signs = [
         int(np.sign(value)) if abs(value) > tol * size and abs(value) > error else 0
         for value, error in (
-            (ends.smallest, ends.smallest_error),
-            (ends.largest, ends.largest_error),
+            (spectrum.smallest, spectrum.smallest_error),
+            (spectrum.largest, spectrum.largest_error),
         )
     ]
     if 0 in signs:

@@ -23,7 +23,7 @@ Closure = Callable[[], Tensor]
 
 
 @dataclass(frozen=True)
-class Ends:
+class ExtremeEigenvalues:
     """The smallest and the largest eigenvalue of a symmetric matrix."""
 
     smallest: float
@@ -94,9 +94,12 @@ def slopes_times(slopes: Sequence[Tensor], params: Sequence[Tensor], vector: Ten
     if not curved:  # all of them constant
         return torch.zeros_like(vector)
     found = torch.autograd.grad(
-        [s for s, _ in curved], list(params), [part for _, part in curved],
-        retain_graph=True, allow_unused=True,
-    )  # fmt: skip
+        [s for s, _ in curved],
+        list(params),
+        [part for _, part in curved],
+        retain_graph=True,
+        allow_unused=True,
+    )
     return joined(found, params)
 
 
@@ -132,36 +135,21 @@ def gauss_newton(
     return Operator(sum(p.numel() for p in params), like(params), times)
 
 
-def hessian_ends(
-    loss: Closure,
-    params: Sequence[Tensor],
-    tol: float = 1e-3,
-    *,
-    seed: int = 0,
-    products: int = 300,
-    vectors: int = 64,
-) -> Ends:
-    """Both ends of the Hessian's spectrum.
+def extreme_eigenvalues(
+    operator: Operator, tol: float = 1e-3, *, seed: int = 0, products: int = 300, vectors: int = 64
+) -> ExtremeEigenvalues:
+    """Smallest and largest eigenvalue of a symmetric matrix, by thick-restarted Lanczos.
 
     Args:
-        loss: a closure without arguments.
-        params: the parameters, all of which the loss depends on.
+        operator: products of the matrix, as `hessian` gives them.
         tol: errors relative to the larger of the two eigenvalues' sizes.
         seed: of the first vector.
         products: to stop at, converged or not.
         vectors: held at a time, each as long as all parameters; restarted when there are so many.
 
     Raises:
-        ValueError: as for `hessian`, `tol` is not above 0, or a product with the Hessian is not
-            finite.
+        ValueError: `tol` is not above 0, or a product with the matrix is not finite.
     """
-    return ends(hessian(loss, params), tol, seed=seed, products=products, vectors=vectors)
-
-
-def ends(
-    operator: Operator, tol: float = 1e-3, *, seed: int = 0, products: int = 300, vectors: int = 64
-) -> Ends:
-    """The same of any symmetric operator: thick-restarted Lanczos (Wu and Simon 2000)."""
     if not tol > 0:
         raise ValueError(f"tol is {tol}; expected a number above 0")
     basis = Basis.start(operator, operator.generator(seed), max(6, min(vectors, operator.size)))
@@ -172,7 +160,7 @@ def ends(
         scale = max(abs(values[0]), abs(values[-1]), np.finfo(np.float64).tiny)
         converged = bool(max(errors[0], errors[-1]) <= tol * scale)
         if converged or basis.complete or basis.products >= products:
-            return Ends(
+            return ExtremeEigenvalues(
                 smallest=float(values[0]),
                 largest=float(values[-1]),
                 smallest_error=float(errors[0]),
@@ -240,8 +228,8 @@ def wasserstein(a: Floats, of_a: Floats, b: Floats, of_b: Floats) -> float:
 
 def split(vector: Tensor, params: Sequence[Tensor]) -> list[Tensor]:
     """A vector [size] as pieces of the parameters' shapes."""
-    ends_ = np.cumsum([p.numel() for p in params])
-    parts = zip(ends_, params, strict=True)
+    stops = np.cumsum([p.numel() for p in params])
+    parts = zip(stops, params, strict=True)
     return [vector[end - p.numel() : end].view_as(p).to(p.dtype) for end, p in parts]
 
 

@@ -73,10 +73,11 @@ def trajectory_directions(snapshots: Sequence[Direction], count: int = 2) -> Tra
     for k, snapshot in enumerate(snapshots):
         check_direction(snapshot, last, f"snapshots[{k}]")
     moved = [
-        torch.stack([s[j].detach().double().flatten() - p.detach().double().flatten()
-                     for s in snapshots])
+        torch.stack(
+            [s[j].detach().double().flatten() - p.detach().double().flatten() for s in snapshots]
+        )
         for j, p in enumerate(last)
-    ]  # fmt: skip
+    ]
     centred = [part - part.mean(dim=0) for part in moved]
     gram = torch.stack([part @ part.T for part in centred]).sum(dim=0).cpu().numpy()
     values, vectors = np.linalg.eigh(gram)

@@ -105,10 +105,20 @@ def forms_of(use: Use) -> dict[str, Form]:
 _KNOWN = frozenset(
     kind.forward
     for kind in (
-        nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d,
-        nn.ConvTranspose3d, nn.Embedding, nn.LayerNorm, nn.GroupNorm, _InstanceNorm, _BatchNorm,
+        nn.Linear,
+        nn.Conv1d,
+        nn.Conv2d,
+        nn.Conv3d,
+        nn.ConvTranspose1d,
+        nn.ConvTranspose2d,
+        nn.ConvTranspose3d,
+        nn.Embedding,
+        nn.LayerNorm,
+        nn.GroupNorm,
+        _InstanceNorm,
+        _BatchNorm,
     )
-)  # fmt: skip
+)
 
 
 def is_known(module: nn.Module) -> bool:
@@ -144,9 +154,12 @@ def _convolution(use: Use, module: _ConvNd) -> dict[str, Form]:
 
     def factors(part: slice) -> tuple[Tensor, Tensor]:
         windows = _windows(
-            _padded(inputs[part], module), module.kernel_size, module.stride, module.dilation,
+            _padded(inputs[part], module),
+            module.kernel_size,
+            module.stride,
+            module.dilation,
             slopes.shape[2:],
-        )  # fmt: skip
+        )
         return _blocks(slopes[part], groups, dims), _blocks(windows, groups, dims)
 
     product = Product(groups, slopes.shape[1] // groups, p, places, factors)
@@ -163,9 +176,12 @@ def _transposed(use: Use, module: _ConvTransposeNd) -> dict[str, Form]:
 
     def factors(part: slice) -> tuple[Tensor, Tensor]:
         windows = _windows(
-            F.pad(slopes[part], padding), module.kernel_size, module.stride, module.dilation,
+            F.pad(slopes[part], padding),
+            module.kernel_size,
+            module.stride,
+            module.dilation,
             inputs.shape[2:],
-        )  # fmt: skip
+        )
         return _blocks(inputs[part], groups, dims), _blocks(windows, groups, dims)
 
     product = Product(groups, inputs.shape[1] // groups, p, places, factors)

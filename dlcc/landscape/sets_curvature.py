@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dlcc.landscape.curvature import Ends, Trace
+from dlcc.landscape.curvature import ExtremeEigenvalues, Trace
 from dlcc.landscape.krylov import Bases
 from dlcc.landscape.sets import Loss, Sets
 
 
-def hessian_ends_of_sets(
+def extreme_eigenvalues_of_sets(
     model: nn.Module,
     params: Mapping[str, Tensor],
     loss: Loss,
@@ -25,7 +25,7 @@ def hessian_ends_of_sets(
     seed: int = 0,
     products: int = 300,
     vectors: int = 64,
-) -> list[Ends]:
+) -> list[ExtremeEigenvalues]:
     """Both ends of each set's Hessian, by thick-restarted Lanczos (Wu and Simon 2000) in lockstep.
 
     Each set counts its own products, up to where it converged; all go on until the last has.
@@ -35,21 +35,21 @@ def hessian_ends_of_sets(
         params: likewise.
         loss: of the model and a batch, a scalar.
         batch: as for `per_sample_gradient_norms_of_sets`.
-        tol: as for `hessian_ends`.
+        tol: as for `extreme_eigenvalues`.
         own_batches: as for `per_sample_gradient_norms_of_sets`.
         seed: of the first vector, which is the same for all sets.
-        products: as for `hessian_ends`.
+        products: as for `extreme_eigenvalues`.
         vectors: held of each set at a time.
 
     Raises:
         ValueError: as for `per_sample_gradient_norms_of_sets`, the loss is no finite scalar,
-            or one of `hessian_ends`' reasons.
+            or one of `extreme_eigenvalues`' reasons.
     """
     if not tol > 0:
         raise ValueError(f"tol is {tol}; expected a number above 0")
     sets = Sets.of(model, params, loss, batch, own_batches)
     basis = Bases.start(sets.n, sets.hessian(), seed, vectors)
-    found: dict[int, Ends] = {}
+    found: dict[int, ExtremeEigenvalues] = {}
     while len(found) < sets.n:
         if basis.full:
             basis.restart()
@@ -64,7 +64,7 @@ def hessian_ends_of_sets(
             scale = max(abs(smallest), abs(largest), np.finfo(np.float64).tiny)
             converged = bool(max(off) <= tol * scale or complete[j])
             if converged or basis.products >= products:
-                found[k] = Ends(smallest, largest, *off, basis.products, converged)
+                found[k] = ExtremeEigenvalues(smallest, largest, *off, basis.products, converged)
     return [found[k] for k in range(sets.n)]
 
 
@@ -83,7 +83,7 @@ def trace_of_sets(
     The probes are the same for all sets.
 
     Raises:
-        ValueError: as for `hessian_ends_of_sets`, or `products` is below 6.
+        ValueError: as for `extreme_eigenvalues_of_sets`, or `products` is below 6.
     """
     if products < 6:
         raise ValueError(f"products is {products}; expected at least 6")

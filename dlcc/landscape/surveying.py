@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from dlcc.landscape.anatomy import unchanged
 from dlcc.landscape.batches import NotFiniteError, PerSampleLoss, check_losses
-from dlcc.landscape.curvature import ends, hessian, joined, split, trace
+from dlcc.landscape.curvature import extreme_eigenvalues, hessian, joined, split, trace
 from dlcc.landscape.directions import filter_normalised, random_direction
 from dlcc.landscape.game import game_spectrum, path_angle
 from dlcc.landscape.slices import slice_1d
@@ -86,7 +86,7 @@ def _player(position: Position, seed: int) -> PlayerSurvey:
     if not math.isfinite(norm):
         raise NotFiniteError(f"the gradient's norm is {norm}; measure before the training diverges")
     operator = hessian(position.loss, params)
-    curvature = ends(operator, TOLERANCE, seed=seed, products=PRODUCTS)
+    curvature = extreme_eigenvalues(operator, TOLERANCE, seed=seed, products=PRODUCTS)
     of_diagonal = trace(operator, TRACE_PRODUCTS, seed=seed)
     direction = filter_normalised(random_direction(params, seed), params, model=position.model)
     # the last: it sets parameters in place, which ends the life of the operator's graph

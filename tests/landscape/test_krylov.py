@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from dlcc.landscape import Operator, ends
+from dlcc.landscape import Operator, extreme_eigenvalues
 from dlcc.landscape import krylov as krylov_module
 from dlcc.landscape.krylov import Basis
 
@@ -34,8 +34,9 @@ def grown(operator: Operator, most: int, seed: int = 0) -> Basis:
 
 
 @settings(max_examples=30, deadline=None)
-@given(size=st.integers(2, 30), most=st.integers(1, 30), seed=st.integers(0, 99),
-       same=st.booleans())  # fmt: skip
+@given(
+    size=st.integers(2, 30), most=st.integers(1, 30), seed=st.integers(0, 99), same=st.booleans()
+)
 def test_the_basis_is_orthonormal_and_sees_the_matrix(
     size: int, most: int, seed: int, same: bool
 ) -> None:
@@ -86,7 +87,7 @@ def test_a_space_that_closes_is_known_to_be_complete(rank: int) -> None:
 
 def test_a_map_that_gives_its_own_input_back() -> None:
     identity = Operator(8, torch.zeros(1, dtype=DOUBLE), lambda v: v)
-    found = ends(identity)
+    found = extreme_eigenvalues(identity)
     assert found.smallest == pytest.approx(1)
     assert found.largest == pytest.approx(1)
     assert found.products == 1
@@ -96,7 +97,7 @@ def test_no_start_hides_half_of_a_simple_spectrum() -> None:
     """Of x·y the eigenvectors are vectors of signs: a start of signs would see one of them."""
     swap = torch.tensor([[0.0, 1.0], [1.0, 0.0]], dtype=DOUBLE)
     for seed in range(20):
-        found = ends(operator_of(swap), seed=seed)
+        found = extreme_eigenvalues(operator_of(swap), seed=seed)
         assert found.smallest == pytest.approx(-1, abs=1e-12)
         assert found.largest == pytest.approx(1, abs=1e-12)
 
@@ -104,7 +105,7 @@ def test_no_start_hides_half_of_a_simple_spectrum() -> None:
 def test_a_product_that_is_not_finite() -> None:
     broken = Operator(3, torch.zeros(1), lambda v: v / 0)
     with pytest.raises(ValueError, match="product of the matrix with a vector is not finite"):
-        ends(broken)
+        extreme_eigenvalues(broken)
 
 
 def test_directions_are_the_same_for_a_seed_and_of_length_1() -> None:

@@ -18,8 +18,11 @@ FILES = sorted(Path(dlcc.landscape.__file__).parent.rglob("*.py"))
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_no_private_operator_of_torch(file: Path) -> None:
-    used = {ast.unparse(node) for node in ast.walk(ast.parse(file.read_text()))
-            if isinstance(node, ast.Attribute)}  # fmt: skip
+    used = {
+        ast.unparse(node)
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Attribute)
+    }
     assert not {name for name in used if name.startswith(("torch._C", "torch.ops"))}
 
 

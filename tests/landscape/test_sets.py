@@ -16,10 +16,10 @@ from torch.nn.utils import parametrizations
 
 from dlcc.ensembles import Ensemble
 from dlcc.landscape import (
+    extreme_eigenvalues,
+    extreme_eigenvalues_of_sets,
     gradient_density,
     hessian,
-    hessian_ends,
-    hessian_ends_of_sets,
     per_sample_gradient_norms,
     per_sample_gradient_norms_of_sets,
     per_sample_gradients,
@@ -56,17 +56,22 @@ MODELS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "sequences": (lambda: nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.LayerNorm(4)), (6, 3)),
     "convolutions": (
         lambda: nn.Sequential(
-            nn.Conv2d(2, 4, 3, groups=2), nn.BatchNorm2d(4).eval(), nn.Tanh(),
-            nn.ConvTranspose2d(4, 1, 2, stride=2), nn.Flatten(), nn.Linear(64, 2),
+            nn.Conv2d(2, 4, 3, groups=2),
+            nn.BatchNorm2d(4).eval(),
+            nn.Tanh(),
+            nn.ConvTranspose2d(4, 1, 2, stride=2),
+            nn.Flatten(),
+            nn.Linear(64, 2),
         ).eval(),
         (2, 6, 6),
     ),
     "used twice": (lambda: nn.Sequential(*[nn.Linear(4, 4), nn.Tanh()] * 2), (4,)),
     "no closed form": (lambda: Scaled(1), (4,)),
     "parametrised": (
-        lambda: nn.Sequential(parametrizations.weight_norm(nn.Linear(4, 3)), nn.Tanh()), (4,),
+        lambda: nn.Sequential(parametrizations.weight_norm(nn.Linear(4, 3)), nn.Tanh()),
+        (4,),
     ),
-}  # fmt: skip
+}
 
 
 def made(kind: str, dtype: torch.dtype = DOUBLE) -> tuple[nn.Module, list[nn.Module], Tensor]:
@@ -131,13 +136,13 @@ def test_gradients_of_rows(
 def test_curvature(kind: str, own: bool, dtype: torch.dtype, tolerance: float) -> None:
     model, solos, batches = made(kind, dtype)
     given = batches if own else batches[0]
-    found = hessian_ends_of_sets(model, stacked(solos), mean, given, own_batches=own)
+    found = extreme_eigenvalues_of_sets(model, stacked(solos), mean, given, own_batches=own)
     traces = trace_of_sets(model, stacked(solos), mean, given, own_batches=own, seed=3)
     for k, solo in enumerate(solos):
         rows = batches[k] if own else given
         loss = partial(mean, solo, rows)
         params = list(solo.parameters())
-        expected = hessian_ends(loss, params)
+        expected = extreme_eigenvalues(hessian(loss, params))
         scale = max(abs(expected.smallest), abs(expected.largest))
         assert found[k].converged
         assert found[k].products == expected.products
@@ -170,22 +175,26 @@ def test_a_parameter_that_is_a_number() -> None:
     solos: list[nn.Module] = [Scaled().double() for _ in range(SETS)]
     batch = torch.randn(ROWS, 4, dtype=DOUBLE)
     norms = per_sample_gradient_norms_of_sets(solos[0], stacked(solos), squares, batch)
-    ends = hessian_ends_of_sets(solos[0], stacked(solos), mean, batch)
+    ends = extreme_eigenvalues_of_sets(solos[0], stacked(solos), mean, batch)
     for k, solo in enumerate(solos):
         expected = brute_force(solo, batch).norm(dim=1)
         torch.testing.assert_close(norms[k], expected, rtol=1e-10, atol=0)
-        alone = hessian_ends(partial(mean, solo, batch), list(solo.parameters()))
+        alone = extreme_eigenvalues(hessian(partial(mean, solo, batch), list(solo.parameters())))
         assert ends[k].largest == pytest.approx(alone.largest, rel=1e-10)
 
 
 def test_ends_of_known_spectra_with_restarts() -> None:
     """Sets that converge at different products, one of them at the first."""
-    spectra = torch.stack([
-        torch.linspace(-2, 5, 150, dtype=DOUBLE), torch.full((150,), 3.0, dtype=DOUBLE),
-        torch.linspace(-2, 5, 150, dtype=DOUBLE) ** 3, torch.zeros(150, dtype=DOUBLE),
-    ])  # fmt: skip
+    spectra = torch.stack(
+        [
+            torch.linspace(-2, 5, 150, dtype=DOUBLE),
+            torch.full((150,), 3.0, dtype=DOUBLE),
+            torch.linspace(-2, 5, 150, dtype=DOUBLE) ** 3,
+            torch.zeros(150, dtype=DOUBLE),
+        ]
+    )
     model, params, loss = quadratics(spectra)
-    found = hessian_ends_of_sets(
+    found = extreme_eigenvalues_of_sets(
         model, params, loss, spectra.unsqueeze(1), 1e-8, own_batches=True, vectors=12
     )
     assert all(own.converged for own in found)
@@ -194,7 +203,7 @@ def test_ends_of_known_spectra_with_restarts() -> None:
         assert own.largest == pytest.approx(float(spectrum.max()), abs=1e-6)
     assert len({own.products for own in found}) > 2
     assert found[1].products == found[3].products == 1
-    cut = hessian_ends_of_sets(
+    cut = extreme_eigenvalues_of_sets(
         model, params, loss, spectra.unsqueeze(1), 1e-8, own_batches=True, vectors=12, products=9
     )
     assert [own.converged for own in cut] == [False, True, False, True]
@@ -264,17 +273,17 @@ X = torch.ones(4, 2)
         ({"bias": torch.tensor([[0.0], [float("nan")], [0.0]])}, "set 1 is not finite; leave"),
         ({"bias": torch.tensor([[float("inf")], [0.0]])}, "loss of set 0 is not finite; leave"),
     ],
-)  # fmt: skip
+)
 def test_bad_sets(params: Mapping[str, Tensor], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         per_sample_gradient_norms_of_sets(NET, params, squares, X)
-    for measure in (hessian_ends_of_sets, trace_of_sets):
+    for measure in (extreme_eigenvalues_of_sets, trace_of_sets):
         with pytest.raises(ValueError, match=words):
             measure(NET, params, mean, X)
 
 
 def test_bad_losses_batches_and_numbers() -> None:
-    for measure in (hessian_ends_of_sets, trace_of_sets):
+    for measure in (extreme_eigenvalues_of_sets, trace_of_sets):
         with pytest.raises(ValueError, match=r"the loss is \[4\]; expected a scalar"):
             measure(NET, WHOLE, squares, X)
         with pytest.raises(ValueError, match=r"does not depend on params\[1\]"):
@@ -286,7 +295,7 @@ def test_bad_losses_batches_and_numbers() -> None:
     with pytest.raises(ValueError, match=r"project has the shape \[2, 2\]; the model trains 3"):
         per_sample_gradients_of_sets(NET, WHOLE, squares, X, project=torch.eye(2))
     with pytest.raises(ValueError, match="tol is 0; expected"):
-        hessian_ends_of_sets(NET, WHOLE, mean, X, 0)
+        extreme_eigenvalues_of_sets(NET, WHOLE, mean, X, 0)
     with pytest.raises(ValueError, match="products is 5; expected at least 6"):
         trace_of_sets(NET, WHOLE, mean, X, 5)
 
@@ -305,4 +314,4 @@ def rooted(net: nn.Module) -> Tensor:
 def test_a_second_derivative_that_is_not_finite() -> None:
     params = {"weight": torch.tensor([[[1.0, 1.0]], [[0.0, 1.0]]])}
     with pytest.raises(ValueError, match="matrix of set 1 with a vector is not finite, though its"):
-        hessian_ends_of_sets(NET, params, lambda net, x: rooted(net), X)
+        extreme_eigenvalues_of_sets(NET, params, lambda net, x: rooted(net), X)

@@ -40,13 +40,18 @@ def models(dtype: torch.dtype = DOUBLE) -> dict[str, tuple[nn.Module, Tensor]]:
         "mlp": (nn.Sequential(nn.Linear(3, 5), nn.Tanh(), nn.Linear(5, 1)), torch.randn(7, 3)),
         "conv": (
             nn.Sequential(
-                nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3).eval(), nn.Tanh(),
-                nn.ConvTranspose2d(3, 2, 2, stride=2), nn.Flatten(), nn.Linear(128, 1),
+                nn.Conv2d(1, 3, 3),
+                nn.BatchNorm2d(3).eval(),
+                nn.Tanh(),
+                nn.ConvTranspose2d(3, 2, 2, stride=2),
+                nn.Flatten(),
+                nn.Linear(128, 1),
             ),
             torch.randn(4, 1, 6, 6),
         ),
         "training": (
-            nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 1)), torch.randn(7, 3),
+            nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 1)),
+            torch.randn(7, 3),
         ),
         "spectral": (
             nn.Sequential(parametrizations.spectral_norm(nn.Linear(3, 4)), nn.Linear(4, 1)).eval(),
@@ -57,14 +62,18 @@ def models(dtype: torch.dtype = DOUBLE) -> dict[str, tuple[nn.Module, Tensor]]:
             torch.randn(7, 3),
         ),
         "wide": (nn.Sequential(nn.Linear(200, 200), nn.Linear(200, 1)), torch.randn(64, 200)),
-    }  # fmt: skip
+    }
     return {name: (model.to(dtype), batch.to(dtype)) for name, (model, batch) in found.items()}
 
 
 BATCHED = {
-    "mlp": True, "conv": True, "training": False, "spectral": True, "spectral, training": False,
+    "mlp": True,
+    "conv": True,
+    "training": False,
+    "spectral": True,
+    "spectral, training": False,
     "wide": False,
-}  # fmt: skip
+}
 
 
 def direct(
@@ -111,9 +120,12 @@ def test_against_direct_evaluation(name: str, dtype: torch.dtype, tolerance: flo
 
 @settings(max_examples=20, deadline=None)
 @given(
-    widths=st.lists(st.integers(1, 6), min_size=1, max_size=3), n=st.integers(1, 5),
-    points=st.integers(1, 9), together=st.integers(1, 40), seed=st.integers(0, 99),
-)  # fmt: skip
+    widths=st.lists(st.integers(1, 6), min_size=1, max_size=3),
+    n=st.integers(1, 5),
+    points=st.integers(1, 9),
+    together=st.integers(1, 40),
+    seed=st.integers(0, 99),
+)
 def test_both_ways_and_any_cut_agree(
     widths: list[int], n: int, points: int, together: int, seed: int
 ) -> None:
@@ -277,16 +289,24 @@ class Viewing(nn.Module):
 
 def pictures() -> dict[str, nn.Module]:
     torch.manual_seed(0)
-    layers = [nn.Conv2d(1, 16, 3), nn.Tanh(), nn.Conv2d(16, 64, 4, 2), nn.ELU(inplace=True),
-              nn.ConvTranspose2d(64, 9, 2), nn.Flatten(), nn.Linear(9 * 9, 1)]  # fmt: skip
+    layers = [
+        nn.Conv2d(1, 16, 3),
+        nn.Tanh(),
+        nn.Conv2d(16, 64, 4, 2),
+        nn.ELU(inplace=True),
+        nn.ConvTranspose2d(64, 9, 2),
+        nn.Flatten(),
+        nn.Linear(9 * 9, 1),
+    ]
     tracked, untracked = nn.BatchNorm2d(1), nn.BatchNorm2d(1, track_running_stats=False)
     tracked.running_mean = torch.tensor([0.3])
     return {
-        "alone": nn.Sequential(*layers), "views": Viewing(),
+        "alone": nn.Sequential(*layers),
+        "views": Viewing(),
         "normalised": nn.Sequential(tracked, *layers).eval(),
         "coupled": nn.Sequential(untracked, *layers).eval(),
         "in training": nn.Sequential(nn.BatchNorm2d(1), *layers),
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize("kind", pictures())

@@ -69,7 +69,7 @@ def test_every_measure_is_recorded_where_it_was_taken(tmp_path: Path) -> None:
     names = (
         "sample_grad_norm", "sample_grad_norm_max", "grad_trace", "grad_noise_scale",
         "instability", "sparsity_sd",
-    )  # fmt: skip
+    )
     assert {name.partition("/")[2] for name in columns} >= {*names, "overhead"}
     assert {*names, "overhead"} == MEASURED
     for name in names:

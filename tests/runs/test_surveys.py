@@ -24,7 +24,7 @@ RECORD = SurveyRecord(
         GameSurvey((1.0, 0.5), (2.0, 0.0), (0.0, 0.1), 0.5, (1.0, 2.0)),
         PathSurvey((0.0, 1.0), (1.0, -1.0), (0.5, 0.5)),
     ),
-)  # fmt: skip
+)
 
 
 def test_a_record_travels_whole(tmp_path: Path) -> None:

@@ -151,7 +151,9 @@ DAMAGE = {
     "a later version": {"schema": 99},
     "nothing": {"survey": None},
     "too many eigenvalues": {
-        "survey__game__real": HUGE, "survey__game__imaginary": HUGE, "survey__game__errors": HUGE,
+        "survey__game__real": HUGE,
+        "survey__game__imaginary": HUGE,
+        "survey__game__errors": HUGE,
     },
     "a slice without end": {
         "survey__players__generator__slice_at": HUGE,
@@ -159,7 +161,7 @@ DAMAGE = {
     },
     "players without end": {"survey__players": None},
     "a player of a wrong name": {"survey__players": None},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("damage", DAMAGE)

@@ -33,10 +33,16 @@ def dossier(
     columns = series or {}
     values = np.array(list(columns.values())).T if columns else np.zeros((LENGTH, 0))
     return Dossier(
-        steps=np.arange(LENGTH), names=tuple(columns), values=values,
-        present=np.ones(values.shape, dtype=bool), config={}, blocks=(), formulas=(), functions=(),
+        steps=np.arange(LENGTH),
+        names=tuple(columns),
+        values=values,
+        present=np.ones(values.shape, dtype=bool),
+        config={},
+        blocks=(),
+        formulas=(),
+        functions=(),
         landscape=MeasuredLandscape({}, measured or {}, surveys, batch),
-    )  # fmt: skip
+    )
 
 
 def call(of: Dossier) -> StageResult:
@@ -233,8 +239,11 @@ def mixed(share: float, high: float = np.inf) -> np.ndarray:
 def test_noise_at_three_of_four_measurements_is_said() -> None:
     (found,) = call(noisy(mixed(0.8, 400))).findings
     assert (found.code, found.player, found.first_step, found.last_step) == (
-        "LND004", "generator", 800, 999,
-    )  # fmt: skip
+        "LND004",
+        "generator",
+        800,
+        999,
+    )
     assert found.evidence == {"noise_scale": 400.0, "batch": 32, "measurements": 200}
     assert findings(noisy(mixed(0.8))) == [("LND004", "generator", 800)]
 
