@@ -184,7 +184,7 @@ def of_curvature(model: nn.Sequential, batch: Tensor) -> dict[str, Any]:
     value, vector = found["theirs"]
     unit = torch.cat([part.flatten() for part in vector])
     unit = unit / unit.norm()
-    product = hessian(lambda: criterion(model(batch), ones), params).times(unit)
+    product = hessian(lambda: criterion(model(batch), ones), params).matvec(unit)
     residual = float((product - value * unit).norm()) / abs(value)
 
     def ours() -> None:
@@ -243,7 +243,7 @@ def memory(model: nn.Sequential, batch: Tensor, vectors: int = 64) -> float:
             if products:
                 extreme_eigenvalues(operator, 1e-12, vectors=vectors, products=products)
             else:
-                operator.times(torch.ones(operator.size))
+                operator.matvec(torch.ones(operator.size))
         return alive.peak
 
     size = 4 * sum(p.numel() for p in params)

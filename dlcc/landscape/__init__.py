@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from dlcc.landscape.game import PathAngle as PathAngle
     from dlcc.landscape.game import game_spectrum as game_spectrum
     from dlcc.landscape.game import path_angle as path_angle
-    from dlcc.landscape.krylov import Operator as Operator
+    from dlcc.landscape.krylov import LinearOperator as LinearOperator
     from dlcc.landscape.model_loss import ModelLoss as ModelLoss
     from dlcc.landscape.per_sample import GradientNoise as GradientNoise
     from dlcc.landscape.per_sample import RowPass as RowPass
@@ -80,7 +80,7 @@ _MODULES = {
     "GradientDensity": "density",
     "GradientNoise": "per_sample",
     "ModelLoss": "model_loss",
-    "Operator": "krylov",
+    "LinearOperator": "krylov",
     "PathAngle": "game",
     "PathSurvey": "surveyed",
     "PlayerSurvey": "surveyed",

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from dlcc.landscape.batches import NotFiniteError
-from dlcc.landscape.krylov import Basis, Operator
+from dlcc.landscape.krylov import Basis, LinearOperator
 from dlcc.typing import Floats
 
 Closure = Callable[[], Tensor]
@@ -62,7 +62,7 @@ class SpectralDensity:
     products: int
 
 
-def hessian(loss: Closure, params: Sequence[Tensor]) -> Operator:
+def hessian(loss: Closure, params: Sequence[Tensor]) -> LinearOperator:
     """The Hessian of a loss with respect to `params`; those of one player, and it is that player's.
 
     Raises:
@@ -71,7 +71,7 @@ def hessian(loss: Closure, params: Sequence[Tensor]) -> Operator:
     params = check_params(params)
     slopes = slopes_of(loss(), params)
     size = sum(p.numel() for p in params)
-    return Operator(size, like(params), lambda vector: slopes_times(slopes, params, vector))
+    return LinearOperator(size, like(params), lambda vector: slopes_times(slopes, params, vector))
 
 
 def slopes_of(loss: Tensor, params: Sequence[Tensor]) -> list[Tensor]:
@@ -105,7 +105,7 @@ def slopes_times(slopes: Sequence[Tensor], params: Sequence[Tensor], vector: Ten
 
 def gauss_newton(
     outputs: Closure, loss_of: Callable[[Tensor], Tensor], params: Sequence[Tensor]
-) -> Operator:
+) -> LinearOperator:
     """JᵀHJ, with J the outputs' Jacobian and H the loss' Hessian in the outputs (Schraudolph 2002).
 
     Raises:
@@ -122,7 +122,7 @@ def gauss_newton(
     inner = out.detach().requires_grad_()
     (slope,) = torch.autograd.grad(loss_of(inner), inner, create_graph=True)
 
-    def times(vector: Tensor) -> Tensor:
+    def matvec(vector: Tensor) -> Tensor:
         if not slope.requires_grad:  # a loss that is linear in the outputs
             return torch.zeros_like(vector)
         (pushed,) = torch.autograd.grad(  # J v, as the slope of Jᵀz·v in z
@@ -132,11 +132,16 @@ def gauss_newton(
         back = torch.autograd.grad(out, params, curved, retain_graph=True, allow_unused=True)
         return joined(back, params)
 
-    return Operator(sum(p.numel() for p in params), like(params), times)
+    return LinearOperator(sum(p.numel() for p in params), like(params), matvec)
 
 
 def extreme_eigenvalues(
-    operator: Operator, tol: float = 1e-3, *, seed: int = 0, products: int = 300, vectors: int = 64
+    operator: LinearOperator,
+    tol: float = 1e-3,
+    *,
+    seed: int = 0,
+    products: int = 300,
+    vectors: int = 64,
 ) -> ExtremeEigenvalues:
     """Smallest and largest eigenvalue of a symmetric matrix, by thick-restarted Lanczos.
 
@@ -174,24 +179,23 @@ def extreme_eigenvalues(
             basis.restart(vectors_small[:, kept], values[kept])
 
 
-def trace(operator: Operator, products: int = 30, *, seed: int = 0) -> Trace:
+def trace(operator: LinearOperator, products: int = 30, *, seed: int = 0) -> Trace:
     """Hutch++ (Meyer, Musco, Musco and Woodruff 2021, algorithm 1), at least 6 products."""
     if products < 6:
         raise ValueError(f"products is {products}; expected at least 6")
     third = min(products // 3, operator.size)
     rng = operator.generator(seed)
-    sketch = operator.signs(third, rng)
-    basis, _ = torch.linalg.qr(operator.times_each(sketch).T)  # [size, third]
-    of_basis = float((basis * operator.times_each(basis.T).T).sum(dtype=torch.float64))
-    probes = operator.signs(third, rng).T
+    basis, _ = torch.linalg.qr(operator.matmat(operator.random_signs(third, rng)))
+    of_basis = float((basis * operator.matmat(basis)).sum(dtype=torch.float64))
+    probes = operator.random_signs(third, rng)
     probes = probes - basis @ (basis.T @ probes)
-    rest = (probes * operator.times_each(probes.T).T).sum(dim=0, dtype=torch.float64)
+    rest = (probes * operator.matmat(probes)).sum(dim=0, dtype=torch.float64)
     error = float(rest.std()) / third**0.5 if third < operator.size else 0.0
     return Trace(of_basis + float(rest.mean()), error, 3 * third)
 
 
 def spectral_density(
-    operator: Operator, *, probes: int = 8, steps: int = 64, seed: int = 0
+    operator: LinearOperator, *, probes: int = 8, steps: int = 64, seed: int = 0
 ) -> SpectralDensity:
     """Stochastic Lanczos quadrature (Ubaru, Chen and Saad 2017; Ghorbani et al. 2019)."""
     if probes < 2:

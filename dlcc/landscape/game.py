@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dlcc.landscape.curvature import Closure, check_params, like, slopes_of, slopes_times
-from dlcc.landscape.krylov import Basis, Operator, check_finite
+from dlcc.landscape.krylov import Basis, LinearOperator, check_finite
 from dlcc.typing import Floats
 
 Complexes = NDArray[np.complex128]
@@ -85,14 +85,14 @@ def game_spectrum(players: Sequence[Player], *, vectors: int = 60, seed: int = 0
     transposed = field_jacobian_transposed(players)
     if transposed.size <= DENSE:
         eye = torch.eye(transposed.size).to(transposed.like)
-        matrix = transposed.times_each(eye).double().cpu().numpy()  # row i of J: Jᵀ e_i
+        matrix = transposed.matmat(eye).T.double().cpu().numpy()  # row i of J: Jᵀ e_i
         check_finite(matrix)
         values = np.linalg.eigvals(matrix)
         return _sorted(values, np.zeros(len(values)), True, transposed.size)
     return _arnoldi(transposed, vectors, seed)
 
 
-def field_jacobian_transposed(players: Sequence[Player]) -> Operator:
+def field_jacobian_transposed(players: Sequence[Player]) -> LinearOperator:
     """Jᵀ of the players' field: it has the eigenvalues of J, and one pass back a product."""
     if not players:
         raise ValueError("players is empty; give at least one loss with its parameters")
@@ -104,7 +104,7 @@ def field_jacobian_transposed(players: Sequence[Player]) -> Operator:
         slopes += slopes_of(loss(), params)
 
     size = sum(p.numel() for p in everything)
-    return Operator(
+    return LinearOperator(
         size,
         like(everything),
         lambda vector: slopes_times(slopes, everything, vector),
@@ -112,7 +112,7 @@ def field_jacobian_transposed(players: Sequence[Player]) -> Operator:
     )
 
 
-def _arnoldi(operator: Operator, vectors: int, seed: int) -> GameSpectrum:
+def _arnoldi(operator: LinearOperator, vectors: int, seed: int) -> GameSpectrum:
     """Ritz values of a Krylov space (Saad 2011, section 6.2)."""
     basis = Basis.start(operator, operator.generator(seed), min(vectors, operator.size))
     basis.grow()

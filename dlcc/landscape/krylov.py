@@ -18,41 +18,41 @@ whole is never made."""
 
 
 @dataclass(frozen=True)
-class Operator:
+class LinearOperator:
     """A linear map of vectors [size], by its products."""
 
     size: int
     like: Tensor
     """Of the vectors' type and device."""
-    times: Callable[[Tensor], Tensor]
+    matvec: Callable[[Tensor], Tensor]
     symmetric: bool = True
 
-    def times_each(self, rows: Tensor) -> Tensor:
-        """Of rows [n, size], the products [n, size]."""
-        return torch.stack([self.times(row) for row in rows])
+    def matmat(self, columns: Tensor) -> Tensor:
+        """Products with vectors side by side, [size, k] → [size, k]."""
+        return torch.stack([self.matvec(v) for v in columns.unbind(-1)], dim=-1)
 
     def generator(self, seed: int) -> torch.Generator:
-        """What random vectors are drawn with: on the CPU, so that they are the same everywhere."""
+        """Source of random vectors: on the CPU, so that they are the same everywhere."""
         return torch.Generator().manual_seed(seed)
 
-    def direction(self, generator: torch.Generator) -> Tensor:
+    def random_unit_vector(self, generator: torch.Generator) -> Tensor:
         """A random unit vector [size], of all directions alike: one of signs may be an eigenvector
         of a matrix that a person would write down, and show nothing of the others."""
         drawn = torch.randn(self.size, generator=generator, dtype=torch.float64)
         unit: Tensor = drawn / torch.linalg.vector_norm(drawn)
         return unit.to(self.like)
 
-    def signs(self, n: int, generator: torch.Generator) -> Tensor:
-        """Random signs [n, size]."""
-        drawn = torch.randint(0, 2, (n, self.size), generator=generator)
-        return (2 * drawn - 1).to(self.like)
+    def random_signs(self, k: int, generator: torch.Generator) -> Tensor:
+        """Signs by chance, [size, k]."""
+        drawn = torch.randint(0, 2, (k, self.size), generator=generator)
+        return (2 * drawn - 1).to(self.like).T
 
 
 @dataclass
 class Basis:
     """Rows of `block` that span what was seen of the matrix, and the matrix as they see it."""
 
-    operator: Operator
+    operator: LinearOperator
     block: Tensor
     """[most, size], the first `filled` rows of it in use."""
     small: Floats
@@ -67,10 +67,10 @@ class Basis:
     """The first row after the last restart, whose product reaches into all rows before."""
 
     @classmethod
-    def start(cls, operator: Operator, generator: torch.Generator, most: int) -> Basis:
+    def start(cls, operator: LinearOperator, generator: torch.Generator, most: int) -> Basis:
         """From a random vector; at most so many rows."""
         block = operator.like.detach().new_empty(most, operator.size)
-        block[0] = operator.direction(generator)
+        block[0] = operator.random_unit_vector(generator)
         return cls(operator, block, np.zeros((most, most)))
 
     @property
@@ -113,7 +113,7 @@ class Basis:
         k = self.filled
         rows = self.block[: k + 1]
         since = k - 1 if self.operator.symmetric and k > self.joint else 0
-        product = self.operator.times(self.block[k])
+        product = self.operator.matvec(self.block[k])
         near = rows[since:] @ product  # what follows is not in place: it may be the row itself
         product = torch.addmv(product, rows[since:].T, near, alpha=-1)
         coefficients = rows @ product
@@ -165,7 +165,7 @@ def _columns(size: int) -> list[slice]:
 class Bases:
     """The same of many symmetric matrices of one size, in lockstep and from one vector."""
 
-    operator: Operator
+    operator: LinearOperator
     """Of vectors [sets, size], a product for each set."""
     block: Tensor
     """[sets, most, size]"""
@@ -180,11 +180,11 @@ class Bases:
     """[sets, size]"""
 
     @classmethod
-    def start(cls, sets: int, operator: Operator, seed: int, most: int) -> Bases:
+    def start(cls, sets: int, operator: LinearOperator, seed: int, most: int) -> Bases:
         """From a random vector."""
         most = max(6, min(most, operator.size))
         block = operator.like.detach().new_empty(sets, most, operator.size)
-        block[:, 0] = operator.direction(operator.generator(seed))
+        block[:, 0] = operator.random_unit_vector(operator.generator(seed))
         return cls(operator, block, np.zeros((sets, most, most)), np.zeros(sets))
 
     @property
@@ -222,7 +222,7 @@ class Bases:
         """
         k = self.filled
         rows = self.block[:, : k + 1]
-        product = self.operator.times(self.block[:, k]).unsqueeze(1)
+        product = self.operator.matvec(self.block[:, k]).unsqueeze(1)
         first = product @ rows.mT  # from the left: twelve times as quick as rows @ a column
         product = product - first @ rows
         second = product @ rows.mT

@@ -20,7 +20,7 @@ from dlcc.landscape.anatomy import unchanged
 from dlcc.landscape.batches import NotFiniteError
 from dlcc.landscape.curvature import joined, slopes_of, slopes_times, split
 from dlcc.landscape.fallback import called_with, without_advice
-from dlcc.landscape.krylov import Operator
+from dlcc.landscape.krylov import LinearOperator
 
 Loss = Callable[[nn.Module, Any], Tensor]
 """Of a model and a batch, a scalar or the loss of each row."""
@@ -71,7 +71,7 @@ class Sets:
         named = {f"model.{name}": value for name, value in values.items()}
         return called_with(whole, named, batch)
 
-    def hessian(self) -> Operator:
+    def hessian(self) -> LinearOperator:
         """Of vectors [sets, size], the product of each set's Hessian with its own: since no set's
         loss depends on another's parameters, that of all losses' sum with all of them."""
         leaves = {name: p.clone().requires_grad_() for name, p in self.params.items()}
@@ -86,13 +86,13 @@ class Sets:
             stacked = list(leaves.values())
             slopes = slopes_of(losses.sum(), stacked)
 
-        def times(rows: Tensor) -> Tensor:
+        def matvec(rows: Tensor) -> Tensor:
             widths = [p[0].numel() for p in stacked]
             flat = joined(list(torch.split(rows, widths, dim=1)), stacked)
             found = split(slopes_times(slopes, stacked, flat), stacked)
             return torch.cat([part.reshape(self.n, -1) for part in found], dim=1)
 
-        return Operator(sum(p[0].numel() for p in stacked), stacked[0], times)
+        return LinearOperator(sum(p[0].numel() for p in stacked), stacked[0], matvec)
 
 
 class _Whole(nn.Module):

@@ -92,17 +92,14 @@ def trace_of_sets(
     third = min(products // 3, operator.size)
     rng = operator.generator(seed)
 
-    def times(columns: Tensor) -> Tensor:  # [sets, size, third]
-        return torch.stack([operator.times(v) for v in columns.unbind(2)], dim=2)
+    def signs() -> Tensor:  # [sets, size, third]
+        return operator.random_signs(third, rng).expand(sets.n, -1, -1)
 
-    def signs() -> Tensor:
-        return operator.signs(third, rng).T.expand(sets.n, -1, -1)
-
-    basis, _ = torch.linalg.qr(times(signs()))
-    of_basis = (basis * times(basis)).sum(dim=(1, 2), dtype=torch.float64)
+    basis, _ = torch.linalg.qr(operator.matmat(signs()))
+    of_basis = (basis * operator.matmat(basis)).sum(dim=(1, 2), dtype=torch.float64)
     probes = signs()
     probes = probes - basis @ (basis.mT @ probes)
-    rest = (probes * times(probes)).sum(dim=1, dtype=torch.float64)  # [sets, third]
+    rest = (probes * operator.matmat(probes)).sum(dim=1, dtype=torch.float64)  # [sets, third]
     errors = rest.std(dim=1) / third**0.5 if third < operator.size else torch.zeros(sets.n)
     values = of_basis + rest.mean(dim=1)
     both = zip(values.tolist(), errors.tolist(), strict=True)

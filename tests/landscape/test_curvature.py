@@ -17,7 +17,7 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from dlcc.landscape import (
-    Operator,
+    LinearOperator,
     extreme_eigenvalues,
     gauss_newton,
     hessian,
@@ -64,8 +64,8 @@ def dense_hessian(model: nn.Module, x: Tensor) -> Tensor:
     return found
 
 
-def operator_of(matrix: Tensor) -> Operator:
-    return Operator(len(matrix), matrix, lambda v: matrix @ v)
+def operator_of(matrix: Tensor) -> LinearOperator:
+    return LinearOperator(len(matrix), matrix, lambda v: matrix @ v)
 
 
 def symmetric(values: Any, seed: int = 0) -> Tensor:
@@ -89,7 +89,7 @@ def test_the_hessian_of_any_net(widths: list[int], seed: int) -> None:
     loss, x = task(model)
     whole = dense_hessian(model, x)
     operator = hessian(loss, list(model.parameters()))
-    found = operator.times_each(torch.eye(operator.size, dtype=DOUBLE))
+    found = operator.matmat(torch.eye(operator.size, dtype=DOUBLE))
     torch.testing.assert_close(found, whole, rtol=1e-10, atol=1e-10)
 
 
@@ -101,7 +101,7 @@ def test_a_players_own_hessian_leaves_the_other_out() -> None:
         return (x.pow(3).sum() * y.square()).sum()
 
     own = hessian(loss, [x])
-    assert torch.equal(own.times_each(torch.eye(2, dtype=DOUBLE)), torch.diag(24 * x.detach()))
+    assert torch.equal(own.matmat(torch.eye(2, dtype=DOUBLE)), torch.diag(24 * x.detach()))
     found = extreme_eigenvalues(hessian(loss, [x]))
     assert (found.smallest, found.largest) == pytest.approx((-24, 12))
     other = extreme_eigenvalues(hessian(loss, [y]))
@@ -124,7 +124,7 @@ def test_gauss_newton_is_the_product_of_its_parts() -> None:
     inner = torch.autograd.functional.hessian(  # type: ignore[no-untyped-call]
         loss_of, out.detach()
     ).reshape(24, 24)
-    found = operator.times_each(torch.eye(operator.size, dtype=DOUBLE))
+    found = operator.matmat(torch.eye(operator.size, dtype=DOUBLE))
     torch.testing.assert_close(found, jacobian.T @ inner @ jacobian, rtol=1e-10, atol=1e-12)
     assert extreme_eigenvalues(operator).smallest >= -1e-12
 

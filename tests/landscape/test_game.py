@@ -104,7 +104,7 @@ def test_a_gan_against_its_dense_jacobian() -> None:
     players, everything = gan()
     jacobian = dense_jacobian(players, everything)
     operator = field_jacobian_transposed(players)
-    rows = operator.times_each(torch.eye(operator.size, dtype=DOUBLE)).numpy()
+    rows = operator.matmat(torch.eye(operator.size, dtype=DOUBLE)).T.numpy()
     np.testing.assert_allclose(rows, jacobian, atol=1e-12)
     exact = np.linalg.eigvals(jacobian)
     found = game_spectrum(players)

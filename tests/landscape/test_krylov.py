@@ -9,15 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from dlcc.landscape import Operator, extreme_eigenvalues
+from dlcc.landscape import LinearOperator, extreme_eigenvalues
 from dlcc.landscape import krylov as krylov_module
 from dlcc.landscape.krylov import Basis
 
 DOUBLE = torch.float64
 
 
-def operator_of(matrix: Tensor, *, symmetric: bool = True) -> Operator:
-    return Operator(len(matrix), matrix, lambda v: matrix @ v, symmetric)
+def operator_of(matrix: Tensor, *, symmetric: bool = True) -> LinearOperator:
+    return LinearOperator(len(matrix), matrix, lambda v: matrix @ v, symmetric)
 
 
 def symmetric(size: int, seed: int = 0, dtype: torch.dtype = DOUBLE) -> Tensor:
@@ -25,7 +25,7 @@ def symmetric(size: int, seed: int = 0, dtype: torch.dtype = DOUBLE) -> Tensor:
     return ((drawn + drawn.T) / 2).to(dtype)
 
 
-def grown(operator: Operator, most: int, seed: int = 0) -> Basis:
+def grown(operator: LinearOperator, most: int, seed: int = 0) -> Basis:
     basis = Basis.start(operator, operator.generator(seed), most)
     basis.grow()
     while not (basis.full or basis.complete):
@@ -86,7 +86,7 @@ def test_a_space_that_closes_is_known_to_be_complete(rank: int) -> None:
 
 
 def test_a_map_that_gives_its_own_input_back() -> None:
-    identity = Operator(8, torch.zeros(1, dtype=DOUBLE), lambda v: v)
+    identity = LinearOperator(8, torch.zeros(1, dtype=DOUBLE), lambda v: v)
     found = extreme_eigenvalues(identity)
     assert found.smallest == pytest.approx(1)
     assert found.largest == pytest.approx(1)
@@ -103,14 +103,14 @@ def test_no_start_hides_half_of_a_simple_spectrum() -> None:
 
 
 def test_a_product_that_is_not_finite() -> None:
-    broken = Operator(3, torch.zeros(1), lambda v: v / 0)
+    broken = LinearOperator(3, torch.zeros(1), lambda v: v / 0)
     with pytest.raises(ValueError, match="product of the matrix with a vector is not finite"):
         extreme_eigenvalues(broken)
 
 
 def test_directions_are_the_same_for_a_seed_and_of_length_1() -> None:
     operator = operator_of(symmetric(50))
-    a, b, c = (operator.direction(operator.generator(seed)) for seed in (1, 1, 2))
+    a, b, c = (operator.random_unit_vector(operator.generator(seed)) for seed in (1, 1, 2))
     assert torch.equal(a, b)
     assert not torch.equal(a, c)
     assert torch.linalg.vector_norm(a).item() == pytest.approx(1)
