@@ -69,12 +69,14 @@ def hessian(loss: Closure, params: Sequence[Tensor]) -> LinearOperator:
         ValueError: the loss is no finite scalar, or does not depend on one of the parameters.
     """
     params = check_params(params)
-    slopes = slopes_of(loss(), params)
+    gradients = differentiable_gradients(loss(), params)
     size = sum(p.numel() for p in params)
-    return LinearOperator(size, like(params), lambda vector: slopes_times(slopes, params, vector))
+    return LinearOperator(
+        size, like(params), lambda vector: gradients_vjp(gradients, params, vector)
+    )
 
 
-def slopes_of(loss: Tensor, params: Sequence[Tensor]) -> list[Tensor]:
+def differentiable_gradients(loss: Tensor, params: Sequence[Tensor]) -> list[Tensor]:
     """The gradients of a loss, which can be derived once more.
 
     Raises:
@@ -87,20 +89,20 @@ def slopes_of(loss: Tensor, params: Sequence[Tensor]) -> list[Tensor]:
     return all_there(found, params)
 
 
-def slopes_times(slopes: Sequence[Tensor], params: Sequence[Tensor], vector: Tensor) -> Tensor:
-    """The slope of Σ slopes · vector in the parameters, [size]."""
-    parts = split(vector, params)
-    curved = [(s, part) for s, part in zip(slopes, parts, strict=True) if s.requires_grad]
+def gradients_vjp(gradients: Sequence[Tensor], params: Sequence[Tensor], vector: Tensor) -> Tensor:
+    """Product of a vector [size] with the Jacobian of `gradients` from the left, [size]."""
+    parts = unflatten(vector, params)
+    curved = [(g, part) for g, part in zip(gradients, parts, strict=True) if g.requires_grad]
     if not curved:  # all of them constant
         return torch.zeros_like(vector)
     found = torch.autograd.grad(
-        [s for s, _ in curved],
+        [g for g, _ in curved],
         list(params),
         [part for _, part in curved],
         retain_graph=True,
         allow_unused=True,
     )
-    return joined(found, params)
+    return flatten(found, params)
 
 
 def gauss_newton(
@@ -118,19 +120,19 @@ def gauss_newton(
         all_there([None] * len(params), params)
     zeros = torch.zeros_like(out, requires_grad=True)
     found = torch.autograd.grad(out, params, zeros, create_graph=True, allow_unused=True)
-    pulled = all_there(found, params)
+    vjp = all_there(found, params)  # Jᵀz
     inner = out.detach().requires_grad_()
-    (slope,) = torch.autograd.grad(loss_of(inner), inner, create_graph=True)
+    (gradient,) = torch.autograd.grad(loss_of(inner), inner, create_graph=True)
 
     def matvec(vector: Tensor) -> Tensor:
-        if not slope.requires_grad:  # a loss that is linear in the outputs
+        if not gradient.requires_grad:  # a loss that is linear in the outputs
             return torch.zeros_like(vector)
-        (pushed,) = torch.autograd.grad(  # J v, as the slope of Jᵀz·v in z
-            pulled, zeros, split(vector, params), retain_graph=True
+        (jvp,) = torch.autograd.grad(  # J v, as the gradient of Jᵀz·v in z
+            vjp, zeros, unflatten(vector, params), retain_graph=True
         )
-        (curved,) = torch.autograd.grad(slope, inner, pushed, retain_graph=True)
+        (curved,) = torch.autograd.grad(gradient, inner, jvp, retain_graph=True)
         back = torch.autograd.grad(out, params, curved, retain_graph=True, allow_unused=True)
-        return joined(back, params)
+        return flatten(back, params)
 
     return LinearOperator(sum(p.numel() for p in params), like(params), matvec)
 
@@ -230,14 +232,14 @@ def wasserstein(a: Floats, of_a: Floats, b: Floats, of_b: Floats) -> float:
 # --- vectors and parameters -----------------------------------------------------------------------
 
 
-def split(vector: Tensor, params: Sequence[Tensor]) -> list[Tensor]:
+def unflatten(vector: Tensor, params: Sequence[Tensor]) -> list[Tensor]:
     """A vector [size] as pieces of the parameters' shapes."""
     stops = np.cumsum([p.numel() for p in params])
     parts = zip(stops, params, strict=True)
     return [vector[end - p.numel() : end].view_as(p).to(p.dtype) for end, p in parts]
 
 
-def joined(parts: Sequence[Tensor | None], params: Sequence[Tensor]) -> Tensor:
+def flatten(parts: Sequence[Tensor | None], params: Sequence[Tensor]) -> Tensor:
     """The opposite, of the type of `like`; None is 0."""
     flat = [
         torch.zeros_like(p).flatten() if part is None else part.flatten()
@@ -285,13 +287,13 @@ def check_loss(value: Tensor) -> Tensor:
     return value.reshape(())
 
 
-def all_there(slopes: Sequence[Tensor | None], params: Sequence[Tensor]) -> list[Tensor]:
-    """The slopes, or a ValueError that names the first parameter that has none."""
+def all_there(gradients: Sequence[Tensor | None], params: Sequence[Tensor]) -> list[Tensor]:
+    """The gradients, or a ValueError that names the first parameter that has none."""
     found = []
-    for k, (slope, p) in enumerate(zip(slopes, params, strict=True)):
-        if slope is None:
+    for k, (gradient, p) in enumerate(zip(gradients, params, strict=True)):
+        if gradient is None:
             raise ValueError(
                 f"the loss does not depend on params[{k}] of shape {list(p.shape)}; leave it out"
             )
-        found.append(slope)
+        found.append(gradient)
     return found

@@ -73,8 +73,8 @@ def by_vmap(
             row = [x[k : k + 1] if d == 0 else x for x, d in zip(leaves, dims, strict=True)]
             with torch.enable_grad(), unchanged(model), _held(model, done):
                 losses = per_sample_loss(model, tree_unflatten(row, alone.spec))
-                (slopes,) = torch.autograd.grad(losses.sum(), trained, allow_unused=True)
-            found.append(torch.zeros_like(parameter) if slopes is None else slopes)
+                (gradients,) = torch.autograd.grad(losses.sum(), trained, allow_unused=True)
+            found.append(torch.zeros_like(parameter) if gradients is None else gradients)
         return torch.stack(found)
 
     def rows(part: slice) -> Tensor:

@@ -16,7 +16,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dlcc.landscape.curvature import Closure, check_params, like, slopes_of, slopes_times
+from dlcc.landscape.curvature import (
+    Closure,
+    check_params,
+    differentiable_gradients,
+    gradients_vjp,
+    like,
+)
 from dlcc.landscape.krylov import Basis, LinearOperator, check_finite
 from dlcc.typing import Floats
 
@@ -96,18 +102,18 @@ def field_jacobian_transposed(players: Sequence[Player]) -> LinearOperator:
     """Jᵀ of the players' field: it has the eigenvalues of J, and one pass back a product."""
     if not players:
         raise ValueError("players is empty; give at least one loss with its parameters")
-    slopes: list[Tensor] = []
+    gradients: list[Tensor] = []
     everything = check_params([p for _, params in players for p in params])
     if len({id(p) for p in everything}) < len(everything):
         raise ValueError("a parameter belongs to two players; give it to the one that trains it")
     for loss, params in players:
-        slopes += slopes_of(loss(), params)
+        gradients += differentiable_gradients(loss(), params)
 
     size = sum(p.numel() for p in everything)
     return LinearOperator(
         size,
         like(everything),
-        lambda vector: slopes_times(slopes, everything, vector),
+        lambda vector: gradients_vjp(gradients, everything, vector),
         symmetric=False,
     )
 

@@ -1,9 +1,10 @@
 """What one row of a batch adds to a layer's gradient, in closed form.
 
-Of a linear map or a convolution the gradient is a product: with the columns U that a weight meets
-and the slopes D at the outputs, a row's is D Uᵀ, summed over the places that share the weight. Its
-norm follows from the Gram matrices of U and D alone (Goodfellow 2015; Rochette et al. 2019), which
-is cheaper where there are few places. Scales and biases of normalisations are sums over places.
+The gradient of a linear map or a convolution is a product: with the columns U that a weight meets
+and the gradients D at the outputs, a row's is D Uᵀ, summed over the places that share the weight.
+Its norm follows from the Gram matrices of U and D alone (Goodfellow 2015; Rochette et al. 2019),
+which is cheaper where there are few places. Scales and biases of normalisations are sums over
+places.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class Use:
     """The mean and variance [channels] that a batch normalisation used."""
     parametrization: Mapping[str, Tensor] = field(default_factory=dict)
     """The buffers that its parametrisations used: a pass in training iterates them."""
-    slopes: Tensor | None = None
+    output_gradients: Tensor | None = None
     """Of the loss of each row at the layer's output, [n, ...]; None where nothing came back."""
 
 
@@ -128,9 +129,9 @@ def is_known(module: nn.Module) -> bool:
     return type(module).forward in _KNOWN  # not of a class that computes something else
 
 
-def _slopes(use: Use) -> Tensor:
-    assert use.slopes is not None
-    return use.slopes
+def _output_gradients(use: Use) -> Tensor:
+    assert use.output_gradients is not None
+    return use.output_gradients
 
 
 # --- products -------------------------------------------------------------------------------------
@@ -139,7 +140,7 @@ def _slopes(use: Use) -> Tensor:
 def _linear(use: Use, module: nn.Linear) -> dict[str, Form]:
     n = len(use.inputs)
     u = use.inputs.reshape(n, -1, module.in_features).transpose(1, 2).unsqueeze(1)
-    d = _slopes(use).reshape(n, -1, module.out_features).transpose(1, 2).unsqueeze(1)
+    d = _output_gradients(use).reshape(n, -1, module.out_features).transpose(1, 2).unsqueeze(1)
     product = Product(
         1, module.out_features, module.in_features, u.shape[3], lambda part: (d[part], u[part])
     )
@@ -147,10 +148,10 @@ def _linear(use: Use, module: nn.Linear) -> dict[str, Form]:
 
 
 def _convolution(use: Use, module: _ConvNd) -> dict[str, Form]:
-    slopes, inputs = _slopes(use), use.inputs
+    gradients, inputs = _output_gradients(use), use.inputs
     groups, dims = module.groups, len(module.kernel_size)
     p = inputs.shape[1] // groups * _volume(module.kernel_size)
-    places = _volume(slopes.shape[2:])
+    places = _volume(gradients.shape[2:])
 
     def factors(part: slice) -> tuple[Tensor, Tensor]:
         windows = _windows(
@@ -158,25 +159,28 @@ def _convolution(use: Use, module: _ConvNd) -> dict[str, Form]:
             module.kernel_size,
             module.stride,
             module.dilation,
-            slopes.shape[2:],
+            gradients.shape[2:],
         )
-        return _blocks(slopes[part], groups, dims), _blocks(windows, groups, dims)
+        return _blocks(gradients[part], groups, dims), _blocks(windows, groups, dims)
 
-    product = Product(groups, slopes.shape[1] // groups, p, places, factors)
-    return {"weight": product, "bias": Sum(lambda part: slopes[part].flatten(2).sum(dim=2))}
+    product = Product(groups, gradients.shape[1] // groups, p, places, factors)
+    return {
+        "weight": product,
+        "bias": Sum(lambda part: gradients[part].flatten(2).sum(dim=2)),
+    }
 
 
 def _transposed(use: Use, module: _ConvTransposeNd) -> dict[str, Form]:
-    """As the convolution that it is the transpose of: inputs and slopes change places."""
-    slopes, inputs = _slopes(use), use.inputs
+    """As the convolution that it is the transpose of: inputs and output gradients change places."""
+    gradients, inputs = _output_gradients(use), use.inputs
     groups, dims = module.groups, len(module.kernel_size)
-    p = slopes.shape[1] // groups * _volume(module.kernel_size)
+    p = gradients.shape[1] // groups * _volume(module.kernel_size)
     places = _volume(inputs.shape[2:])
     padding = [side for width in reversed(_numbers(module.padding)) for side in (width, width)]
 
     def factors(part: slice) -> tuple[Tensor, Tensor]:
         windows = _windows(
-            F.pad(slopes[part], padding),
+            F.pad(gradients[part], padding),
             module.kernel_size,
             module.stride,
             module.dilation,
@@ -185,7 +189,10 @@ def _transposed(use: Use, module: _ConvTransposeNd) -> dict[str, Form]:
         return _blocks(inputs[part], groups, dims), _blocks(windows, groups, dims)
 
     product = Product(groups, inputs.shape[1] // groups, p, places, factors)
-    return {"weight": product, "bias": Sum(lambda part: slopes[part].flatten(2).sum(dim=2))}
+    return {
+        "weight": product,
+        "bias": Sum(lambda part: gradients[part].flatten(2).sum(dim=2)),
+    }
 
 
 def _padded(x: Tensor, module: _ConvNd) -> Tensor:
@@ -232,14 +239,14 @@ def _numbers(padding: str | tuple[int, ...]) -> tuple[int, ...]:
 def _embedding(use: Use, module: nn.Embedding) -> dict[str, Form]:
     n = len(use.inputs)
     tokens = use.inputs.reshape(n, -1)
-    slopes = _slopes(use).reshape(n, -1, module.embedding_dim)
+    gradients = _output_gradients(use).reshape(n, -1, module.embedding_dim)
     if module.padding_idx is not None:
-        slopes = slopes * (tokens != module.padding_idx).unsqueeze(2)
+        gradients = gradients * (tokens != module.padding_idx).unsqueeze(2)
 
     def rows(part: slice) -> Tensor:
-        found = slopes.new_zeros(len(tokens[part]), module.num_embeddings, module.embedding_dim)
+        found = gradients.new_zeros(len(tokens[part]), module.num_embeddings, module.embedding_dim)
         where = tokens[part].unsqueeze(2).expand(-1, -1, module.embedding_dim)
-        return found.scatter_add_(1, where, slopes[part])
+        return found.scatter_add_(1, where, gradients[part])
 
     return {"weight": Sum(rows)}
 
@@ -247,7 +254,7 @@ def _embedding(use: Use, module: nn.Embedding) -> dict[str, Form]:
 def _normalisation(
     use: Use, module: nn.LayerNorm | nn.GroupNorm | _InstanceNorm | _BatchNorm
 ) -> dict[str, Form]:
-    slopes = _slopes(use)
+    gradients = _output_gradients(use)
 
     def over_places(x: Tensor) -> Tensor:
         if isinstance(module, nn.LayerNorm):
@@ -255,8 +262,8 @@ def _normalisation(
         return x.reshape(*x.shape[:2], -1).sum(dim=2)
 
     return {
-        "weight": Sum(lambda part: over_places(slopes[part] * _normalised(use, part))),
-        "bias": Sum(lambda part: over_places(slopes[part])),
+        "weight": Sum(lambda part: over_places(gradients[part] * _normalised(use, part))),
+        "bias": Sum(lambda part: over_places(gradients[part])),
     }
 
 

@@ -1,7 +1,7 @@
 """Gradients of each row of a batch: exact norms, projections, and what they say of the noise.
 
 No matrix [n, parameters] is ever held. A pass forward and back gives what goes into every layer and
-the slopes at its output; from these a row's gradient follows in closed form (`layers`), of a few
+the gradients at its output; from these a row's gradient follows in closed form (`layers`), of a few
 rows at a time where it has to be made at all. What has no closed form goes through
 `torch.func.vmap`, for those parameters alone.
 """
@@ -237,7 +237,7 @@ def _closed_forms(done: Pass) -> dict[int, list[Form]]:
     """id of a parameter -> the closed forms of its uses."""
     found: dict[int, list[Form]] = {}
     for use in done.uses:
-        if use.slopes is None or len(use.inputs) != len(done.losses):  # not in the losses
+        if use.output_gradients is None or len(use.inputs) != len(done.losses):  # not in the losses
             continue
         for attribute, form in forms_of(use).items():
             for p, own in _parameters_behind(use, attribute, form):
@@ -250,7 +250,7 @@ def _parameters_behind(use: Use, attribute: str, form: Form) -> Iterator[tuple[n
     if parametrize.is_parametrized(use.module, attribute):
         made = use.module.get_submodule(f"parametrizations.{attribute}")
         for name, p in made.named_parameters(recurse=False):
-            yield p, _pulled_back(use, attribute, name, form)
+            yield p, _vjp_through(use, attribute, name, form)
     elif isinstance(value := getattr(use.module, attribute), nn.Parameter):
         yield value, form
 
@@ -268,7 +268,7 @@ def _entries_of_use(anatomy: Anatomy, name: str) -> int:
     return anatomy.entries_of_use[name]
 
 
-def _pulled_back(use: Use, attribute: str, original: str, form: Form) -> Sum:
+def _vjp_through(use: Use, attribute: str, original: str, form: Form) -> Sum:
     """How rows add to what a parametrisation makes a tensor of, from how they add to the tensor."""
     made = use.module.get_submodule(f"parametrizations.{attribute}")
     buffers = {
@@ -283,9 +283,9 @@ def _pulled_back(use: Use, attribute: str, original: str, form: Form) -> Sum:
             return found
 
         with torch.no_grad(), _resting(made), without_advice():
-            value, pull, *_ = vjp(tensor, made.get_parameter(original).detach())
-            slopes = form.rows(part)
-            found: Tensor = vmap(pull)(slopes.reshape(len(slopes), *value.shape))[0]
+            value, vjp_of_tensor, *_ = vjp(tensor, made.get_parameter(original).detach())
+            gradients = form.rows(part)
+            found: Tensor = vmap(vjp_of_tensor)(gradients.reshape(len(gradients), *value.shape))[0]
         return found
 
     return Sum(rows)

@@ -112,5 +112,5 @@ def _gram_norms(products: Sequence[Product], part: slice) -> Tensor:
     u = torch.cat([f[1] for f in factors], dim=3) if len(factors) > 1 else factors[0][1]
     if d.shape[3] == 1:
         return (d.square().sum(dim=(2, 3)) * u.square().sum(dim=(2, 3))).sum(dim=1)
-    of_slopes, of_inputs = d.transpose(2, 3) @ d, u.transpose(2, 3) @ u
-    return of_slopes.mul_(of_inputs).sum(dim=(1, 2, 3))
+    of_outputs, of_inputs = d.transpose(2, 3) @ d, u.transpose(2, 3) @ u
+    return of_outputs.mul_(of_inputs).sum(dim=(1, 2, 3))

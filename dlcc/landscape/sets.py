@@ -18,7 +18,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from dlcc.landscape.anatomy import unchanged
 from dlcc.landscape.batches import NotFiniteError
-from dlcc.landscape.curvature import joined, slopes_of, slopes_times, split
+from dlcc.landscape.curvature import differentiable_gradients, flatten, gradients_vjp, unflatten
 from dlcc.landscape.fallback import called_with, without_advice
 from dlcc.landscape.krylov import LinearOperator
 
@@ -84,12 +84,12 @@ class Sets:
                 )
             check_finite(losses)
             stacked = list(leaves.values())
-            slopes = slopes_of(losses.sum(), stacked)
+            gradients = differentiable_gradients(losses.sum(), stacked)
 
         def matvec(rows: Tensor) -> Tensor:
             widths = [p[0].numel() for p in stacked]
-            flat = joined(list(torch.split(rows, widths, dim=1)), stacked)
-            found = split(slopes_times(slopes, stacked, flat), stacked)
+            flat = flatten(list(torch.split(rows, widths, dim=1)), stacked)
+            found = unflatten(gradients_vjp(gradients, stacked, flat), stacked)
             return torch.cat([part.reshape(self.n, -1) for part in found], dim=1)
 
         return LinearOperator(sum(p[0].numel() for p in stacked), stacked[0], matvec)

@@ -1,7 +1,8 @@
 """Gradients of each row of a batch at many sets of one net's parameters, from one pass of all.
 
-Inputs and slopes of a layer's calls are those of sets · n rows, which closed forms do not tell from
-rows of one net; what has no closed form goes through `torch.func.vmap` over sets and rows.
+Inputs and output gradients of a layer's calls are those of sets · n rows, which closed forms do not
+tell from rows of one net; what has no closed form goes through `torch.func.vmap` over sets and
+rows.
 """
 
 from __future__ import annotations
@@ -101,14 +102,14 @@ def _row_pass(sets: Sets) -> RowPass:
 
 
 def _uses(sets: Sets, anatomy: Anatomy, done: Pass) -> list[Use]:
-    """What goes in and comes back at the calls in `done`, [sets · n, ...]: slopes are those by
-    zeros that are added to outputs."""
+    """Inputs and output gradients of the calls in `done`, [sets · n, ...]: gradients are those by
+    zeros that are added to the outputs."""
     by_rows = [k for k, holds in enumerate(anatomy.by_rows) if holds]
     calls = dict(zip(by_rows, done.uses, strict=True)) if done.uses else {}
     zeros = {
-        k: use.slopes.new_zeros(sets.n, *use.slopes.shape).requires_grad_()
+        k: use.output_gradients.new_zeros(sets.n, *use.output_gradients.shape).requires_grad_()
         for k, use in calls.items()
-        if use.slopes is not None
+        if use.output_gradients is not None
     }
 
     def losses_and_inputs(
@@ -135,10 +136,12 @@ def _uses(sets: Sets, anatomy: Anatomy, done: Pass) -> list[Use]:
         way = vmap(losses_and_inputs, dims, randomness="same")
         losses, inputs = way(sets.params, sets.batch, zeros)
         check_finite(losses)
-        slopes = torch.autograd.grad(losses.sum(), list(zeros.values())) if zeros else ()
+        gradients = torch.autograd.grad(losses.sum(), list(zeros.values())) if zeros else ()
     return [
-        replace(calls[k], inputs=inputs[k].detach().flatten(0, 1), slopes=own.flatten(0, 1))
-        for k, own in zip(zeros, slopes, strict=True)
+        replace(
+            calls[k], inputs=inputs[k].detach().flatten(0, 1), output_gradients=own.flatten(0, 1)
+        )
+        for k, own in zip(zeros, gradients, strict=True)
     ]
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from dlcc.landscape.anatomy import unchanged
 from dlcc.landscape.batches import NotFiniteError, PerSampleLoss, check_losses
-from dlcc.landscape.curvature import extreme_eigenvalues, hessian, joined, split, trace
+from dlcc.landscape.curvature import extreme_eigenvalues, flatten, hessian, trace, unflatten
 from dlcc.landscape.directions import filter_normalised, random_direction
 from dlcc.landscape.game import game_spectrum, path_angle
 from dlcc.landscape.slices import slice_1d
@@ -59,7 +59,7 @@ def survey(
 
     Raises:
         ValueError: a loss is not one finite number a row, or does not depend on all trained
-            parameters of its player; as NotFiniteError, the loss or its slopes are not finite.
+            parameters of its player; as NotFiniteError, the loss or its gradients are not finite.
     """
     with _kept(positions):
         players = {name: _player(position, seed) for name, position in positions.items()}
@@ -73,7 +73,7 @@ def survey(
 def place_of(positions: Mapping[str, Position]) -> dict[str, Tensor]:
     """Copies of every player's trained parameters, each [size]."""
     return {
-        name: joined([p.detach() for p in position.params], position.params)
+        name: flatten([p.detach() for p in position.params], position.params)
         for name, position in positions.items()
     }
 
@@ -81,8 +81,8 @@ def place_of(positions: Mapping[str, Position]) -> dict[str, Tensor]:
 def _player(position: Position, seed: int) -> PlayerSurvey:
     params = position.params
     loss = position.loss()
-    slopes = torch.autograd.grad(loss, params, allow_unused=True)
-    norm = float(torch.linalg.vector_norm(joined(slopes, params)))
+    gradients = torch.autograd.grad(loss, params, allow_unused=True)
+    norm = float(torch.linalg.vector_norm(flatten(gradients, params)))
     if not math.isfinite(norm):
         raise NotFiniteError(f"the gradient's norm is {norm}; measure before the training diverges")
     operator = hessian(position.loss, params)
@@ -130,10 +130,10 @@ def _path(positions: Mapping[str, Position], since: Mapping[str, Tensor]) -> Pat
 
     def field(place: Tensor) -> Tensor:
         _put(params, place)
-        slopes: list[Tensor | None] = []
+        gradients: list[Tensor | None] = []
         for position in positions.values():
-            slopes += torch.autograd.grad(position.loss(), position.params, allow_unused=True)
-        return joined(slopes, params)
+            gradients += torch.autograd.grad(position.loss(), position.params, allow_unused=True)
+        return flatten(gradients, params)
 
     try:
         found = path_angle(field, start, end)
@@ -148,7 +148,7 @@ def _path(positions: Mapping[str, Position], since: Mapping[str, Tensor]) -> Pat
 
 def _put(params: Sequence[nn.Parameter], place: Tensor) -> None:
     """Set parameters; by `data`, so that a graph from before can go back once they are put back."""
-    for p, values in zip(params, split(place, params), strict=True):
+    for p, values in zip(params, unflatten(place, params), strict=True):
         p.data.copy_(values)
 
 

@@ -1,8 +1,8 @@
-"""What flows through a model in one pass: every layer's input, and the loss' slope at its output.
+"""Inputs of a model's layers in one pass, and the loss' gradients at their outputs.
 
-The slope at the outputs is all that a pass backward has to give; no gradient of a weight is made.
-Nothing of the model changes: buffers that a pass writes (running statistics, power iterations) and
-the random state are put back.
+The gradients at the outputs are all that a pass backward has to give; no gradient of a weight is
+made. Nothing of the model changes: passes write to copies of its buffers (running statistics, power
+iterations), and the random state is put back.
 """
 
 from __future__ import annotations
@@ -75,8 +75,8 @@ def tapped(anatomy: Anatomy, per_sample_loss: PerSampleLoss, batch: Any) -> Pass
         entries = entries_of(total)  # each time: a loss may have terms that come and go
         if outputs and total.requires_grad:
             found = torch.autograd.grad(total, outputs, allow_unused=True)
-            for use, slopes in zip(reached, found, strict=True):
-                use.slopes = slopes
+            for use, gradient in zip(reached, found, strict=True):
+                use.output_gradients = gradient
     if anatomy.calls != called:
         of_few = _by_rows(anatomy, per_sample_loss, batch, len(losses))
         alike = len(of_few) == len(uses)
@@ -90,7 +90,7 @@ def tapped(anatomy: Anatomy, per_sample_loss: PerSampleLoss, batch: Any) -> Pass
     return Pass(losses.detach(), held, frozen, buffers, entries)
 
 
-def _refuse_to_be_derived(slopes: tuple[Tensor, ...]) -> None:
+def _refuse_to_be_derived(output_gradients: tuple[Tensor, ...]) -> None:
     if torch.is_grad_enabled():  # in a pass back that is itself to be derived
         raise ValueError(
             "per_sample_loss takes a gradient of the model itself, as a gradient penalty does, "

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from dlcc.errors import OptionError, SnapshotError
 from dlcc.landscape.anatomy import Anatomy, unchanged
 from dlcc.landscape.batches import NotFiniteError, PerSampleLoss, rows_of, with_rows
-from dlcc.landscape.curvature import joined
+from dlcc.landscape.curvature import flatten
 from dlcc.landscape.density import gradient_density
 from dlcc.landscape.per_sample import RowPass
 from dlcc.landscape.surveying import Position, survey
@@ -237,7 +237,7 @@ class Measuring:
             both = zip(found, position.params, strict=True)
             if any(w is None or w.shape != p.shape for w, p in both):
                 return None, None
-            places[name] = joined(found, position.params)
+            places[name] = flatten(found, position.params)
         return steps[-1], places
 
     def _of(self, player: str, loss: PerSampleLoss, batch: Any) -> dict[str, float]:

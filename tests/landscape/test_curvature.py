@@ -24,7 +24,7 @@ from dlcc.landscape import (
     spectral_density,
     trace,
 )
-from dlcc.landscape.curvature import joined, split
+from dlcc.landscape.curvature import flatten, unflatten
 
 DOUBLE = torch.float64
 
@@ -56,11 +56,11 @@ def dense_hessian(model: nn.Module, x: Tensor) -> Tensor:
     shapes = list(params.values())
 
     def of(vector: Tensor) -> Tensor:
-        named = dict(zip(params, split(vector, shapes), strict=True))
+        named = dict(zip(params, unflatten(vector, shapes), strict=True))
         loss: Tensor = objective(functional_call(model, named, (x,)))
         return loss
 
-    found: Tensor = torch.func.hessian(of)(joined(shapes, shapes))
+    found: Tensor = torch.func.hessian(of)(flatten(shapes, shapes))
     return found
 
 
@@ -120,7 +120,7 @@ def test_gauss_newton_is_the_product_of_its_parts() -> None:
     operator = gauss_newton(lambda: model(x), loss_of, params)
     out = model(x)
     rows = [torch.autograd.grad(v, params, retain_graph=True) for v in out.flatten()]
-    jacobian = torch.stack([joined(row, params) for row in rows])
+    jacobian = torch.stack([flatten(row, params) for row in rows])
     inner = torch.autograd.functional.hessian(  # type: ignore[no-untyped-call]
         loss_of, out.detach()
     ).reshape(24, 24)

@@ -40,9 +40,9 @@ def test_the_gradient_is_where_the_loss_rises() -> None:
     def loss() -> Tensor:
         return F.softplus(-model(batch)).mean()
 
-    slopes = gradient_direction(loss, params)
-    length = sum(float(s.square().sum()) for s in slopes)
-    found = slice_1d(loss, params, slopes, [-1e-5, 0, 1e-5])
+    gradients = gradient_direction(loss, params)
+    length = sum(float(s.square().sum()) for s in gradients)
+    found = slice_1d(loss, params, gradients, [-1e-5, 0, 1e-5])
     rise = (found.losses[2] - found.losses[0]) / 2e-5
     assert rise == pytest.approx(length, rel=1e-6)
 

@@ -89,8 +89,8 @@ def dense_jacobian(players: list[Player], everything: list[Tensor]) -> NDArray[n
     """Of the field, one row after the other."""
     rows = []
     for loss, params in players:
-        slopes = torch.autograd.grad(loss(), list(params), create_graph=True)
-        for number in torch.cat([s.flatten() for s in slopes]):
+        gradients = torch.autograd.grad(loss(), list(params), create_graph=True)
+        for number in torch.cat([s.flatten() for s in gradients]):
             found = torch.autograd.grad(number, everything, retain_graph=True, allow_unused=True)
             parts = [
                 torch.zeros_like(p) if f is None else f

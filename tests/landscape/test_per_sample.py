@@ -219,8 +219,8 @@ def test_a_gradient_penalty_is_refused() -> None:
     def penalised(model: nn.Module, batch: Tensor) -> Tensor:
         x = batch.clone().requires_grad_()
         out = model(x).squeeze(1)
-        (slopes,) = torch.autograd.grad(out.sum(), x, create_graph=True)
-        return out + 10 * slopes.square().sum(dim=1)
+        (input_gradients,) = torch.autograd.grad(out.sum(), x, create_graph=True)
+        return out + 10 * input_gradients.square().sum(dim=1)
 
     model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1))
     with pytest.raises(ValueError, match="without the penalty"):

@@ -207,8 +207,8 @@ def test_a_loss_that_takes_gradients_itself() -> None:
 
     def penalised(critic: nn.Module, rows: Tensor) -> Tensor:
         x = rows.clone().requires_grad_()
-        (slope,) = torch.autograd.grad(critic(x).sum(), x, create_graph=True)
-        return slope.square().sum(dim=1).mean()
+        (input_gradient,) = torch.autograd.grad(critic(x).sum(), x, create_graph=True)
+        return input_gradient.square().sum(dim=1).mean()
 
     loss = ModelLoss(model, penalised, batch)
     with pytest.raises(RuntimeError) as raised:
