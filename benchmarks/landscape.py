@@ -39,15 +39,15 @@ from torch.utils._pytree import tree_leaves
 
 from dlcc.landscape import (
     extreme_eigenvalues,
-    extreme_eigenvalues_of_sets,
+    extreme_eigenvalues_stacked,
     gradient_noise,
     hessian,
     per_sample_gradient_norms,
-    per_sample_gradient_norms_of_sets,
+    per_sample_gradient_norms_stacked,
     per_sample_gradients,
-    per_sample_gradients_of_sets,
+    per_sample_gradients_stacked,
     trace,
-    trace_of_sets,
+    trace_stacked,
 )
 
 DIRECTIONS, SETS = 4, 64
@@ -267,19 +267,19 @@ def of_sets(solos: list[nn.Sequential], batch: Tensor) -> dict[str, Any]:
 
     pairs: dict[str, tuple[Way, Way]] = {
         "norms": (
-            lambda: per_sample_gradient_norms_of_sets(model, params, softplus, batch),
+            lambda: per_sample_gradient_norms_stacked(model, params, softplus, batch),
             lambda: [per_sample_gradient_norms(net, softplus, batch) for net in solos],
         ),
         "projections": (
-            lambda: per_sample_gradients_of_sets(model, params, softplus, batch, project=project),
+            lambda: per_sample_gradients_stacked(model, params, softplus, batch, project=project),
             lambda: [per_sample_gradients(net, softplus, batch, project=project) for net in solos],
         ),
         "both_ends": (
-            lambda: extreme_eigenvalues_of_sets(model, params, mean, batch),
+            lambda: extreme_eigenvalues_stacked(model, params, mean, batch),
             each(lambda loss, own: extreme_eigenvalues(hessian(loss, own))),
         ),
         "trace": (
-            lambda: trace_of_sets(model, params, mean, batch),
+            lambda: trace_stacked(model, params, mean, batch),
             each(lambda loss, own: trace(hessian(loss, own))),
         ),
     }

@@ -47,21 +47,21 @@ if TYPE_CHECKING:
     from dlcc.landscape.per_sample import per_layer_gradient_norms as per_layer_gradient_norms
     from dlcc.landscape.per_sample import per_sample_gradient_norms as per_sample_gradient_norms
     from dlcc.landscape.per_sample import per_sample_gradients as per_sample_gradients
-    from dlcc.landscape.sets_curvature import (
-        extreme_eigenvalues_of_sets as extreme_eigenvalues_of_sets,
-    )
-    from dlcc.landscape.sets_curvature import trace_of_sets as trace_of_sets
-    from dlcc.landscape.sets_rows import (
-        per_sample_gradient_norms_of_sets as per_sample_gradient_norms_of_sets,
-    )
-    from dlcc.landscape.sets_rows import (
-        per_sample_gradients_of_sets as per_sample_gradients_of_sets,
-    )
     from dlcc.landscape.slices import Slice1D as Slice1D
     from dlcc.landscape.slices import Slice2D as Slice2D
     from dlcc.landscape.slices import is_batched as is_batched
     from dlcc.landscape.slices import slice_1d as slice_1d
     from dlcc.landscape.slices import slice_2d as slice_2d
+    from dlcc.landscape.stacked_curvature import (
+        extreme_eigenvalues_stacked as extreme_eigenvalues_stacked,
+    )
+    from dlcc.landscape.stacked_curvature import trace_stacked as trace_stacked
+    from dlcc.landscape.stacked_gradients import (
+        per_sample_gradient_norms_stacked as per_sample_gradient_norms_stacked,
+    )
+    from dlcc.landscape.stacked_gradients import (
+        per_sample_gradients_stacked as per_sample_gradients_stacked,
+    )
     from dlcc.landscape.surveyed import GameSurvey as GameSurvey
     from dlcc.landscape.surveyed import PathSurvey as PathSurvey
     from dlcc.landscape.surveyed import PlayerSurvey as PlayerSurvey
@@ -105,16 +105,16 @@ _MODULES = {
     "gradient_direction": "directions",
     "gradient_noise": "per_sample",
     "hessian": "curvature",
-    "extreme_eigenvalues_of_sets": "sets_curvature",
+    "extreme_eigenvalues_stacked": "stacked_curvature",
     "instability": "density",
     "is_batched": "slices",
     "log_density": "density",
     "path_angle": "game",
     "per_layer_gradient_norms": "per_sample",
     "per_sample_gradient_norms": "per_sample",
-    "per_sample_gradient_norms_of_sets": "sets_rows",
+    "per_sample_gradient_norms_stacked": "stacked_gradients",
     "per_sample_gradients": "per_sample",
-    "per_sample_gradients_of_sets": "sets_rows",
+    "per_sample_gradients_stacked": "stacked_gradients",
     "place_of": "surveying",
     "random_direction": "directions",
     "slice_1d": "slices",
@@ -123,7 +123,7 @@ _MODULES = {
     "spectral_density": "curvature",
     "survey": "surveying",
     "trace": "curvature",
-    "trace_of_sets": "sets_curvature",
+    "trace_stacked": "stacked_curvature",
     "trajectory_directions": "directions",
 }
 __all__ = list(_MODULES)

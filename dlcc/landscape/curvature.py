@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from dlcc.landscape.batches import NotFiniteError
-from dlcc.landscape.krylov import Basis, LinearOperator
+from dlcc.landscape.krylov import KrylovBasis, LinearOperator
 from dlcc.typing import Floats
 
 Closure = Callable[[], Tensor]
@@ -159,7 +159,9 @@ def extreme_eigenvalues(
     """
     if not tol > 0:
         raise ValueError(f"tol is {tol}; expected a number above 0")
-    basis = Basis.start(operator, operator.generator(seed), max(6, min(vectors, operator.size)))
+    basis = KrylovBasis.start(
+        operator, operator.generator(seed), max(6, min(vectors, operator.size))
+    )
     while True:
         basis.grow()
         values, vectors_small = np.linalg.eigh(basis.projected)
@@ -204,7 +206,7 @@ def spectral_density(
         raise ValueError(f"probes is {probes}; expected at least 2, to tell the error")
     found, rng = [], operator.generator(seed)
     for _ in range(probes):
-        basis = Basis.start(operator, rng, min(steps, operator.size))
+        basis = KrylovBasis.start(operator, rng, min(steps, operator.size))
         basis.grow()
         while not (basis.full or basis.complete):
             basis.grow()

@@ -23,7 +23,7 @@ from dlcc.landscape.curvature import (
     gradients_vjp,
     like,
 )
-from dlcc.landscape.krylov import Basis, LinearOperator, check_finite
+from dlcc.landscape.krylov import KrylovBasis, LinearOperator, check_finite
 from dlcc.typing import Floats
 
 Complexes = NDArray[np.complex128]
@@ -120,7 +120,7 @@ def field_jacobian_transposed(players: Sequence[Player]) -> LinearOperator:
 
 def _arnoldi(operator: LinearOperator, vectors: int, seed: int) -> GameSpectrum:
     """Ritz values of a Krylov space (Saad 2011, section 6.2)."""
-    basis = Basis.start(operator, operator.generator(seed), min(vectors, operator.size))
+    basis = KrylovBasis.start(operator, operator.generator(seed), min(vectors, operator.size))
     basis.grow()
     while not (basis.full or basis.complete):
         basis.grow()

@@ -49,7 +49,7 @@ class LinearOperator:
 
 
 @dataclass
-class Basis:
+class KrylovBasis:
     """Rows of `block` that span what was seen of the matrix, and the matrix as they see it."""
 
     operator: LinearOperator
@@ -67,7 +67,7 @@ class Basis:
     """The first row after the last restart, whose product reaches into all rows before."""
 
     @classmethod
-    def start(cls, operator: LinearOperator, generator: torch.Generator, most: int) -> Basis:
+    def start(cls, operator: LinearOperator, generator: torch.Generator, most: int) -> KrylovBasis:
         """From a random vector; at most so many rows."""
         block = operator.like.detach().new_empty(most, operator.size)
         block[0] = operator.random_unit_vector(generator)
@@ -162,7 +162,7 @@ def _columns(size: int) -> list[slice]:
 
 
 @dataclass
-class Bases:
+class StackedKrylovBasis:
     """The same of many symmetric matrices of one size, in lockstep and from one vector."""
 
     operator: LinearOperator
@@ -180,7 +180,7 @@ class Bases:
     """[sets, size]"""
 
     @classmethod
-    def start(cls, sets: int, operator: LinearOperator, seed: int, most: int) -> Bases:
+    def start(cls, sets: int, operator: LinearOperator, seed: int, most: int) -> StackedKrylovBasis:
         """From a random vector."""
         most = max(6, min(most, operator.size))
         block = operator.like.detach().new_empty(sets, most, operator.size)

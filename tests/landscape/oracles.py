@@ -78,6 +78,6 @@ def close(found: Tensor, expected: Tensor, tolerance: float) -> None:
 
 
 def head(body: nn.Module, batch: Tensor) -> nn.Sequential:
-    """A body, an activation in place, and a linear map: the loss is not linear in the body's output."""
+    """A body, an activation in place and a linear map: no gradient at the body is constant."""
     width = body(batch).flatten(1).shape[1]
     return nn.Sequential(body, nn.LeakyReLU(0.2, inplace=True), nn.Flatten(), nn.Linear(width, 2))

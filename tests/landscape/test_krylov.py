@@ -11,7 +11,7 @@ from torch import Tensor
 
 from dlcc.landscape import LinearOperator, extreme_eigenvalues
 from dlcc.landscape import krylov as krylov_module
-from dlcc.landscape.krylov import Basis
+from dlcc.landscape.krylov import KrylovBasis
 
 DOUBLE = torch.float64
 
@@ -25,8 +25,8 @@ def symmetric(size: int, seed: int = 0, dtype: torch.dtype = DOUBLE) -> Tensor:
     return ((drawn + drawn.T) / 2).to(dtype)
 
 
-def grown(operator: LinearOperator, most: int, seed: int = 0) -> Basis:
-    basis = Basis.start(operator, operator.generator(seed), most)
+def grown(operator: LinearOperator, most: int, seed: int = 0) -> KrylovBasis:
+    basis = KrylovBasis.start(operator, operator.generator(seed), most)
     basis.grow()
     while not (basis.full or basis.complete):
         basis.grow()

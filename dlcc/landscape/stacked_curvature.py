@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from dlcc.landscape.curvature import ExtremeEigenvalues, Trace
-from dlcc.landscape.krylov import Bases
-from dlcc.landscape.sets import Loss, Sets
+from dlcc.landscape.krylov import StackedKrylovBasis
+from dlcc.landscape.stacked import Loss, StackedModel
 
 
-def extreme_eigenvalues_of_sets(
+def extreme_eigenvalues_stacked(
     model: nn.Module,
     params: Mapping[str, Tensor],
     loss: Loss,
@@ -31,30 +31,30 @@ def extreme_eigenvalues_of_sets(
     Each set counts its own products, up to where it converged; all go on until the last has.
 
     Args:
-        model: as for `per_sample_gradient_norms_of_sets`.
+        model: as for `per_sample_gradient_norms_stacked`.
         params: likewise.
         loss: of the model and a batch, a scalar.
-        batch: as for `per_sample_gradient_norms_of_sets`.
+        batch: as for `per_sample_gradient_norms_stacked`.
         tol: as for `extreme_eigenvalues`.
-        own_batches: as for `per_sample_gradient_norms_of_sets`.
-        seed: of the first vector, which is the same for all sets.
+        own_batches: as for `per_sample_gradient_norms_stacked`.
+        seed: of the first vector, which is the same for all stacked.
         products: as for `extreme_eigenvalues`.
         vectors: held of each set at a time.
 
     Raises:
-        ValueError: as for `per_sample_gradient_norms_of_sets`, the loss is no finite scalar,
+        ValueError: as for `per_sample_gradient_norms_stacked`, the loss is no finite scalar,
             or one of `extreme_eigenvalues`' reasons.
     """
     if not tol > 0:
         raise ValueError(f"tol is {tol}; expected a number above 0")
-    sets = Sets.of(model, params, loss, batch, own_batches)
-    basis = Bases.start(sets.n, sets.hessian(), seed, vectors)
+    stacked = StackedModel.of(model, params, loss, batch, own_batches)
+    basis = StackedKrylovBasis.start(stacked.n, stacked.hessian(), seed, vectors)
     found: dict[int, ExtremeEigenvalues] = {}
-    while len(found) < sets.n:
+    while len(found) < stacked.n:
         if basis.full:
             basis.restart()
         basis.grow()
-        left = [k for k in range(sets.n) if k not in found]
+        left = [k for k in range(stacked.n) if k not in found]
         values, small = np.linalg.eigh(basis.projected[left])
         errors = basis.rest[left, None] * np.abs(small[:, -1]) + basis.rounding[left, None]
         complete = basis.complete[left]
@@ -65,10 +65,10 @@ def extreme_eigenvalues_of_sets(
             converged = bool(max(off) <= tol * scale or complete[j])
             if converged or basis.products >= products:
                 found[k] = ExtremeEigenvalues(smallest, largest, *off, basis.products, converged)
-    return [found[k] for k in range(sets.n)]
+    return [found[k] for k in range(stacked.n)]
 
 
-def trace_of_sets(
+def trace_stacked(
     model: nn.Module,
     params: Mapping[str, Tensor],
     loss: Loss,
@@ -80,27 +80,27 @@ def trace_of_sets(
 ) -> list[Trace]:
     """The trace of each set's Hessian: Hutch++ (Meyer et al. 2021, algorithm 1), as `trace`.
 
-    The probes are the same for all sets.
+    The probes are the same for all stacked.
 
     Raises:
-        ValueError: as for `extreme_eigenvalues_of_sets`, or `products` is below 6.
+        ValueError: as for `extreme_eigenvalues_stacked`, or `products` is below 6.
     """
     if products < 6:
         raise ValueError(f"products is {products}; expected at least 6")
-    sets = Sets.of(model, params, loss, batch, own_batches)
-    operator = sets.hessian()
+    stacked = StackedModel.of(model, params, loss, batch, own_batches)
+    operator = stacked.hessian()
     third = min(products // 3, operator.size)
     rng = operator.generator(seed)
 
     def signs() -> Tensor:  # [sets, size, third]
-        return operator.random_signs(third, rng).expand(sets.n, -1, -1)
+        return operator.random_signs(third, rng).expand(stacked.n, -1, -1)
 
     basis, _ = torch.linalg.qr(operator.matmat(signs()))
     of_basis = (basis * operator.matmat(basis)).sum(dim=(1, 2), dtype=torch.float64)
     probes = signs()
     probes = probes - basis @ (basis.mT @ probes)
     rest = (probes * operator.matmat(probes)).sum(dim=1, dtype=torch.float64)  # [sets, third]
-    errors = rest.std(dim=1) / third**0.5 if third < operator.size else torch.zeros(sets.n)
+    errors = rest.std(dim=1) / third**0.5 if third < operator.size else torch.zeros(stacked.n)
     values = of_basis + rest.mean(dim=1)
     both = zip(values.tolist(), errors.tolist(), strict=True)
     return [Trace(value, error, 3 * third) for value, error in both]

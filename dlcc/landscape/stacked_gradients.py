@@ -24,14 +24,14 @@ from dlcc.landscape.fallback import without_advice
 from dlcc.landscape.layers import Form, Sum, Use, forms_of
 from dlcc.landscape.per_sample import RowPass
 from dlcc.landscape.rows import RowGradients
-from dlcc.landscape.sets import Sets, check_finite
+from dlcc.landscape.stacked import StackedModel, check_finite
 from dlcc.landscape.taps import Pass, tapped
 
 _CHUNK = 1 << 22
 """Numbers of parameters that are copied at a time where no closed form is known."""
 
 
-def per_sample_gradient_norms_of_sets(
+def per_sample_gradient_norms_stacked(
     model: nn.Module,
     params: Mapping[str, Tensor],
     per_sample_loss: PerSampleLoss,
@@ -54,11 +54,11 @@ def per_sample_gradient_norms_of_sets(
             a batch normalisation, the loss is not one finite number a row, or it takes a gradient
             of the model itself, as a gradient penalty does.
     """
-    sets = Sets.of(model, params, per_sample_loss, batch, own_batches)
-    return _row_pass(sets).norms().view(sets.n, -1)
+    stacked = StackedModel.of(model, params, per_sample_loss, batch, own_batches)
+    return _row_pass(stacked).norms().view(stacked.n, -1)
 
 
-def per_sample_gradients_of_sets(
+def per_sample_gradients_stacked(
     model: nn.Module,
     params: Mapping[str, Tensor],
     per_sample_loss: PerSampleLoss,
@@ -72,42 +72,42 @@ def per_sample_gradients_of_sets(
     The rows of `project` are in the order of `model.parameters()`.
 
     Raises:
-        ValueError: as for `per_sample_gradient_norms_of_sets`, or `project` has another number of
+        ValueError: as for `per_sample_gradient_norms_stacked`, or `project` has another number of
             rows.
     """
-    sets = Sets.of(model, params, per_sample_loss, batch, own_batches)
-    found = _row_pass(sets).projected(project)
-    return found.view(sets.n, -1, found.shape[1])
+    stacked = StackedModel.of(model, params, per_sample_loss, batch, own_batches)
+    found = _row_pass(stacked).projected(project)
+    return found.view(stacked.n, -1, found.shape[1])
 
 
-def _row_pass(sets: Sets) -> RowPass:
+def _row_pass(stacked: StackedModel) -> RowPass:
     """A pass of all sets, whose rows are those of the first set, of the second, and so on."""
-    anatomy = Anatomy(sets.model)
+    anatomy = Anatomy(stacked.model)
     try:
-        done = tapped(anatomy, sets.loss, sets.first_batch)
+        done = tapped(anatomy, stacked.loss, stacked.first_batch)
     except NotFiniteError as error:
         raise NotFiniteError("the loss of set 0 is not finite; leave it out of params") from error
     n, closed = len(done.losses), defaultdict[int, list[Form]](list)
-    for use in _uses(sets, anatomy, done):
+    for use in _uses(stacked, anatomy, done):
         for attribute, form in forms_of(use).items():
             closed[id(getattr(use.module, attribute))].append(form)
     gradients = {}
     for name, p in anatomy.trained.items():
         forms = closed[id(p)]
         if len(forms) != done.entries[id(p)]:  # used elsewhere too, or parametrised
-            forms = [_by_vmap(sets, name, n)]
-        like = sets.params[name].new_empty(0)
-        gradients[name] = RowGradients(sets.n * n, p.numel(), like, forms)
-    return RowPass(sets.n * n, gradients, ())
+            forms = [_by_vmap(stacked, name, n)]
+        like = stacked.params[name].new_empty(0)
+        gradients[name] = RowGradients(stacked.n * n, p.numel(), like, forms)
+    return RowPass(stacked.n * n, gradients, ())
 
 
-def _uses(sets: Sets, anatomy: Anatomy, done: Pass) -> list[Use]:
+def _uses(stacked: StackedModel, anatomy: Anatomy, done: Pass) -> list[Use]:
     """Inputs and output gradients of the calls in `done`, [sets · n, ...]: gradients are those by
     zeros that are added to the outputs."""
     by_rows = [k for k, holds in enumerate(anatomy.by_rows) if holds]
     calls = dict(zip(by_rows, done.uses, strict=True)) if done.uses else {}
     zeros = {
-        k: use.output_gradients.new_zeros(sets.n, *use.output_gradients.shape).requires_grad_()
+        k: use.output_gradients.new_zeros(stacked.n, *use.output_gradients.shape).requires_grad_()
         for k, use in calls.items()
         if use.output_gradients is not None
     }
@@ -126,15 +126,15 @@ def _uses(sets: Sets, anatomy: Anatomy, done: Pass) -> list[Use]:
 
         hooks = [layer.register_forward_hook(tap) for layer in anatomy.layers]
         try:
-            return sets.call(values, batch), inputs
+            return stacked.call(values, batch), inputs
         finally:
             for hook in hooks:
                 hook.remove()
 
-    dims = (0, 0 if sets.own_batches else None, 0)
+    dims = (0, 0 if stacked.own_batches else None, 0)
     with anatomy.unchanged(), without_advice(), torch.enable_grad():
         way = vmap(losses_and_inputs, dims, randomness="same")
-        losses, inputs = way(sets.params, sets.batch, zeros)
+        losses, inputs = way(stacked.params, stacked.batch, zeros)
         check_finite(losses)
         gradients = torch.autograd.grad(losses.sum(), list(zeros.values())) if zeros else ()
     return [
@@ -145,36 +145,36 @@ def _uses(sets: Sets, anatomy: Anatomy, done: Pass) -> list[Use]:
     ]
 
 
-def _by_vmap(sets: Sets, name: str, n: int) -> Sum:
+def _by_vmap(stacked: StackedModel, name: str, n: int) -> Sum:
     """How rows add to the gradient of a parameter that no closed form is known of."""
-    leaves, spec = tree_flatten(sets.batch)
-    of_first = tree_leaves(sets.first_batch)
+    leaves, spec = tree_flatten(stacked.batch)
+    of_first = tree_leaves(stacked.first_batch)
     by_row = [is_by_row(x, n) for x in of_first]
     tensors = [isinstance(x, Tensor) for x in leaves]
-    size = sum(p[0].numel() for p in sets.params.values())
+    size = sum(p[0].numel() for p in stacked.params.values())
 
     def loss(value: Tensor, others: Mapping[str, Tensor], row: list[Any]) -> Tensor:
         alone = [x.unsqueeze(0) if own else x for x, own in zip(row, by_row, strict=True)]
-        found = sets.call({**others, name: value}, tree_unflatten(alone, spec))
+        found = stacked.call({**others, name: value}, tree_unflatten(alone, spec))
         return found.squeeze(0)
 
     def some(index: Tensor) -> Tensor:
         at, row = index // n, index % n
-        values = {key: p[at] for key, p in sets.params.items()}
+        values = {key: p[at] for key, p in stacked.params.items()}
         parts, dims = [], []
         for x, tensor, own in zip(leaves, tensors, by_row, strict=True):
-            given = x[at] if tensor and sets.own_batches else x
+            given = x[at] if tensor and stacked.own_batches else x
             if own:
-                given = given[torch.arange(len(at)), row] if sets.own_batches else x[row]
+                given = given[torch.arange(len(at)), row] if stacked.own_batches else x[row]
             parts.append(given)
-            dims.append(0 if tensor and (own or sets.own_batches) else None)
+            dims.append(0 if tensor and (own or stacked.own_batches) else None)
         way = vmap(grad(loss), (0, 0, dims), randomness="different")
         found: Tensor = way(values.pop(name), values, parts)
         return found.reshape(len(at), -1)
 
     def rows(part: slice) -> Tensor:
-        every = torch.arange(sets.n * n)[part]
-        with torch.no_grad(), unchanged(sets.model), without_advice():
+        every = torch.arange(stacked.n * n)[part]
+        with torch.no_grad(), unchanged(stacked.model), without_advice():
             return torch.cat([some(index) for index in torch.split(every, max(1, _CHUNK // size))])
 
     return Sum(rows)

@@ -17,16 +17,16 @@ from torch.nn.utils import parametrizations
 from dlcc.ensembles import Ensemble
 from dlcc.landscape import (
     extreme_eigenvalues,
-    extreme_eigenvalues_of_sets,
+    extreme_eigenvalues_stacked,
     gradient_density,
     hessian,
     per_sample_gradient_norms,
-    per_sample_gradient_norms_of_sets,
+    per_sample_gradient_norms_stacked,
     per_sample_gradients,
-    per_sample_gradients_of_sets,
-    sets_rows,
+    per_sample_gradients_stacked,
+    stacked_gradients,
     trace,
-    trace_of_sets,
+    trace_stacked,
 )
 from dlcc.recipes.small_gan.training import Config, make_players
 from tests.landscape.oracles import brute_force, squares
@@ -101,17 +101,17 @@ def mean(model: nn.Module, batch: Any) -> Tensor:
 def test_gradients_of_rows(
     kind: str, own: bool, dtype: torch.dtype, tolerance: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sets_rows, "_CHUNK", 200)
+    monkeypatch.setattr(stacked_gradients, "_CHUNK", 200)
     model, solos, batches = made(kind, dtype)
     given = batches if own else batches[0]
     size = sum(p.numel() for p in model.parameters())
     project = torch.linalg.qr(torch.randn(size, 2, dtype=DOUBLE))[0].to(dtype)
     state = {name: value.clone() for name, value in model.state_dict().items()}
     random_state = torch.get_rng_state()
-    norms = per_sample_gradient_norms_of_sets(
+    norms = per_sample_gradient_norms_stacked(
         model, stacked(solos), squares, given, own_batches=own
     )
-    projected = per_sample_gradients_of_sets(
+    projected = per_sample_gradients_stacked(
         model, stacked(solos), squares, given, project=project, own_batches=own
     )
     assert torch.equal(torch.get_rng_state(), random_state)
@@ -136,8 +136,8 @@ def test_gradients_of_rows(
 def test_curvature(kind: str, own: bool, dtype: torch.dtype, tolerance: float) -> None:
     model, solos, batches = made(kind, dtype)
     given = batches if own else batches[0]
-    found = extreme_eigenvalues_of_sets(model, stacked(solos), mean, given, own_batches=own)
-    traces = trace_of_sets(model, stacked(solos), mean, given, own_batches=own, seed=3)
+    found = extreme_eigenvalues_stacked(model, stacked(solos), mean, given, own_batches=own)
+    traces = trace_stacked(model, stacked(solos), mean, given, own_batches=own, seed=3)
     for k, solo in enumerate(solos):
         rows = batches[k] if own else given
         loss = partial(mean, solo, rows)
@@ -174,8 +174,8 @@ def test_a_parameter_that_is_a_number() -> None:
     torch.manual_seed(0)
     solos: list[nn.Module] = [Scaled().double() for _ in range(SETS)]
     batch = torch.randn(ROWS, 4, dtype=DOUBLE)
-    norms = per_sample_gradient_norms_of_sets(solos[0], stacked(solos), squares, batch)
-    ends = extreme_eigenvalues_of_sets(solos[0], stacked(solos), mean, batch)
+    norms = per_sample_gradient_norms_stacked(solos[0], stacked(solos), squares, batch)
+    ends = extreme_eigenvalues_stacked(solos[0], stacked(solos), mean, batch)
     for k, solo in enumerate(solos):
         expected = brute_force(solo, batch).norm(dim=1)
         torch.testing.assert_close(norms[k], expected, rtol=1e-10, atol=0)
@@ -184,7 +184,7 @@ def test_a_parameter_that_is_a_number() -> None:
 
 
 def test_ends_of_known_spectra_with_restarts() -> None:
-    """Sets that converge at different products, one of them at the first."""
+    """StackedModel that converge at different products, one of them at the first."""
     spectra = torch.stack(
         [
             torch.linspace(-2, 5, 150, dtype=DOUBLE),
@@ -194,7 +194,7 @@ def test_ends_of_known_spectra_with_restarts() -> None:
         ]
     )
     model, params, loss = quadratics(spectra)
-    found = extreme_eigenvalues_of_sets(
+    found = extreme_eigenvalues_stacked(
         model, params, loss, spectra.unsqueeze(1), 1e-8, own_batches=True, vectors=12
     )
     assert all(own.converged for own in found)
@@ -203,7 +203,7 @@ def test_ends_of_known_spectra_with_restarts() -> None:
         assert own.largest == pytest.approx(float(spectrum.max()), abs=1e-6)
     assert len({own.products for own in found}) > 2
     assert found[1].products == found[3].products == 1
-    cut = extreme_eigenvalues_of_sets(
+    cut = extreme_eigenvalues_stacked(
         model, params, loss, spectra.unsqueeze(1), 1e-8, own_batches=True, vectors=12, products=9
     )
     assert [own.converged for own in cut] == [False, True, False, True]
@@ -223,7 +223,7 @@ def test_the_members_of_an_ensemble() -> None:
     def losses(net: nn.Module, rows: Tensor) -> Tensor:
         return F.softplus(-net(rows)).flatten()
 
-    found = per_sample_gradient_norms_of_sets(model, params, losses, batch)
+    found = per_sample_gradient_norms_stacked(model, params, losses, batch)
     for k, state in enumerate(states):
         model.load_state_dict(state)
         expected = per_sample_gradient_norms(model, losses, batch)
@@ -234,7 +234,7 @@ def test_some_of_the_parameters_and_the_order_of_names() -> None:
     model, solos, batches = made("fully connected")
     params = stacked(solos)
     some = {name: params[name] for name in ("2.bias", "0.weight")}
-    found = per_sample_gradient_norms_of_sets(model, some, squares, batches[0])
+    found = per_sample_gradient_norms_stacked(model, some, squares, batches[0])
     swapped = copy.deepcopy(model)
     swapped.load_state_dict({name: p[1] for name, p in some.items()}, strict=False)
     for name, p in swapped.named_parameters():
@@ -248,7 +248,7 @@ def test_every_set_sees_the_same_random_numbers() -> None:
     model = nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.5), nn.Linear(8, 1)).double()
     params = stacked([model, model])
     torch.manual_seed(0)
-    norms = per_sample_gradient_norms_of_sets(
+    norms = per_sample_gradient_norms_stacked(
         model, params, squares, torch.randn(ROWS, 4, dtype=DOUBLE)
     )
     assert torch.equal(norms[0], norms[1])
@@ -276,34 +276,34 @@ X = torch.ones(4, 2)
 )
 def test_bad_sets(params: Mapping[str, Tensor], words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        per_sample_gradient_norms_of_sets(NET, params, squares, X)
-    for measure in (extreme_eigenvalues_of_sets, trace_of_sets):
+        per_sample_gradient_norms_stacked(NET, params, squares, X)
+    for measure in (extreme_eigenvalues_stacked, trace_stacked):
         with pytest.raises(ValueError, match=words):
             measure(NET, params, mean, X)
 
 
 def test_bad_losses_batches_and_numbers() -> None:
-    for measure in (extreme_eigenvalues_of_sets, trace_of_sets):
+    for measure in (extreme_eigenvalues_stacked, trace_stacked):
         with pytest.raises(ValueError, match=r"the loss is \[4\]; expected a scalar"):
             measure(NET, WHOLE, squares, X)
         with pytest.raises(ValueError, match=r"does not depend on params\[1\]"):
             measure(NET, WHOLE, lambda net, x: (x @ net.weight.T).square().sum(), X)
     with pytest.raises(ValueError, match="expected one loss a row"):
-        per_sample_gradient_norms_of_sets(NET, WHOLE, mean, X)
+        per_sample_gradient_norms_stacked(NET, WHOLE, mean, X)
     with pytest.raises(ValueError, match=r"shape \[4, 2\]; with own_batches, expected \[3, rows"):
-        per_sample_gradient_norms_of_sets(NET, WHOLE, squares, X, own_batches=True)
+        per_sample_gradient_norms_stacked(NET, WHOLE, squares, X, own_batches=True)
     with pytest.raises(ValueError, match=r"project has the shape \[2, 2\]; the model trains 3"):
-        per_sample_gradients_of_sets(NET, WHOLE, squares, X, project=torch.eye(2))
+        per_sample_gradients_stacked(NET, WHOLE, squares, X, project=torch.eye(2))
     with pytest.raises(ValueError, match="tol is 0; expected"):
-        extreme_eigenvalues_of_sets(NET, WHOLE, mean, X, 0)
+        extreme_eigenvalues_stacked(NET, WHOLE, mean, X, 0)
     with pytest.raises(ValueError, match="products is 5; expected at least 6"):
-        trace_of_sets(NET, WHOLE, mean, X, 5)
+        trace_stacked(NET, WHOLE, mean, X, 5)
 
 
 def test_layers_that_write_to_buffers() -> None:
     model = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
     with pytest.raises(ValueError, match=r"layer '1' \(BatchNorm1d\) is in training"):
-        per_sample_gradient_norms_of_sets(model, {"0.bias": torch.zeros(3, 2)}, squares, X)
+        per_sample_gradient_norms_stacked(model, {"0.bias": torch.zeros(3, 2)}, squares, X)
 
 
 def rooted(net: nn.Module) -> Tensor:
@@ -314,4 +314,4 @@ def rooted(net: nn.Module) -> Tensor:
 def test_a_second_derivative_that_is_not_finite() -> None:
     params = {"weight": torch.tensor([[[1.0, 1.0]], [[0.0, 1.0]]])}
     with pytest.raises(ValueError, match="matrix of set 1 with a vector is not finite, though its"):
-        extreme_eigenvalues_of_sets(NET, params, lambda net, x: rooted(net), X)
+        extreme_eigenvalues_stacked(NET, params, lambda net, x: rooted(net), X)

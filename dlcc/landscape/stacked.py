@@ -1,6 +1,6 @@
 """Many sets of one net's parameters, as an ensemble holds them, to be measured all at once.
 
-Sets are tensors [sets, *shape] under the names of `model.named_parameters()`, as
+Parameters are tensors [sets, *shape] under the names of `model.named_parameters()`, as
 `torch.func.stack_module_state` stacks them.
 """
 
@@ -27,8 +27,8 @@ Loss = Callable[[nn.Module, Any], Tensor]
 
 
 @dataclass(frozen=True)
-class Sets:
-    """Sets of parameters, and a loss of each."""
+class StackedModel:
+    """StackedModel of parameters, and a loss of each."""
 
     model: nn.Module
     """A copy with the first set in it, that trains what the sets hold and nothing else."""
@@ -42,7 +42,7 @@ class Sets:
     @classmethod
     def of(
         cls, model: nn.Module, params: Mapping[str, Tensor], loss: Loss, batch: Any, own: bool
-    ) -> Sets:
+    ) -> StackedModel:
         """From what is given, or a ValueError that says what is the matter with it."""
         n = _check_params(params, model)
         _check_writes(model)
@@ -83,16 +83,16 @@ class Sets:
                     f"the loss is {list(losses.shape[1:])}; expected a scalar: take its mean or sum"
                 )
             check_finite(losses)
-            stacked = list(leaves.values())
-            gradients = differentiable_gradients(losses.sum(), stacked)
+            values = list(leaves.values())
+            gradients = differentiable_gradients(losses.sum(), values)
 
         def matvec(rows: Tensor) -> Tensor:
-            widths = [p[0].numel() for p in stacked]
-            flat = flatten(list(torch.split(rows, widths, dim=1)), stacked)
-            found = unflatten(gradients_vjp(gradients, stacked, flat), stacked)
+            widths = [p[0].numel() for p in values]
+            flat = flatten(list(torch.split(rows, widths, dim=1)), values)
+            found = unflatten(gradients_vjp(gradients, values, flat), values)
             return torch.cat([part.reshape(self.n, -1) for part in found], dim=1)
 
-        return LinearOperator(sum(p[0].numel() for p in stacked), stacked[0], matvec)
+        return LinearOperator(sum(p[0].numel() for p in values), values[0], matvec)
 
 
 class _Whole(nn.Module):
