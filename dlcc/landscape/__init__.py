@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from dlcc.landscape.krylov import LinearOperator as LinearOperator
     from dlcc.landscape.model_loss import ModelLoss as ModelLoss
     from dlcc.landscape.per_sample import GradientNoise as GradientNoise
-    from dlcc.landscape.per_sample import RowPass as RowPass
+    from dlcc.landscape.per_sample import PerSampleBackward as PerSampleBackward
     from dlcc.landscape.per_sample import gradient_noise as gradient_noise
     from dlcc.landscape.per_sample import per_layer_gradient_norms as per_layer_gradient_norms
     from dlcc.landscape.per_sample import per_sample_gradient_norms as per_sample_gradient_norms
@@ -85,7 +85,7 @@ _MODULES = {
     "PathSurvey": "surveyed",
     "PlayerSurvey": "surveyed",
     "Position": "surveying",
-    "RowPass": "per_sample",
+    "PerSampleBackward": "per_sample",
     "SignedLog": "density",
     "Slice1D": "slices",
     "Slice2D": "slices",

@@ -15,10 +15,10 @@ from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.modules.instancenorm import _InstanceNorm
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
-from dlcc.landscape.anatomy import unchanged
 from dlcc.landscape.batches import PerSampleLoss, is_by_row
+from dlcc.landscape.hooks import Pass
 from dlcc.landscape.layers import Sum
-from dlcc.landscape.taps import Pass
+from dlcc.landscape.structure import unchanged
 
 
 class _OneRow(nn.Module):

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
-from dlcc.landscape.anatomy import unchanged
 from dlcc.landscape.batches import rows_of, with_rows
+from dlcc.landscape.structure import unchanged
 
 BATCHED_LINEAR = 1 << 18
 """Multiplications a point up to which a net without convolutions is evaluated in batches."""

@@ -21,12 +21,12 @@ from torch import Tensor, nn
 from torch.func import functional_call, vjp, vmap
 from torch.nn.utils import parametrize
 
-from dlcc.landscape.anatomy import Anatomy
 from dlcc.landscape.batches import PerSampleLoss
 from dlcc.landscape.fallback import by_vmap, without_advice
+from dlcc.landscape.hooks import Pass, entries_of, run_with_hooks
 from dlcc.landscape.layers import Form, Sum, Use, forms_of
 from dlcc.landscape.rows import RowGradients
-from dlcc.landscape.taps import Pass, entries_of, tapped
+from dlcc.landscape.structure import ModelStructure
 
 _SMALL = 1 << 18
 """Numbers: a megabyte in single precision."""
@@ -50,7 +50,7 @@ class GradientNoise:
 
 
 @dataclass(frozen=True)
-class RowPass:
+class PerSampleBackward:
     """One pass of a batch, and what it tells of each row's gradient."""
 
     n: int
@@ -60,11 +60,13 @@ class RowPass:
     """Batch normalisations in training, measured with the batch's statistics held fixed."""
 
     @classmethod
-    def of(cls, model: nn.Module | Anatomy, per_sample_loss: PerSampleLoss, batch: Any) -> RowPass:
+    def of(
+        cls, model: nn.Module | ModelStructure, per_sample_loss: PerSampleLoss, batch: Any
+    ) -> PerSampleBackward:
         """Take the pass.
 
         Args:
-            model: or its anatomy, kept from an earlier pass. Nothing of it changes. A batch
+            model: or its structure, kept from an earlier pass. Nothing of it changes. A batch
                 normalisation in training couples the rows: its statistics are those of the batch,
                 held fixed, and `frozen` names it.
             per_sample_loss: of the model and the batch, the loss of each row, [n].
@@ -75,14 +77,16 @@ class RowPass:
                 nothing is trained, the model lies on two devices, or the loss takes a gradient of
                 the model itself, as a gradient penalty does.
         """
-        anatomy = model if isinstance(model, Anatomy) else Anatomy(model)
-        model = anatomy.model
-        done = tapped(anatomy, per_sample_loss, batch)
+        structure = model if isinstance(model, ModelStructure) else ModelStructure(model)
+        model = structure.model
+        done = run_with_hooks(structure, per_sample_loss, batch)
         n, closed = len(done.losses), _closed_forms(done)
         gradients = {}
-        for name, p in anatomy.trained.items():
+        for name, p in structure.trained.items():
             forms = closed.get(id(p), [])
-            if len(forms) * _entries_of_use(anatomy, name) != done.entries[id(p)]:  # elsewhere too
+            if (
+                len(forms) * _entries_of_use(structure, name) != done.entries[id(p)]
+            ):  # elsewhere too
                 forms = [by_vmap(model, per_sample_loss, batch, name, done)]
             like = done.losses.new_empty(0, dtype=p.dtype)
             gradients[name] = RowGradients(n, p.numel(), like, forms)
@@ -178,7 +182,7 @@ def per_sample_gradient_norms(
         ValueError: the loss is not one finite number a row, nothing is trained, or the model lies
             on two devices.
     """
-    return _warned(RowPass.of(model, per_sample_loss, batch)).norms()
+    return _warned(PerSampleBackward.of(model, per_sample_loss, batch)).norms()
 
 
 def per_layer_gradient_norms(
@@ -189,7 +193,7 @@ def per_layer_gradient_norms(
     Raises:
         ValueError: as for `per_sample_gradient_norms`.
     """
-    return _warned(RowPass.of(model, per_sample_loss, batch)).layer_norms()
+    return _warned(PerSampleBackward.of(model, per_sample_loss, batch)).layer_norms()
 
 
 def per_sample_gradients(
@@ -207,7 +211,7 @@ def per_sample_gradients(
     Raises:
         ValueError: as for `per_sample_gradient_norms`, or `project` has another number of rows.
     """
-    return _warned(RowPass.of(model, per_sample_loss, batch)).projected(project)
+    return _warned(PerSampleBackward.of(model, per_sample_loss, batch)).projected(project)
 
 
 def gradient_noise(model: nn.Module, per_sample_loss: PerSampleLoss, batch: Any) -> GradientNoise:
@@ -216,10 +220,10 @@ def gradient_noise(model: nn.Module, per_sample_loss: PerSampleLoss, batch: Any)
     Raises:
         ValueError: as for `per_sample_gradient_norms`, or the batch has one row.
     """
-    return RowPass.of(model, per_sample_loss, batch).noise()
+    return PerSampleBackward.of(model, per_sample_loss, batch).noise()
 
 
-def _warned(done: RowPass) -> RowPass:
+def _warned(done: PerSampleBackward) -> PerSampleBackward:
     """Say what was not measured as it is trained."""
     if done.frozen:
         warnings.warn(
@@ -255,17 +259,17 @@ def _parameters_behind(use: Use, attribute: str, form: Form) -> Iterator[tuple[n
         yield value, form
 
 
-def _entries_of_use(anatomy: Anatomy, name: str) -> int:
+def _entries_of_use(structure: ModelStructure, name: str) -> int:
     """At how many places a parameter enters into one use of the tensor that is made of it."""
     made, _, original = name.rpartition(".")
-    holder = anatomy.model.get_submodule(made)
+    holder = structure.model.get_submodule(made)
     if not isinstance(holder, parametrize.ParametrizationList):
         return 1
-    if name not in anatomy.entries_of_use:
+    if name not in structure.entries_of_use:
         with torch.enable_grad(), _resting(holder):
             entries = entries_of(holder())
-        anatomy.entries_of_use[name] = entries[id(holder.get_parameter(original))]
-    return anatomy.entries_of_use[name]
+        structure.entries_of_use[name] = entries[id(holder.get_parameter(original))]
+    return structure.entries_of_use[name]
 
 
 def _vjp_through(use: Use, attribute: str, original: str, form: Form) -> Sum:

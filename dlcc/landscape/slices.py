@@ -20,11 +20,11 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 from torch.func import vmap
 
-from dlcc.landscape.anatomy import unchanged
 from dlcc.landscape.curvature import Closure, check_params
 from dlcc.landscape.directions import Direction, check_direction
 from dlcc.landscape.fallback import called_with, without_advice
 from dlcc.landscape.model_loss import ModelLoss, advised, parts_of, points_together
+from dlcc.landscape.structure import unchanged
 from dlcc.typing import Floats
 
 

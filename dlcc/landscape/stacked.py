@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from torch.func import vmap
 from torch.utils._pytree import tree_leaves, tree_map
 
-from dlcc.landscape.anatomy import unchanged
 from dlcc.landscape.batches import NotFiniteError
 from dlcc.landscape.curvature import differentiable_gradients, flatten, gradients_vjp, unflatten
 from dlcc.landscape.fallback import called_with, without_advice
 from dlcc.landscape.krylov import LinearOperator
+from dlcc.landscape.structure import unchanged
 
 Loss = Callable[[nn.Module, Any], Tensor]
 """Of a model and a batch, a scalar or the loss of each row."""

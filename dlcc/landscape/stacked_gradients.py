@@ -18,14 +18,14 @@ from torch import Tensor, nn
 from torch.func import grad, vmap
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 
-from dlcc.landscape.anatomy import Anatomy, unchanged
 from dlcc.landscape.batches import NotFiniteError, PerSampleLoss, is_by_row
 from dlcc.landscape.fallback import without_advice
+from dlcc.landscape.hooks import Pass, run_with_hooks
 from dlcc.landscape.layers import Form, Sum, Use, forms_of
-from dlcc.landscape.per_sample import RowPass
+from dlcc.landscape.per_sample import PerSampleBackward
 from dlcc.landscape.rows import RowGradients
 from dlcc.landscape.stacked import StackedModel, check_finite
-from dlcc.landscape.taps import Pass, tapped
+from dlcc.landscape.structure import ModelStructure, unchanged
 
 _CHUNK = 1 << 22
 """Numbers of parameters that are copied at a time where no closed form is known."""
@@ -55,7 +55,7 @@ def per_sample_gradient_norms_stacked(
             of the model itself, as a gradient penalty does.
     """
     stacked = StackedModel.of(model, params, per_sample_loss, batch, own_batches)
-    return _row_pass(stacked).norms().view(stacked.n, -1)
+    return _backward(stacked).norms().view(stacked.n, -1)
 
 
 def per_sample_gradients_stacked(
@@ -76,35 +76,35 @@ def per_sample_gradients_stacked(
             rows.
     """
     stacked = StackedModel.of(model, params, per_sample_loss, batch, own_batches)
-    found = _row_pass(stacked).projected(project)
+    found = _backward(stacked).projected(project)
     return found.view(stacked.n, -1, found.shape[1])
 
 
-def _row_pass(stacked: StackedModel) -> RowPass:
+def _backward(stacked: StackedModel) -> PerSampleBackward:
     """A pass of all sets, whose rows are those of the first set, of the second, and so on."""
-    anatomy = Anatomy(stacked.model)
+    structure = ModelStructure(stacked.model)
     try:
-        done = tapped(anatomy, stacked.loss, stacked.first_batch)
+        done = run_with_hooks(structure, stacked.loss, stacked.first_batch)
     except NotFiniteError as error:
         raise NotFiniteError("the loss of set 0 is not finite; leave it out of params") from error
     n, closed = len(done.losses), defaultdict[int, list[Form]](list)
-    for use in _uses(stacked, anatomy, done):
+    for use in _uses(stacked, structure, done):
         for attribute, form in forms_of(use).items():
             closed[id(getattr(use.module, attribute))].append(form)
     gradients = {}
-    for name, p in anatomy.trained.items():
+    for name, p in structure.trained.items():
         forms = closed[id(p)]
         if len(forms) != done.entries[id(p)]:  # used elsewhere too, or parametrised
             forms = [_by_vmap(stacked, name, n)]
         like = stacked.params[name].new_empty(0)
         gradients[name] = RowGradients(stacked.n * n, p.numel(), like, forms)
-    return RowPass(stacked.n * n, gradients, ())
+    return PerSampleBackward(stacked.n * n, gradients, ())
 
 
-def _uses(stacked: StackedModel, anatomy: Anatomy, done: Pass) -> list[Use]:
+def _uses(stacked: StackedModel, structure: ModelStructure, done: Pass) -> list[Use]:
     """Inputs and output gradients of the calls in `done`, [sets · n, ...]: gradients are those by
     zeros that are added to the outputs."""
-    by_rows = [k for k, holds in enumerate(anatomy.by_rows) if holds]
+    by_rows = [k for k, holds in enumerate(structure.by_rows) if holds]
     calls = dict(zip(by_rows, done.uses, strict=True)) if done.uses else {}
     zeros = {
         k: use.output_gradients.new_zeros(stacked.n, *use.output_gradients.shape).requires_grad_()
@@ -124,7 +124,7 @@ def _uses(stacked: StackedModel, anatomy: Anatomy, done: Pass) -> list[Use]:
             inputs[k] = args[0]
             return output + added[k]
 
-        hooks = [layer.register_forward_hook(tap) for layer in anatomy.layers]
+        hooks = [layer.register_forward_hook(tap) for layer in structure.layers]
         try:
             return stacked.call(values, batch), inputs
         finally:
@@ -132,7 +132,7 @@ def _uses(stacked: StackedModel, anatomy: Anatomy, done: Pass) -> list[Use]:
                 hook.remove()
 
     dims = (0, 0 if stacked.own_batches else None, 0)
-    with anatomy.unchanged(), without_advice(), torch.enable_grad():
+    with structure.unchanged(), without_advice(), torch.enable_grad():
         way = vmap(losses_and_inputs, dims, randomness="same")
         losses, inputs = way(stacked.params, stacked.batch, zeros)
         check_finite(losses)

@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dlcc.landscape.anatomy import unchanged
 from dlcc.landscape.batches import NotFiniteError, PerSampleLoss, check_losses
 from dlcc.landscape.curvature import extreme_eigenvalues, flatten, hessian, trace, unflatten
 from dlcc.landscape.directions import filter_normalised, random_direction
 from dlcc.landscape.game import game_spectrum, path_angle
 from dlcc.landscape.slices import slice_1d
+from dlcc.landscape.structure import unchanged
 from dlcc.landscape.surveyed import TOLERANCE, GameSurvey, PathSurvey, PlayerSurvey, Survey
 
 PRODUCTS = 60

@@ -14,11 +14,11 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from dlcc.errors import OptionError, SnapshotError
-from dlcc.landscape.anatomy import Anatomy, unchanged
+from dlcc.landscape.structure import ModelStructure, unchanged
 from dlcc.landscape.batches import NotFiniteError, PerSampleLoss, rows_of, with_rows
 from dlcc.landscape.curvature import flatten
 from dlcc.landscape.density import gradient_density
-from dlcc.landscape.per_sample import RowPass
+from dlcc.landscape.per_sample import PerSampleBackward
 from dlcc.landscape.surveying import Position, survey
 from dlcc.runs.layout import RunLayout
 from dlcc.runs.snapshots import Snapshot
@@ -89,7 +89,7 @@ class Measuring:
         self._recorded = dict(players)
         self.losses = dict(losses)
         self.every, self.budget, self.what, self.rows = every, budget, tuple(what), rows
-        self._anatomies: dict[str, Anatomy] = {}
+        self._structures: dict[str, ModelStructure] = {}
         self._directions: dict[str, Tensor] = {}
         self._taken = 0  # measurements
         self._density_every = DENSITY_EVERY if len(self.what) > 1 else 1
@@ -244,7 +244,7 @@ class Measuring:
         found: dict[str, float] = {}
         device = next(self.players[player].parameters()).device.type
         with torch.autocast(device, enabled=False):
-            done = RowPass.of(self._anatomy_of(player), loss, batch)
+            done = PerSampleBackward.of(self._structure_of(player), loss, batch)
             if done.n < 2:  # the rest of an epoch
                 return {}
             if "norms" in self.what or "noise" in self.what:
@@ -264,12 +264,12 @@ class Measuring:
                 found["sparsity_sd"] = float(density.sparsity.raw.std())
         return {f"{player}/{name}": value for name, value in found.items()}
 
-    def _anatomy_of(self, player: str) -> Anatomy:
+    def _structure_of(self, player: str) -> ModelStructure:
         """The player taken apart: anew where it is no longer what it was."""
-        kept = self._anatomies.get(player)
+        kept = self._structures.get(player)
         if kept is None or not kept.fits():
             others = [p for name, p in self.players.items() if name != player]
-            kept = self._anatomies[player] = Anatomy(self.players[player], others)
+            kept = self._structures[player] = ModelStructure(self.players[player], others)
         return kept
 
     def _directions_of(self, player: str) -> Tensor:

@@ -19,9 +19,9 @@ from torch.autograd.graph import GradientEdge, get_gradient_edge
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils import parametrize
 
-from dlcc.landscape.anatomy import Anatomy, Buffer
 from dlcc.landscape.batches import PerSampleLoss, check_losses, with_rows
 from dlcc.landscape.layers import Use
+from dlcc.landscape.structure import Buffer, ModelStructure
 
 Args = tuple[Any, ...]
 Kwargs = dict[str, Any]
@@ -43,7 +43,7 @@ class Pass:
     """id of a parameter -> at how many places the losses depend on it."""
 
 
-def tapped(anatomy: Anatomy, per_sample_loss: PerSampleLoss, batch: Any) -> Pass:
+def run_with_hooks(structure: ModelStructure, per_sample_loss: PerSampleLoss, batch: Any) -> Pass:
     """One pass of `batch`, with what goes in and comes back at the layers that have closed forms.
 
     What the model does with rows is looked at in the first pass, and again where its layers are
@@ -66,10 +66,10 @@ def tapped(anatomy: Anatomy, per_sample_loss: PerSampleLoss, batch: Any) -> Pass
             outputs.append(get_gradient_edge(output))
             reached.append(use)
 
-    with anatomy.unchanged(), torch.enable_grad():
-        with _frozen_batch_norms(anatomy) as frozen, _hooked(anatomy, tap):
-            losses = check_losses(per_sample_loss(anatomy.model, batch), batch)
-        buffers = anatomy.buffers()
+    with structure.unchanged(), torch.enable_grad():
+        with _frozen_batch_norms(structure) as frozen, _hooked(structure, tap):
+            losses = check_losses(per_sample_loss(structure.model, batch), batch)
+        buffers = structure.buffers()
         total = losses.sum()
         called = [use.module for use in uses]
         entries = entries_of(total)  # each time: a loss may have terms that come and go
@@ -77,15 +77,15 @@ def tapped(anatomy: Anatomy, per_sample_loss: PerSampleLoss, batch: Any) -> Pass
             found = torch.autograd.grad(total, outputs, allow_unused=True)
             for use, gradient in zip(reached, found, strict=True):
                 use.output_gradients = gradient
-    if anatomy.calls != called:
-        of_few = _by_rows(anatomy, per_sample_loss, batch, len(losses))
+    if structure.calls != called:
+        of_few = _by_rows(structure, per_sample_loss, batch, len(losses))
         alike = len(of_few) == len(uses)
-        anatomy.calls, anatomy.by_rows = called, []
+        structure.calls, structure.by_rows = called, []
         if alike:  # of both lengths: a later batch may be as long as the few are
             both = zip(uses, of_few, strict=True)
-            anatomy.by_rows = [few and len(use.inputs) == len(losses) for use, few in both]
-    alike = len(anatomy.by_rows) == len(uses)  # the same calls, however many rows there are
-    by_rows = zip(uses, anatomy.by_rows, strict=True) if alike else []
+            structure.by_rows = [few and len(use.inputs) == len(losses) for use, few in both]
+    alike = len(structure.by_rows) == len(uses)  # the same calls, however many rows there are
+    by_rows = zip(uses, structure.by_rows, strict=True) if alike else []
     held = [use for use, holds in by_rows if holds]
     return Pass(losses.detach(), held, frozen, buffers, entries)
 
@@ -98,7 +98,9 @@ def _refuse_to_be_derived(output_gradients: tuple[Tensor, ...]) -> None:
         )
 
 
-def _by_rows(anatomy: Anatomy, per_sample_loss: PerSampleLoss, batch: Any, n: int) -> list[bool]:
+def _by_rows(
+    structure: ModelStructure, per_sample_loss: PerSampleLoss, batch: Any, n: int
+) -> list[bool]:
     """Of each call of a layer, whether the first dimension of what goes in is the batch's rows.
 
     That its length is n may be chance, as of positions in a sequence: a pass of a few rows tells.
@@ -110,14 +112,19 @@ def _by_rows(anatomy: Anatomy, per_sample_loss: PerSampleLoss, batch: Any, n: in
         found.append(len(_input(args, kwargs)) == few)
 
     some = with_rows(batch, [k % n for k in range(few)])
-    with anatomy.unchanged(), torch.no_grad(), _frozen_batch_norms(anatomy), _hooked(anatomy, look):
-        per_sample_loss(anatomy.model, some)
+    with (
+        structure.unchanged(),
+        torch.no_grad(),
+        _frozen_batch_norms(structure),
+        _hooked(structure, look),
+    ):
+        per_sample_loss(structure.model, some)
     return found
 
 
 @contextmanager
-def _hooked(anatomy: Anatomy, hook: Callable[..., Any]) -> Iterator[None]:
-    handles = [layer.register_forward_hook(hook, with_kwargs=True) for layer in anatomy.layers]
+def _hooked(structure: ModelStructure, hook: Callable[..., Any]) -> Iterator[None]:
+    handles = [layer.register_forward_hook(hook, with_kwargs=True) for layer in structure.layers]
     try:
         yield
     finally:
@@ -166,13 +173,13 @@ def _parametrization(module: nn.Module) -> dict[str, Tensor]:
 
 @contextmanager
 def _frozen_batch_norms(
-    anatomy: Anatomy,
+    structure: ModelStructure,
 ) -> Iterator[dict[nn.Module, list[tuple[Tensor, Tensor]]]]:
     """Batch normalisations in training use the batch's statistics as if these were constants.
 
     Else a row's loss would depend on the other rows, and there would be no gradient of a row.
     """
-    layers = [m for m in anatomy.batch_norms if m.training or m.running_mean is None]
+    layers = [m for m in structure.batch_norms if m.training or m.running_mean is None]
     kept = [(m, m.training, m.running_mean, m.running_var) for m in layers]
     frozen: dict[nn.Module, list[tuple[Tensor, Tensor]]] = {}
 

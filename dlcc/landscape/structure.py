@@ -15,11 +15,11 @@ Buffer = tuple[nn.Module, str, Tensor]
 """A module, the name of a buffer of it, and its numbers."""
 
 
-class Anatomy:
+class ModelStructure:
     """A model taken apart.
 
     To look for layers and buffers, and for where the rows are, takes as long as a pass through a
-    small net: who measures one net again and again keeps its anatomy.
+    small net: who measures one net again and again keeps its structure.
 
     Args:
         model: to be measured.
