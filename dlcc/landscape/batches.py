@@ -17,25 +17,25 @@ class NotFiniteError(ValueError):
     """Losses that are not finite have no gradients to measure."""
 
 
-def with_rows(batch: Any, rows: slice | list[int]) -> Any:
+def select_rows(batch: Any, rows: slice | list[int]) -> Any:
     """Some rows of a batch; parts of another length than its first tensor stay whole."""
-    n = rows_of(batch)
-    return tree_map(lambda x: x[rows] if n is not None and is_by_row(x, n) else x, batch)
+    n = count_rows(batch)
+    return tree_map(lambda x: x[rows] if n is not None and is_per_row(x, n) else x, batch)
 
 
-def is_by_row(x: Any, n: int) -> bool:
+def is_per_row(x: Any, n: int) -> bool:
     """Whether a part of a batch of n rows is a tensor with a row each."""
     return isinstance(x, Tensor) and x.ndim > 0 and len(x) == n
 
 
-def rows_of(batch: Any) -> int | None:
+def count_rows(batch: Any) -> int | None:
     """How many rows a batch has: the length of the first tensor in it; None without one."""
     if isinstance(batch, Tensor):
         return len(batch) if batch.ndim else None
     if isinstance(batch, dict):
         batch = list(batch.values())
     if isinstance(batch, list | tuple):
-        return next((n for part in batch if (n := rows_of(part)) is not None), None)
+        return next((n for part in batch if (n := count_rows(part)) is not None), None)
     return None
 
 
@@ -43,7 +43,7 @@ def check_losses(losses: Any, batch: Any) -> Tensor:
     """The losses [n], or a ValueError that says what was given instead."""
     if not isinstance(losses, Tensor):
         raise ValueError(f"per_sample_loss gave {type(losses).__name__}, expected a tensor [n]")
-    n = rows_of(batch)
+    n = count_rows(batch)
     if losses.ndim != 1:
         raise ValueError(
             f"per_sample_loss gave a tensor of shape {list(losses.shape)}; expected one loss a row,"

@@ -72,7 +72,7 @@ def hessian(loss: Closure, params: Sequence[Tensor]) -> LinearOperator:
     gradients = differentiable_gradients(loss(), params)
     size = sum(p.numel() for p in params)
     return LinearOperator(
-        size, like(params), lambda vector: gradients_vjp(gradients, params, vector)
+        size, vector_like(params), lambda vector: gradients_vjp(gradients, params, vector)
     )
 
 
@@ -84,9 +84,9 @@ def differentiable_gradients(loss: Tensor, params: Sequence[Tensor]) -> list[Ten
     """
     value, params = check_loss(loss), check_params(params)
     if not value.requires_grad:
-        return all_there([None] * len(params), params)
+        return require_gradients([None] * len(params), params)
     found = torch.autograd.grad(value, params, create_graph=True, allow_unused=True)
-    return all_there(found, params)
+    return require_gradients(found, params)
 
 
 def gradients_vjp(gradients: Sequence[Tensor], params: Sequence[Tensor], vector: Tensor) -> Tensor:
@@ -117,10 +117,10 @@ def gauss_newton(
     out = outputs()
     check_loss(loss_of(out))
     if not out.requires_grad:
-        all_there([None] * len(params), params)
+        require_gradients([None] * len(params), params)
     zeros = torch.zeros_like(out, requires_grad=True)
     found = torch.autograd.grad(out, params, zeros, create_graph=True, allow_unused=True)
-    vjp = all_there(found, params)  # Jᵀz
+    vjp = require_gradients(found, params)  # Jᵀz
     inner = out.detach().requires_grad_()
     (gradient,) = torch.autograd.grad(loss_of(inner), inner, create_graph=True)
 
@@ -134,7 +134,7 @@ def gauss_newton(
         back = torch.autograd.grad(out, params, curved, retain_graph=True, allow_unused=True)
         return flatten(back, params)
 
-    return LinearOperator(sum(p.numel() for p in params), like(params), matvec)
+    return LinearOperator(sum(p.numel() for p in params), vector_like(params), matvec)
 
 
 def extreme_eigenvalues(
@@ -247,10 +247,10 @@ def flatten(parts: Sequence[Tensor | None], params: Sequence[Tensor]) -> Tensor:
         torch.zeros_like(p).flatten() if part is None else part.flatten()
         for part, p in zip(parts, params, strict=True)
     ]
-    return torch.cat(flat).to(like(params))
+    return torch.cat(flat).to(vector_like(params))
 
 
-def like(params: Sequence[Tensor]) -> Tensor:
+def vector_like(params: Sequence[Tensor]) -> Tensor:
     """Of the device and type of vectors [size]: one that holds the numbers of all parameters, at
     least single precision, in which a basis stays orthogonal."""
     dtype = reduce(torch.promote_types, {p.dtype for p in params}, torch.float32)
@@ -289,7 +289,7 @@ def check_loss(value: Tensor) -> Tensor:
     return value.reshape(())
 
 
-def all_there(gradients: Sequence[Tensor | None], params: Sequence[Tensor]) -> list[Tensor]:
+def require_gradients(gradients: Sequence[Tensor | None], params: Sequence[Tensor]) -> list[Tensor]:
     """The gradients, or a ValueError that names the first parameter that has none."""
     found = []
     for k, (gradient, p) in enumerate(zip(gradients, params, strict=True)):

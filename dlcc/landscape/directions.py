@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvTransposeNd
 
-from dlcc.landscape.curvature import Closure, all_there, check_loss, check_params
+from dlcc.landscape.curvature import Closure, check_loss, check_params, require_gradients
 from dlcc.typing import Floats
 
 Direction = Sequence[Tensor]
@@ -49,8 +49,8 @@ def gradient_direction(loss: Closure, params: Sequence[Tensor]) -> list[Tensor]:
     params = check_params(params)
     value = check_loss(loss())
     if not value.requires_grad:
-        return all_there([None] * len(params), params)
-    return all_there(torch.autograd.grad(value, params, allow_unused=True), params)
+        return require_gradients([None] * len(params), params)
+    return require_gradients(torch.autograd.grad(value, params, allow_unused=True), params)
 
 
 def trajectory_directions(snapshots: Sequence[Direction], count: int = 2) -> Trajectory:

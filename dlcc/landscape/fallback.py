@@ -15,9 +15,9 @@ from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.modules.instancenorm import _InstanceNorm
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
-from dlcc.landscape.batches import PerSampleLoss, is_by_row
-from dlcc.landscape.hooks import Pass
-from dlcc.landscape.layers import Sum
+from dlcc.landscape.batches import PerSampleLoss, is_per_row
+from dlcc.landscape.hooks import HookedPass
+from dlcc.landscape.layers import Summed
 from dlcc.landscape.structure import unchanged
 
 
@@ -31,7 +31,7 @@ class _OneRow(nn.Module):
         self.model = model
         self.per_sample_loss = per_sample_loss
         leaves, self.spec = tree_flatten(batch)
-        self.by_row = [is_by_row(x, n) for x in leaves]
+        self.by_row = [is_per_row(x, n) for x in leaves]
 
     def forward(self, leaves: list[Any]) -> Tensor:
         alone = [
@@ -40,7 +40,7 @@ class _OneRow(nn.Module):
         return self.per_sample_loss(self.model, tree_unflatten(alone, self.spec)).squeeze(0)
 
 
-def called_with(whole: nn.Module, values: Mapping[str, Tensor], *args: Any) -> Tensor:
+def functional_call_tied(whole: nn.Module, values: Mapping[str, Tensor], *args: Any) -> Tensor:
     """`functional_call`, which of a module that lies at two places of a model, as an activation
     with a parameter, would leave a value in the place of the parameter."""
     places: dict[int, list[str]] = {}
@@ -57,15 +57,15 @@ def called_with(whole: nn.Module, values: Mapping[str, Tensor], *args: Any) -> T
 
 
 def by_vmap(
-    model: nn.Module, per_sample_loss: PerSampleLoss, batch: Any, name: str, done: Pass
-) -> Sum:
+    model: nn.Module, per_sample_loss: PerSampleLoss, batch: Any, name: str, done: HookedPass
+) -> Summed:
     """How rows add to the gradient of the parameter `name`, after a pass of the batch."""
     alone = _OneRow(model, per_sample_loss, batch, len(done.losses))
     parameter, leaves = model.get_parameter(name).detach(), tree_flatten(batch)[0]
     dims = [0 if by_row else None for by_row in alone.by_row]
 
     def loss(value: Tensor, row: list[Any]) -> Tensor:
-        return called_with(alone, {f"model.{name}": value}, row)
+        return functional_call_tied(alone, {f"model.{name}": value}, row)
 
     def one_by_one(part: slice) -> Tensor:
         trained, found = model.get_parameter(name), []
@@ -79,7 +79,7 @@ def by_vmap(
 
     def rows(part: slice) -> Tensor:
         some = [x[part] if d == 0 else x for x, d in zip(leaves, dims, strict=True)]
-        with torch.no_grad(), unchanged(model), _held(model, done), without_advice():
+        with torch.no_grad(), unchanged(model), _held(model, done), without_vmap_warnings():
             try:
                 found: Tensor = vmap(grad(loss), (None, dims), randomness="different")(
                     parameter, some
@@ -94,11 +94,11 @@ def by_vmap(
 
     # vmap does not know recurrent networks
     recurrent = any(isinstance(m, nn.RNNBase) for m in model.modules())
-    return Sum(one_by_one if recurrent else rows)
+    return Summed(one_by_one if recurrent else rows)
 
 
 @contextmanager
-def without_advice() -> Iterator[None]:
+def without_vmap_warnings() -> Iterator[None]:
     """Without torch's word to its developers that an operation has no batching rule yet."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="There is a performance drop")
@@ -106,7 +106,7 @@ def without_advice() -> Iterator[None]:
 
 
 @contextmanager
-def _held(model: nn.Module, done: Pass) -> Iterator[None]:
+def _held(model: nn.Module, done: HookedPass) -> Iterator[None]:
     """As the pass was: its buffers, and each call of a batch normalisation at its statistics; no
     layer counts or iterates."""
     modules = list(dict.fromkeys([*model.modules(), *done.frozen]))  # some may be of others

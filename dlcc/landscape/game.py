@@ -21,7 +21,7 @@ from dlcc.landscape.curvature import (
     check_params,
     differentiable_gradients,
     gradients_vjp,
-    like,
+    vector_like,
 )
 from dlcc.landscape.krylov import KrylovBasis, LinearOperator, check_finite
 from dlcc.typing import Floats
@@ -112,7 +112,7 @@ def field_jacobian_transposed(players: Sequence[Player]) -> LinearOperator:
     size = sum(p.numel() for p in everything)
     return LinearOperator(
         size,
-        like(everything),
+        vector_like(everything),
         lambda vector: gradients_vjp(gradients, everything, vector),
         symmetric=False,
     )

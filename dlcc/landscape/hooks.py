@@ -19,8 +19,8 @@ from torch.autograd.graph import GradientEdge, get_gradient_edge
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils import parametrize
 
-from dlcc.landscape.batches import PerSampleLoss, check_losses, with_rows
-from dlcc.landscape.layers import Use
+from dlcc.landscape.batches import PerSampleLoss, check_losses, select_rows
+from dlcc.landscape.layers import LayerCall
 from dlcc.landscape.structure import Buffer, ModelStructure
 
 Args = tuple[Any, ...]
@@ -28,12 +28,12 @@ Kwargs = dict[str, Any]
 
 
 @dataclass
-class Pass:
+class HookedPass:
     """A pass forward and back."""
 
     losses: Tensor
     """[n]"""
-    uses: list[Use]
+    calls: list[LayerCall]
     """Of layers whose input has the batch's rows."""
     frozen: dict[nn.Module, list[tuple[Tensor, Tensor]]]
     """Batch normalisations in training, and the means and variances that each call was held at."""
@@ -43,7 +43,9 @@ class Pass:
     """id of a parameter -> at how many places the losses depend on it."""
 
 
-def run_with_hooks(structure: ModelStructure, per_sample_loss: PerSampleLoss, batch: Any) -> Pass:
+def run_with_hooks(
+    structure: ModelStructure, per_sample_loss: PerSampleLoss, batch: Any
+) -> HookedPass:
     """One pass of `batch`, with what goes in and comes back at the layers that have closed forms.
 
     What the model does with rows is looked at in the first pass, and again where its layers are
@@ -52,42 +54,42 @@ def run_with_hooks(structure: ModelStructure, per_sample_loss: PerSampleLoss, ba
     Raises:
         ValueError: the loss is not one finite number a row, or takes a gradient of the model.
     """
-    uses: list[Use] = []
+    calls: list[LayerCall] = []
     outputs: list[GradientEdge] = []
-    reached: list[Use] = []  # those that a pass back may come to
+    reached: list[LayerCall] = []  # those that a pass back may come to
 
     def tap(module: nn.Module, args: Args, kwargs: Kwargs, output: Tensor) -> None:
         x = _input(args, kwargs).detach()
-        use = Use(module, x, _statistics(module), _parametrization(module))
-        uses.append(use)
+        call = LayerCall(module, x, _statistics(module), _parametrization(module))
+        calls.append(call)
         if output.grad_fn is not None:
             output.grad_fn.register_prehook(_refuse_to_be_derived)
             # of the output as it is here: what comes may change it in place
             outputs.append(get_gradient_edge(output))
-            reached.append(use)
+            reached.append(call)
 
     with structure.unchanged(), torch.enable_grad():
         with _frozen_batch_norms(structure) as frozen, _hooked(structure, tap):
             losses = check_losses(per_sample_loss(structure.model, batch), batch)
         buffers = structure.buffers()
         total = losses.sum()
-        called = [use.module for use in uses]
-        entries = entries_of(total)  # each time: a loss may have terms that come and go
+        called = [call.module for call in calls]
+        entries = graph_entries(total)  # each time: a loss may have terms that come and go
         if outputs and total.requires_grad:
             found = torch.autograd.grad(total, outputs, allow_unused=True)
-            for use, gradient in zip(reached, found, strict=True):
-                use.output_gradients = gradient
+            for call, gradient in zip(reached, found, strict=True):
+                call.output_gradients = gradient
     if structure.calls != called:
         of_few = _by_rows(structure, per_sample_loss, batch, len(losses))
-        alike = len(of_few) == len(uses)
+        alike = len(of_few) == len(calls)
         structure.calls, structure.by_rows = called, []
         if alike:  # of both lengths: a later batch may be as long as the few are
-            both = zip(uses, of_few, strict=True)
-            structure.by_rows = [few and len(use.inputs) == len(losses) for use, few in both]
-    alike = len(structure.by_rows) == len(uses)  # the same calls, however many rows there are
-    by_rows = zip(uses, structure.by_rows, strict=True) if alike else []
-    held = [use for use, holds in by_rows if holds]
-    return Pass(losses.detach(), held, frozen, buffers, entries)
+            both = zip(calls, of_few, strict=True)
+            structure.by_rows = [few and len(call.inputs) == len(losses) for call, few in both]
+    alike = len(structure.by_rows) == len(calls)  # the same calls, however many rows there are
+    by_rows = zip(calls, structure.by_rows, strict=True) if alike else []
+    held = [call for call, holds in by_rows if holds]
+    return HookedPass(losses.detach(), held, frozen, buffers, entries)
 
 
 def _refuse_to_be_derived(output_gradients: tuple[Tensor, ...]) -> None:
@@ -111,7 +113,7 @@ def _by_rows(
     def look(module: nn.Module, args: Args, kwargs: Kwargs, output: Tensor) -> None:
         found.append(len(_input(args, kwargs)) == few)
 
-    some = with_rows(batch, [k % n for k in range(few)])
+    some = select_rows(batch, [k % n for k in range(few)])
     with (
         structure.unchanged(),
         torch.no_grad(),
@@ -132,7 +134,7 @@ def _hooked(structure: ModelStructure, hook: Callable[..., Any]) -> Iterator[Non
             handle.remove()
 
 
-def entries_of(total: Tensor) -> Counter[int]:
+def graph_entries(total: Tensor) -> Counter[int]:
     """At how many places of the graph under `total` each parameter enters."""
     found: Counter[int] = Counter()
     seen, waiting = set(), [total.grad_fn]
@@ -175,7 +177,7 @@ def _parametrization(module: nn.Module) -> dict[str, Tensor]:
 def _frozen_batch_norms(
     structure: ModelStructure,
 ) -> Iterator[dict[nn.Module, list[tuple[Tensor, Tensor]]]]:
-    """Batch normalisations in training use the batch's statistics as if these were constants.
+    """Batch normalisations in training call the batch's statistics as if these were constants.
 
     Else a row's loss would depend on the other rows, and there would be no gradient of a row.
     """

@@ -21,7 +21,7 @@ from torch.nn.modules.instancenorm import _InstanceNorm
 
 
 @dataclass
-class Use:
+class LayerCall:
     """One call of a layer during a pass."""
 
     module: nn.Module
@@ -36,7 +36,7 @@ class Use:
 
 
 @dataclass(frozen=True)
-class Product:
+class OuterProduct:
     """A row's gradient as D Uᵀ, in groups that have no weights in common."""
 
     groups: int
@@ -77,29 +77,29 @@ class Product:
 
 
 @dataclass(frozen=True)
-class Sum:
+class Summed:
     """A row's gradient as a sum over places: nothing is saved by not making it."""
 
     rows: Callable[[slice], Tensor]
     """Of a slice of the batch, the gradients [c, *shape of the parameter]."""
 
 
-Form = Product | Sum
+GradientForm = OuterProduct | Summed
 
 
-def forms_of(use: Use) -> dict[str, Form]:
+def closed_forms_of(call: LayerCall) -> dict[str, GradientForm]:
     """Parameter of the layer -> how rows add to its gradient; empty where none is known here."""
-    module = use.module
+    module = call.module
     if isinstance(module, nn.Linear):
-        return _linear(use, module)
+        return _linear(call, module)
     if isinstance(module, _ConvTransposeNd):
-        return _transposed(use, module)
+        return _transposed(call, module)
     if isinstance(module, _ConvNd):
-        return _convolution(use, module)
+        return _convolution(call, module)
     if isinstance(module, nn.Embedding):
-        return _embedding(use, module)
+        return _embedding(call, module)
     if isinstance(module, nn.LayerNorm | nn.GroupNorm | _InstanceNorm | _BatchNorm):
-        return _normalisation(use, module)
+        return _normalisation(call, module)
     return {}
 
 
@@ -123,32 +123,32 @@ _KNOWN = frozenset(
 
 
 def is_known(module: nn.Module) -> bool:
-    """Whether `forms_of` knows this layer with these options."""
+    """Whether `closed_forms_of` knows this layer with these options."""
     if isinstance(module, nn.Embedding) and (module.scale_grad_by_freq or module.max_norm):
         return False
     return type(module).forward in _KNOWN  # not of a class that computes something else
 
 
-def _output_gradients(use: Use) -> Tensor:
-    assert use.output_gradients is not None
-    return use.output_gradients
+def _output_gradients(call: LayerCall) -> Tensor:
+    assert call.output_gradients is not None
+    return call.output_gradients
 
 
 # --- products -------------------------------------------------------------------------------------
 
 
-def _linear(use: Use, module: nn.Linear) -> dict[str, Form]:
-    n = len(use.inputs)
-    u = use.inputs.reshape(n, -1, module.in_features).transpose(1, 2).unsqueeze(1)
-    d = _output_gradients(use).reshape(n, -1, module.out_features).transpose(1, 2).unsqueeze(1)
-    product = Product(
+def _linear(call: LayerCall, module: nn.Linear) -> dict[str, GradientForm]:
+    n = len(call.inputs)
+    u = call.inputs.reshape(n, -1, module.in_features).transpose(1, 2).unsqueeze(1)
+    d = _output_gradients(call).reshape(n, -1, module.out_features).transpose(1, 2).unsqueeze(1)
+    product = OuterProduct(
         1, module.out_features, module.in_features, u.shape[3], lambda part: (d[part], u[part])
     )
-    return {"weight": product, "bias": Sum(lambda part: d[part].sum(dim=3).squeeze(1))}
+    return {"weight": product, "bias": Summed(lambda part: d[part].sum(dim=3).squeeze(1))}
 
 
-def _convolution(use: Use, module: _ConvNd) -> dict[str, Form]:
-    gradients, inputs = _output_gradients(use), use.inputs
+def _convolution(call: LayerCall, module: _ConvNd) -> dict[str, GradientForm]:
+    gradients, inputs = _output_gradients(call), call.inputs
     groups, dims = module.groups, len(module.kernel_size)
     p = inputs.shape[1] // groups * _volume(module.kernel_size)
     places = _volume(gradients.shape[2:])
@@ -163,16 +163,16 @@ def _convolution(use: Use, module: _ConvNd) -> dict[str, Form]:
         )
         return _blocks(gradients[part], groups, dims), _blocks(windows, groups, dims)
 
-    product = Product(groups, gradients.shape[1] // groups, p, places, factors)
+    product = OuterProduct(groups, gradients.shape[1] // groups, p, places, factors)
     return {
         "weight": product,
-        "bias": Sum(lambda part: gradients[part].flatten(2).sum(dim=2)),
+        "bias": Summed(lambda part: gradients[part].flatten(2).sum(dim=2)),
     }
 
 
-def _transposed(use: Use, module: _ConvTransposeNd) -> dict[str, Form]:
+def _transposed(call: LayerCall, module: _ConvTransposeNd) -> dict[str, GradientForm]:
     """As the convolution that it is the transpose of: inputs and output gradients change places."""
-    gradients, inputs = _output_gradients(use), use.inputs
+    gradients, inputs = _output_gradients(call), call.inputs
     groups, dims = module.groups, len(module.kernel_size)
     p = gradients.shape[1] // groups * _volume(module.kernel_size)
     places = _volume(inputs.shape[2:])
@@ -188,10 +188,10 @@ def _transposed(use: Use, module: _ConvTransposeNd) -> dict[str, Form]:
         )
         return _blocks(inputs[part], groups, dims), _blocks(windows, groups, dims)
 
-    product = Product(groups, inputs.shape[1] // groups, p, places, factors)
+    product = OuterProduct(groups, inputs.shape[1] // groups, p, places, factors)
     return {
         "weight": product,
-        "bias": Sum(lambda part: gradients[part].flatten(2).sum(dim=2)),
+        "bias": Summed(lambda part: gradients[part].flatten(2).sum(dim=2)),
     }
 
 
@@ -236,10 +236,10 @@ def _numbers(padding: str | tuple[int, ...]) -> tuple[int, ...]:
 # --- sums -----------------------------------------------------------------------------------------
 
 
-def _embedding(use: Use, module: nn.Embedding) -> dict[str, Form]:
-    n = len(use.inputs)
-    tokens = use.inputs.reshape(n, -1)
-    gradients = _output_gradients(use).reshape(n, -1, module.embedding_dim)
+def _embedding(call: LayerCall, module: nn.Embedding) -> dict[str, GradientForm]:
+    n = len(call.inputs)
+    tokens = call.inputs.reshape(n, -1)
+    gradients = _output_gradients(call).reshape(n, -1, module.embedding_dim)
     if module.padding_idx is not None:
         gradients = gradients * (tokens != module.padding_idx).unsqueeze(2)
 
@@ -248,13 +248,13 @@ def _embedding(use: Use, module: nn.Embedding) -> dict[str, Form]:
         where = tokens[part].unsqueeze(2).expand(-1, -1, module.embedding_dim)
         return found.scatter_add_(1, where, gradients[part])
 
-    return {"weight": Sum(rows)}
+    return {"weight": Summed(rows)}
 
 
 def _normalisation(
-    use: Use, module: nn.LayerNorm | nn.GroupNorm | _InstanceNorm | _BatchNorm
-) -> dict[str, Form]:
-    gradients = _output_gradients(use)
+    call: LayerCall, module: nn.LayerNorm | nn.GroupNorm | _InstanceNorm | _BatchNorm
+) -> dict[str, GradientForm]:
+    gradients = _output_gradients(call)
 
     def over_places(x: Tensor) -> Tensor:
         if isinstance(module, nn.LayerNorm):
@@ -262,14 +262,14 @@ def _normalisation(
         return x.reshape(*x.shape[:2], -1).sum(dim=2)
 
     return {
-        "weight": Sum(lambda part: over_places(gradients[part] * _normalised(use, part))),
-        "bias": Sum(lambda part: over_places(gradients[part])),
+        "weight": Summed(lambda part: over_places(gradients[part] * _normalised(call, part))),
+        "bias": Summed(lambda part: over_places(gradients[part])),
     }
 
 
-def _normalised(use: Use, part: slice) -> Tensor:
+def _normalised(call: LayerCall, part: slice) -> Tensor:
     """The layer's input as it is before scale and bias."""
-    module, x = use.module, use.inputs[part]
+    module, x = call.module, call.inputs[part]
     if isinstance(module, nn.LayerNorm):
         return F.layer_norm(x, module.normalized_shape, eps=module.eps)
     if isinstance(module, nn.GroupNorm):
@@ -279,5 +279,5 @@ def _normalised(use: Use, part: slice) -> Tensor:
         own = module.training or not module.track_running_stats
         mean, variance = (None, None) if own else (module.running_mean, module.running_var)
         return F.instance_norm(x, mean, variance, use_input_stats=own, eps=module.eps)
-    assert use.statistics is not None
-    return F.batch_norm(x, *use.statistics, eps=module.eps)
+    assert call.statistics is not None
+    return F.batch_norm(x, *call.statistics, eps=module.eps)

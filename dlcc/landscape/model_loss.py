@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
-from dlcc.landscape.batches import rows_of, with_rows
+from dlcc.landscape.batches import count_rows, select_rows
 from dlcc.landscape.structure import unchanged
 
 BATCHED_LINEAR = 1 << 18
@@ -68,7 +68,7 @@ class ModelLoss:
         return torch.cat([_check_rows(self.loss(self.model, part), part) for part in parts]).mean()
 
 
-def points_together(loss: ModelLoss) -> int | None:
+def points_per_batch(loss: ModelLoss) -> int | None:
     """How many points go in one batch of `torch.func.vmap`; None where they had better go one by
     one."""
     layers = list(loss.model.modules())
@@ -77,7 +77,7 @@ def points_together(loss: ModelLoss) -> int | None:
     convolutional = any(isinstance(m, _ConvNd) for m in layers)
     limit = BATCHED_CONVOLUTIONAL if convolutional else BATCHED_LINEAR
     weights = sum(p.numel() for p in loss.model.parameters() if p.ndim > 1)
-    if weights * (rows_of(loss.batch) or 1) > limit:  # without a pass to count them
+    if weights * (count_rows(loss.batch) or 1) > limit:  # without a pass to count them
         return None
     multiplications, widest = 0, 1
 
@@ -98,9 +98,9 @@ def points_together(loss: ModelLoss) -> int | None:
     return max(1, _TOGETHER // widest) if multiplications <= limit else None
 
 
-def parts_of(loss: ModelLoss) -> list[Any]:
+def batch_parts(loss: ModelLoss) -> list[Any]:
     """The batch in parts that caches hold; whole where its rows may be seen together."""
-    n, model = rows_of(loss.batch), loss.model
+    n, model = count_rows(loss.batch), loss.model
     coupled = any(isinstance(m, _BatchNorm) and m.running_mean is None for m in model.modules())
     cpu = all(p.device.type == "cpu" for p in model.parameters())
     if not loss.per_sample or n is None or coupled or _writes(model) or not cpu:
@@ -113,11 +113,11 @@ def parts_of(loss: ModelLoss) -> list[Any]:
 
     with _watched(model, look):
         state = torch.get_rng_state()
-        loss.over([with_rows(loss.batch, list(range(few)))])
+        loss.over([select_rows(loss.batch, list(range(few)))])
         if not torch.equal(state, torch.get_rng_state()):  # in parts, rows would draw others
             return [loss.batch]
     step = math.ceil(n / math.ceil(n * widest / few / _PART))
-    return [with_rows(loss.batch, slice(k, k + step)) for k in range(0, n, step)]
+    return [select_rows(loss.batch, slice(k, k + step)) for k in range(0, n, step)]
 
 
 def _writes(model: nn.Module) -> bool:
@@ -131,7 +131,7 @@ def _watched(model: nn.Module, hook: Callable[..., Any]) -> Iterator[None]:
     """For a pass without a graph: every layer's call goes to the hook, and nothing changes."""
     handles = [m.register_forward_hook(hook) for m in model.modules()]
     try:
-        with unchanged(model), torch.no_grad(), advised():
+        with unchanged(model), torch.no_grad(), with_hint():
             yield
     finally:
         for handle in handles:
@@ -139,7 +139,7 @@ def _watched(model: nn.Module, hook: Callable[..., Any]) -> Iterator[None]:
 
 
 @contextmanager
-def advised() -> Iterator[None]:
+def with_hint() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
@@ -150,7 +150,7 @@ def advised() -> Iterator[None]:
 
 def _check_rows(losses: Any, batch: Any) -> Tensor:
     """The losses of a batch's rows [n], finite or not."""
-    n = rows_of(batch)
+    n = count_rows(batch)
     if not isinstance(losses, Tensor) or losses.ndim != 1 or n not in (None, len(losses)):
         shape = list(losses.shape) if isinstance(losses, Tensor) else type(losses).__name__
         rows = "n" if n is None else n

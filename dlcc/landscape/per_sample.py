@@ -22,10 +22,10 @@ from torch.func import functional_call, vjp, vmap
 from torch.nn.utils import parametrize
 
 from dlcc.landscape.batches import PerSampleLoss
-from dlcc.landscape.fallback import by_vmap, without_advice
-from dlcc.landscape.hooks import Pass, entries_of, run_with_hooks
-from dlcc.landscape.layers import Form, Sum, Use, forms_of
-from dlcc.landscape.rows import RowGradients
+from dlcc.landscape.fallback import by_vmap, without_vmap_warnings
+from dlcc.landscape.hooks import HookedPass, graph_entries, run_with_hooks
+from dlcc.landscape.layers import GradientForm, LayerCall, Summed, closed_forms_of
+from dlcc.landscape.rows import ParameterGradients
 from dlcc.landscape.structure import ModelStructure
 
 _SMALL = 1 << 18
@@ -54,7 +54,7 @@ class PerSampleBackward:
     """One pass of a batch, and what it tells of each row's gradient."""
 
     n: int
-    gradients: Mapping[str, RowGradients]
+    gradients: Mapping[str, ParameterGradients]
     """Of each trained parameter, in the order of `model.parameters()`."""
     frozen: tuple[str, ...]
     """Batch normalisations in training, measured with the batch's statistics held fixed."""
@@ -85,11 +85,11 @@ class PerSampleBackward:
         for name, p in structure.trained.items():
             forms = closed.get(id(p), [])
             if (
-                len(forms) * _entries_of_use(structure, name) != done.entries[id(p)]
+                len(forms) * _entries_per_call(structure, name) != done.entries[id(p)]
             ):  # elsewhere too
                 forms = [by_vmap(model, per_sample_loss, batch, name, done)]
             like = done.losses.new_empty(0, dtype=p.dtype)
-            gradients[name] = RowGradients(n, p.numel(), like, forms)
+            gradients[name] = ParameterGradients(n, p.numel(), like, forms)
         frozen: tuple[str, ...] = ()
         if done.frozen:
             frozen = tuple(name for name, m in model.named_modules() if m in done.frozen)
@@ -237,47 +237,49 @@ def _warned(done: PerSampleBackward) -> PerSampleBackward:
 # --- which way each parameter goes ----------------------------------------------------------------
 
 
-def _closed_forms(done: Pass) -> dict[int, list[Form]]:
-    """id of a parameter -> the closed forms of its uses."""
-    found: dict[int, list[Form]] = {}
-    for use in done.uses:
-        if use.output_gradients is None or len(use.inputs) != len(done.losses):  # not in the losses
+def _closed_forms(done: HookedPass) -> dict[int, list[GradientForm]]:
+    """id of a parameter -> the closed forms of its calls."""
+    found: dict[int, list[GradientForm]] = {}
+    for call in done.calls:
+        if call.output_gradients is None or len(call.inputs) != len(done.losses):
             continue
-        for attribute, form in forms_of(use).items():
-            for p, own in _parameters_behind(use, attribute, form):
+        for attribute, form in closed_forms_of(call).items():
+            for p, own in _parameters_behind(call, attribute, form):
                 found.setdefault(id(p), []).append(own)
     return found
 
 
-def _parameters_behind(use: Use, attribute: str, form: Form) -> Iterator[tuple[nn.Parameter, Form]]:
+def _parameters_behind(
+    call: LayerCall, attribute: str, form: GradientForm
+) -> Iterator[tuple[nn.Parameter, GradientForm]]:
     """The parameters that a layer's tensor is made of, with how rows add to each."""
-    if parametrize.is_parametrized(use.module, attribute):
-        made = use.module.get_submodule(f"parametrizations.{attribute}")
+    if parametrize.is_parametrized(call.module, attribute):
+        made = call.module.get_submodule(f"parametrizations.{attribute}")
         for name, p in made.named_parameters(recurse=False):
-            yield p, _vjp_through(use, attribute, name, form)
-    elif isinstance(value := getattr(use.module, attribute), nn.Parameter):
+            yield p, _vjp_through(call, attribute, name, form)
+    elif isinstance(value := getattr(call.module, attribute), nn.Parameter):
         yield value, form
 
 
-def _entries_of_use(structure: ModelStructure, name: str) -> int:
-    """At how many places a parameter enters into one use of the tensor that is made of it."""
+def _entries_per_call(structure: ModelStructure, name: str) -> int:
+    """At how many places a parameter enters into one call of the tensor that is made of it."""
     made, _, original = name.rpartition(".")
     holder = structure.model.get_submodule(made)
     if not isinstance(holder, parametrize.ParametrizationList):
         return 1
-    if name not in structure.entries_of_use:
+    if name not in structure.entries_per_call:
         with torch.enable_grad(), _resting(holder):
-            entries = entries_of(holder())
-        structure.entries_of_use[name] = entries[id(holder.get_parameter(original))]
-    return structure.entries_of_use[name]
+            entries = graph_entries(holder())
+        structure.entries_per_call[name] = entries[id(holder.get_parameter(original))]
+    return structure.entries_per_call[name]
 
 
-def _vjp_through(use: Use, attribute: str, original: str, form: Form) -> Sum:
+def _vjp_through(call: LayerCall, attribute: str, original: str, form: GradientForm) -> Summed:
     """How rows add to what a parametrisation makes a tensor of, from how they add to the tensor."""
-    made = use.module.get_submodule(f"parametrizations.{attribute}")
+    made = call.module.get_submodule(f"parametrizations.{attribute}")
     buffers = {
         name.removeprefix(f"{attribute}."): value
-        for name, value in use.parametrization.items()
+        for name, value in call.parametrization.items()
         if name.startswith(f"{attribute}.")
     }
 
@@ -286,13 +288,13 @@ def _vjp_through(use: Use, attribute: str, original: str, form: Form) -> Sum:
             found: Tensor = functional_call(made, {**buffers, original: value}, ())
             return found
 
-        with torch.no_grad(), _resting(made), without_advice():
+        with torch.no_grad(), _resting(made), without_vmap_warnings():
             value, vjp_of_tensor, *_ = vjp(tensor, made.get_parameter(original).detach())
             gradients = form.rows(part)
             found: Tensor = vmap(vjp_of_tensor)(gradients.reshape(len(gradients), *value.shape))[0]
         return found
 
-    return Sum(rows)
+    return Summed(rows)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from dlcc.landscape.layers import Form, Product
+from dlcc.landscape.layers import GradientForm, OuterProduct
 
 _CHUNK = 1 << 22
 """Numbers that are made at a time: 16 MB in single precision."""
@@ -17,7 +17,7 @@ _GRAM_COST = 1.0
 
 
 @dataclass(frozen=True)
-class RowGradients:
+class ParameterGradients:
     """The gradients g_i of n rows with respect to one parameter."""
 
     n: int
@@ -25,7 +25,7 @@ class RowGradients:
     """Numbers in the parameter."""
     like: Tensor
     """Of the gradients' type and device."""
-    forms: Sequence[Form]
+    forms: Sequence[GradientForm]
     """How rows add to it: one for each place at which the parameter is used."""
 
     def rows(self) -> Tensor:
@@ -57,7 +57,9 @@ class RowGradients:
 
     def projected(self, directions: Tensor) -> Tensor:
         """g_i · directions [k, size], [n, k]."""
-        products = [form for form in self.forms if isinstance(form, Product) and form.places == 1]
+        products = [
+            form for form in self.forms if isinstance(form, OuterProduct) and form.places == 1
+        ]
         if products and len(products) == len(self.forms):
             whole = slice(0, self.n)
             return torch.stack([f.projected(whole, directions) for f in products]).sum(dim=0)
@@ -68,16 +70,16 @@ class RowGradients:
         if not self.forms:
             yield self.like.new_zeros(self.n, 1).expand(self.n, self.size)
             return
-        widest = max([self.size, *(f.numbers for f in self.forms if isinstance(f, Product))])
+        widest = max([self.size, *(f.numbers for f in self.forms if isinstance(f, OuterProduct))])
         for part in _slices(self.n, widest):
             first, *others = (_as_matrix(form.rows(part)) for form in self.forms)
             for rows in others:
                 first = first + rows
             yield first
 
-    def _by_gram(self) -> list[Product] | None:
+    def _by_gram(self) -> list[OuterProduct] | None:
         """The uses, where the norms come cheaper from Gram matrices than from the gradients."""
-        products = [form for form in self.forms if isinstance(form, Product)]
+        products = [form for form in self.forms if isinstance(form, OuterProduct)]
         if len(products) < len(self.forms) or not products:
             return None
         layouts = {(f.groups, f.q, f.p) for f in products}
@@ -88,7 +90,7 @@ class RowGradients:
         by_gram = _GRAM_COST * places * (first.q + first.p)
         return products if by_gram < first.q * first.p else None
 
-    def _parts(self, products: Sequence[Product]) -> Iterator[slice]:
+    def _parts(self, products: Sequence[OuterProduct]) -> Iterator[slice]:
         places = sum(f.places for f in products)
         widest = max(sum(f.numbers for f in products), 2 * products[0].groups * places**2)
         return _slices(self.n, widest)
@@ -105,7 +107,7 @@ def _slices(n: int, numbers: int) -> Iterator[slice]:
     return (slice(k, min(n, k + step)) for k in range(0, n, step))
 
 
-def _gram_norms(products: Sequence[Product], part: slice) -> Tensor:
+def _gram_norms(products: Sequence[OuterProduct], part: slice) -> Tensor:
     """‖Σ D Uᵀ‖² = Σ (DᵀD) ∘ (UᵀU), places of all uses side by side, [c]."""
     factors = [product.factors(part) for product in products]
     d = torch.cat([f[0] for f in factors], dim=3) if len(factors) > 1 else factors[0][0]

@@ -22,8 +22,8 @@ from torch.func import vmap
 
 from dlcc.landscape.curvature import Closure, check_params
 from dlcc.landscape.directions import Direction, check_direction
-from dlcc.landscape.fallback import called_with, without_advice
-from dlcc.landscape.model_loss import ModelLoss, advised, parts_of, points_together
+from dlcc.landscape.fallback import functional_call_tied, without_vmap_warnings
+from dlcc.landscape.model_loss import ModelLoss, batch_parts, points_per_batch, with_hint
 from dlcc.landscape.structure import unchanged
 from dlcc.typing import Floats
 
@@ -139,10 +139,10 @@ def _evaluated(
 
 
 def _together(loss: Closure | ModelLoss, differentiates: bool) -> int | None:
-    """How many points go in one batch, as `points_together`."""
+    """How many points go in one batch, as `points_per_batch`."""
     if differentiates or not isinstance(loss, ModelLoss):
         return None
-    return points_together(loss)
+    return points_per_batch(loss)
 
 
 def _one_by_one(
@@ -158,12 +158,12 @@ def _one_by_one(
     line = kept if len(directions) == 1 else [torch.empty_like(p) for p in kept]
     with _buffers_of_its_own(loss) as (buffers, kept_buffers):
         if isinstance(loss, ModelLoss):
-            evaluate = partial(loss.over, [loss.batch] if differentiates else parts_of(loss))
+            evaluate = partial(loss.over, [loss.batch] if differentiates else batch_parts(loss))
         try:
             with (
                 _same_random(params[0].device) as again,
                 torch.set_grad_enabled(differentiates),
-                advised(),
+                with_hint(),
             ):
                 for k, point in enumerate(grid.tolist()):
                     if line is not kept and (k == 0 or point[0] != grid[k - 1, 0]):
@@ -213,10 +213,10 @@ def _in_batches(
     own = [names[id(p)] for p in params]
 
     def at(values: Mapping[str, Tensor]) -> Tensor:
-        return _scalar(called_with(whole, values))
+        return _scalar(functional_call_tied(whole, values))
 
     evaluate, parts = vmap(at, randomness="same"), []
-    with _same_random(params[0].device) as again, torch.no_grad(), without_advice():
+    with _same_random(params[0].device) as again, torch.no_grad(), without_vmap_warnings():
         for start in range(0, len(grid), together):
             points = torch.as_tensor(grid[start : start + together]).to(params[0])
             values = {}

@@ -18,7 +18,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from dlcc.landscape.batches import NotFiniteError
 from dlcc.landscape.curvature import differentiable_gradients, flatten, gradients_vjp, unflatten
-from dlcc.landscape.fallback import called_with, without_advice
+from dlcc.landscape.fallback import functional_call_tied, without_vmap_warnings
 from dlcc.landscape.krylov import LinearOperator
 from dlcc.landscape.structure import unchanged
 
@@ -69,14 +69,14 @@ class StackedModel:
         """The loss with these parameters in the model."""
         whole = _Whole(self.model, self.loss)
         named = {f"model.{name}": value for name, value in values.items()}
-        return called_with(whole, named, batch)
+        return functional_call_tied(whole, named, batch)
 
     def hessian(self) -> LinearOperator:
         """Of vectors [sets, size], the product of each set's Hessian with its own: since no set's
         loss depends on another's parameters, that of all losses' sum with all of them."""
         leaves = {name: p.clone().requires_grad_() for name, p in self.params.items()}
         dims = (0, 0 if self.own_batches else None)
-        with unchanged(self.model), without_advice(), torch.enable_grad():
+        with unchanged(self.model), without_vmap_warnings(), torch.enable_grad():
             losses = vmap(self.call, dims, randomness="same")(leaves, self.batch)
             if losses.numel() != self.n:
                 raise ValueError(

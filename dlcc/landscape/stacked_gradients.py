@@ -18,12 +18,12 @@ from torch import Tensor, nn
 from torch.func import grad, vmap
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 
-from dlcc.landscape.batches import NotFiniteError, PerSampleLoss, is_by_row
-from dlcc.landscape.fallback import without_advice
-from dlcc.landscape.hooks import Pass, run_with_hooks
-from dlcc.landscape.layers import Form, Sum, Use, forms_of
+from dlcc.landscape.batches import NotFiniteError, PerSampleLoss, is_per_row
+from dlcc.landscape.fallback import without_vmap_warnings
+from dlcc.landscape.hooks import HookedPass, run_with_hooks
+from dlcc.landscape.layers import GradientForm, LayerCall, Summed, closed_forms_of
 from dlcc.landscape.per_sample import PerSampleBackward
-from dlcc.landscape.rows import RowGradients
+from dlcc.landscape.rows import ParameterGradients
 from dlcc.landscape.stacked import StackedModel, check_finite
 from dlcc.landscape.structure import ModelStructure, unchanged
 
@@ -87,29 +87,31 @@ def _backward(stacked: StackedModel) -> PerSampleBackward:
         done = run_with_hooks(structure, stacked.loss, stacked.first_batch)
     except NotFiniteError as error:
         raise NotFiniteError("the loss of set 0 is not finite; leave it out of params") from error
-    n, closed = len(done.losses), defaultdict[int, list[Form]](list)
-    for use in _uses(stacked, structure, done):
-        for attribute, form in forms_of(use).items():
-            closed[id(getattr(use.module, attribute))].append(form)
+    n, closed = len(done.losses), defaultdict[int, list[GradientForm]](list)
+    for call in _layer_calls(stacked, structure, done):
+        for attribute, form in closed_forms_of(call).items():
+            closed[id(getattr(call.module, attribute))].append(form)
     gradients = {}
     for name, p in structure.trained.items():
         forms = closed[id(p)]
         if len(forms) != done.entries[id(p)]:  # used elsewhere too, or parametrised
             forms = [_by_vmap(stacked, name, n)]
         like = stacked.params[name].new_empty(0)
-        gradients[name] = RowGradients(stacked.n * n, p.numel(), like, forms)
+        gradients[name] = ParameterGradients(stacked.n * n, p.numel(), like, forms)
     return PerSampleBackward(stacked.n * n, gradients, ())
 
 
-def _uses(stacked: StackedModel, structure: ModelStructure, done: Pass) -> list[Use]:
+def _layer_calls(
+    stacked: StackedModel, structure: ModelStructure, done: HookedPass
+) -> list[LayerCall]:
     """Inputs and output gradients of the calls in `done`, [sets · n, ...]: gradients are those by
     zeros that are added to the outputs."""
     by_rows = [k for k, holds in enumerate(structure.by_rows) if holds]
-    calls = dict(zip(by_rows, done.uses, strict=True)) if done.uses else {}
+    calls = dict(zip(by_rows, done.calls, strict=True)) if done.calls else {}
     zeros = {
-        k: use.output_gradients.new_zeros(stacked.n, *use.output_gradients.shape).requires_grad_()
-        for k, use in calls.items()
-        if use.output_gradients is not None
+        k: call.output_gradients.new_zeros(stacked.n, *call.output_gradients.shape).requires_grad_()
+        for k, call in calls.items()
+        if call.output_gradients is not None
     }
 
     def losses_and_inputs(
@@ -132,7 +134,7 @@ def _uses(stacked: StackedModel, structure: ModelStructure, done: Pass) -> list[
                 hook.remove()
 
     dims = (0, 0 if stacked.own_batches else None, 0)
-    with structure.unchanged(), without_advice(), torch.enable_grad():
+    with structure.unchanged(), without_vmap_warnings(), torch.enable_grad():
         way = vmap(losses_and_inputs, dims, randomness="same")
         losses, inputs = way(stacked.params, stacked.batch, zeros)
         check_finite(losses)
@@ -145,11 +147,11 @@ def _uses(stacked: StackedModel, structure: ModelStructure, done: Pass) -> list[
     ]
 
 
-def _by_vmap(stacked: StackedModel, name: str, n: int) -> Sum:
+def _by_vmap(stacked: StackedModel, name: str, n: int) -> Summed:
     """How rows add to the gradient of a parameter that no closed form is known of."""
     leaves, spec = tree_flatten(stacked.batch)
     of_first = tree_leaves(stacked.first_batch)
-    by_row = [is_by_row(x, n) for x in of_first]
+    by_row = [is_per_row(x, n) for x in of_first]
     tensors = [isinstance(x, Tensor) for x in leaves]
     size = sum(p[0].numel() for p in stacked.params.values())
 
@@ -174,7 +176,7 @@ def _by_vmap(stacked: StackedModel, name: str, n: int) -> Sum:
 
     def rows(part: slice) -> Tensor:
         every = torch.arange(stacked.n * n)[part]
-        with torch.no_grad(), unchanged(stacked.model), without_advice():
+        with torch.no_grad(), unchanged(stacked.model), without_vmap_warnings():
             return torch.cat([some(index) for index in torch.split(every, max(1, _CHUNK // size))])
 
-    return Sum(rows)
+    return Summed(rows)

@@ -45,7 +45,7 @@ class ModelStructure:
         """The layers in the order in which a pass called them; None before the first."""
         self.by_rows: list[bool] = []
         """Of each call, whether the first dimension of what goes in is the batch's rows."""
-        self.entries_of_use: dict[str, int] = {}
+        self.entries_per_call: dict[str, int] = {}
         """Of parametrised tensors' parameters, once looked at."""
         self._device = device_of(model)
         self._modules = list(model.modules())

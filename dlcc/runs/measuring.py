@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from dlcc.errors import OptionError, SnapshotError
 from dlcc.landscape.structure import ModelStructure, unchanged
-from dlcc.landscape.batches import NotFiniteError, PerSampleLoss, rows_of, with_rows
+from dlcc.landscape.batches import NotFiniteError, PerSampleLoss, count_rows, select_rows
 from dlcc.landscape.curvature import flatten
 from dlcc.landscape.density import gradient_density
 from dlcc.landscape.per_sample import PerSampleBackward
@@ -129,7 +129,7 @@ class Measuring:
         with self._players_unchanged():
             for player, loss in self.losses.items():
                 if player in batches and _is_trained(self.players[player]):
-                    rows = with_rows(batches[player], slice(self.rows))
+                    rows = select_rows(batches[player], slice(self.rows))
                     with contextlib.suppress(NotFiniteError):
                         values |= self._of(player, loss, rows)
         self._taken += 1
@@ -172,7 +172,7 @@ class Measuring:
             return
         start = _now()
         positions = {
-            name: Position(self.players[name], loss, with_rows(batches[name], slice(self.rows)))
+            name: Position(self.players[name], loss, select_rows(batches[name], slice(self.rows)))
             for name, loss in (losses or self.losses).items()
             if name in batches and _is_trained(self.players[name])
         }
@@ -184,7 +184,7 @@ class Measuring:
             with torch.autocast(device, enabled=False):
                 found = survey(positions, before)
             taken = time.perf_counter() - start
-            counted = [rows_of(position.batch) for position in positions.values()]
+            counted = [count_rows(position.batch) for position in positions.values()]
             rows = max((n for n in counted if n is not None), default=self.rows)
             record = SurveyRecord(SCHEMA, step, rows, taken, since, found)
             self.recorder.survey(record)
