@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from dlcc.landscape.game import game_spectrum as game_spectrum
     from dlcc.landscape.game import path_angle as path_angle
     from dlcc.landscape.krylov import LinearOperator as LinearOperator
+    from dlcc.landscape.measurement import Position as Position
+    from dlcc.landscape.measurement import measure_landscape as measure_landscape
+    from dlcc.landscape.measurement import place_of as place_of
     from dlcc.landscape.model_loss import ModelLoss as ModelLoss
     from dlcc.landscape.per_sample import GradientNoise as GradientNoise
     from dlcc.landscape.per_sample import PerSampleBackward as PerSampleBackward
@@ -62,36 +65,33 @@ if TYPE_CHECKING:
     from dlcc.landscape.stacked_gradients import (
         per_sample_gradients_stacked as per_sample_gradients_stacked,
     )
-    from dlcc.landscape.surveyed import GameSurvey as GameSurvey
-    from dlcc.landscape.surveyed import PathSurvey as PathSurvey
-    from dlcc.landscape.surveyed import PlayerSurvey as PlayerSurvey
-    from dlcc.landscape.surveyed import Survey as Survey
-    from dlcc.landscape.surveying import Position as Position
-    from dlcc.landscape.surveying import place_of as place_of
-    from dlcc.landscape.surveying import survey as survey
+    from dlcc.landscape.summary import GameSummary as GameSummary
+    from dlcc.landscape.summary import LandscapeSummary as LandscapeSummary
+    from dlcc.landscape.summary import PathSummary as PathSummary
+    from dlcc.landscape.summary import PlayerSummary as PlayerSummary
 
 _MODULES = {
     "CloudShape": "clouds",
     "CurvatureClass": "clouds",
     "ExtremeEigenvalues": "curvature",
     "GameSpectrum": "game",
-    "GameSurvey": "surveyed",
+    "GameSummary": "summary",
     "GradientCloud": "clouds",
     "GradientDensity": "density",
     "GradientNoise": "per_sample",
     "ModelLoss": "model_loss",
     "LinearOperator": "krylov",
     "PathAngle": "game",
-    "PathSurvey": "surveyed",
-    "PlayerSurvey": "surveyed",
-    "Position": "surveying",
+    "PathSummary": "summary",
+    "PlayerSummary": "summary",
+    "Position": "measurement",
     "PerSampleBackward": "per_sample",
     "SignedLog": "density",
     "Slice1D": "slices",
     "Slice2D": "slices",
     "Sparsity": "density",
     "SpectralDensity": "curvature",
-    "Survey": "surveyed",
+    "LandscapeSummary": "summary",
     "Trace": "curvature",
     "Trajectory": "directions",
     "bandwidth": "density",
@@ -115,13 +115,13 @@ _MODULES = {
     "per_sample_gradient_norms_stacked": "stacked_gradients",
     "per_sample_gradients": "per_sample",
     "per_sample_gradients_stacked": "stacked_gradients",
-    "place_of": "surveying",
+    "place_of": "measurement",
     "random_direction": "directions",
     "slice_1d": "slices",
     "slice_2d": "slices",
     "sparsity": "density",
     "spectral_density": "curvature",
-    "survey": "surveying",
+    "measure_landscape": "measurement",
     "trace": "curvature",
     "trace_stacked": "stacked_curvature",
     "trajectory_directions": "directions",

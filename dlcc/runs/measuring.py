@@ -19,10 +19,10 @@ from dlcc.landscape.batches import NotFiniteError, PerSampleLoss, count_rows, se
 from dlcc.landscape.curvature import flatten
 from dlcc.landscape.density import gradient_density
 from dlcc.landscape.per_sample import PerSampleBackward
-from dlcc.landscape.surveying import Position, survey
+from dlcc.landscape.measurement import Position, measure_landscape
 from dlcc.runs.layout import RunLayout
 from dlcc.runs.snapshots import Snapshot
-from dlcc.runs.surveys import SCHEMA, SurveyRecord
+from dlcc.runs.snapshot_landscape import SCHEMA, SnapshotLandscape
 
 MEASURES = ("norms", "noise", "density")
 """norms: mean and largest 2-norm of the rows' gradients. noise: trace of their covariance, and the
@@ -41,7 +41,7 @@ class _Records(Protocol):
 
     def log(self, step: int, values: Mapping[str, float]) -> None: ...
 
-    def survey(self, record: SurveyRecord) -> None: ...
+    def write_landscape(self, record: SnapshotLandscape) -> None: ...
 
 
 class Measuring:
@@ -95,7 +95,7 @@ class Measuring:
         self._density_every = DENSITY_EVERY if len(self.what) > 1 else 1
         self._began = time.perf_counter()
         self._spent = 0.0
-        self._apart = 0.0  # seconds of surveys, which count neither as measuring nor as training
+        self._apart = 0.0  # seconds of landscapes, which count neither as measuring nor as training
         self._last = 0.0  # seconds that the last measurement took
 
     @property
@@ -140,7 +140,7 @@ class Measuring:
         self._last = time.perf_counter() - start
         self._spent += self._last - measured  # to record it
 
-    def survey(
+    def landscape(
         self,
         step: int,
         batches: Mapping[str, Any],
@@ -167,7 +167,7 @@ class Measuring:
         """
         snapshot = self.recorder.layout.snapshot(step)
         if not snapshot.path.exists():
-            raise OptionError(f"survey({step}): there is no snapshot of that step; take it first")
+            raise OptionError(f"landscape({step}): there is no snapshot of that step; take it first")
         if snapshot.landscape.exists() or not _is_first_rank():
             return
         start = _now()
@@ -182,12 +182,12 @@ class Measuring:
             since, before = self._place_before(step, positions)
             device = next(iter(positions.values())).params[0].device.type
             with torch.autocast(device, enabled=False):
-                found = survey(positions, before)
+                found = measure_landscape(positions, before)
             taken = time.perf_counter() - start
             counted = [count_rows(position.batch) for position in positions.values()]
             rows = max((n for n in counted if n is not None), default=self.rows)
-            record = SurveyRecord(SCHEMA, step, rows, taken, since, found)
-            self.recorder.survey(record)
+            record = SnapshotLandscape(SCHEMA, step, rows, taken, since, found)
+            self.recorder.write_landscape(record)
         self._apart += time.perf_counter() - start
 
     @contextlib.contextmanager

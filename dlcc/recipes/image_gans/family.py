@@ -123,7 +123,7 @@ class CloudLook:
             return losses["discriminator"](model, (batch[0], training.generator(batch[1])))
 
         losses = _losses(training, self.loss)
-        self.measure.survey(step, batches, {**losses, "discriminator": of_discriminator})
+        self.measure.landscape(step, batches, {**losses, "discriminator": of_discriminator})
 
 
 def _losses(training: ImageGAN, loss: str) -> dict[str, PerSampleLoss]:

@@ -18,7 +18,13 @@ from dlcc.landscape.directions import filter_normalised, random_direction
 from dlcc.landscape.game import game_spectrum, path_angle
 from dlcc.landscape.slices import slice_1d
 from dlcc.landscape.structure import unchanged
-from dlcc.landscape.surveyed import TOLERANCE, GameSurvey, PathSurvey, PlayerSurvey, Survey
+from dlcc.landscape.summary import (
+    TOLERANCE,
+    GameSummary,
+    LandscapeSummary,
+    PathSummary,
+    PlayerSummary,
+)
 
 PRODUCTS = 60
 """With a Hessian for its ends, at most."""
@@ -47,9 +53,9 @@ class Position:
         return check_losses(self.per_sample_loss(self.model, self.batch), self.batch).mean()
 
 
-def survey(
+def measure_landscape(
     positions: Mapping[str, Position], since: Mapping[str, Tensor] | None = None, *, seed: int = 0
-) -> Survey:
+) -> LandscapeSummary:
     """Look at the landscape around players; nothing of them changes.
 
     Args:
@@ -67,7 +73,7 @@ def survey(
         if len(positions) > 1:
             game = _game(positions, seed)
             path = None if since is None else _path(positions, since)
-    return Survey(players, game, path)
+    return LandscapeSummary(players, game, path)
 
 
 def place_of(positions: Mapping[str, Position]) -> dict[str, Tensor]:
@@ -78,7 +84,7 @@ def place_of(positions: Mapping[str, Position]) -> dict[str, Tensor]:
     }
 
 
-def _player(position: Position, seed: int) -> PlayerSurvey:
+def _player(position: Position, seed: int) -> PlayerSummary:
     params = position.params
     loss = position.loss()
     gradients = torch.autograd.grad(loss, params, allow_unused=True)
@@ -91,7 +97,7 @@ def _player(position: Position, seed: int) -> PlayerSurvey:
     direction = filter_normalised(random_direction(params, seed), params, model=position.model)
     # the last: it sets parameters in place, which ends the life of the operator's graph
     line = slice_1d(position.loss, params, direction, SLICE, differentiates=True)
-    return PlayerSurvey(
+    return PlayerSummary(
         loss=float(loss.detach()),
         gradient_norm=norm,
         smallest=curvature.smallest,
@@ -105,14 +111,14 @@ def _player(position: Position, seed: int) -> PlayerSurvey:
     )
 
 
-def _game(positions: Mapping[str, Position], seed: int) -> GameSurvey:
+def _game(positions: Mapping[str, Position], seed: int) -> GameSummary:
     found = game_spectrum(
         [(position.loss, position.params) for position in positions.values()],
         vectors=VECTORS,
         seed=seed,
     )
     nearest = found.nearest_axis
-    return GameSurvey(
+    return GameSummary(
         real=tuple(found.values.real.tolist()),
         imaginary=tuple(found.values.imag.tolist()),
         errors=tuple(found.errors.tolist()),
@@ -121,7 +127,7 @@ def _game(positions: Mapping[str, Position], seed: int) -> GameSurvey:
     )
 
 
-def _path(positions: Mapping[str, Position], since: Mapping[str, Tensor]) -> PathSurvey | None:
+def _path(positions: Mapping[str, Position], since: Mapping[str, Tensor]) -> PathSummary | None:
     params = [p for position in positions.values() for p in position.params]
     here = place_of(positions)
     start, end = (torch.cat([place[name] for name in positions]) for place in (since, here))
@@ -141,7 +147,7 @@ def _path(positions: Mapping[str, Position], since: Mapping[str, Tensor]) -> Pat
         _put(params, end)
     if not np.isfinite(found.norm).all():  # past the end of the line it may leave all bounds
         return None
-    return PathSurvey(
+    return PathSummary(
         tuple(found.at.tolist()), tuple(found.cosine.tolist()), tuple(found.norm.tolist())
     )
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from dlcc.landscape import Position, place_of, survey
+from dlcc.landscape import Position, measure_landscape, place_of
 from dlcc.landscape.batches import NotFiniteError
 
 pytestmark = pytest.mark.usefixtures("double")
@@ -44,7 +44,7 @@ def turning(pull: float = 0.2) -> tuple[dict[str, Position], Tensor]:
 
 def test_a_game_that_turns() -> None:
     positions, a = turning(pull=0.2)
-    found = survey(positions)
+    found = measure_landscape(positions)
     assert found.game is not None
     sizes = torch.linalg.svdvals(a)
     assert max(found.game.imaginary) == pytest.approx(float(sizes.max()))
@@ -68,7 +68,7 @@ def test_the_field_along_the_way() -> None:
         held.place.zero_()
         before = place_of({"x": position, "y": still})
         x.place.mul_(-1.0)
-    found = survey({"x": position, "y": still}, before)
+    found = measure_landscape({"x": position, "y": still}, before)
     assert found.path is not None
     cosines = [c for at, c in zip(found.path.at, found.path.cosine, strict=True) if at != 0.5]
     assert cosines == pytest.approx([1.0] * 10 + [-1.0] * (len(cosines) - 10), abs=1e-9)
@@ -78,7 +78,7 @@ def test_nothing_of_the_players_changes() -> None:
     positions, _ = turning()
     before = place_of(positions)
     state = torch.get_rng_state()
-    survey(positions, {name: place + 1 for name, place in before.items()})
+    measure_landscape(positions, {name: place + 1 for name, place in before.items()})
     assert torch.equal(torch.get_rng_state(), state)
     for name, place in place_of(positions).items():
         assert torch.equal(place, before[name])
@@ -90,14 +90,14 @@ def test_nothing_of_the_players_changes() -> None:
 
 def test_one_player_plays_no_game() -> None:
     positions, _ = turning()
-    found = survey({"x": positions["x"]})
+    found = measure_landscape({"x": positions["x"]})
     assert found.game is None
     assert found.path is None
 
 
 def test_the_same_point_gives_the_same_figures() -> None:
     positions, _ = turning()
-    assert survey(positions) == survey(positions)
+    assert measure_landscape(positions) == measure_landscape(positions)
 
 
 def test_what_cannot_be_looked_at() -> None:
@@ -108,15 +108,17 @@ def test_what_cannot_be_looked_at() -> None:
         return found
 
     with pytest.raises(NotFiniteError, match="2 of 2 losses are not finite"):
-        survey({"model": Position(model, loss, torch.full((2, 2), torch.nan))})
+        measure_landscape({"model": Position(model, loss, torch.full((2, 2), torch.nan))})
     steep = Position(model, lambda m, b: 1e308 * (10 * loss(m, b)), torch.ones(2, 2))
     with torch.no_grad():
         model.weight.zero_()
         model.bias.zero_()
     with pytest.raises(NotFiniteError, match="gradient's norm is"):
-        survey({"model": steep})
+        measure_landscape({"model": steep})
     with pytest.raises(ValueError, match="does not depend on params"):
-        survey({"model": Position(model, lambda m, b: m.weight.sum() + b, torch.zeros(3))})
+        measure_landscape(
+            {"model": Position(model, lambda m, b: m.weight.sum() + b, torch.zeros(3))}
+        )
 
 
 @pytest.mark.parametrize(
@@ -132,14 +134,14 @@ def test_parameters_of_few_digits_or_several_types(dtypes: tuple[str, str]) -> N
         found: Tensor = model[1](hidden).squeeze(1)
         return found.square()
 
-    found = survey({"model": Position(model, loss, torch.randn(8, 2))})
+    found = measure_landscape({"model": Position(model, loss, torch.randn(8, 2))})
     assert found.players["model"].largest > 0
 
 
 def test_a_graph_from_before_can_go_back() -> None:
     model, batch = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1)), torch.randn(8, 2)
     value = model(batch).square().mean()
-    survey({"model": Position(model, lambda m, b: m(b).square().squeeze(1), batch)})
+    measure_landscape({"model": Position(model, lambda m, b: m(b).square().squeeze(1), batch)})
     value.backward()
 
 
@@ -157,4 +159,4 @@ def test_slopes_across_players_that_are_not_finite() -> None:
         "other": Position(other, lambda m, b: m(b).square().squeeze(1), batch),
     }
     with pytest.raises(NotFiniteError, match="look for a root"):
-        survey(positions)
+        measure_landscape(positions)

@@ -18,7 +18,7 @@ def _check_alike(**series: Sequence[object]) -> None:
 
 
 @dataclass(frozen=True)
-class PlayerSurvey:
+class PlayerSummary:
     """The landscape around one player, the others held."""
 
     loss: float
@@ -48,7 +48,7 @@ class PlayerSurvey:
 
 
 @dataclass(frozen=True)
-class PathSurvey:
+class PathSummary:
     """The players' field along the line from an earlier point (Berard et al. 2020, section 4.2)."""
 
     at: tuple[float, ...]
@@ -62,7 +62,7 @@ class PathSurvey:
 
 
 @dataclass(frozen=True)
-class GameSurvey:
+class GameSummary:
     """Eigenvalues of the Jacobian of the players' field, by falling modulus."""
 
     real: tuple[float, ...]
@@ -79,11 +79,11 @@ class GameSurvey:
 
 
 @dataclass(frozen=True)
-class Survey:
+class LandscapeSummary:
     """What the landscape is like at one point of a training."""
 
-    players: Mapping[str, PlayerSurvey]
-    game: GameSurvey | None
+    players: Mapping[str, PlayerSummary]
+    game: GameSummary | None
     """None with a single player."""
-    path: PathSurvey | None
+    path: PathSummary | None
     """None where no earlier point was given, or it is the same."""
