@@ -40,9 +40,9 @@ if TYPE_CHECKING:
     from dlcc.landscape.game import game_spectrum as game_spectrum
     from dlcc.landscape.game import path_angle as path_angle
     from dlcc.landscape.krylov import LinearOperator as LinearOperator
-    from dlcc.landscape.measurement import Position as Position
+    from dlcc.landscape.measurement import PlayerLoss as PlayerLoss
     from dlcc.landscape.measurement import measure_landscape as measure_landscape
-    from dlcc.landscape.measurement import place_of as place_of
+    from dlcc.landscape.measurement import parameter_vector as parameter_vector
     from dlcc.landscape.model_loss import ModelLoss as ModelLoss
     from dlcc.landscape.per_sample import GradientNoise as GradientNoise
     from dlcc.landscape.per_sample import PerSampleBackward as PerSampleBackward
@@ -84,7 +84,7 @@ _MODULES = {
     "PathAngle": "game",
     "PathSummary": "summary",
     "PlayerSummary": "summary",
-    "Position": "measurement",
+    "PlayerLoss": "measurement",
     "PerSampleBackward": "per_sample",
     "SignedLog": "density",
     "Slice1D": "slices",
@@ -115,7 +115,7 @@ _MODULES = {
     "per_sample_gradient_norms_stacked": "stacked_gradients",
     "per_sample_gradients": "per_sample",
     "per_sample_gradients_stacked": "stacked_gradients",
-    "place_of": "measurement",
+    "parameter_vector": "measurement",
     "random_direction": "directions",
     "slice_1d": "slices",
     "slice_2d": "slices",

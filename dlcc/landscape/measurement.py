@@ -36,7 +36,7 @@ SLICE = tuple(np.linspace(-1.0, 1.0, 21).tolist())
 
 
 @dataclass(frozen=True)
-class Position:
+class PlayerLoss:
     """A player, its loss and the batch at which both are looked at."""
 
     model: nn.Module
@@ -54,49 +54,46 @@ class Position:
 
 
 def measure_landscape(
-    positions: Mapping[str, Position], since: Mapping[str, Tensor] | None = None, *, seed: int = 0
+    losses: Mapping[str, PlayerLoss], since: Mapping[str, Tensor] | None = None, *, seed: int = 0
 ) -> LandscapeSummary:
     """Look at the landscape around players; nothing of them changes.
 
     Args:
-        positions: of players whose parameters are different ones.
-        since: parameters of an earlier point, as `place_of` gives them, for the path from there.
+        losses: of players whose parameters are different ones.
+        since: `parameter_vector` of each player at an earlier point, for the path from there.
         seed: of all random vectors; the direction of the slice is the same for every point.
 
     Raises:
         ValueError: a loss is not one finite number a row, or does not depend on all trained
             parameters of its player; as NotFiniteError, the loss or its gradients are not finite.
     """
-    with _kept(positions):
-        players = {name: _player(position, seed) for name, position in positions.items()}
+    with _kept(losses):
+        players = {name: _player(player_loss, seed) for name, player_loss in losses.items()}
         game = path = None
-        if len(positions) > 1:
-            game = _game(positions, seed)
-            path = None if since is None else _path(positions, since)
+        if len(losses) > 1:
+            game = _game(losses, seed)
+            path = None if since is None else _path(losses, since)
     return LandscapeSummary(players, game, path)
 
 
-def place_of(positions: Mapping[str, Position]) -> dict[str, Tensor]:
-    """Copies of every player's trained parameters, each [size]."""
-    return {
-        name: flatten([p.detach() for p in position.params], position.params)
-        for name, position in positions.items()
-    }
+def parameter_vector(player_loss: PlayerLoss) -> Tensor:
+    """Copy of a player's trained parameters as one vector, [size]."""
+    return flatten([p.detach() for p in player_loss.params], player_loss.params)
 
 
-def _player(position: Position, seed: int) -> PlayerSummary:
-    params = position.params
-    loss = position.loss()
+def _player(player_loss: PlayerLoss, seed: int) -> PlayerSummary:
+    params = player_loss.params
+    loss = player_loss.loss()
     gradients = torch.autograd.grad(loss, params, allow_unused=True)
     norm = float(torch.linalg.vector_norm(flatten(gradients, params)))
     if not math.isfinite(norm):
         raise NotFiniteError(f"the gradient's norm is {norm}; measure before the training diverges")
-    operator = hessian(position.loss, params)
+    operator = hessian(player_loss.loss, params)
     curvature = extreme_eigenvalues(operator, TOLERANCE, seed=seed, products=PRODUCTS)
     of_diagonal = trace(operator, TRACE_PRODUCTS, seed=seed)
-    direction = filter_normalised(random_direction(params, seed), params, model=position.model)
+    direction = filter_normalised(random_direction(params, seed), params, model=player_loss.model)
     # the last: it sets parameters in place, which ends the life of the operator's graph
-    line = slice_1d(position.loss, params, direction, SLICE, differentiates=True)
+    line = slice_1d(player_loss.loss, params, direction, SLICE, differentiates=True)
     return PlayerSummary(
         loss=float(loss.detach()),
         gradient_norm=norm,
@@ -111,9 +108,9 @@ def _player(position: Position, seed: int) -> PlayerSummary:
     )
 
 
-def _game(positions: Mapping[str, Position], seed: int) -> GameSummary:
+def _game(losses: Mapping[str, PlayerLoss], seed: int) -> GameSummary:
     found = game_spectrum(
-        [(position.loss, position.params) for position in positions.values()],
+        [(player_loss.loss, player_loss.params) for player_loss in losses.values()],
         vectors=VECTORS,
         seed=seed,
     )
@@ -127,18 +124,20 @@ def _game(positions: Mapping[str, Position], seed: int) -> GameSummary:
     )
 
 
-def _path(positions: Mapping[str, Position], since: Mapping[str, Tensor]) -> PathSummary | None:
-    params = [p for position in positions.values() for p in position.params]
-    here = place_of(positions)
-    start, end = (torch.cat([place[name] for name in positions]) for place in (since, here))
+def _path(losses: Mapping[str, PlayerLoss], since: Mapping[str, Tensor]) -> PathSummary | None:
+    params = [p for player_loss in losses.values() for p in player_loss.params]
+    start = torch.cat([since[name] for name in losses])
+    end = torch.cat([parameter_vector(player_loss) for player_loss in losses.values()])
     if start.shape != end.shape or torch.equal(start, end):
         return None
 
     def field(place: Tensor) -> Tensor:
         _put(params, place)
         gradients: list[Tensor | None] = []
-        for position in positions.values():
-            gradients += torch.autograd.grad(position.loss(), position.params, allow_unused=True)
+        for player_loss in losses.values():
+            gradients += torch.autograd.grad(
+                player_loss.loss(), player_loss.params, allow_unused=True
+            )
         return flatten(gradients, params)
 
     try:
@@ -159,9 +158,9 @@ def _put(params: Sequence[nn.Parameter], place: Tensor) -> None:
 
 
 @contextmanager
-def _kept(positions: Mapping[str, Position]) -> Iterator[None]:
+def _kept(losses: Mapping[str, PlayerLoss]) -> Iterator[None]:
     """Buffers and random states are put back."""
     with ExitStack() as stack, torch.enable_grad():
-        for position in positions.values():
-            stack.enter_context(unchanged(position.model))
+        for player_loss in losses.values():
+            stack.enter_context(unchanged(player_loss.model))
         yield

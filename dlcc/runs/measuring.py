@@ -19,7 +19,7 @@ from dlcc.landscape.batches import NotFiniteError, PerSampleLoss, count_rows, se
 from dlcc.landscape.curvature import flatten
 from dlcc.landscape.density import gradient_density
 from dlcc.landscape.per_sample import PerSampleBackward
-from dlcc.landscape.measurement import Position, measure_landscape
+from dlcc.landscape.measurement import PlayerLoss, measure_landscape
 from dlcc.runs.layout import RunLayout
 from dlcc.runs.snapshots import Snapshot
 from dlcc.runs.snapshot_landscape import SCHEMA, SnapshotLandscape
@@ -171,20 +171,20 @@ class Measuring:
         if snapshot.landscape.exists() or not _is_first_rank():
             return
         start = _now()
-        positions = {
-            name: Position(self.players[name], loss, select_rows(batches[name], slice(self.rows)))
+        given = {
+            name: PlayerLoss(self.players[name], loss, select_rows(batches[name], slice(self.rows)))
             for name, loss in (losses or self.losses).items()
             if name in batches and _is_trained(self.players[name])
         }
-        if not positions:
+        if not given:
             return
         with contextlib.suppress(NotFiniteError), self._players_unchanged():
-            since, before = self._place_before(step, positions)
-            device = next(iter(positions.values())).params[0].device.type
+            since, before = self._parameters_before(step, given)
+            device = next(iter(given.values())).params[0].device.type
             with torch.autocast(device, enabled=False):
-                found = measure_landscape(positions, before)
+                found = measure_landscape(given, before)
             taken = time.perf_counter() - start
-            counted = [count_rows(position.batch) for position in positions.values()]
+            counted = [count_rows(player_loss.batch) for player_loss in given.values()]
             rows = max((n for n in counted if n is not None), default=self.rows)
             record = SnapshotLandscape(SCHEMA, step, rows, taken, since, found)
             self.recorder.write_landscape(record)
@@ -217,28 +217,28 @@ class Measuring:
         """Seconds that the training itself took so far."""
         return time.perf_counter() - self._began - self._spent - self._apart
 
-    def _place_before(
-        self, step: int, positions: Mapping[str, Position]
+    def _parameters_before(
+        self, step: int, losses: Mapping[str, PlayerLoss]
     ) -> tuple[int | None, dict[str, Tensor] | None]:
-        """The snapshot before that of `step`, and where its players stood; none where it is damaged
+        """Snapshot before that of `step`, and the parameters of its players; none where it is damaged
         or holds other parameters."""
         steps = [s for s in self.recorder.layout.snapshot_steps() if s < step]
         if not steps:
             return None, None
-        snapshot, places = Snapshot(self.recorder.layout.snapshot(steps[-1]).path, steps[-1]), {}
-        for name, position in positions.items():
+        snapshot, vectors = Snapshot(self.recorder.layout.snapshot(steps[-1]).path, steps[-1]), {}
+        for name, player_loss in losses.items():
             try:
                 weights = snapshot.torch_weights(name)
             except SnapshotError:
                 return None, None
             # wrapped or not, as it was recorded
             names = {id(p): n for n, p in self._recorded[name].named_parameters()}
-            found = [weights.get(names[id(p)]) for p in position.params]
-            both = zip(found, position.params, strict=True)
+            found = [weights.get(names[id(p)]) for p in player_loss.params]
+            both = zip(found, player_loss.params, strict=True)
             if any(w is None or w.shape != p.shape for w, p in both):
                 return None, None
-            places[name] = flatten(found, position.params)
-        return steps[-1], places
+            vectors[name] = flatten(found, player_loss.params)
+        return steps[-1], vectors
 
     def _of(self, player: str, loss: PerSampleLoss, batch: Any) -> dict[str, float]:
         found: dict[str, float] = {}
