@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from dlcc.landscape.game import PathAngle as PathAngle
     from dlcc.landscape.game import game_spectrum as game_spectrum
     from dlcc.landscape.game import path_angle as path_angle
-    from dlcc.landscape.krylov import LinearOperator as LinearOperator
+    from dlcc.landscape.linear_operator import LinearOperator as LinearOperator
     from dlcc.landscape.measurement import PlayerLoss as PlayerLoss
     from dlcc.landscape.measurement import measure_landscape as measure_landscape
     from dlcc.landscape.measurement import parameter_vector as parameter_vector
@@ -80,7 +80,7 @@ _MODULES = {
     "GradientDensity": "density",
     "GradientNoise": "per_sample",
     "ModelLoss": "model_loss",
-    "LinearOperator": "krylov",
+    "LinearOperator": "linear_operator",
     "PathAngle": "game",
     "PathSummary": "summary",
     "PlayerSummary": "summary",

@@ -8,18 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import reduce
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from dlcc.landscape.batches import NotFiniteError
-from dlcc.landscape.krylov import KrylovBasis, LinearOperator
+from dlcc.landscape._engine.krylov import KrylovBasis
+from dlcc.landscape._engine.vectors import (
+    Closure,
+    check_loss,
+    check_params,
+    differentiable_gradients,
+    flatten,
+    gradients_vjp,
+    require_gradients,
+    unflatten,
+    vector_like,
+)
+from dlcc.landscape.linear_operator import LinearOperator
 from dlcc.typing import Floats
-
-Closure = Callable[[], Tensor]
-"""A loss as a scalar; called once."""
 
 
 @dataclass(frozen=True)
@@ -74,35 +81,6 @@ def hessian(loss: Closure, params: Sequence[Tensor]) -> LinearOperator:
     return LinearOperator(
         size, vector_like(params), lambda vector: gradients_vjp(gradients, params, vector)
     )
-
-
-def differentiable_gradients(loss: Tensor, params: Sequence[Tensor]) -> list[Tensor]:
-    """The gradients of a loss, which can be derived once more.
-
-    Raises:
-        ValueError: as for `hessian`.
-    """
-    value, params = check_loss(loss), check_params(params)
-    if not value.requires_grad:
-        return require_gradients([None] * len(params), params)
-    found = torch.autograd.grad(value, params, create_graph=True, allow_unused=True)
-    return require_gradients(found, params)
-
-
-def gradients_vjp(gradients: Sequence[Tensor], params: Sequence[Tensor], vector: Tensor) -> Tensor:
-    """Product of a vector [size] with the Jacobian of `gradients` from the left, [size]."""
-    parts = unflatten(vector, params)
-    curved = [(g, part) for g, part in zip(gradients, parts, strict=True) if g.requires_grad]
-    if not curved:  # all of them constant
-        return torch.zeros_like(vector)
-    found = torch.autograd.grad(
-        [g for g, _ in curved],
-        list(params),
-        [part for _, part in curved],
-        retain_graph=True,
-        allow_unused=True,
-    )
-    return flatten(found, params)
 
 
 def gauss_newton(
@@ -229,73 +207,3 @@ def wasserstein(a: Floats, of_a: Floats, b: Floats, of_b: Floats) -> float:
     from scipy.stats import wasserstein_distance
 
     return float(wasserstein_distance(a, b, of_a, of_b))
-
-
-# --- vectors and parameters -----------------------------------------------------------------------
-
-
-def unflatten(vector: Tensor, params: Sequence[Tensor]) -> list[Tensor]:
-    """A vector [size] as pieces of the parameters' shapes."""
-    stops = np.cumsum([p.numel() for p in params])
-    parts = zip(stops, params, strict=True)
-    return [vector[end - p.numel() : end].view_as(p).to(p.dtype) for end, p in parts]
-
-
-def flatten(parts: Sequence[Tensor | None], params: Sequence[Tensor]) -> Tensor:
-    """The opposite, of the type of `like`; None is 0."""
-    flat = [
-        torch.zeros_like(p).flatten() if part is None else part.flatten()
-        for part, p in zip(parts, params, strict=True)
-    ]
-    return torch.cat(flat).to(vector_like(params))
-
-
-def vector_like(params: Sequence[Tensor]) -> Tensor:
-    """Of the device and type of vectors [size]: one that holds the numbers of all parameters, at
-    least single precision, in which a basis stays orthogonal."""
-    dtype = reduce(torch.promote_types, {p.dtype for p in params}, torch.float32)
-    return params[0].new_empty(0, dtype=dtype)
-
-
-# --- what is given --------------------------------------------------------------------------------
-
-
-def check_params(params: Sequence[Tensor], *, trained: bool = True) -> list[Tensor]:
-    """The parameters as a list, or a ValueError that says what is the matter with them; ones that
-    do not require a gradient are fine unless `trained`."""
-    params = list(params)
-    if not params:
-        raise ValueError("params is empty; give at least one parameter")
-    devices = sorted({str(p.device) for p in params})
-    if len(devices) > 1:
-        raise ValueError(f"params lie on {', '.join(devices)}; move them to one device first")
-    if devices == ["meta"]:
-        raise ValueError("params lie on meta, which holds no numbers; move them to another device")
-    for k, p in enumerate(params):
-        if trained and not p.requires_grad:
-            raise ValueError(
-                f"params[{k}] of shape {list(p.shape)} does not require a gradient; leave it out"
-            )
-    return params
-
-
-def check_loss(value: Tensor) -> Tensor:
-    """The loss as a scalar [], or a ValueError that says what was given instead."""
-    if not isinstance(value, Tensor) or value.numel() != 1:
-        shape = list(value.shape) if isinstance(value, Tensor) else type(value).__name__
-        raise ValueError(f"the loss is {shape}; expected a scalar: take its mean or sum")
-    if not torch.isfinite(value):
-        raise NotFiniteError(f"the loss is {value.item()}; measure before the training diverges")
-    return value.reshape(())
-
-
-def require_gradients(gradients: Sequence[Tensor | None], params: Sequence[Tensor]) -> list[Tensor]:
-    """The gradients, or a ValueError that names the first parameter that has none."""
-    found = []
-    for k, (gradient, p) in enumerate(zip(gradients, params, strict=True)):
-        if gradient is None:
-            raise ValueError(
-                f"the loss does not depend on params[{k}] of shape {list(p.shape)}; leave it out"
-            )
-        found.append(gradient)
-    return found

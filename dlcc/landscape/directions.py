@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvTransposeNd
 
-from dlcc.landscape.curvature import Closure, check_loss, check_params, require_gradients
+from dlcc.landscape._engine.vectors import Closure, check_loss, check_params, require_gradients
 from dlcc.typing import Floats
 
 Direction = Sequence[Tensor]

@@ -16,14 +16,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dlcc.landscape.curvature import (
+from dlcc.landscape._engine.krylov import KrylovBasis, check_finite
+from dlcc.landscape._engine.vectors import (
     Closure,
     check_params,
     differentiable_gradients,
     gradients_vjp,
     vector_like,
 )
-from dlcc.landscape.krylov import KrylovBasis, LinearOperator, check_finite
+from dlcc.landscape.linear_operator import LinearOperator
 from dlcc.typing import Floats
 
 Complexes = NDArray[np.complex128]

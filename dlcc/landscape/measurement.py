@@ -12,12 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from dlcc.landscape._engine.vectors import flatten, unflatten
 from dlcc.landscape.batches import NotFiniteError, PerSampleLoss, check_losses
-from dlcc.landscape.curvature import extreme_eigenvalues, flatten, hessian, trace, unflatten
+from dlcc.landscape.curvature import extreme_eigenvalues, hessian, trace
 from dlcc.landscape.directions import filter_normalised, random_direction
 from dlcc.landscape.game import game_spectrum, path_angle
+from dlcc.landscape.model_state import unchanged
 from dlcc.landscape.slices import slice_1d
-from dlcc.landscape.structure import unchanged
 from dlcc.landscape.summary import (
     TOLERANCE,
     GameSummary,

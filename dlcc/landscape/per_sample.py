@@ -10,23 +10,20 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, vjp, vmap
-from torch.nn.utils import parametrize
 
+from dlcc.landscape._engine.fallback import by_vmap
+from dlcc.landscape._engine.hooks import run_with_hooks
+from dlcc.landscape._engine.parameter_gradients import ParameterGradients
+from dlcc.landscape._engine.parametrisations import closed_forms, entries_per_call
+from dlcc.landscape._engine.structure import ModelStructure
 from dlcc.landscape.batches import PerSampleLoss
-from dlcc.landscape.fallback import by_vmap, without_vmap_warnings
-from dlcc.landscape.hooks import HookedPass, graph_entries, run_with_hooks
-from dlcc.landscape.layers import GradientForm, LayerCall, Summed, closed_forms_of
-from dlcc.landscape.rows import ParameterGradients
-from dlcc.landscape.structure import ModelStructure
 
 _SMALL = 1 << 18
 """Numbers: a megabyte in single precision."""
@@ -80,12 +77,12 @@ class PerSampleBackward:
         structure = model if isinstance(model, ModelStructure) else ModelStructure(model)
         model = structure.model
         done = run_with_hooks(structure, per_sample_loss, batch)
-        n, closed = len(done.losses), _closed_forms(done)
+        n, closed = len(done.losses), closed_forms(done)
         gradients = {}
         for name, p in structure.trained.items():
             forms = closed.get(id(p), [])
             if (
-                len(forms) * _entries_per_call(structure, name) != done.entries[id(p)]
+                len(forms) * entries_per_call(structure, name) != done.entries[id(p)]
             ):  # elsewhere too
                 forms = [by_vmap(model, per_sample_loss, batch, name, done)]
             like = done.losses.new_empty(0, dtype=p.dtype)
@@ -232,81 +229,6 @@ def _warned(done: PerSampleBackward) -> PerSampleBackward:
             stacklevel=3,
         )
     return done
-
-
-# --- which way each parameter goes ----------------------------------------------------------------
-
-
-def _closed_forms(done: HookedPass) -> dict[int, list[GradientForm]]:
-    """id of a parameter -> the closed forms of its calls."""
-    found: dict[int, list[GradientForm]] = {}
-    for call in done.calls:
-        if call.output_gradients is None or len(call.inputs) != len(done.losses):
-            continue
-        for attribute, form in closed_forms_of(call).items():
-            for p, own in _parameters_behind(call, attribute, form):
-                found.setdefault(id(p), []).append(own)
-    return found
-
-
-def _parameters_behind(
-    call: LayerCall, attribute: str, form: GradientForm
-) -> Iterator[tuple[nn.Parameter, GradientForm]]:
-    """The parameters that a layer's tensor is made of, with how rows add to each."""
-    if parametrize.is_parametrized(call.module, attribute):
-        made = call.module.get_submodule(f"parametrizations.{attribute}")
-        for name, p in made.named_parameters(recurse=False):
-            yield p, _vjp_through(call, attribute, name, form)
-    elif isinstance(value := getattr(call.module, attribute), nn.Parameter):
-        yield value, form
-
-
-def _entries_per_call(structure: ModelStructure, name: str) -> int:
-    """At how many places a parameter enters into one call of the tensor that is made of it."""
-    made, _, original = name.rpartition(".")
-    holder = structure.model.get_submodule(made)
-    if not isinstance(holder, parametrize.ParametrizationList):
-        return 1
-    if name not in structure.entries_per_call:
-        with torch.enable_grad(), _resting(holder):
-            entries = graph_entries(holder())
-        structure.entries_per_call[name] = entries[id(holder.get_parameter(original))]
-    return structure.entries_per_call[name]
-
-
-def _vjp_through(call: LayerCall, attribute: str, original: str, form: GradientForm) -> Summed:
-    """How rows add to what a parametrisation makes a tensor of, from how they add to the tensor."""
-    made = call.module.get_submodule(f"parametrizations.{attribute}")
-    buffers = {
-        name.removeprefix(f"{attribute}."): value
-        for name, value in call.parametrization.items()
-        if name.startswith(f"{attribute}.")
-    }
-
-    def rows(part: slice) -> Tensor:
-        def tensor(value: Tensor) -> Tensor:
-            found: Tensor = functional_call(made, {**buffers, original: value}, ())
-            return found
-
-        with torch.no_grad(), _resting(made), without_vmap_warnings():
-            value, vjp_of_tensor, *_ = vjp(tensor, made.get_parameter(original).detach())
-            gradients = form.rows(part)
-            found: Tensor = vmap(vjp_of_tensor)(gradients.reshape(len(gradients), *value.shape))[0]
-        return found
-
-    return Summed(rows)
-
-
-@contextmanager
-def _resting(made: nn.Module) -> Iterator[None]:
-    """No power iteration goes on in a parametrisation."""
-    modes = [(m, m.training) for m in made.modules()]
-    try:
-        made.eval()
-        yield
-    finally:
-        for m, training in modes:
-            m.training = training
 
 
 def _layer_of(parameter: str) -> str:

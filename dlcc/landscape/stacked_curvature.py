@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from dlcc.landscape._engine.krylov import StackedKrylovBasis
+from dlcc.landscape._engine.stacked_model import Loss, StackedModel
 from dlcc.landscape.curvature import ExtremeEigenvalues, Trace
-from dlcc.landscape.krylov import StackedKrylovBasis
-from dlcc.landscape.stacked import Loss, StackedModel
 
 
 def extreme_eigenvalues_stacked(

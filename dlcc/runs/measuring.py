@@ -14,9 +14,10 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from dlcc.errors import OptionError, SnapshotError
-from dlcc.landscape.structure import ModelStructure, unchanged
+from dlcc.landscape._engine.structure import ModelStructure
+from dlcc.landscape.model_state import unchanged
 from dlcc.landscape.batches import NotFiniteError, PerSampleLoss, count_rows, select_rows
-from dlcc.landscape.curvature import flatten
+from dlcc.landscape._engine.vectors import flatten
 from dlcc.landscape.density import gradient_density
 from dlcc.landscape.per_sample import PerSampleBackward
 from dlcc.landscape.measurement import PlayerLoss, measure_landscape

@@ -24,7 +24,7 @@ from dlcc.landscape import (
     spectral_density,
     trace,
 )
-from dlcc.landscape.curvature import flatten, unflatten
+from dlcc.landscape._engine.vectors import flatten, unflatten
 
 DOUBLE = torch.float64
 

@@ -62,9 +62,7 @@ def test_a_game_that_turns() -> None:
 def test_the_field_along_the_way() -> None:
     """Of one player that falls to 0: straight ahead before it, straight back behind it."""
     x, held = Point(3), Point(2)
-    falling = PlayerLoss(
-        x, lambda model, batch: (model() @ model()) / 2 + batch, torch.zeros(2)
-    )
+    falling = PlayerLoss(x, lambda model, batch: (model() @ model()) / 2 + batch, torch.zeros(2))
     still = PlayerLoss(held, lambda model, batch: (model() @ model()) / 2 + batch, torch.zeros(2))
     with torch.no_grad():
         held.place.zero_()

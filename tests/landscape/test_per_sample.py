@@ -16,7 +16,7 @@ from dlcc.landscape import (
     per_sample_gradient_norms,
     per_sample_gradients,
 )
-from dlcc.landscape import rows as row_gradients
+from dlcc.landscape._engine import parameter_gradients as row_gradients
 from tests.landscape.oracles import assert_right, brute_force, close, head, squares
 
 pytestmark = pytest.mark.usefixtures("double")

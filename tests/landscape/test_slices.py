@@ -19,11 +19,11 @@ from torch.nn.utils import parametrizations
 from dlcc.landscape import (
     ModelLoss,
     is_batched,
-    model_loss,
     random_direction,
     slice_1d,
     slice_2d,
 )
+from dlcc.landscape._engine import portions
 
 DOUBLE = torch.float64
 AT = [-1.0, -0.3, 0.0, 0.7, 2.0]
@@ -140,9 +140,9 @@ def test_both_ways_and_any_cut_agree(
     at = np.linspace(-1, 1, points)
     loss = ModelLoss(model, softplus, batch)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(model_loss, "_TOGETHER", together)
+        patch.setattr(portions, "_TOGETHER", together)
         batched = slice_1d(loss, params, direction, at)
-        patch.setattr(model_loss, "BATCHED_LINEAR", -1)
+        patch.setattr(portions, "BATCHED_LINEAR", -1)
         looped = slice_1d(loss, params, direction, at)
     assert batched.batched
     assert not looped.batched
@@ -168,7 +168,7 @@ def test_every_point_sees_the_same_random_numbers(
     batch = torch.randn(5, 3, dtype=DOUBLE)
     still = [torch.zeros_like(p) for p in params]
     if not batched:
-        monkeypatch.setattr(model_loss, "BATCHED_LINEAR", -1)
+        monkeypatch.setattr(portions, "BATCHED_LINEAR", -1)
     torch.manual_seed(4)
     expected = softplus(model, batch).item()
     torch.manual_seed(4)
@@ -237,8 +237,8 @@ FIRST: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
 
 @pytest.mark.parametrize("kind", FIRST)
 def test_planes_through_first_layers(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model_loss, "BATCHED_LINEAR", -1)
-    monkeypatch.setattr(model_loss, "BATCHED_CONVOLUTIONAL", -1)
+    monkeypatch.setattr(portions, "BATCHED_LINEAR", -1)
+    monkeypatch.setattr(portions, "BATCHED_CONVOLUTIONAL", -1)
     torch.manual_seed(0)
     make, shape = FIRST[kind]
     model = nn.Sequential(make(), nn.Tanh()).double()
@@ -314,8 +314,8 @@ def pictures() -> dict[str, nn.Module]:
 def test_convolutions_in_parts(
     kind: str, per_sample: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(model_loss, "BATCHED_CONVOLUTIONAL", -1)
-    monkeypatch.setattr(model_loss, "_PART", 4000)
+    monkeypatch.setattr(portions, "BATCHED_CONVOLUTIONAL", -1)
+    monkeypatch.setattr(portions, "_PART", 4000)
     model, batch, seen = pictures()[kind], torch.randn(11, 1, 8, 8), []
 
     def loss(critic: nn.Module, rows: Tensor) -> Tensor:
@@ -337,8 +337,8 @@ def test_convolutions_in_parts(
 
 
 def test_rows_that_draw_random_numbers_stay_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model_loss, "BATCHED_LINEAR", -1)
-    monkeypatch.setattr(model_loss, "_PART", 10)
+    monkeypatch.setattr(portions, "BATCHED_LINEAR", -1)
+    monkeypatch.setattr(portions, "_PART", 10)
     model = nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.5), nn.Linear(8, 1))
     params, batch = list(model.parameters()), torch.randn(50, 3)
     torch.manual_seed(4)

@@ -24,10 +24,10 @@ from dlcc.landscape import (
     per_sample_gradient_norms_stacked,
     per_sample_gradients,
     per_sample_gradients_stacked,
-    stacked_gradients,
     trace,
     trace_stacked,
 )
+from dlcc.landscape._engine import stacked_backward
 from dlcc.recipes.small_gan.training import Config, make_players
 from tests.landscape.oracles import brute_force, squares
 
@@ -101,7 +101,7 @@ def mean(model: nn.Module, batch: Any) -> Tensor:
 def test_gradients_of_rows(
     kind: str, own: bool, dtype: torch.dtype, tolerance: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stacked_gradients, "_CHUNK", 200)
+    monkeypatch.setattr(stacked_backward, "_CHUNK", 200)
     model, solos, batches = made(kind, dtype)
     given = batches if own else batches[0]
     size = sum(p.numel() for p in model.parameters())

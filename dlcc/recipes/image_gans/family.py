@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dlcc.landscape.batches import PerSampleLoss
-from dlcc.landscape.structure import unchanged
+from dlcc.landscape.model_state import unchanged
 from dlcc.recipes.data.images import SHAPES, as_shares, count_images, load_images, scaled_up
 from dlcc.recipes.image_gan import ImageGAN
 from dlcc.recipes.image_gans import akde_dcgan, loss_gradient_clouds

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from dlcc.landscape.layers import is_known
+from dlcc.landscape._engine.closed_forms import is_known
+from dlcc.landscape.model_state import copied_buffers, device_of
 
 Buffer = tuple[nn.Module, str, Tensor]
 """A module, the name of a buffer of it, and its numbers."""
@@ -67,7 +67,7 @@ class ModelStructure:
     @contextmanager
     def unchanged(self) -> Iterator[None]:
         """Passes write to copies of the buffers, and torch's random state is put back."""
-        with _unchanged(self._modules, self._device):
+        with copied_buffers(self._modules, self._device):
             yield
 
     def _parts_now(self) -> list[tuple[int, ...]]:
@@ -78,39 +78,3 @@ class ModelStructure:
             )
             for module in self._modules
         ]
-
-
-def device_of(model: nn.Module) -> torch.device:
-    """The one on which its parameters lie, or a ValueError."""
-    devices = {p.device for p in model.parameters()}
-    if len(devices) > 1:
-        listed = ", ".join(sorted(map(str, devices)))
-        raise ValueError(f"the model lies on {listed}; move it to one device first")
-    return next(iter(devices), torch.device("cpu"))
-
-
-@contextmanager
-def unchanged(model: nn.Module) -> Iterator[None]:
-    """Passes write to copies of the model's buffers, and torch's random state is put back.
-
-    A graph that was made before and holds a buffer can still go back: nothing was written to it.
-    """
-    with _unchanged(list(model.modules()), device_of(model)):
-        yield
-
-
-@contextmanager
-def _unchanged(modules: Sequence[nn.Module], device: torch.device) -> Iterator[None]:
-    buffers = [(m, name, b) for m in modules for name, b in m._buffers.items()]
-    copies: dict[int, Tensor] = {}  # one that is registered twice stays one
-    try:
-        for m, name, buffer in buffers:
-            if buffer is not None:
-                if id(buffer) not in copies:
-                    copies[id(buffer)] = buffer.clone()
-                m._buffers[name] = copies[id(buffer)]
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            yield
-    finally:
-        for m, name, buffer in buffers:
-            m._buffers[name] = buffer

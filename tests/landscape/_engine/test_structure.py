@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from dlcc.landscape import PerSampleBackward
-from dlcc.landscape.structure import ModelStructure
+from dlcc.landscape._engine.structure import ModelStructure
 from tests.landscape.oracles import brute_force, close, squares
 
 pytestmark = pytest.mark.usefixtures("double")

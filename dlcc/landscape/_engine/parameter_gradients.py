@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from dlcc.landscape.layers import GradientForm, OuterProduct
+from dlcc.landscape._engine.closed_forms import GradientForm, OuterProduct
 
 _CHUNK = 1 << 22
 """Numbers that are made at a time: 16 MB in single precision."""

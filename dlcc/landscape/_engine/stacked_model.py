@@ -16,11 +16,16 @@ from torch import Tensor, nn
 from torch.func import vmap
 from torch.utils._pytree import tree_leaves, tree_map
 
+from dlcc.landscape._engine.fallback import functional_call_tied, without_vmap_warnings
+from dlcc.landscape._engine.vectors import (
+    differentiable_gradients,
+    flatten,
+    gradients_vjp,
+    unflatten,
+)
 from dlcc.landscape.batches import NotFiniteError
-from dlcc.landscape.curvature import differentiable_gradients, flatten, gradients_vjp, unflatten
-from dlcc.landscape.fallback import functional_call_tied, without_vmap_warnings
-from dlcc.landscape.krylov import LinearOperator
-from dlcc.landscape.structure import unchanged
+from dlcc.landscape.linear_operator import LinearOperator
+from dlcc.landscape.model_state import unchanged
 
 Loss = Callable[[nn.Module, Any], Tensor]
 """Of a model and a batch, a scalar or the loss of each row."""

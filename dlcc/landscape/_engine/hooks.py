@@ -19,9 +19,9 @@ from torch.autograd.graph import GradientEdge, get_gradient_edge
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils import parametrize
 
+from dlcc.landscape._engine.closed_forms import LayerCall
+from dlcc.landscape._engine.structure import Buffer, ModelStructure
 from dlcc.landscape.batches import PerSampleLoss, check_losses, select_rows
-from dlcc.landscape.layers import LayerCall
-from dlcc.landscape.structure import Buffer, ModelStructure
 
 Args = tuple[Any, ...]
 Kwargs = dict[str, Any]

@@ -15,10 +15,10 @@ from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.modules.instancenorm import _InstanceNorm
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
+from dlcc.landscape._engine.closed_forms import Summed
+from dlcc.landscape._engine.hooks import HookedPass
 from dlcc.landscape.batches import PerSampleLoss, is_per_row
-from dlcc.landscape.hooks import HookedPass
-from dlcc.landscape.layers import Summed
-from dlcc.landscape.structure import unchanged
+from dlcc.landscape.model_state import unchanged
 
 
 class _OneRow(nn.Module):

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from dlcc.landscape import LinearOperator, extreme_eigenvalues
-from dlcc.landscape import krylov as krylov_module
-from dlcc.landscape.krylov import KrylovBasis
+from dlcc.landscape._engine import krylov as krylov_module
+from dlcc.landscape._engine.krylov import KrylovBasis
 
 DOUBLE = torch.float64
 
