@@ -1,4 +1,4 @@
-"""The loss seen as a surface over the weights: pure functions on tensors and modules.
+"""Loss landscapes, the loss as a surface over the weights: functions on tensors and modules.
 
 Names are imported when they are first used: who reads what was measured does without torch.
 """
@@ -9,7 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dlcc.landscape.clouds import CloudShape as CloudShape
+    from dlcc.landscape.batches import NotFiniteError as NotFiniteError
+    from dlcc.landscape.batches import PerSampleLoss as PerSampleLoss
+    from dlcc.landscape.cloud_shape import CloudShape as CloudShape
     from dlcc.landscape.clouds import CurvatureClass as CurvatureClass
     from dlcc.landscape.clouds import GradientCloud as GradientCloud
     from dlcc.landscape.clouds import curvature_class as curvature_class
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from dlcc.landscape.measurement import measure_landscape as measure_landscape
     from dlcc.landscape.measurement import parameter_vector as parameter_vector
     from dlcc.landscape.model_loss import ModelLoss as ModelLoss
+    from dlcc.landscape.model_state import unchanged as unchanged
     from dlcc.landscape.per_sample import GradientNoise as GradientNoise
     from dlcc.landscape.per_sample import PerSampleBackward as PerSampleBackward
     from dlcc.landscape.per_sample import gradient_noise as gradient_noise
@@ -71,7 +74,7 @@ if TYPE_CHECKING:
     from dlcc.landscape.summary import PlayerSummary as PlayerSummary
 
 _MODULES = {
-    "CloudShape": "clouds",
+    "CloudShape": "cloud_shape",
     "CurvatureClass": "clouds",
     "ExtremeEigenvalues": "curvature",
     "GameSpectrum": "game",
@@ -79,24 +82,27 @@ _MODULES = {
     "GradientCloud": "clouds",
     "GradientDensity": "density",
     "GradientNoise": "per_sample",
-    "ModelLoss": "model_loss",
+    "LandscapeSummary": "summary",
     "LinearOperator": "linear_operator",
+    "ModelLoss": "model_loss",
+    "NotFiniteError": "batches",
     "PathAngle": "game",
     "PathSummary": "summary",
-    "PlayerSummary": "summary",
-    "PlayerLoss": "measurement",
     "PerSampleBackward": "per_sample",
+    "PerSampleLoss": "batches",
+    "PlayerLoss": "measurement",
+    "PlayerSummary": "summary",
     "SignedLog": "density",
     "Slice1D": "slices",
     "Slice2D": "slices",
     "Sparsity": "density",
     "SpectralDensity": "curvature",
-    "LandscapeSummary": "summary",
     "Trace": "curvature",
     "Trajectory": "directions",
     "bandwidth": "density",
     "curvature_class": "clouds",
     "extreme_eigenvalues": "curvature",
+    "extreme_eigenvalues_stacked": "stacked_curvature",
     "filter_normalised": "directions",
     "game_spectrum": "game",
     "gauss_newton": "curvature",
@@ -105,26 +111,26 @@ _MODULES = {
     "gradient_direction": "directions",
     "gradient_noise": "per_sample",
     "hessian": "curvature",
-    "extreme_eigenvalues_stacked": "stacked_curvature",
     "instability": "density",
     "is_batched": "slices",
     "log_density": "density",
+    "measure_landscape": "measurement",
+    "parameter_vector": "measurement",
     "path_angle": "game",
     "per_layer_gradient_norms": "per_sample",
     "per_sample_gradient_norms": "per_sample",
     "per_sample_gradient_norms_stacked": "stacked_gradients",
     "per_sample_gradients": "per_sample",
     "per_sample_gradients_stacked": "stacked_gradients",
-    "parameter_vector": "measurement",
     "random_direction": "directions",
     "slice_1d": "slices",
     "slice_2d": "slices",
     "sparsity": "density",
     "spectral_density": "curvature",
-    "measure_landscape": "measurement",
     "trace": "curvature",
     "trace_stacked": "stacked_curvature",
     "trajectory_directions": "directions",
+    "unchanged": "model_state",
 }
 __all__ = list(_MODULES)
 
@@ -133,3 +139,7 @@ def __getattr__(name: str) -> object:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MODULES})

@@ -1,4 +1,4 @@
-"""What a landscape is like at one point: every player's curvature and slice, and their game."""
+"""Measurement of a landscape at one point: every player's curvature and slice, and their game."""
 
 from __future__ import annotations
 
@@ -28,45 +28,88 @@ from dlcc.landscape.summary import (
 )
 
 PRODUCTS = 60
-"""With a Hessian for its ends, at most."""
+"""Most products with a Hessian for its extreme eigenvalues."""
 TRACE_PRODUCTS = 12
+"""Products with a Hessian for its trace."""
 VECTORS = 30
-"""Of the Krylov space in which a game's eigenvalues are looked for."""
+"""Dimensions of the Krylov space in which a game's eigenvalues are looked for."""
 SLICE = tuple(np.linspace(-1.0, 1.0, 21).tolist())
 """Places of a slice, in lengths of the parameters."""
 
 
 @dataclass(frozen=True)
 class PlayerLoss:
-    """A player, its loss and the batch at which both are looked at."""
+    """Player of a game with its loss, on the batch at which both are looked at.
+
+    >>> import torch
+    >>> from torch import nn
+    >>> player = PlayerLoss(nn.Linear(2, 1), lambda m, x: m(x).square()[:, 0], torch.zeros(4, 2))
+    >>> len(player.params)
+    2
+    """
 
     model: nn.Module
+    """Network of the player."""
     per_sample_loss: PerSampleLoss
+    """Function of the model and the batch that gives the loss of each row, [n]."""
     batch: Any
+    """Rows in any form that the loss takes."""
 
     @property
     def params(self) -> list[nn.Parameter]:
-        """The trained ones."""
+        """Parameters of the model that are trained.
+
+        >>> import torch
+        >>> from torch import nn
+        >>> model = nn.Linear(2, 1).requires_grad_(False)
+        >>> PlayerLoss(model, lambda m, x: m(x)[:, 0], torch.zeros(4, 2)).params
+        []
+        """
         return [p for p in self.model.parameters() if p.requires_grad]
 
     def loss(self) -> Tensor:
-        """The mean over the rows."""
+        """Evaluate the mean loss of the rows.
+
+        Returns:
+            A scalar.
+
+        Raises:
+            ValueError: the loss is no tensor of one number a row.
+            NotFiniteError: one of them is not finite.
+
+        >>> import torch
+        >>> from torch import nn
+        >>> PlayerLoss(nn.Identity(), lambda m, x: m(x), torch.arange(4.0)).loss()
+        tensor(1.5000)
+        """
         return check_losses(self.per_sample_loss(self.model, self.batch), self.batch).mean()
 
 
 def measure_landscape(
     losses: Mapping[str, PlayerLoss], since: Mapping[str, Tensor] | None = None, *, seed: int = 0
 ) -> LandscapeSummary:
-    """Look at the landscape around players; nothing of them changes.
+    """Measure the landscape around players; nothing of them changes.
 
     Args:
-        losses: of players whose parameters are different ones.
+        losses: every player with its loss; no two train the same parameter.
         since: `parameter_vector` of each player at an earlier point, for the path from there.
-        seed: of all random vectors; the direction of the slice is the same for every point.
+        seed: seed of all random vectors; the slice's direction is the same for every point.
+
+    Returns:
+        Curvature and a slice of every player; of several also their game, and the path.
 
     Raises:
-        ValueError: a loss is not one finite number a row, or does not depend on all trained
-            parameters of its player; as NotFiniteError, the loss or its gradients are not finite.
+        ValueError: a loss is not one number a row, or does not depend on all trained parameters of
+            its player.
+        NotFiniteError: a loss or its gradients are not finite.
+
+    >>> import torch
+    >>> from torch import nn
+    >>> model = nn.Linear(2, 1)
+    >>> half = PlayerLoss(model, lambda m, x: m(x).square()[:, 0] / 2, torch.zeros(4, 2))
+    >>> found = measure_landscape({"model": half}).players["model"]
+    >>> round(found.largest, 3), found.curvature_class  # only the bias has a part in it
+    (1.0, 'singular')
     """
     with _kept(losses):
         players = {name: _player(player_loss, seed) for name, player_loss in losses.items()}
@@ -78,7 +121,20 @@ def measure_landscape(
 
 
 def parameter_vector(player_loss: PlayerLoss) -> Tensor:
-    """Copy of a player's trained parameters as one vector, [size]."""
+    """Copy a player's trained parameters into one vector.
+
+    Args:
+        player_loss: the player.
+
+    Returns:
+        Their numbers in the order of `model.parameters()`, [size].
+
+    >>> import torch
+    >>> from torch import nn
+    >>> model = nn.Linear(2, 1)
+    >>> parameter_vector(PlayerLoss(model, lambda m, x: m(x)[:, 0], torch.zeros(4, 2))).shape
+    torch.Size([3])
+    """
     return flatten([p.detach() for p in player_loss.params], player_loss.params)
 
 
@@ -93,7 +149,7 @@ def _player(player_loss: PlayerLoss, seed: int) -> PlayerSummary:
     curvature = extreme_eigenvalues(operator, TOLERANCE, seed=seed, products=PRODUCTS)
     of_diagonal = trace(operator, TRACE_PRODUCTS, seed=seed)
     direction = filter_normalised(random_direction(params, seed), params, model=player_loss.model)
-    # the last: it sets parameters in place, which ends the life of the operator's graph
+    # the last: it sets parameters in place, while the operator's graph holds them
     line = slice_1d(player_loss.loss, params, direction, SLICE, differentiates=True)
     return PlayerSummary(
         loss=float(loss.detach()),

@@ -1,4 +1,4 @@
-"""A loss that knows its model and its batch, and in what portions it is best evaluated."""
+"""Losses that know their model and their batch."""
 
 from __future__ import annotations
 
@@ -9,26 +9,65 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dlcc.landscape.batches import count_rows
+from dlcc.landscape.batches import count_rows, described
 
 
 @dataclass(frozen=True)
 class ModelLoss:
-    """A loss that can be evaluated at several points at once, and leaves its model as it was."""
+    """Loss that can be evaluated at several points at once, and leaves its model as it was.
+
+    >>> import torch
+    >>> from torch import nn
+    >>> model = nn.Linear(1, 1)
+    >>> loss = ModelLoss(model, lambda m, x: (m(x) - m(x)).mean() + 1, torch.zeros(3, 1))
+    >>> loss().item()
+    1.0
+    """
 
     model: nn.Module
+    """Network whose parameters the loss depends on."""
     loss: Callable[[nn.Module, Any], Tensor]
-    """Of the model and a batch, a scalar; or the loss of each row, [n], if `per_sample`."""
+    """Function of the model and a batch: a scalar, or the loss of each row [n] if `per_sample`."""
     batch: Any
+    """Rows in any form that `loss` takes."""
     per_sample: bool = False
     """Whether each row has a loss of its own, in which no other row has a part: their mean is
     taken, of parts of the batch one after the other where a layer's outputs are large."""
 
     def __call__(self) -> Tensor:
+        """Evaluate the loss at the model's parameters.
+
+        Returns:
+            A scalar.
+
+        Raises:
+            ValueError: the loss is not one number a row, though it is `per_sample`.
+
+        >>> import torch
+        >>> from torch import nn
+        >>> ModelLoss(nn.Identity(), lambda m, x: m(x).sum(), torch.ones(3))().item()
+        3.0
+        """
         return self.over([self.batch])
 
     def over(self, parts: Sequence[Any]) -> Tensor:
-        """Over all parts of the batch."""
+        """Evaluate the loss over all parts of the batch.
+
+        Args:
+            parts: batches, one where the loss is not `per_sample`.
+
+        Returns:
+            A scalar.
+
+        Raises:
+            ValueError: the loss is not one number a row, though it is `per_sample`.
+
+        >>> import torch
+        >>> from torch import nn
+        >>> loss = ModelLoss(nn.Identity(), lambda m, x: m(x), torch.arange(4.0), per_sample=True)
+        >>> loss.over([torch.tensor([0.0, 1.0]), torch.tensor([2.0, 3.0])]).item()
+        1.5
+        """
         if not self.per_sample:
             (whole,) = parts
             return self.loss(self.model, whole)
@@ -36,10 +75,11 @@ class ModelLoss:
 
 
 def _check_rows(losses: Any, batch: Any) -> Tensor:
-    """The losses of a batch's rows [n], finite or not."""
+    """Losses of a batch's rows [n], finite or not."""
     n = count_rows(batch)
     if not isinstance(losses, Tensor) or losses.ndim != 1 or n not in (None, len(losses)):
-        shape = list(losses.shape) if isinstance(losses, Tensor) else type(losses).__name__
         rows = "n" if n is None else n
-        raise ValueError(f"the loss is {shape}; with per_sample, expected one a row, [{rows}]")
+        raise ValueError(
+            f"the loss is {described(losses)}; with per_sample, expected one a row, [{rows}]"
+        )
     return losses

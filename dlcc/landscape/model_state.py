@@ -10,7 +10,21 @@ from torch import Tensor, nn
 
 
 def device_of(model: nn.Module) -> torch.device:
-    """The one on which its parameters lie, or a ValueError."""
+    """Find the device on which a model's parameters lie.
+
+    Args:
+        model: any; one without parameters lies on the CPU.
+
+    Returns:
+        The device.
+
+    Raises:
+        ValueError: they lie on two.
+
+    >>> from torch import nn
+    >>> device_of(nn.Linear(2, 1))
+    device(type='cpu')
+    """
     devices = {p.device for p in model.parameters()}
     if len(devices) > 1:
         listed = ", ".join(sorted(map(str, devices)))
@@ -20,9 +34,23 @@ def device_of(model: nn.Module) -> torch.device:
 
 @contextmanager
 def unchanged(model: nn.Module) -> Iterator[None]:
-    """Passes write to copies of the model's buffers, and torch's random state is put back.
+    """Let passes write to copies of a model's buffers, and put torch's random state back.
 
     A graph that was made before and holds a buffer can still go back: nothing was written to it.
+
+    Args:
+        model: whose buffers are copied.
+
+    Raises:
+        ValueError: its parameters lie on two devices.
+
+    >>> import torch
+    >>> from torch import nn
+    >>> norm = nn.BatchNorm1d(1)
+    >>> with unchanged(norm):
+    ...     out = norm(torch.tensor([[0.0], [2.0]]))
+    >>> norm.running_mean, norm.num_batches_tracked
+    (tensor([0.]), tensor(0))
     """
     with copied_buffers(list(model.modules()), device_of(model)):
         yield
@@ -30,6 +58,21 @@ def unchanged(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def copied_buffers(modules: Sequence[nn.Module], device: torch.device) -> Iterator[None]:
+    """Do the same for modules that are listed already.
+
+    Args:
+        modules: whose own buffers are copied; a buffer that two of them share stays one.
+        device: of their parameters, whose random state is put back too.
+
+    >>> import torch
+    >>> from torch import nn
+    >>> norm = nn.BatchNorm1d(1)
+    >>> with copied_buffers([norm], torch.device("cpu")):
+    ...     norm.running_mean.add_(1)
+    tensor([1.])
+    >>> norm.running_mean
+    tensor([0.])
+    """
     buffers = [(m, name, b) for m in modules for name, b in m._buffers.items()]
     copies: dict[int, Tensor] = {}  # one that is registered twice stays one
     try:

@@ -1,4 +1,4 @@
-"""A loss along a line or over a plane in the space of the parameters (Li et al. 2018).
+"""Losses along a line or over a plane in the space of the parameters (Li et al. 2018).
 
 Points are evaluated one after the other, the parameters set in place and put back, and, where rows
 are known to stand alone, in parts of the batch that caches hold; or several at once by
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from dlcc.landscape._engine.evaluation import evaluate_in_batches, evaluate_one_by_one
 from dlcc.landscape._engine.portions import points_per_batch
 from dlcc.landscape._engine.vectors import Closure, check_params
+from dlcc.landscape.batches import described
 from dlcc.landscape.directions import Direction, check_direction
 from dlcc.landscape.model_loss import ModelLoss
 from dlcc.typing import Floats
@@ -25,26 +26,38 @@ from dlcc.typing import Floats
 
 @dataclass(frozen=True)
 class Slice1D:
-    """A loss along a line."""
+    """Loss along a line.
+
+    >>> import numpy as np
+    >>> found = Slice1D(np.array([-1.0, 0.0, 1.0]), np.array([2.0, 1.0, 3.0]), batched=False)
+    >>> float(found.at[found.losses.argmin()])
+    0.0
+    """
 
     at: Floats
-    """Places on it, 0 at the parameters as they are, in lengths of the direction, [n]."""
+    """Places on the line, 0 at the parameters as they are, in lengths of the direction, [n]."""
     losses: Floats
-    """[n]; not finite where the loss is not."""
+    """Loss at each, [n]; not finite where the loss is not."""
     batched: bool
     """Whether points were evaluated several at a time."""
 
 
 @dataclass(frozen=True)
 class Slice2D:
-    """A loss over a plane."""
+    """Loss over a plane.
+
+    >>> import numpy as np
+    >>> found = Slice2D(np.arange(2.0), np.arange(3.0), np.zeros((2, 3)), batched=False)
+    >>> found.losses.shape
+    (2, 3)
+    """
 
     at: Floats
     """Places along the first direction, [n]."""
     across: Floats
-    """Along the second, [m]."""
+    """Places along the second, [m]."""
     losses: Floats
-    """[n, m]; not finite where the loss is not."""
+    """Loss at each pair, [n, m]; not finite where the loss is not."""
     batched: bool
     """Whether points were evaluated several at a time."""
 
@@ -57,19 +70,27 @@ def slice_1d(
     *,
     differentiates: bool = False,
 ) -> Slice1D:
-    """The loss at params + a · direction for each a of `at`.
+    """Evaluate a loss at params + a · direction for each a of `at`.
 
     Args:
-        loss: a closure without arguments that reads `params`; with a `ModelLoss` nets go
-            faster, and buffers that a pass writes are put back.
-        params: set in place and put back bit for bit, also after an error or Ctrl-C.
-        direction: a tensor for each of them.
-        at: places [n].
+        loss: closure without arguments that reads `params` and gives a scalar; with a `ModelLoss`
+            small nets go faster, and buffers that a pass writes are put back.
+        params: tensors set in place and put back bit for bit, also after an error or Ctrl-C.
+        direction: a tensor of each parameter's shape.
+        at: places [n], in lengths of the direction.
         differentiates: whether the loss takes gradients itself, as one with a gradient penalty.
+
+    Returns:
+        The places and the losses [n].
 
     Raises:
         ValueError: params is empty or on two devices, `direction` does not go with it or is not
             finite, `at` is empty, or the loss is no scalar.
+
+    >>> import torch
+    >>> w = torch.ones(2)
+    >>> slice_1d(lambda: w.square().sum(), [w], [torch.ones(2)], [-1, 0, 1]).losses.tolist()
+    [0.0, 2.0, 8.0]
     """
     places = _places(at, "at")
     losses, batched = _evaluated(loss, params, [direction], places[:, None], differentiates)
@@ -85,12 +106,30 @@ def slice_2d(
     *,
     differentiates: bool = False,
 ) -> Slice2D:
-    """The loss at params + a · directions[0] + b · directions[1] for each a of `at` and b of
-    `across`, which is `at` by default.
+    """Evaluate a loss at params + a · directions[0] + b · directions[1].
+
+    Args:
+        loss: as for `slice_1d`.
+        params: likewise.
+        directions: two of them, each a tensor of each parameter's shape.
+        at: values of a, [n].
+        across: values of b, [m]; those of a by default.
+        differentiates: as for `slice_1d`.
+
+    Returns:
+        The places and the losses [n, m].
 
     Raises:
         ValueError: as for `slice_1d`.
+
+    >>> import torch
+    >>> w = torch.zeros(2)
+    >>> axes = [torch.tensor([1.0, 0.0])], [torch.tensor([0.0, 1.0])]
+    >>> slice_2d(lambda: w[0] - 2 * w[1], [w], axes, [0, 1], [0, 3]).losses.tolist()
+    [[0.0, -6.0], [1.0, -5.0]]
     """
+    if len(directions) != 2:
+        raise ValueError(f"directions is {described(directions)}; expected two directions")
     places = _places(at, "at")
     others = places if across is None else _places(across, "across")
     grid = np.stack(np.meshgrid(places, others, indexing="ij"), axis=-1).reshape(-1, 2)
@@ -99,16 +138,26 @@ def slice_2d(
 
 
 def is_batched(loss: Closure | ModelLoss, *, differentiates: bool = False) -> bool:
-    """Whether points are evaluated several at a time: the same for the same loss and batch.
+    """Whether a slice evaluates several points at a time: the same for the same loss and batch.
 
-    They are for a `ModelLoss` whose layers take few multiplications (the table at
-    `BATCHED_CONVOLUTIONAL`), unless a layer in training has buffers to write to, as a batch
+    It does for a `ModelLoss` whose layers take few multiplications (the table in
+    docs/landscape-engine.md), unless a layer in training has buffers to write to, as a batch
     normalisation, or the loss takes gradients itself.
+
+    Args:
+        loss: as for `slice_1d`.
+        differentiates: likewise.
+
+    Returns:
+        True where it does.
+
+    >>> import torch
+    >>> from torch import nn
+    >>> loss = ModelLoss(nn.Linear(2, 1), lambda m, x: m(x).mean(), torch.zeros(4, 2))
+    >>> is_batched(loss), is_batched(lambda: torch.zeros(()))
+    (True, False)
     """
     return _together(loss, differentiates) is not None
-
-
-# --- evaluation -----------------------------------------------------------------------------------
 
 
 def _evaluated(
@@ -118,8 +167,10 @@ def _evaluated(
     grid: Floats,
     differentiates: bool,
 ) -> tuple[Floats, bool]:
-    """The losses [n] at params + grid [n, directions] · directions, and whether batched."""
+    """Losses [n] at params + grid [n, directions] · directions, and whether batched."""
     params = check_params(params, trained=False)
+    if not callable(loss):
+        raise ValueError(f"loss is {described(loss)}; expected a closure or a ModelLoss")
     if isinstance(loss, ModelLoss):
         _check_belong(params, loss.model)
     for k, direction in enumerate(directions):
@@ -134,25 +185,25 @@ def _evaluated(
 
 
 def _together(loss: Closure | ModelLoss, differentiates: bool) -> int | None:
-    """How many points go in one batch, as `points_per_batch`."""
+    """Number of points in one batch, as `points_per_batch` has it."""
     if differentiates or not isinstance(loss, ModelLoss):
         return None
     return points_per_batch(loss)
 
 
-# --- what is given --------------------------------------------------------------------------------
-
-
 def _places(at: ArrayLike, name: str) -> Floats:
+    """Places as an array [n], or a ValueError."""
     places = np.asarray(at, dtype=np.float64)
     if places.ndim != 1 or len(places) == 0:
         raise ValueError(f"{name} has the shape {list(places.shape)}; expected places [n]")
     if not np.isfinite(places).all():
-        raise ValueError(f"{name} has places that are not finite")
+        bad = int((~np.isfinite(places)).sum())
+        raise ValueError(f"{name} has places that are not finite, {bad} of {len(places)}")
     return places
 
 
 def _check_belong(params: Sequence[Tensor], model: nn.Module) -> None:
+    """Check that all parameters are the model's."""
     own = {id(p) for p in model.parameters()}
     for k, p in enumerate(params):
         if id(p) not in own:

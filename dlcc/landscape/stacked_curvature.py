@@ -1,4 +1,4 @@
-"""Curvature at many sets of one net's parameters: what `curvature` finds of each alone, at once."""
+"""Curvature at many sets of one net's parameters at once, as `curvature` finds it of each alone."""
 
 from __future__ import annotations
 
@@ -26,24 +26,38 @@ def extreme_eigenvalues_stacked(
     products: int = 300,
     vectors: int = 64,
 ) -> list[ExtremeEigenvalues]:
-    """Both ends of each set's Hessian, by thick-restarted Lanczos (Wu and Simon 2000) in lockstep.
+    """Find both ends of each set's Hessian, by thick-restarted Lanczos in lockstep.
 
-    Each set counts its own products, up to where it converged; all go on until the last has.
+    The method is that of Wu and Simon (2000). Each set counts its own products, up to where it
+    converged; all go on until the last has.
 
     Args:
         model: as for `per_sample_gradient_norms_stacked`.
-        params: likewise.
-        loss: of the model and a batch, a scalar.
+        params: likewise, [sets, *shape] by name.
+        loss: function of the model and a batch that gives a scalar.
         batch: as for `per_sample_gradient_norms_stacked`.
-        tol: as for `extreme_eigenvalues`.
+        tol: errors relative to the larger of a set's two eigenvalues' sizes.
         own_batches: as for `per_sample_gradient_norms_stacked`.
-        seed: of the first vector, which is the same for all stacked.
-        products: as for `extreme_eigenvalues`.
-        vectors: held of each set at a time.
+        seed: seed of the first vector, which is the same for all sets.
+        products: number of products to stop at, converged or not.
+        vectors: vectors held of each set at a time.
+
+    Returns:
+        Both eigenvalues of each set, [sets].
 
     Raises:
-        ValueError: as for `per_sample_gradient_norms_stacked`, the loss is no finite scalar,
-            or one of `extreme_eigenvalues`' reasons.
+        ValueError: as for `per_sample_gradient_norms_stacked`, the loss is no scalar, or `tol` is
+            not above 0.
+        NotFiniteError: a loss, or a product, is not finite; the message names the set.
+
+    >>> import torch
+    >>> from torch import nn
+    >>> model, params = nn.Linear(1, 1, bias=False), {"weight": torch.tensor([[[1.0]], [[2.0]]])}
+    >>> found = extreme_eigenvalues_stacked(
+    ...     model, params, lambda m, x: m(x).pow(3).mean(), torch.ones(4, 1)
+    ... )
+    >>> [round(own.largest, 3) for own in found]
+    [6.0, 12.0]
     """
     if not tol > 0:
         raise ValueError(f"tol is {tol}; expected a number above 0")
@@ -55,17 +69,23 @@ def extreme_eigenvalues_stacked(
             basis.restart()
         basis.grow()
         left = [k for k in range(stacked.n) if k not in found]
-        values, small = np.linalg.eigh(basis.projected[left])
-        errors = basis.rest[left, None] * np.abs(small[:, -1]) + basis.rounding[left, None]
-        complete = basis.complete[left]
-        for j, k in enumerate(left):
-            smallest, largest = float(values[j, 0]), float(values[j, -1])
-            off = float(errors[j, 0]), float(errors[j, -1])
-            scale = max(abs(smallest), abs(largest), np.finfo(np.float64).tiny)
-            converged = bool(max(off) <= tol * scale or complete[j])
-            if converged or basis.products >= products:
-                found[k] = ExtremeEigenvalues(smallest, largest, *off, basis.products, converged)
+        seen = zip(left, _seen(basis, left, tol), strict=True)
+        found |= {k: x for k, x in seen if x.converged or basis.products >= products}
     return [found[k] for k in range(stacked.n)]
+
+
+def _seen(basis: StackedKrylovBasis, sets: list[int], tol: float) -> list[ExtremeEigenvalues]:
+    """Extreme eigenvalues of some sets' matrices as a basis shows them."""
+    values, small = np.linalg.eigh(basis.projected[sets])
+    errors = basis.rest[sets, None] * np.abs(small[:, -1]) + basis.rounding[sets, None]
+    complete, found = basis.complete[sets], []
+    for j in range(len(sets)):
+        smallest, largest = float(values[j, 0]), float(values[j, -1])
+        off = float(errors[j, 0]), float(errors[j, -1])
+        scale = max(abs(smallest), abs(largest), np.finfo(np.float64).tiny)
+        converged = bool(max(off) <= tol * scale or complete[j])
+        found.append(ExtremeEigenvalues(smallest, largest, *off, basis.products, converged))
+    return found
 
 
 def trace_stacked(
@@ -78,12 +98,33 @@ def trace_stacked(
     own_batches: bool = False,
     seed: int = 0,
 ) -> list[Trace]:
-    """The trace of each set's Hessian: Hutch++ (Meyer et al. 2021, algorithm 1), as `trace`.
+    """Estimate the trace of each set's Hessian by Hutch++ (Meyer et al. 2021, algorithm 1).
 
-    The probes are the same for all stacked.
+    The probes are the same for all sets.
+
+    Args:
+        model: as for `per_sample_gradient_norms_stacked`.
+        params: likewise, [sets, *shape] by name.
+        loss: function of the model and a batch that gives a scalar.
+        batch: as for `per_sample_gradient_norms_stacked`.
+        products: matrix-vector products to use of each set, at least 6.
+        own_batches: as for `per_sample_gradient_norms_stacked`.
+        seed: seed of the random signs.
+
+    Returns:
+        The estimate of each set, [sets].
 
     Raises:
-        ValueError: as for `extreme_eigenvalues_stacked`, or `products` is below 6.
+        ValueError: as for `per_sample_gradient_norms_stacked`, the loss is no scalar, or `products`
+            is below 6.
+        NotFiniteError: a loss is not finite; the message names the set.
+
+    >>> import torch
+    >>> from torch import nn
+    >>> model, params = nn.Linear(2, 1, bias=False), {"weight": torch.zeros(2, 1, 2)}
+    >>> found = trace_stacked(model, params, lambda m, x: m(x).square().mean(), torch.eye(2))
+    >>> [round(own.value, 3) for own in found]
+    [2.0, 2.0]
     """
     if products < 6:
         raise ValueError(f"products is {products}; expected at least 6")

@@ -1,4 +1,4 @@
-"""What a look at the landscape found, as plain numbers that can be written down."""
+"""Summaries of a landscape at one point of a training, as numbers that can be written down."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from dlcc.landscape.clouds import CurvatureClass, curvature_class
 
 TOLERANCE = 0.01
-"""Of the ends of a Hessian's spectrum, relative to the larger one's size."""
+"""Tolerance of a Hessian's extreme eigenvalues, relative to the larger one's size."""
 
 
 def _check_alike(**series: Sequence[object]) -> None:
+    """Check that all series are of one length."""
     if len({len(values) for values in series.values()}) > 1:
         counted = ", ".join(f"{name} has {len(values)}" for name, values in series.items())
         raise ValueError(f"expected as many numbers of each: {counted}")
@@ -19,43 +20,61 @@ def _check_alike(**series: Sequence[object]) -> None:
 
 @dataclass(frozen=True)
 class PlayerSummary:
-    """The landscape around one player, the others held."""
+    """Landscape around one player, the others held.
+
+    >>> player = PlayerSummary(0.7, 1.0, -0.5, 0.01, 2.0, 0.01, 3.0, 0.3, (0.0,), (0.7,))
+    >>> player.largest
+    2.0
+    """
 
     loss: float
+    """Mean loss of the rows."""
     gradient_norm: float
+    """Norm of the mean loss' gradient."""
     smallest: float
-    """Eigenvalue of its own Hessian."""
+    """Smallest eigenvalue of its own Hessian."""
     smallest_error: float
-    """An eigenvalue lies no farther from `smallest` than this."""
+    """Distance within which an eigenvalue lies from `smallest`."""
     largest: float
+    """Largest eigenvalue of its own Hessian."""
     largest_error: float
+    """Distance within which an eigenvalue lies from `largest`."""
     trace: float
-    """Of its own Hessian, an estimate."""
+    """Trace of its own Hessian, an estimate."""
     trace_error: float
-    """Its standard error."""
+    """Standard error of the trace."""
     slice_at: tuple[float, ...]
-    """Places on a line in a random, filter-normalised direction: 0 is where the player stands."""
+    """Places on a line in a random, filter-normalised direction, 0 at the player's parameters."""
     slice_losses: tuple[float | None, ...]
-    """None where the loss is not finite."""
+    """Loss at each place; None where it is not finite."""
 
     def __post_init__(self) -> None:
         _check_alike(slice_at=self.slice_at, slice_losses=self.slice_losses)
 
     @property
     def curvature_class(self) -> CurvatureClass:
-        """What its Hessian says of the point."""
+        """Kind of the point by the player's Hessian.
+
+        >>> PlayerSummary(0.7, 1.0, -0.5, 0.01, 2.0, 0.01, 3.0, 0.3, (), ()).curvature_class
+        'saddle'
+        """
         return curvature_class(self, TOLERANCE)
 
 
 @dataclass(frozen=True)
 class PathSummary:
-    """The players' field along the line from an earlier point (Berard et al. 2020, section 4.2)."""
+    """Players' field along the line from an earlier point (Berard et al. 2020, section 4.2).
+
+    >>> PathSummary(at=(0.0, 1.0), cosine=(0.5, -0.5), norm=(1.0, 1.0)).cosine[1]
+    -0.5
+    """
 
     at: tuple[float, ...]
-    """0 at the earlier point, 1 at this one."""
+    """Places on the line, 0 at the earlier point and 1 at this one."""
     cosine: tuple[float, ...]
-    """Of the angle between the field, downhill, and the line."""
+    """Cosine of the angle between the field, downhill, and the line."""
     norm: tuple[float, ...]
+    """Norm of the field."""
 
     def __post_init__(self) -> None:
         _check_alike(at=self.at, cosine=self.cosine, norm=self.norm)
@@ -63,14 +82,20 @@ class PathSummary:
 
 @dataclass(frozen=True)
 class GameSummary:
-    """Eigenvalues of the Jacobian of the players' field, by falling modulus."""
+    """Eigenvalues of the Jacobian of the players' field, by falling modulus.
+
+    >>> GameSummary((0.0, 0.0), (1.0, -1.0), (0.0, 0.0), 1.0, (0.0, 1.0)).rotation
+    1.0
+    """
 
     real: tuple[float, ...]
+    """Real part of each."""
     imaginary: tuple[float, ...]
+    """Imaginary part of each."""
     errors: tuple[float, ...]
-    """Residuals; 0 where all eigenvalues are known."""
+    """Residual of each; 0 where all eigenvalues are known."""
     rotation: float
-    """Σ |Im λ| / Σ |λ| over them: 0 where the field is a gradient, 1 where it only turns."""
+    """Share Σ |Im λ| / Σ |λ| over them: 0 where the field is a gradient, 1 where it only turns."""
     nearest_axis: tuple[float, float]
     """Real and imaginary part of the one nearest to the imaginary axis among those well known."""
 
@@ -80,10 +105,15 @@ class GameSummary:
 
 @dataclass(frozen=True)
 class LandscapeSummary:
-    """What the landscape is like at one point of a training."""
+    """Landscape at one point of a training.
+
+    >>> LandscapeSummary(players={}, game=None, path=None).path is None
+    True
+    """
 
     players: Mapping[str, PlayerSummary]
+    """Curvature and slice of each player."""
     game: GameSummary | None
-    """None with a single player."""
+    """Game of the players; None with a single one."""
     path: PathSummary | None
-    """None where no earlier point was given, or it is the same."""
+    """Field on the way from an earlier point; None where none was given, or it is the same."""

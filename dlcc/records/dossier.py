@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dlcc.codec import Array
-from dlcc.landscape.clouds import CloudShape
+from dlcc.landscape.cloud_shape import CloudShape
 from dlcc.runs.snapshot_landscape import SnapshotLandscape
 
 BlockKind = Literal["heading", "paragraph", "list", "table", "formula", "code"]

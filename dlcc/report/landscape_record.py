@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import asdict
 
-from dlcc.landscape.clouds import CloudShape
+from dlcc.landscape.cloud_shape import CloudShape
 from dlcc.landscape.summary import GameSummary, PlayerSummary
 from dlcc.records import MeasuredLandscape
 from dlcc.report.record import (

@@ -369,8 +369,14 @@ def good() -> Tensor:
         (good, [W], [W / 0], AT, r"direction\[0\] is not finite"),
         (good, [W], [W], [], r"at has the shape \[0\]; expected places"),
         (good, [W], [W], [0, float("nan")], "at has places that are not finite"),
-        (lambda: W, [W], [W], AT, r"the loss is \[2, 2\]; expected a scalar"),
-        (lambda: 1.0, [W], [W], AT, "the loss is float; expected a scalar"),
+        (
+            lambda: W,
+            [W],
+            [W],
+            AT,
+            r"the loss is a tensor \[2, 2\] of .*; expected a scalar",
+        ),
+        (lambda: 1.0, [W], [W], AT, "the loss is float 1.0; expected a scalar"),
     ],
 )
 def test_bad_slices(
@@ -384,6 +390,12 @@ def test_bad_slices(
 def test_a_plane_names_what_is_wrong() -> None:
     with pytest.raises(ValueError, match=r"directions\[1\] has 0 tensors"):
         slice_2d(good, [W], ([W], []), AT)
+    with pytest.raises(ValueError, match="directions is list of 1; expected two directions"):
+        slice_2d(good, [W], [[W]], AT)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"direction is a tensor \[2, 2\] .*; expected a list of"):
+        slice_1d(good, [W], W, AT)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"loss is float 1\.0; expected a closure or a ModelLoss"):
+        slice_1d(1.0, [W], [W], AT)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="across has the shape"):
         slice_2d(good, [W], ([W], [W]), AT, [])
 
@@ -393,10 +405,10 @@ def test_losses_of_models() -> None:
     params = list(model.parameters())
     with pytest.raises(ValueError, match=r"params\[0\] of shape \[2, 2\] is no parameter"):
         slice_1d(ModelLoss(model, softplus, batch), [W], [W], AT)
-    with pytest.raises(ValueError, match=r"the loss is \[7, 1\]; expected a scalar"):
+    with pytest.raises(ValueError, match=r"the loss is a tensor \[7, 1\] of .*; expected a scalar"):
         slice_1d(ModelLoss(model, lambda m, b: m(b), batch), params, params, AT)
     for shape, loss in (([7, 1], lambda m, b: m(b)), ([], softplus)):
-        words = re.escape(f"the loss is {shape}; with per_sample, expected one a row, [7]")
+        words = re.escape(f"the loss is a tensor {shape} of ") + ".*; with per_sample, expected one"
         with pytest.raises(ValueError, match=words):
             slice_1d(ModelLoss(model, loss, batch, per_sample=True), params, params, AT)
 

@@ -284,7 +284,7 @@ def test_bad_sets(params: Mapping[str, Tensor], words: str) -> None:
 
 def test_bad_losses_batches_and_numbers() -> None:
     for measure in (extreme_eigenvalues_stacked, trace_stacked):
-        with pytest.raises(ValueError, match=r"the loss is \[4\]; expected a scalar"):
+        with pytest.raises(ValueError, match=r"the loss is a tensor \[4\]; expected a scalar"):
             measure(NET, WHOLE, squares, X)
         with pytest.raises(ValueError, match=r"does not depend on params\[1\]"):
             measure(NET, WHOLE, lambda net, x: (x @ net.weight.T).square().sum(), X)

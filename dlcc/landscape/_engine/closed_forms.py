@@ -1,4 +1,4 @@
-"""What one row of a batch adds to a layer's gradient, in closed form.
+"""Closed forms of what one row of a batch adds to a layer's gradient.
 
 The gradient of a linear map or a convolution is a product: with the columns U that a weight meets
 and the gradients D at the outputs, a row's is D Uᵀ, summed over the places that share the weight.
@@ -25,19 +25,20 @@ class LayerCall:
     """One call of a layer during a pass."""
 
     module: nn.Module
+    """Layer that was called."""
     inputs: Tensor
-    """[n, ...]"""
+    """Input of the layer, [n, ...]."""
     statistics: tuple[Tensor, Tensor] | None = None
-    """The mean and variance [channels] that a batch normalisation used."""
+    """Mean and variance [channels] that a batch normalisation used."""
     parametrization: Mapping[str, Tensor] = field(default_factory=dict)
-    """The buffers that its parametrisations used: a pass in training iterates them."""
+    """Buffers that its parametrisations used: a pass in training iterates them."""
     output_gradients: Tensor | None = None
-    """Of the loss of each row at the layer's output, [n, ...]; None where nothing came back."""
+    """Gradient of each row's loss at the layer's output, [n, ...]; None where nothing came back."""
 
 
 @dataclass(frozen=True)
 class OuterProduct:
-    """A row's gradient as D Uᵀ, in groups that have no weights in common."""
+    """Gradient of a row as D Uᵀ, in groups that have no weights in common."""
 
     groups: int
     q: int
@@ -49,11 +50,11 @@ class OuterProduct:
 
     @property
     def numbers(self) -> int:
-        """In the factors of a row."""
+        """Count of numbers in the factors of a row."""
         return self.groups * (self.q + self.p) * self.places
 
     def rows(self, part: slice) -> Tensor:
-        """The gradients [c, groups, q, p]."""
+        """Gradients [c, groups, q, p]."""
         d, u = self.factors(part)
         if self.places == 1:
             return d * u.transpose(2, 3)
@@ -61,7 +62,7 @@ class OuterProduct:
         return (d @ u.transpose(1, 2)).view(-1, self.groups, self.q, self.p)
 
     def projected(self, part: slice, directions: Tensor) -> Tensor:
-        """The gradients of one place times `directions` [k, groups · q · p], [c, k]."""
+        """Gradients of one place times `directions` [k, groups · q · p], [c, k]."""
         d, u = (x.squeeze(3) for x in self.factors(part))  # [c, groups, q] and [c, groups, p]
         k = len(directions)
         parts = []
@@ -71,24 +72,24 @@ class OuterProduct:
         return torch.stack(parts).sum(dim=0)
 
     def total(self, part: slice) -> Tensor:
-        """Their sum [groups, q, p]."""
+        """Sum of the gradients, [groups, q, p]."""
         d, u = (x.permute(1, 2, 0, 3).flatten(2) for x in self.factors(part))
         return d @ u.transpose(1, 2)
 
 
 @dataclass(frozen=True)
 class Summed:
-    """A row's gradient as a sum over places: nothing is saved by not making it."""
+    """Gradient of a row as a sum over places: nothing is saved by not making it."""
 
     rows: Callable[[slice], Tensor]
-    """Of a slice of the batch, the gradients [c, *shape of the parameter]."""
+    """Function of a slice of the batch that gives the gradients [c, *shape of the parameter]."""
 
 
 GradientForm = OuterProduct | Summed
 
 
 def closed_forms_of(call: LayerCall) -> dict[str, GradientForm]:
-    """Parameter of the layer -> how rows add to its gradient; empty where none is known here."""
+    """Forms of how rows add to the gradients of a layer's parameters; none of an unknown layer."""
     module = call.module
     if isinstance(module, nn.Linear):
         return _linear(call, module)
@@ -171,7 +172,7 @@ def _convolution(call: LayerCall, module: _ConvNd) -> dict[str, GradientForm]:
 
 
 def _transposed(call: LayerCall, module: _ConvTransposeNd) -> dict[str, GradientForm]:
-    """As the convolution that it is the transpose of: inputs and output gradients change places."""
+    """Form of the convolution that it is the transpose of: inputs and output gradients swap."""
     gradients, inputs = _output_gradients(call), call.inputs
     groups, dims = module.groups, len(module.kernel_size)
     p = gradients.shape[1] // groups * _volume(module.kernel_size)
@@ -207,7 +208,7 @@ def _windows(
     dilation: tuple[int, ...],
     places: Size,
 ) -> Tensor:
-    """What a kernel sees at each place: [c, channels, *kernel, *places], a view of x."""
+    """Windows that a kernel sees at each place: [c, channels, *kernel, *places], a view of x."""
     strides, sizes, steps = [*x.stride()[:2]], [*x.shape[:2]], x.stride()[2:]
     sizes += [*kernel, *places]
     strides += [step * d for step, d in zip(steps, dilation, strict=True)]
@@ -216,7 +217,7 @@ def _windows(
 
 
 def _blocks(x: Tensor, groups: int, dims: int) -> Tensor:
-    """[c, channels, ..., *places] → [c, groups, channels / groups · ..., places]."""
+    """Reshape [c, channels, ..., *places] to [c, groups, channels / groups · ..., places]."""
     places = _volume(x.shape[x.ndim - dims :])
     return x.reshape(len(x), groups, -1, places)
 
@@ -268,7 +269,7 @@ def _normalisation(
 
 
 def _normalised(call: LayerCall, part: slice) -> Tensor:
-    """The layer's input as it is before scale and bias."""
+    """Input of the layer as it is before scale and bias."""
     module, x = call.module, call.inputs[part]
     if isinstance(module, nn.LayerNorm):
         return F.layer_norm(x, module.normalized_shape, eps=module.eps)

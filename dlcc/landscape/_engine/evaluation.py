@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +13,7 @@ from torch.func import vmap
 
 from dlcc.landscape._engine.fallback import functional_call_tied, without_vmap_warnings
 from dlcc.landscape._engine.portions import batch_parts, with_hint
-from dlcc.landscape._engine.vectors import Closure
+from dlcc.landscape._engine.vectors import Closure, check_scalar
 from dlcc.landscape.model_loss import ModelLoss
 from dlcc.landscape.model_state import unchanged
 from dlcc.typing import Floats
@@ -27,7 +26,11 @@ def evaluate_one_by_one(
     grid: Floats,
     differentiates: bool,
 ) -> Floats:
-    """In place, through `data`: a graph from before can go back once the numbers are put back."""
+    """Losses [n] at params + grid [n, directions] · directions, one point after the other.
+
+    Parameters are set in place through `data`, which autograd does not count as a change: a graph
+    from before can go back once the numbers are put back.
+    """
     found, evaluate = np.zeros(len(grid)), loss
     held, kept = [p.data for p in params], [p.detach().clone() for p in params]
     line = kept if len(directions) == 1 else [torch.empty_like(p) for p in kept]
@@ -46,7 +49,7 @@ def evaluate_one_by_one(
                     _move(held, line, directions[-1], point[-1])
                     _put_back(buffers, kept_buffers)
                     again()
-                    found[k] = _scalar(evaluate()).item()
+                    found[k] = check_scalar(evaluate()).item()
         finally:
             _put_back(held, kept)
     return found
@@ -66,7 +69,7 @@ def _buffers_of_its_own(
 
 
 def _move(into: list[Tensor], start: list[Tensor], direction: list[Tensor], place: float) -> None:
-    """Write start + place · direction."""
+    """Write start + place · direction into tensors."""
     for own, before, along in zip(into, start, direction, strict=True):
         torch.add(before, along, alpha=place, out=own)
 
@@ -83,12 +86,13 @@ def evaluate_in_batches(
     grid: Floats,
     together: int,
 ) -> Floats:
+    """Losses [n] at the same points, `together` of them at a time by `torch.func.vmap`."""
     whole = _Whole(loss)
     names = {id(p): name for name, p in whole.named_parameters()}
     own = [names[id(p)] for p in params]
 
     def at(values: Mapping[str, Tensor]) -> Tensor:
-        return _scalar(functional_call_tied(whole, values))
+        return check_scalar(functional_call_tied(whole, values))
 
     evaluate, parts = vmap(at, randomness="same"), []
     with _same_random(params[0].device) as again, torch.no_grad(), without_vmap_warnings():
@@ -106,7 +110,7 @@ def evaluate_in_batches(
 
 
 class _Whole(nn.Module):
-    """A loss as a module: so that its model's parameters can be put in from outside."""
+    """Module of a loss, so that its model's parameters can be put in from outside."""
 
     def __init__(self, loss: ModelLoss) -> None:
         super().__init__()
@@ -116,17 +120,9 @@ class _Whole(nn.Module):
         return self.loss()
 
 
-def _scalar(value: Any) -> Tensor:
-    """A loss [], finite or not."""
-    if not isinstance(value, Tensor) or value.numel() != 1:
-        shape = list(value.shape) if isinstance(value, Tensor) else type(value).__name__
-        raise ValueError(f"the loss is {shape}; expected a scalar: take its mean or sum")
-    return value.reshape(())
-
-
 @contextmanager
 def _same_random(device: torch.device) -> Iterator[Callable[[], None]]:
-    """What is yielded sets the random state to what it was on entry; on exit it is put back."""
+    """Yield a function that sets the random state to what it was on entry, where exit puts it."""
     cuda = device.type == "cuda"
     with torch.random.fork_rng(devices=[device] if cuda else []):
         state = torch.get_rng_state()

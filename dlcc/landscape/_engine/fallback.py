@@ -1,4 +1,4 @@
-"""Gradients of rows for parameters that no closed form is known of: one row at a time, by vmap."""
+"""Gradients of rows for parameters without a closed form: one row at a time, by vmap."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from dlcc.landscape.model_state import unchanged
 
 
 class _OneRow(nn.Module):
-    """The loss of one row, as a module: so that its parameters can be put in from outside."""
+    """Loss of one row, as a module: so that its parameters can be put in from outside."""
 
     def __init__(
         self, model: nn.Module, per_sample_loss: PerSampleLoss, batch: Any, n: int
@@ -41,8 +41,11 @@ class _OneRow(nn.Module):
 
 
 def functional_call_tied(whole: nn.Module, values: Mapping[str, Tensor], *args: Any) -> Tensor:
-    """`functional_call`, which of a module that lies at two places of a model, as an activation
-    with a parameter, would leave a value in the place of the parameter."""
+    """Call a module with other values of its parameters, by all the names that each has.
+
+    `functional_call` would leave a value in the place of the parameter where a module lies at two
+    places of a model, as an activation with a parameter.
+    """
     places: dict[int, list[str]] = {}
     for prefix, module in whole.named_modules():  # each once
         for name, p in module._parameters.items():
@@ -59,7 +62,7 @@ def functional_call_tied(whole: nn.Module, values: Mapping[str, Tensor], *args: 
 def by_vmap(
     model: nn.Module, per_sample_loss: PerSampleLoss, batch: Any, name: str, done: HookedPass
 ) -> Summed:
-    """How rows add to the gradient of the parameter `name`, after a pass of the batch."""
+    """Rows' contributions to the gradient of the parameter `name`, after a pass of the batch."""
     alone = _OneRow(model, per_sample_loss, batch, len(done.losses))
     parameter, leaves = model.get_parameter(name).detach(), tree_flatten(batch)[0]
     dims = [0 if by_row else None for by_row in alone.by_row]
@@ -99,7 +102,7 @@ def by_vmap(
 
 @contextmanager
 def without_vmap_warnings() -> Iterator[None]:
-    """Without torch's word to its developers that an operation has no batching rule yet."""
+    """Silence torch's word to its developers that an operation has no batching rule yet."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="There is a performance drop")
         yield
@@ -107,8 +110,8 @@ def without_vmap_warnings() -> Iterator[None]:
 
 @contextmanager
 def _held(model: nn.Module, done: HookedPass) -> Iterator[None]:
-    """As the pass was: its buffers, and each call of a batch normalisation at its statistics; no
-    layer counts or iterates."""
+    """State of the model as in the pass: its buffers, and each call of a batch normalisation at its
+    statistics; no layer counts or iterates."""
     modules = list(dict.fromkeys([*model.modules(), *done.frozen]))  # some may be of others
     modes = [(m, m.training) for m in modules]
     norms = [m for m in modules if isinstance(m, _NormBase)]

@@ -29,27 +29,27 @@ Kwargs = dict[str, Any]
 
 @dataclass
 class HookedPass:
-    """A pass forward and back."""
+    """Pass of a batch forward and back."""
 
     losses: Tensor
-    """[n]"""
+    """Loss of each row, [n]."""
     calls: list[LayerCall]
-    """Of layers whose input has the batch's rows."""
+    """Calls of layers whose input has the batch's rows."""
     frozen: dict[nn.Module, list[tuple[Tensor, Tensor]]]
     """Batch normalisations in training, and the means and variances that each call was held at."""
     buffers: list[Buffer]
-    """The model's, as they were after it."""
+    """Buffers of the model, as they were after it."""
     entries: Counter[int]
-    """id of a parameter -> at how many places the losses depend on it."""
+    """Number of places at which the losses depend on a parameter, by its id."""
 
 
 def run_with_hooks(
     structure: ModelStructure, per_sample_loss: PerSampleLoss, batch: Any
 ) -> HookedPass:
-    """One pass of `batch`, with what goes in and comes back at the layers that have closed forms.
+    """Pass a batch forward and back, hooked at the layers that have closed forms.
 
-    What the model does with rows is looked at in the first pass, and again where its layers are
-    called in another order.
+    The structure is looked at in the first pass, and again where layers are called in another
+    order: which calls have the batch's rows.
 
     Raises:
         ValueError: the loss is not one finite number a row, or takes a gradient of the model.
@@ -103,9 +103,9 @@ def _refuse_to_be_derived(output_gradients: tuple[Tensor, ...]) -> None:
 def _by_rows(
     structure: ModelStructure, per_sample_loss: PerSampleLoss, batch: Any, n: int
 ) -> list[bool]:
-    """Of each call of a layer, whether the first dimension of what goes in is the batch's rows.
+    """Whether the first dimension of what goes in is the batch's rows, for each call of a layer.
 
-    That its length is n may be chance, as of positions in a sequence: a pass of a few rows tells.
+    A length of n may be chance, as of positions in a sequence: a pass of a few rows tells.
     """
     few = 2 if n != 2 else 3
     found: list[bool] = []
@@ -135,7 +135,7 @@ def _hooked(structure: ModelStructure, hook: Callable[..., Any]) -> Iterator[Non
 
 
 def graph_entries(total: Tensor) -> Counter[int]:
-    """At how many places of the graph under `total` each parameter enters."""
+    """Count the places of the graph under `total` at which each parameter enters, by id."""
     found: Counter[int] = Counter()
     seen, waiting = set(), [total.grad_fn]
     while waiting:
@@ -153,7 +153,7 @@ def graph_entries(total: Tensor) -> Counter[int]:
 
 
 def _input(args: Args, kwargs: Kwargs) -> Tensor:
-    """What a layer is called with: all that have closed forms name it alike."""
+    """Input that a layer is called with: all that have closed forms name it alike."""
     found: Tensor = args[0] if args else kwargs["input"]
     return found
 

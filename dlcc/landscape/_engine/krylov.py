@@ -1,4 +1,4 @@
-"""An orthonormal basis of v, Av, A²v, … for a matrix A, in one block of memory."""
+"""Orthonormal bases of v, Av, A²v, … for a matrix A, in one block of memory."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from dlcc.landscape.linear_operator import LinearOperator
 from dlcc.typing import Bools, Floats
 
 _COLUMNS = 1 << 16
-"""Of the block that are rotated at a time at a restart, a quarter of them at most: a copy of the
-whole is never made."""
+"""Columns of the block that are rotated at a time at a restart, a quarter of them at most: a copy
+of the whole is never made."""
 
 
 @dataclass
@@ -22,22 +22,25 @@ class KrylovBasis:
     """Rows of `block` that span what was seen of the matrix, and the matrix as they see it."""
 
     operator: LinearOperator
+    """Matrix, by its products."""
     block: Tensor
-    """[most, size], the first `filled` rows of it in use."""
+    """Memory [most, size], the first `filled` rows of it in use."""
     small: Floats
-    """[most, most]: the matrix in the basis."""
+    """Matrix in the basis, [most, most]."""
     filled: int = 0
+    """Rows in use."""
     products: int = 0
+    """Number of products taken."""
     rest: float = 0.0
     """Norm of what the last product had outside of the basis."""
     outside: Tensor | None = None
-    """That itself [size], once the block is full."""
+    """Part of the last product outside of the basis [size], once the block is full."""
     joint: int = 0
-    """The first row after the last restart, whose product reaches into all rows before."""
+    """First row after the last restart, whose product reaches into all rows before."""
 
     @classmethod
     def start(cls, operator: LinearOperator, generator: torch.Generator, most: int) -> KrylovBasis:
-        """From a random vector; at most so many rows."""
+        """Begin with a random vector, for at most so many rows."""
         block = operator.like.detach().new_empty(most, operator.size)
         block[0] = operator.random_unit_vector(generator)
         return cls(operator, block, np.zeros((most, most)))
@@ -59,17 +62,17 @@ class KrylovBasis:
 
     @property
     def rounding(self) -> float:
-        """What rounding may have done to an eigenvalue."""
+        """Error that rounding may have made in an eigenvalue."""
         size = float(np.abs(self.projected).max(initial=0.0))
         return float(torch.finfo(self.block.dtype).eps) * size
 
     @property
     def projected(self) -> Floats:
-        """The matrix in the rows in use, [filled, filled]."""
+        """Matrix in the rows in use, [filled, filled]."""
         return self.small[: self.filled, : self.filled]
 
     def grow(self) -> None:
-        """One product more: its coefficients, and what is outside of the basis as the next row.
+        """Take a product more: its coefficients, and what is outside of the basis as the next row.
 
         Orthogonalised twice, the second time against all rows: in single precision three-term
         recurrences lose their orthogonality within a dozen steps (Giraud et al. 2005 on why twice
@@ -102,7 +105,7 @@ class KrylovBasis:
             self.block[k + 1] = product / self.rest
 
     def restart(self, kept: Floats, values: Floats) -> None:
-        """Go on in a full block from `kept` [filled, few], combinations that a symmetric matrix
+        """Restart a full block from `kept` [filled, few], combinations that a symmetric matrix
         maps to `values` times themselves, but for a multiple of what is outside."""
         assert self.outside is not None
         few = kept.shape[1]
@@ -117,7 +120,7 @@ class KrylovBasis:
 
 
 def check_finite(products: Floats | float) -> None:
-    """A NotFiniteError unless all are."""
+    """Check products, or raise a NotFiniteError."""
     if not np.isfinite(products).all():
         raise NotFiniteError(
             "a product of the matrix with a vector is not finite, though the loss is: look for a "
@@ -132,25 +135,26 @@ def _columns(size: int) -> list[slice]:
 
 @dataclass
 class StackedKrylovBasis:
-    """The same of many symmetric matrices of one size, in lockstep and from one vector."""
+    """Bases of many symmetric matrices of one size, in lockstep and from one vector."""
 
     operator: LinearOperator
-    """Of vectors [sets, size], a product for each set."""
+    """Products of vectors [sets, size], one for each set."""
     block: Tensor
-    """[sets, most, size]"""
+    """Memory [sets, most, size]."""
     small: Floats
-    """[sets, most, most]"""
+    """Matrices in their bases, [sets, most, most]."""
     rest: Floats
-    """[sets]"""
+    """Norms of what the last products had outside of the bases, [sets]."""
     filled: int = 0
+    """Rows in use of each block."""
     products: int = 0
-    """Of each matrix."""
+    """Number of products taken of each matrix."""
     outside: Tensor | None = None
-    """[sets, size]"""
+    """Parts of the last products outside of the bases, [sets, size]."""
 
     @classmethod
     def start(cls, sets: int, operator: LinearOperator, seed: int, most: int) -> StackedKrylovBasis:
-        """From a random vector."""
+        """Begin with a random vector, the same for all."""
         most = max(6, min(most, operator.size))
         block = operator.like.detach().new_empty(sets, most, operator.size)
         block[:, 0] = operator.random_unit_vector(operator.generator(seed))
@@ -168,23 +172,23 @@ class StackedKrylovBasis:
 
     @property
     def complete(self) -> Bools:
-        """Of each set, whether its basis holds all products of its vectors, [sets]."""
+        """Whether each set's basis holds all products of its vectors, [sets]."""
         done: Bools = self.rest <= 10 * self.rounding
         return done | (self.filled == self.operator.size)
 
     @property
     def rounding(self) -> Floats:
-        """What rounding may have done to an eigenvalue, [sets]."""
+        """Error that rounding may have made in an eigenvalue, [sets]."""
         sizes: Floats = np.abs(self.projected).max(axis=(1, 2))
         return float(torch.finfo(self.block.dtype).eps) * sizes
 
     @property
     def projected(self) -> Floats:
-        """[sets, filled, filled]"""
+        """Matrices in the rows in use, [sets, filled, filled]."""
         return self.small[:, : self.filled, : self.filled]
 
     def grow(self) -> None:
-        """One product more, of each.
+        """Take one product more of each.
 
         Raises:
             ValueError: one is not finite.
@@ -212,7 +216,7 @@ class StackedKrylovBasis:
             self._put(k + 1)
 
     def restart(self) -> None:
-        """Go on in full blocks from the third at either end of what was found."""
+        """Restart full blocks from the third at either end of what was found."""
         values, vectors = np.linalg.eigh(self.projected)
         each = self.most // 3
         kept = [*range(each), *range(self.most - each, self.most)]
@@ -226,7 +230,7 @@ class StackedKrylovBasis:
         self._put(self.filled)
 
     def _put(self, row: int) -> None:
-        """What is outside, of length 1, as the next row; 0 where there is nothing."""
+        """Put what is outside, at length 1, in the next row; 0 where there is nothing."""
         assert self.outside is not None
         rest = np.where(self.rest > 0, self.rest, np.inf)
         self.block[:, row] = self.outside / torch.as_tensor(rest).to(self.block).unsqueeze(1)

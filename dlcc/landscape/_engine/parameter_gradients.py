@@ -1,4 +1,4 @@
-"""The gradient of every row of a batch with respect to one parameter, a few rows at a time."""
+"""Gradients of every row of a batch with respect to one parameter, a few rows at a time."""
 
 from __future__ import annotations
 
@@ -13,28 +13,29 @@ from dlcc.landscape._engine.closed_forms import GradientForm, OuterProduct
 _CHUNK = 1 << 22
 """Numbers that are made at a time: 16 MB in single precision."""
 _GRAM_COST = 1.0
-"""What a multiplication counts in a Gram matrix against one in the gradient itself."""
+"""Cost of a multiplication in a Gram matrix against one in the gradient itself."""
 
 
 @dataclass(frozen=True)
 class ParameterGradients:
-    """The gradients g_i of n rows with respect to one parameter."""
+    """Gradients g_i of n rows with respect to one parameter."""
 
     n: int
+    """Rows of the batch."""
     size: int
     """Numbers in the parameter."""
     like: Tensor
-    """Of the gradients' type and device."""
+    """Any tensor of the gradients' type and device."""
     forms: Sequence[GradientForm]
-    """How rows add to it: one for each place at which the parameter is used."""
+    """Forms of how rows add to it, one for each place at which the parameter is used."""
 
     def rows(self) -> Tensor:
-        """g_i, [n, size]."""
+        """Gradients g_i, [n, size]."""
         chunks = list(self._chunks())
         return chunks[0] if len(chunks) == 1 else torch.cat(chunks)
 
     def squared_norms(self) -> Tensor:
-        """‖g_i‖², [n]."""
+        """Squared norms ‖g_i‖², [n]."""
         if (products := self._by_gram()) is not None:
             return torch.cat([_gram_norms(products, part) for part in self._parts(products)])
         return torch.cat(
@@ -42,7 +43,7 @@ class ParameterGradients:
         )
 
     def squared_norms_and_mean(self) -> tuple[Tensor, Tensor]:
-        """‖g_i‖² [n], and the mean of the gradients [size]."""
+        """Squared norms ‖g_i‖² [n], and the mean of the gradients [size]."""
         norms, total = [], self.like.new_zeros(self.size)
         if (products := self._by_gram()) is not None:
             for part in self._parts(products):
@@ -56,7 +57,7 @@ class ParameterGradients:
         return torch.cat(norms), total / self.n
 
     def projected(self, directions: Tensor) -> Tensor:
-        """g_i · directions [k, size], [n, k]."""
+        """Products g_i · directions [k, size], [n, k]."""
         products = [
             form for form in self.forms if isinstance(form, OuterProduct) and form.places == 1
         ]
@@ -66,7 +67,7 @@ class ParameterGradients:
         return torch.cat([rows @ directions.T for rows in self._chunks()])
 
     def _chunks(self) -> Iterator[Tensor]:
-        """The gradients of some rows after the other, [c, size]."""
+        """Gradients of some rows after the other, [c, size]."""
         if not self.forms:
             yield self.like.new_zeros(self.n, 1).expand(self.n, self.size)
             return
@@ -78,7 +79,7 @@ class ParameterGradients:
             yield first
 
     def _by_gram(self) -> list[OuterProduct] | None:
-        """The uses, where the norms come cheaper from Gram matrices than from the gradients."""
+        """Forms of all calls, where norms come cheaper from Gram matrices than from gradients."""
         products = [form for form in self.forms if isinstance(form, OuterProduct)]
         if len(products) < len(self.forms) or not products:
             return None
@@ -97,7 +98,7 @@ class ParameterGradients:
 
 
 def _as_matrix(gradients: Tensor) -> Tensor:
-    """[c, *shape] as [c, size], also of a single number."""
+    """Reshape [c, *shape] to [c, size], also of a single number."""
     return gradients.reshape(len(gradients), -1)
 
 
@@ -108,7 +109,7 @@ def _slices(n: int, numbers: int) -> Iterator[slice]:
 
 
 def _gram_norms(products: Sequence[OuterProduct], part: slice) -> Tensor:
-    """‖Σ D Uᵀ‖² = Σ (DᵀD) ∘ (UᵀU), places of all uses side by side, [c]."""
+    """Squared norms ‖Σ D Uᵀ‖² = Σ (DᵀD) ∘ (UᵀU), places of all calls side by side, [c]."""
     factors = [product.factors(part) for product in products]
     d = torch.cat([f[0] for f in factors], dim=3) if len(factors) > 1 else factors[0][0]
     u = torch.cat([f[1] for f in factors], dim=3) if len(factors) > 1 else factors[0][1]

@@ -17,7 +17,7 @@ from dlcc.landscape._engine.structure import ModelStructure
 
 
 def closed_forms(done: HookedPass) -> dict[int, list[GradientForm]]:
-    """id of a parameter -> the closed forms of its calls."""
+    """Closed forms of each parameter's calls, by its id."""
     found: dict[int, list[GradientForm]] = {}
     for call in done.calls:
         if call.output_gradients is None or len(call.inputs) != len(done.losses):
@@ -31,7 +31,7 @@ def closed_forms(done: HookedPass) -> dict[int, list[GradientForm]]:
 def _parameters_behind(
     call: LayerCall, attribute: str, form: GradientForm
 ) -> Iterator[tuple[nn.Parameter, GradientForm]]:
-    """The parameters that a layer's tensor is made of, with how rows add to each."""
+    """Parameters that a layer's tensor is made of, with how rows add to each."""
     if parametrize.is_parametrized(call.module, attribute):
         made = call.module.get_submodule(f"parametrizations.{attribute}")
         for name, p in made.named_parameters(recurse=False):
@@ -41,7 +41,7 @@ def _parameters_behind(
 
 
 def entries_per_call(structure: ModelStructure, name: str) -> int:
-    """At how many places a parameter enters into one call of the tensor that is made of it."""
+    """Number of places at which a parameter enters into the tensor that is made of it."""
     made, _, original = name.rpartition(".")
     holder = structure.model.get_submodule(made)
     if not isinstance(holder, parametrize.ParametrizationList):
@@ -54,7 +54,7 @@ def entries_per_call(structure: ModelStructure, name: str) -> int:
 
 
 def _vjp_through(call: LayerCall, attribute: str, original: str, form: GradientForm) -> Summed:
-    """How rows add to what a parametrisation makes a tensor of, from how they add to the tensor."""
+    """Rows' contributions to the parameter under a tensor, from those to the tensor, by its vjp."""
     made = call.module.get_submodule(f"parametrizations.{attribute}")
     buffers = {
         name.removeprefix(f"{attribute}."): value
@@ -78,7 +78,7 @@ def _vjp_through(call: LayerCall, attribute: str, original: str, form: GradientF
 
 @contextmanager
 def _resting(made: nn.Module) -> Iterator[None]:
-    """No power iteration goes on in a parametrisation."""
+    """Hold the power iterations of a parametrisation still."""
     modes = [(m, m.training) for m in made.modules()]
     try:
         made.eval()

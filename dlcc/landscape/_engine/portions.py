@@ -20,36 +20,18 @@ BATCHED_LINEAR = 1 << 18
 """Multiplications a point up to which a net without convolutions is evaluated in batches."""
 
 BATCHED_CONVOLUTIONAL = 1 << 19
-"""The same for a net with convolutions, whose calls cost more.
-
-Measured on one core of an AMD EPYC with torch 2.13 and glibc, CPU time of 51 points (25 in nets of
-more than a million multiplications) in batches as a share of the loop's:
-
-    net (rows)                           multiplications   batched
-    MLP 2-8-8-8-1 (256)                           45,000       .47
-    MLP 2-64-64-64-1 (16)                        136,000       .41
-    MLP 2-32-32-32-1 (64)                        143,000       .36 to .72
-    MLP 2-64-64-64-1 (64)                        545,000      1.13
-    MLP 2-32-32-32-1 (256)                       573,000       .70 to 1.34
-    MLP 784-256-256-256-256-1 (128)           51,000,000      1.45
-    conv 8-8, 8 pixels (64)                      223,000       .52
-    conv 8-8, 16 pixels (16)                     223,000       .41
-    conv 16-16, 8 pixels (64)                    739,000       .96
-    conv 8-8, 16 pixels (64)                     885,000       .98
-    conv 16-16, 16 pixels (64)                 2,950,000      1.51
-    conv 32-64, 28 pixels (128)              343,000,000      1.54
-"""
-
+"""Multiplications a point up to which one with convolutions is, whose calls cost more: both limits
+are measured (docs/landscape-engine.md)."""
 _TOGETHER = 1 << 17
-"""Numbers that the widest layer may give in one batch of points: of 2^16 to 2^20 the quickest:
+"""Numbers that the widest layer may give in one batch of points, of 2^16 to 2^20 the quickest:
 larger blocks are asked of the system anew each time."""
 
 _PART = 1 << 20
-"""Numbers that the widest layer may give of one part of a batch: of 2^18 to 2^22 the quickest."""
+"""Numbers that the widest layer may give of one part of a batch, of 2^18 to 2^22 the quickest."""
 
 
 def points_per_batch(loss: ModelLoss) -> int | None:
-    """How many points go in one batch of `torch.func.vmap`; None where they had better go one by
+    """Number of points in one batch of `torch.func.vmap`; None where they had better go one by
     one."""
     layers = list(loss.model.modules())
     if _writes(loss.model):
@@ -79,7 +61,7 @@ def points_per_batch(loss: ModelLoss) -> int | None:
 
 
 def batch_parts(loss: ModelLoss) -> list[Any]:
-    """The batch in parts that caches hold; whole where its rows may be seen together."""
+    """Parts of the batch that caches hold; all of it where its rows may be seen together."""
     n, model = count_rows(loss.batch), loss.model
     coupled = any(isinstance(m, _BatchNorm) and m.running_mean is None for m in model.modules())
     cpu = all(p.device.type == "cpu" for p in model.parameters())
@@ -108,7 +90,7 @@ def _writes(model: nn.Module) -> bool:
 
 @contextmanager
 def _watched(model: nn.Module, hook: Callable[..., Any]) -> Iterator[None]:
-    """For a pass without a graph: every layer's call goes to the hook, and nothing changes."""
+    """Hook every layer for a pass without a graph that changes nothing."""
     handles = [m.register_forward_hook(hook) for m in model.modules()]
     try:
         with unchanged(model), torch.no_grad(), with_hint():
@@ -120,6 +102,7 @@ def _watched(model: nn.Module, hook: Callable[..., Any]) -> Iterator[None]:
 
 @contextmanager
 def with_hint() -> Iterator[None]:
+    """Add to an error of autograd what to do where the loss takes gradients itself."""
     try:
         yield
     except RuntimeError as error:

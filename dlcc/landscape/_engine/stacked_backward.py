@@ -1,4 +1,4 @@
-"""A pass of many sets of parameters, forward and back, and the gradients of its rows.
+"""Passes of many sets of parameters, forward and back, and the gradients of its rows.
 
 Inputs and output gradients of a layer's calls are those of sets · n rows, which closed forms do not
 tell from rows of one net; what has no closed form goes through `torch.func.vmap` over sets and
@@ -33,7 +33,7 @@ _CHUNK = 1 << 22
 
 
 def stacked_backward(stacked: StackedModel) -> PerSampleBackward:
-    """A pass of all sets, whose rows are those of the first set, of the second, and so on."""
+    """Pass of all sets, whose rows are those of the first set, of the second, and so on."""
     structure = ModelStructure(stacked.model)
     try:
         done = run_with_hooks(structure, stacked.loss, stacked.first_batch)
@@ -100,7 +100,7 @@ def _layer_calls(
 
 
 def _by_vmap(stacked: StackedModel, name: str, n: int) -> Summed:
-    """How rows add to the gradient of a parameter that no closed form is known of."""
+    """Rows' contributions to the gradient of a parameter that has no closed form."""
     leaves, spec = tree_flatten(stacked.batch)
     of_first = tree_leaves(stacked.first_batch)
     by_row = [is_per_row(x, n) for x in of_first]

@@ -28,7 +28,7 @@ from dlcc.landscape.linear_operator import LinearOperator
 from dlcc.landscape.model_state import unchanged
 
 Loss = Callable[[nn.Module, Any], Tensor]
-"""Of a model and a batch, a scalar or the loss of each row."""
+"""Function of a model and a batch that gives a scalar or the loss of each row."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class StackedModel:
     """StackedModel of parameters, and a loss of each."""
 
     model: nn.Module
-    """A copy with the first set in it, that trains what the sets hold and nothing else."""
+    """Copy of the net with the first set in it, that trains what the sets hold and nothing else."""
     params: dict[str, Tensor]
-    """In the order of `model.named_parameters()`, without a graph."""
+    """Tensors [sets, *shape] in the order of `model.named_parameters()`, without a graph."""
     loss: Loss
     batch: Any
     own_batches: bool
@@ -48,7 +48,7 @@ class StackedModel:
     def of(
         cls, model: nn.Module, params: Mapping[str, Tensor], loss: Loss, batch: Any, own: bool
     ) -> StackedModel:
-        """From what is given, or a ValueError that says what is the matter with it."""
+        """Make it from what is given, or raise a ValueError that says what is wrong with it."""
         n = _check_params(params, model)
         _check_writes(model)
         if own:
@@ -65,27 +65,28 @@ class StackedModel:
 
     @property
     def first_batch(self) -> Any:
-        """That of the first set."""
+        """Batch of the first set."""
         if not self.own_batches:
             return self.batch
         return tree_map(lambda x: x[0] if isinstance(x, Tensor) else x, self.batch)
 
     def call(self, values: Mapping[str, Tensor], batch: Any) -> Tensor:
-        """The loss with these parameters in the model."""
+        """Loss with these parameters in the model."""
         whole = _Whole(self.model, self.loss)
         named = {f"model.{name}": value for name, value in values.items()}
         return functional_call_tied(whole, named, batch)
 
     def hessian(self) -> LinearOperator:
-        """Of vectors [sets, size], the product of each set's Hessian with its own: since no set's
-        loss depends on another's parameters, that of all losses' sum with all of them."""
+        """Products of each set's Hessian with its own vector, [sets, size]: since no set's loss
+        depends on another's parameters, those of the Hessian of all losses' sum."""
         leaves = {name: p.clone().requires_grad_() for name, p in self.params.items()}
         dims = (0, 0 if self.own_batches else None)
         with unchanged(self.model), without_vmap_warnings(), torch.enable_grad():
             losses = vmap(self.call, dims, randomness="same")(leaves, self.batch)
             if losses.numel() != self.n:
                 raise ValueError(
-                    f"the loss is {list(losses.shape[1:])}; expected a scalar: take its mean or sum"
+                    f"the loss is a tensor {list(losses.shape[1:])}; expected a scalar "
+                    "tensor: take its mean or sum"
                 )
             check_finite(losses)
             values = list(leaves.values())
@@ -101,7 +102,7 @@ class StackedModel:
 
 
 class _Whole(nn.Module):
-    """A loss as a module: so that its model's parameters can be put in from outside."""
+    """Module of a loss, so that its model's parameters can be put in from outside."""
 
     def __init__(self, model: nn.Module, loss: Loss) -> None:
         super().__init__()
@@ -115,7 +116,7 @@ class _Whole(nn.Module):
 
 
 def _check_params(params: Mapping[str, Tensor], model: nn.Module) -> int:
-    """How many sets there are."""
+    """Number of sets, or a ValueError that says what is the matter with the parameters."""
     shapes = {name: list(p.shape) for name, p in model.named_parameters()}
     if not params:
         raise ValueError("params is empty; give at least one parameter, [sets, *shape]")

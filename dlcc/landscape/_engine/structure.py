@@ -1,4 +1,4 @@
-"""What a pass over rows has to know of a model: found once, of use while the model stays."""
+"""Structure of a model, found once and of use while the model stays as it is."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from dlcc.landscape._engine.closed_forms import is_known
 from dlcc.landscape.model_state import copied_buffers, device_of
 
 Buffer = tuple[nn.Module, str, Tensor]
-"""A module, the name of a buffer of it, and its numbers."""
+"""Module, the name of a buffer of it, and its numbers."""
 
 
 class ModelStructure:
-    """A model taken apart.
+    """Layers, parameters and buffers of a model, and where the rows are.
 
-    To look for layers and buffers, and for where the rows are, takes as long as a pass through a
-    small net: who measures one net again and again keeps its structure.
+    To look for them takes as long as a pass through a small net: who measures one net again and
+    again keeps its structure.
 
     Args:
-        model: to be measured.
+        model: network to be measured.
         beside: networks that the losses go through too. Their batch normalisations are held as the
             model's are.
 
@@ -38,15 +38,15 @@ class ModelStructure:
                 "no parameter of the model requires a gradient: nothing of it is trained"
             )
         self.layers = [m for m in model.modules() if is_known(m)]
-        """Those with closed forms."""
+        """Layers with closed forms."""
         seen = dict.fromkeys(m for network in (model, *beside) for m in network.modules())
         self.batch_norms = [m for m in seen if isinstance(m, _BatchNorm)]
         self.calls: list[nn.Module] | None = None
-        """The layers in the order in which a pass called them; None before the first."""
+        """Layers in the order in which a pass called them; None before the first."""
         self.by_rows: list[bool] = []
-        """Of each call, whether the first dimension of what goes in is the batch's rows."""
+        """Whether the first dimension of what goes in is the batch's rows, for each call."""
         self.entries_per_call: dict[str, int] = {}
-        """Of parametrised tensors' parameters, once looked at."""
+        """Places at which a parametrised tensor's parameter enters into it, once looked at."""
         self._device = device_of(model)
         self._modules = list(model.modules())
         self._parts = self._parts_now()
@@ -56,7 +56,7 @@ class ModelStructure:
         return self._parts_now() == self._parts
 
     def buffers(self) -> list[Buffer]:
-        """Copies of all, of one that is registered twice two."""
+        """Copies of all buffers, two of one that is registered twice."""
         return [
             (m, name, b.clone())
             for m in self._modules

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import reduce
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from dlcc.landscape.batches import NotFiniteError
+from dlcc.landscape.batches import NotFiniteError, described
 
 Closure = Callable[[], Tensor]
-"""A loss as a scalar; called once."""
+"""Loss as a scalar, of no arguments."""
 
 
 def differentiable_gradients(loss: Tensor, params: Sequence[Tensor]) -> list[Tensor]:
-    """The gradients of a loss, which can be derived once more.
+    """Gradients of a loss, which can be derived once more.
+
+    Args:
+        loss: scalar with a graph.
+        params: parameters that all have a part in it.
+
+    Returns:
+        A gradient of each parameter's shape.
 
     Raises:
-        ValueError: as for `hessian`.
+        ValueError: the loss is no finite scalar, or does not depend on one of the parameters.
     """
     value, params = check_loss(loss), check_params(params)
     if not value.requires_grad:
@@ -45,14 +53,14 @@ def gradients_vjp(gradients: Sequence[Tensor], params: Sequence[Tensor], vector:
 
 
 def unflatten(vector: Tensor, params: Sequence[Tensor]) -> list[Tensor]:
-    """A vector [size] as pieces of the parameters' shapes."""
+    """Vector [size] as pieces of the parameters' shapes."""
     stops = np.cumsum([p.numel() for p in params])
     parts = zip(stops, params, strict=True)
     return [vector[end - p.numel() : end].view_as(p).to(p.dtype) for end, p in parts]
 
 
 def flatten(parts: Sequence[Tensor | None], params: Sequence[Tensor]) -> Tensor:
-    """The opposite, of the type of `like`; None is 0."""
+    """Pieces of the parameters' shapes as a vector [size]; None is 0."""
     flat = [
         torch.zeros_like(p).flatten() if part is None else part.flatten()
         for part, p in zip(parts, params, strict=True)
@@ -61,16 +69,19 @@ def flatten(parts: Sequence[Tensor | None], params: Sequence[Tensor]) -> Tensor:
 
 
 def vector_like(params: Sequence[Tensor]) -> Tensor:
-    """Of the device and type of vectors [size]: one that holds the numbers of all parameters, at
-    least single precision, in which a basis stays orthogonal."""
+    """Empty tensor of the device and type of vectors [size]: a type that holds the numbers of all
+    parameters, at least single precision, in which a basis stays orthogonal."""
     dtype = reduce(torch.promote_types, {p.dtype for p in params}, torch.float32)
     return params[0].new_empty(0, dtype=dtype)
 
 
 def check_params(params: Sequence[Tensor], *, trained: bool = True) -> list[Tensor]:
-    """The parameters as a list, or a ValueError that says what is the matter with them; ones that
-    do not require a gradient are fine unless `trained`."""
+    """Parameters as a list, or a ValueError that says what is the matter with them; ones that do
+    not require a gradient are fine unless `trained`."""
     params = list(params)
+    for k, p in enumerate(params):
+        if not isinstance(p, Tensor):
+            raise ValueError(f"params[{k}] is {described(p)}; expected a tensor")
     if not params:
         raise ValueError("params is empty; give at least one parameter")
     devices = sorted({str(p.device) for p in params})
@@ -86,18 +97,25 @@ def check_params(params: Sequence[Tensor], *, trained: bool = True) -> list[Tens
     return params
 
 
-def check_loss(value: Tensor) -> Tensor:
-    """The loss as a scalar [], or a ValueError that says what was given instead."""
+def check_loss(value: Any) -> Tensor:
+    """Loss as a scalar [], or a ValueError that says what was given instead."""
+    scalar = check_scalar(value)
+    if not torch.isfinite(scalar):
+        raise NotFiniteError(f"the loss is {scalar.item()}; measure before the training diverges")
+    return scalar
+
+
+def check_scalar(value: Any) -> Tensor:
+    """Loss as a scalar [], finite or not, or a ValueError that says what was given instead."""
     if not isinstance(value, Tensor) or value.numel() != 1:
-        shape = list(value.shape) if isinstance(value, Tensor) else type(value).__name__
-        raise ValueError(f"the loss is {shape}; expected a scalar: take its mean or sum")
-    if not torch.isfinite(value):
-        raise NotFiniteError(f"the loss is {value.item()}; measure before the training diverges")
-    return value.reshape(())
+        given = described(value)
+        raise ValueError(f"the loss is {given}; expected a scalar tensor: take its mean or sum")
+    scalar: Tensor = value.reshape(())
+    return scalar
 
 
 def require_gradients(gradients: Sequence[Tensor | None], params: Sequence[Tensor]) -> list[Tensor]:
-    """The gradients, or a ValueError that names the first parameter that has none."""
+    """Gradients, or a ValueError that names the first parameter that has none."""
     found = []
     for k, (gradient, p) in enumerate(zip(gradients, params, strict=True)):
         if gradient is None:

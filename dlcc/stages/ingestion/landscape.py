@@ -10,7 +10,8 @@ import numpy as np
 
 from dlcc.errors import SnapshotError
 from dlcc.findings import Finding
-from dlcc.landscape.clouds import FIFTHS, gradient_cloud
+from dlcc.landscape.cloud_shape import FIFTHS
+from dlcc.landscape.clouds import gradient_cloud
 from dlcc.landscape.summary import LandscapeSummary
 from dlcc.records import (
     Column,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcc.findings import Finding
-from dlcc.landscape.clouds import FIFTHS
+from dlcc.landscape.cloud_shape import FIFTHS
 from dlcc.records import Dossier, MeasuredLandscape
 
 NOISY = 5.0

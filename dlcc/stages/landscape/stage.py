@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from dlcc.landscape.clouds import CloudShape
+from dlcc.landscape.cloud_shape import CloudShape
 from dlcc.records import Dossier, MeasuredLandscape
 from dlcc.stage import Case, Context, NotApplicable, Stage, StageResult
 from dlcc.stages.landscape.curvature import curvature_findings
