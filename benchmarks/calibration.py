@@ -42,28 +42,30 @@ def calibration_error(p: Floats, happened: Floats) -> float:
     return float(sum(len(b) * abs(p[b].mean() - happened[b].mean()) for b in bins) / len(p))
 
 
-def held_out(table: Library, *, blind: bool) -> tuple[Floats, list[Estimate], list[Estimate]]:
+def held_out(table: Library, *, series_only: bool) -> tuple[Floats, list[Estimate], list[Estimate]]:
     """P(healthy) [n], stability and next quarter of every run, each from the other folds."""
     n = len(table.labels)
     fold = folds_by_setting(list(table.settings), FOLDS, SEED)
-    raw = Space(table, -1, blind).raw
+    raw = Space(table, -1, series_only).raw
     p = np.zeros(n)
     stability: list[Estimate] = [Estimate.ignorance()] * n
     next_quarter = list(stability)
-    vectors = (table.blind_vectors if blind else table.vectors)[:, -1]
+    vectors = (table.series_only_vectors if series_only else table.vectors)[:, -1]
     for k in range(FOLDS):
-        others = table.some(fold != k)
-        model = HealthModel(others, blind)
-        fit = calibrate(others, blind=blind)
+        others = table.select(fold != k)
+        model = HealthModel(others, series_only)
+        fit = calibrate(others, series_only=series_only)
         inside = np.flatnonzero(fold == k)
-        p[inside] = fit.probabilities(table.columns(features(blind=blind), blind=blind)[inside])[
-            :, 1
-        ]
+        p[inside] = fit.probabilities(
+            table.columns(features(series_only=series_only), series_only=series_only)[inside]
+        )[:, 1]
         for i in inside:
             vector = dict(zip(table.names, vectors[i], strict=True))
             stability[i] = model.stability(vector)
         for i, prospect in zip(
-            inside, Forecaster.fit(others, 1.0, blind=blind).many(raw[inside]), strict=True
+            inside,
+            Forecaster.fit(others, 1.0, series_only=series_only).many(raw[inside]),
+            strict=True,
         ):
             next_quarter[i] = prospect.next_quarter
     return p, stability, next_quarter
@@ -91,10 +93,10 @@ def against(estimates: list[Estimate], truth: Floats) -> dict[str, float]:
     }
 
 
-def figures(table: Library, *, blind: bool) -> dict[str, Any]:
+def figures(table: Library, *, series_only: bool) -> dict[str, Any]:
     """What is written of one of the two: with samples or without."""
     healthy = (table.labels == LABELS.index("healthy")).astype(np.float64)
-    p, stability, next_quarter = held_out(table, blind=blind)
+    p, stability, next_quarter = held_out(table, series_only=series_only)
     return {
         "brier": with_interval(brier, p, healthy),
         "calibration_error": with_interval(calibration_error, p, healthy),
@@ -109,7 +111,7 @@ def figures(table: Library, *, blind: bool) -> dict[str, Any]:
 
 def main() -> None:
     table = shipped_library()
-    table = table.some(table.true_record)
+    table = table.select(table.true_record)
     healthy = float(np.mean(table.labels == LABELS.index("healthy")))
     write_result(
         "calibration",
@@ -117,8 +119,8 @@ def main() -> None:
             "runs": len(table.labels),
             "healthy": healthy,
             "brier_of_base_rate": healthy * (1 - healthy),
-            "with_samples": figures(table, blind=False),
-            "without_samples": figures(table, blind=True),
+            "with_samples": figures(table, series_only=False),
+            "without_samples": figures(table, series_only=True),
         },
         seeds={"folds": SEED, "bootstrap": SEED},
     )

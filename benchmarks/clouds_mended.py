@@ -22,7 +22,7 @@ from typing import Any
 from common import write_result
 
 from dlcc.advice.folder import advise_folder
-from dlcc.evaluation import evaluate_fully
+from dlcc.evaluation import evaluate
 from dlcc.recipes import truth
 from dlcc.recipes.train import train
 from dlcc.records import HealthRecord
@@ -37,7 +37,7 @@ def ended(out: Path, loss: str, optimizer: str, seed: int) -> dict[str, Any]:
     """Train it unless it lies there; how it ended."""
     judged = train("lgc-vanilla", out, {"loss": loss, "optimizer": optimizer, "seed": seed})
     assert isinstance(judged, truth.Truth)
-    found = evaluate_fully(out, only=["health"]).record(HealthRecord)
+    found = evaluate(out, only=["health"]).record(HealthRecord)
     assert found is not None
     frechet = judged.checkpoints[-1].frechet
     return {

@@ -75,11 +75,11 @@ def fresh(folders: Sequence[Path], past: Library) -> dict[str, Any]:
         csv = np.array([f.prospect.p_healthy.mean for f in forecast_folders(exported, str(SEEN))])
     without = np.zeros(len(folders))
     for left_out in np.unique(data):
-        part = past.some(past.data != left_out)
+        part = past.select(past.data != left_out)
         inside = np.flatnonzero(data == left_out)
         found = forecast_folders([folders[i] for i in inside], str(SEEN), past=part)
         without[inside] = [f.prospect.p_healthy.mean for f in found]
-    base = np.array([past.some(past.data == d).labels == HEALTHY for d in data], dtype=object)
+    base = np.array([past.select(past.data == d).labels == HEALTHY for d in data], dtype=object)
     rate = np.array([b.mean() for b in base], dtype=np.float64)
     return {
         "runs": len(folders),
@@ -92,14 +92,14 @@ def fresh(folders: Sequence[Path], past: Library) -> dict[str, Any]:
     }
 
 
-def held_out(past: Library, fold: NDArray[np.int64], *, blind: bool) -> Mapping[str, Floats]:
+def held_out(past: Library, fold: NDArray[np.int64], *, series_only: bool) -> Mapping[str, Floats]:
     """P(healthy) of every run from the other folds: blended, by each model, by the settings."""
     fraction = nearest_fraction(SEEN)
-    whole = Space(past, fraction, blind)
+    whole = Space(past, fraction, series_only)
     found = {name: np.zeros(len(past)) for name in ("blend", "forest", "network", "config")}
     for k in np.unique(fold):
-        rest, inside = past.some(fold != k), np.flatnonzero(fold == k)
-        forecaster = Forecaster.fit(rest, SEEN, blind=blind)
+        rest, inside = past.select(fold != k), np.flatnonzero(fold == k)
+        forecaster = Forecaster.fit(rest, SEEN, series_only=series_only)
         points = forecaster.space.standardised(whole.raw[inside])
         prospects = forecaster.many(whole.raw[inside])
         found["blend"][inside] = [p.p_healthy.mean for p in prospects]
@@ -155,10 +155,10 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="folder of the fresh runs")
     arguments = parser.parse_args()
     past = shipped_library()
-    past = past.some(past.true_record)
+    past = past.select(past.true_record)
     settings = folds_by_setting(list(past.settings), FOLDS, 0)
     data_sets = np.unique(past.data, return_inverse=True)[1]
-    in_range = held_out(past, settings, blind=False)
+    in_range = held_out(past, settings, series_only=False)
     bins = reliability(in_range["blend"], past.labels == HEALTHY)
     draw(bins, RESULTS / "forecast-reliability.png")
     chosen, trained = choose(arguments.work)
@@ -168,9 +168,13 @@ def main() -> None:
             "fresh": fresh(chosen, past),
             "fresh_all_trained": fresh(trained, past),
             "other_settings": library_scores(past, in_range),
-            "other_settings_blind": library_scores(past, held_out(past, settings, blind=True)),
-            "other_data_sets": library_scores(past, held_out(past, data_sets, blind=False)),
-            "other_data_sets_blind": library_scores(past, held_out(past, data_sets, blind=True)),
+            "other_settings_blind": library_scores(
+                past, held_out(past, settings, series_only=True)
+            ),
+            "other_data_sets": library_scores(past, held_out(past, data_sets, series_only=False)),
+            "other_data_sets_blind": library_scores(
+                past, held_out(past, data_sets, series_only=True)
+            ),
             "reliability": bins,
         },
         seeds={"folds": 0, "network": 0},

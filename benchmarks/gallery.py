@@ -19,7 +19,7 @@ from typing import Any
 
 from common import RESULTS, write_result
 
-from dlcc.evaluation import evaluate_fully
+from dlcc.evaluation import evaluate
 from dlcc.recipes import recipes
 from dlcc.recipes.train import train
 from dlcc.records import HealthRecord, Samples
@@ -43,7 +43,7 @@ def shown(recipe: str, settings: dict[str, Any], out: Path) -> dict[str, Any]:
     start = time.process_time()
     truth = train(recipe, out / name, settings)
     trained = time.process_time() - start
-    found = evaluate_fully(out / name, skip=["reproducibility"])
+    found = evaluate(out / name, skip=["reproducibility"])
     health, certain = found.record(HealthRecord), found.report.verdict.p_healthy
     samples = Samples.of(found.run, None)
     figure = None if samples is None else samples_over_time(samples)

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from common import write_result
 
-from dlcc.forecast.forecaster import Forecaster, Prospect
+from dlcc.forecast.forecaster import Forecaster, Prediction
 from dlcc.health.curves import run_vector
 from dlcc.past_runs.build.part_files import read_part, write_part
 from dlcc.past_runs.build.past_run import PastRun
@@ -58,10 +58,10 @@ def replicated(work: Path, seed: int) -> list[list[PastRun]]:
     return found
 
 
-def forecasts(runs: list[PastRun], seen: float, past: Library) -> list[Prospect]:
+def forecasts(runs: list[PastRun], seen: float, past: Library) -> list[Prediction]:
     """What is expected of each run after the share `seen`."""
     fraction = FRACTIONS.index(seen)
-    forecaster = Forecaster.fit(past, seen, blind=False)
+    forecaster = Forecaster.fit(past, seen, series_only=False)
     raw = []
     for run in runs:
         curves = run.curves(fraction)

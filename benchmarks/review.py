@@ -31,7 +31,7 @@ from scipy.stats import spearmanr
 from dlcc.past_runs.in_use import shipped_library
 from dlcc.past_runs.store import TERMS, Library
 from dlcc.records import LABELS
-from dlcc.review.effect import logit, moved, recalibrate, sigmoid, term_evidence
+from dlcc.review.effect import logit, recalibrate, review_effect, sigmoid, term_evidence
 from dlcc.review.history import Review, history, record, undo
 from dlcc.review.queue import Candidate, queue
 from dlcc.scoring.calibration import calibrate, features
@@ -48,12 +48,15 @@ def ece(p: Floats, healthy: Floats, bins: int = 10) -> float:
     return float(sum(gaps) / len(p))
 
 
-def held_out(library: Library, data: str, *, blind: bool) -> tuple[Library, Floats]:
+def held_out(library: Library, data: str, *, series_only: bool) -> tuple[Library, Floats]:
     """The rows of a data set, and P(healthy) by a calibration that never saw it."""
-    honest = library.some(library.true_record)
-    inside, outside = honest.some(honest.data == data), honest.some(honest.data != data)
-    fit = calibrate(outside, blind=blind)
-    table = inside.columns(features(blind=blind), blind=blind)
+    untampered = library.select(library.true_record)
+    inside, outside = (
+        untampered.select(untampered.data == data),
+        untampered.select(untampered.data != data),
+    )
+    fit = calibrate(outside, series_only=series_only)
+    table = inside.columns(features(series_only=series_only), series_only=series_only)
     return inside, fit.probabilities(np.nan_to_num(table))[:, 1]
 
 
@@ -165,7 +168,7 @@ def undo_is_exact(library: Library, trials: int = 50) -> bool:
     rng = np.random.default_rng(0)
 
     def state(path: Path) -> str:
-        now = moved(history(path))
+        now = review_effect(history(path))
         weights = posterior_weights(library, prior, now.counts(prior))
         grid = now.calibration(np.linspace(0.01, 0.99, 99))
         return repr((now, weights, grid.tobytes().hex()))
@@ -192,18 +195,20 @@ def main() -> None:
     arguments = parser.parse_args()
     library = shipped_library()
     cases = {}
-    for data, blind in (("grid9", False), ("grid9", True), ("digits", True)):
-        rows, p = held_out(library, data, blind=blind)
-        name = f"{data}, {'series alone' if blind else 'with samples'}"
+    for data, series_only in (("grid9", False), ("grid9", True), ("digits", True)):
+        rows, p = held_out(library, data, series_only=series_only)
+        name = f"{data}, {'series alone' if series_only else 'with samples'}"
         cases[name] = compare(rows, p, arguments.repeats)
         print(name, json.dumps(cases[name]), flush=True)
-    for name, data, blind, (a, b) in (
+    for name, data, series_only, (a, b) in (
         ("too hopeful", "grid9", True, (1.2, 1.0)), ("too gloomy", "digits", False, (-1.5, 1.0)),
         ("too sure", "grid9", True, (0.0, 2.5)), ("too timid", "ring", False, (0.0, 0.4)),
     ):  # fmt: skip
-        rows = library.some(library.true_record & (library.data == data))
-        table = np.nan_to_num(rows.columns(features(blind=blind), blind=blind))
-        sound = calibrate(library, blind=blind).probabilities(table)[:, 1]
+        rows = library.select(library.true_record & (library.data == data))
+        table = np.nan_to_num(
+            rows.columns(features(series_only=series_only), series_only=series_only)
+        )
+        sound = calibrate(library, series_only=series_only).probabilities(table)[:, 1]
         cases[name] = compare(rows, sigmoid(a + b * logit(sound)), arguments.repeats)
         print(name, json.dumps(cases[name]), flush=True)
     figures = {

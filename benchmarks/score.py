@@ -47,7 +47,7 @@ def values(past: Library, rows: NDArray[np.int64], terms: Floats) -> tuple[Float
     prior = ahp_weights()
     v, stripped = np.zeros(len(rows)), np.zeros((len(rows), 2))
     for k in range(FOLDS):
-        rest = past.some(fold != k)
+        rest = past.select(fold != k)
         for i in np.flatnonzero(fold[rows] == k):
             whole = {
                 name: estimate(*terms[i, j])
@@ -63,9 +63,9 @@ def values(past: Library, rows: NDArray[np.int64], terms: Floats) -> tuple[Float
 def other_data_sets(past: Library, rows: NDArray[np.int64]) -> Floats:
     """The rows' terms with impact forecast from other data sets alone, [rows, terms, 2]."""
     terms = past.terms[rows].copy()
-    raw = Space(past, len(past.vectors[0]) - 1, blind=False).raw
+    raw = Space(past, len(past.vectors[0]) - 1, series_only=False).raw
     for data in np.unique(past.data[rows]):
-        forecaster = Forecaster.fit(past.some(past.data != data), 1.0, blind=False)
+        forecaster = Forecaster.fit(past.select(past.data != data), 1.0, series_only=False)
         inside = np.flatnonzero(past.data[rows] == data)
         for i, prospect in zip(inside, forecaster.many(raw[rows[inside]]), strict=True):
             terms[i, TERMS.index("impact")] = moments(prospect.next_quarter, "impact")

@@ -50,7 +50,7 @@ SETTINGS, SEEDS, CORPUS_SEED = 24, 8, 77  # the library's settings are those of 
 def verdicts(past: Library) -> dict[str, Any]:
     """Labels and P(healthy) of whole records, by GANs."""
     gans = shipped_library()
-    model = HealthModel(gans, blind=False)
+    model = HealthModel(gans, series_only=False)
     p, right = np.zeros(len(past)), np.zeros(len(past), dtype=np.bool_)
     confusion: dict[str, dict[str, int]] = {}
     for i, figures in enumerate(past.vectors[:, -1]):
@@ -78,14 +78,14 @@ def forecasts(past: Library, fold: NDArray[np.int64], beside: Library | None) ->
         "base_rate_brier": float(healthy.mean() * (1 - healthy.mean())),
     }
     for fraction, seen in enumerate(FRACTIONS):
-        raw = Space(past, fraction, blind=False).raw
+        raw = Space(past, fraction, series_only=False).raw
         p, quarter, mean = (np.zeros(len(past)) for _ in range(3))
         for k in np.unique(fold):
             inside = np.flatnonzero(fold == k)
-            rest = past.some(fold != k)
+            rest = past.select(fold != k)
             rest = rest if beside is None else beside.joined(rest)
             mean[inside] = np.nanmean(rest.next_quarter[:, fraction])
-            forecaster = Forecaster.fit(rest, seen, blind=False)
+            forecaster = Forecaster.fit(rest, seen, series_only=False)
             for i, prospect in zip(inside, forecaster.many(raw[inside]), strict=True):
                 p[i], quarter[i] = prospect.p_healthy.mean, prospect.next_quarter.mean
         came = past.next_quarter[:, fraction]
@@ -101,8 +101,8 @@ def by_gans(past: Library, gans: Library) -> dict[str, Any]:
     """The same by a forecaster that was fitted on GANs alone."""
     healthy, table = past.labels == HEALTHY, {}
     for fraction, seen in enumerate(FRACTIONS):
-        forecaster = Forecaster.fit(gans, seen, blind=False)
-        raw = Space(past, fraction, blind=False).raw
+        forecaster = Forecaster.fit(gans, seen, series_only=False)
+        raw = Space(past, fraction, series_only=False).raw
         p = np.array([prospect.p_healthy.mean for prospect in forecaster.many(raw)])
         table[f"{seen:.0%}"] = scores(p, healthy)
     return table
@@ -170,7 +170,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     arguments = parser.parse_args()
     train_all(arguments.work, arguments.jobs)
-    past, gans = shipped_library("single"), shipped_library().honest
+    past, gans = shipped_library("single"), shipped_library().untampered
     settings = folds_by_setting(list(past.settings), FOLDS, 0)
     data_sets = np.unique(past.data, return_inverse=True)[1]
     figures: Mapping[str, Any] = {

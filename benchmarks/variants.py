@@ -23,6 +23,7 @@ import json
 import shutil
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ def scores(folder: Path, work: Path) -> Numbers:
         copy = work / "copy" / "run"
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(folder, copy, ignore=shutil.ignore_patterns(truth.TRUTH_FILE))
-        report = evaluate(copy, use_cache=False)
+        report = evaluate(copy, use_cache=False).report
         failed = [stage.name for stage in report.failed_stages]
         if failed:
             raise RuntimeError(f"{folder}: {', '.join(failed)} failed")
@@ -90,8 +91,8 @@ def scores(folder: Path, work: Path) -> Numbers:
         kept.write_text(
             json.dumps(
                 {
-                    "v": report.value.model_dump(),
-                    "p": None if p is None else p.model_dump(),
+                    "v": asdict(report.value),
+                    "p": None if p is None else asdict(p),
                     "terms": {t.name: round(t.mean, 4) for t in report.terms if t.measured},
                     "label": report.verdict.label,
                 }

@@ -81,9 +81,9 @@ def choose(work: Path) -> tuple[list[Path], list[Path]]:
     return taken, trained
 
 
-def judge(folders: Sequence[Path], work: Path, *, blind: bool) -> list[Judged]:
+def judge(folders: Sequence[Path], work: Path, *, series_only: bool) -> list[Judged]:
     """Judge numbered copies that tell nothing but what was recorded; blind without samples."""
-    hidden = [truth.TRUTH_FILE, "documents", *(["samples"] if blind else [])]
+    hidden = [truth.TRUTH_FILE, "documents", *(["samples"] if series_only else [])]
     judged = []
     for number, folder in enumerate(folders):
         copy = work / "numbered" / f"{number:02d}"
@@ -175,13 +175,13 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="folder of the trained runs")
     work = parser.parse_args().work
     taken, trained = choose(work)
-    chosen = judge(taken, work, blind=False)
-    others = judge([folder for folder in trained if folder not in taken], work, blind=False)
+    chosen = judge(taken, work, series_only=False)
+    others = judge([folder for folder in trained if folder not in taken], work, series_only=False)
     write_result(
         "verdicts",
         {
             "with_samples": figures(chosen),
-            "without_samples": figures(judge(taken, work, blind=True)),
+            "without_samples": figures(judge(taken, work, series_only=True)),
             "all_trained_with_samples": figures([*chosen, *others]),
             "examples": examples(),
         },

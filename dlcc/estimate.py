@@ -30,6 +30,25 @@ _IGNORANCE_SHAPE = math.log(0.5) / math.log(0.1)
 
 
 @dataclass(frozen=True)
+class Number:
+    """A number with its central 90 % interval: what reports show of a distribution."""
+
+    mean: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, draws: Floats) -> Number:
+        """Summarise draws [n] of a quantity, in the quantity's unit.
+
+        >>> Number.of(np.arange(101.0))
+        Number(mean=50.0, low=5.0, high=95.0)
+        """
+        low, high = np.quantile(draws, [0.05, 0.95])
+        return cls(float(np.mean(draws)), float(low), float(high))
+
+
+@dataclass(frozen=True)
 class Estimate:
     """A distribution on [0, 1]; 1 is best.
 
@@ -185,6 +204,11 @@ class Estimate:
     def mean(self) -> float:
         """The expectation."""
         return float(np.mean(self.quantile(_midpoints(DRAWS))))
+
+    @property
+    def number(self) -> Number:
+        """Mean and 90 % interval."""
+        return Number(self.mean, *self.interval(0.9))
 
     def interval(self, level: float = 0.9) -> tuple[float, float]:
         """The central credible interval that holds `level` of the probability."""

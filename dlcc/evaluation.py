@@ -1,28 +1,27 @@
-"""The one function behind `dlcc evaluate`: load, run the stages, fuse, report."""
+"""Evaluation of a run: load it, run the stages, score, advise, and report, one after the other."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
-from collections.abc import Iterator, Mapping, Sequence
+import html as escaping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from dlcc import pipeline, plugins
-from dlcc.advice.folder import FolderAdvice, first_advice
-from dlcc.engine.scratch import BESIDE, scratch_folder
-from dlcc.errors import OptionError, OutputError, RunError
-from dlcc.estimate import Estimate
+from dlcc.advice.folder import first_advice
+from dlcc.deprecation import warn_renamed
+from dlcc.errors import OptionError, RunError
 from dlcc.kinds import kind_of
 from dlcc.past_runs.in_use import JUDGES, library
 from dlcc.past_runs.store import Library
-from dlcc.pipeline import Limits, StageOutcome
+from dlcc.pipeline import Limits, StageOutcome, discovery, run_stages, select, terms_of
 from dlcc.records import (
     LABELS,
+    AdviceRecord,
     Config,
     Dossier,
     Forecast,
@@ -34,15 +33,16 @@ from dlcc.records import (
 )
 from dlcc.report import html
 from dlcc.report.build import build_report
+from dlcc.report.files import report_folder, write_files
 from dlcc.report.record import Report
-from dlcc.reruns.outcome import Outcome
-from dlcc.review.effect import Moved, moved
+from dlcc.review.effect import ReviewEffect, review_effect
 from dlcc.review.history import Review, history
 from dlcc.runs import Run, resolve_until
 from dlcc.runs.machine import machine_fingerprint
 from dlcc.scoring.ahp import DEFAULT_JUDGEMENTS, ahp_weights
 from dlcc.scoring.calibration import Probability, healthy_and_true
 from dlcc.scoring.fusion import score
+from dlcc.scoring.judgement import Judgement
 from dlcc.stage import Stage
 from dlcc.typing import StageProgress
 
@@ -52,20 +52,81 @@ _PACKAGES = ("dlcc", "torch", "numpy", "scikit-learn", "sympy", "networkx", "sen
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A report and what its views are drawn from."""
+    """Report on a run, with the records that it was made from.
+
+    In a notebook it shows itself as the HTML report. For a version, the report's own attributes
+    (`.verdict`, `.findings`, ...) can be read from it too, with a warning.
+    """
 
     report: Report
+    """Report, as it is in report.json."""
     run: Run
+    """Run that was evaluated."""
     outcomes: tuple[StageOutcome, ...]
+    """Outcome of every stage, in the order in which they ran."""
 
     def record(self, kind: type[T]) -> T | None:
-        """The record of that type that a stage made."""
-        return _record(self.outcomes, kind)
+        """Find the record of a type that a stage made.
+
+        Args:
+            kind: Type of `dlcc.records`, or one that a stage of your own gives.
+
+        Returns:
+            The record; None where no stage made one.
+        """
+        return next((r for o in self.outcomes for r in o.records if isinstance(r, kind)), None)
 
     @property
     def landscape(self) -> MeasuredLandscape | None:
-        """What was measured of it."""
-        return _landscape(self.outcomes)
+        """Landscape that was measured while the run trained; None where nothing of it was."""
+        dossier = self.record(Dossier)
+        return None if dossier is None else dossier.landscape
+
+    def to_json(self) -> str:
+        """Text of report.json."""
+        return self.report.to_json()
+
+    def to_html(self) -> str:
+        """Text of report.html, one page that needs no other file."""
+        return html.render(
+            self.report,
+            self.run,
+            self.record(HealthRecord),
+            forecast=self.record(Forecast),
+            neighbourhood=self.record(Neighbourhood),
+            reruns=self.record(Reruns),
+            landscape=self.landscape,
+        )
+
+    def _repr_html_(self) -> str:
+        """Report in a frame of its own, so that its styles do not touch the notebook's."""
+        page = escaping.escape(self.to_html(), quote=True)
+        return f'<iframe srcdoc="{page}" style="width: 100%; height: 40em; border: 0"></iframe>'
+
+    def __repr__(self) -> str:
+        return f"<Evaluation of {self.run.name}: {self.report.verdict.sentence}>"
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or (name not in Report.model_fields and not hasattr(Report, name)):
+            raise AttributeError(f"an Evaluation has no attribute {name!r}")
+        warn_renamed("Evaluation", name, f"report.{name}")
+        return getattr(self.report, name)
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """Run, and what it is judged by."""
+
+    run: Run
+    until: int
+    config: Config
+    series: Series | None
+    weights: Mapping[str, float]
+    """Term to judged weight."""
+    library: Library
+    past: Library
+    """Library without the run: it is not to judge itself."""
+    reviewed: ReviewEffect
 
 
 def evaluate(
@@ -81,163 +142,89 @@ def evaluate(
     trust: bool = False,
     use_cache: bool = True,
     judgements: Path = DEFAULT_JUDGEMENTS,
-    progress: StageProgress = lambda stage, share, what: None,
-) -> Report:
-    """Judge a run; with `out`, also write report.json and report.html there.
-
-    Args:
-        run: the folder, or an open `Run`. It is never written to.
-        mapping: of a folder that another tool left, `player/quantity` or `step` to the column that
-            holds it; an open `Run` has its own.
-        stages: stages beside the installed ones; one of the same name takes the installed one's
-            place.
-        only: names of the stages to run (and those that they take records from); default all.
-        skip: names of stages to leave out.
-        until: look at nothing at or after this: a float or a text with a point is a fraction of
-            the configured length, an int or a text without one a step.
-        limits: time and memory of each stage.
-        trust: run the run's own code even where this system offers no real isolation.
-        use_cache: whether results of earlier evaluations may stand in.
-        judgements: pairwise judgements behind the weights.
-
-    Raises:
-        InputError: the run, a stage's declaration, an option or `out` cannot be used.
-    """
-    with _output_folder(run, out) as beside:
-        evaluation = evaluate_fully(
-            run, mapping=mapping, stages=stages, only=only, skip=skip, until=until, limits=limits,
-            trust=trust, use_cache=use_cache, judgements=judgements, progress=progress,
-        )  # fmt: skip
-        if beside is not None:
-            page = html.render(
-                evaluation.report,
-                evaluation.run,
-                evaluation.record(HealthRecord),
-                forecast=evaluation.record(Forecast),
-                neighbourhood=evaluation.record(Neighbourhood),
-                reruns=evaluation.record(Reruns),
-                landscape=evaluation.landscape,
-            )
-            _write(beside / "report.json", evaluation.report.to_json())
-            _write(beside / "report.html", page)
-    return evaluation.report
-
-
-def evaluate_fully(
-    run: str | Path | Run,
-    *,
-    mapping: Mapping[str, str] | None = None,
-    stages: Sequence[Stage] = (),
-    only: Sequence[str] = (),
-    skip: Sequence[str] = (),
-    until: str | float | None = None,
-    limits: Limits | None = None,
-    trust: bool = False,
-    use_cache: bool = True,
-    judgements: Path = DEFAULT_JUDGEMENTS,
     reviews: Sequence[Review] | None = None,
     progress: StageProgress = lambda stage, share, what: None,
 ) -> Evaluation:
-    """As `evaluate`, with the records that the stages made.
+    """Judge a run; with `out`, also write report.json and report.html there.
 
-    `reviews` move weights and P(healthy); by default those of the user's history do.
+    Args:
+        run: Folder, or an open `Run`. It is never written to.
+        mapping: For a folder that another tool left, `player/quantity` or `step` to the column
+            that holds it; an open `Run` has its own.
+        stages: Stages beside the installed ones; one of the same name takes the installed one's
+            place.
+        only: Names of the stages to run (and those that they take records from); default all.
+        skip: Names of stages to leave out.
+        until: Look at nothing at or after this: a float or a text with a point is a fraction of
+            the configured length, an int or a text without one a step.
+        out: Folder for the report's files; none are written by default.
+        limits: Time and memory of each stage; 300 s and 4 GiB by default.
+        trust: Run the run's own code even where this system offers no real isolation.
+        use_cache: Whether results of earlier evaluations may stand in.
+        judgements: Pairwise judgements behind the weights.
+        reviews: Reviews that move weights and P(healthy); default those of the user's history.
+        progress: Called with the stage, the share of its work and what it does.
+
+    Returns:
+        The report, and the records that stages made.
+
+    Raises:
+        InputError: The run, a stage's declaration, an option or `out` cannot be used.
+
+    >>> from dlcc import evaluate
+    >>> found = evaluate("runs/digits-collapsed", only=["health"])
+    >>> found.report.verdict.label
+    'collapsed'
     """
+    source = run.path if isinstance(run, Run) else Path(run)
+    folder = contextlib.nullcontext() if out is None else report_folder(source, Path(out))
+    with folder as beside:  # made before any stage runs, or refused
+        loaded = _load(run, mapping, until, judgements, reviews)
+        candidates = {**discovery.installed(), **{stage.name: stage for stage in stages}}
+        chosen, left_out = select(list(candidates.values()), only, skip)
+        outcomes = tuple(
+            run_stages(
+                loaded.run,
+                chosen,
+                until=loaded.until,
+                limits=limits,
+                trust=trust,
+                use_cache=use_cache,
+                progress=progress,
+                left_out=left_out,
+            )
+        )
+        judgement = _judge(loaded, outcomes)
+        advice = _advise(loaded, outcomes)
+        report = _report(loaded, outcomes, judgement, advice)
+        evaluation = Evaluation(report, loaded.run, outcomes)
+        if beside is not None and out is not None:
+            texts = {"report.json": evaluation.to_json(), "report.html": evaluation.to_html()}
+            write_files(beside, Path(out), texts)
+    return evaluation
+
+
+def _load(
+    run: str | Path | Run,
+    mapping: Mapping[str, str] | None,
+    until: str | float | None,
+    judgements: Path,
+    reviews: Sequence[Review] | None,
+) -> _Loaded:
     opened = _opened(run, mapping)
     opened.check_names()
     step = opened.length if until is None else resolve_until(until, opened.length)
-    weights = ahp_weights(judgements)
-    known = library()
-    reviewed = moved(history() if reviews is None else reviews)
-    candidates = {**plugins.installed(), **{stage.name: stage for stage in stages}}
-    chosen, left_out = pipeline.select(list(candidates.values()), only, skip)
-    outcomes = tuple(
-        pipeline.run_stages(
-            opened, chosen, until=step, limits=limits, trust=trust, use_cache=use_cache,
-            progress=progress, left_out=left_out,
-        )
-    )  # fmt: skip
-    terms = pipeline.terms_of(outcomes)
-    series = Series.of(opened, step)
-    past = known.apart_from(series)  # the run is not to judge itself
-    health, forecast = _record(outcomes, HealthRecord), _record(outcomes, Forecast)
-    config = Config.of(opened, step)
-    report = build_report(
-        name=opened.name,
-        config=config,
-        recorded=0 if series is None else series.recorded,
+    series, known = Series.of(opened, step), library()
+    return _Loaded(
+        run=opened,
         until=step,
-        outcomes=outcomes,
-        score=score(
-            terms,
-            weights,
-            known,
-            past=past,
-            alike=_alike(config, series),
-            reviews=reviewed.counts(weights),
-        ),
-        probability=None
-        if health is None
-        else _probability(health, forecast, terms.get("logic"), past, reviewed),
-        health=health,
-        advised=_advised(opened, health, _record(outcomes, Reruns), past),
-        landscape=_landscape(outcomes),
-        environment={
-            "date": datetime.now(UTC).isoformat(timespec="seconds"),
-            "machine": machine_fingerprint(),
-            "versions": {name: version(name) for name in _PACKAGES},
-        },
+        config=Config.of(opened, step),
+        series=series,
+        weights=ahp_weights(judgements),
+        library=known,
+        past=known.excluding(series),
+        reviewed=review_effect(history() if reviews is None else reviews),
     )
-    return Evaluation(report, opened, outcomes)
-
-
-def _alike(config: Config, series: Series | None) -> Library | None:
-    """Past runs of the run's own group of kinds, where verdicts rest on another's."""
-    group = kind_of(config.objective).past_runs.group
-    return None if group == JUDGES else library(group).apart_from(series)
-
-
-def _advised(
-    run: Run, health: HealthRecord | None, reruns: Reruns | None, past: Library
-) -> FolderAdvice | None:
-    """What `dlcc advise` would say by past runs, where there is something to mend."""
-    if health is None or health.label == "healthy":
-        return None
-    made = () if reruns is None else reruns.outcomes
-    seeds = [Outcome(o.label, o.p_healthy, o.stability) for o in made if o.kind == "seed"]
-    try:
-        return first_advice(run, past, seeds)
-    except (OptionError, RunError):
-        return None  # the command says why
-
-
-def _probability(
-    health: HealthRecord,
-    forecast: Forecast | None,
-    logic: Estimate | None,
-    past: Library,
-    reviewed: Moved,
-) -> Probability:
-    """P(healthy and true) by the library, put right by the user's reviews; a label that the kind
-    itself tells, by its marks, stands above what past runs know."""
-    by_library = healthy_and_true(
-        health.features,
-        health.seen,
-        forecast=None if forecast is None else forecast.p_healthy,
-        logic=logic,
-        past=past,
-    )
-    told = sum(p for name, p in health.probabilities.items() if name not in LABELS)
-    healthy = reviewed.calibration(by_library.healthy) * (1 - told)
-    return dataclasses.replace(by_library, healthy=healthy)
-
-
-def _record(outcomes: Sequence[StageOutcome], kind: type[T]) -> T | None:
-    return next((r for o in outcomes for r in o.records if isinstance(r, kind)), None)
-
-
-def _landscape(outcomes: Sequence[StageOutcome]) -> MeasuredLandscape | None:
-    dossier = _record(outcomes, Dossier)
-    return None if dossier is None else dossier.landscape
 
 
 def _opened(run: str | Path | Run, mapping: Mapping[str, str] | None) -> Run:
@@ -248,72 +235,77 @@ def _opened(run: str | Path | Run, mapping: Mapping[str, str] | None) -> Run:
     return run
 
 
-def with_settings(stages: Sequence[Stage], settings: Sequence[str]) -> list[Stage]:
-    """The stages that `stage.key=value` settings change, changed."""
-    from pydantic import TypeAdapter, ValidationError
-
-    changed = {stage.name: stage for stage in stages}
-    touched = []
-    for text in settings:
-        key, equals, value = text.partition("=")
-        name, dot, setting = key.partition(".")
-        if not (equals and dot and name in changed):
-            raise OptionError(
-                f"--set {text!r}: expected STAGE.SETTING=VALUE with one of {', '.join(changed)}"
-            )
-        stage = changed[name]
-        if setting not in stage.settings():
-            known = ", ".join(stage.settings()) or "none"
-            raise OptionError(f"--set {text!r}: stage {name!r} has the settings {known}")
-        kind = type(stage.settings()[setting])
-        try:
-            parsed = TypeAdapter(kind).validate_strings(value)
-        except ValidationError as error:
-            raise OptionError(f"--set {text!r}: expected a {kind.__name__}") from error
-        changed[name] = dataclasses.replace(stage, **{setting: parsed})
-        touched.append(name)
-    return [changed[name] for name in dict.fromkeys(touched)]
+def _judge(loaded: _Loaded, outcomes: Sequence[StageOutcome]) -> Judgement:
+    terms, health = terms_of(outcomes), _record(outcomes, HealthRecord)
+    group = kind_of(loaded.config.objective).past_runs.group
+    scored = score(
+        terms,
+        loaded.weights,
+        loaded.library,
+        past=loaded.past,
+        alike=None if group == JUDGES else library(group).excluding(loaded.series),
+        reviews=loaded.reviewed.counts(loaded.weights),
+    )
+    if health is None:
+        return Judgement.of(scored, None, None)
+    forecast = _record(outcomes, Forecast)
+    by_library = healthy_and_true(
+        health.features,
+        health.seen,
+        forecast=None if forecast is None else forecast.p_healthy,
+        logic=terms.get("logic"),
+        past=loaded.past,
+    )
+    return Judgement.of(scored, _put_right(by_library, health, loaded.reviewed), health.label)
 
 
-@contextlib.contextmanager
-def _output_folder(run: str | Path | Run, out: str | Path | None) -> Iterator[Path | None]:
-    """A folder beside `out` whose files are moved there at the end, all or none.
+def _put_right(
+    by_library: Probability, health: HealthRecord, reviewed: ReviewEffect
+) -> Probability:
+    """P(healthy and true) by the library, put right by the user's reviews; a label that the kind
+    itself tells, by its marks, stands above what past runs know."""
+    told = sum(p for name, p in health.probabilities.items() if name not in LABELS)
+    healthy = reviewed.calibration(by_library.healthy) * (1 - told)
+    return dataclasses.replace(by_library, healthy=healthy)
 
-    Made before any stage runs, so that a folder that cannot be written is known at once.
-    """
-    if out is None:
-        yield None
-        return
-    target = Path(out)
-    source = run.path if isinstance(run, Run) else Path(run)
-    if target.resolve().is_relative_to(source.resolve()):
-        raise OutputError(f"--out {target}: lies in the run itself; choose a folder outside it")
-    stack = contextlib.ExitStack()
+
+def _advise(loaded: _Loaded, outcomes: Sequence[StageOutcome]) -> AdviceRecord | None:
+    """What `dlcc advise` would say by past runs, where there is something to mend."""
+    health, reruns = _record(outcomes, HealthRecord), _record(outcomes, Reruns)
+    if health is None or health.label == "healthy":
+        return None
+    made = () if reruns is None else reruns.outcomes
+    seeds = [outcome for outcome in made if outcome.kind == "seed"]
     try:
-        target.mkdir(parents=True, exist_ok=True)
-        beside = stack.enter_context(scratch_folder(BESIDE, target))
-    except OSError as error:
-        raise OutputError(
-            f"--out {target}: cannot be written ({error.strerror}); choose another folder"
-        ) from error
-    with stack:
-        yield beside
-        made = sorted(beside.iterdir())
-        for path in made:
-            if (target / path.name).is_dir():
-                raise OutputError(
-                    f"{target / path.name}: a folder stands where the report should be; move it "
-                    "away or choose another --out"
-                )
-        for path in made:
-            os.replace(path, target / path.name)
+        return first_advice(loaded.run, loaded.past, seeds).record()
+    except (OptionError, RunError):
+        return None  # the command says why
 
 
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise OutputError(
-            f"{path.parents[2]}: cannot write {path.name} ({error.strerror}); make room or "
-            "choose another --out"
-        ) from error
+def _report(
+    loaded: _Loaded,
+    outcomes: Sequence[StageOutcome],
+    judgement: Judgement,
+    advice: AdviceRecord | None,
+) -> Report:
+    dossier = _record(outcomes, Dossier)
+    return build_report(
+        name=loaded.run.name,
+        config=loaded.config,
+        recorded=0 if loaded.series is None else loaded.series.recorded,
+        until=loaded.until,
+        outcomes=outcomes,
+        judgement=judgement,
+        health=_record(outcomes, HealthRecord),
+        advice=advice,
+        landscape=None if dossier is None else dossier.landscape,
+        environment={
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+            "machine": machine_fingerprint(),
+            "versions": {name: version(name) for name in _PACKAGES},
+        },
+    )
+
+
+def _record(outcomes: Sequence[StageOutcome], kind: type[T]) -> T | None:
+    return next((r for o in outcomes for r in o.records if isinstance(r, kind)), None)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 
+from dlcc.deprecation import renamed
 from dlcc.errors import LimitExceeded, StageDeclarationError
 from dlcc.estimate import Estimate
 from dlcc.findings import Finding
@@ -64,7 +65,7 @@ class Context:
     @property
     def library(self) -> Library:
         """Past runs with known ends that verdicts of all kinds are learnt from, GANs; ask
-        `.apart_from(series)` for those that are not this run's.
+        `.excluding(series)` for those that are not this run's.
 
         Raises LibraryError where the user's own library cannot be used.
         """
@@ -72,19 +73,22 @@ class Context:
 
         return library()
 
-    def past_runs(self, objective: Mapping[str, Any]) -> Library:
+    def similar_runs(self, objective: Mapping[str, Any]) -> Library:
         """As `library`, of kinds like the training's own: what it is like."""
         from dlcc.kinds import kind_of
         from dlcc.past_runs.in_use import library
 
         return library(kind_of(objective).past_runs.group)
 
-    def outcomes(self, objective: Mapping[str, Any]) -> Library:
+    def forecast_runs(self, objective: Mapping[str, Any]) -> Library:
         """As `library`, all that tell what is to be expected of a training of this kind."""
         from dlcc.kinds import kind_of
-        from dlcc.past_runs.in_use import outcomes
+        from dlcc.past_runs.in_use import forecast_runs
 
-        return outcomes(kind_of(objective))
+        return forecast_runs(kind_of(objective))
+
+    past_runs = renamed("past_runs", "similar_runs")
+    outcomes = renamed("outcomes", "forecast_runs")
 
 
 class Case:

@@ -40,7 +40,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stages run in this process, uncached: one of its own would cost each half a second."""
-    monkeypatch.setattr("dlcc.pipeline._travels", lambda stage: False)
+    monkeypatch.setattr("dlcc.pipeline.runner._travels", lambda stage: False)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from dlcc.cli import app
-from dlcc.evaluation import Evaluation, evaluate_fully
+from dlcc.evaluation import Evaluation, evaluate
 from dlcc.past_runs.in_use import shipped_library
 from dlcc.runs import Run
 from tests.command import assert_one_sentence, dlcc
@@ -56,7 +56,7 @@ def test_library_info_and_add(small_run: Path, own_library: Path) -> None:
 @pytest.mark.parametrize("damage", ["version", "content"])
 def test_a_library_that_cannot_be_used(small_run: Path, own_library: Path, damage: str) -> None:
     own_library.parent.mkdir()
-    shipped_library().some(np.arange(3)).save(own_library)
+    shipped_library().select(np.arange(3)).save(own_library)
     if damage == "content":
         own_library.write_bytes(b"nothing")
     else:
@@ -162,9 +162,9 @@ def test_reviews_are_kept_and_taken_back(small_run: Path, monkeypatch: pytest.Mo
 
     def by_health_alone(run: Run, **options: Any) -> Evaluation:
         judged.append(run.path.name)
-        return evaluate_fully(run, only=["health"], **options)
+        return evaluate(run, only=["health"], **options)
 
-    monkeypatch.setattr("dlcc.evaluation.evaluate_fully", by_health_alone)
+    monkeypatch.setattr("dlcc.evaluation.evaluate", by_health_alone)
     other = shutil.copytree(small_run, small_run.parent / "other")
     (other / "run.json").write_text("[]")
 

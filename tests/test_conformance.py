@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dlcc import plugins
+from dlcc.pipeline import discovery
 from dlcc.testing import check_stage
 
 NAMES = ("ingestion", "health", "landscape", "consistency")
@@ -14,7 +14,7 @@ LONG = ("decomposition", "execution", "novelty", "impact", "reproducibility")  #
 
 
 def test_the_built_in_stages_are_these() -> None:
-    assert {*NAMES, *LONG} <= set(plugins.installed())
+    assert {*NAMES, *LONG} <= set(discovery.installed())
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ def test_the_built_in_stages_are_these() -> None:
 def test_a_built_in_stage_conforms(name: str, small_run: Path) -> None:
     if name == "decomposition":
         shorten(small_run)
-    check_stage(plugins.installed()[name], small_run)
+    check_stage(discovery.installed()[name], small_run)
 
 
 def shorten(run: Path) -> None:

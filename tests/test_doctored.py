@@ -24,7 +24,7 @@ pytestmark = [
 
 
 def judged(run: Path, **settings: Any) -> tuple[FindingRecord, ...]:
-    report = evaluate(run, only=["consistency", "execution"], stages=[Execution(**settings)])
+    report = evaluate(run, only=["consistency", "execution"], stages=[Execution(**settings)]).report
     assert not report.failed_stages
     assert report.verdict.doubt == any(f.severity == "error" for f in report.findings)
     return report.findings

@@ -48,7 +48,7 @@ def test_formulas_that_the_algebra_chokes_on_leave_the_others(small_run: Path) -
     line = next(at for at in text.splitlines() if at.startswith("L_D"))
     wrong = [rf"L_D = {right}" for right in (r"\max(\sqrt{-1}, D(x))", "D(x) / 0", r"\log(0) D(x)")]
     page.write_text(text.replace(line, "\n$$\n\nIt minimises\n\n$$\n".join(wrong)))
-    report = evaluate(small_run, only=["consistency"])
+    report = evaluate(small_run, only=["consistency"]).report
     (stage,) = (s for s in report.stages if s.name == "consistency")
     assert stage.status == "scored"
     found = [o for o in stage.details["obligations"] if o["id"].startswith("formula/")]
@@ -146,7 +146,7 @@ def test_odd_values_in_run_json_are_shown_as_text(small_run: Path) -> None:
     edit(
         small_run, data={"name": 5}, objective={"kind": ["x"], "loss": {}}, machine={"threads": "q"}
     )
-    report = evaluate(small_run, only=["ingestion"])
+    report = evaluate(small_run, only=["ingestion"]).report
     assert report.run.data == "5"
 
 
@@ -233,7 +233,7 @@ def test_damaged_samples_and_a_reference_without_rows_do_not_end_an_evaluation(
     small_run: Path, tmp_path: Path
 ) -> None:
     write_tensors(small_run / "samples" / "reference.safetensors", {"reference": np.zeros((0, 2))})
-    report = evaluate(small_run, only=["health"], out=tmp_path / "out")
+    report = evaluate(small_run, only=["health"], out=tmp_path / "out").report
     assert [f.place for f in report.findings if f.code == "REC008"] == [
         "samples/reference.safetensors"
     ]

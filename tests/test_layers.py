@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "dlcc"
 # room or module -> what it must not import
 FORBIDDEN = {
     "stages": ["dlcc.pipeline", "dlcc.scoring", "dlcc.report", "dlcc.evaluation", "dlcc.cli",
-               "dlcc.recipes", "dlcc.worker", "dlcc.plugins"],
+               "dlcc.recipes", "dlcc.pipeline.worker", "dlcc.pipeline.discovery"],
     "scoring": ["dlcc.stages", "dlcc.stage", "dlcc.pipeline", "dlcc.report", "dlcc.runs",
                 "dlcc.records", "dlcc.evaluation", "dlcc.cli"],
     "runs": ["dlcc.stages", "dlcc.stage", "dlcc.pipeline", "dlcc.scoring", "dlcc.report",

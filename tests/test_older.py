@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from dlcc import evaluate, plugins
+from dlcc import evaluate
 from dlcc.forecast.folders import forecast_folders
 from dlcc.past_runs.in_use import library, shipped_library, users_library
+from dlcc.pipeline import discovery
 from dlcc.review.history import history
 from tests.command import dlcc
 
@@ -39,7 +40,7 @@ def own_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_run_is_evaluated_with_its_code_replayed(tmp_path: Path) -> None:
-    report = evaluate(OLD / "ring", only=["health", "execution"], out=tmp_path)
+    report = evaluate(OLD / "ring", only=["health", "execution"], out=tmp_path).report
     stages = {stage.name: stage.status for stage in report.stages}
     assert stages["execution"] == "scored"
     assert report.verdict.label is not None
@@ -79,8 +80,8 @@ def test_a_stage_runs_as_it_did(tmp_path: Path) -> None:
     copy = tmp_path / "ring"
     shutil.copytree(OLD / "ring", copy)
     with pytest.warns(DeprecationWarning, match=r"dlcc\.records\.Label is str now"):
-        stage = plugins.load_file(OLD / "stage.py").Company()
-    report = evaluate(copy, stages=[stage], only=["company"])
+        stage = discovery.load_file(OLD / "stage.py").Company()
+    report = evaluate(copy, stages=[stage], only=["company"]).report
     (record,) = report.stages
     assert record.status == "scored"
     assert record.details["past"] > 1_000

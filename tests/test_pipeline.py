@@ -20,11 +20,9 @@ from dlcc import (
     Stage,
     StageResult,
     cache,
-    pipeline,
-    plugins,
 )
 from dlcc.errors import StageDeclarationError
-from dlcc.pipeline import Limits, StageOutcome, order, run_stages, select
+from dlcc.pipeline import Limits, StageOutcome, discovery, order, run_stages, select, terms_of
 from dlcc.records import Dossier, Series
 from dlcc.runs import Run
 from dlcc.stages.ingestion import Ingestion
@@ -51,7 +49,7 @@ def stage(name: str, needs: tuple[Any, ...] = (), gives: tuple[Any, ...] = ()) -
 
 
 def one(name: str, run: Path, limits: Limits | None = None) -> StageOutcome:
-    loaded = plugins.from_argument(f"{FILES}/{name}")
+    loaded = discovery.from_argument(f"{FILES}/{name}")
     return run_stages(Run.open(run), [loaded], until=200, limits=limits)[0]
 
 
@@ -163,7 +161,7 @@ def test_results_are_cached_by_content(small_run: Path) -> None:
 def test_changed_code_and_settings_are_other_results(small_run: Path, tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     file.write_text((FILES / "good.py").read_text())
-    first = plugins.from_argument(f"{file}:Calm")
+    first = discovery.from_argument(f"{file}:Calm")
     run = Run.open(small_run)
 
     def cached(stage: Stage) -> bool:
@@ -196,7 +194,7 @@ def test_terms_of_several_stages_are_pooled() -> None:
         terms = {"logic": Estimate.proportion(hits, 10)}
         return StageOutcome("s", "", 1, {}, "scored", terms=terms)
 
-    assert pipeline.terms_of([outcome(3), outcome(9)]) == {"logic": Estimate.proportion(12, 20)}
+    assert terms_of([outcome(3), outcome(9)]) == {"logic": Estimate.proportion(12, 20)}
 
 
 def test_the_run_is_left_untouched(small_run: Path) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from dlcc import evaluate, plugins
+from dlcc import evaluate
 from dlcc.errors import StageDeclarationError
+from dlcc.pipeline import discovery
 
 FILES = Path(__file__).parent / "stage_files"
 
@@ -56,21 +57,21 @@ def test_a_broken_entry_point_is_named(package: Path) -> None:
 
 
 def test_a_stage_is_passed_in_python(small_run: Path) -> None:
-    calm = plugins.from_argument(f"{FILES}/good.py:Calm")
-    report = evaluate(small_run, stages=[calm], only=["calm"])
+    calm = discovery.from_argument(f"{FILES}/good.py:Calm")
+    report = evaluate(small_run, stages=[calm], only=["calm"]).report
     assert report.stages[0].terms["calm"].mean > 0.5
 
 
 def test_the_same_file_is_loaded_once() -> None:
-    first = plugins.from_argument(f"{FILES}/good.py:Calm")
-    assert type(plugins.from_argument(f"{FILES}/good.py:Calm")) is type(first)
+    first = discovery.from_argument(f"{FILES}/good.py:Calm")
+    assert type(discovery.from_argument(f"{FILES}/good.py:Calm")) is type(first)
 
 
 def test_a_type_is_found_by_its_name_and_a_missing_one_is_an_error() -> None:
-    name = plugins.type_name(plugins.StageDeclarationError)
-    assert plugins.find_type(name) is StageDeclarationError
+    name = discovery.type_name(discovery.StageDeclarationError)
+    assert discovery.find_type(name) is StageDeclarationError
     with pytest.raises(ValueError, match="no type"):
-        plugins.find_type("dlcc.errors:Nothing")
+        discovery.find_type("dlcc.errors:Nothing")
 
 
 def test_a_finding_of_ones_own_has_its_page_in_the_report_and_in_explain(
@@ -118,7 +119,7 @@ from dlcc import evaluate
 from dlcc.testing import check_stage
 from {module} import Noticing
 check_stage(Noticing(), sys.argv[1])
-(stage,) = evaluate(sys.argv[1], stages=[Noticing()], only=["noticing"]).stages
+(stage,) = evaluate(sys.argv[1], stages=[Noticing()], only=["noticing"]).report.stages
 print(stage.status, stage.reason)
 """
 
@@ -162,12 +163,12 @@ def test_a_code_of_somebody_else_fails_the_stage_that_takes_it(
 def test_another_kind_of_training_is_another_key(
     small_run: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calm = plugins.from_argument(f"{FILES}/good.py:Calm")
+    calm = discovery.from_argument(f"{FILES}/good.py:Calm")
 
     def was_cached() -> bool:
-        report = evaluate(small_run, stages=[calm], only=["calm"])
+        report = evaluate(small_run, stages=[calm], only=["calm"]).report
         return bool(report.environment["stages"]["calm"].get("cached"))
 
     assert [was_cached(), was_cached()] == [False, True]
-    monkeypatch.setattr("dlcc.pipeline.kinds", lambda: {"other": 1})
+    monkeypatch.setattr("dlcc.pipeline.runner.kinds", lambda: {"other": 1})
     assert not was_cached()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +12,24 @@ import pytest
 import dlcc
 
 NAMES = [
-    "Case", "Context", "DlccError", "Estimate", "Finding", "Limits", "NotApplicable", "Recorder",
-    "Report", "Run", "Stage", "StageResult", "Training", "evaluate",
-]  # fmt: skip
+    "Case",
+    "Context",
+    "DlccError",
+    "Estimate",
+    "Evaluation",
+    "Finding",
+    "Limits",
+    "NotApplicable",
+    "Recorder",
+    "Report",
+    "Run",
+    "Stage",
+    "StageResult",
+    "Training",
+    "evaluate",
+    "landscape",
+    "metrics",
+]
 HEAVY = {"torch", "faiss", "z3", "matplotlib", "sklearn", "sympy", "sentence_transformers", "scipy"}
 
 
@@ -29,6 +45,16 @@ def test_the_public_names_are_these_and_all_there() -> None:
     assert sorted(dlcc.__all__) == sorted(NAMES)
     for name in NAMES:
         assert getattr(dlcc, name) is not None
+
+
+def test_dir_lists_them_and_the_version() -> None:
+    assert {*NAMES, "__version__"} <= set(dir(dlcc))
+    assert re.fullmatch(r"\d+\.\d+\.\d+.*", dlcc.__version__)
+
+
+def test_rooms_of_pure_functions_are_reachable_at_once() -> None:
+    code = "import dlcc; dlcc.metrics.squared_mmd; dlcc.landscape.per_sample_gradients"
+    assert "numpy" in loaded_by(code)
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
@@ -57,7 +83,7 @@ def test_reading_a_run_loads_no_torch(small_run: Path) -> None:
 
 def test_the_root_module_is_short() -> None:
     assert dlcc.__file__ is not None
-    assert len(Path(dlcc.__file__).read_text().splitlines()) < 40
+    assert len(Path(dlcc.__file__).read_text().splitlines()) < 50
 
 
 def test_evaluate_is_a_function_and_stays_one() -> None:

@@ -101,7 +101,7 @@ def check_training(run: Path) -> None:
 def check_neighbours() -> None:
     """The nearest past runs are those of a brute-force search in float64."""
     past = shipped_library()
-    space = Space(past.some(np.arange(0, len(past), 40)), 1, blind=True)
+    space = Space(past.select(np.arange(0, len(past), 40)), 1, series_only=True)
     apart = np.linalg.norm(space.points[:, None] - space.points[None, :], axis=2)
     np.fill_diagonal(apart, np.inf)
     expected = np.sort(apart, axis=1)[:, :10] / np.sqrt(len(space.names))
@@ -112,21 +112,21 @@ def check_forecast_network() -> None:
     """The graph network alone tells healthy runs of other settings from the rest."""
     from sklearn.metrics import roc_auc_score
 
-    past = shipped_library().some(shipped_library().true_record)
-    past = past.some(np.arange(0, len(past), 3))
+    past = shipped_library().select(shipped_library().true_record)
+    past = past.select(np.arange(0, len(past), 3))
     first = np.array([int(key, 16) % 2 == 0 for key in past.settings])
-    network = gnn.OutcomeGNN.fit(Space(past.some(first), 1, blind=False))
-    rest = past.some(~first)
-    points = network.space.standardised(Space(rest, 1, blind=False).raw)
+    network = gnn.OutcomeGNN.fit(Space(past.select(first), 1, series_only=False))
+    rest = past.select(~first)
+    points = network.space.standardised(Space(rest, 1, series_only=False).raw)
     assert roc_auc_score(rest.labels == 0, network.probabilities(points)[:, 0]) > 0.75
 
 
 def check_attribution() -> None:
     """What moved a forecast adds up to the forecast."""
     past = shipped_library()
-    forecaster = Forecaster.fit(past.some(np.arange(0, len(past), 12)), 0.2, blind=True)
+    forecaster = Forecaster.fit(past.select(np.arange(0, len(past), 12)), 0.2, series_only=True)
     space = forecaster.space
-    vector = dict(zip(past.names, past.blind_vectors[1, 1], strict=True))
+    vector = dict(zip(past.names, past.series_only_vectors[1, 1], strict=True))
     moved = what_moved(forecaster, vector, past.configs[1], most=10_000)
     point = space.standardised(space.raw_of(vector, past.configs[1]))[None, :]
     said = forecaster.forest.trees.predict(point)[0, 0]
@@ -221,7 +221,7 @@ def test_forecasts_are_made_by_torch_geometric(monkeypatch: pytest.MonkeyPatch) 
             return self.weight.expand(len(x), -1)
 
     fit = gnn.OutcomeGNN.fit
-    plain = fit(Space(shipped_library().some(np.arange(0, 1800, 9)), 1, blind=False))
+    plain = fit(Space(shipped_library().select(np.arange(0, 1800, 9)), 1, series_only=False))
     monkeypatch.setattr(gnn, "SAGEConv", Constant)
     lone = fit(plain.space)
     points = plain.space.points[:20] + 0.1

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dlcc import plugins
+from dlcc.pipeline import discovery
 from dlcc.testing import NonConformance, check_stage
 
 FILES = Path(__file__).parent / "stage_files"
@@ -31,18 +31,18 @@ FAULTS = {
 
 
 def test_a_stage_that_conforms_passes(small_run: Path) -> None:
-    check_stage(plugins.from_argument(f"{FILES}/good.py:Calm"), small_run)
+    check_stage(discovery.from_argument(f"{FILES}/good.py:Calm"), small_run)
 
 
 def test_a_stage_with_a_finding_of_its_own_passes(small_run: Path) -> None:
-    check_stage(plugins.from_argument(f"{FILES}/noticing.py:Noticing"), small_run)
+    check_stage(discovery.from_argument(f"{FILES}/noticing.py:Noticing"), small_run)
 
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_named(name: str, small_run: Path) -> None:
     file = "faulty_torch.py" if name == "GlobalTorch" else "faulty.py"
     with pytest.raises(NonConformance, match=FAULTS[name]):
-        check_stage(plugins.from_argument(f"{FILES}/{file}:{name}"), small_run)
+        check_stage(discovery.from_argument(f"{FILES}/{file}:{name}"), small_run)
 
 
 def test_a_stage_that_ignores_its_deadline_is_named(
@@ -50,4 +50,4 @@ def test_a_stage_that_ignores_its_deadline_is_named(
 ) -> None:
     monkeypatch.setattr("dlcc.testing.stages._GRACE", 2.0)
     with pytest.raises(NonConformance, match="ignores its deadline"):
-        check_stage(plugins.from_argument(f"{FILES}/faulty.py:Sleeps"), small_run, seconds=3)
+        check_stage(discovery.from_argument(f"{FILES}/faulty.py:Sleeps"), small_run, seconds=3)

@@ -17,7 +17,8 @@ from dlcc.advice.prior import ConfigPrior
 from dlcc.advice.remedies import MOST_FIELDS, REMEDIES, Change
 from dlcc.estimate import Estimate
 from dlcc.past_runs.store import Library
-from dlcc.reruns.outcome import Judge, Outcome, Refused
+from dlcc.records import Outcome
+from dlcc.reruns.outcome import Judge, Refused
 from dlcc.reruns.plan import Rerun
 from dlcc.reruns.programs import Program
 from dlcc.stage import Deadline

@@ -9,12 +9,11 @@ import numpy as np
 
 from dlcc.advice.advice import Advised, advise, by_past_runs
 from dlcc.errors import ForeignCodeError, IsolationError, LimitExceeded, OptionError
-from dlcc.kinds import kind_of, why_unknown
+from dlcc.health.gate import NotJudgeableError, judgeable_kind
 from dlcc.past_runs.in_use import library
 from dlcc.past_runs.store import Library
-from dlcc.records import Config, Series, Sources
+from dlcc.records import AdviceRecord, AdvisedChange, Config, Outcome, Series, Sources
 from dlcc.reruns.folder import program_of_folder
-from dlcc.reruns.outcome import Outcome
 from dlcc.reruns.programs import Program, why_no_program
 from dlcc.runs import Run
 from dlcc.stage import Deadline
@@ -29,6 +28,21 @@ class FolderAdvice:
     config: Config
     why_no_reruns: str | None
     """Where nothing could be rerun, and past runs alone were asked."""
+
+    def record(self) -> AdviceRecord:
+        """Make what a report shows of it."""
+        changes = (
+            AdvisedChange(
+                words=advice.change.words(self.config.config),
+                fields=dict(advice.change.fields),
+                p_healthy=advice.expected.number,
+            )
+            for advice in self.advised.shown()
+        )
+        control = self.advised.control
+        return AdviceRecord(
+            tuple(changes), control.expected.number, control.reruns, self.why_no_reruns
+        )
 
 
 def first_advice(run: Run, past: Library, seeds: Sequence[Outcome] = ()) -> FolderAdvice:
@@ -68,7 +82,7 @@ def advise_folder(
             time.
         RunError: what is in the run cannot be read.
     """
-    past = library().apart_from(Series.of(run, run.length))
+    past = library().excluding(Series.of(run, run.length))
     config, remedies = _advisable(run)
     sources = Sources.of(run, None)
     program, why = None, "left out on request" if not reruns else why_no_program(config, sources)
@@ -96,10 +110,10 @@ def _advisable(run: Run) -> tuple[Config, str]:
     """The configuration of a run, and which changes are known for its kind; OptionError where none
     are."""
     config = Config.of(run, None)
-    unknown = why_unknown(config.objective, config.players)
-    if unknown is not None:
-        raise OptionError(f"{run.path}: no advice can be given: {unknown}")
-    kind = kind_of(config.objective)
+    try:
+        kind = judgeable_kind(config.objective, config.players)
+    except NotJudgeableError as error:
+        raise OptionError(f"{run.path}: no advice can be given: {error}") from None
     if kind.remedies is None:
         raise OptionError(
             f"{run.path}: no changes are known for trainings of kind {kind.name!r}, so no advice "

@@ -33,7 +33,7 @@ class ConfigPrior:
         from sklearn.pipeline import make_pipeline
 
         same = library.true_record & (library.data == data)
-        known = library.some(same if same.sum() >= _FEWEST else library.true_record)
+        known = library.select(same if same.sum() >= _FEWEST else library.true_record)
         trees = make_pipeline(
             SimpleImputer(strategy="median", keep_empty_features=True),
             ExtraTreesClassifier(

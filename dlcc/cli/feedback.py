@@ -105,16 +105,16 @@ def _listed(found: FolderAdvice, shown: list[Advice]) -> str:
 def _apply(run: Run, advice: Advice, out: Path, seed: int) -> None:
     """Train the change, evaluate both runs, and show both."""
     from dlcc.advice.apply import apply_change
-    from dlcc.evaluation import evaluate_fully
+    from dlcc.evaluation import evaluate
     from dlcc.records import HealthRecord
 
     with bars() as progress:
-        before = evaluate_fully(run, progress=progress)
+        before = evaluate(run, progress=progress)
         applied = apply_change(
             run, advice.change, out, before.record(HealthRecord), seed=seed,
             progress=lambda done, total: progress("train", done / total, f"step {done:,}"),
         )  # fmt: skip
-        after = evaluate_fully(applied.out, progress=progress)
+        after = evaluate(applied.out, progress=progress)
     typer.echo(f"recorded {applied.out}, {applied.words}")
     for evaluation in (before, after):
         typer.echo(_scores(evaluation.report))

@@ -56,10 +56,9 @@ def evaluate(
     cache: Annotated[bool, typer.Option(help="Use results of earlier evaluations.")] = True,
 ) -> None:
     """Judge a run: verdict, P(healthy), findings, and a report to look at."""
-    from dlcc import plugins
     from dlcc.evaluation import evaluate as judge
-    from dlcc.evaluation import with_settings
-    from dlcc.pipeline import Limits
+    from dlcc.pipeline import Limits, discovery
+    from dlcc.pipeline.settings import with_settings
     from dlcc.report.terminal import render
     from dlcc.runs import Run
     from dlcc.scoring.ahp import DEFAULT_JUDGEMENTS
@@ -70,11 +69,11 @@ def evaluate(
     bounds = Limits(timeout, int(memory * 2**30))
     opened = Run.open(run, mapping_of(map_ or []))
     show_notes(opened)
-    own = [plugins.from_argument(text, bounds.seconds, bounds.memory) for text in stage or []]
-    known = [*plugins.installed().values(), *own]
+    own = [discovery.from_argument(text, bounds.seconds, bounds.memory) for text in stage or []]
+    known = [*discovery.installed().values(), *own]
     target = out or Path("dlcc-reports") / run.resolve().name
     with bars() as progress:
-        report = judge(
+        evaluation = judge(
             opened,
             stages=_merged(own, with_settings(known, set_ or [])),
             only=only or [],
@@ -87,6 +86,7 @@ def evaluate(
             judgements=judgements or DEFAULT_JUDGEMENTS,
             progress=progress,
         )
+    report = evaluation.report
     if json_:
         typer.echo(report.to_json(), nl=False)
     else:
@@ -107,9 +107,9 @@ def _merged(own: list[Stage], changed: list[Stage]) -> list[Stage]:
 
 def stages() -> None:
     """List the installed stages: what each does, takes and gives."""
-    from dlcc import pipeline, plugins
+    from dlcc.pipeline import discovery, order
 
-    for stage in pipeline.order(list(plugins.installed().values())):
+    for stage in order(list(discovery.installed().values())):
         typer.echo(f"{stage.name}\n  {stage.describe()}")
         for word in ("needs", "wants", "gives"):
             kinds = ", ".join(kind.__name__ for kind in getattr(stage, word))
@@ -168,11 +168,11 @@ def explain(
     ] = None,
 ) -> None:
     """Say what a finding means, what it looks like, and what to change."""
-    from dlcc import plugins
     from dlcc.findings import page
+    from dlcc.pipeline import discovery
 
     for text in stage or []:
-        plugins.from_argument(text)
+        discovery.from_argument(text)
     typer.echo(page(code).text, nl=False)
 
 

@@ -113,9 +113,9 @@ def add(
 def _summary(made: Library, path: Path) -> str:
     import numpy as np
 
-    from dlcc.past_runs.store import CONVENTIONS, FRACTIONS, TERMS
+    from dlcc.past_runs.store import CONVENTIONS, FRACTIONS
 
-    tested = np.isfinite(made.terms[:, TERMS.index("logic"), 0])
+    tested = np.isfinite(made.term("logic")[:, 0])
     fractions = ", ".join(f"{fraction:.0%}" for fraction in FRACTIONS)
     lines = [
         f"{path}: {len(made):,} runs, {path.stat().st_size / 1e6:.2f} MB, "

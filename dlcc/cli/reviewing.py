@@ -73,7 +73,7 @@ def _folders_in(folder: Path) -> list[Path]:
 def _evaluated(folder: Path, paths: list[Path]) -> list[Candidate]:
     """The runs as they can be reviewed; those that cannot be judged are named on stderr."""
     from dlcc.errors import OptionError, RunError
-    from dlcc.evaluation import evaluate_fully
+    from dlcc.evaluation import evaluate
     from dlcc.past_runs.twins import first_rows_hash
     from dlcc.records import Series
     from dlcc.review.queue import candidate_of
@@ -85,7 +85,7 @@ def _evaluated(folder: Path, paths: list[Path]) -> list[Candidate]:
             progress("review", k / len(paths), path.name)
             try:
                 opened = Run.open(path)
-                report = evaluate_fully(opened, skip=_SKIPPED, reviews=(), progress=progress).report
+                report = evaluate(opened, skip=_SKIPPED, reviews=(), progress=progress).report
                 series = Series.of(opened, None)
                 digest = "" if series is None else first_rows_hash(series)
                 found.append(candidate_of(report, name=path.name, digest=digest))

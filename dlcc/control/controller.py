@@ -10,13 +10,14 @@ import numpy as np
 
 from dlcc.control import rules as control_rules
 from dlcc.control.adjustable import Adjustable, OptimizerRates, bounds_of
-from dlcc.control.rules import LARGEST_FACTOR, QUANTITIES, RULES, Rule, Watched, window_of
+from dlcc.control.rules import LARGEST_FACTOR, RULES, Rule, Watched, window_of
 from dlcc.errors import OptionError
+from dlcc.health.windows import QUANTITIES
 from dlcc.typing import Floats
 
 if TYPE_CHECKING:
     from dlcc.advice.prior import ConfigPrior
-    from dlcc.control.steering import Course
+    from dlcc.control.steering import Target
     from dlcc.health.curves import Curves
     from dlcc.past_runs.store import Library
 
@@ -89,7 +90,7 @@ class Controller:
         cooldown: int = COOLDOWN,
         rules: Sequence[Rule] = RULES,
         good: Callable[[Curves], Floats] | None = None,
-        course: Course | None = None,
+        course: Target | None = None,
         dry_run: bool = False,
     ) -> None:
         if every < _FEWEST_ROWS or cooldown < 0:
@@ -312,11 +313,11 @@ def controller_for(
         dry_run: decide and record, and change nothing.
     """
     from dlcc.advice.prior import ConfigPrior
-    from dlcc.control.steering import plot_course
+    from dlcc.control.steering import choose_target
 
     settings = adjustable.settings()
     allowed = bounds_of(settings, bounds)
-    course = plot_course(prior or ConfigPrior.fit(library, data), config, settings, allowed)
+    course = choose_target(prior or ConfigPrior.fit(library, data), config, settings, allowed)
     controller = Controller(
         adjustable, bounds, rules=RULES if rules else (), good=library.good, course=course,
         dry_run=dry_run,

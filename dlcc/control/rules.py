@@ -11,21 +11,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dlcc.health.curves import Curves
+from dlcc.health.windows import QUANTITIES, window_figure
 from dlcc.typing import Floats
-
-if TYPE_CHECKING:
-    from dlcc.health.curves import Curves
 
 Settings = Mapping[str, float]
 
-QUANTITIES = (
-    "generator/loss", "discriminator/loss", "generator/grad_norm", "discriminator/grad_norm",
-    "discriminator/real", "discriminator/fake",
-)  # fmt: skip
 LARGEST_FACTOR = 2.0
 FIRST_R1 = 0.1
 _REMEMBERED = 8
@@ -51,7 +45,7 @@ class Window:
     @property
     def lost(self) -> bool:
         """Whether something is not finite: no setting mends weights that are NaN."""
-        return bool(self.figures[-1] > 0)
+        return bool(window_figure(self.figures, "not_finite") > 0)
 
 
 def window_of(rows: Mapping[str, Floats]) -> Window:
@@ -106,8 +100,6 @@ class Watched:
 
     def p_good(self) -> float:
         """P(good) of the newest window from the series; 0.5 without past runs to go by."""
-        from dlcc.health.curves import Curves
-
         if self.good_model is None:
             return 0.5
         windows = np.array([window.figures for window in self.windows[-3:]])
@@ -117,7 +109,7 @@ class Watched:
         """Deviation of the windows' margin around its line; 0 before there are eight."""
         if len(self.windows) < _REMEMBERED:
             return 0.0
-        margins = np.array([window.figures[8] for window in self.windows])
+        margins = window_figure(np.array([window.figures for window in self.windows]), "margin")
         if not np.isfinite(margins).all():
             return 0.0
         off = margins - margins.mean()

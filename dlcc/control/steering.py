@@ -23,7 +23,7 @@ _NEAR = 0.02  # of the best: the smallest change among these is taken
 
 
 @dataclass(frozen=True)
-class Course:
+class Target:
     """Settings to steer to."""
 
     target: Mapping[str, float]
@@ -42,12 +42,12 @@ class Course:
         }
 
 
-def plot_course(
+def choose_target(
     prior: ConfigPrior,
     config: Mapping[str, Any],
     settings: Mapping[str, float],
     bounds: Mapping[str, Bounds],
-) -> Course | None:
+) -> Target | None:
     """The settings within bounds that past runs did best with, the rest of `config` as it is.
 
     P(healthy) is taken as the mean over the neighbouring rates of the grid: a peak of one point is
@@ -68,7 +68,7 @@ def plot_course(
     chosen = min(near, key=lambda k: _distance(points[int(k)], settings))
     after = float(flat[chosen])
     target = {f: v for f, v in points[int(chosen)].items() if v != settings[f]}
-    return Course(target, before, after) if target and after - before >= LEAST_GAIN else None
+    return Target(target, before, after) if target and after - before >= LEAST_GAIN else None
 
 
 def _axis(field: str, value: float, bound: Bounds) -> list[float]:

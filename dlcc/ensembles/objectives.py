@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from dlcc.ensembles.stacked import Stack, input_gradients
+from dlcc.recipes.adversarial_losses import ADVERSARIAL_LOSSES, RowLoss
 from dlcc.recipes.small_gan.training import (
     GRADIENT_PENALTY_WEIGHT,
     PROBABILITY_LOSSES,
@@ -16,62 +17,25 @@ from dlcc.recipes.small_gan.training import (
     Config,
 )
 
-Loss = Callable[[Tensor], Tensor]
-
-# One function a kind of loss, of raw outputs: discriminators' [n, 2·batch], the real rows first,
-# and generators' [n, batch].
-
-
-def _cross_entropy(logits: Tensor) -> Tensor:
-    real, fake = logits.chunk(2, dim=1)
-    return F.softplus(-real).mean(1) + F.softplus(fake).mean(1)
+T = TypeVar("T")
+MemberLoss = Callable[[Tensor], Tensor]
+"""Loss of each member [N], from raw outputs [N, n] of its discriminator."""
 
 
-def _least_squares(logits: Tensor) -> Tensor:
-    real, fake = logits.chunk(2, dim=1)
-    return 0.5 * ((real - 1) ** 2).mean(1) + 0.5 * (fake**2).mean(1)
+def _discriminator(parts: tuple[RowLoss, RowLoss]) -> MemberLoss:
+    """Discriminators' losses, of outputs [N, 2·batch] with the real rows first."""
+    on_real, on_fake = parts
+
+    def members(logits: Tensor) -> Tensor:
+        real, fake = logits.chunk(2, dim=1)
+        return on_real(real).mean(1) + on_fake(fake).mean(1)
+
+    return members
 
 
-def _hinge(logits: Tensor) -> Tensor:
-    real, fake = logits.chunk(2, dim=1)
-    return F.relu(1 - real).mean(1) + F.relu(1 + fake).mean(1)
-
-
-def _wasserstein(logits: Tensor) -> Tensor:
-    real, fake = logits.chunk(2, dim=1)
-    return fake.mean(1) - real.mean(1)
-
-
-def _non_saturating(fake: Tensor) -> Tensor:
-    return F.softplus(-fake).mean(1)
-
-
-def _minimax(fake: Tensor) -> Tensor:
-    return -F.softplus(fake).mean(1)
-
-
-def _least_squares_generator(fake: Tensor) -> Tensor:
-    return 0.5 * ((fake - 1) ** 2).mean(1)
-
-
-def _linear(fake: Tensor) -> Tensor:
-    return -fake.mean(1)
-
-
-DISCRIMINATORS: dict[str, Loss] = {
-    "ns": _cross_entropy,
-    "mm": _cross_entropy,
-    "ls": _least_squares,
-    "hinge": _hinge,
-    "wgangp": _wasserstein,
-}
-GENERATORS: dict[str, Loss] = {
-    "ns": _non_saturating,
-    "mm": _minimax,
-    "ls": _least_squares_generator,
-    "hinge": _linear,
-    "wgangp": _linear,
-}
+def _generator(part: RowLoss) -> MemberLoss:
+    """Generators' losses, of outputs [N, batch]."""
+    return lambda fake: part(fake).mean(1)
 
 
 def has_penalty(config: Config) -> bool:
@@ -79,14 +43,13 @@ def has_penalty(config: Config) -> bool:
     return config.loss == "wgangp" or config.r1 > 0
 
 
-class _Grouped:
+class _Grouped(Generic[T]):
     """A loss a member: each kind that occurs is computed once, for its members alone."""
 
-    def __init__(self, functions: Sequence[Loss]) -> None:
-        kinds = list(dict.fromkeys(functions))
-        places = [[i for i, f in enumerate(functions) if f is kind] for kind in kinds]
-        self._groups = [(f, torch.tensor(at)) for f, at in zip(kinds, places, strict=True)]
-        self._back = torch.argsort(torch.tensor([i for at in places for i in at]))
+    def __init__(self, kinds: Sequence[T], loss: Callable[[T], MemberLoss]) -> None:
+        places = {kind: [i for i, k in enumerate(kinds) if k == kind] for kind in kinds}
+        self._groups = [(loss(kind), torch.tensor(at)) for kind, at in places.items()]
+        self._back = torch.argsort(torch.tensor([i for at in places.values() for i in at]))
 
     def __call__(self, logits: Tensor) -> Tensor:
         if len(self._groups) == 1:
@@ -99,9 +62,10 @@ class Objectives:
     """The losses of all members under their configurations."""
 
     def __init__(self, configs: Sequence[Config], dtype: torch.dtype) -> None:
-        self.discriminator = _Grouped([DISCRIMINATORS[c.loss] for c in configs])
+        losses = [ADVERSARIAL_LOSSES[config.loss] for config in configs]
+        self.discriminator = _Grouped([(one.real, one.fake) for one in losses], _discriminator)
         """Raw outputs [N, 2·batch], the real rows first → losses [N] without penalties."""
-        self.generator = _Grouped([GENERATORS[c.loss] for c in configs])
+        self.generator = _Grouped([one.generator for one in losses], _generator)
         """Raw outputs [N, batch] → losses [N]."""
         probability = [c.loss in PROBABILITY_LOSSES for c in configs]
         self._probability = torch.tensor(probability).unsqueeze(1)

@@ -1,5 +1,5 @@
 """What the library says of a run that is not finished."""
 
-from dlcc.forecast.forecaster import Forecaster, Prospect
+from dlcc.forecast.forecaster import Forecaster, Prediction
 
-__all__ = ["Forecaster", "Prospect"]
+__all__ = ["Forecaster", "Prediction"]

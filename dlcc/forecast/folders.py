@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from dlcc.errors import RunError
-from dlcc.forecast.forecaster import Forecasters, Prospect
-from dlcc.health.run_features import NOTHING_CHANGES, Landscape, TooFewRowsError, landscape_of
-from dlcc.kinds import kind_of, too_few_samples, why_unknown
-from dlcc.past_runs.in_use import outcomes
+from dlcc.forecast.forecaster import Forecasters, Prediction
+from dlcc.health.gate import NotJudgeableError, judgeable_features, judgeable_kind
+from dlcc.health.run_features import RunFeatures
+from dlcc.past_runs.in_use import forecast_runs
 from dlcc.past_runs.store import Library
 from dlcc.records import Samples, Series
 from dlcc.runs import Run, resolve_until
@@ -24,18 +24,18 @@ class FolderForecast:
 
     run: str
     seen: float
-    prospect: Prospect
+    prediction: Prediction
 
     def to_json(self) -> dict[str, Any]:
         """The object that `--json` prints."""
-        p, stability = self.prospect.p_healthy, self.prospect.stability
+        p, stability = self.prediction.p_healthy, self.prediction.stability
         return {
             "run": self.run,
             "p_healthy": round(p.mean, 6),
             "interval": [round(bound, 6) for bound in p.interval(0.9)],
             "stability": round(stability.mean, 6),
             "stability_interval": [round(bound, 6) for bound in stability.interval(0.9)],
-            "kind": self.prospect.kind,
+            "kind": self.prediction.kind,
         }
 
 
@@ -46,7 +46,7 @@ class _Seen:
     name: str
     config: Mapping[str, Any]
     series: Series
-    landscape: Landscape
+    features: RunFeatures
 
 
 def forecast_folders(
@@ -77,14 +77,14 @@ def forecast_folders(
                 raise
             left_out(error)
             continue
-        kind, seen = run.landscape.curves.kind, run.landscape.seen
+        kind, seen = run.features.curves.kind, run.features.seen
         if kind.name not in known:
-            known[kind.name] = outcomes(kind) if past is None else past
+            known[kind.name] = forecast_runs(kind) if past is None else past
             fitted[kind.name] = Forecasters(known[kind.name])
-        apart = known[kind.name].apart_from(run.series)
+        apart = known[kind.name].excluding(run.series)
         of_these = fitted[kind.name] if apart is known[kind.name] else Forecasters(apart)
-        forecaster = of_these.at(seen, blind=run.landscape.blind)
-        vector = run.landscape.vector(apart.good)
+        forecaster = of_these.at(seen, series_only=run.features.series_only)
+        vector = run.features.vector(apart.good)
         yield FolderForecast(run.name, seen, forecaster(vector, run.config))
 
 
@@ -93,20 +93,17 @@ def _read(
 ) -> _Seen:
     run = Run.open(folder, mapping)
     step = run.length if until is None else resolve_until(until, run.length)
-    series, kind = Series.of(run, step), kind_of(run.manifest.objective)
-    unknown = why_unknown(run.manifest.objective, run.manifest.players)
-    if unknown is not None:
-        raise RunError(f"{folder}: no forecast can be made: {unknown}")
+    manifest, series = run.manifest, Series.of(run, step)
+    try:
+        kind = judgeable_kind(manifest.objective, manifest.players)
+    except NotJudgeableError as error:
+        raise RunError(f"{folder}: no forecast can be made: {error}") from None
     if series is None:
         raise RunError(f"{folder}: no series before step {step:,}; a forecast needs 20 rows")
     try:
-        landscape = landscape_of(series, Samples.of(run, step), run.length, kind=kind)
-    except TooFewRowsError as error:
+        features = judgeable_features(kind, series, Samples.of(run, step), run.length)
+    except NotJudgeableError as error:
         raise RunError(
             f"{folder}: before step {step:,}, {error}; ask later, or give a larger --until"
         ) from None
-    if landscape.blind and not kind.series_tell_health:
-        raise RunError(f"{folder}: {too_few_samples(kind)}")
-    if landscape.still:
-        raise RunError(f"{folder}: before step {step:,}, {NOTHING_CHANGES}")
-    return _Seen(str(folder), run.manifest.config, series, landscape)
+    return _Seen(str(folder), run.manifest.config, series, features)

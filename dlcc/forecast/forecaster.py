@@ -36,7 +36,7 @@ _SKEWED = 0.2  # healthy or other runs under which a Beta's interval would leave
 
 
 @dataclass(frozen=True)
-class Prospect:
+class Prediction:
     """How a run is expected to end."""
 
     probabilities: Mapping[str, float]
@@ -65,7 +65,7 @@ class Forecaster:
     gnn: OutcomeGNN
 
     @classmethod
-    def fit(cls, library: Library, seen: float, *, blind: bool) -> Forecaster:
+    def fit(cls, library: Library, seen: float, *, series_only: bool) -> Forecaster:
         """Fit on a library for runs of which the share `seen` of the length is there.
 
         Raises:
@@ -73,23 +73,23 @@ class Forecaster:
         """
         from dlcc.forecast.gnn import OutcomeGNN  # loads torch-geometric, which takes seconds
 
-        honest = library.honest
-        if len(honest) < FEWEST_RUNS:
+        untampered = library.untampered
+        if len(untampered) < FEWEST_RUNS:
             raise LibraryError(
-                f"the library has {len(honest)} runs; a forecast needs {FEWEST_RUNS}: build one "
-                "with: dlcc library build"
+                f"the library has {len(untampered)} runs; a forecast needs {FEWEST_RUNS}: build "
+                "one with: dlcc library build"
             )
-        space = Space(honest, nearest_fraction(seen), blind)
+        space = Space(untampered, nearest_fraction(seen), series_only)
         forest = OutcomeForest.fit(
-            space.points, honest.labels, honest.stability, len(honest.label_names)
+            space.points, untampered.labels, untampered.stability, len(untampered.label_names)
         )
         return cls(space, forest, OutcomeGNN.fit(space))
 
-    def __call__(self, vector: Mapping[str, float], config: Mapping[str, Any]) -> Prospect:
-        """The forecast of one run, from its landscape vector and its configuration."""
+    def __call__(self, vector: Mapping[str, float], config: Mapping[str, Any]) -> Prediction:
+        """The forecast of one run, from its feature vector and its configuration."""
         return self.many(self.space.raw_of(vector, config)[None, :])[0]
 
-    def many(self, raw: Floats) -> list[Prospect]:
+    def many(self, raw: Floats) -> list[Prediction]:
         """Forecasts of runs with figures [m, p] in the order of `space.names`."""
         points = self.space.standardised(raw)
         weights = self.forest.weights(points)
@@ -99,7 +99,7 @@ class Forecaster:
             for w, p, point in zip(weights, network, points, strict=True)
         ]
 
-    def _prospect(self, weights: Floats, network: Floats, distance: float) -> Prospect:
+    def _prospect(self, weights: Floats, network: Floats, distance: float) -> Prediction:
         labels, names = self.space.library.labels, self.space.library.label_names
         forest = np.asarray(np.bincount(labels, weights, len(names)), dtype=np.float64)
         blended = blend(forest, network, GNN_SHARE)
@@ -113,7 +113,7 @@ class Forecaster:
         healthy, ended_so = float(p[end]), float(np.sum(labels == end))
         usual = (ended_so + 0.5) / (len(labels) + 1)  # neither 0 nor 1, whatever the library holds
         future = self.space.library.next_quarter[:, self.space.fraction]
-        return Prospect(
+        return Prediction(
             probabilities={name: float(q) for name, q in zip(names, p, strict=True)},
             p_healthy=share_of_setting(
                 (_USUAL_RUNS * usual + healthy * runs) / (_USUAL_RUNS + runs), _USUAL_RUNS + runs
@@ -131,11 +131,11 @@ class Forecasters:
         self._library = library
         self._fitted: dict[tuple[int, bool], Forecaster] = {}
 
-    def at(self, seen: float, *, blind: bool) -> Forecaster:
+    def at(self, seen: float, *, series_only: bool) -> Forecaster:
         """As `Forecaster.fit` of the library."""
-        key = nearest_fraction(seen), blind
+        key = nearest_fraction(seen), series_only
         if key not in self._fitted:
-            self._fitted[key] = Forecaster.fit(self._library, seen, blind=blind)
+            self._fitted[key] = Forecaster.fit(self._library, seen, series_only=series_only)
         return self._fitted[key]
 
 

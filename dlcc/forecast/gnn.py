@@ -1,6 +1,6 @@
 """A graph network over the similarity graph of runs: a run is judged with its neighbours' ends.
 
-Nodes are runs, each with its landscape vector and, where it may be shown, how it ended; edges lead
+Nodes are runs, each with its feature vector and, where it may be shown, how it ended; edges lead
 from a run's nearest past runs to it. In training a random half of the past runs hides its end and
 is predicted from the rest, which is what a new run looks like (GraphSAGE: Hamilton 2017, algorithm
 1; labels as inputs: Shi 2021, "Masked label prediction", section 3.2).

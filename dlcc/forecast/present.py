@@ -8,15 +8,14 @@ import numpy as np
 
 from dlcc.forecast.diffusion import fit_diffusion
 from dlcc.health.curves import Curves, run_vector
+from dlcc.health.gate import enough_rows
 from dlcc.health.good import GoodModel
-from dlcc.health.run_features import FEWEST_ROWS
-from dlcc.health.samples import SAMPLE_FEATURES
+from dlcc.health.samples import sample_figure
 from dlcc.health.windows import window_features
 from dlcc.kinds import TrainingKind
 from dlcc.past_runs.store import FRACTIONS
 from dlcc.records import Diffusion, HealthRecord, Series
 
-_RECALL = SAMPLE_FEATURES.index("recall")
 _QUARTER = 0.25
 _EARLIER = 0.95  # times what is there now: a fraction that is nearly that is the present
 _MOST_POINTS = 200
@@ -25,17 +24,17 @@ _MOST_POINTS = 200
 def earlier_vectors(
     series: Series, health: HealthRecord, good: GoodModel, length: int, kind: TrainingKind
 ) -> dict[float, Mapping[str, float]]:
-    """The landscape vectors that the run had at the library's fractions before the present.
+    """The feature vectors that the run had at the library's fractions before the present.
 
     Where it had too little to be judged by then, there is none.
     """
-    blind = len(health.figures) == 0
+    series_only = len(health.figures) == 0
     vectors: dict[float, Mapping[str, float]] = {}
     for seen in FRACTIONS:
         until = round(seen * length)
         past = series.before(until)
-        figures = None if blind else health.figures[health.checkpoints <= until]
-        enough = past.rows >= FEWEST_ROWS and (figures is None or len(figures) > 0)
+        figures = None if series_only else health.figures[health.checkpoints <= until]
+        enough = enough_rows(past) and (figures is None or len(figures) > 0)
         if seen < _EARLIER * health.seen and enough:
             curves = Curves(window_features(past, until, kind), figures, kind)
             vectors[seen] = run_vector(curves, good(curves))
@@ -51,7 +50,7 @@ def spreading(series: Series, health: HealthRecord, length: int) -> Diffusion | 
     horizon = health.seen + _QUARTER
     if len(health.figures):
         times = health.checkpoints / length
-        return fit_diffusion(times, health.figures[:, _RECALL], horizon)
+        return fit_diffusion(times, sample_figure(health.figures, "recall"), horizon)
     for name, column in series.columns.items():
         if name.rpartition("/")[2] in ("quality", "coverage"):
             finite = column.values[np.isfinite(column.values)]

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dlcc.health.curves import Curves, smooth
+from dlcc.health.curves import Curves
+from dlcc.health.definitions import smooth
 from dlcc.health.logistic import LogisticPosterior
+from dlcc.health.samples import sample_figure
 from dlcc.typing import Floats
 
 _MARKS = np.array([0.65, 0.56])  # coverage and quality as they are seen from records
@@ -22,17 +24,17 @@ _WIDTHS = np.array([0.15, 0.05])  # how far from them a checkpoint is clearly on
 class GoodModel:
     """P(good) from samples where a run has them, else from its series."""
 
-    sighted: LogisticPosterior
-    blind: LogisticPosterior
+    with_samples: LogisticPosterior
+    series_only: LogisticPosterior
 
     def __call__(self, curves: Curves) -> Floats:
         """P(good) at every checkpoint [c], or without samples in every window [w]."""
         if curves.samples is None:
-            return self.blind.probabilities(blind_features(curves))[:, 1]
-        return self.sighted.probabilities(sighted_features(curves))[:, 1]
+            return self.series_only.probabilities(series_only_features(curves))[:, 1]
+        return self.with_samples.probabilities(with_samples_features(curves))[:, 1]
 
 
-def sighted_features(curves: Curves) -> Floats:
+def with_samples_features(curves: Curves) -> Floats:
     """What P(good) of a checkpoint is made of, [c, 11].
 
     The samples' figures, smoothed; on which side of the marks of "good" coverage and quality lie,
@@ -41,10 +43,11 @@ def sighted_features(curves: Curves) -> Floats:
     """
     assert curves.samples is not None
     figures = smooth(curves.samples)
-    sides = np.tanh((figures[:, :2] - _MARKS) / _WIDTHS)
+    seen = np.column_stack([sample_figure(figures, "coverage"), sample_figure(figures, "quality")])
+    sides = np.tanh((seen - _MARKS) / _WIDTHS)
     return np.hstack([figures, sides, sides.min(axis=1, keepdims=True)])
 
 
-def blind_features(curves: Curves) -> Floats:
+def series_only_features(curves: Curves) -> Floats:
     """What P(good) of a window is made of without samples, [w, 11], smoothed."""
     return smooth(np.nan_to_num(curves.windows))

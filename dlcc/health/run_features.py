@@ -1,4 +1,4 @@
-"""A record, up to some step, as curves: what landscape vectors are made of."""
+"""A record, up to some step, as curves: what feature vectors are made of."""
 
 from __future__ import annotations
 
@@ -10,28 +10,26 @@ from numpy.typing import NDArray
 from dlcc.health.curves import Curves, run_vector
 from dlcc.health.good import GoodModel
 from dlcc.health.samples import Reference, sample_features
-from dlcc.health.windows import first_step, window_edges, window_features
+from dlcc.health.windows import (
+    WINDOW_FEATURES,
+    first_step,
+    window_edges,
+    window_features,
+    window_figure,
+)
 from dlcc.kinds import TrainingKind
 from dlcc.kinds.gan import GAN
 from dlcc.records import Samples, Series
 from dlcc.typing import Floats, Progress
 
 FEWEST_ROWS = 20
+"""Rows of the reference, and of the series, under which nothing is told."""
 _FEWEST_CHECKPOINTS = 4
 _ROUNDING = 1e-6  # of float32
-NOTHING_CHANGES = (
-    "no loss, gradient norm or output of a network changes anywhere in the record, so nothing says "
-    "how the training went; log those of every batch, or samples"
-)
-"""Why a record that is `still` is not judged."""
-
-
-class TooFewRowsError(ValueError):
-    """A record too short to say anything; the message says how short."""
 
 
 @dataclass(frozen=True)
-class Landscape:
+class RunFeatures:
     """The record of a run up to some step."""
 
     curves: Curves
@@ -45,7 +43,7 @@ class Landscape:
     """Share of the configured length that the record has, at most 1."""
 
     @property
-    def blind(self) -> bool:
+    def series_only(self) -> bool:
         """Whether there are no samples to go by."""
         return self.curves.samples is None
 
@@ -53,10 +51,12 @@ class Landscape:
     def still(self) -> bool:
         """Whether there are no samples, and what else is judged changes by rounding at most. What
         is not finite says much."""
-        *figures, lost = self.curves.windows.T  # each mean is followed by its deviation
-        means, deviations = np.array(figures[::2]), np.array(figures[1::2])
+        windows, lost = self.curves.windows, window_figure(self.curves.windows, "not_finite")
+        spreads = [name for name in WINDOW_FEATURES if name.endswith("_sd")]
+        means = np.array([window_figure(windows, name.removesuffix("_sd")) for name in spreads])
+        deviations = np.array([window_figure(windows, name) for name in spreads])
         told = ~np.isnan(means).all(axis=1)
-        if not self.blind or not told.any() or np.nanmax(lost) > 0:
+        if not self.series_only or not told.any() or np.nanmax(lost) > 0:
             return False
         moved = np.nanmax(means[told], axis=1) - np.nanmin(means[told], axis=1)
         return bool(max(moved.max(), np.nanmax(deviations[told])) < _ROUNDING)
@@ -66,36 +66,29 @@ class Landscape:
         return model(self.curves)
 
     def vector(self, model: GoodModel) -> dict[str, float]:
-        """The landscape vector."""
+        """The feature vector."""
         return run_vector(self.curves, self.good(model))
 
 
-def landscape_of(
+def run_features(
     series: Series,
     samples: Samples | None,
     length: int,
     progress: Progress = lambda share, what: None,
     kind: TrainingKind = GAN,
-    *,
-    lost_is_enough: bool = False,
-) -> Landscape:
-    """The landscape of a record of a kind, cut before as it should be.
+) -> RunFeatures:
+    """The features of a record of a kind, cut before as it should be.
 
-    Raises:
-        TooFewRowsError: there are fewer than 20 rows. Where `lost_is_enough`, only if all that is
-            judged is finite: a training that has diverged needs no more to be told.
+    Whether they are enough to judge by is asked in `dlcc.health.gate`.
     """
     recorded = series.recorded
     windows = window_features(series, recorded, kind)
-    lost = bool(np.nanmax(windows[:, -1], initial=0.0) > 0)
-    if series.rows < FEWEST_ROWS and not (lost_is_enough and lost):
-        raise TooFewRowsError(f"{series.rows} rows are too few to judge: {FEWEST_ROWS} are needed")
     edges = window_edges(recorded, first_step(series, recorded))
     steps, figures = edges[1:], None
     if samples is not None and (reference := reference_of(samples)) is not None:
         steps = np.array(samples.steps, dtype=np.int64)
         figures = _sample_figures(samples, reference, progress)
-    return Landscape(
+    return RunFeatures(
         Curves(windows, figures, kind), steps, recorded, edges, min(1.0, recorded / length)
     )
 

@@ -15,6 +15,7 @@ import numpy as np
 import xxhash
 from scipy.spatial.distance import cdist
 
+from dlcc.health.definitions import REACHED_SHARE
 from dlcc.metrics.frechet_distances import Moments, frechet_distance
 from dlcc.typing import Floats
 
@@ -23,7 +24,17 @@ SAMPLE_FEATURES = (
 )  # fmt: skip
 LOST = (0.0, 0.0, 1.0, 8.0, 0.0, 0.0, 8.0, 12.0)
 """Those of samples that are not finite."""
-_REACHED = 0.2  # of its fair share of samples makes a region covered
+
+
+def sample_figure(table: Floats, name: str) -> Floats:
+    """Figure of one name of `SAMPLE_FEATURES` in a table [..., 8].
+
+    >>> float(sample_figure(np.array(LOST), "reach"))
+    12.0
+    """
+    return np.asarray(table[..., SAMPLE_FEATURES.index(name)])
+
+
 _NEAR = 1.15  # times the 99 % quantile of the data's own nearest distances
 _REGIONS = range(4, 31)
 _BOXES = 2  # that the silhouette by chance is the mean of
@@ -183,7 +194,7 @@ def sample_features(samples: Floats, reference: Reference) -> Floats:
     trace = float(np.trace(reference.moments.covariance))
     return np.array(
         [
-            float(np.mean(hits >= _REACHED * reference.shares)),
+            float(np.mean(hits >= REACHED_SHARE * reference.shares)),
             float(inside.sum() / len(samples)),
             0.5 * float(np.abs(every - reference.shares).sum()),
             float(np.log(1e-4 + frechet_distance(_moments(points), reference.moments) / trace)),

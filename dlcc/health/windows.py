@@ -17,11 +17,17 @@ QUANTITIES = (
     "generator/loss", "discriminator/loss", "generator/grad_norm", "discriminator/grad_norm",
     "discriminator/real", "discriminator/fake",
 )  # fmt: skip
+PLAYERS = ("generator", "discriminator")
 WINDOW_FEATURES = (
     "generator_loss", "generator_loss_sd", "discriminator_loss", "discriminator_loss_sd",
     "generator_grad", "generator_grad_sd", "discriminator_grad", "discriminator_grad_sd",
     "margin", "margin_sd", "not_finite",
 )  # fmt: skip
+
+
+def window_figure(table: Floats, name: str) -> Floats:
+    """Figure of one name of `WINDOW_FEATURES` in a table [..., 11]."""
+    return np.asarray(table[..., WINDOW_FEATURES.index(name)])
 
 
 def window_edges(until: int, start: int = 0, windows: int = WINDOWS) -> NDArray[np.int64]:
@@ -48,11 +54,17 @@ def window_features(series: Series, until: int, kind: TrainingKind = GAN) -> Flo
     return np.array([_one({n: p[w] for n, p in parts.items()}) for w in range(WINDOWS)])
 
 
-def first_lost(series: Series, kind: TrainingKind = GAN) -> int:
-    """The first step at which a quantity that is judged is not finite, where there is one."""
+def first_lost(series: Series, kind: TrainingKind = GAN) -> int | None:
+    """First step at which a quantity that is judged is not finite; None where all are."""
     names = set(COLUMNS[kind.run_features](series).values())
-    columns = (series.columns[name] for name in names if name in series.columns)
-    return min(int(c.steps[~np.isfinite(c.values)].min(initial=series.recorded)) for c in columns)
+    columns = [series.columns[name] for name in names if name in series.columns]
+    lost = [int(steps[0]) for c in columns if len(steps := c.steps[~np.isfinite(c.values)])]
+    return min(lost, default=None)
+
+
+def has_diverged(series: Series, kind: TrainingKind = GAN) -> bool:
+    """Tell whether a quantity that is judged stops being finite."""
+    return first_lost(series, kind) is not None
 
 
 def _by_player(series: Series) -> dict[str, str]:

@@ -8,7 +8,7 @@ from dlcc.kinds.kind import (
     Quantity,
     TrainingKind,
 )
-from dlcc.kinds.registry import declared_kind, kind_of, kinds, too_few_samples, why_unknown
+from dlcc.kinds.registry import declared_kind, kind_of, kinds, why_unknown
 
 __all__ = [
     "HealthLabel",
@@ -20,6 +20,5 @@ __all__ = [
     "declared_kind",
     "kind_of",
     "kinds",
-    "too_few_samples",
     "why_unknown",
 ]

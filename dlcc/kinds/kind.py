@@ -78,7 +78,7 @@ class Objective:
 
 @dataclass(frozen=True)
 class Mark:
-    """A range of a feature of the landscape vector, such as `generator_loss_swing`."""
+    """A range of a feature of the feature vector, such as `generator_loss_swing`."""
 
     feature: str
     above: float = -math.inf
@@ -209,7 +209,7 @@ class TrainingKind:
         raise KeyError(name)
 
     def marked(self, vector: Mapping[str, float]) -> str | None:
-        """Name of the first label whose marks hold for a landscape vector; None where none do."""
+        """Name of the first label whose marks hold for a feature vector; None where none do."""
         return next((label.name for label in self.labels if label.marked(vector)), None)
 
     def has(self, quantity: str) -> bool:

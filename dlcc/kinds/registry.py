@@ -61,11 +61,3 @@ def why_unknown(objective: Mapping[str, Any], players: Collection[str]) -> str |
         f"kinds that can be judged are {known}; if it is one of these, record it with that "
         "objective and these players, or name the columns of another tool's folder by --map"
     )
-
-
-def too_few_samples(kind: TrainingKind) -> str:
-    """Why a run whose kind is judged by samples, and that has not enough of them, is not judged."""
-    return (
-        f"a training of kind {kind.name!r} is judged by its samples, and this run has too few over "
-        "time, or no reference to hold them against"
-    )

@@ -5,8 +5,9 @@ Names are imported when they are first used: who reads what was measured does wi
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from dlcc.lazy import lazy_names
 
 if TYPE_CHECKING:
     from dlcc.landscape.batches import NotFiniteError as NotFiniteError
@@ -133,13 +134,6 @@ _MODULES = {
     "unchanged": "model_state",
 }
 __all__ = list(_MODULES)
-
-
-def __getattr__(name: str) -> object:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_MODULES})
+__getattr__, __dir__ = lazy_names(
+    __name__, {name: f"dlcc.landscape.{module}" for name, module in _MODULES.items()}
+)

@@ -29,23 +29,25 @@ class HealthModel:
     """The library's knowledge, with samples or without."""
 
     library: Library
-    blind: bool
+    series_only: bool
     """Whether the run has no samples to go by."""
     kind: TrainingKind = GAN
 
     @cached_property
     def _known(self) -> Library:
         """Runs whose record is true and that have the figures that are asked for."""
-        honest = self.library.honest
-        (good,) = honest.columns(["good_half"], blind=self.blind).T
-        return honest.some(np.isfinite(good))
+        untampered = self.library.untampered
+        (good,) = untampered.columns(["good_half"], series_only=self.series_only).T
+        return untampered.select(np.isfinite(good))
 
     def labels(self, vector: Mapping[str, float]) -> dict[str, float]:
         """Probability of each label of the kind."""
         certain = "diverged" if vector["diverged"] else self.kind.marked(vector)
         if certain is not None:
             return {name: float(name == certain) for name in self.kind.label_names}
-        found = self._labels_of_series(vector) if self.blind else self._labels_of_samples(vector)
+        found = (
+            self._labels_of_series(vector) if self.series_only else self._labels_of_samples(vector)
+        )
         return dict.fromkeys(self.kind.label_names, 0.0) | found
 
     def _labels_of_samples(self, vector: Mapping[str, float]) -> dict[str, float]:
@@ -56,7 +58,7 @@ class HealthModel:
 
     @cached_property
     def _rule_fit(self) -> LogisticPosterior:
-        table = _log_rule(self._known.columns(_RULES, blind=False))
+        table = _log_rule(self._known.columns(_RULES, series_only=False))
         return fit_logistic(table, self._known.labels, len(LABELS))
 
     def _labels_of_series(self, vector: Mapping[str, float]) -> dict[str, float]:
@@ -77,14 +79,16 @@ class HealthModel:
         trees = ExtraTreesClassifier(
             _TREES, min_samples_leaf=2, max_features=0.5, random_state=0, n_jobs=1
         )
-        return trees.fit(self._known.columns(self._series_names, blind=True), self._known.labels)
+        return trees.fit(
+            self._known.columns(self._series_names, series_only=True), self._known.labels
+        )
 
     def stability(self, vector: Mapping[str, float]) -> Estimate:
         """Share of good checkpoints in the second half: as it was in the nearest past runs."""
         return Estimate.draws(self._known.stability[self._nearest(("good_half",), vector)])
 
     def _nearest(self, names: tuple[str, ...], vector: Mapping[str, float]) -> NDArray[np.int64]:
-        table = self._known.columns(names, blind=self.blind)
+        table = self._known.columns(names, series_only=self.series_only)
         distances = ((table - row(names, vector)) ** 2).sum(axis=1)
         return np.argsort(distances, kind="stable")[:_NEIGHBOURS]
 

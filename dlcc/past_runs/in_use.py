@@ -94,7 +94,7 @@ def _shipped(group: str) -> Library:
     path = shipped_path(group)
     if path is not None:
         return read_library(path)
-    return replace(shipped_library(JUDGES).some(np.zeros(0, dtype=np.int64)), group=group)
+    return replace(shipped_library(JUDGES).select(np.zeros(0, dtype=np.int64)), group=group)
 
 
 def library(group: str = JUDGES) -> Library:
@@ -108,7 +108,7 @@ def library(group: str = JUDGES) -> Library:
     return shipped if own is None else shipped.joined(own)
 
 
-def outcomes(kind: TrainingKind) -> Library:
+def forecast_runs(kind: TrainingKind) -> Library:
     """The past runs that forecasts of a kind are made from.
 
     Raises:

@@ -1,6 +1,6 @@
 """Which past runs a run is like: distances in landscape space, by FAISS.
 
-The space: the figures of the landscape vector and of the configuration, each standardised on the
+The space: the figures of the feature vector and of the configuration, each standardised on the
 library and cut at ± 4, so that no single figure decides; missing figures stand at the mean, and so
 do those that no past run has.
 """
@@ -34,20 +34,20 @@ class Space:
     library: Library
     fraction: int
     """Index into FRACTIONS."""
-    blind: bool
+    series_only: bool
     """Whether figures that need samples are left out."""
 
     @cached_property
     def names(self) -> tuple[str, ...]:
         """The coordinates, [p]."""
-        vector = (n for n in self.library.names if not (self.blind and n in NEEDS_SAMPLES))
+        vector = (n for n in self.library.names if not (self.series_only and n in NEEDS_SAMPLES))
         return (*vector, *CONFIG_FEATURES)
 
     @cached_property
     def raw(self) -> Floats:
         """The runs' figures, [n, p]; NaN where missing."""
         vector = self.names[: -len(CONFIG_FEATURES)]
-        figures = self.library.columns(vector, blind=self.blind, fraction=self.fraction)
+        figures = self.library.columns(vector, series_only=self.series_only, fraction=self.fraction)
         return np.hstack([figures, self.library.config_vectors])
 
     def raw_of(self, vector: Mapping[str, float], config: Mapping[str, Any]) -> Floats:

@@ -1,4 +1,4 @@
-"""The library: past runs, each with its landscape vector at four fractions, and how it ended.
+"""The library: past runs, each with its feature vector at four fractions, and how it ended.
 
 `dlcc library build` makes a file of one. Only figures are kept; what is fitted on them is fitted
 when it is needed.
@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dlcc.deprecation import renamed
 from dlcc.errors import LibraryError
 from dlcc.health.good import GoodModel
 from dlcc.health.logistic import LogisticPosterior
@@ -33,7 +34,7 @@ FRACTIONS = (0.1, 0.2, 0.5, 1.0)
 """Of the configured length: at each of them every run has a vector."""
 TERMS = ("logic", "novelty", "impact", "reproducibility")
 _PER_RUN = (
-    "configs", "vectors", "blind_vectors", "labels", "stability", "next_quarter", "data",
+    "configs", "vectors", "series_only_vectors", "labels", "stability", "next_quarter", "data",
     "first_rows", "terms", "true_record", "judged_by",
 )  # fmt: skip
 
@@ -48,7 +49,7 @@ class Library:
     """Configuration of each run, [n] mappings."""
     vectors: Floats
     """[n, fractions, k]: judged with samples; P(good) in them is out of fold. NaN without."""
-    blind_vectors: Floats
+    series_only_vectors: Floats
     """[n, fractions, k]: the same runs judged without samples; NaN where a figure needs them."""
     labels: NDArray[np.int64]
     """Index into `label_names`, [n]."""
@@ -77,10 +78,14 @@ class Library:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def columns(self, names: Sequence[str], *, blind: bool, fraction: int = -1) -> Floats:
+    def columns(self, names: Sequence[str], *, series_only: bool, fraction: int = -1) -> Floats:
         """The figures `names` of every run at FRACTIONS[fraction], [n, len(names)]."""
-        table = self.blind_vectors if blind else self.vectors
+        table = self.series_only_vectors if series_only else self.vectors
         return table[:, fraction, [self.names.index(name) for name in names]]
+
+    def term(self, name: str) -> Floats:
+        """Mean and standard deviation of a term of every run, [n, 2]."""
+        return np.asarray(self.terms[:, TERMS.index(name)])
 
     @cached_property
     def settings(self) -> NDArray[np.str_]:
@@ -92,23 +97,27 @@ class Library:
         """`CONFIG_FEATURES` of every run, [n, 21]."""
         return np.array([config_features(config) for config in self.configs])
 
-    def some(self, runs: NDArray[Any]) -> Library:
+    def select(self, runs: NDArray[Any]) -> Library:
         """The library of those runs only; P(good) stays as it was fitted."""
         return replace(self, **{name: getattr(self, name)[runs] for name in _PER_RUN})
 
     @cached_property
-    def honest(self) -> Library:
+    def untampered(self) -> Library:
         """Those of the runs whose record is true."""
-        return self.some(self.true_record)
+        return self.select(self.true_record)
 
-    def apart_from(self, series: Series | None) -> Library:
+    def excluding(self, series: Series | None) -> Library:
         """The library without the run of these series: its twins, and their setting's other runs.
 
         Other seeds of a setting would give its end away where a library's own run is judged.
         """
         own = "" if series is None else first_rows_hash(series)
         twins = (self.first_rows == own) & (own != "")
-        return self.some(~np.isin(self.settings, self.settings[twins])) if twins.any() else self
+        return self.select(~np.isin(self.settings, self.settings[twins])) if twins.any() else self
+
+    some = renamed("some", "select")
+    honest = renamed("honest", "untampered")
+    apart_from = renamed("apart_from", "excluding")
 
     def joined(self, other: Library) -> Library:
         """Both libraries' runs; P(good) is this one's."""
@@ -132,13 +141,13 @@ class Library:
 
     def _columns(self) -> dict[str, Any]:
         """What is kept in the file; half precision is what figures are good for."""
-        blind_own = [k for k, name in enumerate(self.names) if name in BLIND_OWN]
+        series_only_own = [k for k, name in enumerate(self.names) if name in SERIES_ONLY_OWN]
         return {
             "conventions": np.array(CONVENTIONS),
             "names": np.array(self.names),
             "configs": np.array([json.dumps(c, sort_keys=True) for c in self.configs]),
             "vectors": _half(self.vectors),
-            "blind_own": _half(self.blind_vectors[:, :, blind_own]),
+            "blind_own": _half(self.series_only_vectors[:, :, series_only_own]),
             "labels": self.labels.astype(np.int8),
             "stability": self.stability.astype(np.float32),
             "next_quarter": self.next_quarter.astype(np.float32),
@@ -149,8 +158,8 @@ class Library:
             "judged_by": self.judged_by,
             "group": np.array(self.group),
             "label_names": np.array(self.label_names),
-            **_packed("sighted", self.good.sighted),
-            **_packed("blind", self.good.blind),
+            **_packed("sighted", self.good.with_samples),
+            **_packed("blind", self.good.series_only),
         }
 
 
@@ -176,7 +185,7 @@ def save_all(libraries: Mapping[Path, Library]) -> None:
         beside.replace(path)
 
 
-BLIND_OWN = (
+SERIES_ONLY_OWN = (
     "good_half", "good_quarter", "good_last", "good_best", "good_swing", "good_trend", "diverged",
 )  # fmt: skip
 """Figures that differ between a run with samples and the same without; others it has or lacks."""
@@ -228,14 +237,16 @@ def read_library(path: Path) -> Library:
 def _unpacked_library(table: Mapping[str, Any]) -> Library:
     names = tuple(str(n) for n in table["names"])
     vectors = table["vectors"].astype(np.float64)
-    blind = vectors.copy()
-    blind[:, :, [k for k, name in enumerate(names) if name in NEEDS_SAMPLES]] = np.nan
-    blind[:, :, [k for k, name in enumerate(names) if name in BLIND_OWN]] = table["blind_own"]
+    series_only = vectors.copy()
+    series_only[:, :, [k for k, name in enumerate(names) if name in NEEDS_SAMPLES]] = np.nan
+    series_only[:, :, [k for k, name in enumerate(names) if name in SERIES_ONLY_OWN]] = table[
+        "blind_own"
+    ]
     library = Library(
         names=names,
         configs=objects(json.loads(str(text)) for text in table["configs"]),
         vectors=vectors,
-        blind_vectors=blind,
+        series_only_vectors=series_only,
         labels=table["labels"].astype(np.int64),
         stability=table["stability"].astype(np.float64),
         next_quarter=table["next_quarter"].astype(np.float64),

@@ -9,8 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from dlcc.errors import LibraryError, OptionError, RunError
-from dlcc.health.run_features import NOTHING_CHANGES, Landscape, TooFewRowsError, landscape_of
-from dlcc.kinds import kind_of, kinds, too_few_samples, why_unknown
+from dlcc.health.gate import (
+    NothingChangesError,
+    NotJudgeableError,
+    judgeable_features,
+    judgeable_kind,
+)
+from dlcc.health.run_features import RunFeatures
+from dlcc.kinds import TrainingKind, kind_of, kinds
 from dlcc.past_runs.health_model import HealthModel
 from dlcc.past_runs.in_use import shipped_library, user_library_path, users_library
 from dlcc.past_runs.store import FRACTIONS, TERMS, Library, objects, row, save_all
@@ -64,45 +70,45 @@ def _with(own: Library, new: Library, *, anew: bool) -> Library:
     twins = (own.first_rows == new.first_rows[0]) & (own.first_rows != "")
     if twins.any() and not anew:
         return own
-    return own.some(~twins).joined(new)
+    return own.select(~twins).joined(new)
 
 
 def row_of(run: Run, past: Library, label: str | None) -> Library:
     """A finished run as a library of one row, judged by what the library `past` knows."""
-    kind = kind_of(run.manifest.objective)
-    unknown = why_unknown(run.manifest.objective, run.manifest.players)
-    if unknown is not None:
-        raise RunError(f"{run.path}: cannot be added to the library: {unknown}")
     series = Series.of(run, run.length)
     if series is None:
         raise RunError(f"{run.path}: no series; record the run first")
-    parts = [_landscape(run, series, fraction) for fraction in FRACTIONS]
-    whole = parts[-1]
-    if whole.blind and not kind.series_tell_health:
-        raise RunError(f"{run.path}: {too_few_samples(kind)}")
+    try:
+        kind = judgeable_kind(run.manifest.objective, run.manifest.players)
+    except NotJudgeableError as error:
+        raise RunError(f"{run.path}: cannot be added to the library: {error}") from None
+    *earlier, whole = (
+        _features(run, kind, series, fraction, labelled=label is not None) for fraction in FRACTIONS
+    )
+    parts = [*earlier, whole]
     if label is not None and label not in kind.label_names:
         raise OptionError(
             f"--label {label!r}: {run.path} is of kind {kind.name!r}, whose labels are "
             f"{', '.join(kind.label_names)}"
         )
-    if whole.still and label is None:
-        raise RunError(f"{run.path}: {NOTHING_CHANGES}, or say how it ended with --label")
     if whole.seen < _COMPLETE:
         raise RunError(
             f"{run.path}: {whole.recorded:,} of {run.length:,} steps are recorded; only a run that "
             "came to its end can be learnt from"
         )
-    model = HealthModel(past, whole.blind, kind)
+    model = HealthModel(past, whole.series_only, kind)
     vector = whole.vector(past.good)
     chosen = most_probable(model.labels(vector)) if label is None else label
-    blind = [_table(past, replace(p, curves=replace(p.curves, samples=None))) for p in parts]
-    sighted = [np.full(len(past.names), np.nan) if p.blind else _table(past, p) for p in parts]
+    series_only = [_table(past, replace(p, curves=replace(p.curves, samples=None))) for p in parts]
+    with_samples = [
+        np.full(len(past.names), np.nan) if p.series_only else _table(past, p) for p in parts
+    ]
     good = whole.good(past.good)
     return Library(
         names=past.names,
         configs=objects([dict(run.manifest.config)]),
-        vectors=np.array([sighted]),
-        blind_vectors=np.array([blind]),
+        vectors=np.array([with_samples]),
+        series_only_vectors=np.array([series_only]),
         labels=np.array([kind.label_names.index(chosen)]),
         stability=np.array([good[len(good) // 2 :].mean()]),
         next_quarter=np.array([[_next_quarter(whole, good, f) for f in FRACTIONS]]),
@@ -117,19 +123,29 @@ def row_of(run: Run, past: Library, label: str | None) -> Library:
     )
 
 
-def _landscape(run: Run, series: Series, fraction: float) -> Landscape:
-    until, kind = round(fraction * run.length), kind_of(run.manifest.objective)
+def _features(
+    run: Run, kind: TrainingKind, series: Series, fraction: float, *, labelled: bool
+) -> RunFeatures:
+    until = round(fraction * run.length)
     try:
-        return landscape_of(series.before(until), Samples.of(run, until), run.length, kind=kind)
-    except TooFewRowsError as error:
-        raise RunError(f"{run.path}: {error} before step {until:,}") from None
+        return judgeable_features(
+            kind,
+            series.before(until),
+            Samples.of(run, until),
+            run.length,
+            unchanging=labelled or fraction < 1,
+        )
+    except NothingChangesError as error:
+        raise RunError(f"{run.path}: {error}, or say how it ended with --label") from None
+    except NotJudgeableError as error:
+        raise RunError(f"{run.path}: before step {until:,}, {error}") from None
 
 
-def _table(past: Library, landscape: Landscape) -> Floats:
-    return row(past.names, landscape.vector(past.good))
+def _table(past: Library, features: RunFeatures) -> Floats:
+    return row(past.names, features.vector(past.good))
 
 
-def _next_quarter(whole: Landscape, good: Floats, fraction: float) -> float:
+def _next_quarter(whole: RunFeatures, good: Floats, fraction: float) -> float:
     """Mean P(good) in the quarter after a fraction of the length; NaN past the end."""
     share = whole.steps / max(1, whole.recorded)
     inside = (share > fraction) & (share <= fraction + _QUARTER)

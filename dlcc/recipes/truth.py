@@ -21,6 +21,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
+from dlcc.health.definitions import (
+    REACHED_SHARE,
+    label_of,
+    last_fifth,
+    last_four,
+    last_quarter,
+    second_half,
+    smooth,
+    swing,
+)
 from dlcc.metrics import frechet_distance
 from dlcc.recipes import digits_classifier
 from dlcc.recipes.data.points import POINTS
@@ -32,7 +42,6 @@ CHECKPOINTS = 40  # over the configured length, equally spaced, the last one at 
 SAMPLES = {"ring": 512, "grid9": 512, "grid25": 1024, "digits": 256}  # rows of a checkpoint
 
 
-REACHED_SHARE = 0.2  # a mode is reached with this share of the samples it should have
 MODE_RADIUS = 3.0  # in standard deviations of a mode
 NEIGHBOUR_QUANTILE, NEIGHBOUR_SLACK = 0.99, 1.15  # how near to a real digit a digit must be
 GOOD_COVERAGE = 0.65
@@ -46,9 +55,6 @@ GOOD_FRECHET = 150.0  # on the digits classifier's features
 DIVERGED_LOSS = 1e3
 DIVERGED_GRAD_NORM = 1e4
 DIVERGED_SAMPLE = 25.0  # any coordinate, on the mixtures, whose own lie within 3
-OSCILLATING_SD = 0.13
-COLLAPSED_COVERAGE = 0.5
-HEALTHY_SHARE = 0.8
 
 
 # ------------------------------------------------------------------------------------ checkpoints
@@ -151,21 +157,14 @@ def _digits_features() -> NDArray[np.float32]:
 # ------------------------------------------------------------------------------------------ rules
 
 
-def smooth(values: Sequence[float] | Floats) -> Floats:
-    """The mean over each value and its two neighbours; over those that are there at the ends."""
-    padded = np.pad(np.asarray(values, dtype=np.float64), 1, constant_values=np.nan)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, 3)
-    return np.asarray(np.nanmean(windows, axis=1))
-
-
 def good_checkpoints(data: str, checkpoints: Sequence[Checkpoint]) -> NDArray[np.bool_]:
     """Which checkpoints are good, smoothed over three neighbours: [checkpoints]."""
-    coverage = smooth([c.coverage for c in checkpoints])
-    quality = smooth([c.quality for c in checkpoints])
+    coverage = smooth(np.array([c.coverage for c in checkpoints]))
+    quality = smooth(np.array([c.quality for c in checkpoints]))
     good = (coverage >= GOOD_COVERAGE) & (quality >= GOOD_QUALITY[data])
     if data == "digits":
         distances = [np.inf if c.frechet is None else c.frechet for c in checkpoints]
-        good &= smooth(distances) <= GOOD_FRECHET
+        good &= smooth(np.array(distances)) <= GOOD_FRECHET
     return good
 
 
@@ -183,27 +182,12 @@ def is_diverged(data: str, checkpoints: Sequence[Checkpoint], series: Mapping[st
     def larger_player(quantity: str) -> float:
         players = [abs(values) for name, values in series.items() if name.endswith(quantity)]
         larger = np.max(players, axis=0)
-        return float(np.median(larger[-max(1, len(larger) // 5) :]))
+        return float(np.median(last_fifth(larger)))
 
     if larger_player("/loss") > DIVERGED_LOSS or larger_player("/grad_norm") > DIVERGED_GRAD_NORM:
         return True
-    late = checkpoints[-max(1, len(checkpoints) // 5) :]
+    late = last_fifth(checkpoints)
     return data in small_gan.MIXTURES and max(c.reach for c in late) > DIVERGED_SAMPLE
-
-
-def is_oscillating(checkpoints: Sequence[Checkpoint]) -> bool:
-    """Coverage or quality scatters around its linear trend over the second half."""
-    half = checkpoints[len(checkpoints) // 2 :]
-    return any(
-        deviation_from_trend(curve) > OSCILLATING_SD
-        for curve in ([c.coverage for c in half], [c.quality for c in half])
-    )
-
-
-def deviation_from_trend(values: Sequence[float]) -> float:
-    """Standard deviation around the least-squares line."""
-    x = np.arange(len(values))
-    return float(np.std(values - np.polyval(np.polyfit(x, values, 1), x)))
 
 
 def label(data: str, checkpoints: Sequence[Checkpoint], series: Mapping[str, Floats]) -> str:
@@ -212,14 +196,14 @@ def label(data: str, checkpoints: Sequence[Checkpoint], series: Mapping[str, Flo
     `checkpoints` and `series` (`player/quantity` → [steps]) are those of the configured length;
     the series are every player's `loss` and `grad_norm`.
     """
-    if is_diverged(data, checkpoints, series):
-        return "diverged"
-    if is_oscillating(checkpoints):
-        return "oscillating"
-    if np.mean([c.coverage for c in checkpoints[-4:]]) < COLLAPSED_COVERAGE:
-        return "collapsed"
+    coverage = np.array([c.coverage for c in checkpoints])
     good = good_checkpoints(data, checkpoints)
-    return "healthy" if good[-(len(good) // 4) :].mean() >= HEALTHY_SHARE else "weak"
+    return label_of(
+        diverged=is_diverged(data, checkpoints, series),
+        swing=swing(coverage, np.array([c.quality for c in checkpoints])),
+        coverage=float(last_four(coverage).mean()),
+        good_share=float(last_quarter(good).mean()),
+    )
 
 
 def onset(steps: Sequence[int], good: NDArray[np.bool_]) -> int | None:
@@ -289,7 +273,7 @@ def judge(
     good = good_checkpoints(data, within)
     judged = label(data, within, cut)
     beyond = good_checkpoints(data, checkpoints)[CHECKPOINTS:]
-    stable = float(good[len(good) // 2 :].mean()) if is_finite(within, cut) else 0.0
+    stable = float(second_half(good).mean()) if is_finite(within, cut) else 0.0
     return Truth(
         data=data,
         length=length,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+from dlcc.records.advice import AdviceRecord, AdvisedChange
 from dlcc.records.dossier import (
     Block,
     BlockKind,
@@ -20,23 +21,24 @@ from dlcc.records.health import LABELS, HealthRecord, most_probable
 from dlcc.records.neighbourhood import Neighbourhood, PastNeighbour
 from dlcc.records.obligations import Obligation, ObligationKind, Obligations, Verdict
 from dlcc.records.replays import Executed, ReplayCheck, ReplayKind
-from dlcc.records.reruns import Effect, RerunOutcome, Reruns
+from dlcc.records.reruns import Effect, Outcome, RerunOutcome, Reruns
 from dlcc.records.run_graph import Edge, EdgeKind, Node, NodeKind, RunGraph
 from dlcc.records.run_parts import (
     RUN_PARTS,
-    Column,
     Config,
     Documents,
     RunPart,
     Samples,
-    Series,
     Snapshots,
     Sources,
 )
+from dlcc.runs.series import Column, Series
 
 __all__ = [
     "LABELS",
     "RUN_PARTS",
+    "AdviceRecord",
+    "AdvisedChange",
     "Block",
     "BlockKind",
     "Column",
@@ -62,6 +64,7 @@ __all__ = [
     "Obligation",
     "ObligationKind",
     "Obligations",
+    "Outcome",
     "PastNeighbour",
     "PlayerCloud",
     "ReplayCheck",

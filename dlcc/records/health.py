@@ -45,4 +45,4 @@ class HealthRecord:
     seen: float
     """Share of the configured length that the record has, at most 1."""
     features: Mapping[str, float]
-    """The landscape vector: what the verdict, the forecast and P(healthy) are made of."""
+    """The feature vector: what the verdict, the forecast and P(healthy) are made of."""

@@ -10,18 +10,24 @@ from dlcc.estimate import Estimate
 
 
 @dataclass(frozen=True)
-class RerunOutcome:
-    """One rerun of the run's training, and how it ended."""
+class Outcome:
+    """End of one training, judged from its record alone."""
+
+    label: str
+    p_healthy: float
+    stability: float
+    """Mean P(good) over the second half."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RerunOutcome(Outcome):
+    """End of one rerun of the run's training."""
 
     kind: Literal["seed", "batches", "setting"]
     """Another seed; other batches from the same initial weights; another setting."""
     seed: int
     changes: Mapping[str, str | int | float | bool | None]
-    """Of the configuration, beside the seed."""
-    label: str
-    p_healthy: float
-    stability: float
-    """Mean P(good) over the second half."""
+    """Changes of the configuration, beside the seed."""
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import numpy as np
-import xxhash
 from numpy.typing import NDArray
 
 from dlcc.errors import RunError, SnapshotError
 from dlcc.runs.files import opened_regular
-from dlcc.runs.hashes import digest_of_files
-from dlcc.typing import Floats, Ints
+from dlcc.runs.hashes import digest_of_files, digest_of_parts
+from dlcc.runs.series import Series
+from dlcc.typing import Floats
 
 if TYPE_CHECKING:
     from dlcc.runs import Run, Snapshot
@@ -37,14 +37,6 @@ class RunPart(Protocol):
 
     def digest(self) -> str:
         """Hash of all that a stage could read in it."""
-
-
-def _hash(*parts: bytes | str) -> str:
-    state = xxhash.xxh3_128()
-    for part in parts:
-        state.update(part if isinstance(part, bytes) else part.encode())
-        state.update(b"\0")
-    return state.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -81,78 +73,7 @@ class Config:
         )
 
     def digest(self) -> str:
-        return _hash(json.dumps(self.__dict__, sort_keys=True, default=str))
-
-
-@dataclass(frozen=True)
-class Column:
-    """One quantity: `steps` int64 [n] ascending, `values` float64 [n], `clock` [n] unix seconds."""
-
-    steps: Ints
-    values: Floats
-    clock: Floats
-
-
-@dataclass(frozen=True)
-class Series:
-    """Every quantity that was logged, by its name `player/quantity`."""
-
-    absent: ClassVar = "the run logged no series"
-
-    columns: Mapping[str, Column]
-    restarts: tuple[int, ...] = ()
-    """Steps at which a later recording session began."""
-    rewinds: tuple[tuple[int, int], ...] = ()
-    """(from, to): the training went back, and later rows superseded earlier ones."""
-    torn: bool = False
-    """Whether the last block was cut by a kill."""
-
-    @classmethod
-    def of(cls, run: Run, until: int | None) -> Series | None:
-        read = run.series(until=until)
-        if not read.columns:
-            return None
-        columns = {
-            name: Column(_frozen(c.steps), _frozen(c.values), _frozen(c.clock))
-            for name, c in sorted(read.columns.items())
-        }
-        return cls(columns, tuple(read.restarts), tuple(read.rewinds), read.torn)
-
-    @classmethod
-    def from_start(cls, quantities: Mapping[str, Floats]) -> Series:
-        """Of quantities [steps] that are known at every step from 0 on, without a clock."""
-        columns = {
-            name: Column(np.arange(len(values)), values, np.full(len(values), np.nan))
-            for name, values in quantities.items()
-        }
-        return cls(columns)
-
-    @property
-    def rows(self) -> int:
-        """How often the quantity that was logged most often was logged."""
-        return max((len(column.steps) for column in self.columns.values()), default=0)
-
-    @property
-    def recorded(self) -> int:
-        """Steps that the record has: one more than the last that was logged."""
-        return max((int(column.steps[-1]) + 1 for column in self.columns.values()), default=0)
-
-    def before(self, step: int) -> Series:
-        """What `of` would have read up to `step`."""
-        columns = {
-            name: Column(c.steps[:k], c.values[:k], c.clock[:k])
-            for name, c in self.columns.items()
-            if (k := int(np.searchsorted(c.steps, step)))
-        }
-        restarts = tuple(first for first in self.restarts if first < step)
-        rewinds = tuple(rewind for rewind in self.rewinds if rewind[0] < step)
-        return Series(columns, restarts, rewinds, self.torn)
-
-    def digest(self) -> str:
-        parts: list[bytes | str] = [repr((self.restarts, self.rewinds, self.torn))]
-        for name, column in self.columns.items():
-            parts += [name, *(a.tobytes() for a in (column.steps, column.values, column.clock))]
-        return _hash(*parts)
+        return digest_of_parts(json.dumps(self.__dict__, sort_keys=True, default=str))
 
 
 @dataclass(frozen=True)
@@ -270,7 +191,7 @@ class Documents:
         return cls(files) if files else None
 
     def digest(self) -> str:
-        return _hash(*(part for item in self.files.items() for part in item))
+        return digest_of_parts(*(part for item in self.files.items() for part in item))
 
 
 RUN_PARTS: tuple[type[RunPart], ...] = (Config, Series, Snapshots, Samples, Sources, Documents)

@@ -6,20 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from dlcc.advice.folder import FolderAdvice
-from dlcc.estimate import Estimate
+from dlcc.estimate import Number
 from dlcc.kinds import kind_of
 from dlcc.pipeline import StageOutcome
-from dlcc.records import Config, HealthRecord, MeasuredLandscape
+from dlcc.records import AdviceRecord, Config, HealthRecord, MeasuredLandscape
 from dlcc.report.fusion import correction_record, fusion_record
 from dlcc.report.landscape_record import landscape_record
 from dlcc.report.record import (
-    AdviceRecord,
-    AxiomRecord,
-    ChangeRecord,
     FindingRecord,
     HyperScoreRecord,
-    Number,
     Report,
     RunSummary,
     StageRecord,
@@ -27,10 +22,10 @@ from dlcc.report.record import (
     VerdictRecord,
 )
 from dlcc.report.text import printable
-from dlcc.scoring.axioms import check_axioms
 from dlcc.scoring.calibration import Probability
 from dlcc.scoring.fusion import Score
-from dlcc.scoring.value import Quantity, Value
+from dlcc.scoring.judgement import Judgement, disagree
+from dlcc.scoring.value import Value
 
 _META = "how little V moves when inputs move or are left out"
 _SEVERITIES = ("error", "warning", "note")
@@ -43,28 +38,26 @@ def build_report(
     recorded: int,
     until: int,
     outcomes: Sequence[StageOutcome],
-    score: Score,
-    probability: Probability | None,
+    judgement: Judgement,
     health: HealthRecord | None,
-    advised: FolderAdvice | None,
+    advice: AdviceRecord | None,
     landscape: MeasuredLandscape | None = None,
     environment: Mapping[str, Any],
 ) -> Report:
     """The report of one evaluation; every argument but `environment` is reproducible."""
-    value = score.value
-    verdict = _verdict(config, recorded, health, probability, outcomes)
-    axioms = check_axioms(score, probability, verdict.label, verdict.disagreement is not None)
+    score, value = judgement.score, judgement.score.value
+    verdict = _verdict(config, recorded, health, judgement.probability, outcomes)
     report = Report(
         run=_summary(name, config, recorded, until),
         verdict=verdict,
         terms=tuple(_terms(outcomes, score)),
-        value=_number(value.value),
+        value=value.value,
         hyperscore=_hyperscore(value),
         fusion=fusion_record(score.weights),
-        axioms=tuple(AxiomRecord(**asdict(axiom)) for axiom in axioms),
+        axioms=judgement.axioms,
         correction=correction_record(score.correction),
         findings=tuple(_findings(outcomes)),
-        advice=None if advised is None else _advice(advised),
+        advice=advice,
         landscape=None if landscape is None else landscape_record(landscape),
         stages=tuple(_stage(outcome) for outcome in outcomes),
         environment={
@@ -76,23 +69,6 @@ def build_report(
     parts = report.model_dump(by_alias=True)
     environment_shown = printable(parts.pop("environment"), lines=True)
     return Report.model_validate({**printable(parts), "environment": environment_shown})
-
-
-def _advice(first: FolderAdvice) -> AdviceRecord:
-    advised, config = first.advised, first.config
-    return AdviceRecord(
-        changes=tuple(
-            ChangeRecord(
-                words=advice.change.words(config.config),
-                fields=dict(advice.change.fields),
-                p_healthy=_estimate(advice.expected),
-            )
-            for advice in advised.shown()
-        ),
-        another_seed=_estimate(advised.control.expected),
-        reruns=advised.control.reruns,
-        why_no_reruns=first.why_no_reruns,
-    )
 
 
 def _summary(name: str, config: Config, recorded: int, until: int) -> RunSummary:
@@ -174,10 +150,10 @@ def _verdict(
         onset=health.onset,
         onset_interval=health.onset_interval,
         probabilities={k: float(v) for k, v in health.probabilities.items()},
-        p_healthy=_number(Quantity.of(probability.both)),
-        p_landscape=_number(Quantity.of(probability.healthy)),
-        p_true=_number(Quantity.of(probability.true)),
-        stability=_estimate(health.stability),
+        p_healthy=Number.of(probability.both),
+        p_landscape=Number.of(probability.healthy),
+        p_true=Number.of(probability.true),
+        stability=health.stability.number,
         record=record,
         doubt=doubt,
         disagreement=_disagreement(health, probability),
@@ -211,9 +187,9 @@ def _without_onset(health: HealthRecord) -> str:
 
 
 def _disagreement(health: HealthRecord, probability: Probability) -> str | None:
-    p, p_true = float(probability.both.mean()), float(probability.true.mean())
-    if (health.label == "healthy") == (p >= 0.5):
+    if not disagree(probability, health.label):
         return None
+    p, p_true = float(probability.both.mean()), float(probability.true.mean())
     if health.label == "healthy" and p_true < 0.5:
         return (
             f"What was recorded looks healthy, but the record is true with {p_true:.0%} only: "
@@ -240,9 +216,9 @@ def _terms(outcomes: Sequence[StageOutcome], score: Score) -> list[TermRecord]:
             TermRecord(
                 name=term.name,
                 measured=term.measured,
-                **asdict(term.quantity),
+                **asdict(term.number),
                 weight=term.weight,
-                contribution=_number(term.contribution),
+                contribution=term.contribution,
                 stages=tuple(o.stage for o in fed),
                 note="; ".join(notes),
             )
@@ -292,16 +268,7 @@ def _stage(outcome: StageOutcome) -> StageRecord:
         settings=dict(outcome.settings),
         status=outcome.status,
         reason=outcome.reason,
-        terms={name: _estimate(e) for name, e in sorted(outcome.terms.items())},
+        terms={name: e.number for name, e in sorted(outcome.terms.items())},
         digest=outcome.digest,
         details=dict(outcome.details),
     )
-
-
-def _number(quantity: Quantity) -> Number:
-    return Number(**asdict(quantity))
-
-
-def _estimate(estimate: Estimate) -> Number:
-    low, high = estimate.interval(0.9)
-    return Number(mean=estimate.mean, low=low, high=high)

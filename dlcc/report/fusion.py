@@ -5,19 +5,17 @@ from __future__ import annotations
 from dlcc.report.record import (
     CorrectionRecord,
     FusionRecord,
-    Number,
     RoundRecord,
-    WeightRecord,
 )
 from dlcc.scoring.correction import Correction, Coverage
-from dlcc.scoring.weights import TermWeight, Weights
+from dlcc.scoring.weights import Weights
 
 
 def fusion_record(weights: Weights) -> FusionRecord:
     """The weights, heaviest first."""
     ordered = sorted(weights.terms, key=lambda term: -term.posterior)
     return FusionRecord(
-        weights=tuple(_weight(term) for term in ordered),
+        weights=tuple(ordered),
         rows=weights.rows,
         settings=weights.settings,
         prior_strength=weights.prior_strength,
@@ -53,19 +51,6 @@ def correction_record(correction: Correction) -> CorrectionRecord:
         runs=0 if coverage is None else coverage.rows,
         inside=None if coverage is None else coverage.inside,
         note=f"{done} {_coverage(coverage)}",
-    )
-
-
-def _weight(term: TermWeight) -> WeightRecord:
-    shapley = None
-    if term.shapley is not None and term.interval is not None:
-        shapley = Number(mean=term.shapley, low=term.interval[0], high=term.interval[1])
-    return WeightRecord(
-        name=term.name,
-        prior=term.prior,
-        evidence=term.evidence,
-        posterior=term.posterior,
-        shapley=shapley,
     )
 
 

@@ -12,19 +12,16 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from dlcc.estimate import Number
+from dlcc.records import AdviceRecord
+from dlcc.scoring.axioms import Axiom
+from dlcc.scoring.weights import TermWeight
+
 SCHEMA: Literal["dlcc.report/1"] = "dlcc.report/1"
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Number(_Frozen):
-    """A number with its central 90 % interval."""
-
-    mean: float
-    low: float
-    high: float
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class RunSummary(_Frozen):
@@ -82,40 +79,16 @@ class TermRecord(_Frozen):
     note: str
 
 
-class WeightRecord(_Frozen):
-    """How one term came to its weight."""
-
-    name: str
-    prior: float = Field(description="by pairwise judgements (AHP)")
-    evidence: float | None = Field(
-        description="share of the positive Shapley values; null for a term that past runs lack"
-    )
-    posterior: float = Field(description="the weight in V")
-    shapley: Number | None = Field(
-        description="what it tells of a run's end, in nats per run held out"
-    )
-
-
 class FusionRecord(_Frozen):
     """The weights of V, from judgement to evidence."""
 
-    weights: tuple[WeightRecord, ...]
+    weights: tuple[TermWeight, ...]
     rows: int = Field(description="past runs behind the evidence; 0 where judgements stand alone")
     settings: int
     prior_strength: float
     evidence_strength: float
     total: float = Field(description="what all terms of past runs tell together, in nats per run")
     note: str
-
-
-class AxiomRecord(_Frozen):
-    """A statement that every report must satisfy."""
-
-    id: str
-    statement: str
-    holds: bool
-    by: Literal["sympy", "interval", "arithmetic"]
-    where: str | None = Field(description="where it is violated, and by what")
 
 
 class RoundRecord(_Frozen):
@@ -136,9 +109,12 @@ class CorrectionRecord(_Frozen):
     note: str
 
 
-class HyperScoreRecord(Number):
+class HyperScoreRecord(_Frozen):
     """100·[1 + σ(β·ln V + γ)^κ], always beside the range that it can take."""
 
+    mean: float
+    low: float
+    high: float
     lowest: float
     highest: float
     beta: float
@@ -160,28 +136,6 @@ class FindingRecord(_Frozen):
     place: str | None
     evidence: dict[str, Any]
     remedy: str
-
-
-class ChangeRecord(_Frozen):
-    """A change of the configuration, and what past runs say of it."""
-
-    words: str
-    fields: dict[str, Any] = Field(description="field of the configuration -> its new value")
-    p_healthy: Number = Field(description="after the change")
-
-
-class AdviceRecord(_Frozen):
-    """What to change, by past runs; `dlcc advise` says the same, or more by reruns."""
-
-    changes: tuple[ChangeRecord, ...] = Field(description="the best first")
-    another_seed: Number = Field(
-        description="P(healthy) of the same settings, by past runs and the run's own reruns"
-    )
-    reruns: int = Field(description="with other seeds, behind `another_seed`")
-    why_no_reruns: str | None = Field(
-        default=None,
-        description="why `dlcc advise` tries no changes in reruns; null where it does",
-    )
 
 
 class CloudShapeRecord(_Frozen):
@@ -283,7 +237,7 @@ class Report(_Frozen):
     value: Number = Field(description="V in [0, 1]")
     hyperscore: HyperScoreRecord
     fusion: FusionRecord | None = None
-    axioms: tuple[AxiomRecord, ...] = ()
+    axioms: tuple[Axiom, ...] = ()
     correction: CorrectionRecord | None = None
     findings: tuple[FindingRecord, ...]
     advice: AdviceRecord | None = Field(

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dlcc.estimate import Estimate
+from dlcc.estimate import Estimate, Number
 from dlcc.records import LABELS, Forecast, HealthRecord, Neighbourhood, Reruns
 from dlcc.report import charts
-from dlcc.report.record import Number
 from dlcc.report.text import printable
 
 _MAIN = ("loss", "optimizer", "lr_g", "lr_d", "r1", "beta1", "d_every", "batch", "width")
@@ -99,8 +98,8 @@ def forecast_view(forecast: Forecast) -> ForecastView:
     return ForecastView(
         chart=charts.forecast_over_time(forecast),
         caption=_caption(forecast),
-        p_healthy=_number(forecast.p_healthy),
-        stability=_number(forecast.stability),
+        p_healthy=forecast.p_healthy.number,
+        stability=forecast.stability.number,
         moved=moved,
         largest=max([abs(effect) for _, _, effect in moved] + [0.01]),
     )
@@ -166,11 +165,6 @@ def _value(value: Any) -> str:
 
 def _plain(value: Any) -> str:
     return str(printable(str(value)))[:60]
-
-
-def _number(estimate: Estimate) -> Number:
-    low, high = estimate.interval(0.9)
-    return Number(mean=estimate.mean, low=low, high=high)
 
 
 def _signed(estimate: Estimate) -> Number:

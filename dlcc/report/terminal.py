@@ -8,7 +8,8 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Iterator
 
-from dlcc.report.record import FindingRecord, Number, Report, TermRecord
+from dlcc.estimate import Number
+from dlcc.report.record import FindingRecord, Report, TermRecord
 
 WIDTH = 100
 _SHOWN = 8  # findings; the rest is in the HTML report

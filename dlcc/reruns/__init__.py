@@ -1,6 +1,6 @@
 """Would it happen again: the run's own training, rerun with other seeds and settings."""
 
-from dlcc.reruns.outcome import Outcome
+from dlcc.records import Outcome
 from dlcc.reruns.plan import Rerun, plan_reruns
 from dlcc.reruns.programs import Program, program_of
 

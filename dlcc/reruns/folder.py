@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from dlcc.errors import LimitExceeded, OptionError
-from dlcc.kinds import why_unknown
+from dlcc.health.gate import NotJudgeableError, judgeable_kind
 from dlcc.past_runs.in_use import library
 from dlcc.records import Config, Reruns, Samples, Series, Sources
 from dlcc.reruns.programs import Program, program_of
@@ -29,7 +29,7 @@ def rerun_folder(
     """
     run = Run.open(folder)
     program, config = program_of_folder(run, trust=trust)
-    known = library().apart_from(Series.of(run, run.length))
+    known = library().excluding(Series.of(run, run.length))
     try:
         return rerun(
             program, config.config, config.length, known, n,
@@ -48,9 +48,10 @@ def program_of_folder(run: Run, *, trust: bool) -> tuple[Program, Config]:
     Raises OptionError where it says too little for that.
     """
     config = Config.of(run, None)
-    unknown = why_unknown(config.objective, config.players)
-    if unknown is not None:
-        raise OptionError(f"{run.path}: how reruns end cannot be told: {unknown}")
+    try:
+        judgeable_kind(config.objective, config.players)
+    except NotJudgeableError as error:
+        raise OptionError(f"{run.path}: how reruns end cannot be told: {error}") from None
     program = program_of(
         config, Sources.of(run, None), Samples.of(run, None), lambda: best_level(trust)
     )

@@ -16,20 +16,10 @@ from dlcc.kinds import TrainingKind
 from dlcc.kinds.gan import GAN
 from dlcc.past_runs.health_model import HealthModel
 from dlcc.past_runs.store import Library
-from dlcc.records import Series, most_probable
+from dlcc.records import Outcome, Series, most_probable
 from dlcc.typing import Floats
 
 CHECKPOINTS = 24
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The end of one training."""
-
-    label: str
-    p_healthy: float
-    stability: float
-    """Mean P(good) over the second half."""
 
 
 @dataclass(frozen=True)

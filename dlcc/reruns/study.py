@@ -9,9 +9,9 @@ import numpy as np
 
 from dlcc.estimate import Estimate
 from dlcc.past_runs.store import Library
-from dlcc.records import Effect, RerunOutcome, Reruns
+from dlcc.records import Effect, Outcome, RerunOutcome, Reruns
 from dlcc.reruns.deviation import reproducibility
-from dlcc.reruns.outcome import Judge, Outcome, Refused
+from dlcc.reruns.outcome import Judge, Refused
 from dlcc.reruns.plan import Factor, Rerun, factors_of, plan_reruns
 from dlcc.reruns.programs import Program
 from dlcc.stage import Deadline

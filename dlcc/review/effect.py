@@ -43,7 +43,7 @@ class Recalibration:
 
 
 @dataclass(frozen=True)
-class Moved:
+class ReviewEffect:
     """Where the reviews have moved things."""
 
     calibration: Recalibration
@@ -61,7 +61,7 @@ class Moved:
         return {name: COUNTS_A_REVIEW * self.reviews * share for name, share in shares.items()}
 
 
-def moved(reviews: Sequence[Review]) -> Moved:
+def review_effect(reviews: Sequence[Review]) -> ReviewEffect:
     """Recalibration and evidence of reviews, those that were undone left out already."""
     p = np.array([review.p_before for review in reviews], dtype=np.float64)
     healthy = np.array([review.healthy for review in reviews], dtype=np.float64)
@@ -72,7 +72,7 @@ def moved(reviews: Sequence[Review]) -> Moved:
     ).reshape(len(reviews), len(names))
     rows = np.lexsort((*table.T, healthy)) if names else np.arange(len(reviews))
     evidence = term_evidence(table[rows], healthy[rows])
-    return Moved(
+    return ReviewEffect(
         recalibrate(p[order], healthy[order]),
         dict(zip(names, evidence.tolist(), strict=True)),
         len(reviews),

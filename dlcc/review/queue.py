@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dlcc.errors import OptionError
-from dlcc.review.effect import SHIFT_SD, SLOPE_SD, Recalibration, logit, moved, sigmoid
+from dlcc.review.effect import SHIFT_SD, SLOPE_SD, Recalibration, logit, review_effect, sigmoid
 from dlcc.review.history import Review
 from dlcc.typing import Floats
 
@@ -96,7 +96,7 @@ def queue(
     open_ones = _unreviewed(candidates, reviews)
     if not open_ones:
         return ()
-    now = moved(reviews)
+    now = review_effect(reviews)
     p = np.array([candidate.p_healthy for candidate in open_ones])
     change = expected_change(p, now.calibration)
     return _spread_out(open_ones, now.calibration(p), change, reviews, most)

@@ -5,8 +5,9 @@ Names are imported when they are first used, so that importing this package is q
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from dlcc.lazy import lazy_names
 
 if TYPE_CHECKING:
     from dlcc.runs.layout import RunLayout as RunLayout
@@ -17,31 +18,28 @@ if TYPE_CHECKING:
     from dlcc.runs.run import Run as Run
     from dlcc.runs.run import resolve_until as resolve_until
     from dlcc.runs.series import Column as Column
+    from dlcc.runs.series import Series as Series
     from dlcc.runs.series import SeriesTable as SeriesTable
     from dlcc.runs.snapshots import Snapshot as Snapshot
     from dlcc.runs.training import ProbedTraining as ProbedTraining
     from dlcc.runs.training import Training as Training
     from dlcc.runs.training import resume as resume
 
-_MODULES = {
-    "Column": "series",
-    "Manifest": "manifest",
-    "ProbedTraining": "training",
-    "Recorder": "recorder",
-    "Run": "run",
-    "RunLayout": "layout",
-    "SeriesTable": "series",
-    "Snapshot": "snapshots",
-    "Training": "training",
-    "machine_fingerprint": "machine",
-    "read_manifest": "manifest",
-    "resolve_until": "run",
-    "resume": "training",
+_HOMES = {
+    "Column": "dlcc.runs.series",
+    "Manifest": "dlcc.runs.manifest",
+    "ProbedTraining": "dlcc.runs.training",
+    "Recorder": "dlcc.runs.recorder",
+    "Run": "dlcc.runs.run",
+    "RunLayout": "dlcc.runs.layout",
+    "Series": "dlcc.runs.series",
+    "SeriesTable": "dlcc.runs.series",
+    "Snapshot": "dlcc.runs.snapshots",
+    "Training": "dlcc.runs.training",
+    "machine_fingerprint": "dlcc.runs.machine",
+    "read_manifest": "dlcc.runs.manifest",
+    "resolve_until": "dlcc.runs.run",
+    "resume": "dlcc.runs.training",
 }
-__all__ = list(_MODULES)
-
-
-def __getattr__(name: str) -> object:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+__all__ = list(_HOMES)
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -36,3 +36,16 @@ def digest_of_arrays(arrays: Iterable[tuple[str, np.ndarray]]) -> str:
         state.update(f"{name}\0{array.dtype.str}\0{array.shape}\0".encode())
         state.update(np.ascontiguousarray(array).tobytes())
     return state.hexdigest()
+
+
+def digest_of_parts(*parts: bytes | str) -> str:
+    """Hash of texts and bytes in their order, 32 hexadecimal digits.
+
+    >>> digest_of_parts("a", "b") == digest_of_parts("ab")
+    False
+    """
+    state = xxhash.xxh3_128()
+    for part in parts:
+        state.update(part if isinstance(part, bytes) else part.encode())
+        state.update(b"\0")
+    return state.hexdigest()

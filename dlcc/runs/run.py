@@ -14,7 +14,7 @@ from dlcc.runs.formats import open_folder
 from dlcc.runs.formats.format import Contents, checked_mapping
 from dlcc.runs.layout import RunLayout
 from dlcc.runs.manifest import Manifest
-from dlcc.runs.series import SeriesTable
+from dlcc.runs.series import Series
 from dlcc.runs.snapshots import Snapshot
 
 
@@ -53,6 +53,11 @@ class Run:
         if not path.is_dir():
             raise RunError(f"{path}: a file, expected a run folder; name the folder that holds it")
         return cls(path, open_folder(path, names), names)
+
+    def __repr__(self) -> str:
+        steps = "" if self.manifest.length is None else f", {self.manifest.length:,} steps"
+        kind = str(self.manifest.objective.get("kind", "undeclared kind"))
+        return f"<Run {self.name[:40]!r}: {kind[:20]}{steps}>"
 
     @property
     def manifest(self) -> Manifest:
@@ -102,7 +107,7 @@ class Run:
         self.snapshots()
         self.sample_steps()
 
-    def series(self, until: int | None = None) -> SeriesTable:
+    def series(self, until: int | None = None) -> Series:
         """Every quantity, rows with `step < until`.
 
         Raises:

@@ -1,340 +1,152 @@
-"""Reading what a run logged: every quantity with its steps, values and clock."""
+"""Series: every quantity that a run logged, with its steps, values and clock."""
 
 from __future__ import annotations
 
-import os
-from collections import defaultdict
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
-from io import BufferedReader
-from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-import xxhash
-from numpy.typing import NDArray
 
+from dlcc.errors import OptionError
+from dlcc.runs.hashes import digest_of_parts
 from dlcc.typing import Floats, Ints
-from dlcc.errors import SeriesError
-from dlcc.runs.files import opened_regular
-from dlcc.runs.layout import RunLayout
-from dlcc.runs.series_format import (
-    BLOCK_HEADER_BYTES,
-    BLOCK_ROWS,
-    MAX_BYTES,
-    NO_REWIND,
-    BlockHeader,
-    FormatError,
-    decode_block_header,
-    read_file_header,
-    row_dtype,
-)
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-_NEVER = np.iinfo(np.int64).max
+    from dlcc.runs.run import Run
 
 
 @dataclass(frozen=True)
 class Column:
-    """One quantity."""
+    """One quantity, as it was logged.
+
+    >>> Column.at_every_step(np.array([0.7, 0.5])).steps.tolist()
+    [0, 1]
+    """
 
     steps: Ints
-    """`[n]`, strictly ascending."""
+    """Steps [n], strictly ascending."""
     values: Floats
-    """`[n]`."""
+    """Values [n], in the quantity's unit."""
     clock: Floats
-    """`[n]`, unix time in seconds at which each value was logged; NaN where none was recorded."""
+    """Unix time [n] in seconds at which each value was logged; NaN where none was recorded."""
+
+    @classmethod
+    def at_every_step(cls, values: Floats) -> Column:
+        """Column of values [n] that are known at every step from 0 on, without a clock."""
+        return cls(np.arange(len(values)), values, np.full(len(values), np.nan))
+
+    def before(self, step: int) -> Column:
+        """Part that was logged before a step."""
+        end = int(np.searchsorted(self.steps, step))
+        return Column(self.steps[:end], self.values[:end], self.clock[:end])
 
 
 @dataclass(frozen=True)
-class SeriesTable:
-    """Everything that a run logged before a step."""
+class Series:
+    """Quantities of a run by their names `player/quantity`, up to some step.
 
-    columns: dict[str, Column] = field(default_factory=dict)
-    """By name `player/quantity`; a quantity that was never logged before `until` is left out."""
+    `series["generator/loss"]` is its `Column`; iterating gives the names.
+
+    >>> series = Series.from_start({"generator/loss": np.array([0.7, 0.5, 0.4])})
+    >>> series["generator/loss"].values.tolist(), series.recorded
+    ([0.7, 0.5, 0.4], 3)
+    """
+
+    absent: ClassVar = "the run logged no series"
+
+    columns: Mapping[str, Column] = field(default_factory=dict)
+    """Quantities that were logged at least once."""
     restarts: tuple[int, ...] = ()
-    """The first steps that later recording sessions logged."""
+    """First steps that later recording sessions logged."""
     rewinds: tuple[tuple[int, int], ...] = ()
     """(from, to) whenever the training went back from step `from` to log step `to` again."""
     torn: bool = False
     """Whether a file ended in a block or a line that a kill cut off, which was ignored."""
 
+    @classmethod
+    def of(cls, run: Run, until: int | None) -> Series | None:
+        """Series of a run before a step, names in order, arrays read-only; None without any."""
+        read = run.series(until=until)
+        if not read.columns:
+            return None
+        columns = dict(sorted(read.columns.items()))
+        for column in columns.values():
+            for array in (column.steps, column.values, column.clock):
+                array.flags.writeable = False
+        return cls(columns, tuple(read.restarts), tuple(read.rewinds), read.torn)
 
-@dataclass(frozen=True)
-class SeriesFile:
-    """One file as it is on the disk, superseded rows included."""
+    @classmethod
+    def from_start(cls, quantities: Mapping[str, Floats]) -> Series:
+        """Series of quantities, [steps] each, that are known at every step from 0 on."""
+        return cls({name: Column.at_every_step(values) for name, values in quantities.items()})
 
-    columns: tuple[str, ...]
-    blocks: tuple[BlockHeader, ...]
-    steps: Ints
-    """`[n]`."""
-    clock: Floats
-    """`[n]`, unix time in seconds."""
-    values: Floats
-    """`[columns, n]`."""
-    intact_bytes: int
-    """The size of the file up to the end of its last intact block."""
-    torn: bool
+    def __getitem__(self, name: str) -> Column:
+        if name in self.columns:
+            return self.columns[name]
+        near = difflib.get_close_matches(name, self.columns, n=1) or [*self.columns][:4]
+        raise KeyError(f"no quantity {name!r} was logged; there is {', '.join(near) or 'none'}")
 
-    def row_offsets(self) -> Ints:
-        """`[blocks + 1]`: the row at which each block begins, and the number of rows."""
-        return np.concatenate(([0], np.cumsum([block.rows for block in self.blocks], dtype=int)))
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.columns)
 
-    @cached_property
-    def straight(self) -> bool:
-        """Whether the training never went back, as nearly all do; what follows is then short."""
-        return not self._rewinds() and bool(np.all(self.steps[1:] > self.steps[:-1]))
+    def __contains__(self, name: object) -> bool:
+        return name in self.columns
 
-    def kept(self) -> NDArray[np.bool_]:
-        """`[n]`: row i is kept if its step is below every step and rewind that follows it."""
-        if self.straight:
-            return np.ones(len(self.steps), dtype=bool)
-        rewinds = self._rewinds()
-        later = np.full(len(self.steps) + 1, _NEVER)
-        later[:-1] = self.steps
-        for row, step in rewinds:  # a rewind before row r binds the rows up to r - 1
-            later[row] = min(later[row], step)
-        smallest = np.minimum.accumulate(later[::-1])[::-1]
-        # The row itself is not among those that follow, but a rewind noted at its place is: it
-        # binds only earlier rows, hence the comparison with the next entry.
-        kept: NDArray[np.bool_] = self.steps < smallest[1:]
-        return kept
+    def __repr__(self) -> str:
+        return f"<Series of {len(self.columns)} quantities, {self.recorded:,} steps>"
 
-    def last_kept_step(self) -> int:
-        """The last step that is not superseded, -1 where there is none."""
-        kept = self.steps[self.kept()]
-        return int(kept[-1]) if len(kept) else -1
+    @property
+    def rows(self) -> int:
+        """Number of times that the quantity that was logged most often was logged."""
+        return max((len(column.steps) for column in self.columns.values()), default=0)
 
-    def went_back(self) -> list[_Rewind]:
-        """Every place at which the training went back, in the order of recording."""
-        if self.straight:
-            return []
-        marks = dict(self._rewinds())
-        falls = set((np.flatnonzero(np.diff(self.steps) <= 0) + 1).tolist())
-        offsets = self.row_offsets()
-        found = []
-        reached = -1
-        position = 0
-        for row in sorted(falls | marks.keys()):
-            reached = max(reached, int(self.steps[position:row].max(initial=-1)))
-            target = min(marks.get(row, _NEVER), int(self.steps[row]) if row in falls else _NEVER)
-            position = row
-            if target <= reached:
-                block = int(np.searchsorted(offsets, row, side="right")) - 1
-                session = self.blocks[min(block, len(self.blocks) - 1)].session
-                found.append(_Rewind(session, target, reached))
-                reached = target - 1
-        return found
+    @property
+    def recorded(self) -> int:
+        """Number of steps that the record has: one more than the last that was logged."""
+        return max((int(column.steps[-1]) + 1 for column in self.columns.values()), default=0)
 
-    def _rewinds(self) -> list[tuple[int, int]]:
-        """(row, step): rows before `row` with that step or a later one are superseded."""
-        smallest: dict[int, int] = {}
-        offsets = self.row_offsets()
-        for block, row in zip(self.blocks, offsets.tolist(), strict=False):
-            if block.rewind != NO_REWIND:
-                smallest[row] = min(block.rewind, smallest.get(row, _NEVER))
-        return sorted(smallest.items())
-
-
-class _Rewind(NamedTuple):
-    session: int
-    target: int
-    reached: int
-
-
-class _Rows(NamedTuple):
-    """Kept rows of one quantity in one file."""
-
-    steps: Ints
-    clock: Floats
-    values: Floats
-
-
-def read_series(layout: RunLayout, until: int | None = None) -> SeriesTable:
-    """Read the series of a run, superseded rows left out.
-
-    Args:
-        layout: the run's folder.
-        until: rows with `step < until`; None for all.
-
-    Raises:
-        SeriesError: a file is damaged anywhere but in a tail that a kill cut off.
-    """
-    files = list(read_series_files(layout).values())
-    parts: dict[str, list[_Rows]] = defaultdict(list)
-    for file in files:
-        steps, clock, values = _kept_before(file, until)
-        if len(steps):
-            for name, column in zip(file.columns, values, strict=True):
-                parts[name].append(_Rows(steps, clock, column))
-    return SeriesTable(
-        columns={name: _merged(rows) for name, rows in parts.items()},
-        restarts=_restarts(files, until),
-        rewinds=_all_rewinds(files, until),
-        torn=any(file.torn for file in files),
-    )
-
-
-def read_series_files(layout: RunLayout) -> dict[Path, SeriesFile]:
-    """Read and verify all files of a run, in the order in which they were made.
-
-    Raises:
-        SeriesError: one is damaged, or together they are larger than a reader can hold.
-    """
-    paths = layout.series_files()
-    _check_size(layout.series, sum(os.stat(path).st_size for path in paths))
-    return {path: read_series_file(path) for path in paths}
-
-
-def read_series_file(path: Path) -> SeriesFile:
-    """Read and verify one file.
-
-    Raises:
-        SeriesError: it is damaged anywhere but in a tail that a kill cut off.
-    """
-    with opened_regular(path, SeriesError) as file:
-        return _Scan(path, file).read()
-
-
-class _Scan:
-    """One pass over a file, a block at a time.
-
-    The rows of a block are checked and spread over the columns while the processor's cache holds
-    them; reading the whole file first takes twice as long.
-    """
-
-    def __init__(self, path: Path, file: BufferedReader) -> None:
-        self.path = path
-        self.file = file
-        self.size = os.fstat(file.fileno()).st_size
-        _check_size(path, self.size)
-        try:
-            self.columns, self.offset = read_file_header(file)
-        except FormatError as error:
-            raise SeriesError(f"{path}: {error}") from None
-        self.dtype = row_dtype(len(self.columns))
-        most = (self.size - self.offset) // self.dtype.itemsize
-        self.steps = np.empty(most, dtype=np.int64)
-        self.clock = np.empty(most)
-        self.values = np.empty((len(self.columns), most))
-        self.buffer = memoryview(bytearray(BLOCK_ROWS * self.dtype.itemsize))
-
-    def read(self) -> SeriesFile:
-        """The blocks up to the end or a torn tail."""
-        blocks: list[BlockHeader] = []
-        rows = 0
-        while block := self._next(len(blocks)):
-            end = rows + block.rows
-            table = np.frombuffer(self.buffer, self.dtype, block.rows)
-            self.steps[rows:end] = table["step"]
-            self.clock[rows:end] = block.start + table["clock"] / 1e3
-            self.values[:, rows:end] = table["values"].T
-            rows = end
-            blocks.append(block)
-        return SeriesFile(
-            columns=self.columns,
-            blocks=tuple(blocks),
-            steps=self.steps[:rows],
-            clock=self.clock[:rows],
-            values=self.values[:, :rows],
-            intact_bytes=self.offset,
-            torn=self.offset < self.size,
+    def before(self, step: int | None) -> Series:
+        """Series as they were read up to a step; all of them for None."""
+        if step is None:
+            return self
+        cut = {name: column.before(step) for name, column in self.columns.items()}
+        return Series(
+            {name: column for name, column in cut.items() if len(column.steps)},
+            tuple(first for first in self.restarts if first < step),
+            tuple(rewind for rewind in self.rewinds if rewind[0] < step),
+            self.torn,
         )
 
-    def _next(self, number: int) -> BlockHeader | None:
-        """The header of the next intact block, its rows in the buffer; None at the end.
+    def to_pandas(self) -> pd.DataFrame:
+        """Table of all quantities, NaN where one was not logged.
 
-        A kill leaves a prefix of the last block; a power cut may leave zeros, or a last block
-        whose rows were not written. Only these count as a torn tail.
+        Returns:
+            A frame with the steps as its index and a column a quantity.
+
+        Raises:
+            OptionError: pandas is not installed.
         """
-        head = self.file.read(BLOCK_HEADER_BYTES)
-        if len(head) < BLOCK_HEADER_BYTES or self.offset + len(head) > self.size:
-            return None
         try:
-            block = decode_block_header(head)
-        except FormatError as error:
-            if not any(head) and not any(self.file.read()):
-                return None
-            raise SeriesError(
-                f"{self.path}: the header of block {number} at byte {self.offset} {error}; "
-                "the file is damaged, restore it from a copy"
-            ) from None
-        if block.number != number:
-            raise SeriesError(
-                f"{self.path}: expected block {number} at byte {self.offset}, found "
-                f"{block.number}; blocks are missing or doubled, restore it from a copy"
-            )
-        payload = self.buffer[: block.rows * self.dtype.itemsize]
-        end = self.offset + BLOCK_HEADER_BYTES + len(payload)
-        if end > self.size:  # cut, or written since the file was opened: there is no room for it
-            return None
-        if self.file.readinto(payload) < len(payload):
-            return None
-        if xxhash.xxh3_64_intdigest(payload) != block.checksum:
-            if end >= self.size:
-                return None
-            raise SeriesError(
-                f"{self.path}: the rows of block {number}, which ends at byte {end}, differ from "
-                "their checksum; the file is damaged, restore it from a copy"
-            )
-        self.offset = end
-        return block
+            import pandas as pd
+        except ImportError:
+            raise OptionError("to_pandas needs pandas; install it with: pip install pandas") from None
+        columns = {
+            name: pd.Series(column.values, index=column.steps)
+            for name, column in self.columns.items()
+        }
+        return pd.DataFrame(columns).rename_axis("step")
+
+    def digest(self) -> str:
+        """Hash of all that a stage could read in it."""
+        parts: list[bytes | str] = [repr((self.restarts, self.rewinds, self.torn))]
+        for name, column in self.columns.items():
+            parts += [name, *(a.tobytes() for a in (column.steps, column.values, column.clock))]
+        return digest_of_parts(*parts)
 
 
-def _check_size(path: Path, size: int) -> None:
-    if size > MAX_BYTES:
-        raise SeriesError(
-            f"{path}: {size:,} bytes, expected at most {MAX_BYTES:,} in all series of a run; "
-            "record fewer quantities, or every tenth step"
-        )
-
-
-def _kept_before(file: SeriesFile, until: int | None) -> tuple[Ints, Floats, Floats]:
-    """Steps, clock and values `[columns, n]` of kept rows; copied only where some are left out."""
-    steps, clock, values = file.steps, file.clock, file.values
-    kept = file.kept()
-    if not kept.all():
-        steps, clock, values = steps[kept], clock[kept], values[:, kept]
-    if until is not None:
-        end = int(np.searchsorted(steps, until))
-        steps, clock, values = steps[:end], clock[:end], values[:, :end]
-    return steps, clock, values
-
-
-def _merged(parts: Sequence[_Rows]) -> Column:
-    """One column of rows from several files; of equal steps the one logged last stays."""
-    if len(parts) == 1:
-        return Column(parts[0].steps, parts[0].values, parts[0].clock)
-    steps, clock, values = (np.concatenate(pieces) for pieces in zip(*parts, strict=True))
-    order = np.lexsort((clock, steps))
-    steps = steps[order]
-    last = np.append(steps[1:] != steps[:-1], True)
-    order = order[last]
-    return Column(steps[last], values[order], clock[order])
-
-
-def _restarts(files: Sequence[SeriesFile], until: int | None) -> tuple[int, ...]:
-    first: dict[int, int] = {}
-    for file in files:
-        for block, row in zip(file.blocks, file.row_offsets().tolist(), strict=False):
-            if block.rows:
-                step = int(file.steps[row])
-                first[block.session] = min(step, first.get(block.session, _NEVER))
-    steps = [step for session, step in sorted(first.items())][1:]
-    return tuple(step for step in steps if until is None or step < until)
-
-
-def _all_rewinds(files: Sequence[SeriesFile], until: int | None) -> tuple[tuple[int, int], ...]:
-    """The rewinds that any file shows; the same one shows in several, most of it in the fullest."""
-    reached: dict[tuple[int, int, int], int] = {}
-    for file in files:
-        seen: dict[tuple[int, int], int] = defaultdict(int)
-        for rewind in file.went_back():
-            place = (rewind.session, rewind.target)
-            key = (*place, seen[place])
-            seen[place] += 1
-            reached[key] = max(rewind.reached, reached.get(key, -1))
-    return tuple(
-        (last, target) for (_, target, _), last in reached.items() if until is None or last < until
-    )
+SeriesTable = Series
+"""Name of `Series` before 0.2, in formats of other packages; it goes in 0.3."""

@@ -21,7 +21,7 @@ from dlcc.runs.files import cannot_write, write_all, written_whole
 from dlcc.runs.forks import forget_in_children
 from dlcc.runs.layout import RunLayout
 from dlcc.runs.pending import Pending, fetch_pending
-from dlcc.runs.series import SeriesFile, read_series_files
+from dlcc.runs.series_reader import SeriesFile, read_series_files
 from dlcc.runs.series_format import (
     BLOCK_HEADER_BYTES,
     BLOCK_ROWS,

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from dlcc.runs.pending import pending_numbers
-from dlcc.runs.series import read_series_file
+from dlcc.runs.series_reader import read_series_file
 from dlcc.runs.series_writer import SeriesWriter
 
 if TYPE_CHECKING:

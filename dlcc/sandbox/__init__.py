@@ -9,8 +9,9 @@ Names are imported when they are first used: the process inside must load little
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from dlcc.lazy import lazy_names
 
 if TYPE_CHECKING:
     from dlcc.sandbox.levels import Level as Level
@@ -20,18 +21,13 @@ if TYPE_CHECKING:
     from dlcc.sandbox.session import Session as Session
     from dlcc.sandbox.session import Stepped as Stepped
 
-_MODULES = {
-    "Level": "levels",
-    "Limits": "session",
-    "Session": "session",
-    "Stepped": "session",
-    "available_levels": "levels",
-    "best_level": "levels",
+_HOMES = {
+    "Level": "dlcc.sandbox.levels",
+    "Limits": "dlcc.sandbox.session",
+    "Session": "dlcc.sandbox.session",
+    "Stepped": "dlcc.sandbox.session",
+    "available_levels": "dlcc.sandbox.levels",
+    "best_level": "dlcc.sandbox.levels",
 }
-__all__ = list(_MODULES)
-
-
-def __getattr__(name: str) -> object:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+__all__ = list(_HOMES)
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

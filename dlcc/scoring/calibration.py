@@ -1,6 +1,6 @@
 """P(healthy and the record true): calibrated on past runs, as draws.
 
-P(healthy | landscape) · P(true | logic). The first is a Bayesian logistic regression on the health
+P(healthy | features) · P(true | logic). The first is a Bayesian logistic regression on the health
 vector where the record reaches its configured end, and the forecast where it does not; the second
 one on whether obligations are refuted, fitted on records that were put to the test, some of them
 doctored, and corrected to how rare these are elsewhere (King and Zeng 2001, section 4.1).
@@ -22,8 +22,15 @@ from dlcc.past_runs.store import Library, row
 from dlcc.scoring.imputation import DOCTORED
 from dlcc.typing import Floats
 
-SIGHTED = ("rule_healthy", "rule_diverged", "good_quarter", "good_last", "swing", "coverage_last")
-BLIND = (
+WITH_SAMPLES = (
+    "rule_healthy",
+    "rule_diverged",
+    "good_quarter",
+    "good_last",
+    "swing",
+    "coverage_last",
+)
+SERIES_ONLY = (
     "diverged", "good_quarter", "good_last", "good_best", "good_swing", "margin_last",
     "margin_swing", "generator_grad_last", "discriminator_grad_last", "generator_loss_swing",
     "discriminator_loss_swing", "discriminator_loss_last",
@@ -46,7 +53,7 @@ class Probability:
     """P(healthy and true), and its two factors, as draws [DRAWS]."""
 
     healthy: Floats
-    """P(healthy | landscape), were the record true."""
+    """P(healthy | features), were the record true."""
     true: Floats
     """P(true | logic)."""
     by: str
@@ -69,7 +76,7 @@ def healthy_and_true(
     """The probability of a run that shows the share `seen` of its configured length.
 
     Args:
-        vector: the figures of its landscape.
+        vector: its feature vector.
         seen: at most 1.
         forecast: P(healthy) at the end, by past runs that looked like it.
         logic: the term; None where no stage fed it.
@@ -86,27 +93,27 @@ def healthy_and_true(
     return Probability(healthy, true, "the record and the base rate")
 
 
-# --- P(healthy | landscape) -----------------------------------------------------------------------
+# --- P(healthy | features) -----------------------------------------------------------------------
 
 
 def p_healthy(vector: Mapping[str, float], past: Library | None = None) -> Floats:
     """Posterior draws [DRAWS] of P(healthy) of a complete run with this health vector."""
-    blind = "coverage_last" not in vector
-    fit = _fit_of_all(blind) if past is None else calibrate(past, blind=blind)
-    return fit.draws(row(features(blind=blind), vector), _normals("p_healthy"))[:, 1]
+    series_only = "coverage_last" not in vector
+    fit = _fit_of_all(series_only) if past is None else calibrate(past, series_only=series_only)
+    return fit.draws(row(features(series_only=series_only), vector), _normals("p_healthy"))[:, 1]
 
 
-def features(*, blind: bool) -> tuple[str, ...]:
+def features(*, series_only: bool) -> tuple[str, ...]:
     """The figures of the vector that P(healthy) is made of, without samples or with."""
-    return BLIND if blind else SIGHTED
+    return SERIES_ONLY if series_only else WITH_SAMPLES
 
 
-def calibrate(past: Library, *, blind: bool) -> LogisticPosterior:
+def calibrate(past: Library, *, series_only: bool) -> LogisticPosterior:
     """The fit on the honest rows of a library that have the figures: some have no samples."""
-    honest = past.honest
-    figures = honest.columns(features(blind=blind), blind=blind)
+    untampered = past.untampered
+    figures = untampered.columns(features(series_only=series_only), series_only=series_only)
     known = np.isfinite(figures).all(axis=1)
-    healthy = (honest.labels == _HEALTHY).astype(np.int64)
+    healthy = (untampered.labels == _HEALTHY).astype(np.int64)
     return fit_logistic(figures[known], healthy[known], 2)
 
 
@@ -118,8 +125,8 @@ def base_rate(past: Library) -> Estimate:
 
 
 @cache
-def _fit_of_all(blind: bool) -> LogisticPosterior:
-    return calibrate(library(), blind=blind)
+def _fit_of_all(series_only: bool) -> LogisticPosterior:
+    return calibrate(library(), series_only=series_only)
 
 
 # --- P(true | logic) ------------------------------------------------------------------------------
@@ -149,7 +156,7 @@ class RecordFit:
     @classmethod
     def of(cls, past: Library) -> RecordFit | None:
         """None where too few records were put to the test."""
-        mean, sd = past.terms[:, 0, 0], past.terms[:, 0, 1]
+        mean, sd = past.term("logic").T
         tested = np.isfinite(mean) & np.isfinite(sd)
         true = past.true_record[tested].astype(np.int64)
         if min(true.sum(), len(true) - true.sum()) < _FEWEST_OF_A_KIND:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dlcc.estimate import Estimate
-from dlcc.past_runs.store import TERMS, Library
+from dlcc.past_runs.store import Library
 from dlcc.scoring.value import Value
 
 MOST_ROUNDS = 10
@@ -101,7 +101,7 @@ def impact_coverage(library: Library | None) -> Coverage | None:
     """
     if library is None:
         return None
-    mean, sd = library.terms[:, TERMS.index("impact")].T
+    mean, sd = library.term("impact").T
     came = library.next_quarter[:, -1]
     rows = library.true_record & np.isfinite(mean) & np.isfinite(sd) & np.isfinite(came)
     if rows.sum() < _FEWEST_ROWS:
@@ -120,9 +120,7 @@ def too_narrow(value: Value) -> list[str]:
     return [
         term.name
         for term in value.terms
-        if not (
-            term.quantity.low - _ROUNDING <= term.quantity.mean <= term.quantity.high + _ROUNDING
-        )
+        if not (term.number.low - _ROUNDING <= term.number.mean <= term.number.high + _ROUNDING)
     ]
 
 

@@ -9,7 +9,7 @@ from dlcc.estimate import Estimate
 from dlcc.past_runs.store import Library
 from dlcc.scoring.correction import AS_IT_IS, Correction, Widening, corrected, impact_coverage
 from dlcc.scoring.imputation import Imputed, impute
-from dlcc.scoring.meta import Stand, meta
+from dlcc.scoring.meta import Baselines, meta
 from dlcc.scoring.value import SEED_TERMS, HyperScore, Value, fuse, terms_of_v, weigh
 from dlcc.scoring.weights import Weights, posterior_weights
 
@@ -54,7 +54,7 @@ def score(
         for name in SEED_TERMS
         if name != "meta" and name not in measured
     }
-    stand = Stand.of(measured, known)
+    stand = Baselines.of(measured, known)
 
     def compute(widened: Mapping[str, Widening]) -> Value:
         """V with the spreads widened; ⋄ belongs to the widened terms."""

@@ -25,7 +25,7 @@ _LEAST = 1e-6
 
 
 @dataclass(frozen=True)
-class Stand:
+class Baselines:
     """What stands in for each term where it is left out, alone or with all others."""
 
     alone: Mapping[str, Estimate]
@@ -34,7 +34,7 @@ class Stand:
     """Term -> its imputation where nothing is measured."""
 
     @classmethod
-    def of(cls, measured: Mapping[str, Estimate], library: Library | None) -> Stand:
+    def of(cls, measured: Mapping[str, Estimate], library: Library | None) -> Baselines:
         """For these measured terms."""
         alone = {}
         for name in measured:
@@ -44,7 +44,7 @@ class Stand:
         return cls(alone, {name: impute(name, {}, library).estimate for name in names})
 
 
-def meta(terms: Mapping[str, Estimate], weights: Mapping[str, float], stand: Stand) -> Estimate:
+def meta(terms: Mapping[str, Estimate], weights: Mapping[str, float], stand: Baselines) -> Estimate:
     """The term from all others, measured or imputed, and the weights of these."""
     total = sum(weights[name] for name in terms)
     if total <= 0:

@@ -13,26 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from dlcc.errors import OptionError
-from dlcc.estimate import DRAWS, Estimate
+from dlcc.estimate import DRAWS, Estimate, Number
 from dlcc.typing import Floats
 
 SEED_TERMS = ("logic", "novelty", "impact", "reproducibility", "meta")
 """The five terms of the formula; custom stages add more."""
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """A number with its central 90 % interval."""
-
-    mean: float
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, draws: Floats) -> Quantity:
-        """From draws [n]."""
-        low, high = np.quantile(draws, [0.05, 0.95])
-        return cls(float(np.mean(draws)), float(low), float(high))
 
 
 @dataclass(frozen=True)
@@ -44,8 +29,8 @@ class Term:
     measured: bool
     """False where nobody fed it and the low end of past runs, or ignorance, stands in."""
     weight: float
-    quantity: Quantity
-    contribution: Quantity
+    number: Number
+    contribution: Number
     """weight · term, the impact as log2(1 + impact)."""
 
 
@@ -59,14 +44,14 @@ class Value:
     hyperscore: HyperScore
 
     @property
-    def value(self) -> Quantity:
+    def value(self) -> Number:
         """V."""
-        return Quantity.of(self.draws)
+        return Number.of(self.draws)
 
     @property
-    def score(self) -> Quantity:
+    def score(self) -> Number:
         """The HyperScore of V."""
-        return Quantity.of(self.hyperscore(self.draws))
+        return Number.of(self.hyperscore(self.draws))
 
 
 @dataclass(frozen=True)
@@ -140,8 +125,8 @@ def fuse(
                 estimate=estimate,
                 measured=name in estimates,
                 weight=shares[name],
-                quantity=Quantity.of(draws),
-                contribution=Quantity.of(part),
+                number=Number.of(draws),
+                contribution=Number.of(part),
             )
         )
     return Value(tuple(terms), total, hyperscore or HyperScore())

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dlcc.estimate import Number
 from dlcc.past_runs.store import TERMS, Library
 from dlcc.scoring.shapley import Evidence, evidence
 
@@ -29,13 +30,13 @@ class TermWeight:
 
     name: str
     prior: float
+    """Weight by pairwise judgements (AHP)."""
     evidence: float | None
-    """Its share of the positive Shapley values; None for a term that the library lacks."""
+    """Share of the positive Shapley values; null for a term that past runs lack."""
     posterior: float
-    shapley: float | None
-    """In nats per run."""
-    interval: tuple[float, float] | None
-    """90 %, by bootstrap over settings."""
+    """Weight in V."""
+    shapley: Number | None
+    """What it tells of a run's end, in nats per run held out; by bootstrap over settings."""
 
 
 @dataclass(frozen=True)
@@ -121,11 +122,11 @@ def _reviewed(
     made = []
     for name in weights:
         k = TERMS.index(name) if found is not None and name in TERMS else None
-        value = share = interval = None
+        value = share = None
         if found is not None and k is not None:
-            value, share = found.values[k], float(found.shares[k])
-            interval = found.low[k], found.high[k]
-        made.append(TermWeight(name, prior[name], share, counts[name] / total, value, interval))
+            value = Number(found.values[k], found.low[k], found.high[k])
+            share = float(found.shares[k])
+        made.append(TermWeight(name, prior[name], share, counts[name] / total, value))
     return made
 
 

@@ -22,7 +22,7 @@ from dlcc.runs.formats import as_format
 from dlcc.runs.formats.format import Contents, Format
 from dlcc.runs.hashes import digest_of_arrays, digest_of_files
 from dlcc.runs.manifest import Manifest
-from dlcc.runs.series import SeriesTable
+from dlcc.runs.series import Series
 from dlcc.runs.series_format import QUANTITY
 from dlcc.testing.conformance import NonConformance, difference, fingerprint
 
@@ -143,8 +143,8 @@ def _check_parts(name: str, run: Run, folder: Path) -> None:
     if not isinstance(notes, tuple) or not all(isinstance(note, str) for note in notes):
         raise NonConformance(f"{name}: notes must be a tuple of sentences")
     table = contents.series(None)
-    if not isinstance(table, SeriesTable) or not table.columns:
-        raise NonConformance(f"{name}: series returned no SeriesTable with a column")
+    if not isinstance(table, Series) or not table.columns:
+        raise NonConformance(f"{name}: series returned no Series with a column")
     for quantity, column in table.columns.items():
         if not QUANTITY.fullmatch(quantity):
             raise NonConformance(f"{name}: series {quantity!r} is not named player/quantity")

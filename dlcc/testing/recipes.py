@@ -18,7 +18,7 @@ import torch
 
 from dlcc.engine.scratch import scratch_folder
 from dlcc.errors import DlccError, OptionError
-from dlcc.kinds import why_unknown
+from dlcc.health.gate import NotJudgeableError, judgeable_kind
 from dlcc.recipes.recipe import Recipe
 from dlcc.recipes.train import one_thread
 from dlcc.runs.series_format import QUANTITY
@@ -79,9 +79,10 @@ def _check_family(name: str, recipe: Recipe, config: Mapping[str, Any]) -> None:
     family = recipe.family
     if family.length(config) < 1:
         raise NonConformance(f"{name}: its length is {family.length(config)}; expected 1 or more")
-    unknown = why_unknown(family.objective(config), family.players(config))
-    if unknown is not None:
-        raise NonConformance(f"{name}: cannot be judged: {unknown}")
+    try:
+        judgeable_kind(family.objective(config), family.players(config))
+    except NotJudgeableError as error:
+        raise NonConformance(f"{name}: cannot be judged: {error}") from None
     if not family.page(recipe, config).startswith("# "):
         raise NonConformance(f"{name}: its page must be Markdown that begins with a title")
     try:

@@ -24,10 +24,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
-from dlcc import codec, pipeline, plugins, worker
+from dlcc import codec, pipeline
 from dlcc.engine.process import Ended, supervise
 from dlcc.engine.scratch import scratch_folder
-from dlcc.pipeline import Limits
+from dlcc.pipeline import Limits, discovery, worker
+from dlcc.pipeline.runner import StageRunner, read_result, worker_env
 from dlcc.runs import Run
 from dlcc.stage import Stage, check_declaration
 from dlcc.testing.conformance import NonConformance, difference, fingerprint
@@ -68,7 +69,7 @@ def check_stage(
     """
     name = getattr(stage, "name", type(stage).__name__)
     check_declaration(stage)
-    if not plugins.reachable(type(stage)):
+    if not discovery.reachable(type(stage)):
         raise NonConformance(f"{name}: put the stage into a file; another process must import it")
     with scratch_folder("dlcc-check-") as temporary:
         copy = temporary / Path(run).resolve().name
@@ -119,12 +120,12 @@ class _Bench:
     """Runs the stage again and again under one change of the world at a time."""
 
     def __init__(self, stage: Stage, run: Path, stages: Sequence[Stage], seconds: float) -> None:
-        others = {**plugins.installed(), **{s.name: s for s in stages}}
+        others = {**discovery.installed(), **{s.name: s for s in stages}}
         others.pop(stage.name, None)
         chosen, _ = pipeline.select([*others.values(), stage], only=[stage.name])
         before = [s for s in chosen if s is not stage]
         self._stage, self._seconds = stage, seconds
-        self._pass = pipeline.Pass(Run.open(run), Run.open(run).length, Limits())
+        self._pass = StageRunner(Run.open(run), Run.open(run).length, Limits())
         for other in pipeline.order(before):
             self._pass.one(other)
 
@@ -132,7 +133,7 @@ class _Bench:
         given = self._seconds if seconds is None else seconds
         with scratch_folder() as folder:
             self._pass.write_request(self._stage, folder, seconds=given)
-            env = pipeline.worker_env(folder)
+            env = worker_env(folder)
             env["PYTHONHASHSEED"] = "4711" if change == "hash seed" else "0"
             ended = supervise(
                 [sys.executable, "-m", "dlcc.testing.stages", str(folder), change],
@@ -148,7 +149,7 @@ def _read_trial(folder: Path, ended: Ended) -> _Trial:
     result, mutated = folder / "result", folder / "mutated"
     if not result.is_dir():
         return _Trial(ended, None, "", None)
-    reply, records = pipeline.read_result(result)
+    reply, records = read_result(result)
     parts = [codec.digest(_reproducible(reply)), *(codec.digest(r) for r in records)]
     named = mutated.read_text() if mutated.exists() else None
     return _Trial(ended, reply, json.dumps(parts), named)

@@ -16,7 +16,8 @@ from dlcc.advice.remedies import MOST_FIELDS
 from dlcc.errors import ForeignCodeError, LimitExceeded
 from dlcc.kinds.gan import GAN
 from dlcc.past_runs.in_use import shipped_library
-from dlcc.reruns.outcome import Outcome, Refused
+from dlcc.records import Outcome
+from dlcc.reruns.outcome import Refused
 from dlcc.stage import Deadline
 
 CONFIG = {

@@ -64,7 +64,7 @@ def test_a_report_gives_advice_where_the_command_does_and_the_same(
     tmp_path: Path, config: dict[str, object]
 ) -> None:
     run = Run.open(failing_csv(tmp_path / "run", config), MAPPING)
-    report = evaluate(run, only=["health"])
+    report = evaluate(run, only=["health"]).report
     assert report.verdict.label != "healthy"
     try:
         found = advise_folder(run, 60, reruns=True, trust=False)

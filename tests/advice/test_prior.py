@@ -26,7 +26,7 @@ def test_sound_rates_promise_more_than_absurd_ones(prior):
 def test_what_is_not_said_is_taken_to_be_usual(prior):
     """Not to be the number 0, which of a logarithm is an absurd 1."""
     known = shipped_library()
-    known = known.some(known.true_record & (known.data == "ring"))
+    known = known.select(known.true_record & (known.data == "ring"))
     rates = known.config_vectors[:, :2]
     usual = dict(zip(("lr_g", "lr_d"), 10 ** np.median(rates, axis=0), strict=True))
     rest = {key: value for key, value in WHOLE.items() if key not in usual}

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from dlcc.control.adjustable import OptimizerRates, bounds_of, parse_bounds
 from dlcc.control.controller import Controller
 from dlcc.control.rules import QUANTITIES, RULES, STEERED, UNDONE, window_of
-from dlcc.control.steering import Course
+from dlcc.control.steering import Target
 from dlcc.errors import OptionError
 from dlcc.health.windows import WINDOWS, window_features
 from dlcc.records import Column, Series
@@ -142,7 +142,7 @@ def test_a_dry_run_says_what_it_would_do_and_changes_nothing() -> None:
 
 
 def test_a_course_is_followed_by_steps_and_at_once_before_the_first() -> None:
-    course = Course({"lr_g": 4e-3, "r1": 0.1}, 0.1, 0.8)
+    course = Target({"lr_g": 4e-3, "r1": 0.1}, 0.1, 0.8)
     live, begun = Dials(), Dials()
     controller = Controller(
         live, every=EVERY, course=course, good=lambda curves: np.array([0.1]), rules=()

@@ -13,7 +13,7 @@ from dlcc.advice.prior import ConfigPrior
 from dlcc.control.adjustable import MemberSettings, SmallGANSettings, bounds_of
 from dlcc.control.controller import Controller, controller_for
 from dlcc.control.recipe_control import RecipeControl
-from dlcc.control.steering import plot_course
+from dlcc.control.steering import choose_target
 from dlcc.ensembles import Ensemble
 from dlcc.errors import OptionError
 from dlcc.past_runs.build import doctoring
@@ -45,15 +45,15 @@ class FlatPrior(ConfigPrior):
 def test_a_course_lies_within_bounds_and_promises_more() -> None:
     now = {"lr_g": 1e-3, "lr_d": 1e-4, "r1": 0.0}
     config = {**now, "loss": "ns"}
-    course = plot_course(FlatPrior(), config, now, bounds_of(now, None))
+    course = choose_target(FlatPrior(), config, now, bounds_of(now, None))
     assert course is not None
     assert course.after > course.before + 0.15
     assert abs(np.log10(course.target["lr_d"]) + 2) < 0.7
     assert "lr_g" not in course.target  # it helps nothing
     narrow = bounds_of(now, {"lr_d": (5e-5, 2e-4)})
-    assert plot_course(FlatPrior(), config, now, narrow) is None
+    assert choose_target(FlatPrior(), config, now, narrow) is None
     sound = now | {"lr_d": 1e-2}
-    assert plot_course(FlatPrior(), {**config, **sound}, sound, bounds_of(sound, None)) is None
+    assert choose_target(FlatPrior(), {**config, **sound}, sound, bounds_of(sound, None)) is None
 
 
 def test_past_runs_move_a_failing_configuration_and_leave_a_good_one() -> None:

@@ -10,7 +10,7 @@ from dlcc.errors import LibraryError, RunError, SeriesError
 from dlcc.forecast.folders import forecast_folders
 from dlcc.kinds.map import MAP
 from dlcc.past_runs.build import doctoring
-from dlcc.past_runs.in_use import outcomes, shipped_library
+from dlcc.past_runs.in_use import forecast_runs, shipped_library
 from dlcc.recipes.train import train
 from dlcc.records import LABELS
 from dlcc.runs import Run
@@ -20,7 +20,7 @@ from tests.conftest import example
 @pytest.fixture(scope="module")
 def past():
     whole = shipped_library()
-    return whole.some(np.arange(0, len(whole), 8))
+    return whole.select(np.arange(0, len(whole), 8))
 
 
 def forecast(folder, until, past):
@@ -58,14 +58,14 @@ def test_nothing_behind_until_is_looked_at(tmp_path, past):
     for text in copy.glob("truth.json"):
         text.write_text("poison")
     after = forecast(copy, until, past)
-    assert after.prospect == before.prospect
+    assert after.prediction == before.prediction
 
 
 def test_early_and_late(past):
     early, late = (forecast(example("digits-collapsed"), u, past) for u in ("0.1", "1.0"))
     assert early.seen == pytest.approx(0.1)
     assert late.seen == 1
-    assert late.prospect.p_healthy.mean < 0.3
+    assert late.prediction.p_healthy.mean < 0.3
 
 
 def test_the_order_is_that_of_the_folders(past):
@@ -95,9 +95,9 @@ def test_before_twenty_rows_there_is_no_forecast(past):
 def test_a_network_alone_is_forecast_from_its_own_kind_too(tmp_path):
     train("map-f1", tmp_path / "map", {"batch": 800, "epochs": 400})
     (found,) = forecast_folders([tmp_path / "map"], "0.2")
-    assert found.prospect.p_healthy.mean > 0.5
-    (both,) = forecast_folders([tmp_path / "map"], "0.2", past=outcomes(MAP))
-    assert both.prospect.p_healthy.mean == found.prospect.p_healthy.mean
+    assert found.prediction.p_healthy.mean > 0.5
+    (both,) = forecast_folders([tmp_path / "map"], "0.2", past=forecast_runs(MAP))
+    assert both.prediction.p_healthy.mean == found.prediction.p_healthy.mean
 
 
 def test_a_damaged_library_of_networks_alone_is_no_matter_for_a_gan(tmp_path, monkeypatch):

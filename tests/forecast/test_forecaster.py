@@ -23,19 +23,19 @@ HEALTHY = LABELS.index("healthy")
 @pytest.fixture(scope="module")
 def halves():
     """Two halves of the library that share no setting."""
-    past = shipped_library().some(shipped_library().true_record)
-    past = past.some(np.arange(0, len(past), 3))
+    past = shipped_library().select(shipped_library().true_record)
+    past = past.select(np.arange(0, len(past), 3))
     first = np.array([int(key, 16) % 2 == 0 for key in past.settings])
-    return past.some(first), past.some(~first)
+    return past.select(first), past.select(~first)
 
 
 @pytest.fixture(scope="module")
 def fitted(halves):
-    return Forecaster.fit(halves[0], 0.2, blind=False)
+    return Forecaster.fit(halves[0], 0.2, series_only=False)
 
 
 def raw_of(past, forecaster):
-    return Space(past, forecaster.space.fraction, forecaster.space.blind).raw
+    return Space(past, forecaster.space.fraction, forecaster.space.series_only).raw
 
 
 def test_forecasts_of_unseen_settings_tell_healthy_from_others(halves, fitted):
@@ -62,7 +62,7 @@ def test_one_at_a_time_is_the_same_as_many(halves, fitted):
 
 
 def test_the_same_library_gives_the_same_forecaster(halves, fitted):
-    again = Forecaster.fit(halves[0], 0.2, blind=False)
+    again = Forecaster.fit(halves[0], 0.2, series_only=False)
     raw = raw_of(halves[1], fitted)[:5]
     assert [p.probabilities for p in again.many(raw)] == [p.probabilities for p in fitted.many(raw)]
 
@@ -84,7 +84,7 @@ def test_intervals_widen_and_forecasts_fade_with_distance(halves, fitted):
 
 def test_forest_weights_are_those_of_its_own_predictions(halves):
     past = halves[0]
-    space = Space(past, 1, blind=False)
+    space = Space(past, 1, series_only=False)
     forest = OutcomeForest.fit(space.points, past.labels, past.stability, 5)
     rows = space.points[:12] + 0.1
     weights = forest.weights(rows)
@@ -109,7 +109,7 @@ def test_the_network_alone_tells_healthy_from_others_and_hears_its_neighbours(ha
 def test_the_network_leaves_the_global_generator_alone(halves):
     torch.manual_seed(3)
     before = torch.get_rng_state()
-    OutcomeGNN.fit(Space(halves[0].some(np.arange(60)), 1, blind=False))
+    OutcomeGNN.fit(Space(halves[0].select(np.arange(60)), 1, series_only=False))
     assert torch.equal(before, torch.get_rng_state())
 
 
@@ -128,14 +128,14 @@ def test_what_moved_adds_up_to_the_forest(halves, fitted):
 
 def test_a_library_with_too_few_runs(halves):
     with pytest.raises(LibraryError, match="a forecast needs 40"):
-        Forecaster.fit(halves[0].some(np.arange(10)), 0.2, blind=False)
+        Forecaster.fit(halves[0].select(np.arange(10)), 0.2, series_only=False)
 
 
 @pytest.mark.parametrize("label", ["healthy", "collapsed"])
 def test_a_library_in_which_all_ended_alike_is_not_sure_for_all_that(halves, label):
-    past = halves[0].some(np.arange(60))
+    past = halves[0].select(np.arange(60))
     alike = replace(past, labels=np.full(60, LABELS.index(label)))
-    found = Forecaster.fit(alike, 0.2, blind=True)({}, {})
+    found = Forecaster.fit(alike, 0.2, series_only=True)({}, {})
     assert found.kind == label
     assert 0 < found.p_healthy.mean < 1
 
@@ -143,7 +143,7 @@ def test_a_library_in_which_all_ended_alike_is_not_sure_for_all_that(halves, lab
 def test_doctored_records_teach_nothing(halves):
     past = halves[0]
     marked = replace(past, true_record=np.arange(len(past)) >= 50)
-    assert len(Forecaster.fit(marked, 0.2, blind=True).space.library) == len(past) - 50
+    assert len(Forecaster.fit(marked, 0.2, series_only=True).space.library) == len(past) - 50
 
 
 @pytest.mark.parametrize(("seen", "fraction"), [(0.01, 0.1), (0.14, 0.1), (0.2, 0.2), (0.4, 0.5),

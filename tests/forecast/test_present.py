@@ -27,7 +27,7 @@ HEALTH = HealthRecord(
     seen=1.0,
     features={},
 )
-BLIND = replace(HEALTH, figures=np.zeros((0, 8)))
+SERIES_ONLY = replace(HEALTH, figures=np.zeros((0, 8)))
 
 
 def series(length=400):
@@ -39,7 +39,7 @@ def earlier(record, health=HEALTH, length=400):
     return earlier_vectors(record, health, shipped_library().good, length, GAN)
 
 
-@pytest.mark.parametrize("health", [HEALTH, BLIND])
+@pytest.mark.parametrize("health", [HEALTH, SERIES_ONLY])
 def test_every_fraction_before_the_present_has_its_vector(health):
     assert list(earlier(series(), health)) == [0.1, 0.2, 0.5]
     assert list(earlier(series(), replace(health, seen=0.5))) == [0.1, 0.2]
@@ -54,7 +54,7 @@ def test_a_vector_knows_nothing_of_what_came_later():
     assert earlier(series())[0.2] == earlier(spoilt, replace(HEALTH, figures=later))[0.2]
 
 
-@pytest.mark.parametrize("health", [HEALTH, BLIND])
+@pytest.mark.parametrize("health", [HEALTH, SERIES_ONLY])
 def test_before_there_were_enough_rows_there_is_none(health):
     """At a tenth 15 rows; and a training that went on from step 150."""
     short = replace(health, checkpoints=CHECKPOINTS * 150 // 400)
@@ -67,6 +67,6 @@ def test_before_there_were_enough_rows_there_is_none(health):
 def test_what_spreads_is_the_recall_of_samples_or_else_a_logged_quality():
     curve = bass(np.arange(400) / 400, 0.8, 1.0, 10.0)
     logged = Series.from_start({"model/quality": curve, "model/loss": curve})
-    assert spreading(logged, BLIND, 400).fitted[-1] == pytest.approx(curve[-1], abs=0.01)
+    assert spreading(logged, SERIES_ONLY, 400).fitted[-1] == pytest.approx(curve[-1], abs=0.01)
     assert len(spreading(logged, HEALTH, 400).times) == 40
-    assert spreading(Series.from_start({"model/quality": 2 * curve}), BLIND, 400) is None
+    assert spreading(Series.from_start({"model/quality": 2 * curve}), SERIES_ONLY, 400) is None

@@ -8,13 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from dlcc.health.curves import Curves, deviation_from_trend, run_vector, smooth
+from dlcc.health.curves import Curves, run_vector
 from dlcc.health.samples import SAMPLE_FEATURES
 from dlcc.health.windows import WINDOW_FEATURES, WINDOWS
-from dlcc.recipes import truth
 from dlcc.records import LABELS
-
-SHARES = arrays(np.float64, st.integers(3, 60), elements=st.floats(0, 1))
 
 
 def curves(coverage=1.0, quality=0.9, reach=0.0, **windows: object) -> Curves:
@@ -33,34 +30,6 @@ def rule(run: Curves, good: float) -> dict[str, float]:
     """Probabilities by definition of a run whose checkpoints are good with that probability."""
     vector = run_vector(run, np.full(40, good))
     return {name: vector[f"rule_{name}"] for name in LABELS}
-
-
-@given(SHARES)
-def test_smoothing_is_that_of_the_definitions(values):
-    assert smooth(values) == pytest.approx(truth.smooth(values))
-
-
-def test_smoothing_of_a_single_value():
-    assert smooth(np.array([3.0])) == pytest.approx([3.0])
-
-
-@given(SHARES)
-def test_the_deviation_is_that_of_the_definitions(values):
-    assert deviation_from_trend(values) == pytest.approx(
-        truth.deviation_from_trend(list(values)), abs=1e-9
-    )
-
-
-@given(st.floats(-5, 5), st.floats(-5, 5))
-def test_a_line_does_not_deviate_from_its_trend(slope, level):
-    assert deviation_from_trend(slope * np.arange(20) + level) == pytest.approx(0, abs=1e-9)
-
-
-def test_gaps_are_passed_over():
-    values = np.arange(20.0)
-    values[::3] = np.nan
-    assert deviation_from_trend(values) == pytest.approx(0, abs=1e-9)
-    assert deviation_from_trend(np.full(20, np.nan)) == 0
 
 
 SWINGING = np.where(np.arange(40) % 8 < 4, 0.9, 0.3)
@@ -85,7 +54,11 @@ def test_what_the_definitions_say(label, run, good):
     assert rule(run, good)[label] > 0.95
 
 
-@given(SHARES.filter(lambda s: len(s) >= 8), st.floats(0, 1), st.floats(0, 1))
+@given(
+    arrays(np.float64, st.integers(8, 60), elements=st.floats(0, 1)),
+    st.floats(0, 1),
+    st.floats(0, 1),
+)
 def test_the_probabilities_by_definition_sum_to_one(coverage, quality, good):
     run = curves(quality=quality)
     run.samples[:, 0] = np.resize(coverage, 40)

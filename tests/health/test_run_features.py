@@ -1,10 +1,12 @@
-"""The landscape of a record, and of a training that went on from another one."""
+"""The features of a record, and of a training that went on from another one."""
 
 import numpy as np
 import pytest
 
-from dlcc.health.run_features import FEWEST_ROWS, TooFewRowsError, landscape_of
+from dlcc.health.gate import NotJudgeableError, judgeable_features
+from dlcc.health.run_features import FEWEST_ROWS, run_features
 from dlcc.health.windows import first_step, window_edges, window_features
+from dlcc.kinds.gan import GAN
 from dlcc.past_runs.in_use import shipped_library
 from dlcc.records import Column, Samples, Series
 from dlcc.runs import Run
@@ -18,8 +20,8 @@ def series(first, last):
 
 
 def test_too_few_rows_are_refused():
-    with pytest.raises(TooFewRowsError, match="19 rows are too few"):
-        landscape_of(series(0, FEWEST_ROWS - 1), None, 100)
+    with pytest.raises(NotJudgeableError, match="19 rows are too few"):
+        judgeable_features(GAN, series(0, FEWEST_ROWS - 1), None, 100)
 
 
 @pytest.mark.parametrize("noise", [0.0, 1e-12])
@@ -29,27 +31,27 @@ def test_a_record_in_which_nothing_but_rounding_changes_is_still(value, noise):
     names = ("generator/loss", "discriminator/loss", "discriminator/real", "discriminator/fake")
     still = {n: Column(steps, value + noise * rng.random(100), np.zeros(0)) for n in names}
     other = {"generator/learning_rate": series(0, 100).columns["generator/loss"]}
-    assert landscape_of(Series(still | other), None, 100).still
+    assert run_features(Series(still | other), None, 100).still
     late = np.where(steps < 99, value, value + 1)
     for values in (late, np.where(steps < 99, value, np.nan), rng.random(100)):
         for name in names[:2]:
             columns = still | {name: Column(steps, values, np.zeros(0))}
-            assert not landscape_of(Series(columns), None, 100).still
+            assert not run_features(Series(columns), None, 100).still
 
 
 def test_with_samples_or_without_anything_a_record_is_not_still(small_run):
     run = Run.open(small_run)
     flat = {"generator/loss": Column(np.arange(200), np.ones(200), np.zeros(0))}
-    assert not landscape_of(Series(flat), Samples.of(run, None), 200).still
+    assert not run_features(Series(flat), Samples.of(run, None), 200).still
     rate = {"generator/learning_rate": Column(np.arange(200), np.ones(200), np.zeros(0))}
-    assert not landscape_of(Series(rate), None, 200).still
+    assert not run_features(Series(rate), None, 200).still
 
 
 def test_a_training_that_went_on_is_looked_at_from_where_it_began():
     later = series(600, 1000)
     assert first_step(later, 1000) == 600
     assert first_step(series(0, 1000), 1000) == first_step(series(3, 1000), 1000) == 0
-    found = landscape_of(later, None, 1000)
+    found = run_features(later, None, 1000)
     assert (found.edges[0], found.edges[-1], found.recorded, found.seen) == (600, 1000, 1000, 1.0)
     assert np.isfinite(window_features(later, 1000)[:, :6]).all()
     assert (np.diff(window_edges(1000, 600)) > 0).all()
@@ -58,18 +60,18 @@ def test_a_training_that_went_on_is_looked_at_from_where_it_began():
 def test_with_samples_and_without(small_run):
     run = Run.open(small_run)
     whole = Series.of(run, None)
-    sighted = landscape_of(whole, Samples.of(run, None), run.length)
-    blind = landscape_of(whole, None, run.length)
-    assert (sighted.blind, blind.blind) == (False, True)
+    with_samples = run_features(whole, Samples.of(run, None), run.length)
+    series_only = run_features(whole, None, run.length)
+    assert (with_samples.series_only, series_only.series_only) == (False, True)
     good = shipped_library().good
-    assert len(sighted.good(good)) == len(sighted.steps) == len(run.sample_steps())
-    assert len(blind.good(good)) == len(blind.steps)
-    assert set(sighted.vector(good)) == set(shipped_library().names)
+    assert len(with_samples.good(good)) == len(with_samples.steps) == len(run.sample_steps())
+    assert len(series_only.good(good)) == len(series_only.steps)
+    assert set(with_samples.vector(good)) == set(shipped_library().names)
 
 
 def test_half_of_a_record_has_half_been_seen(small_run):
     run = Run.open(small_run)
     half = run.length // 2
-    found = landscape_of(Series.of(run, half), Samples.of(run, half), run.length)
+    found = run_features(Series.of(run, half), Samples.of(run, half), run.length)
     assert found.seen == pytest.approx(0.5)
     assert found.steps.max() <= half

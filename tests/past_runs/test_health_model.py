@@ -6,41 +6,41 @@ import numpy as np
 import pytest
 
 from dlcc.health.curves import Curves
-from dlcc.health.good import blind_features, sighted_features
+from dlcc.health.good import series_only_features, with_samples_features
 from dlcc.health.windows import WINDOWS
 from dlcc.past_runs.health_model import HealthModel
 from dlcc.past_runs.in_use import shipped_library
 from dlcc.records import LABELS
 
 
-def vectors(blind: bool) -> list[dict[str, float]]:
+def vectors(series_only: bool) -> list[dict[str, float]]:
     """Some runs of the library at their end."""
     table = shipped_library()
-    rows = table.blind_vectors if blind else table.vectors
+    rows = table.series_only_vectors if series_only else table.vectors
     return [dict(zip(table.names, row, strict=True)) for row in rows[::120, -1]]
 
 
-@pytest.mark.parametrize("blind", [False, True])
-def test_probabilities_of_the_labels_sum_to_one(blind):
-    model = HealthModel(shipped_library(), blind)
-    for vector in vectors(blind)[:3]:
+@pytest.mark.parametrize("series_only", [False, True])
+def test_probabilities_of_the_labels_sum_to_one(series_only):
+    model = HealthModel(shipped_library(), series_only)
+    for vector in vectors(series_only)[:3]:
         found = model.labels(vector)
         assert tuple(found) == LABELS
         assert sum(found.values()) == pytest.approx(1)
 
 
-@pytest.mark.parametrize("blind", [False, True])
-def test_what_diverged_is_diverged(blind):
-    vector = vectors(blind)[0] | {"diverged": 1.0}
-    assert HealthModel(shipped_library(), blind).labels(vector)["diverged"] == 1
+@pytest.mark.parametrize("series_only", [False, True])
+def test_what_diverged_is_diverged(series_only):
+    vector = vectors(series_only)[0] | {"diverged": 1.0}
+    assert HealthModel(shipped_library(), series_only).labels(vector)["diverged"] == 1
 
 
 def test_labels_of_the_table_are_found_again_from_other_runs():
     """Two folds; a third of the labels by chance."""
     table = shipped_library()
-    table = table.some(table.true_record)
+    table = table.select(table.true_record)
     half = np.arange(len(table.labels)) % 2 == 0
-    model = HealthModel(table.some(half), blind=False)
+    model = HealthModel(table.select(half), series_only=False)
     said = [
         max(LABELS, key=model.labels(dict(zip(table.names, row, strict=True))).get)
         for row in table.vectors[~half, -1]
@@ -49,13 +49,14 @@ def test_labels_of_the_table_are_found_again_from_other_runs():
     assert right >= 0.88
 
 
-@pytest.mark.parametrize("blind", [False, True])
-def test_stability_is_that_of_runs_that_were_as_good(blind):
+@pytest.mark.parametrize("series_only", [False, True])
+def test_stability_is_that_of_runs_that_were_as_good(series_only):
     table = shipped_library()
     model = HealthModel(
-        replace(table, stability=table.columns(["good_half"], blind=blind)[:, 0]), blind
+        replace(table, stability=table.columns(["good_half"], series_only=series_only)[:, 0]),
+        series_only,
     )
-    for vector in vectors(blind):
+    for vector in vectors(series_only):
         assert model.stability(vector).mean == pytest.approx(vector["good_half"], abs=0.12)
 
 
@@ -71,5 +72,5 @@ def test_good_rises_with_coverage_and_quality():
 
 def test_features_are_finite_where_quantities_are_missing():
     windows = np.full((WINDOWS, 11), np.nan)
-    assert np.isfinite(blind_features(Curves(windows, None))).all()
-    assert sighted_features(Curves(windows, np.zeros((40, 8)))).shape == (40, 11)
+    assert np.isfinite(series_only_features(Curves(windows, None))).all()
+    assert with_samples_features(Curves(windows, np.zeros((40, 8)))).shape == (40, 11)

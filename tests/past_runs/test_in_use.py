@@ -10,9 +10,9 @@ from dlcc.errors import LibraryError
 from dlcc.kinds.gan import GAN
 from dlcc.kinds.map import MAP
 from dlcc.past_runs.in_use import (
+    forecast_runs,
     library,
     library_digest,
-    outcomes,
     shipped_library,
     shipped_path,
     user_library_path,
@@ -50,8 +50,8 @@ def test_single_networks_ship_apart_from_gans():
 def test_forecasts_of_single_networks_know_gans_too(tmp_path, monkeypatch):
     monkeypatch.setenv("DLCC_LIBRARY", str(tmp_path / "none.npz"))
     gans, own = shipped_library(), shipped_library("single")
-    assert len(outcomes(GAN)) == len(gans)
-    assert {*outcomes(MAP).data} == {*gans.data} | {*own.data}
+    assert len(forecast_runs(GAN)) == len(gans)
+    assert {*forecast_runs(MAP).data} == {*gans.data} | {*own.data}
 
 
 def test_records_were_put_to_the_test_in_number():
@@ -76,7 +76,7 @@ def test_the_users_own_runs_come_with_those_that_ship(tmp_path, monkeypatch):
     assert user_library_path() == tmp_path / "own.npz"
     assert library() is shipped_library()
     assert library_digest() == ":"
-    own = shipped_library().some(np.arange(7))
+    own = shipped_library().select(np.arange(7))
     replace(own, data=np.array(["mine"] * 7)).save(tmp_path / "own.npz")
     joined = library()
     assert len(joined) == len(shipped_library()) + 7
@@ -89,11 +89,11 @@ def test_the_users_own_runs_come_with_those_that_ship(tmp_path, monkeypatch):
 
 def test_a_library_of_another_group_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("DLCC_LIBRARY", str(tmp_path / "own.npz"))
-    shipped_library().some(np.arange(7)).save(tmp_path / "own-single.npz")
+    shipped_library().select(np.arange(7)).save(tmp_path / "own-single.npz")
     assert library() is shipped_library()
     with pytest.raises(LibraryError, match="group 'gan' where those of 'single' should be"):
         library("single")
-    shipped_library("single").some(np.arange(7)).save(tmp_path / "own.npz")
+    shipped_library("single").select(np.arange(7)).save(tmp_path / "own.npz")
     with pytest.raises(LibraryError, match="group 'single' where those of 'gan' should be"):
         library()
 
@@ -108,7 +108,7 @@ def test_a_path_without_a_name_is_refused(odd, monkeypatch):
 def test_a_library_of_0_1_is_still_read(tmp_path, monkeypatch):
     """Its file was called -alone, and said whether its runs are of GANs in place of their group."""
     monkeypatch.setenv("DLCC_LIBRARY", str(tmp_path / "own.npz"))
-    shipped_library("single").some(np.arange(7)).save(tmp_path / "new.npz")
+    shipped_library("single").select(np.arange(7)).save(tmp_path / "new.npz")
     with np.load(tmp_path / "new.npz") as table:
         columns = {k: v for k, v in table.items() if k not in ("group", "label_names")}
         np.savez(tmp_path / "own-alone.npz", **columns, alone=np.array(True))
@@ -119,7 +119,10 @@ def test_a_library_of_0_1_is_still_read(tmp_path, monkeypatch):
 
 
 def test_labels_of_two_libraries_are_told_apart_when_joined():
-    gans, own = shipped_library().some(np.arange(5)), shipped_library("single").some(np.arange(3))
+    gans, own = (
+        shipped_library().select(np.arange(5)),
+        shipped_library("single").select(np.arange(3)),
+    )
     other = replace(own, label_names=("stalled", "healthy"), labels=np.array([0, 1, 0]))
     joined = gans.joined(other)
     assert joined.label_names == (*LABELS, "stalled")

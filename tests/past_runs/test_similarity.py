@@ -12,7 +12,7 @@ from dlcc.past_runs.similarity import Space
 @pytest.fixture(scope="module")
 def space():
     past = shipped_library()
-    return Space(past.some(np.arange(0, len(past), 8)), fraction=1, blind=False)
+    return Space(past.select(np.arange(0, len(past), 8)), fraction=1, series_only=False)
 
 
 def test_points_are_standardised_and_cut(space):
@@ -47,7 +47,7 @@ def test_missing_figures_stand_at_the_mean(space):
 
 def test_what_no_past_run_says_of_its_configuration_does_not_count():
     past = shipped_library("single")
-    space = Space(past, fraction=1, blind=False)
+    space = Space(past, fraction=1, series_only=False)
     vector = dict(zip(past.names, past.vectors[0, 1], strict=True))
     said = {"lr_g": 1e-3, "width": 256, "depth": 3, "zdim": 16, "beta1": 0.5, "optimizer": "adam"}
     plain, wordy = (space.standardised(space.raw_of(vector, config)) for config in ({}, said))
@@ -56,9 +56,9 @@ def test_what_no_past_run_says_of_its_configuration_does_not_count():
 
 
 def test_blind_spaces_leave_out_what_needs_samples(space):
-    blind = Space(space.library, 1, blind=True)
-    assert set(space.names) - set(blind.names) >= {"swing", "coverage_last", "rule_healthy"}
-    assert np.isfinite(blind.points).all()
+    series_only = Space(space.library, 1, series_only=True)
+    assert set(space.names) - set(series_only.names) >= {"swing", "coverage_last", "rule_healthy"}
+    assert np.isfinite(series_only.points).all()
 
 
 def test_centrality_sums_to_one_and_favours_the_middle():

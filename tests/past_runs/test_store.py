@@ -8,7 +8,14 @@ import pytest
 
 from dlcc.errors import LibraryError
 from dlcc.past_runs.in_use import shipped_library
-from dlcc.past_runs.store import BLIND_OWN, FRACTIONS, NEEDS_SAMPLES, read_library, row, save_all
+from dlcc.past_runs.store import (
+    FRACTIONS,
+    NEEDS_SAMPLES,
+    SERIES_ONLY_OWN,
+    read_library,
+    row,
+    save_all,
+)
 from dlcc.past_runs.twins import first_rows_hash
 from dlcc.records import Column, Series
 
@@ -18,26 +25,30 @@ def test_every_run_has_every_figure_that_it_can_have():
     assert past.vectors.shape == (len(past), len(FRACTIONS), len(past.names))
     assert np.isfinite(past.vectors).all()
     for k, name in enumerate(past.names):
-        assert np.isnan(past.blind_vectors[:, :, k]).all() == (name in NEEDS_SAMPLES), name
-    assert set(BLIND_OWN) <= set(past.names)
+        assert np.isnan(past.series_only_vectors[:, :, k]).all() == (name in NEEDS_SAMPLES), name
+    assert set(SERIES_ONLY_OWN) <= set(past.names)
 
 
 def test_shares_are_shares():
     past = shipped_library()
-    for shares in (past.stability, past.next_quarter, past.columns(["good_half"], blind=False)):
+    for shares in (
+        past.stability,
+        past.next_quarter,
+        past.columns(["good_half"], series_only=False),
+    ):
         assert ((shares >= 0) & (shares <= 1)).all()
 
 
 def test_it_survives_being_written(tmp_path):
-    past = shipped_library().some(np.arange(30))
+    past = shipped_library().select(np.arange(30))
     past.save(tmp_path / "past.npz")
     again = read_library(tmp_path / "past.npz")
     assert again.names == past.names
     assert list(again.configs) == list(past.configs)
     for name in ("labels", "vectors", "stability", "next_quarter", "terms", "true_record"):
         assert np.array_equal(getattr(again, name), getattr(past, name), equal_nan=True), name
-    assert np.array_equal(again.blind_vectors, past.blind_vectors, equal_nan=True)
-    assert np.array_equal(again.good.sighted.covariance, past.good.sighted.covariance)
+    assert np.array_equal(again.series_only_vectors, past.series_only_vectors, equal_nan=True)
+    assert np.array_equal(again.good.with_samples.covariance, past.good.with_samples.covariance)
     assert list(tmp_path.iterdir()) == [tmp_path / "past.npz"]
 
 
@@ -59,7 +70,7 @@ def damaged(path, change):
 )
 def test_a_library_of_another_version_or_damaged_is_refused(tmp_path, change, message):
     path = tmp_path / "past.npz"
-    shipped_library().some(np.arange(5)).save(path)
+    shipped_library().select(np.arange(5)).save(path)
     damaged(path, change)
     with pytest.raises(LibraryError, match=message) as caught:
         read_library(path)
@@ -82,11 +93,11 @@ def test_a_missing_library_says_how_to_make_one(tmp_path):
 def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(LibraryError, match="cannot be written"):
-        shipped_library().some(np.arange(5)).save(tmp_path / "file" / "past.npz")
+        shipped_library().select(np.arange(5)).save(tmp_path / "file" / "past.npz")
 
 
 def test_of_several_libraries_all_are_written_or_none(tmp_path):
-    few, other = (shipped_library(group).some(np.arange(7)) for group in ("gan", "single"))
+    few, other = (shipped_library(group).select(np.arange(7)) for group in ("gan", "single"))
     few.save(tmp_path / "one.npz")
     before = (tmp_path / "one.npz").read_bytes()
     (tmp_path / "file").touch()
@@ -97,7 +108,7 @@ def test_of_several_libraries_all_are_written_or_none(tmp_path):
 
 
 def test_libraries_of_other_figures_do_not_join():
-    past = shipped_library().some(np.arange(3))
+    past = shipped_library().select(np.arange(3))
     with pytest.raises(LibraryError, match="different figures"):
         past.joined(replace(past, names=(*past.names[:-1], "other")))
 
@@ -122,8 +133,8 @@ def test_twins_share_their_first_rows_and_nothing_else_does():
 
 
 def test_apart_from_a_run_are_all_but_its_setting():
-    past = shipped_library().some(np.arange(20))
-    assert past.apart_from(series(0)) is past.apart_from(None) is past
+    past = shipped_library().select(np.arange(20))
+    assert past.excluding(series(0)) is past.excluding(None) is past
     same = [dict(config) for config in past.configs]
     same[7] = {**same[3], "seed": 1}
     twin = replace(
@@ -131,16 +142,16 @@ def test_apart_from_a_run_are_all_but_its_setting():
         configs=np.array(same, dtype=object),
         first_rows=np.array([first_rows_hash(series(0)) if k == 3 else "" for k in range(20)]),
     )
-    apart = twin.apart_from(series(0))
+    apart = twin.excluding(series(0))
     assert len(apart) == 18
     assert json.dumps(same[3]) not in map(json.dumps, apart.configs)
-    assert len(replace(twin, first_rows=np.full(20, "")).apart_from(series(0).before(31))) == 20
+    assert len(replace(twin, first_rows=np.full(20, "")).excluding(series(0).before(31))) == 20
 
 
 def test_honest_runs_are_those_with_a_true_record():
     past = shipped_library()
-    assert past.honest.true_record.all()
-    assert len(past.honest) == past.true_record.sum() < len(past)
+    assert past.untampered.true_record.all()
+    assert len(past.untampered) == past.true_record.sum() < len(past)
 
 
 def test_columns_and_rows_by_name():
@@ -148,5 +159,5 @@ def test_columns_and_rows_by_name():
     names = ["swing", "good_half"]
     vector = dict(zip(past.names, past.vectors[3, 1], strict=True))
     expected = pytest.approx(row(names, vector))
-    assert past.columns(names, blind=False, fraction=1)[3] == expected
+    assert past.columns(names, series_only=False, fraction=1)[3] == expected
     assert np.isnan(row(["unheard-of"], vector)).all()

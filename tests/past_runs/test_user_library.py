@@ -27,7 +27,7 @@ def test_a_run_is_added_once_and_used(small_run, path):
     assert own.judged_by[0] == "verdict"
     assert own.vectors.shape == (1, len(FRACTIONS), len(shipped_library().names))
     assert len(library()) == len(shipped_library()) + 1
-    assert len(library().apart_from(Series.of(run, None))) == len(shipped_library())
+    assert len(library().excluding(Series.of(run, None))) == len(shipped_library())
 
 
 def test_a_label_for_a_run_that_is_in_it_takes_the_place_of_the_verdict(small_run, path):
@@ -50,7 +50,7 @@ def test_a_label_that_the_user_knows_goes_before_the_verdict(small_run):
     made = row_of(Run.open(small_run), shipped_library(), "weak")
     assert LABELS[made.labels[0]] == "weak"
     assert made.judged_by[0] == "review"
-    assert np.isfinite(made.blind_vectors[:, :, made.names.index("good_half")]).all()
+    assert np.isfinite(made.series_only_vectors[:, :, made.names.index("good_half")]).all()
 
 
 def test_what_cannot_be_learnt_from(small_run, path):
@@ -77,7 +77,9 @@ def test_a_blind_run_can_be_added(small_run):
         path.unlink()
     made = row_of(Run.open(small_run), shipped_library(), "weak")
     assert np.isnan(made.vectors).all()
-    assert np.isfinite(made.blind_vectors[0, :, made.names.index("generator_loss_last")]).all()
+    assert np.isfinite(
+        made.series_only_vectors[0, :, made.names.index("generator_loss_last")]
+    ).all()
 
 
 def test_networks_alone_go_to_a_library_of_their_own(small_run, path, tmp_path):
@@ -98,7 +100,7 @@ def test_of_a_network_alone_twins_are_told_too(path, tmp_path):
     own = add_runs([run], "weak")[beside]
     assert len(own) == 1
     assert LABELS[own.labels[0]] == "weak"
-    past = library("single").apart_from(Series.of(run, run.length))
+    past = library("single").excluding(Series.of(run, run.length))
     assert len(past) == len(shipped_library("single"))
 
 

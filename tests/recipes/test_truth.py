@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy.linalg import sqrtm
 
 from dlcc.recipes import digits_classifier, truth
@@ -171,19 +169,6 @@ def test_one_bad_checkpoint_among_good_ones_is_smoothed_away():
     coverage = step_curve(0.9, 0.9, 0)
     coverage[30] = 0.3
     assert truth.good_checkpoints("ring", checkpoints(coverage)).all()
-
-
-@given(st.lists(st.floats(-10, 10), min_size=1, max_size=20))
-def test_smoothing_is_the_mean_of_the_neighbours_there_are(values):
-    wanted = [np.mean(values[max(0, k - 1) : k + 2]) for k in range(len(values))]
-    assert truth.smooth(values) == pytest.approx(wanted, abs=1e-12)
-
-
-def test_deviation_from_trend_takes_the_line_away():
-    line = np.linspace(3, -2, 20)
-    wave = np.tile([1.0, -1.0], 10)
-    assert truth.deviation_from_trend(line) == pytest.approx(0, abs=1e-9)
-    assert truth.deviation_from_trend(line + wave) == pytest.approx(1, rel=0.02)
 
 
 def test_checkpoints_are_equally_spaced_and_end_with_the_length():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dlcc.evaluation import Evaluation, evaluate_fully
+from dlcc.evaluation import Evaluation, evaluate
 from tests.conftest import example, session_cache
 
 
@@ -13,6 +13,6 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
     """The collapsed example, its health and its record judged, without its slow graph."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DLCC_CACHE_DIR", str(session_cache(tmp_path_factory)))
-        return evaluate_fully(
+        return evaluate(
             example("digits-collapsed"), only=["health", "consistency"], skip=["decomposition"]
         )

@@ -178,7 +178,7 @@ def test_other_summaries_are_drawn_anew(evaluated: Evaluation) -> None:
 @pytest.mark.usefixtures("in_process")
 def test_the_report_has_the_numbers(small_run: Path, tmp_path: Path) -> None:
     steps = put_summaries(small_run)
-    report = evaluate(small_run, only=["landscape"], out=tmp_path / "out")
+    report = evaluate(small_run, only=["landscape"], out=tmp_path / "out").report
     plain = json.loads((tmp_path / "out" / "report.json").read_text())
     jsonschema.validate(instance=plain, schema=Report.model_json_schema(by_alias=True))
     found = plain["landscape"]
@@ -201,9 +201,9 @@ def test_what_is_infinite_or_unknown_is_null() -> None:
 
 @pytest.mark.usefixtures("in_process")
 def test_scores_do_not_depend_on_the_landscape(small_run: Path) -> None:
-    without = evaluate(small_run, only=["health", "landscape"])
+    without = evaluate(small_run, only=["health", "landscape"]).report
     put_summaries(small_run)
-    measured_too = evaluate(small_run, only=["health", "landscape"])
+    measured_too = evaluate(small_run, only=["health", "landscape"]).report
     assert measured_too.landscape != without.landscape
     assert measured_too.value == without.value
     assert measured_too.terms == without.terms

@@ -63,7 +63,8 @@ ENDS: list[tuple[Literal["seed", "batches", "setting"], str]] = [
 ]  # fmt: skip
 RERUNS = Reruns(
     outcomes=tuple(
-        RerunOutcome(kind, k, {}, label, 0.5, k / 9) for k, (kind, label) in enumerate(ENDS)
+        RerunOutcome(label, 0.5, k / 9, kind=kind, seed=k, changes={})
+        for k, (kind, label) in enumerate(ENDS)
     ),
     how="one ensemble",
     deviation=Estimate.beta(8, 2),
@@ -164,7 +165,7 @@ def test_all_axioms_are_in_the_report_and_hold(done) -> None:
     text = html.render(report, run, health)
     assert "13 of 13 axioms hold" in text
     assert "<details><summary><strong>13 of 13" in text
-    broken = report.axioms[0].model_copy(update={"holds": False, "where": "they sum to 2"})
+    broken = replace(report.axioms[0], holds=False, where="they sum to 2")
     less = report.model_copy(update={"axioms": (broken, *report.axioms[1:])})
     text = html.render(less, run, health)
     assert '<details open><summary class="bad"><strong>12 of 13 axioms hold' in text

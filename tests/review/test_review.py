@@ -18,8 +18,8 @@ from dlcc.review.effect import (
     SLOPE_SD,
     Recalibration,
     logit,
-    moved,
     recalibrate,
+    review_effect,
     sigmoid,
     term_evidence,
 )
@@ -63,7 +63,7 @@ def test_it_only_grows_and_undoing_brings_back_every_bit(tmp_path: Path) -> None
     prior = dict.fromkeys((*TERMS, "meta"), 0.2)
 
     def state() -> str:
-        now = moved(history(path))
+        now = review_effect(history(path))
         return repr((now, posterior_weights(None, prior, now.counts(prior))))
 
     states, sizes = [state()], [0]
@@ -139,7 +139,7 @@ def test_recalibration_is_the_posterior_mode(pairs: list[tuple[float, bool]]) ->
 
 def test_without_reviews_everything_stays_as_it_is() -> None:
     p = np.array([0.0, 1e-9, 0.3, 1.0])
-    now = moved(())
+    now = review_effect(())
     assert now.calibration(p) is p
     assert now.evidence == {}
     assert now.counts(TERMS) == {}
@@ -158,7 +158,7 @@ def test_the_order_of_reviews_does_not_matter() -> None:
                float(rng.random()), bool(rng.random() < 0.5))
         for i in range(4)
     ]  # fmt: skip
-    assert len({repr(moved(order)) for order in itertools.permutations(reviews)}) == 1
+    assert len({repr(review_effect(order)) for order in itertools.permutations(reviews)}) == 1
 
 
 def test_two_hundred_verdicts_find_planted_weights() -> None:
@@ -191,7 +191,7 @@ def test_reviews_move_the_weights_toward_the_term_that_agrees(tmp_path: Path) ->
         terms = {"logic": (value, 0.02), "impact": (0.5, 0.02), "own": (0.5, 0.02)}
         record(f"{i}", healthy=value > 0.5, p_before=0.5, terms=terms, path=path)
     prior = dict.fromkeys((*TERMS, "meta"), 0.2)
-    now = moved(history(path))
+    now = review_effect(history(path))
     assert "own" not in now.counts(prior)  # a term that nobody judged
     weights = posterior_weights(None, prior, now.counts(prior)).posterior
     assert weights["logic"] > 0.3

@@ -12,12 +12,12 @@ from dlcc.past_runs.build import doctoring
 from dlcc.runs import Run
 from dlcc.sandbox import Level, Limits, Session, best_level, levels
 from dlcc.sandbox.seccomp import Kind
-from dlcc.stages.execution.recorded_state import read_stored
+from dlcc.stages.execution.recorded_state import read_recorded_state
 
 
 def test_a_training_is_stepped_as_it_was_recorded(small_run: Path, level: Level) -> None:
     run = Run.open(small_run)
-    snapshot = read_stored(run.snapshots()[3])
+    snapshot = read_recorded_state(run.snapshots()[3])
     series = run.series().columns
     with Session(run.source_files(), level) as session:
         players = session.build(str(run.manifest.training), run.manifest.config)

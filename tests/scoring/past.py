@@ -16,7 +16,7 @@ CLEAN, CLEAN_SD = 0.996, 0.005
 def untested(n: int = 300) -> Library:
     """n honest runs without any term, each of a setting of its own."""
     shipped = shipped_library()
-    few = shipped.some(np.flatnonzero(shipped.true_record)[:: max(1, len(shipped) // n)][:n])
+    few = shipped.select(np.flatnonzero(shipped.true_record)[:: max(1, len(shipped) // n)][:n])
     configs = objects({**config, "lr_g": 1e-4 + 1e-7 * k} for k, config in enumerate(few.configs))
     terms = np.full((len(few), len(TERMS), 2), np.nan)
     return replace(few, configs=configs, terms=terms)

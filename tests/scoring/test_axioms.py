@@ -59,8 +59,8 @@ def test_each_is_seen_to_fail(done):
     assert "the parts" in broken(changed(done, draws=done.value.draws / 2))["sum"]
     assert "V from" in broken(changed(done, draws=done.value.draws + 1))["range"]
     outlier = Estimate.draws([0.0] * 97 + [1.0] * 3)
-    quantity = replace(done.value.terms[0].quantity, mean=0.03, low=0.0, high=0.0)
-    assert broken(with_first_term(done, estimate=outlier, quantity=quantity))["centred"] == "logic"
+    number = replace(done.value.terms[0].number, mean=0.03, low=0.0, high=0.0)
+    assert broken(with_first_term(done, estimate=outlier, number=number))["centred"] == "logic"
     still = changed(done, draws=np.full(DRAWS, done.value.value.mean))
     assert "impact" in broken(still)["kept"]
     too_good = {"novelty": Imputed(Estimate.exactly(0.9), 10, (), usual=0.3)}

@@ -27,10 +27,10 @@ from tests.scoring.past import untested, verified, with_terms
 PAST = verified()
 
 
-def vector(i, *, blind=False):
+def vector(i, *, series_only=False):
     """Of run i of the library; without samples it has no figures of samples."""
     past = shipped_library()
-    values = (past.blind_vectors if blind else past.vectors)[i, -1]
+    values = (past.series_only_vectors if series_only else past.vectors)[i, -1]
     return {n: v for n, v in zip(past.names, values, strict=True) if not np.isnan(v)}
 
 
@@ -44,20 +44,20 @@ def moments(estimate):
     return np.array([draws.mean()]), np.array([draws.std()])
 
 
-@pytest.mark.parametrize("blind", [False, True])
-def test_draws_are_probabilities_and_repeat(blind):
-    draws = p_healthy(vector(0, blind=blind))
+@pytest.mark.parametrize("series_only", [False, True])
+def test_draws_are_probabilities_and_repeat(series_only):
+    draws = p_healthy(vector(0, series_only=series_only))
     assert draws.shape == (DRAWS,)
     assert ((draws >= 0) & (draws <= 1)).all()
-    assert np.array_equal(draws, p_healthy(vector(0, blind=blind)))
+    assert np.array_equal(draws, p_healthy(vector(0, series_only=series_only)))
 
 
 def test_past_runs_without_samples_say_nothing_of_a_run_with_them():
     past = untested(120)
     figures = past.vectors.copy()
     figures[60:] = np.nan
-    mixed, sighted = replace(past, vectors=figures), past.some(np.arange(60))
-    assert np.array_equal(p_healthy(vector(0), mixed), p_healthy(vector(0), sighted))
+    mixed, with_samples = replace(past, vectors=figures), past.select(np.arange(60))
+    assert np.array_equal(p_healthy(vector(0), mixed), p_healthy(vector(0), with_samples))
 
 
 @pytest.mark.parametrize("label", ["oscillating", "collapsed", "diverged"])
@@ -71,32 +71,35 @@ def test_healthy_runs_rank_above_failed_ones(label):
 def test_it_is_less_sure_without_samples():
     runs = range(0, 200, 10)
     width = {
-        blind: np.mean(
-            [np.ptp(np.quantile(p_healthy(vector(i, blind=blind)), [0.05, 0.95])) for i in runs]
+        series_only: np.mean(
+            [
+                np.ptp(np.quantile(p_healthy(vector(i, series_only=series_only)), [0.05, 0.95]))
+                for i in runs
+            ]
         )
-        for blind in (False, True)
+        for series_only in (False, True)
     }
     assert width[True] > width[False]
 
 
-@pytest.mark.parametrize("blind", [False, True])
-def test_it_holds_on_settings_that_were_not_fitted(blind):
-    past = shipped_library().some(shipped_library().true_record)
+@pytest.mark.parametrize("series_only", [False, True])
+def test_it_holds_on_settings_that_were_not_fitted(series_only):
+    past = shipped_library().select(shipped_library().true_record)
     healthy = past.labels == LABELS.index("healthy")
     half = np.unique(past.settings, return_inverse=True)[1] % 2 == 0
-    rows = past.columns(features(blind=blind), blind=blind)
+    rows = past.columns(features(series_only=series_only), series_only=series_only)
     errors = []
     for kept in (half, ~half):
-        p = calibrate(past.some(kept), blind=blind).probabilities(rows[~kept])[:, 1]
+        p = calibrate(past.select(kept), series_only=series_only).probabilities(rows[~kept])[:, 1]
         errors.append(np.mean((p - healthy[~kept]) ** 2))
         assert p.mean() == pytest.approx(healthy[~kept].mean(), abs=0.08)
     always_the_base_rate = healthy.mean() * (1 - healthy.mean())
-    assert np.mean(errors) < (0.9 if blind else 0.4) * always_the_base_rate
+    assert np.mean(errors) < (0.9 if series_only else 0.4) * always_the_base_rate
 
 
 def test_doctored_rows_say_nothing_of_health():
-    fit = calibrate(PAST, blind=False)
-    honest = calibrate(PAST.some(PAST.true_record), blind=False)
+    fit = calibrate(PAST, series_only=False)
+    honest = calibrate(PAST.select(PAST.true_record), series_only=False)
     assert np.array_equal(fit.mode, honest.mode)
 
 

@@ -61,7 +61,7 @@ def test_doctored_rows_count_for_logic_alone_and_no_more_than_usual():
     logic = impute("logic", {}, past)
     assert logic.runs == len(past)
     assert logic.estimate.interval(0.9)[0] < 0.5 < logic.usual
-    assert logic.estimate.mean < impute("logic", {}, past.some(past.true_record)).estimate.mean
+    assert logic.estimate.mean < impute("logic", {}, past.select(past.true_record)).estimate.mean
     weights = as_usual(np.ones(len(past)), past.true_record)
     assert weights[~past.true_record].sum() / weights.sum() == pytest.approx(0.05)
 

@@ -18,7 +18,7 @@ from dlcc.scoring.correction import (
     too_narrow,
 )
 from dlcc.scoring.fusion import score
-from dlcc.scoring.meta import Stand, meta
+from dlcc.scoring.meta import Baselines, meta
 from dlcc.scoring.value import SEED_TERMS, fuse
 from tests.scoring.past import IMPACT, untested, verified
 
@@ -38,13 +38,13 @@ shares = st.floats(0, 1)
 
 
 def test_where_nothing_was_measured_meta_is_zero():
-    stand = Stand.of({}, PAST)
+    stand = Baselines.of({}, PAST)
     assert meta(stand.nothing, EVEN, stand).mean == pytest.approx(0)
 
 
 def test_sharper_terms_and_more_of_them_make_it_stabler():
     def of(measured):
-        stand = Stand.of(measured, PAST)
+        stand = Baselines.of(measured, PAST)
         return meta({**stand.nothing, **measured}, EVEN, stand).mean
 
     blurred = {name: Estimate.normal(e.mean, 0.4) for name, e in MEASURED.items()}
@@ -56,7 +56,7 @@ def test_sharper_terms_and_more_of_them_make_it_stabler():
 @settings(max_examples=15, deadline=None)
 def test_meta_is_an_estimate_with_a_spread(terms):
     measured = {name: Estimate.normal(mean, sd) for name, (mean, sd) in terms.items()}
-    stand = Stand.of(measured, PAST)
+    stand = Baselines.of(measured, PAST)
     estimate = meta({**stand.nothing, **measured}, EVEN, stand)
     low, high = estimate.interval(0.9)
     assert 0 <= low <= high <= 1
@@ -65,7 +65,7 @@ def test_meta_is_an_estimate_with_a_spread(terms):
 def test_meta_of_two_halves_is_the_formula():
     """One term of weight 1, imputed by ignorance: both movements in closed form."""
     measured = {"coverage": Estimate.normal(0.6, 0.1)}
-    stand = Stand.of(measured, None)
+    stand = Baselines.of(measured, None)
     weights = {**dict.fromkeys(SEED_TERMS, 0.0), "coverage": 1.0}
     terms = {**dict.fromkeys(SEED_TERMS[:4], Estimate.ignorance()), **measured}
     lost = Estimate.ignorance().sample("coverage")
@@ -144,7 +144,7 @@ def test_a_measured_run_has_no_imputed_term():
 
 
 def test_the_interval_of_impact_is_put_right_by_runs_of_its_own_kind():
-    few = PAST.some(np.arange(0, len(PAST), 2))
+    few = PAST.select(np.arange(0, len(PAST), 2))
     assert score(MEASURED, PRIOR, PAST, alike=few).correction.coverage == impact_coverage(few)
     assert score(MEASURED, PRIOR, PAST).correction.coverage == impact_coverage(PAST)
     assert impact_coverage(few) != impact_coverage(PAST)

@@ -81,7 +81,7 @@ def test_doctored_rows_are_what_logic_tells_about():
 def test_too_little_to_go_by():
     assert evidence(untested()) is None
     past = verified()
-    assert evidence(past.some(np.arange(30))) is None
+    assert evidence(past.select(np.arange(30))) is None
     assert evidence(replace(past, labels=np.ones(len(past), dtype=np.int64))) is None
 
 

@@ -10,6 +10,6 @@ from dlcc.past_runs.in_use import shipped_library
 def few_past_runs(monkeypatch: pytest.MonkeyPatch):
     """Every twelfth run of the library that ships, in its place."""
     whole = shipped_library()
-    few = whole.some(np.arange(0, len(whole), 12))
+    few = whole.select(np.arange(0, len(whole), 12))
     monkeypatch.setattr("dlcc.past_runs.in_use.library", lambda *group: few)
     return few

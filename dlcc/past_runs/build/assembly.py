@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcc.health.curves import run_vector
-from dlcc.health.good import GoodModel, blind_features, sighted_features
+from dlcc.health.good import GoodModel, series_only_features, with_samples_features
 from dlcc.health.logistic import fit_logistic
 from dlcc.past_runs.build.past_run import PastRun
 from dlcc.past_runs.configuration import setting_key
@@ -22,20 +22,22 @@ def assemble(runs: Sequence[PastRun], seed: int = 0, good: GoodModel | None = No
     """The library of these runs, without terms; with P(good) fitted on other runs, or on these."""
     fold = folds_by_setting([setting_key(run.config) for run in runs], FOLDS, seed)
     vectors: list[list[dict[str, float]]] = [[] for _ in runs]
-    blind: list[list[dict[str, float]]] = [[] for _ in runs]
+    series_only: list[list[dict[str, float]]] = [[] for _ in runs]
     for k in range(FOLDS):
         model = good or fit_good([run for run, f in zip(runs, fold, strict=True) if f != k])
         for i in map(int, np.flatnonzero(fold == k)):
             for fraction in range(len(FRACTIONS)):
-                sighted, unsighted = (runs[i].curves(fraction, blind=b) for b in (False, True))
-                vectors[i].append(run_vector(sighted, model(sighted)))
-                blind[i].append(run_vector(unsighted, model(unsighted)))
+                with_samples, unsighted = (
+                    runs[i].curves(fraction, series_only=b) for b in (False, True)
+                )
+                vectors[i].append(run_vector(with_samples, model(with_samples)))
+                series_only[i].append(run_vector(unsighted, model(unsighted)))
     names = tuple(vectors[0][0])
     return Library(
         names=names,
         configs=objects(dict(run.config) for run in runs),
         vectors=_table(names, vectors),
-        blind_vectors=_table(names, blind),
+        series_only_vectors=_table(names, series_only),
         labels=np.array([run.label_index for run in runs]),
         stability=np.array([run.stability for run in runs], dtype=np.float64),
         next_quarter=np.array([run.next_quarter for run in runs], dtype=np.float64),
@@ -58,10 +60,14 @@ def fit_good(runs: Sequence[PastRun]) -> GoodModel:
     runs = [run for run in runs if run.data in USUAL_MARKS] or runs
     good = np.concatenate([run.good for run in runs]).astype(np.int64)
     whole = [run.curves(-1) for run in runs]
-    blind = [run.curves(-1, blind=True) for run in runs]
+    series_only = [run.curves(-1, series_only=True) for run in runs]
     return GoodModel(
-        sighted=fit_logistic(np.concatenate([sighted_features(c) for c in whole]), good, 2),
-        blind=fit_logistic(np.concatenate([blind_features(c) for c in blind]), good, 2),
+        with_samples=fit_logistic(
+            np.concatenate([with_samples_features(c) for c in whole]), good, 2
+        ),
+        series_only=fit_logistic(
+            np.concatenate([series_only_features(c) for c in series_only]), good, 2
+        ),
     )
 
 

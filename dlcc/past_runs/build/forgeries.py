@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from dlcc import pipeline, plugins
+from dlcc import pipeline
 from dlcc.engine.scratch import scratch_folder
 from dlcc.estimate import Estimate
 from dlcc.past_runs.build import doctoring
+from dlcc.pipeline import discovery
 from dlcc.runs import Run
 
 CHECKING = ("ingestion", "consistency", "execution")
@@ -19,7 +20,7 @@ CHECKING = ("ingestion", "consistency", "execution")
 
 def logic_of(folder: Path) -> Estimate | None:
     """What consistency and execution say of a run folder; None where neither could say anything."""
-    stages = [stage for name, stage in plugins.installed().items() if name in CHECKING]
+    stages = [stage for name, stage in discovery.installed().items() if name in CHECKING]
     run = Run.open(folder)
     outcomes = pipeline.run_stages(run, stages, until=run.length)
     return pipeline.terms_of(outcomes).get("logic")

@@ -129,7 +129,7 @@ def _with_tests(
             (doctored if result["forged"] else logic)[run] = (mean, sd)
     again = reproducibilities(library, [*logic, *doctored], reference_of, progress)
     library = with_term(with_term(library, "logic", logic), "reproducibility", again)
-    copies = library.some(np.array([*doctored], dtype=np.int64))
+    copies = library.select(np.array([*doctored], dtype=np.int64))
     copies = replace(copies, true_record=np.zeros(len(copies), dtype=np.bool_))
     copies = with_term(copies, "logic", dict(enumerate(doctored.values())))
     without = with_term(library, "reproducibility", dict.fromkeys(doctored, (np.nan, np.nan)))

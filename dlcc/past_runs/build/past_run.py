@@ -43,9 +43,9 @@ class PastRun:
     first_rows: str
     kind: TrainingKind = GAN
 
-    def curves(self, fraction: int, *, blind: bool = False) -> Curves:
+    def curves(self, fraction: int, *, series_only: bool = False) -> Curves:
         """The record up to FRACTIONS[fraction]."""
-        samples = None if blind else self.samples[: self.reached[fraction]]
+        samples = None if series_only else self.samples[: self.reached[fraction]]
         return Curves(self.windows[fraction], samples, self.kind)
 
     @property

@@ -50,21 +50,21 @@ def impacts(
 ) -> dict[int, tuple[float, float]]:
     """Impact of every run, forecast from the other folds, and from the runs `beside` them."""
     fold = folds_by_setting(list(library.settings), FOLDS, seed)
-    raw = Space(library, _END, blind=False).raw
+    raw = Space(library, _END, series_only=False).raw
     found = {}
     for k in range(FOLDS):
-        rest = library.some(fold != k)
+        rest = library.select(fold != k)
         past = rest if beside is None else beside.joined(rest)
-        forecaster = Forecaster.fit(past, 1.0, blind=False)
+        forecaster = Forecaster.fit(past, 1.0, series_only=False)
         inside = np.flatnonzero(fold == k)
-        for run, prospect in zip(inside, forecaster.many(raw[inside]), strict=True):
-            found[int(run)] = moments(prospect.next_quarter, "impact")
+        for run, prediction in zip(inside, forecaster.many(raw[inside]), strict=True):
+            found[int(run)] = moments(prediction.next_quarter, "impact")
     return found
 
 
 def novelties(library: Library, seed: int = 0) -> dict[int, tuple[float, float]]:
     """Independence of every run among random parts of the library."""
-    points = Space(library, _END, blind=False).points
+    points = Space(library, _END, series_only=False).points
     rng = np.random.default_rng(seed)
     n = len(points)
     found: list[list[float]] = [[] for _ in range(n)]

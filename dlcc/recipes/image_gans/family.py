@@ -14,12 +14,12 @@ from torch import Tensor, nn
 
 from dlcc.landscape.batches import PerSampleLoss
 from dlcc.landscape.model_state import unchanged
+from dlcc.recipes.adversarial_losses import ADVERSARIAL_LOSSES
 from dlcc.recipes.data.images import SHAPES, as_shares, count_images, load_images, scaled_up
 from dlcc.recipes.image_gan import ImageGAN
 from dlcc.recipes.image_gans import akde_dcgan, loss_gradient_clouds
 from dlcc.recipes.image_gans.page import clouds_page, dcgan_page
 from dlcc.recipes.recipe import Family, Recipe, Values
-from dlcc.recipes.small_gan.look import ROW_LOSSES
 from dlcc.runs import Recorder
 from dlcc.runs.measuring import MEASURES
 
@@ -128,7 +128,7 @@ class CloudLook:
 
 def _losses(training: ImageGAN, loss: str) -> dict[str, PerSampleLoss]:
     """Of each row: of images and samples, and of z."""
-    of_rows = ROW_LOSSES["ns" if loss == "ns" else "wgangp"]
+    of_rows = ADVERSARIAL_LOSSES["ns" if loss == "ns" else "wgangp"]
 
     def of_discriminator(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
         real, fake = batch

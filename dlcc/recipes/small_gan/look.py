@@ -2,37 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from dlcc.landscape.batches import PerSampleLoss
+from dlcc.recipes.adversarial_losses import ADVERSARIAL_LOSSES
 from dlcc.recipes.small_gan import training as small_gan
 from dlcc.recipes.small_gan.training import Batch, SmallGAN
 from dlcc.runs import Recorder
 from dlcc.runs.measuring import MEASURES
-
-
-class RowLosses(NamedTuple):
-    """The players' losses of each row, of raw outputs [n] of the discriminator."""
-
-    discriminator: Callable[[Tensor, Tensor], Tensor]
-    """Of D(x) and D(G(z))."""
-    generator: Callable[[Tensor], Tensor]
-    """Of D(G(z))."""
-
-
-ROW_LOSSES = {
-    "ns": RowLosses(lambda x, z: F.softplus(-x) + F.softplus(z), lambda z: F.softplus(-z)),
-    "mm": RowLosses(lambda x, z: F.softplus(-x) + F.softplus(z), lambda z: -F.softplus(z)),
-    "ls": RowLosses(lambda x, z: 0.5 * (x - 1) ** 2 + 0.5 * z**2, lambda z: 0.5 * (z - 1) ** 2),
-    "hinge": RowLosses(lambda x, z: F.relu(1 - x) + F.relu(1 + z), lambda z: -z),
-    "wgangp": RowLosses(lambda x, z: z - x, lambda z: -z),
-}
-"""The terms whose means over rows are the losses of `small_gan`."""
 
 
 class SmallGANLook:
@@ -60,7 +38,7 @@ def batches(training: SmallGAN, step: int) -> dict[str, Batch]:
 
 def losses(training: SmallGAN) -> dict[str, PerSampleLoss]:
     """Player -> its loss of each row, without penalties."""
-    of_rows = ROW_LOSSES[training.config.loss]
+    of_rows = ADVERSARIAL_LOSSES[training.config.loss]
 
     def of_discriminator(model: nn.Module, batch: Batch) -> Tensor:
         fake = training.generator(batch.noise)

@@ -19,7 +19,7 @@ from dlcc.errors import SeriesError
 from dlcc.runs.formats.csv_header import EXAMPLE, Header, read_header
 from dlcc.runs.formats.history import History, Logged
 from dlcc.runs.formats.quoting import listed, short
-from dlcc.runs.series import SeriesTable
+from dlcc.runs.series import Series
 
 _MAX_BYTES = 2 << 30
 _MAX_NUMBERS = 150_000_000  # what is held of a file: 8 bytes each
@@ -31,7 +31,7 @@ _DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+(e[+-]?\d+)?\s*", re.IGNORECASE)
 class CsvSeries(NamedTuple):
     """What a file holds."""
 
-    table: SeriesTable
+    table: Series
     text: tuple[str, ...]
     """Columns that bear a series' name and hold text."""
     rows: int

@@ -12,7 +12,7 @@ import numpy as np
 from dlcc.errors import OptionError, SnapshotError
 from dlcc.runs.hashes import digest_of_arrays, digest_of_files
 from dlcc.runs.manifest import Manifest
-from dlcc.runs.series import SeriesTable
+from dlcc.runs.series import Series
 from dlcc.runs.series_format import is_quantity
 from dlcc.runs.snapshots import Snapshot
 
@@ -35,7 +35,7 @@ class Contents(ABC):
         return ()
 
     @abstractmethod
-    def series(self, until: int | None) -> SeriesTable:
+    def series(self, until: int | None) -> Series:
         """Every quantity, rows with `step < until`."""
 
     def snapshots(self, until: int | None) -> list[Snapshot]:

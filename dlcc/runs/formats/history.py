@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcc.typing import Floats, Ints
-from dlcc.runs.series import Column, SeriesTable
+from dlcc.runs.series import Column, Series
 
 _NEVER = np.iinfo(np.int64).max
 
@@ -74,7 +74,7 @@ class History:
             reached, position = target - 1, row
         return tuple(found)
 
-    def table(self) -> SeriesTable:
+    def table(self) -> Series:
         """The series; of equal steps the value that was written last stands."""
         kept = self.kept()
         steps = self.steps if kept is None else self.steps[kept]
@@ -96,25 +96,9 @@ class History:
                 array.flags.writeable = False  # the table is shared by all who ask for it
             if len(its):
                 columns[name] = Column(its, values, unknown[: len(its)])
-        return SeriesTable(
+        return Series(
             columns=columns,
             restarts=tuple(int(self.steps[row]) for row in self.sessions if row < len(self.steps)),
             rewinds=self.rewinds(),
             torn=self.torn,
         )
-
-
-def before(table: SeriesTable, until: int | None) -> SeriesTable:
-    """What of a table was logged before a step."""
-    if until is None:
-        return table
-    return SeriesTable(
-        columns={
-            name: Column(c.steps[:end], c.values[:end], c.clock[:end])
-            for name, c in table.columns.items()
-            if (end := int(np.searchsorted(c.steps, until)))
-        },
-        restarts=tuple(step for step in table.restarts if step < until),
-        rewinds=tuple((last, step) for last, step in table.rewinds if last < until),
-        torn=table.torn,
-    )

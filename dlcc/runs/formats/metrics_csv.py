@@ -15,10 +15,9 @@ from dlcc.runs.formats.config_json import ConfigFile, read_config
 from dlcc.runs.formats.csv_header import Header
 from dlcc.runs.formats.csv_rows import CsvFile, CsvSeries
 from dlcc.runs.formats.format import Contents
-from dlcc.runs.formats.history import before
 from dlcc.runs.formats.quoting import listed
 from dlcc.runs.manifest import Manifest
-from dlcc.runs.series import SeriesTable
+from dlcc.runs.series import Series
 from dlcc.runs.tree import files_under
 
 _GAN = ("discriminator", "generator")
@@ -60,8 +59,8 @@ class CsvFolder(Contents):
     def notes(self) -> tuple[str, ...]:
         return tuple(self._notes())
 
-    def series(self, until: int | None) -> SeriesTable:
-        return before(self._read().table, until)
+    def series(self, until: int | None) -> Series:
+        return self._read().table.before(until)
 
     def sources(self) -> Mapping[str, Path]:
         return files_under(self.metrics.parent, "source")

@@ -17,7 +17,8 @@ from dlcc.runs.hashes import digest_of_files
 from dlcc.runs.layout import RunLayout
 from dlcc.runs.manifest import Manifest, read_manifest
 from dlcc.runs.sample_files import read_rows
-from dlcc.runs.series import SeriesTable, read_series
+from dlcc.runs.series import Series
+from dlcc.runs.series_reader import read_series
 from dlcc.runs.snapshots import Snapshot
 from dlcc.runs.tree import files_under
 
@@ -68,7 +69,7 @@ class RecordedFolder(Contents):
             "tells whether they were changed",
         )
 
-    def series(self, until: int | None) -> SeriesTable:
+    def series(self, until: int | None) -> Series:
         self.digests.check_there(self.layout.series, kind=SeriesError)
         for path in self.layout.series_files():
             self.digests.check(path, SeriesError)

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from dlcc.records import Column, Series
-from dlcc.stages.execution.recorded_state import Stored
+from dlcc.stages.execution.recorded_state import RecordedState
 
 _CONTROL = "control/"
 _REASONS = ("control/rule", "control/measure", "control/would_")
 
 
-def possible_controls(series: Series, snapshots: Sequence[Stored]) -> set[str]:
+def possible_controls(series: Series, snapshots: Sequence[RecordedState]) -> set[str]:
     """The names of docs/control.md of which every value is the one in force at the snapshots.
 
     A row at step s holds the settings from step s + 1 on; why they were set, which changes nothing
@@ -31,7 +31,7 @@ def possible_controls(series: Series, snapshots: Sequence[Stored]) -> set[str]:
     return possible | (set(columns) - set(settings) if len(possible) == len(settings) else set())
 
 
-def _settings(stored: Stored) -> Mapping[str, object]:
+def _settings(stored: RecordedState) -> Mapping[str, object]:
     state = stored.tree["state"]
     found = state.get("settings") if isinstance(state, dict) else None
     return found if isinstance(found, dict) else {}

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from dlcc.findings import Finding
 from dlcc.records import ReplayCheck
 from dlcc.stages.execution.compare import worst_by_name
-from dlcc.stages.execution.recorded_state import Stored
-from dlcc.stages.execution.replay_log import Passage
+from dlcc.stages.execution.recorded_state import RecordedState
+from dlcc.stages.execution.replay_log import ReplayLog
 from dlcc.stages.execution.replays import Replayer, Walk, runs_of
 
 _LASTING = 0.5  # share of the rows after the first deviation that deviate, too
@@ -24,8 +24,8 @@ class Locator:
     """What is known after the passage, and the means to look closer."""
 
     replayer: Replayer
-    snapshots: Sequence[Stored]
-    passage: Passage
+    snapshots: Sequence[RecordedState]
+    passage: ReplayLog
     entry: str
     """`source/train.py:build`"""
     config: dict[str, object]
@@ -42,7 +42,7 @@ class Locator:
             found += self._at(stored)
         return _without_repeats(found)
 
-    def _at(self, stored: Stored) -> list[Finding]:
+    def _at(self, stored: RecordedState) -> list[Finding]:
         """What is wrong at one snapshot and in the steps that were replayed from it."""
         weights, probe, steps = (
             self.passage.of(stored.step, "weights"),
@@ -68,7 +68,7 @@ class Locator:
         return found
 
     def _state_or_record(
-        self, stored: Stored, probe: ReplayCheck | None, steps: ReplayCheck | None
+        self, stored: RecordedState, probe: ReplayCheck | None, steps: ReplayCheck | None
     ) -> list[Finding]:
         """The snapshot's state or what was recorded of it: replay up to it and see."""
         before = self._sound_before(stored)
@@ -83,7 +83,7 @@ class Locator:
         return self._record_of(stored, probe, steps)
 
     def _at_the_first(
-        self, stored: Stored, probe: ReplayCheck | None, steps: ReplayCheck | None
+        self, stored: RecordedState, probe: ReplayCheck | None, steps: ReplayCheck | None
     ) -> list[Finding]:
         """No sound snapshot before this one: the training as it is built is that of step 0."""
         if not self._lasts(steps):
@@ -97,7 +97,7 @@ class Locator:
         return [self._changed(stored, ())]
 
     def _record_of(
-        self, stored: Stored, probe: ReplayCheck | None, steps: ReplayCheck | None
+        self, stored: RecordedState, probe: ReplayCheck | None, steps: ReplayCheck | None
     ) -> list[Finding]:
         """The state is what the training makes, so what was recorded of it was changed."""
         found = []
@@ -117,14 +117,14 @@ class Locator:
             found.append(self._other_code([steps], first, steps.last_step))
         return found
 
-    def _sound_before(self, stored: Stored) -> Stored | None:
+    def _sound_before(self, stored: RecordedState) -> RecordedState | None:
         """The nearest earlier snapshot at which everything agreed."""
         bad = {c.snapshot for c in self.passage.deviating if c.kind != "state"}
         bad |= {c.last_step for c in self.passage.deviating if c.kind == "state"}
         earlier = [s for s in self.snapshots if s.step < stored.step and s.step not in bad]
         return earlier[-1] if earlier else None
 
-    def _moved(self, stored: Stored, before: Stored) -> Finding | None:
+    def _moved(self, stored: RecordedState, before: RecordedState) -> Finding | None:
         """The step whose state this snapshot holds, if it is one between its neighbours."""
         for other in self.snapshots:
             if other.step != stored.step and _equal_weights(other, stored):
@@ -145,7 +145,7 @@ class Locator:
                 return self._in_place_of(stored, step)
         return None
 
-    def _in_place_of(self, stored: Stored, step: int) -> Finding:
+    def _in_place_of(self, stored: RecordedState, step: int) -> Finding:
         return Finding(
             "EXE004",
             f"{stored.place} holds the state before step {step:,}, not before {stored.step:,}",
@@ -155,7 +155,7 @@ class Locator:
             evidence={"holds_step": step},
         )
 
-    def _changed(self, stored: Stored, tensors: tuple[str, ...]) -> Finding:
+    def _changed(self, stored: RecordedState, tensors: tuple[str, ...]) -> Finding:
         which = f"tensors {_listed(tensors)} differ" if tensors else "its state differs"
         return Finding(
             "EXE002",
@@ -220,7 +220,7 @@ def _deviates(check: ReplayCheck | None) -> bool:
     return check is not None and check.agrees is False and bool(check.deviating)
 
 
-def _other_weights(stored: Stored, check: ReplayCheck) -> Finding:
+def _other_weights(stored: RecordedState, check: ReplayCheck) -> Finding:
     return Finding(
         "EXE002",
         f"{stored.place}/players.safetensors: tensors {_listed(check.deviating)} differ from the "
@@ -248,11 +248,11 @@ def _other_value(check: ReplayCheck, first: int, last: int) -> Finding:
     )  # fmt: skip
 
 
-def _equal_weights(a: Stored, b: Stored) -> bool:
+def _equal_weights(a: RecordedState, b: RecordedState) -> bool:
     return not any(worst_by_name(a.weights, b.weights).values())
 
 
-def _to_watch(stored: Stored) -> tuple[str, int] | None:
+def _to_watch(stored: RecordedState) -> tuple[str, int] | None:
     """The largest weight that is cheap to look at after each step, and its bytes."""
     sizes = {
         name: array.nbytes

@@ -14,7 +14,7 @@ from dlcc.stages.execution.compare import Tensors
 
 
 @dataclass(frozen=True)
-class Stored:
+class RecordedState:
     """A resumable snapshot, read whole and compared with its checksums."""
 
     step: int
@@ -35,7 +35,7 @@ class Stored:
         return {name: array for name, array in tensors.items() if name.startswith("state/")}
 
 
-def read_stored(snapshot: Snapshot) -> Stored:
+def read_recorded_state(snapshot: Snapshot) -> RecordedState:
     """Read a resumable snapshot.
 
     Raises:
@@ -47,7 +47,7 @@ def read_stored(snapshot: Snapshot) -> Stored:
     if entry is None:
         raise SnapshotError(f"{layout.manifest}: lists no {layout.state.name}")
     read_tensors(layout.state, digest=entry.digest())
-    return Stored(
+    return RecordedState(
         step=snapshot.step,
         place=f"{snapshot.path.parent.name}/{snapshot.path.name}",
         tree={"state": manifest.state, "random": manifest.random},

@@ -11,7 +11,7 @@ import numpy as np
 from dlcc.errors import ForeignCodeError, ForeignCodeStopped
 from dlcc.records import ReplayCheck, ReplayKind
 from dlcc.stages.execution.coverage import Coverage
-from dlcc.stages.execution.recorded_state import Stored
+from dlcc.stages.execution.recorded_state import RecordedState
 from dlcc.stages.execution.replays import OutOfTimeError, Replayer, Walk, failed, undecided
 from dlcc.stages.execution.rows import LoggedRows
 
@@ -35,10 +35,10 @@ class Planned:
     """One check that is to be made."""
 
     kind: ReplayKind
-    stored: Stored
+    stored: RecordedState
     last: int
     """The last step that it looks at."""
-    following: Stored | None = None
+    following: RecordedState | None = None
     """The snapshot whose state is to be reached."""
 
     def undecided(self, reason: str) -> ReplayCheck:
@@ -47,7 +47,7 @@ class Planned:
 
 
 @dataclass
-class Passage:
+class ReplayLog:
     """What came of it, in the order of the snapshots."""
 
     coverage: Coverage
@@ -69,7 +69,7 @@ class Passage:
 
 
 def plan(
-    rows: LoggedRows, snapshots: Sequence[Stored], extent: Extent, exact: bool
+    rows: LoggedRows, snapshots: Sequence[RecordedState], extent: Extent, exact: bool
 ) -> list[Planned]:
     """The checks, by snapshot, ascending: no state is shown before it could be copied from."""
     middle = snapshots[(len(snapshots) - 1) // 2]
@@ -83,8 +83,8 @@ def plan(
 
 def _at(
     rows: LoggedRows,
-    stored: Stored,
-    following: Stored | None,
+    stored: RecordedState,
+    following: RecordedState | None,
     extent: Extent,
     exact: bool,
     middle: bool,
@@ -109,15 +109,15 @@ def _at(
 
 def replay_all(
     replayer: Replayer,
-    snapshots: Sequence[Stored],
+    snapshots: Sequence[RecordedState],
     extent: Extent,
     progress: Callable[[float, str], None],
-) -> Passage:
+) -> ReplayLog:
     """Make the checks of the plan.
 
     Every one of them appears in the result; those that a limit cut off are undecided.
     """
-    passage = Passage(Coverage(replayer.rows))
+    passage = ReplayLog(Coverage(replayer.rows))
     planned = plan(replayer.rows, snapshots, extent, replayer.tolerance.exact)
     for i, one in enumerate(planned):
         progress(i / len(planned), f"replays from step {one.stored.step:,}")
@@ -125,7 +125,7 @@ def replay_all(
     return passage
 
 
-def _attempt(passage: Passage, replayer: Replayer, one: Planned, extent: Extent) -> ReplayCheck:
+def _attempt(passage: ReplayLog, replayer: Replayer, one: Planned, extent: Extent) -> ReplayCheck:
     """The check, or why it could not be made."""
     if passage.cut or not replayer.session.alive:
         return one.undecided(passage.cut or ENDED)
@@ -153,7 +153,7 @@ def _made(coverage: Coverage, replayer: Replayer, one: Planned, extent: Extent) 
 
 
 def _steps(
-    coverage: Coverage, replayer: Replayer, stored: Stored, count: int, extent: Extent
+    coverage: Coverage, replayer: Replayer, stored: RecordedState, count: int, extent: Extent
 ) -> ReplayCheck:
     """Replay; where something deviates, go on to see whether it stays that way."""
     walk = replayer.walk(stored.step, count)

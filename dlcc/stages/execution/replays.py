@@ -13,7 +13,7 @@ from dlcc.errors import ForeignCodeError
 from dlcc.records import ReplayCheck, ReplayKind
 from dlcc.sandbox import Session
 from dlcc.stages.execution.compare import Tensors, deviations, worst_by_name
-from dlcc.stages.execution.recorded_state import Stored
+from dlcc.stages.execution.recorded_state import RecordedState
 from dlcc.stages.execution.rows import LoggedRows
 from dlcc.stages.execution.tolerance import Tolerance, measured, perturbed
 
@@ -51,17 +51,17 @@ class Replayer:
     check_time: Callable[[], None]
     """Raises OutOfTimeError when the time is nearly up."""
 
-    def load(self, stored: Stored) -> None:
+    def load(self, stored: RecordedState) -> None:
         """Go to a snapshot's state."""
         self.check_time()
         self.session.load(stored.tree, stored.data)
 
-    def weights(self, stored: Stored) -> ReplayCheck:
+    def weights(self, stored: RecordedState) -> ReplayCheck:
         """The players' tensors against those of the training, whose state was loaded."""
         worst = worst_by_name(stored.weights, self.session.weights(_room(stored.weights)))
         return self.tensors_check("weights", stored.step, stored.step, stored.weights, worst)
 
-    def probe(self, stored: Stored) -> ReplayCheck:
+    def probe(self, stored: RecordedState) -> ReplayCheck:
         """The recorded probe against that of the training, whose state was loaded."""
         replayed = self.session.probe(stored.step, _room(stored.probe))
         worst = worst_by_name(stored.probe, replayed)
@@ -109,7 +109,7 @@ class Replayer:
             reason,
         )
 
-    def state(self, snapshot: int, target: Stored) -> ReplayCheck:
+    def state(self, snapshot: int, target: RecordedState) -> ReplayCheck:
         """A later snapshot against the state that the training has reached."""
         tree, replayed = self.session.state(_room(target.state))
         worst = worst_by_name(target.state, replayed)
@@ -171,7 +171,7 @@ def failed(kind: ReplayKind, snapshot: int, last: int, error: ForeignCodeError) 
 
 
 def measure_tolerance(
-    replayer: Replayer, stored: Stored, count: int, rng: np.random.Generator, trials: int = 3
+    replayer: Replayer, stored: RecordedState, count: int, rng: np.random.Generator, trials: int = 3
 ) -> Tolerance:
     """Perturb a snapshot in its last bits and see how far that moves the probe and the steps."""
 

@@ -26,8 +26,8 @@ from dlcc.stages.execution.coverage import Coverage
 from dlcc.stages.execution.extremes import PlayerExtremes, first_names, try_player
 from dlcc.stages.execution.locate import Locator, deviating_somewhere
 from dlcc.stages.execution.measures import possible_measures
-from dlcc.stages.execution.recorded_state import Stored, read_stored
-from dlcc.stages.execution.replay_log import ENDED, Extent, Passage, plan, replay_all
+from dlcc.stages.execution.recorded_state import RecordedState, read_recorded_state
+from dlcc.stages.execution.replay_log import ENDED, Extent, ReplayLog, plan, replay_all
 from dlcc.stages.execution.replays import (
     NOTHING_GIVEN,
     OutOfTimeError,
@@ -118,14 +118,14 @@ class _Work:
     case: Case
     ctx: Context
     entry: str
-    snapshots: list[Stored]
+    snapshots: list[RecordedState]
     unreadable: list[ReplayCheck]
     check_time: Callable[[], None]
 
     def __post_init__(self) -> None:
         self.built = False
         self.rows = LoggedRows.of(self.case[Series])
-        self.passage = Passage(Coverage(self.rows))
+        self.passage = ReplayLog(Coverage(self.rows))
         self.located: list[Finding] = []
         self.extremes: list[PlayerExtremes] = []
         self.tolerance = EXACT
@@ -303,7 +303,7 @@ def _entry(config: Config, sources: Sources) -> str:
     return config.training
 
 
-def _resumable(snapshots: Snapshots) -> tuple[list[Stored], list[ReplayCheck]]:
+def _resumable(snapshots: Snapshots) -> tuple[list[RecordedState], list[ReplayCheck]]:
     """The resumable snapshots, and a check that could not be made for each unreadable one."""
     stored, unreadable, any_resumable = [], [], False
     for snapshot in snapshots:
@@ -311,7 +311,7 @@ def _resumable(snapshots: Snapshots) -> tuple[list[Stored], list[ReplayCheck]]:
             if not snapshot.resumable:
                 continue
             any_resumable = True
-            stored.append(read_stored(snapshot))
+            stored.append(read_recorded_state(snapshot))
         except SnapshotError as error:
             reason = str(error).replace(str(snapshot.path), snapshot.path.name)
             unreadable.append(undecided("weights", snapshot.step, snapshot.step, reason))
@@ -332,7 +332,7 @@ def _clock(ctx: Context, total: float) -> Callable[[], None]:
     return check
 
 
-def _differs_slightly_everywhere(passage: Passage) -> bool:
+def _differs_slightly_everywhere(passage: ReplayLog) -> bool:
     """Whether another kernel is more likely than another record: nothing fits, all is near."""
     judged = [c for c in passage.checks if c.kind in ("probe", "steps") and c.agrees is not None]
     return bool(judged) and all(c.agrees is False and 0 < c.worst <= _SLIGHT for c in judged)

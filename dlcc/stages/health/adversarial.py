@@ -9,13 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcc.findings import Finding
-from dlcc.health.curves import (
-    DIVERGED_REACH,
-    HEALTHY_SHARE,
-    OSCILLATING_SWING,
-)
-from dlcc.health.run_features import Landscape
-from dlcc.health.windows import WINDOW_FEATURES
+from dlcc.health.curves import DIVERGED_REACH
+from dlcc.health.definitions import HEALTHY_SHARE, OSCILLATING_SWING
+from dlcc.health.run_features import RunFeatures
+from dlcc.health.windows import window_figure
 from dlcc.kinds import TrainingKind
 from dlcc.records import HealthRecord
 from dlcc.typing import Floats, Ints
@@ -24,20 +21,20 @@ _WON, _FLAT = 0.9, 0.02  # margins, in the units of asinh of the outputs
 _VANISHED, _EXPLODED = -3.0, 3.0  # decades of a gradient norm against its start
 
 
-def findings_of(record: HealthRecord, landscape: Landscape) -> list[Finding]:
+def findings_of(record: HealthRecord, features: RunFeatures) -> list[Finding]:
     """The verdict as a finding, what came with it, and how sure the ground is."""
-    windows, edges = landscape.curves.windows, landscape.edges
-    found = [*_verdict(record, landscape)]
+    windows, edges = features.curves.windows, features.edges
+    found = [*_verdict(record, features)]
     found += _discriminator(record, windows, edges)
     found += _gradients(record, windows, edges)
-    if landscape.blind:
+    if features.series_only:
         message = "The run has no samples over time that could be held against training data."
         found.append(Finding("GAN009", message))
     return found
 
 
-def _verdict(record: HealthRecord, landscape: Landscape) -> Iterator[Finding]:
-    kind = landscape.curves.kind
+def _verdict(record: HealthRecord, features: RunFeatures) -> Iterator[Finding]:
+    kind = features.curves.kind
     code = kind.label(record.label).finding
     if code is None:
         return
@@ -59,7 +56,7 @@ def _verdict(record: HealthRecord, landscape: Landscape) -> Iterator[Finding]:
         message,
         player="generator",
         first_step=since,
-        last_step=None if since is None else landscape.recorded,
+        last_step=None if since is None else features.recorded,
         evidence={
             "probability": round(record.probabilities[record.label], 4),
             "good_last_quarter": round(figures["good_quarter"], 4),
@@ -106,7 +103,7 @@ def _discriminator(record: HealthRecord, windows: Floats, edges: Ints) -> Iterat
     """Whether its margin stands at an extreme to the end of a run that is not healthy."""
     if record.label == "healthy":
         return
-    margin = windows[:, WINDOW_FEATURES.index("margin")]
+    margin = window_figure(windows, "margin")
     probabilities = np.nanmax(np.abs(margin), initial=0.0) <= np.arcsinh(1.0)
     full = np.arcsinh(_WON) * (1.0 if probabilities else 3.0)
     stretches = {"GAN004": margin > full}
@@ -128,7 +125,7 @@ def _discriminator(record: HealthRecord, windows: Floats, edges: Ints) -> Iterat
 
 def _gradients(record: HealthRecord, windows: Floats, edges: Ints) -> Iterator[Finding]:
     for player in ("generator", "discriminator"):
-        norm = windows[:, WINDOW_FEATURES.index(f"{player}_grad")]
+        norm = window_figure(windows, f"{player}_grad")
         if np.isnan(norm[:4]).all() or np.isnan(norm[-8:]).all():
             continue
         start = float(np.nanmedian(norm[:4]))

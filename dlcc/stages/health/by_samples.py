@@ -9,15 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcc.findings import Finding
-from dlcc.health.curves import HEALTHY_SHARE
-from dlcc.health.run_features import Landscape
-from dlcc.health.samples import SAMPLE_FEATURES
+from dlcc.health.definitions import HEALTHY_SHARE
+from dlcc.health.run_features import RunFeatures
+from dlcc.health.samples import sample_figure
 from dlcc.kinds import TrainingKind
 from dlcc.metrics import median_bandwidth, squared_mmd
 from dlcc.records import HealthRecord, Samples, Series
 from dlcc.typing import Floats
 
-_SPREAD = SAMPLE_FEATURES.index("spread")
 _WIDEST = 1e12
 _MOST_ROWS, _POINTS = 1_000, 8  # of the data, and of the mass in one place
 _NO_DIVERGENCE = 0.05  # nats, of all latents together: they carry nothing
@@ -27,39 +26,39 @@ _LEAST_SHARE = 0.1  # of the loss at the start, for a penalty to count
 
 def findings_of(
     record: HealthRecord,
-    landscape: Landscape,
+    features: RunFeatures,
     objective: Mapping[str, Any],
     series: Series,
     samples: Samples | None,
 ) -> Iterator[Finding]:
     """The verdict as a finding, with what brought it about as far as the record shows it."""
-    code = landscape.curves.kind.label(record.label).finding
+    code = features.curves.kind.label(record.label).finding
     if code is None:
         return
     if record.label == "diverged":
         message = "Losses, gradients or samples are not finite, or out of all bounds."
-        yield _finding(code, message, {}, record.onset, landscape)
-    elif not landscape.blind and landscape.curves.shrunk[-1]:
+        yield _finding(code, message, {}, record.onset, features)
+    elif not features.series_only and features.curves.shrunk[-1]:
         causes = [
             *(() if samples is None else _wide_kernel(objective, series, samples)),
             *_penalty(series),
-            *_empty(landscape.curves.kind, series),
+            *_empty(features.curves.kind, series),
         ]
-        spread = float(np.exp(record.figures[-1, _SPREAD] / 2))
-        first = int(landscape.steps[_stretch_start(landscape.curves.shrunk)])
+        spread = float(np.exp(sample_figure(record.figures, "spread")[-1] / 2))
+        first = int(features.steps[_stretch_start(features.curves.shrunk)])
         message = f"Samples are spread {spread:.2g} times as far as the data."
         evidence = {"spread": spread}
         for words, figures in causes:
             message, evidence = f"{message} {words}", evidence | figures
-        yield _finding("GEN001", message, evidence, first, landscape)
+        yield _finding("GEN001", message, evidence, first, features)
     else:
-        yield _finding(code, _how_far_off(record), _of_misses(record), record.onset, landscape)
+        yield _finding(code, _how_far_off(record), _of_misses(record), record.onset, features)
 
 
 def _finding(
-    code: str, message: str, evidence: dict[str, float], first: int | None, landscape: Landscape
+    code: str, message: str, evidence: dict[str, float], first: int | None, features: RunFeatures
 ) -> Finding:
-    last = None if first is None else landscape.recorded
+    last = None if first is None else features.recorded
     rounded = {name: float(f"{value:.4g}") for name, value in evidence.items()}
     return Finding(code, message, first_step=first, last_step=last, evidence=rounded)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dlcc.findings import Finding
-from dlcc.health.run_features import Landscape
+from dlcc.health.run_features import RunFeatures
 from dlcc.kinds import HealthLabel
 from dlcc.records import HealthRecord, Samples, Series
 from dlcc.stages.health import adversarial, by_samples
@@ -18,16 +18,16 @@ class Judged:
     """A run, and the verdict on it."""
 
     record: HealthRecord
-    landscape: Landscape
+    features: RunFeatures
     objective: Mapping[str, Any]
     series: Series
     samples: Samples | None
 
 
 EVIDENCE: Mapping[str, Callable[[Judged], Iterable[Finding]]] = {
-    "adversarial": lambda run: adversarial.findings_of(run.record, run.landscape),
+    "adversarial": lambda run: adversarial.findings_of(run.record, run.features),
     "samples": lambda run: by_samples.findings_of(
-        run.record, run.landscape, run.objective, run.series, run.samples
+        run.record, run.features, run.objective, run.series, run.samples
     ),
 }
 """Ways to put a verdict into findings, by the name that a kind gives."""
@@ -35,7 +35,7 @@ EVIDENCE: Mapping[str, Callable[[Judged], Iterable[Finding]]] = {
 
 def findings_of(run: Judged) -> list[Finding]:
     """The verdict as a finding, and what brought it about."""
-    kind = run.landscape.curves.kind
+    kind = run.features.curves.kind
     label = kind.label(run.record.label)
     if label.marks:
         return [_marked(run, label)]
@@ -55,6 +55,6 @@ def _marked(run: Judged, label: HealthLabel) -> Finding:
         label.finding,
         f"{', '.join(parts)}.",
         first_step=run.record.onset,
-        last_step=None if run.record.onset is None else run.landscape.recorded,
+        last_step=None if run.record.onset is None else run.features.recorded,
         evidence={mark.feature: round(features[mark.feature], 4) for mark in label.marks},
     )

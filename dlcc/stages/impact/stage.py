@@ -37,8 +37,8 @@ class Impact(Stage):
     def __call__(self, case: Case, ctx: Context) -> StageResult:
         health, config = case[HealthRecord], case[Config].config
         objective = case[Config].objective
-        library = ctx.outcomes(objective).apart_from(case[Series])
-        blind = len(health.figures) == 0
+        library = ctx.forecast_runs(objective).excluding(case[Series])
+        series_only = len(health.figures) == 0
         earlier = earlier_vectors(
             case[Series], health, library.good, case.length, kind_of(objective)
         )
@@ -47,21 +47,21 @@ class Impact(Stage):
             for k, (seen, vector) in enumerate(earlier.items()):
                 ctx.deadline.check()
                 ctx.progress(k / (len(earlier) + 1), f"forecast at {seen:.0%}")
-                prospect = fitted.at(seen, blind=blind)(vector, config)
-                points.append(ForecastPoint(seen, prospect.p_healthy, prospect.stability))
-            forecaster = fitted.at(health.seen, blind=blind)
+                prediction = fitted.at(seen, series_only=series_only)(vector, config)
+                points.append(ForecastPoint(seen, prediction.p_healthy, prediction.stability))
+            forecaster = fitted.at(health.seen, series_only=series_only)
         except LibraryError as error:
             raise NotApplicable(str(error)) from error
-        prospect = forecaster(health.features, config)
-        points.append(ForecastPoint(health.seen, prospect.p_healthy, prospect.stability))
+        prediction = forecaster(health.features, config)
+        points.append(ForecastPoint(health.seen, prediction.p_healthy, prediction.stability))
         ctx.progress(0.9, "what moved it")
         record = Forecast(
             seen=health.seen,
-            probabilities=prospect.probabilities,
-            p_healthy=prospect.p_healthy,
-            stability=prospect.stability,
-            next_quarter=prospect.next_quarter,
-            distance=prospect.distance,
+            probabilities=prediction.probabilities,
+            p_healthy=prediction.p_healthy,
+            stability=prediction.stability,
+            next_quarter=prediction.next_quarter,
+            distance=prediction.distance,
             moved=what_moved(forecaster, health.features, config, self.shown),
             over_time=tuple(points),
             diffusion=spreading(case[Series], health, case.length),

@@ -48,7 +48,7 @@ class Region:
 
 
 def region_of(space: Space, vector: Mapping[str, float], kind: TrainingKind = GAN) -> Region:
-    """The region that a run of a kind with this landscape vector lies in.
+    """The region that a run of a kind with this feature vector lies in.
 
     Regions are the leaves of a shallow tree (Breiman 1984) that tells failed runs from others by
     levels of losses, gradients and the discriminator's margin.
@@ -56,7 +56,7 @@ def region_of(space: Space, vector: Mapping[str, float], kind: TrainingKind = GA
     from sklearn.tree import DecisionTreeClassifier
 
     names = tuple(_MARKS)
-    figures = np.nan_to_num(space.library.columns(names, blind=True, fraction=space.fraction))
+    figures = np.nan_to_num(space.library.columns(names, series_only=True, fraction=space.fraction))
     ends = [k for k, name in enumerate(space.library.label_names) if name in kind.failed]
     failed = np.isin(space.library.labels, ends)
     fewest = min(_FEWEST, max(1, len(failed) // 8))

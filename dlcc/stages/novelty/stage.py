@@ -36,11 +36,11 @@ class Novelty(Stage):
 
     def __call__(self, case: Case, ctx: Context) -> StageResult:
         health, config = case[HealthRecord], case[Config]
-        library = ctx.past_runs(config.objective).apart_from(case[Series]).honest
+        library = ctx.similar_runs(config.objective).excluding(case[Series]).untampered
         if len(library) < FEWEST_RUNS:
             raise NotApplicable(f"the library has {len(library)} runs; {FEWEST_RUNS} are needed")
-        blind = len(health.figures) == 0
-        space = Space(library, nearest_fraction(health.seen), blind)
+        series_only = len(health.figures) == 0
+        space = Space(library, nearest_fraction(health.seen), series_only)
         point = space.standardised(space.raw_of(health.features, config.config))
         found, distances = space.nearest(point[None, :], min(self.shown, len(library)))
         ctx.progress(0.2, "the run graph")

@@ -55,7 +55,7 @@ class Reproducibility(Stage):
                 program,
                 config.config,
                 config.length,
-                ctx.library.apart_from(case[Series]),
+                ctx.library.excluding(case[Series]),
                 self.reruns,
                 rng=ctx.rng,
                 deadline=ctx.deadline,

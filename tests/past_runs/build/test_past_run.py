@@ -47,7 +47,7 @@ def test_a_run_has_its_figures_at_every_fraction(runs):
         assert list(run.reached) == [round(f * truth.CHECKPOINTS) for f in FRACTIONS]
         assert 0 <= run.stability <= 1
         assert run.curves(1).samples.shape == (8, 8)
-        assert run.curves(1, blind=True).samples is None
+        assert run.curves(1, series_only=True).samples is None
 
 
 def test_an_ensembles_member_is_the_recorded_run_of_the_same_setting(tmp_path, runs):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dlcc.errors import LibraryError
-from dlcc.health.run_features import landscape_of
+from dlcc.health.run_features import run_features
 from dlcc.kinds import kind_of
 from dlcc.past_runs.build.part_files import read_part, write_part
 from dlcc.past_runs.build.settings import draw_group
@@ -70,7 +70,7 @@ def test_what_is_kept_of_a_run_is_what_its_folder_says(tmp_path):
     for k, fraction in enumerate(FRACTIONS):
         until = round(fraction * run.length)
         series, samples = Series.of(run, until), Samples.of(run, until)
-        expected = landscape_of(series, samples, run.length, kind=past.kind)
+        expected = run_features(series, samples, run.length, kind=past.kind)
         found, good = past.curves(k), shipped_library().good
         np.testing.assert_allclose(found.windows, expected.curves.windows)
         np.testing.assert_allclose(found.samples, expected.curves.samples)

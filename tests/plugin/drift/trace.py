@@ -19,7 +19,7 @@ from dlcc.errors import OptionError, RunError, SeriesError, SnapshotError
 from dlcc.runs.files import read_regular
 from dlcc.runs.formats.format import Contents
 from dlcc.runs.manifest import Manifest
-from dlcc.runs.series import Column, SeriesTable
+from dlcc.runs.series import Column, Series
 
 _MAX_BYTES = 64 << 20
 
@@ -46,7 +46,7 @@ class TraceFolder(Contents):
     path: Path
     manifest: Manifest
 
-    def series(self, until: int | None) -> SeriesTable:
+    def series(self, until: int | None) -> Series:
         file = self.path / "trace.txt"
         rows = _rows(file)
         steps = np.array([step for step, _ in rows], dtype=np.int64)
@@ -58,7 +58,7 @@ class TraceFolder(Contents):
             if len(steps[kept]):
                 clock = np.full(len(steps[kept]), np.nan)
                 columns[f"model/{name}"] = Column(steps[kept], values[kept], clock)
-        return SeriesTable(columns)
+        return Series(columns)
 
     def sample_steps(self, until: int | None) -> list[int]:
         steps = sorted(int(p.stem) for p in self.path.glob("fakes/[0-9]*.npy"))

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from dlcc.recipes.adversarial_losses import ADVERSARIAL_LOSSES
 from dlcc.recipes.small_gan import training as small_gan
-from dlcc.recipes.small_gan.look import ROW_LOSSES, batches, losses, penalised_losses
+from dlcc.recipes.small_gan.look import batches, losses, penalised_losses
 from dlcc.recipes.train import train
 from dlcc.runs import Run
 from dlcc.runs.series_format import MEASURED
@@ -32,7 +33,7 @@ def test_the_mean_over_rows_is_the_loss_of_the_recipe(loss: str, r1: float) -> N
 
 
 def test_every_loss_of_the_recipe_has_its_rows() -> None:
-    assert set(ROW_LOSSES) == set(small_gan.LOSSES)
+    assert set(ADVERSARIAL_LOSSES) == set(small_gan.LOSSES)
 
 
 def test_a_look_changes_no_training_and_is_taken_up_again(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from dlcc.records import Documents, Samples, Snapshots, Sources
 from dlcc.runs import Run
 from dlcc.runs.formats.format import Contents
 from dlcc.runs.manifest import Manifest
-from dlcc.runs.series import SeriesTable
+from dlcc.runs.series import Series
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class Tables(Contents):
     path: Path
     manifest: Manifest
 
-    def series(self, until: int | None) -> SeriesTable:
-        return SeriesTable()
+    def series(self, until: int | None) -> Series:
+        return Series()
 
     def sample_steps(self, until: int | None) -> list[int]:
         steps = sorted(int(p.stem.partition("-")[2]) for p in self.path.glob("fakes-*.npy"))

@@ -115,7 +115,7 @@ def test_a_stage_in_this_process_and_the_python_function(leave: Leave) -> None:
                 }
             )
 
-    report = evaluate(folder, mapping=MAPPING, stages=[Here()], only=["here"])
+    report = evaluate(folder, mapping=MAPPING, stages=[Here()], only=["here"]).report
     (stage,) = report.stages
     assert stage.details == {
         "series": ["discriminator/loss", "generator/loss"],
@@ -127,7 +127,7 @@ def test_a_stage_in_this_process_and_the_python_function(leave: Leave) -> None:
 
 def test_what_is_no_gan_has_no_verdict_on_its_health(leave: Leave) -> None:
     folder = leave("step,model/loss\n" + "".join(f"{i},{i}\n" for i in range(60)))
-    report = evaluate(folder, only=["health"])
+    report = evaluate(folder, only=["health"]).report
     assert report.verdict.label is None
     assert "kinds that can be judged are" in report.verdict.sentence
 

@@ -50,12 +50,12 @@ def write(folder: Path, test: tuple[float, ...]) -> Path:
 
 @pytest.mark.usefixtures("in_process")
 def test_the_table_is_found_by_an_evaluation_of_its_folder(tmp_path: Path) -> None:
-    report = evaluate(write(tmp_path / "table", HELD_OUT), only=["consistency"])
+    report = evaluate(write(tmp_path / "table", HELD_OUT), only=["consistency"]).report
     (finding,) = report.findings
     assert (finding.code, finding.first_step, finding.last_step) == ("LOG009", 0, 1500)
     assert "model/test_loss and model/validation_loss are equal in all 16 rows" in finding.message
     other = (*HELD_OUT[:-1], 0.0968)
-    assert evaluate(write(tmp_path / "honest", other), only=["consistency"]).findings == ()
+    assert evaluate(write(tmp_path / "honest", other), only=["consistency"]).report.findings == ()
 
 
 @given(st.lists(st.floats(-9, 9), min_size=8, max_size=40, unique=True), st.data())

@@ -13,12 +13,12 @@ import pytest
 
 from dlcc.past_runs.build import doctoring
 from dlcc.pipeline import run_stages
+from dlcc.pipeline.worker import Reply, call, gather
 from dlcc.records import Executed
 from dlcc.runs import Run
 from dlcc.sandbox import available_levels
 from dlcc.stage import Case, Context, Deadline
 from dlcc.stages.execution import Execution
-from dlcc.worker import Reply, call, gather
 
 pytestmark = pytest.mark.skipif(
     not available_levels(), reason="this machine offers neither bubblewrap nor Landlock"

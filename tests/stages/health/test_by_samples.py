@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 import dlcc
-from dlcc.evaluation import evaluate_fully
+from dlcc.evaluation import evaluate
 from dlcc.health.curves import Curves
 from dlcc.health.windows import window_features
 from dlcc.kinds.map import MAP
@@ -190,7 +190,7 @@ def test_it_is_held_against_its_own_kind(tmp_path: Path, sampler: str, ends: str
 
 def test_settings_of_gans_are_no_advice_for_it(tmp_path: Path) -> None:
     folder = recorded(tmp_path / "run", "shrinking", config={"beta1": 0.9})
-    report = evaluate_fully(folder, only=["health"]).report
+    report = evaluate(folder, only=["health"]).report
     assert report.verdict.label == "collapsed"
     assert report.advice is None
 

@@ -22,10 +22,10 @@ EXAMPLES = {
 }
 
 
-def call(run: Path, *, blind: bool = False, **changed: object) -> StageResult:
+def call(run: Path, *, series_only: bool = False, **changed: object) -> StageResult:
     """The stage on a run folder, with parts of it changed (`config`, `series`)."""
     opened = Run.open(run)
-    kinds = [Config, Series] if blind else [Config, Series, Samples]
+    kinds = [Config, Series] if series_only else [Config, Series, Samples]
     parts = {kind: kind.of(opened, opened.length) for kind in kinds}
     for part in changed.values():
         parts[type(part)] = part
@@ -101,7 +101,7 @@ def test_what_it_feeds_is_left_to_others():
 
 
 def test_without_samples_it_says_so_and_is_less_sure(small_run):
-    result = call(example("digits-healthy"), blind=True)
+    result = call(example("digits-healthy"), series_only=True)
     assert "GAN009" in codes(result)
     assert np.isnan(record(result).coverage).all()
     assert max(record(result).probabilities.values()) < max(
@@ -115,13 +115,13 @@ def test_samples_without_a_reference_are_no_samples(small_run, few_past_runs):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("blind", [False, True])
-def test_losses_that_are_not_finite_have_diverged(small_run, value, blind):
+@pytest.mark.parametrize("series_only", [False, True])
+def test_losses_that_are_not_finite_have_diverged(small_run, value, series_only):
     def spoil(name, values):
         values[150:] = value
         return values
 
-    result = call(small_run, blind=blind, series=with_series(small_run, spoil))
+    result = call(small_run, series_only=series_only, series=with_series(small_run, spoil))
     assert record(result).label == "diverged"
     assert "GAN001" in codes(result)
     assert np.isfinite(list(record(result).features.values())).all()
@@ -134,10 +134,10 @@ def test_samples_that_are_not_finite_have_diverged(small_run, monkeypatch):
 
 
 @pytest.mark.parametrize("kept", ["generator/loss", "discriminator/real", "generator/grad_norm"])
-@pytest.mark.parametrize("blind", [False, True])
-def test_one_quantity_is_enough_for_a_verdict(small_run, few_past_runs, kept, blind):
+@pytest.mark.parametrize("series_only", [False, True])
+def test_one_quantity_is_enough_for_a_verdict(small_run, few_past_runs, kept, series_only):
     series = with_series(small_run, lambda name, values: values if name == kept else None)
-    found = record(call(small_run, blind=blind, series=series))
+    found = record(call(small_run, series_only=series_only, series=series))
     assert sum(found.probabilities.values()) == pytest.approx(1)
 
 
@@ -170,7 +170,7 @@ def test_the_truth_is_not_looked_at(small_run, tmp_path):
 def test_a_record_that_is_still_has_no_verdict(small_run):
     still = with_series(small_run, lambda name, values: np.full(len(values), 1.2))
     with pytest.raises(NotApplicable, match="changes anywhere in the record"):
-        call(small_run, blind=True, series=still)
+        call(small_run, series_only=True, series=still)
 
 
 @pytest.mark.parametrize("name", ["00000080.safetensors", "reference.safetensors"])
@@ -198,7 +198,7 @@ def test_losses_that_are_not_finite_are_told_of_a_short_record_too(
 ) -> None:
     lines = (f"{i},1.{i},{'nan' if i >= first else 0.5}\n" for i in range(rows))
     (tmp_path / "metrics.csv").write_text("step,d_loss,g_loss\n" + "".join(lines))
-    result = call(tmp_path, blind=True)
+    result = call(tmp_path, series_only=True)
     assert record(result).label == "diverged"
     assert record(result).onset == first
     assert "GAN001" in codes(result)
@@ -208,4 +208,4 @@ def test_a_short_record_whose_other_losses_are_lost_says_nothing(tmp_path: Path)
     lines = (f"{i},1.{i},0.5,nan\n" for i in range(6))
     (tmp_path / "metrics.csv").write_text("step,d_loss,g_loss,test/loss\n" + "".join(lines))
     with pytest.raises(NotApplicable, match="6 rows are too few"):
-        call(tmp_path, blind=True)
+        call(tmp_path, series_only=True)

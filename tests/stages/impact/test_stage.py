@@ -39,9 +39,9 @@ def test_nothing_is_fitted_twice(few_past_runs, monkeypatch):
     fits = []
     plain = Forecaster.fit
 
-    def counted(library, seen, *, blind):
+    def counted(library, seen, *, series_only):
         fits.append(nearest_fraction(seen))
-        return plain(library, seen, blind=blind)
+        return plain(library, seen, series_only=series_only)
 
     monkeypatch.setattr(Forecaster, "fit", counted)
     parts, length = parts_of("digits-collapsed")
@@ -57,7 +57,7 @@ def test_none_to_be_shown_is_refused():
 
 
 def test_a_library_with_too_few_runs(few_past_runs, monkeypatch):
-    few = few_past_runs.some(np.arange(20))
+    few = few_past_runs.select(np.arange(20))
     monkeypatch.setattr("dlcc.past_runs.in_use.library", lambda *group: few)
     with pytest.raises(NotApplicable, match="the library has 20 runs"):
         call(Impact(), *parts_of("digits-collapsed"))

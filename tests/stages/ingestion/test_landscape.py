@@ -178,7 +178,7 @@ def test_a_damaged_landscape_is_a_finding_and_the_others_stand(
         names = map(str, range(17)) if "end" in damage else ["<b>$\\frac\x1b"]
         changes["survey__players"] = dict.fromkeys(names, one)
     spoil(file, **changes)
-    report = evaluate(small_run, only=["landscape"])
+    report = evaluate(small_run, only=["landscape"]).report
     (found,) = (f for f in report.findings if f.code == "REC007")
     assert found.place == f"snapshots/{steps[2]:08d}/landscape.json"
     assert found.first_step == steps[2]

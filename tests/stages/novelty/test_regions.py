@@ -18,12 +18,14 @@ LOSS = "generator_loss_last"
 def space():
     """A library in which a run has collapsed if and only if its generator's loss is above 10."""
     past = shipped_library()
-    past = past.some(np.arange(0, len(past), 8))
+    past = past.select(np.arange(0, len(past), 8))
     loss = np.linspace(0, 20, len(past))
-    vectors = past.blind_vectors.copy()
+    vectors = past.series_only_vectors.copy()
     vectors[:, :, past.names.index(LOSS)] = np.arcsinh(loss)[:, None]
     ends = np.where(loss > 10, LABELS.index("collapsed"), LABELS.index("weak"))
-    return Space(replace(past, blind_vectors=vectors, labels=ends), fraction=3, blind=True)
+    return Space(
+        replace(past, series_only_vectors=vectors, labels=ends), fraction=3, series_only=True
+    )
 
 
 def test_a_region_is_told_by_its_marks_and_counts_its_runs(space):
@@ -45,7 +47,7 @@ def test_weak_runs_have_not_failed(space):
 
 
 def test_a_range_has_two_ends(space):
-    loss = np.sinh(space.library.columns([LOSS], blind=True)[:, 0])
+    loss = np.sinh(space.library.columns([LOSS], series_only=True)[:, 0])
     ends = np.where((loss > 5) & (loss < 10), LABELS.index("diverged"), LABELS.index("weak"))
     between = replace(space, library=replace(space.library, labels=ends))
     words = region_of(between, {LOSS: np.arcsinh(7)}).words

@@ -51,7 +51,7 @@ def test_none_to_be_shown_is_refused():
 
 
 def test_a_library_with_too_few_runs(few_past_runs, monkeypatch):
-    few = few_past_runs.some(np.arange(20))
+    few = few_past_runs.select(np.arange(20))
     monkeypatch.setattr("dlcc.past_runs.in_use.library", lambda *group: few)
     with pytest.raises(NotApplicable, match="the library has 20 runs; 40 are needed"):
         call(Novelty(), *parts_of("digits-healthy"))

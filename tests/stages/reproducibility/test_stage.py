@@ -13,7 +13,8 @@ from tests.stages.past_runs import call, parts_of
 def judged(monkeypatch, labels, deviation=0.9, refused=0):
     """The stage's word on reruns that ended like this."""
     outcomes = tuple(
-        RerunOutcome("seed", seed, {}, label, 0.5, 0.5) for seed, label in enumerate(labels)
+        RerunOutcome(label, 0.5, 0.5, kind="seed", seed=seed, changes={})
+        for seed, label in enumerate(labels)
     )
     made = Reruns(outcomes, "by hand", Estimate.normal(deviation, 0.02), (), {}, refused)
     monkeypatch.setattr(stage, "rerun", lambda *arguments, **more: made)

@@ -62,7 +62,7 @@ def from_argument(argument: str, seconds: float = 60.0, memory: int = 4 << 30) -
 def _try_import(path: Path, seconds: float, memory: int) -> None:
     from dlcc.engine.process import supervise
 
-    command = [sys.executable, "-m", "dlcc.plugins", str(path.resolve())]
+    command = [sys.executable, "-m", "dlcc.pipeline.discovery", str(path.resolve())]
     path_of_ours = os.pathsep.join(p or os.getcwd() for p in sys.path)
     env = {**os.environ, "PYTHONPATH": path_of_ours}
     ended = supervise(command, seconds=seconds, memory=memory, cwd=Path.cwd(), env=env)

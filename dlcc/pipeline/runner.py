@@ -1,4 +1,4 @@
-"""Checks the order of stages, runs each in a bounded worker process, and caches what came out."""
+"""Runs stages in order, each in a bounded worker process, and caches what came out."""
 
 from __future__ import annotations
 
@@ -7,131 +7,30 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import xxhash
 
-from dlcc import cache, codec, plugins, worker
+from dlcc import cache, codec
 from dlcc.engine.process import Ended, supervise
 from dlcc.engine.scratch import scratch_folder
-from dlcc.errors import PluginError, StageDeclarationError
-from dlcc.estimate import Estimate
-from dlcc.findings import Finding
+from dlcc.errors import PluginError
 from dlcc.findings.catalogue import add_pages_of
 from dlcc.kinds import kinds
 from dlcc.past_runs.in_use import library_digest
+from dlcc.pipeline import discovery, worker
+from dlcc.pipeline.ordering import order
+from dlcc.pipeline.outcome import Limits, StageOutcome, Status
+from dlcc.pipeline.result_key import result_key
 from dlcc.records import RUN_PARTS, Config
 from dlcc.runs import Run
-from dlcc.stage import Case, Context, Deadline, Stage, check_declaration
+from dlcc.stage import Case, Context, Deadline, Stage
 from dlcc.typing import StageProgress
 
-_COMPUTING = (
-    "torch", "numpy", "scipy", "scikit-learn", "networkx", "sympy", "sentence-transformers",
-    "transformers", "markdown-it-py", "faiss-cpu", "torch-geometric", "shap",
-)  # fmt: skip
-Status = Literal["scored", "not applicable", "failed"]
 _OWN_SHARE = 0.9  # of its time, after which a stage that heeds its deadline ends by itself
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Bounds on each stage, over its whole process tree."""
-
-    seconds: float = 300.0
-    memory: int = 4 << 30
-    """Bytes."""
-
-
-@dataclass(frozen=True)
-class StageOutcome:
-    """What the pipeline writes around a stage's result."""
-
-    stage: str
-    describes: str
-    version: int
-    settings: Mapping[str, Any]
-    status: Status
-    reason: str | None = None
-    terms: Mapping[str, Estimate] = field(default_factory=dict)
-    findings: tuple[Finding, ...] = ()
-    details: Mapping[str, Any] = field(default_factory=dict)
-    records: tuple[Any, ...] = ()
-    digest: str = ""
-    """Hash of all that the stage read."""
-    environment: Mapping[str, Any] = field(default_factory=dict)
-    """What may differ between evaluations: seconds, peak memory, isolation, limits, tracebacks."""
-
-
-def order(stages: Sequence[Stage]) -> list[Stage]:
-    """The stages sorted so that givers come before takers; ties stay as given.
-
-    Raises StageDeclarationError, before anything runs, where two stages share a name or give the
-    same record, where a needed record has no giver, and where stages wait for each other.
-    """
-    for stage in stages:
-        check_declaration(stage)
-    names = [stage.name for stage in stages]
-    for name in names:
-        if names.count(name) > 1:
-            raise StageDeclarationError(f"two stages are named {name!r}; rename one of them")
-    givers: dict[type[Any], Stage] = {}
-    for stage in stages:
-        for kind in stage.gives:
-            if kind in givers:
-                raise StageDeclarationError(
-                    f"stages {givers[kind].name!r} and {stage.name!r} both give {kind.__name__}"
-                )
-            givers[kind] = stage
-    for stage in stages:
-        for kind in stage.needs:
-            if kind not in givers and kind not in RUN_PARTS:
-                raise StageDeclarationError(
-                    f"stage {stage.name!r} needs {kind.__name__}, which no stage here gives: add "
-                    "the stage that gives it"
-                )
-    return _sorted(stages, givers)
-
-
-def _sorted(stages: Sequence[Stage], givers: Mapping[type[Any], Stage]) -> list[Stage]:
-    waiting, done = list(stages), list[Stage]()
-    while waiting:
-        for stage in waiting:
-            sources = [givers[k] for k in (*stage.needs, *stage.wants) if k in givers]
-            if all(source in done or source is stage for source in sources):
-                done.append(stage)
-                waiting.remove(stage)
-                break
-        else:
-            circle = ", ".join(repr(stage.name) for stage in waiting)
-            raise StageDeclarationError(f"the stages {circle} wait for each other's records")
-    return done
-
-
-def select(
-    stages: Sequence[Stage], only: Sequence[str] = (), skip: Sequence[str] = ()
-) -> tuple[list[Stage], dict[str, str]]:
-    """The stages to run, and why each of the others is left out.
-
-    `only` keeps the named ones and those that give what these need or want.
-    """
-    known = {stage.name: stage for stage in stages}
-    for name in (*only, *skip):
-        if name not in known:
-            raise StageDeclarationError(f"there is no stage {name!r}; there are {', '.join(known)}")
-    wanted = set(only) or set(known)
-    while only:
-        kinds = {k for name in wanted for k in (*known[name].needs, *known[name].wants)}
-        more = {s.name for s in stages if kinds & set(s.gives)} - wanted
-        if not more:
-            break
-        wanted |= more
-    kept = [s for s in stages if s.name in wanted and s.name not in skip]
-    return kept, {s.name: "left out on request" for s in stages if s not in kept}
 
 
 def run_stages(
@@ -148,10 +47,10 @@ def run_stages(
     """Run `stages` on the run in order; a stage that fails does not take the others down."""
     for stage in stages:
         add_pages_of(type(stage))
-    pass_ = Pass(run, until, limits or Limits(), trust, use_cache, progress)
-    pass_.giver = {kind: stage.name for stage in stages for kind in stage.gives}
-    pass_.ends.update(left_out or {})
-    return [pass_.one(stage) for stage in order(stages)]
+    runner = StageRunner(run, until, limits or Limits(), trust, use_cache, progress)
+    runner.giver = {kind: stage.name for stage in stages for kind in stage.gives}
+    runner.ends.update(left_out or {})
+    return [runner.one(stage) for stage in order(stages)]
 
 
 @dataclass
@@ -163,8 +62,8 @@ class _Made:
 
 
 @dataclass
-class Pass:
-    """One pass of a run through the stages."""
+class StageRunner:
+    """Runs stages on one run, one after the other, and remembers what they made."""
 
     run: Run
     until: int
@@ -240,7 +139,7 @@ class Pass:
             return self._in_process(stage)
         past = (library_digest(), kinds())
         given = (self.until, self.run.length, self.trust, self._seed(stage), *past)
-        key = _cache_key(stage, digest, *map(str, given))
+        key = result_key(stage, digest, *map(str, given))
         if self.use_cache and (entry := cache.find("stages", key)):
             with contextlib.suppress(OSError, ValueError, ImportError):
                 reply, records = read_result(entry)
@@ -254,7 +153,7 @@ class Pass:
         with scratch_folder() as folder:
             self.write_request(stage, folder)
             ended = supervise(
-                [sys.executable, "-m", "dlcc.worker", str(folder)],
+                [sys.executable, "-m", "dlcc.pipeline.worker", str(folder)],
                 seconds=self.limits.seconds,
                 memory=self.limits.memory,
                 cwd=folder,
@@ -279,21 +178,21 @@ class Pass:
             return reply, records, environment
 
     def write_request(self, stage: Stage, folder: Path, seconds: float | None = None) -> None:
-        """Put into `folder` all that `python -m dlcc.worker` needs to run the stage."""
+        """Put into `folder` all that `python -m dlcc.pipeline.worker` needs to run the stage."""
         made = [k for k in (*stage.needs, *stage.wants) if k in self.made]
         (folder / "records").mkdir()
         for i, kind in enumerate(made):
             codec.save(folder / "records" / str(i), self.made[kind].record)
-        files = {plugins.file_of(type(stage)), *(plugins.file_of(k) for k in made)} - {None}
+        files = {discovery.file_of(type(stage)), *(discovery.file_of(k) for k in made)} - {None}
         request = worker.Request(
             run=str(self.run.path.resolve()),
             mapping=dict(self.run.mapping),
             until=self.until,
             length=self.run.length,
-            stage=plugins.type_name(type(stage)),
+            stage=discovery.type_name(type(stage)),
             settings=codec.encode(stage)[0],
             files=tuple(sorted(str(f) for f in files)),
-            records=tuple(plugins.type_name(k) for k in made),
+            records=tuple(discovery.type_name(k) for k in made),
             seed=self._seed(stage),
             seconds=_OWN_SHARE * self.limits.seconds if seconds is None else seconds,
             trust=self.trust,
@@ -341,48 +240,12 @@ def _paged(
 
 
 def _travels(stage: Stage) -> bool:
-    return all(plugins.reachable(k) for k in (type(stage), *stage.needs, *stage.gives))
+    return all(discovery.reachable(k) for k in (type(stage), *stage.needs, *stage.gives))
 
 
 def _plain(stage: Stage) -> dict[str, Any]:
     settings: dict[str, Any] = json.loads(codec.encode(stage)[0])
     return settings
-
-
-@lru_cache(maxsize=1)
-def _versions() -> tuple[str, ...]:
-    """What else computes a stage's figures: another torch may give other last bits."""
-    found = [sys.version]
-    for package in _COMPUTING:
-        with contextlib.suppress(PackageNotFoundError):
-            found.append(f"{package} {version(package)}")
-    return tuple(found)
-
-
-def _cache_key(stage: Stage, digest: str, *given: str) -> str:
-    """Of everything that a result depends on; `given` is what the pipeline adds to the records."""
-    kind = type(stage)
-    file = plugins.file_of(kind)
-    code = xxhash.xxh3_128_hexdigest(file.read_bytes()) if file else _module_code(kind)
-    parts = [
-        cache.package_digest(),
-        *_versions(),
-        plugins.type_name(kind),
-        str(stage.version),
-        code,
-    ]
-    parts += [codec.encode(stage)[0], digest, *given]
-    return xxhash.xxh3_128_hexdigest("\0".join(parts).encode())
-
-
-def _module_code(kind: type[Any]) -> str:
-    """Hash of the file of a stage that is not ours; ours are in the package's digest."""
-    module = sys.modules[kind.__module__]
-    file = getattr(module, "__file__", None)
-    if kind.__module__.startswith("dlcc.") or file is None:
-        return ""
-    read = getattr(module.__loader__, "get_data", lambda path: Path(path).read_bytes())
-    return xxhash.xxh3_128_hexdigest(read(file))  # by its loader: it may lie in an archive
 
 
 def worker_env(folder: Path) -> dict[str, str]:
@@ -406,7 +269,7 @@ def read_result(folder: Path) -> tuple[worker.Reply, tuple[Any, ...]]:
     """What a worker wrote."""
     reply = codec.load(folder / "reply", worker.Reply)
     records = tuple(
-        codec.load(folder / f"record{i}", plugins.find_type(name))
+        codec.load(folder / f"record{i}", discovery.find_type(name))
         for i, name in enumerate(reply.records)
     )
     return reply, records
@@ -419,12 +282,3 @@ def _why_no_result(stage: Stage, ended: Ended, limits: Limits) -> str:
         return f"used more than {limits.memory / 2**30:g} GiB (--memory) and was stopped"
     last = ended.output.strip().splitlines()[-1:] or ["no output"]
     return f"its process ended with code {ended.returncode} and no result ({last[0][:200]})"
-
-
-def terms_of(outcomes: Iterable[StageOutcome]) -> dict[str, Estimate]:
-    """Every term that a stage fed, those fed by several pooled."""
-    fed: dict[str, list[Estimate]] = {}
-    for outcome in outcomes:
-        for name, estimate in outcome.terms.items():
-            fed.setdefault(name, []).append(estimate)
-    return {name: Estimate.pooled(parts) for name, parts in fed.items()}

@@ -1,4 +1,4 @@
-"""The child process in which one stage runs: `python -m dlcc.worker FOLDER`.
+"""The child process in which one stage runs: `python -m dlcc.pipeline.worker FOLDER`.
 
 The folder holds `request.json` and the records that the stage reads; the result is written there.
 What goes in and out is JSON and safetensors, never pickle.
@@ -18,11 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from dlcc import codec, plugins
+from dlcc import codec
 from dlcc.errors import DlccError, StageDeclarationError
 from dlcc.estimate import Estimate
 from dlcc.findings import PAGES, Finding
 from dlcc.findings.catalogue import add_pages_of, page_path, pages_of, read_page
+from dlcc.pipeline import discovery
 from dlcc.records import RUN_PARTS
 from dlcc.stage import Case, Context, Deadline, NotApplicable, Stage, StageResult
 
@@ -79,7 +80,7 @@ def call(stage: Stage, case: Case, ctx: Context) -> tuple[Reply, tuple[Any, ...]
         findings=tuple(result.findings),
         details=dict(result.details),
         environment=dict(result.environment),
-        records=tuple(plugins.type_name(type(r)) for r in records),
+        records=tuple(discovery.type_name(type(r)) for r in records),
     )
     return reply, records
 
@@ -177,15 +178,15 @@ def main(folder: Path) -> None:
     """Answer the request in `folder`."""
     request = codec.load(folder / "request", Request)
     for file in request.files:
-        plugins.load_file(Path(file))
-    kind = plugins.find_type(request.stage)
+        discovery.load_file(Path(file))
+    kind = discovery.find_type(request.stage)
     add_pages_of(kind)
     stage: Stage = codec.decode(kind, request.settings, {})
     seed_everything(request.seed)
     kinds = (*stage.needs, *stage.wants)
     records = gather(request.run, request.until, kinds, request.mapping)
     for i, name in enumerate(request.records):
-        record_type = plugins.find_type(name)
+        record_type = discovery.find_type(name)
         records[record_type] = codec.load(folder / "records" / str(i), record_type)
     scratch = folder / "scratch"
     scratch.mkdir()

@@ -1,0 +1,161 @@
+"""Definitions of the labels: what collapsed, oscillating, weak and healthy mean (docs/health.md).
+
+They are stated of coverage and quality over time, whoever measured these: `dlcc.recipes.truth`
+against the known modes of its data, `dlcc.health.curves` against the training data that a run
+names. A kind says where its losses and gradients count as diverged (`TrainingKind.fault_above`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+
+from dlcc.typing import Floats
+
+
+class _Sliceable(Protocol):
+    def __len__(self) -> int: ...
+    def __getitem__(self, part: slice, /) -> Any: ...
+
+
+T = TypeVar("T", bound=_Sliceable)
+
+REACHED_SHARE = 0.2
+"""Share of the samples that it should have with which a mode or region counts as reached."""
+OSCILLATING_SWING = 0.13
+"""Deviation of coverage or quality around their trend, over the second half."""
+COLLAPSED_COVERAGE = 0.5
+"""Mean coverage of the last four checkpoints below which a training has collapsed."""
+HEALTHY_SHARE = 0.8
+"""Share of good checkpoints in the last quarter from which on a training is healthy."""
+
+_HALF_A_CHECKPOINT = 0.05  # of the ten in the last quarter: a mark of 8 parts 7 from 8
+# Scales of logistic errors, of the deviations between records and truth: sd = π/√3·scale
+_SWING_ERROR, _COVERAGE_ERROR, _SHARE_ERROR = 0.01, 0.03, 0.03
+
+
+def second_half(values: T) -> T:
+    """Values from the middle on, in which a training may oscillate."""
+    part: T = values[len(values) // 2 :]
+    return part
+
+
+def last_quarter(values: T) -> T:
+    """Last quarter of values, at least one, in which a training is healthy or not."""
+    part: T = values[-max(1, len(values) // 4) :]
+    return part
+
+
+def last_fifth(values: T) -> T:
+    """Last fifth of values, at least one, in which a training has diverged or not."""
+    part: T = values[-max(1, len(values) // 5) :]
+    return part
+
+
+def last_four(values: T) -> T:
+    """Last four values, over which coverage tells a collapse."""
+    part: T = values[-4:]
+    return part
+
+
+def smooth(values: Floats) -> Floats:
+    """Mean over three neighbours along the first axis; over those that are there at the ends.
+
+    Args:
+        values: [n, ...].
+
+    Returns:
+        [n, ...]
+
+    >>> smooth(np.array([0.0, 3.0, 6.0])).tolist()
+    [1.5, 3.0, 4.5]
+    """
+    sums = values.copy()
+    sums[1:] += values[:-1]
+    sums[:-1] += values[1:]
+    counts = np.full(len(values), 3.0)
+    counts[[0, -1]] = 2.0 if len(values) > 1 else 1.0
+    return np.asarray(sums / counts.reshape(-1, *[1] * (values.ndim - 1)))
+
+
+def deviation_from_trend(values: Floats) -> float:
+    """Standard deviation around the least-squares line of the finite values.
+
+    Args:
+        values: [n], equally spaced.
+
+    Returns:
+        The deviation, in the values' unit; 0 for fewer than three that are finite.
+
+    >>> round(deviation_from_trend(np.array([0.0, 1.0, 2.0, 3.0])), 12)
+    0.0
+    """
+    at = np.flatnonzero(np.isfinite(values))
+    if len(at) < 3:
+        return 0.0
+    slope, level = np.polyfit(at, values[at], 1)
+    return float(np.std(values[at] - slope * at - level))
+
+
+def swing(coverage: Floats, quality: Floats) -> float:
+    """Larger deviation of coverage [n] and quality [n] around their trends, second half."""
+    return max(
+        deviation_from_trend(second_half(coverage)), deviation_from_trend(second_half(quality))
+    )
+
+
+def label_of(*, diverged: bool, swing: float, coverage: float, good_share: float) -> str:
+    """Name the label of a training, the first that fits.
+
+    Args:
+        diverged: Whether something is not finite or out of all bounds.
+        swing: Deviation of coverage or quality around their trend, over the second half.
+        coverage: Mean of the last four checkpoints.
+        good_share: Share of good checkpoints in the last quarter.
+
+    >>> label_of(diverged=False, swing=0.02, coverage=0.9, good_share=1.0)
+    'healthy'
+    """
+    if diverged:
+        return "diverged"
+    if swing > OSCILLATING_SWING:
+        return "oscillating"
+    if coverage < COLLAPSED_COVERAGE:
+        return "collapsed"
+    return "healthy" if good_share >= HEALTHY_SHARE else "weak"
+
+
+def label_probabilities(
+    *, diverged: float, swing: float, coverage: float, good_share: float, shrunk: bool
+) -> Mapping[str, float]:
+    """Probability of each label of `label_of`, where its figures are estimates with errors.
+
+    Args:
+        diverged: 1 or 0.
+        swing: As in `label_of`, as the next two.
+        coverage: Mean of the last four checkpoints.
+        good_share: Mean of P(good) in the last quarter.
+        shrunk: Whether samples shrank to a point: they have collapsed, whatever becomes of it.
+
+    Returns:
+        Label to probability; they sum to 1.
+    """
+    swings = 0.0 if shrunk else _above(swing, OSCILLATING_SWING, _SWING_ERROR)
+    lost = 1.0 if shrunk else _above(COLLAPSED_COVERAGE, coverage, _COVERAGE_ERROR)
+    sound = _above(good_share, HEALTHY_SHARE - _HALF_A_CHECKPOINT, _SHARE_ERROR)
+    rest = (1 - diverged) * (1 - swings) * (1 - lost)
+    return {
+        "healthy": rest * sound,
+        "weak": rest * (1 - sound),
+        "oscillating": (1 - diverged) * swings,
+        "collapsed": (1 - diverged) * (1 - swings) * lost,
+        "diverged": diverged,
+    }
+
+
+def _above(value: float, mark: float, error: float) -> float:
+    """P(value > mark) of a value measured with a logistic error."""
+    return 1 / (1 + math.exp(-max(-40.0, min(40.0, (value - mark) / error))))

@@ -1,0 +1,50 @@
+"""Outcome of a stage, and the limits within which it was reached."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from dlcc.estimate import Estimate
+from dlcc.findings import Finding
+
+Status = Literal["scored", "not applicable", "failed"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds on each stage, over its whole process tree."""
+
+    seconds: float = 300.0
+    memory: int = 4 << 30
+    """Bytes."""
+
+
+@dataclass(frozen=True)
+class StageOutcome:
+    """What the pipeline writes around a stage's result."""
+
+    stage: str
+    describes: str
+    version: int
+    settings: Mapping[str, Any]
+    status: Status
+    reason: str | None = None
+    terms: Mapping[str, Estimate] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
+    records: tuple[Any, ...] = ()
+    digest: str = ""
+    """Hash of all that the stage read."""
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    """What may differ between evaluations: seconds, peak memory, isolation, limits, tracebacks."""
+
+
+def terms_of(outcomes: Iterable[StageOutcome]) -> dict[str, Estimate]:
+    """Every term that a stage fed, those fed by several pooled."""
+    fed: dict[str, list[Estimate]] = {}
+    for outcome in outcomes:
+        for name, estimate in outcome.terms.items():
+            fed.setdefault(name, []).append(estimate)
+    return {name: Estimate.pooled(parts) for name, parts in fed.items()}

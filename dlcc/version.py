@@ -1,0 +1,5 @@
+"""Version of this package, as it was installed."""
+
+from importlib.metadata import version
+
+__version__ = version("dlcc")
