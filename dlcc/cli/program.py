@@ -16,8 +16,19 @@ from types import FrameType
 import typer
 from typer.exceptions import TyperException
 
-from dlcc.cli import feedback, forecasts, judging, past, reviewing, training
+from dlcc.cli.advise import advise
+from dlcc.cli.evaluate import evaluate
+from dlcc.cli.explain import explain
+from dlcc.cli.forecast import forecast
+from dlcc.cli.kinds import kinds
+from dlcc.cli.library import library
 from dlcc.cli.options import say
+from dlcc.cli.recipes import recipes
+from dlcc.cli.rerun import rerun
+from dlcc.cli.review import review
+from dlcc.cli.schema import schema
+from dlcc.cli.stages import stages
+from dlcc.cli.train import train
 
 app = typer.Typer(
     name="dlcc",
@@ -28,8 +39,21 @@ app = typer.Typer(
     help="Judge a training run from the folder that it left behind.",
 )
 _INTERRUPTED, _TERMINATED = 130, 143  # 128 and the signal's number, as shells have it
-for _room in (judging, forecasts, feedback, reviewing, training, past):
-    _room.register(app)
+for _command in (
+    evaluate,
+    stages,
+    kinds,
+    schema,
+    explain,
+    forecast,
+    rerun,
+    advise,
+    review,
+    train,
+    recipes,
+):
+    app.command()(_command)
+app.add_typer(library)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""`dlcc advise`: what to change, and doing it."""
+"""`dlcc advise`: what to change about a training."""
 
 from __future__ import annotations
 
@@ -129,8 +129,3 @@ def _scores(report: Report) -> str:
         f"  {report.run.name:24} {p}V {value.mean:.2f} ({value.low:.2f} to {value.high:.2f})  "
         f"{verdict.sentence}"
     )
-
-
-def register(app: typer.Typer) -> None:
-    """Put these commands into the program."""
-    app.command()(advise)

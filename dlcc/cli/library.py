@@ -1,4 +1,4 @@
-"""`dlcc library build|info|add`: the past runs that everything is learnt from."""
+"""`dlcc library`: past runs with known outcomes."""
 
 from __future__ import annotations
 
@@ -133,8 +133,3 @@ def _summary(made: Library, path: Path) -> str:
         "doctored copies"
     )
     return "\n".join(lines)
-
-
-def register(app: typer.Typer) -> None:
-    """Put these commands into the program."""
-    app.add_typer(library)

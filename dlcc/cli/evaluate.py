@@ -1,12 +1,11 @@
-"""`dlcc evaluate` and what explains it: `stages`, `kinds`, `schema`, `explain`."""
+"""`dlcc evaluate`: the verdict on a run."""
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,7 +13,6 @@ from dlcc.cli.options import Map, in_range, mapping_of, show_notes
 from dlcc.cli.progress import bars
 
 if TYPE_CHECKING:
-    from dlcc.kinds import Objective
     from dlcc.stage import Stage
 
 
@@ -103,80 +101,3 @@ def evaluate(
 def _merged(own: list[Stage], changed: list[Stage]) -> list[Stage]:
     """Stages of the user's own and those with changed settings, the changed ones winning."""
     return list({stage.name: stage for stage in [*own, *changed]}.values())
-
-
-def stages() -> None:
-    """List the installed stages: what each does, takes and gives."""
-    from dlcc.pipeline import discovery, order
-
-    for stage in order(list(discovery.installed().values())):
-        typer.echo(f"{stage.name}\n  {stage.describe()}")
-        for word in ("needs", "wants", "gives"):
-            kinds = ", ".join(kind.__name__ for kind in getattr(stage, word))
-            if kinds:
-                typer.echo(f"  {word} {kinds}")
-        settings = ", ".join(f"{key}={value}" for key, value in stage.settings().items())
-        if settings:
-            typer.echo(f"  settings {settings}")
-
-
-def kinds() -> None:
-    """List the kinds of training: players, labels, and losses at which one knows where one is."""
-    from dlcc.kinds import kinds as known
-
-    for kind in known().values():
-        players = f", players {' and '.join(kind.players)}" if kind.players else ""
-        by = "series or samples" if kind.series_tell_health else "samples"
-        typer.echo(f"{kind.name}\n  {kind.title}{players}; judged by {by}")
-        typer.echo(f"  labels {', '.join(kind.label_names)}")
-        typer.echo(f"  logs {', '.join(quantity.name for quantity in kind.quantities)}")
-        for objective in kind.objectives:
-            typer.echo(f"  {objective.name}: {objective.title}")
-            for player, formula in objective.formula.items():
-                typer.echo(f"    {player}: {formula}{_levels(objective, player)}")
-
-
-def _levels(objective: Objective, player: str) -> str:
-    """`; at equilibrium 1.386, at least 0`."""
-    named = {
-        "at equilibrium": objective.at_equilibrium, "at chance": objective.at_chance,
-        "at least": objective.floor, "at most": objective.ceiling,
-    }  # fmt: skip
-    said = [f"{words} {of[player]:.4g}" for words, of in named.items() if player in of]
-    return f"; {', '.join(said)}" if said else ""
-
-
-def schema(what: Annotated[str, typer.Argument(help="report or run")]) -> None:
-    """Print the JSON Schema of report.json or run.json."""
-    from dlcc.errors import OptionError
-    from dlcc.report.record import Report
-    from dlcc.runs.manifest import Manifest
-
-    models: dict[str, Any] = {"report": Report, "run": Manifest}
-    if what not in models:
-        raise OptionError(f"there is no schema {what!r}; expected report or run")
-    document = models[what].model_json_schema(by_alias=True)
-    document["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    typer.echo(json.dumps(document, indent=1))
-
-
-def explain(
-    code: Annotated[str, typer.Argument(help="A finding's code, such as GAN003.")],
-    stage: Annotated[
-        list[str] | None,
-        typer.Option(help="A stage of your own whose finding it is, FILE.py:CLASS; repeatable."),
-    ] = None,
-) -> None:
-    """Say what a finding means, what it looks like, and what to change."""
-    from dlcc.findings import page
-    from dlcc.pipeline import discovery
-
-    for text in stage or []:
-        discovery.from_argument(text)
-    typer.echo(page(code).text, nl=False)
-
-
-def register(app: typer.Typer) -> None:
-    """Put these commands into the program."""
-    for command in (evaluate, stages, kinds, schema, explain):
-        app.command()(command)

@@ -1,4 +1,4 @@
-"""`dlcc forecast` and `dlcc rerun`: what is to come, and whether it would happen again."""
+"""`dlcc rerun`: the same training again."""
 
 from __future__ import annotations
 
@@ -8,57 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dlcc.cli.options import Map, duration, in_range, mapping_of, say
+from dlcc.cli.options import duration, in_range, say
 from dlcc.cli.progress import bars
 
 if TYPE_CHECKING:
-    from dlcc.errors import RunError
-    from dlcc.forecast.folders import FolderForecast
     from dlcc.records import Reruns
-
-
-def forecast(
-    runs: Annotated[list[Path], typer.Argument(help="Run folders.", metavar="RUN...")],
-    until: Annotated[
-        str | None,
-        typer.Option(help="Look at nothing from here on: .2 of the configured length, or a step."),
-    ] = None,
-    json_: Annotated[
-        bool, typer.Option("--json", help="One JSON object a folder and line.")
-    ] = False,
-    map_: Map = None,
-) -> None:
-    """Say how runs will end, from what they have so far."""
-    from dlcc.forecast.folders import forecast_folders
-
-    wrong: list[RunError] = []
-    with bars() as progress:
-        found = forecast_folders(
-            runs,
-            until,
-            mapping=mapping_of(map_ or []),
-            left_out=wrong.append,
-            progress=lambda share, what: progress("forecast", share, what),
-        )
-        for line in found:  # as they come: a thousand folders take a while
-            typer.echo(json.dumps(line.to_json()) if json_ else _in_words(line))
-    for error in wrong:
-        say(str(error))
-    if wrong:
-        raise typer.Exit(2)
-
-
-def _in_words(line: FolderForecast) -> str:
-    from dlcc.report.text import one_line
-
-    prediction, name = line.prediction, one_line(line.run)
-    low, high = prediction.p_healthy.interval(0.9)
-    stable, (few, many) = prediction.stability.mean, prediction.stability.interval(0.9)
-    return (
-        f"{name}  P(healthy) {prediction.p_healthy.mean:.0%} ({low:.0%} to {high:.0%})"
-        f"  {prediction.kind}  good share of the second half {stable:.2f} ({few:.2f} to {many:.2f})"
-        f"  seen {line.seen:.0%}"
-    )
 
 
 def rerun(
@@ -135,9 +89,3 @@ def _summary(made: Reruns, asked: int) -> str:
     best = ", ".join(f"{k} {v}" for k, v in made.best.items())
     lines.append(f"best setting: {best}" if best else "no setting of the plan beats the run's own")
     return "\n".join(one_line(line) if not line.startswith(" ") else line for line in lines)
-
-
-def register(app: typer.Typer) -> None:
-    """Put these commands into the program."""
-    app.command()(forecast)
-    app.command()(rerun)

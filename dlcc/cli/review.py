@@ -1,4 +1,4 @@
-"""`dlcc review`: the runs whose verdict would teach most, and what you say of them."""
+"""`dlcc review`: what people say of runs, and which to look at next."""
 
 from __future__ import annotations
 
@@ -149,8 +149,3 @@ def _printable(text: str) -> str:
     from dlcc.report.text import one_line
 
     return one_line(text)
-
-
-def register(app: typer.Typer) -> None:
-    """Put this command into the program."""
-    app.command()(review)

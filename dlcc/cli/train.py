@@ -1,10 +1,9 @@
-"""`dlcc train`: the recipes, recorded."""
+"""`dlcc train`: a recipe, recorded."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,7 +12,6 @@ from dlcc.cli.progress import bars
 
 if TYPE_CHECKING:
     from dlcc.control.recipe_control import RecipeControl
-    from dlcc.recipes import Recipe
 
 
 def train(
@@ -58,47 +56,9 @@ def train(
     typer.echo(f"recorded {out}\nnext: dlcc evaluate {out}")
 
 
-def recipes(
-    as_json: Annotated[
-        bool, typer.Option("--json", help="With every setting, and the sizes of the networks.")
-    ] = False,
-) -> None:
-    """List the trainings that `dlcc train` knows."""
-    from dlcc.recipes import recipes as known
-
-    if as_json:
-        typer.echo(json.dumps([_described(recipe) for recipe in known().values()], indent=1))
-        return
-    width = max(map(len, known()))
-    for name, recipe in known().items():
-        typer.echo(f"{name:<{width}}  {recipe.description}")
-
-
-def _described(recipe: Recipe) -> dict[str, Any]:
-    return {
-        "name": recipe.name,
-        "description": recipe.description,
-        "parameters": recipe.parameters(),
-        "settings": {
-            option.key: {
-                "default": option.default,
-                "meaning": option.help,
-                "allowed": option.allowed,
-            }
-            for option in recipe.options
-        },
-    }
-
-
 def _controller(bounds: list[str], dry_run: bool) -> RecipeControl:
     from dlcc.control.adjustable import parse_bounds
     from dlcc.control.recipe_control import RecipeControl
     from dlcc.past_runs.in_use import library
 
     return RecipeControl(parse_bounds(bounds), library=library(), dry_run=dry_run)
-
-
-def register(app: typer.Typer) -> None:
-    """Put these commands into the program."""
-    app.command()(train)
-    app.command()(recipes)
