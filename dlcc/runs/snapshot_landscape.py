@@ -1,4 +1,4 @@
-"""What was measured of the landscape at a snapshot: `landscape.json` in its folder."""
+"""Landscape as it was measured at a snapshot: `landscape.json` in its folder."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class SnapshotLandscape:
 
     schema: int
     step: int
-    """Of the snapshot, which has the state before it."""
+    """Step of the snapshot, which has the state before it."""
     rows: int
-    """Of the batch that was looked at."""
+    """Rows of the batch that was looked at."""
     seconds: float
-    """That it took."""
+    """Seconds that measuring took."""
     since: int | None
-    """The step from which the path comes."""
+    """Step from which the path comes."""
     survey: LandscapeSummary
     """Summary of the landscape, named as its key in the file."""
 

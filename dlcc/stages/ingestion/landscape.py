@@ -25,12 +25,13 @@ from dlcc.runs.series_format import MEASURED
 from dlcc.runs.snapshot_landscape import SnapshotLandscape
 
 MOST_SUMMARIES = 200
-"""That are read, spread over the run: more cannot be told apart in a picture."""
+"""Most summaries that are read, spread over the run: more cannot be told apart in a picture."""
 MOST_NUMBERS = 2_000
 """Eigenvalues, or places on a line, in a summary: ten times what this package writes."""
 MOST_PLAYERS = 16
 MOST_POINTS = 20_000
-"""Of a cloud, evenly spaced: its shape is made of medians and shares, and they stay the same."""
+"""Most points of a cloud, evenly spaced: its shape is made of medians and shares, and they stay the
+same."""
 _BATCH_KEYS = ("batch", "batch_size")
 _PLAYER = re.compile(r"[A-Za-z0-9_.\-]{1,80}")  # as in names of series
 _OF_NO_PLAYER = "overhead"  # the share of time that measuring took
@@ -39,7 +40,7 @@ _OF_NO_PLAYER = "overhead"  # the share of time that measuring took
 def measured_landscape(
     series: Series, snapshots: Snapshots | None, config: Mapping[str, object], length: int
 ) -> tuple[MeasuredLandscape | None, tuple[Finding, ...]]:
-    """What there is, None for nothing; and what could not be read.
+    """Landscape as it was measured, None for nothing; and findings of what could not be read.
 
     `config` is the flattened configuration.
     """

@@ -16,26 +16,26 @@ LEAST = 8
 """Summaries after the start, so that a quarter has two: between neighbours the largest eigenvalue
 changes fivefold by the batch alone."""
 SHARPER = 3.0
-"""By which every survey of the last quarter must exceed the first one and all of the first quarter,
-errors off."""
+"""Factor by which every summary of the last quarter must exceed the first one and all of the first
+quarter, errors off."""
 ROUGHER = 3.0
-"""By which the loss must jump more from row to row than it did: a training that goes well sharpens
-too, generators fivefold, but not until steps overshoot."""
+"""Factor by which the loss must jump more from row to row than it did: a training that goes well
+sharpens too, generators fivefold, but not until steps overshoot."""
 BUMP = 0.08
-"""Of the path-angle: 85 healthy runs stayed below .042, runs that failed reached .86."""
+"""Bump of the path-angle: 85 healthy runs stayed below .042, failed ones got to .86."""
 TURNS = 0.02
 """Σ |Im λ| / Σ |λ| below which a bump comes from a player that stands still."""
 ONLY_TURNS = 0.95
-"""Of a field that hardly does anything but turn. Healthy Wasserstein and hinge games reached .93:
-rotation alone is no fault."""
+"""Rotation of a field that hardly does anything but turn. Healthy Wasserstein and hinge games
+reached .93: rotation alone is no fault."""
 FLAT = 0.01
-"""Of what curvature and gradient were at the start; no healthy run fell below .2."""
+"""Share of what curvature and gradient were at the start; no healthy run fell below .2."""
 
 
 def curvature_findings(
     dossier: Dossier, summaries: Sequence[SnapshotLandscape]
 ) -> Iterator[Finding]:
-    """Of surveys in ascending step; none where they are too few to tell a change."""
+    """Findings of summaries in ascending step; none where they are too few to tell a change."""
     after = [s for s in summaries if s.step > 0]
     if len(after) < LEAST:
         return
@@ -125,7 +125,7 @@ def _rotation(after: Sequence[SnapshotLandscape]) -> Iterator[Finding]:
 
 
 def bump(path: PathSummary) -> float | None:
-    """How far the cosine rises between the ends of the line above both of them; None of less than
+    """Rise of the cosine between the ends of the line above both of them; None of less than
     seven places.
 
     Berard et al. 2020 (section 4.2): a field that attracts makes the cosine fall from one end to
@@ -167,7 +167,7 @@ def _flat(
 
 
 def _since(holds: Sequence[bool]) -> int:
-    """Where the last unbroken stretch of True begins."""
+    """Index at which the last unbroken stretch of True begins."""
     return len(holds) - next((k for k, held in enumerate(reversed(holds)) if not held), len(holds))
 
 
