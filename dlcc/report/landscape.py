@@ -141,8 +141,8 @@ def slices(summaries: Sequence[SnapshotLandscape], length: int) -> str | None:
             drawn.append(above)
         _wide_scale(ax, "y", np.concatenate(drawn), decades=2)
         ax.axvline(0, color="0.4", lw=0.8, linestyle=":")
-        ax.set(title=player, xlabel="lengths of its weights from where it stood", facecolor=_GREY)
-    axes[0].set_ylabel("loss, less the loss there")
+        ax.set(title=player, xlabel="step size in units of the weight norm", facecolor=_GREY)
+    axes[0].set_ylabel("loss minus the loss at the snapshot")
     axes[-1].legend(frameon=False, fontsize=7)
     return svg_text(figure)
 

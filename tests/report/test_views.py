@@ -13,7 +13,8 @@ from dlcc.evaluation import Evaluation
 from dlcc.records import HealthRecord
 from dlcc.report import Report, html
 from dlcc.report.record import Number
-from dlcc.report.terminal import WIDTH, decimal, percent, render
+from dlcc.report.terminal import WIDTH, decimal, render
+from dlcc.report.text import percent
 from tests.conftest import example
 
 
