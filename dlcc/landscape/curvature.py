@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dlcc.estimate import Measurement
 from dlcc.landscape._engine.krylov import KrylovBasis
 from dlcc.landscape._engine.vectors import (
     Closure,
@@ -55,17 +56,13 @@ class ExtremeEigenvalues:
 
 
 @dataclass(frozen=True)
-class Trace:
-    """Unbiased estimate of a trace.
+class Trace(Measurement):
+    """Unbiased estimate of a trace, with its standard error.
 
-    >>> Trace(value=6.0, error=0.5, products=30).value
-    6.0
+    >>> str(Trace(value=6.0, error=0.5, products=30))
+    '6 ± 0.5'
     """
 
-    value: float
-    """Estimate."""
-    error: float
-    """Standard error of it."""
     products: int
     """Number of matrix-vector products used."""
 
