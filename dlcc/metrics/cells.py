@@ -1,4 +1,4 @@
-"""Samples counted in cells that the target fills equally: χ² and the share of filled cells."""
+"""Counts of samples in cells that the target fills equally: χ² and the share of filled cells."""
 
 from __future__ import annotations
 
@@ -17,33 +17,35 @@ _MOST_CELLS = 10_000_000
 
 @dataclass(frozen=True)
 class ChiSquared:
-    """Pearson's χ² against equally likely cells."""
+    """Result of Pearson's χ² test against equally likely cells."""
 
     statistic: float
+    """Pearson's χ², at least 0; 0 where all cells have the same count."""
     df: int
     """Degrees of freedom: cells − 1."""
     over_df: Measured
-    """χ² / df: 1 on average where the cells are equally likely."""
+    """Ratio χ² / df: 1 on average where the cells are equally likely."""
     p_value: float
-    """P(χ² at least as large | equally likely), by the χ² law: wants 5 samples a cell."""
+    """Probability of a χ² at least as large where the cells are equally likely, by the χ²
+    distribution, which needs about 5 samples a cell."""
     filled: Measured
     """Share of the cells with a sample, in [0, 1]."""
     expected_filled: float
-    """That share where the cells are equally likely."""
+    """Share of filled cells to expect where the cells are equally likely."""
 
 
 @dataclass(frozen=True)
 class Cells:
-    """Counts of samples."""
+    """Counts of samples in the cells of a grid."""
 
     counts: NDArray[np.int64]
-    """[cells]"""
+    """Number of samples in each cell, [cells]."""
     outside: int
-    """Samples in no cell: the target has none there, and χ² does not see them."""
+    """Number of samples in no cell; the target has none there, and χ² does not see them."""
 
 
 def grid_counts(unit: ArrayLike, bins: int) -> Cells:
-    """Counts in the binsᵈ equal cells of the cube [0, 1]ᵈ.
+    """Count samples in the binsᵈ equal cells of the cube [0, 1]ᵈ.
 
     Equally likely for a target that is uniform there; another target with independent coordinates
     becomes so by the distribution function of each coordinate.
@@ -75,7 +77,7 @@ def grid_counts(unit: ArrayLike, bins: int) -> Cells:
 
 
 def chi_squared(counts: ArrayLike) -> ChiSquared:
-    """χ² = Σ (N − n/K)² / (n/K) of counts N in K equally likely cells (Pearson 1900).
+    """Test counts in equally likely cells by Pearson's χ², with its error (Pearson 1900).
 
     Args:
         counts: [cells], whole numbers of samples, at least 2 cells and 2 samples.
@@ -121,7 +123,7 @@ def chi_squared(counts: ArrayLike) -> ChiSquared:
 
 
 def _first_order(N: NDArray[np.float64], n: int, cells: int) -> float:
-    """4 n K² (Σp³ − (Σp²)²), the sums by factorial moments."""
+    """Variance of first order, 4 n K² (Σp³ − (Σp²)²), the sums by factorial moments."""
     if n < 4:
         return 0.0
     squares = float((N * (N - 1)).sum()) / (n * (n - 1))

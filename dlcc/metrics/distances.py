@@ -20,7 +20,7 @@ _ROUNDING = 1e-14  # of a product, relative to the squared lengths of both rows
 
 
 def squared_distances(a: Floats, b: Floats) -> Floats:
-    """‖a_i − b_j‖² [p, q] of rows a [p, d] and b [q, d], at least 0."""
+    """Squared distances ‖a_i − b_j‖², [p, q], of rows a [p, d] and b [q, d]; at least 0."""
     if a.shape[1] <= _FEW_DIMENSIONS:
         return cdist(a, b, "sqeuclidean")
     lengths = np.add.outer(np.einsum("ij,ij->i", a, a), np.einsum("ij,ij->i", b, b))

@@ -18,14 +18,14 @@ _GROUPS = 10
 
 @dataclass(frozen=True)
 class Divergence(Measured):
-    """A divergence in nats."""
+    """Estimate of a divergence, in nats."""
 
     estimator: str
-    """Which one: estimators of it differ more than their errors say."""
+    """Name of the estimator: estimators of a divergence differ by more than their errors say."""
 
 
 def kl_divergence(generated: ArrayLike, data: ArrayLike, *, k: int = 5) -> Divergence:
-    """D(generated ‖ data) by k-th nearest neighbours (Wang, Kulkarni and Verdú 2009, eq. 5).
+    """Estimate the Kullback-Leibler divergence D(generated ‖ data) by k-th nearest neighbours.
 
     (d / n) Σ log(ν_k(i) / ρ_k(i)) + log(m / (n − 1)), ν_k and ρ_k the distances of the i-th
     generated row to its k-th neighbour among the data and among the other generated rows.
@@ -80,7 +80,7 @@ def kl_divergence(generated: ArrayLike, data: ArrayLike, *, k: int = 5) -> Diver
 
 
 def _kth(distances: Floats, without: int | None = None) -> Floats:
-    """The k-th smallest [n] over all groups, or all but one, of distances [n, groups, k]."""
+    """Distance to the k-th neighbour, [n], in all groups or all but one, of [n, groups, k]."""
     k = distances.shape[2]
     kept = distances if without is None else np.delete(distances, without, axis=1)
     return np.asarray(np.partition(kept.reshape(len(kept), -1), k - 1, axis=1)[:, k - 1])

@@ -11,7 +11,7 @@ from dlcc.metrics.pairs import Discrepancy, discrepancy
 
 
 def energy_distance(generated: ArrayLike, data: ArrayLike, *, biased: bool = False) -> Discrepancy:
-    """2 E‖X − Y‖ − E‖X − X'‖ − E‖Y − Y'‖ (Székely and Rizzo 2013, eq. 5), unbiased by default.
+    """Estimate the squared energy distance 2 E‖X − Y‖ − E‖X − X'‖ − E‖Y − Y'‖, with its error.
 
     Not its root: `scipy.stats.energy_distance` is the root of the biased value, for one dimension.
 

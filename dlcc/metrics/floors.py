@@ -1,4 +1,4 @@
-"""What a distance is between two draws of the target: below that nothing is told apart."""
+"""Noise floor of a distance: its value between two draws of the target."""
 
 from __future__ import annotations
 
@@ -14,19 +14,21 @@ from dlcc.metrics.measured import Measured
 from dlcc.typing import Rows
 
 Draw = Callable[[int, np.random.Generator], ArrayLike]
-"""Fresh rows [n, d] of the target."""
+"""Function of n and a generator of random numbers that draws fresh rows [n, d] of the target."""
 Statistic = Callable[[Rows, Rows], Measured | float]
+"""Distance between rows [n, d] and rows [m, d]."""
 
 
 @dataclass(frozen=True)
 class Floor(Measured):
-    """The mean of a distance between draws of the target."""
+    """Mean of a distance between draws of the target, in units of the distance."""
 
     sd: float
-    """Of a single such distance."""
+    """Standard deviation of a single such distance."""
     upper: float
-    """Their 95 % quantile."""
+    """Quantile of the distances at 95 %."""
     repeats: int
+    """Number of pairs of draws."""
 
 
 def noise_floor(
@@ -38,7 +40,7 @@ def noise_floor(
     rate: float = 0.5,
     seed: int = 0,
 ) -> Floor:
-    """A distance between two draws of the target, many times.
+    """Measure a distance between two draws of the target, many times.
 
     Args:
         statistic: distance of rows [n, d] and [m, d], e.g. `sliced_wasserstein`.

@@ -21,18 +21,26 @@ from dlcc.metrics.measured import Measured
 from dlcc.typing import Floats, Rows
 
 Reference = Literal["whole", "draw"]
+"""Role of the data: the whole target, or a draw of it like the generated rows."""
 
 
 @dataclass(frozen=True)
 class Moments:
-    """What the distance needs of a set of features."""
+    """Mean and covariance of a set of features: all that a Fréchet distance needs of it.
+
+    Raises:
+        ValueError: the shapes do not fit each other, or a number is not finite.
+
+    >>> Moments(mean=np.zeros(2), covariance=np.eye(2), rows=100).rows
+    100
+    """
 
     mean: Floats
-    """[d]"""
+    """Mean of each feature, [d]."""
     covariance: Floats
-    """[d, d], over n − 1."""
+    """Covariance of the features, [d, d], over n − 1."""
     rows: int
-    """How many it was taken over; 0 where that is not known."""
+    """Number of rows that were averaged; 0 where that is not known."""
 
     def __post_init__(self) -> None:
         mean, covariance = np.shape(self.mean), np.shape(self.covariance)
@@ -49,24 +57,24 @@ class Moments:
 
 @dataclass(frozen=True)
 class Frechet(Measured):
-    """A Fréchet distance, in squared units of the features."""
+    """Fréchet distance in squared units of the features, with its standard error."""
 
     features: str
-    """The name of the features."""
+    """Name of the features."""
 
 
 @dataclass(frozen=True)
 class FrechetInfinity(Frechet):
-    """A Fréchet distance without the bias of its number of rows; may be just below 0."""
+    """Fréchet distance without the bias of its number of rows; may be just below 0."""
 
     biased: Frechet
-    """The usual distance at all rows."""
+    """Distance at all rows, with the usual bias."""
     line: tuple[tuple[float, float], ...]
-    """(rows of generated, mean distance) of the points that the line goes through."""
+    """Points that the line was fitted to: (rows of generated, mean distance)."""
 
 
 def moments(rows: ArrayLike) -> Moments:
-    """Mean and covariance of features [n, d], n ≥ 2, summed in float64 a block at a time.
+    """Compute mean and covariance of features, summed in float64 a block at a time.
 
     Raises:
         ValueError: rows that cannot be used.
@@ -75,7 +83,7 @@ def moments(rows: ArrayLike) -> Moments:
 
 
 def frechet_distance(a: ArrayLike | Moments, b: ArrayLike | Moments) -> float:
-    """‖μ_a − μ_b‖² + tr(Σ_a + Σ_b − 2(Σ_a Σ_b)^½) of features [n, d] (Heusel et al. 2017, eq. 6).
+    """Compute the Fréchet distance between the normal fits of two sets of features.
 
     The trace of the root is that of (Σ_a^½ Σ_b Σ_a^½)^½, which stays symmetric where a collapsed
     generator makes Σ_a singular. The bare figure at these numbers of rows: `frechet` has its error.
@@ -95,7 +103,7 @@ def frechet(
     features: Features | str | None = None,
     reference: Reference = "whole",
 ) -> Frechet:
-    """The Fréchet distance at these numbers of rows, with its standard error.
+    """Estimate the Fréchet distance at these numbers of rows, with its standard error.
 
     Args:
         generated: features [n, d], or images [n, ...] where `features` is a function.
@@ -129,7 +137,7 @@ def frechet_infinity(
     parts: int = 5,
     seed: int = 0,
 ) -> FrechetInfinity:
-    """The Fréchet distance at infinitely many rows (Chong and Forsyth 2020, section 3).
+    """Extrapolate the Fréchet distance to infinitely many rows, with its standard error.
 
     Their line: distances at several numbers of rows, least squares over 1/n, its value at 0. Their
     sizes are 15 random subsets; here the shuffled rows are cut into 1, 2, ... `parts` equal parts
@@ -184,16 +192,21 @@ def frechet_infinity(
     inverse = np.array([1 / rows for rows, _ in line])
     _, value = np.polyfit(inverse / inverse[0], [distance for _, distance in line], 1)
     return FrechetInfinity(
-        float(value), biased.error, f"{biased.method}; line over 1/n", biased.rows, biased.features,
-        biased=biased, line=tuple(line),
-    )  # fmt: skip
+        float(value),
+        biased.error,
+        f"{biased.method}; line over 1/n",
+        biased.rows,
+        biased.features,
+        biased=biased,
+        line=tuple(line),
+    )
 
 
 # --- moments --------------------------------------------------------------------------------------
 
 
 def _moments(x: Rows, order: NDArray[np.intp] | None) -> Moments:
-    """Of the rows in `order`, or of all."""
+    """Moments of the rows in `order`, or of all."""
     n, d = (len(x) if order is None else len(order)), x.shape[1]
     pieces = list(_pieces(n, d, order))
     mean = np.zeros(d)

@@ -1,5 +1,4 @@
-"""Information rate of a latent with Gaussian noise: what a neuron can carry at a signal-to-noise
-ratio."""
+"""Information rate of latents with Gaussian noise: bits that a neuron carries at a given SNR."""
 
 from __future__ import annotations
 
@@ -19,17 +18,18 @@ class InformationRate:
     """Bits that latents with added Gaussian noise carry."""
 
     mean: Measured
-    """½ log2(1 + variance / noise), averaged over neurons: bits a neuron."""
+    """Mean over neurons of ½ log2(1 + variance / noise), in bits a neuron."""
     each: Floats
-    """Of each neuron, [d]."""
+    """Rate of each neuron, in bits, [d]."""
     joint: float
-    """½ log2 det(1 + covariance / noise) / d, bits a neuron: less where neurons are correlated."""
+    """Rate of all neurons together, ½ log2 det(1 + covariance / noise) / d, in bits a neuron: less
+    where neurons are correlated."""
     snr_db: float
-    """10 log10 of the mean over neurons of variance / noise."""
+    """Signal-to-noise ratio in dB: 10 log10 of the mean over neurons of variance / noise."""
 
 
 def noise_variance(snr_db: float, signal_variance: float = 1.0) -> float:
-    """σ² = variance · 10^(−SNR/10) of the noise for a signal-to-noise ratio in dB.
+    """Compute the variance of the noise that gives a signal-to-noise ratio.
 
     Raises:
         ValueError: a ratio that is not finite, or a variance that is not above 0.
@@ -40,7 +40,7 @@ def noise_variance(snr_db: float, signal_variance: float = 1.0) -> float:
 
 
 def information_rate(snr_db: float) -> float:
-    """½ log2(1 + 10^(SNR/10)), bits a neuron (Shannon 1948, theorem 17, per sample).
+    """Compute the information rate of a Gaussian latent at a signal-to-noise ratio.
 
     Reached by a Gaussian latent, an upper bound for any other.
 
@@ -54,7 +54,7 @@ def information_rate(snr_db: float) -> float:
 
 
 def measured_information_rate(latents: ArrayLike, noise: float | ArrayLike) -> InformationRate:
-    """The rate of latents as they are, before noise is added.
+    """Measure the information rate of latents that noise is to be added to.
 
     Args:
         latents: noise-free latents [n, d], n ≥ 4.

@@ -1,4 +1,4 @@
-"""Kernel Inception distance (Bińkowski et al. 2018), on whatever features are given."""
+"""Kernel Inception distance (Bińkowski et al. 2018) on any features."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dlcc.metrics.pairs import Discrepancy, discrepancy, discrepancy_over_blocks
 def kid(
     generated: ArrayLike, data: ArrayLike, *, block: int | None = 1_000, seed: int = 0
 ) -> Discrepancy:
-    """Unbiased MMD² with the kernel (a·b/d + 1)³ (Bińkowski et al. 2018, section 4).
+    """Estimate the kernel Inception distance, an unbiased MMD² with the kernel (a·b/d + 1)³.
 
     Args:
         generated: features [n, d], n ≥ 4.

@@ -1,4 +1,4 @@
-"""Kernels of rows, block by block: what MMD, KID and the energy distance are sums of."""
+"""Kernels of rows, block by block: MMD, KID and the energy distance are sums of them."""
 
 from __future__ import annotations
 
@@ -17,30 +17,31 @@ _EXACT_ROWS = 2_000
 
 
 class Kernel(Protocol):
-    """A symmetric function of two rows, of blocks of them at a time."""
+    """Symmetric function of two rows, computed for blocks of them at a time."""
 
     translates: ClassVar[bool]
     """Whether only differences of rows matter, so that rows may be centred first."""
 
     def __call__(self, a: Floats, b: Floats) -> Floats:
-        """k(a_i, b_j) [p, q] of rows a [p, d] and b [q, d]."""
+        """Compute k(a_i, b_j), [p, q], of rows a [p, d] and b [q, d]."""
         ...
 
     def diagonal(self, a: Floats) -> Floats:
-        """k(a_i, a_i), [p]."""
+        """Compute k(a_i, a_i), [p], of rows a [p, d]."""
         ...
 
 
 @dataclass(frozen=True)
 class Gaussian:
-    """Σ_r exp(−‖a − b‖² / r), one term a width r; r in squared units of the rows."""
+    """Sum of Gaussian kernels, Σ_r exp(−‖a − b‖² / r), one for each width r."""
 
     r: tuple[float, ...]
+    """Widths, each above 0, in squared units of the rows."""
     translates: ClassVar[bool] = True
 
     @classmethod
     def of(cls, r: float | Sequence[float]) -> Gaussian:
-        """Of one width or several.
+        """Make the kernel of one width or several, checked.
 
         Raises:
             ValueError: no width, or one that is not above 0 and finite.
@@ -63,7 +64,7 @@ class Gaussian:
 
 @dataclass(frozen=True)
 class Cubic:
-    """(a·b / d + 1)³, d the number of features (Bińkowski et al. 2018, section 4)."""
+    """Cubic kernel (a·b / d + 1)³, d the number of features (Bińkowski et al. 2018, section 4)."""
 
     translates: ClassVar[bool] = False
 
@@ -79,7 +80,8 @@ class Cubic:
 
 @dataclass(frozen=True)
 class Distance:
-    """−‖a − b‖, whose squared MMD is the energy distance (Sejdinovic et al. 2013, theorem 22)."""
+    """Negative distance −‖a − b‖, a kernel whose squared MMD is the energy distance (Sejdinovic et
+    al. 2013, theorem 22)."""
 
     translates: ClassVar[bool] = True
 
@@ -93,7 +95,7 @@ class Distance:
 
 
 def median_bandwidth(target: ArrayLike) -> float:
-    """The median of the squared distances of all pairs of rows, in squared units of the rows.
+    """Compute the median squared distance between rows, the usual width of a Gaussian kernel.
 
     Exact up to 2,000 rows; of more, 2,000 evenly spaced ones are taken. With the kernel
     exp(−d²/r) this is the median heuristic (Gretton et al. 2012, section 8).

@@ -31,27 +31,30 @@ _METHOD = "closed form over the rows judged, jackknife over the balls that judge
 
 @dataclass(frozen=True)
 class PrecisionRecall:
-    """How much of each set lies in the other's manifold, in [0, 1]."""
+    """Shares of each set that lie in the other's manifold, in [0, 1]."""
 
     precision: Measured
     """Share of generated rows inside the data's balls: quality."""
     recall: Measured
     """Share of data rows inside the generated rows' balls: diversity."""
     k: int
+    """Number of the neighbour that a ball reaches to."""
 
 
 @dataclass(frozen=True)
 class DensityCoverage:
-    """How the data's balls are filled; a single far row counts for little."""
+    """Density and coverage of the data's balls; a single far row counts for little."""
 
     density: Measured
-    """Mean number of data balls around a generated row, over k: 1 where the laws are equal; no
-    upper bound."""
+    """Mean number of data balls around a generated row, over k: 1 where the distributions are
+    equal; no upper bound."""
     coverage: Measured
     """Share of data balls with a generated row inside, in [0, 1]."""
     expected_coverage: float
-    """Of equal laws at these rows and k: the mark to hold the coverage against."""
+    """Coverage to expect of equal distributions at these rows and k, the mark to hold `coverage`
+    against."""
     k: int
+    """Number of the neighbour that a ball reaches to."""
 
 
 class _Tally:
@@ -63,6 +66,7 @@ class _Tally:
         self._sole_row = np.zeros(m, dtype=np.intp)
 
     def add(self, inside: NDArray[np.bool_], rows: slice, columns: slice) -> None:
+        """Count the pairs `inside` [rows, columns] of one block."""
         in_rows, in_columns = np.count_nonzero(inside, axis=1), np.count_nonzero(inside, axis=0)
         self.rows[rows] += in_rows
         self.columns[columns] += in_columns
@@ -88,7 +92,7 @@ class _Tally:
 
 
 def precision_recall(generated: ArrayLike, data: ArrayLike, *, k: int = 3) -> PrecisionRecall:
-    """Improved precision and recall (Kynkäänniemi et al. 2019, eqs. 1 and 2), k = 3 as theirs.
+    """Estimate improved precision and recall, with their errors.
 
     A row on a ball's surface is inside (≤).
 
@@ -113,7 +117,7 @@ def precision_recall(generated: ArrayLike, data: ArrayLike, *, k: int = 3) -> Pr
 
 
 def density_coverage(generated: ArrayLike, data: ArrayLike, *, k: int = 5) -> DensityCoverage:
-    """Density and coverage (Naeem et al. 2020, eqs. 3 and 4), k = 5 as theirs.
+    """Estimate density and coverage, with their errors.
 
     A row on a ball's surface is outside (<), as in the authors' program: a copy of the data then
     has density 1.

@@ -1,4 +1,4 @@
-"""A figure with its standard error: what every metric of this room returns."""
+"""Figures with their standard errors: the result of every metric."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from statistics import NormalDist
 
 @dataclass(frozen=True)
 class Measured:
-    """What was estimated from samples, and how far another draw of them would put it.
+    """Estimate from samples, and how far another draw of them would put it.
 
     >>> low, high = Measured(0.5, 0.1, "closed form", (100, 100)).interval(0.9)
     >>> round(low, 3), round(high, 3)
@@ -17,15 +17,16 @@ class Measured:
     """
 
     value: float
+    """Estimate itself, in the metric's units."""
     error: float
     """Standard error in the value's own units."""
     method: str
-    """How the error was obtained, and what it leaves out."""
+    """Method by which the error was obtained, and what it leaves out."""
     rows: tuple[int, ...]
-    """Rows of each set: generated, then data."""
+    """Number of rows of each set: generated, then data."""
 
     def interval(self, level: float = 0.9) -> tuple[float, float]:
-        """The normal interval that holds the truth with probability `level`, in (0, 1).
+        """Compute the normal interval that holds the truth with a given probability.
 
         Raises:
             ValueError: `level` is not a probability.
@@ -36,14 +37,15 @@ class Measured:
         return self.value - reach, self.value + reach
 
     def __str__(self) -> str:
+        """Show value and error, such as `0.5 ± 0.1`."""
         return f"{self.value:.4g} ± {self.error:.2g}"
 
 
 def over_floor(measured: Measured, floor: Measured) -> Measured:
-    """`measured / floor`, with both errors in it (delta method, the two taken as independent).
+    """Divide a distance by its noise floor: 1 is as near to the target as a fresh draw of it.
 
-    1 is as near to the target as a fresh draw of it. For distances whose floor is above 0 (sliced
-    Wasserstein); an unbiased MMD² or energy has floor 0: divide by the floor's `sd` there.
+    Meant for distances whose floor is above 0, such as sliced Wasserstein. An unbiased MMD² or
+    energy distance has floor 0: divide by the floor's `sd` there.
 
     Raises:
         ValueError: the floor is not above 0.
@@ -59,6 +61,6 @@ def over_floor(measured: Measured, floor: Measured) -> Measured:
 
 
 def share_variance(hits: int, total: int) -> float:
-    """Variance of a share, of the share with half a hit and half a miss more: never 0."""
+    """Variance of a share, computed with half a hit and half a miss more, so that it is never 0."""
     share = (hits + 0.5) / (total + 1)
     return share * (1 - share) / total

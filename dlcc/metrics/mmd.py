@@ -11,6 +11,7 @@ from dlcc.metrics.kernels import Gaussian, median_bandwidth
 from dlcc.metrics.pairs import Discrepancy, discrepancy
 
 LEAST_ROWS = 4
+"""Fewest rows of a set that an unbiased statistic with its error can be computed from."""
 
 
 def squared_mmd(
@@ -20,7 +21,7 @@ def squared_mmd(
     *,
     biased: bool = False,
 ) -> Discrepancy:
-    """MMD² of kernels exp(−d²/r), unbiased (Gretton et al. 2012, eq. 3) or biased (eq. 5).
+    """Estimate the squared maximum mean discrepancy with Gaussian kernels, with its error.
 
     The unbiased one may be below 0, and is 0 on average where the laws are equal. A kernel much
     wider than the target can be gamed by a constant: keep r at the target's median, and look at

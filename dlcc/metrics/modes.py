@@ -16,20 +16,20 @@ from dlcc.metrics.measured import Measured, share_variance
 
 @dataclass(frozen=True)
 class Modes:
-    """What samples say against known centres."""
+    """Modes that samples reach, and the samples that lie near one."""
 
     coverage: Measured
     """Share of the modes that are reached, in [0, 1]."""
     good: Measured
     """Share of the samples within the radius of their nearest centre, in [0, 1]."""
     histogram: tuple[int, ...]
-    """Good samples of each mode."""
+    """Number of good samples of each mode, [modes]."""
 
 
 def mode_coverage(
     samples: ArrayLike, centres: ArrayLike, radius: float, *, reached: float = 0.2
 ) -> Modes:
-    """Modes reached and good samples (Srivastava et al. 2017, section 4.1, with shares).
+    """Estimate the share of known modes that samples reach, and the share of good samples.
 
     Args:
         samples: rows [n, d].

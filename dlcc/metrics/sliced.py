@@ -18,14 +18,15 @@ _DIRECTIONS = 32  # at a time: [n, 32] and [m, 32] in float64 are held
 
 @dataclass(frozen=True)
 class SlicedWasserstein(Measured):
-    """A sliced Wasserstein distance, in units of the rows."""
+    """Sliced Wasserstein distance, in units of the rows."""
 
     p: int
-    """Its order, 1 or 2."""
+    """Order of the distance, 1 or 2."""
     projections: int
+    """Number of directions."""
     projection_error: float
     """Standard error from the choice of directions: how far other directions of the same number
-    would put the value. It is shared by runs that are compared with the same seed."""
+    would put the value. Distances that are compared with the same seed share it."""
 
 
 def sliced_wasserstein(
@@ -36,7 +37,7 @@ def sliced_wasserstein(
     projections: int = 128,
     seed: int = 0,
 ) -> SlicedWasserstein:
-    """(mean over directions θ of W_p^p(θ·x, θ·y))^(1/p) (Bonneel et al. 2015, definition 3).
+    """Estimate the sliced Wasserstein distance of two sets of rows, with its error.
 
     W_p in one dimension couples quantiles; it is exact for sets of different sizes too.
 
@@ -97,21 +98,25 @@ def sliced_wasserstein(
 
 @dataclass(frozen=True)
 class _Coupling:
-    """How the quantiles of n points meet those of m: a staircase of pairs and their masses."""
+    """Coupling of the quantiles of n points with those of m: a staircase of pairs with masses."""
 
     i: NDArray[np.intp]
+    """Index into the n ascending points, [pairs]."""
     j: NDArray[np.intp]
+    """Index into the m ascending points, [pairs]."""
     mass: Floats
+    """Mass that each pair carries, [pairs]; they sum to 1."""
 
     @classmethod
     def of(cls, n: int, m: int) -> _Coupling:
+        """Couple n points of equal mass with m."""
         # in whole numbers of 1/nm, where equality of quantiles is exact
         ends = np.union1d(np.arange(1, n + 1) * m, np.arange(1, m + 1) * n)
         starts = np.concatenate([[0], ends[:-1]])
         return cls(starts // m, starts // n, (ends - starts) / (n * m))
 
     def solve(self, a: Floats, b: Floats, p: int) -> tuple[float, Floats, Floats]:
-        """W_p^p of ascending a [n] and b [m], and the potentials, centred, [n] and [m].
+        """Compute W_p^p of ascending a [n] and b [m], and the centred potentials, [n] and [m].
 
         From one pair of the staircase to the next the potentials grow by the difference of costs;
         where both sides step at once, halfway between the two ways around the corner.
@@ -134,13 +139,13 @@ def _cost(difference: Floats, p: int) -> Floats:
 
 
 def _directions(d: int, count: int, seed: int) -> Floats:
-    """Unit vectors, [d, count]."""
+    """Draw unit vectors, [d, count], uniform on the sphere."""
     drawn = np.random.default_rng(seed).standard_normal((count, d)).T
     return np.asarray(drawn / np.linalg.norm(drawn, axis=0))
 
 
 def _projected(x: Rows, centre: Floats, directions: Floats) -> Floats:
-    """[count, n]"""
+    """Project rows [n, d] on directions [d, count]: [count, n]."""
     found = np.empty((directions.shape[1], len(x)))
     for rows in parts(x):
         found[:, rows] = (block(x, rows, centre) @ directions).T
