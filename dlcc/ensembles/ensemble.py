@@ -17,9 +17,9 @@ from dlcc.errors import OptionError
 from dlcc.recipes.small_gan.training import CHUNK, Batch, Config, make_players
 
 SHAPE = ("data", "width", "depth", "zdim", "batch")
-"""What members of one ensemble share."""
+"""Keys of the configuration that members of one ensemble share."""
 CHANGEABLE = ("lr_g", "lr_d", "beta1", "beta2", "r1", "loss", "g_every", "d_every")
-"""What may change of a member while it trains."""
+"""Keys of the configuration that may change while a member trains."""
 QUANTITIES = (
     "discriminator/real",
     "discriminator/fake",
@@ -29,11 +29,11 @@ QUANTITIES = (
     "generator/loss",
     "generator/grad_norm",
 )
-"""What a step records of every member."""
+"""Quantities that a step records of every member, in this order."""
 
 
 def by_shape(configs: Sequence[Mapping[str, Any]]) -> list[list[int]]:
-    """The indices of the configurations that fit one ensemble, group by group.
+    """Group the configurations that fit one ensemble.
 
     Raises ValueError for a key or a value that `small_gan.Config` refuses.
     """
@@ -44,7 +44,7 @@ def by_shape(configs: Sequence[Mapping[str, Any]]) -> list[list[int]]:
 
 
 class Ensemble:
-    """N small GANs and their optimisers; one `step` is one step of each.
+    """Ensemble of N small GANs and their optimisers; one `step` is one step of each.
 
         ensemble = Ensemble([{"seed": seed, "lr_d": 1e-3} for seed in range(100)])
         for step in range(2_500):
@@ -106,13 +106,13 @@ class Ensemble:
 
     @property
     def configs(self) -> tuple[Config, ...]:
-        """The members' configurations, as they are now."""
+        """Configurations of the members, as they are now."""
         return tuple(self._configs)
 
     # -------------------------------------------------------------------------------- training
 
     def step(self, step: int) -> dict[str, Tensor]:
-        """One iteration of every member; returns what is recorded of it: name → [N].
+        """Train every member for one step, and record its quantities.
 
         The names and their meaning are those of `small_gan.SmallGAN.step`, all seven for every
         member; `discriminator/penalty` is 0 for those without one.
@@ -120,7 +120,7 @@ class Ensemble:
         return dict(zip(QUANTITIES, self.step_values(step), strict=True))
 
     def step_values(self, step: int) -> Tensor:
-        """`step`, with its values as one tensor [7, N], in the order of `QUANTITIES`."""
+        """Do as `step`, but return its values as one tensor."""
         row = self._plan(step)
         batch = self._batches.at(step)
         fake = self._generate(batch)
@@ -130,7 +130,8 @@ class Ensemble:
         return torch.stack((*judged, *fooled))
 
     def _train_discriminators(self, batch: Batch, fake: Tensor, row: int) -> tuple[Tensor, ...]:
-        """Update them on what `_seen` holds; returns the first five of `QUANTITIES`, [N] each."""
+        """Update the discriminators on what `_seen` holds: the first five of `QUANTITIES`, [N]
+        each."""
         player = self._players["discriminator"]
         logits = self._judging.forward(self._seen)
         loss, back = _loss_and_slope(self._objectives.discriminator, logits)
@@ -145,7 +146,7 @@ class Ensemble:
         return (*outputs.unbind(1), penalty, loss + penalty, norm)
 
     def _train_generators(self, fake: Tensor, row: int) -> tuple[Tensor, ...]:
-        """Update them on D(fake) [N]; returns the last two of `QUANTITIES`."""
+        """Update the generators on D(fake): the last two of `QUANTITIES`, [N] each."""
         loss, back = _loss_and_slope(self._objectives.generator, self._fooling.forward(fake))
         back = self._fooling.by_input(back)
         if self._squash:
@@ -154,7 +155,7 @@ class Ensemble:
         return loss, self._descend("generator", row)
 
     def _generate(self, batch: Batch) -> Tensor:
-        """G(z) [N, batch, features]; `_seen` has it too, behind the real rows."""
+        """Generate G(z) [N, batch, features]; `_seen` has it too, behind the real rows."""
         fake = self._making.forward(batch.noise)
         if self._squash:
             fake.tanh_()
@@ -162,14 +163,14 @@ class Ensemble:
         return fake
 
     def _descend(self, name: str, row: int) -> Tensor:
-        """Update the players that are due; returns the norms [N] of all players' gradients."""
+        """Update the players that are due: the norms [N] of all players' gradients."""
         gradient = self._players[name].gradient()
         norms: Tensor = torch.linalg.vector_norm(gradient, dim=1)
         self._optimizers[name].update(gradient, self._plans[name], row)
         return norms
 
     def _plan(self, step: int) -> int:
-        """The row of the optimisers' plans for `step`; they reach to the end of its chunk."""
+        """Row of the optimisers' plans for `step`; the plans reach to the end of its chunk."""
         if step not in self._planned or step != self._next:
             steps = CHUNK - step % CHUNK
             self._planned = range(step, step + steps)
@@ -181,7 +182,7 @@ class Ensemble:
     # --------------------------------------------------------------------------------- samples
 
     def sample(self, n: int, seed: int) -> Tensor:
-        """Samples [N, n, features], each member's as its solo training's `sample(n, seed)`."""
+        """Draw samples of every member, each as its solo training's `sample(n, seed)` would."""
         noise = sample_noise(self._configs, n, seed).to(self.dtype)
         with torch.no_grad():
             return generate(self._players["generator"].layers, noise, self._squash)
@@ -189,7 +190,7 @@ class Ensemble:
     # --------------------------------------------------------------------------------- members
 
     def member_state(self, i: int) -> dict[str, Any]:
-        """Member i's state, as its solo training's `state_dict` gives it."""
+        """State of one member, as its solo training's `state_dict` gives it."""
         state: dict[str, Any] = {}
         for name, player in self._players.items():
             state[name] = player.layout.unpack_state(player.block[i])
@@ -197,7 +198,7 @@ class Ensemble:
         return state
 
     def load_member_state(self, i: int, state: Mapping[str, Any]) -> None:
-        """Put member i into a state of its solo training's `state_dict`."""
+        """Put one member into a state of its solo training's `state_dict`."""
         for name, player in self._players.items():
             player.block[i] = player.layout.pack_state(state[name]).to(self.dtype)
             kept = state[f"{name}_optimizer"]
@@ -205,7 +206,7 @@ class Ensemble:
         self._planned = range(0)
 
     def reconfigure(self, i: int, **changes: Any) -> None:
-        """Change member i's configuration from the next step on; its state stays.
+        """Change one member's configuration from the next step on; its state stays.
 
         Raises ValueError for a key that cannot change while a member trains (those that can are
         in `CHANGEABLE`), and for a value that `small_gan.Config` refuses.
@@ -227,7 +228,7 @@ class Ensemble:
 
 
 def _loss_and_slope(loss: Callable[[Tensor], Tensor], logits: Tensor) -> tuple[Tensor, Tensor]:
-    """The members' losses [N] of raw outputs [N, n, 1], and their gradients by these."""
+    """Losses [N] of the members from raw outputs [N, n, 1], and their gradients by these."""
     leaf = logits.detach().requires_grad_()
     losses = loss(leaf.squeeze(2))
     (slope,) = torch.autograd.grad(losses, leaf, torch.ones_like(losses))
@@ -235,10 +236,12 @@ def _loss_and_slope(loss: Callable[[Tensor], Tensor], logits: Tensor) -> tuple[T
 
 
 def _shape(config: Config) -> tuple[Any, ...]:
+    """Values of the keys `SHAPE`."""
     return tuple(getattr(config, key) for key in SHAPE)
 
 
 def _check_shapes(configs: Sequence[Config]) -> None:
+    """Raise OptionError where there is no member, or members differ in shape."""
     if not configs:
         raise OptionError("an ensemble has no members: give one configuration or more")
     for i, config in enumerate(configs):

@@ -1,4 +1,4 @@
-"""What a training of an ensemble leaves behind: series and samples of every member."""
+"""Series and samples of every member, as the training of an ensemble leaves them."""
 
 from __future__ import annotations
 
@@ -22,23 +22,26 @@ PENALTY = "discriminator/penalty"
 
 @dataclass(frozen=True)
 class Trajectories:
-    """The series and samples of N members over T steps."""
+    """Series and samples of N members over T steps."""
 
     configs: tuple[Config, ...]
+    """Configuration of each member, [N]."""
     steps: NDArray[np.int64]
-    """The steps that were trained, [T]."""
+    """Steps that were trained, [T]."""
     series: dict[str, Floats]
-    """`player/quantity` → [N, T]; `discriminator/penalty` is NaN for members without one."""
+    """Values of each quantity, `player/quantity` → [N, T]; `discriminator/penalty` is NaN for
+    members without one."""
     checkpoint_steps: tuple[int, ...]
+    """Steps before which samples were taken, [C]."""
     samples: NDArray[Any]
-    """[N, checkpoints, n, features], of the state before each checkpoint's step; the seed of the
-    samples is the step."""
+    """Samples of each member at each checkpoint, [N, C, n, features], of the state before the
+    checkpoint's step; the seed of the samples is the step."""
 
     def __len__(self) -> int:
         return len(self.configs)
 
     def member(self, i: int) -> tuple[dict[str, Floats], NDArray[Any]]:
-        """Member i's series, name → [T], without those that it has not; its samples [C, n, f]."""
+        """Series and samples of one member, without quantities that it does not have."""
         penalised = has_penalty(self.configs[i])
         own = {
             name: values[i] for name, values in self.series.items() if name != PENALTY or penalised
@@ -93,6 +96,7 @@ def _train(
     n: int,
     progress: Callable[[int, int], None] | None,
 ) -> Trajectories:
+    """Train an ensemble through `steps`, with samples of n rows before the steps `sample_at`."""
     kept = _Kept(ensemble, len(steps), n)
     for step in (*steps, steps.stop):
         if step in sample_at:
@@ -106,7 +110,7 @@ def _train(
 
 
 class _Kept:
-    """What is kept while an ensemble trains."""
+    """Record that grows while an ensemble trains."""
 
     def __init__(self, ensemble: Ensemble, steps: int, n: int) -> None:
         from dlcc.recipes.small_gan.family import sample_dtype
@@ -120,14 +124,17 @@ class _Kept:
         self.done = 0
 
     def log(self, values: Tensor) -> None:
+        """Keep the values [7, N] of the next step."""
         self._values[self.done] = values
         self.done += 1
 
     def sample(self, step: int) -> None:
+        """Take samples before a step."""
         self._at.append(step)
         self._samples.append(self._ensemble.sample(self._n, seed=step).to(self._dtype))
 
     def trajectories(self, start: int) -> Trajectories:
+        """Make the trajectories of what was kept, from step `start` on."""
         configs = self._ensemble.configs
         values = self._values[: self.done].permute(1, 2, 0).double().contiguous().numpy()
         series = dict(zip(QUANTITIES, values, strict=True))
@@ -141,6 +148,7 @@ class _Kept:
         )
 
     def _stacked(self) -> NDArray[Any]:
+        """Samples [N, C, n, features], also where C is 0."""
         if self._samples:
             return torch.stack(self._samples, dim=1).numpy()
         one = self._ensemble.sample(self._n, seed=0).to(self._dtype)

@@ -28,8 +28,8 @@ class Permuted:
     upper: float
     """Quantile of the permuted values at 95 %."""
     p_value: float
-    """Probability of such a value for equal distributions: (1 + permuted values at least as large) /
-    (1 + permutations), which is exact."""
+    """Probability of a value at least as large for equal distributions: (1 + permuted values at
+    least as large) / (1 + permutations), which is exact."""
     permutations: int
     """Number of permutations."""
 
