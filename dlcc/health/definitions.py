@@ -17,6 +17,8 @@ from dlcc.typing import Floats
 
 
 class _Sliceable(Protocol):
+    """Sequence or array that can be sliced."""
+
     def __len__(self) -> int: ...
     def __getitem__(self, part: slice, /) -> Any: ...
 
@@ -24,9 +26,10 @@ class _Sliceable(Protocol):
 T = TypeVar("T", bound=_Sliceable)
 
 REACHED_SHARE = 0.2
-"""Share of the samples that it should have with which a mode or region counts as reached."""
+"""Share of its expected samples with which a mode or region counts as reached."""
 OSCILLATING_SWING = 0.13
-"""Deviation of coverage or quality around their trend, over the second half."""
+"""Deviation of coverage or quality around their trend, over the second half, above which a
+training oscillates."""
 COLLAPSED_COVERAGE = 0.5
 """Mean coverage of the last four checkpoints below which a training has collapsed."""
 HEALTHY_SHARE = 0.8
@@ -101,7 +104,7 @@ def deviation_from_trend(values: Floats) -> float:
 
 
 def swing(coverage: Floats, quality: Floats) -> float:
-    """Larger deviation of coverage [n] and quality [n] around their trends, second half."""
+    """Deviation around the trend in the second half, the larger of coverage's and quality's [n]."""
     return max(
         deviation_from_trend(second_half(coverage)), deviation_from_trend(second_half(quality))
     )
@@ -157,5 +160,5 @@ def label_probabilities(
 
 
 def _above(value: float, mark: float, error: float) -> float:
-    """P(value > mark) of a value measured with a logistic error."""
+    """Probability that a value exceeds a mark, for a value measured with a logistic error."""
     return 1 / (1 + math.exp(-max(-40.0, min(40.0, (value - mark) / error))))

@@ -56,7 +56,7 @@ def judgeable_features(
     diverged_is_enough: bool = False,
     unchanging: bool = False,
 ) -> RunFeatures:
-    """Features of a record, where there is enough in it to be judged.
+    """Compute the features of a record, where there is enough in it to be judged.
 
     Args:
         kind: Kind of the training.
