@@ -1,4 +1,4 @@
-"""A user's own runs as rows of their library."""
+"""Additions to a user's library: their own runs as its rows."""
 
 from __future__ import annotations
 
@@ -67,6 +67,7 @@ def add_runs(
 
 
 def _with(own: Library, new: Library, *, anew: bool) -> Library:
+    """Add a run to a library; where it is there, it stays, or is replaced if judged anew."""
     twins = (own.first_rows == new.first_rows[0]) & (own.first_rows != "")
     if twins.any() and not anew:
         return own
@@ -74,7 +75,7 @@ def _with(own: Library, new: Library, *, anew: bool) -> Library:
 
 
 def row_of(run: Run, past: Library, label: str | None) -> Library:
-    """A finished run as a library of one row, judged by what the library `past` knows."""
+    """Make a library of one finished run, judged by what the library `past` knows."""
     series = Series.of(run, run.length)
     if series is None:
         raise RunError(f"{run.path}: no series; record the run first")
@@ -126,6 +127,7 @@ def row_of(run: Run, past: Library, label: str | None) -> Library:
 def _features(
     run: Run, kind: TrainingKind, series: Series, fraction: float, *, labelled: bool
 ) -> RunFeatures:
+    """Compute the features up to a fraction of the length, or raise RunError."""
     until = round(fraction * run.length)
     try:
         return judgeable_features(
@@ -142,6 +144,7 @@ def _features(
 
 
 def _table(past: Library, features: RunFeatures) -> Floats:
+    """Figures of a run in the library's order, [k]."""
     return row(past.names, features.vector(past.good))
 
 
