@@ -47,15 +47,22 @@ class Cells:
 def grid_counts(unit: ArrayLike, bins: int) -> Cells:
     """Count samples in the binsᵈ equal cells of the cube [0, 1]ᵈ.
 
-    Equally likely for a target that is uniform there; another target with independent coordinates
-    becomes so by the distribution function of each coordinate.
+    The cells are equally likely for a target that is uniform on the cube. A target with other
+    independent coordinates becomes so by the distribution function of each coordinate.
 
     Args:
-        unit: coordinates [n, d]; those outside [0, 1] are counted apart.
-        bins: of each side; binsᵈ at most 10 million.
+        unit: Coordinates [n, d], n ≥ 1; samples outside of the cube are counted apart.
+        bins: Number of cells along each side, 1 or more; binsᵈ at most 10 million.
+
+    Returns:
+        The counts [binsᵈ], the first coordinate running fastest, and the number of samples outside.
 
     Raises:
         ValueError: coordinates or bins that cannot be used.
+
+    >>> found = grid_counts([[0.1, 0.1], [0.9, 0.2], [0.9, 0.3], [1.5, 0.5]], bins=2)
+    >>> found.counts.tolist(), found.outside
+    ([1, 2, 0, 0], 1)
     """
     x = checked(unit, "unit", 1)
     d = x.shape[1]
@@ -79,17 +86,26 @@ def grid_counts(unit: ArrayLike, bins: int) -> Cells:
 def chi_squared(counts: ArrayLike) -> ChiSquared:
     """Test counts in equally likely cells by Pearson's χ², with its error (Pearson 1900).
 
+    χ² = Σ (N − n/K)² / (n/K) of counts N of n samples in K cells.
+
     Args:
-        counts: [cells], whole numbers of samples, at least 2 cells and 2 samples.
+        counts: Whole numbers of samples, [cells], of at least 2 cells and 2 samples in all.
 
     Returns:
-        The error of χ²/df is in closed form: the exact variance 2 (K − 1)(1 − 1/n) of equal cells,
-        and the first-order term of unequal ones. That of the filled share is an upper bound: the
-        jackknife, which counts the cells with a single sample, or the variance of empty cells that
-        are filled independently, which is at most their number; half a cell more, so never 0.
+        The statistic with its p-value, and the share of filled cells. The error of χ²/df is in
+        closed form: the exact variance 2 (K − 1)(1 − 1/n) of equal cells, and the first-order term
+        of unequal ones. That of the filled share is an upper bound: the jackknife, which counts the
+        cells with a single sample, or the variance of empty cells that are filled independently,
+        which is at most their number; half a cell more, so never 0.
 
     Raises:
         ValueError: counts that cannot be used.
+
+    >>> fair, loaded = chi_squared([98, 102, 95, 105]), chi_squared([70, 130, 95, 105])
+    >>> round(fair.statistic, 2), round(fair.p_value, 2)
+    (0.58, 0.9)
+    >>> round(loaded.statistic, 2), round(loaded.p_value, 4)
+    (18.5, 0.0003)
     """
     given = np.asarray(counts)
     if given.ndim != 1 or len(given) < 2 or given.dtype.kind not in "iu":

@@ -44,18 +44,29 @@ def permutation_test(
 ) -> Permuted:
     """Test by permutations whether two sets of rows have the same distribution.
 
-    All permutations are made in one pass over the pairs of the pooled rows (Gretton et al. 2012,
-    section 7; Phipson and Smyth 2010 for the p-value).
+    The statistic is the unbiased MMD² of a kernel, by default the energy distance. All permutations
+    are made in one pass over the pairs of the pooled rows (Gretton et al. 2012, section 7; Phipson
+    and Smyth 2010 for the p-value).
 
     Args:
-        generated: rows [n, d], n ≥ 4.
-        data: rows [m, d], m ≥ 4.
-        kernel: by default `Distance()`; `Gaussian.of(r)` for MMD.
-        permutations: how many; (n + m)² multiplications each.
-        seed: of the permutations.
+        generated: Generated rows [n, d], n ≥ 4.
+        data: Rows of the target [m, d], m ≥ 4.
+        kernel: Kernel of the statistic, by default `Distance()`; `Gaussian.of(r)` for MMD.
+        permutations: Number of permutations, 19 or more; (n + m)² multiplications each.
+        seed: Seed of the permutations.
+
+    Returns:
+        The statistic among its permuted values, with the p-value.
 
     Raises:
         ValueError: rows that cannot be used, or fewer than 19 permutations.
+
+    >>> rng = np.random.default_rng(0)
+    >>> data, fresh = rng.standard_normal((2, 100, 2))
+    >>> permutation_test(fresh, data, permutations=99).p_value > 0.05
+    True
+    >>> permutation_test(fresh + 1, data, permutations=99).p_value
+    0.01
     """
     x, y = checked_pair(generated, data, LEAST_ROWS)
     checked_count(permutations, "permutations", 19)
