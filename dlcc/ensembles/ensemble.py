@@ -35,7 +35,18 @@ QUANTITIES = (
 def by_shape(configs: Sequence[Mapping[str, Any]]) -> list[list[int]]:
     """Group the configurations that fit one ensemble.
 
-    Raises ValueError for a key or a value that `small_gan.Config` refuses.
+    Args:
+        configs: Configurations of `small_gan.Config`, key to value; keys left out take defaults.
+
+    Returns:
+        Indices into `configs`, one list for each shape (the values of the keys `SHAPE`), in the
+        order in which the shapes occur.
+
+    Raises:
+        ValueError: a key or a value that `small_gan.Config` refuses.
+
+    >>> by_shape([{"width": 32}, {"width": 64, "lr_d": 1e-3}, {"width": 32, "seed": 1}])
+    [[0, 2], [1]]
     """
     groups: dict[tuple[Any, ...], list[int]] = {}
     for i, config in enumerate(configs):
@@ -46,10 +57,6 @@ def by_shape(configs: Sequence[Mapping[str, Any]]) -> list[list[int]]:
 class Ensemble:
     """Ensemble of N small GANs and their optimisers; one `step` is one step of each.
 
-        ensemble = Ensemble([{"seed": seed, "lr_d": 1e-3} for seed in range(100)])
-        for step in range(2_500):
-            row = ensemble.step(step)  # name -> [100]
-
     Each member is the training `small_gan.build(config)`: the same weights to begin with, the same
     batches, the same updates in the same order, but for rounding. No member sees another: one that
     has become NaN leaves the others as they are.
@@ -57,11 +64,28 @@ class Ensemble:
     Args:
         configs: One configuration a member; `data`, `width`, `depth`, `zdim` and `batch` are to be
             the same for all.
-        dtype: Of weights, batches and samples.
+        dtype: Type of weights, batches and samples.
 
     Raises:
         OptionError: no member, or members of different shapes.
         ValueError: a key or a value that `small_gan.Config` refuses.
+
+    >>> ensemble = Ensemble([{"seed": seed, "lr_d": 1e-3} for seed in range(3)])
+    >>> for step in range(20):
+    ...     row = ensemble.step(step)
+    >>> row["discriminator/loss"].shape, ensemble.sample(n=5, seed=0).shape
+    (torch.Size([3]), torch.Size([3, 5, 2]))
+
+    A member can go back to an earlier state, and on from there with other settings:
+
+    >>> state = ensemble.member_state(0)
+    >>> values = ensemble.step_values(20)
+    >>> values.shape
+    torch.Size([7, 3])
+    >>> ensemble.load_member_state(0, state)
+    >>> ensemble.reconfigure(0, lr_d=1e-4)
+    >>> ensemble.configs[0].lr_d, ensemble.configs[1].lr_d
+    (0.0001, 0.001)
     """
 
     def __init__(
@@ -112,15 +136,28 @@ class Ensemble:
     # -------------------------------------------------------------------------------- training
 
     def step(self, step: int) -> dict[str, Tensor]:
-        """Train every member for one step, and record its quantities.
+        """Train every member for one step, and return what is recorded of it.
 
         The names and their meaning are those of `small_gan.SmallGAN.step`, all seven for every
         member; `discriminator/penalty` is 0 for those without one.
+
+        Args:
+            step: Number of the step, from 0; batches and rhythms depend on it.
+
+        Returns:
+            Each of `QUANTITIES` to its values, [N].
         """
         return dict(zip(QUANTITIES, self.step_values(step), strict=True))
 
     def step_values(self, step: int) -> Tensor:
-        """Do as `step`, but return its values as one tensor."""
+        """Train every member for one step as `step` does, and return the values as one tensor.
+
+        Args:
+            step: Number of the step, from 0.
+
+        Returns:
+            Values of `QUANTITIES`, [7, N], in their order.
+        """
         row = self._plan(step)
         batch = self._batches.at(step)
         fake = self._generate(batch)
@@ -182,7 +219,15 @@ class Ensemble:
     # --------------------------------------------------------------------------------- samples
 
     def sample(self, n: int, seed: int) -> Tensor:
-        """Draw samples of every member, each as its solo training's `sample(n, seed)` would."""
+        """Draw samples of every member, each as its solo training's `sample(n, seed)` would.
+
+        Args:
+            n: Number of samples of each member.
+            seed: Seed of the noise, beside the member's own seed.
+
+        Returns:
+            Samples [N, n, features].
+        """
         noise = sample_noise(self._configs, n, seed).to(self.dtype)
         with torch.no_grad():
             return generate(self._players["generator"].layers, noise, self._squash)
@@ -190,7 +235,14 @@ class Ensemble:
     # --------------------------------------------------------------------------------- members
 
     def member_state(self, i: int) -> dict[str, Any]:
-        """State of one member, as its solo training's `state_dict` gives it."""
+        """Copy the state of one member, in the form of its solo training's `state_dict`.
+
+        Args:
+            i: Number of the member, from 0.
+
+        Returns:
+            Weights and optimiser's tensors of each player, by name.
+        """
         state: dict[str, Any] = {}
         for name, player in self._players.items():
             state[name] = player.layout.unpack_state(player.block[i])
@@ -198,7 +250,12 @@ class Ensemble:
         return state
 
     def load_member_state(self, i: int, state: Mapping[str, Any]) -> None:
-        """Put one member into a state of its solo training's `state_dict`."""
+        """Put one member into a state of its solo training's `state_dict`.
+
+        Args:
+            i: Number of the member, from 0.
+            state: State as `member_state` or `small_gan.SmallGAN.state_dict` gives it.
+        """
         for name, player in self._players.items():
             player.block[i] = player.layout.pack_state(state[name]).to(self.dtype)
             kept = state[f"{name}_optimizer"]
@@ -208,8 +265,13 @@ class Ensemble:
     def reconfigure(self, i: int, **changes: Any) -> None:
         """Change one member's configuration from the next step on; its state stays.
 
-        Raises ValueError for a key that cannot change while a member trains (those that can are
-        in `CHANGEABLE`), and for a value that `small_gan.Config` refuses.
+        Args:
+            i: Number of the member, from 0.
+            changes: Values of keys in `CHANGEABLE`.
+
+        Raises:
+            ValueError: a key that cannot change while a member trains, or a value that
+                `small_gan.Config` refuses.
         """
         for key in changes:
             if key not in CHANGEABLE:

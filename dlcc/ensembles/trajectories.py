@@ -22,7 +22,14 @@ PENALTY = "discriminator/penalty"
 
 @dataclass(frozen=True)
 class Trajectories:
-    """Series and samples of N members over T steps."""
+    """Series and samples of N members over T steps.
+
+    >>> configs = [{"seed": 0}, {"seed": 1}]
+    >>> trained = train_ensemble(configs, steps=10, checkpoint_steps=[10], samples=4)
+    >>> series, samples = trained.member(1)
+    >>> series["generator/loss"].shape, samples.shape
+    ((10,), (1, 4, 2))
+    """
 
     configs: tuple[Config, ...]
     """Configuration of each member, [N]."""
@@ -41,7 +48,14 @@ class Trajectories:
         return len(self.configs)
 
     def member(self, i: int) -> tuple[dict[str, Floats], NDArray[Any]]:
-        """Series and samples of one member, without quantities that it does not have."""
+        """Return series and samples of one member, without quantities that it does not have.
+
+        Args:
+            i: Number of the member, from 0.
+
+        Returns:
+            Quantity to its values [T], and the samples [C, n, features].
+        """
         penalised = has_penalty(self.configs[i])
         own = {
             name: values[i] for name, values in self.series.items() if name != PENALTY or penalised
@@ -62,19 +76,27 @@ def train_ensemble(
 
     Args:
         configs: One configuration a member, all of one shape.
-        steps: The last step is the one before this; by default the largest `steps` of a member.
-        start: The first step.
-        checkpoint_steps: The steps before which samples are taken; `steps` itself may be one. Those
+        steps: Number of the step after the last one; by default the largest `steps` of a member.
+        start: Number of the first step.
+        checkpoint_steps: Steps before which samples are taken; `steps` itself may be one. Those
             outside of the training are left out.
-        samples: Rows of a sample.
+        samples: Number of samples of each member at a checkpoint.
         progress: Called with the steps done and the steps in all after every step; what it raises
             ends the training.
         states: Number of a member → its state before step `start`, as its solo training's
             `state_dict`; the others begin as their configurations have it.
 
+    Returns:
+        Series and samples of all members.
+
     Raises:
         OptionError: no member, members of different shapes, or nothing to train.
         ValueError: a key or a value that `small_gan.Config` refuses.
+
+    >>> configs = [{"lr_d": rate} for rate in (1e-4, 1e-3, 1e-2)]
+    >>> trained = train_ensemble(configs, steps=20, checkpoint_steps=[20])
+    >>> trained.series["discriminator/grad_norm"].shape, trained.samples.shape
+    ((3, 20), (3, 1, 256, 2))
     """
     from dlcc.recipes.train import one_thread  # with the recorder, which an Ensemble does without
 
