@@ -30,6 +30,35 @@ from dlcc.typing import Floats
 DIVERGED_REACH = 10.0  # times the extent of the training data, in the last fifth
 SHRUNK = math.log(1 / 400)  # variance of samples over that of the data: a twentieth of its extent
 
+SERIES_ONLY_OWN = (
+    "good_half",
+    "good_quarter",
+    "good_last",
+    "good_best",
+    "good_swing",
+    "good_trend",
+    "diverged",
+)
+"""Figures that differ between a run with samples and the same run without; the other figures are
+equal or missing."""
+NEEDS_SAMPLES = (
+    "coverage_last",
+    "quality_last",
+    "swing",
+    "imbalance_last",
+    "frechet_last",
+    "recall_last",
+    "density_last",
+    "reach_last",
+    "samples_lost",
+    "rule_healthy",
+    "rule_weak",
+    "rule_oscillating",
+    "rule_collapsed",
+    "rule_diverged",
+)
+"""Figures that a run without samples lacks."""
+
 
 @dataclass(frozen=True)
 class Curves:

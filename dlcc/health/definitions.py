@@ -111,16 +111,24 @@ def swing(coverage: Floats, quality: Floats) -> float:
 
 
 def label_of(*, diverged: bool, swing: float, coverage: float, good_share: float) -> str:
-    """Name the label of a training, the first that fits.
+    """Name the label of a training, the first that fits (docs/health.md).
 
     Args:
         diverged: Whether something is not finite or out of all bounds.
-        swing: Deviation of coverage or quality around their trend, over the second half.
-        coverage: Mean of the last four checkpoints.
-        good_share: Share of good checkpoints in the last quarter.
+        swing: Deviation of coverage or quality around their trend, over the second half, at least
+            0; a training oscillates above `OSCILLATING_SWING`.
+        coverage: Mean coverage of the last four checkpoints, in [0, 1]; a training has collapsed
+            below `COLLAPSED_COVERAGE`.
+        good_share: Share of good checkpoints in the last quarter, in [0, 1]; a training is healthy
+            from `HEALTHY_SHARE` on, else weak.
+
+    Returns:
+        "diverged", "oscillating", "collapsed", "healthy" or "weak".
 
     >>> label_of(diverged=False, swing=0.02, coverage=0.9, good_share=1.0)
     'healthy'
+    >>> label_of(diverged=False, swing=0.02, coverage=0.3, good_share=0.0)
+    'collapsed'
     """
     if diverged:
         return "diverged"

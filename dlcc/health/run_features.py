@@ -30,7 +30,20 @@ _ROUNDING = 1e-6  # of float32
 
 @dataclass(frozen=True)
 class RunFeatures:
-    """Features of a run's record up to some step."""
+    """Features of a run's record up to some step.
+
+    >>> from dlcc.health import judgeable_features, judgeable_kind
+    >>> from dlcc.past_runs import shipped_library
+    >>> from dlcc.runs import Run
+    >>> run = Run.open("runs/ring-oscillating")
+    >>> kind = judgeable_kind(run.manifest.objective, run.manifest.players)
+    >>> features = judgeable_features(kind, run.series(), samples=None, length=run.length)
+    >>> model = shipped_library().good
+    >>> features.good(model).shape == features.steps.shape == (40,)
+    True
+    >>> round(features.vector(model)["good_half"], 2)
+    0.33
+    """
 
     curves: Curves
     """Figures over time."""
@@ -65,11 +78,25 @@ class RunFeatures:
         return bool(max(moved.max(), np.nanmax(deviations[told])) < _ROUNDING)
 
     def good(self, model: GoodModel) -> Floats:
-        """Compute P(good) at `steps`, [c]."""
+        """Compute P(good) over time.
+
+        Args:
+            model: Model of P(good), such as `shipped_library().good`.
+
+        Returns:
+            The probabilities at `steps`, [c].
+        """
         return model(self.curves)
 
     def vector(self, model: GoodModel) -> dict[str, float]:
-        """Compute the feature vector, name to figure."""
+        """Compute the feature vector, which verdicts and forecasts are made from.
+
+        Args:
+            model: Model of P(good), such as `shipped_library().good`.
+
+        Returns:
+            Name to figure; figures that need samples are missing where there are none.
+        """
         return run_vector(self.curves, self.good(model))
 
 

@@ -54,22 +54,43 @@ _NEIGHBOURS = 5  # of the manifold estimates (Kynkäänniemi et al. 2019; Naeem 
 
 @dataclass(frozen=True)
 class Reference:
-    """Training data made ready to be compared with."""
+    """Training data made ready to be compared with.
+
+    >>> data = np.random.default_rng(0).standard_normal((100, 8, 10))
+    >>> reference = Reference.of(data)
+    >>> reference.rows.shape, reference.project(data[:5]).shape  # of 80 numbers 64 directions
+    ((100, 80), (5, 64))
+    >>> Reference.shared(data) is Reference.shared(data.copy())
+    True
+    """
 
     rows: Floats
     """Rows of the training data, [m, d]."""
 
     @classmethod
     def of(cls, data: Floats) -> Reference:
-        """Make a reference of training data: flattened, thinned, and projected where they are
-        wide."""
+        """Make a reference of training data: flattened, and thinned to at most 2,048 rows.
+
+        Args:
+            data: Training data [n, ...]; finite.
+
+        Returns:
+            The reference.
+        """
         flat = data.reshape(len(data), -1)
         stride = -(-len(flat) // _MOST_ROWS)
         return cls(flat[::stride])
 
     @classmethod
     def shared(cls, data: Floats) -> Reference:
-        """Make a reference as `of` does, but once for all runs that name the same data."""
+        """Make a reference as `of` does, but once for all runs that name the same data.
+
+        Args:
+            data: Training data [n, ...]; finite.
+
+        Returns:
+            The reference, the same object for equal data while it is among the last few.
+        """
         key = xxhash.xxh3_128_hexdigest(np.ascontiguousarray(data).tobytes())
         if key not in _MADE:
             if len(_MADE) >= _KEPT:
@@ -78,7 +99,15 @@ class Reference:
         return _MADE[key]
 
     def project(self, rows: Floats) -> Floats:
-        """Project rows to the coordinates in which they are compared."""
+        """Project rows to the coordinates in which they are compared.
+
+        Args:
+            rows: Samples or training data [n, ...], as wide as the reference.
+
+        Returns:
+            Coordinates [n, k]: the flattened rows, or where these have more than 64 numbers their
+            first principal directions in the training data.
+        """
         flat = rows.reshape(len(rows), -1)
         return flat if self._directions is None else (flat - self._centre) @ self._directions
 
@@ -185,15 +214,30 @@ _MADE: dict[str, Reference] = {}
 
 
 def sample_features(samples: Floats, reference: Reference) -> Floats:
-    """Compute the figures `SAMPLE_FEATURES` of samples; rows that are not finite count as lost.
+    """Compute the figures `SAMPLE_FEATURES` of samples against training data.
 
-    coverage: share of regions with at least .2 of their fair share of in-domain samples.
-    quality: share of in-domain samples.
-    imbalance: total variation between the regions' shares among samples and training data.
-    frechet: log of the Fréchet distance over the trace of the data's covariance.
-    recall, density: of k-nearest-neighbour manifolds (Kynkäänniemi 2019, Naeem 2020, eq. 3).
-    spread: log of the samples' variance over the data's. reach: log10 of the largest distance from
-    the data's mean over the data's own.
+    They are, in this order:
+
+    - coverage: share of regions with at least .2 of their fair share of in-domain samples.
+    - quality: share of in-domain samples.
+    - imbalance: total variation between the regions' shares among samples and training data.
+    - frechet: log of the Fréchet distance over the trace of the data's covariance.
+    - recall, density: of k-nearest-neighbour manifolds (Kynkäänniemi 2019, Naeem 2020, eq. 3).
+    - spread: log of the samples' variance over the data's.
+    - reach: log10 of the largest distance from the data's mean over the data's own.
+
+    Args:
+        samples: Samples [n, ...], as wide as the reference; rows that are not finite count as lost.
+        reference: Training data to compare with.
+
+    Returns:
+        The figures, [8]; those of `LOST` where fewer than eight samples are finite.
+
+    >>> corners = np.array([[x, y + d] for x in (0.0, 5.0) for y in (0.0, 5.0) for d in (0.0, 0.1)])
+    >>> collapsed = np.tile(corners[:4], (3, 1))  # two of the four corners
+    >>> figures = sample_features(collapsed, Reference.of(corners))
+    >>> dict(zip(SAMPLE_FEATURES[:3], figures.round(2).tolist()))
+    {'coverage': 0.5, 'quality': 1.0, 'imbalance': 0.5}
     """
     flat = samples.reshape(len(samples), -1)
     finite = np.isfinite(flat).all(axis=1) & (np.abs(flat) < 1e30).all(axis=1)

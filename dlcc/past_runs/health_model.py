@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcc.estimate import Estimate
+from dlcc.health.curves import NEEDS_SAMPLES
 from dlcc.health.logistic import LogisticPosterior, fit_logistic
 from dlcc.kinds import TrainingKind
 from dlcc.kinds.gan import GAN
-from dlcc.past_runs.store import NEEDS_SAMPLES, Library, row
+from dlcc.past_runs.store import Library, row
 from dlcc.records import LABELS
 from dlcc.typing import Floats
 
@@ -26,7 +27,19 @@ _RULES = tuple(f"rule_{name}" for name in LABELS)
 
 @dataclass(frozen=True)
 class HealthModel:
-    """Model of a run's label and stability, learnt from past runs, with samples or without."""
+    """Model of a run's label and stability, learnt from past runs, with samples or without.
+
+    >>> from dlcc.past_runs import shipped_library
+    >>> past = shipped_library()
+    >>> vector = dict(zip(past.names, past.vectors[4, -1]))  # of a run whose outcome is known
+    >>> others = past.select(np.arange(len(past)) != 4)
+    >>> model = HealthModel(others, series_only=False)
+    >>> probabilities = model.labels(vector)
+    >>> max(probabilities, key=probabilities.get), past.label_of(4)
+    ('healthy', 'healthy')
+    >>> model.stability(vector).mean > 0.9
+    True
+    """
 
     library: Library
     """Past runs to learn from."""
@@ -43,7 +56,14 @@ class HealthModel:
         return untampered.select(np.isfinite(good))
 
     def labels(self, vector: Mapping[str, float]) -> dict[str, float]:
-        """Estimate the probability of each label of the kind."""
+        """Estimate the probability of each label of the kind.
+
+        Args:
+            vector: Feature vector of the run, as `RunFeatures.vector` gives it.
+
+        Returns:
+            Label to probability; they sum to 1.
+        """
         certain = "diverged" if vector["diverged"] else self.kind.marked(vector)
         if certain is not None:
             return {name: float(name == certain) for name in self.kind.label_names}
@@ -91,8 +111,15 @@ class HealthModel:
         )
 
     def stability(self, vector: Mapping[str, float]) -> Estimate:
-        """Estimate the share of good checkpoints in the second half, as in the nearest past
-        runs."""
+        """Estimate the share of good checkpoints in the second half.
+
+        Args:
+            vector: Feature vector of the run, as `RunFeatures.vector` gives it.
+
+        Returns:
+            Distribution of that share in the 30 past runs whose P(good) in the second half is
+            nearest.
+        """
         return Estimate.draws(self._known.stability[self._nearest(("good_half",), vector)])
 
     def _nearest(self, names: tuple[str, ...], vector: Mapping[str, float]) -> NDArray[np.int64]:

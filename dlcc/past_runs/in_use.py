@@ -28,11 +28,23 @@ def groups() -> tuple[str, ...]:
 def user_library_path(group: str = JUDGES) -> Path:
     """Find where the user's own past runs are kept, whether or not there are any.
 
-    It is `$DLCC_LIBRARY`, else `$XDG_DATA_HOME/dlcc/library.npz`, else `~/.local/share/…`; those of
-    other groups stand beside it, `…-single.npz`.
+    It is `$DLCC_LIBRARY`, else `$XDG_DATA_HOME/dlcc/library.npz`, else
+    `~/.local/share/dlcc/library.npz`. Those of other groups than "gan" stand beside it, such as
+    `library-single.npz`.
+
+    Args:
+        group: Group of kinds that share their past runs.
+
+    Returns:
+        Path of the file.
 
     Raises:
         LibraryError: $DLCC_LIBRARY names no file.
+
+    >>> from unittest.mock import patch
+    >>> with patch.dict(os.environ, DLCC_LIBRARY="own/library.npz"):
+    ...     user_library_path().name, user_library_path("single").name
+    ('library.npz', 'library-single.npz')
     """
     home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
     chosen = os.environ.get("DLCC_LIBRARY")
@@ -89,7 +101,22 @@ def shipped_path(group: str) -> Path | None:
 
 
 def shipped_library(group: str = JUDGES) -> Library:
-    """Read the past runs that ship for a group of kinds; a library without runs where none do."""
+    """Read the past runs that ship for a group of kinds.
+
+    Args:
+        group: Group of kinds that share their past runs.
+
+    Returns:
+        The library; one without runs where none ship for the group.
+
+    Raises:
+        PluginError: a kind names a file that its package does not have.
+        LibraryError: the file is damaged.
+
+    >>> past = shipped_library()
+    >>> past.group, past.label_names
+    ('gan', ('healthy', 'weak', 'oscillating', 'collapsed', 'diverged'))
+    """
     return _shipped(group)
 
 
@@ -105,8 +132,19 @@ def _shipped(group: str) -> Library:
 def library(group: str = JUDGES) -> Library:
     """Read the past runs in use: those of a group that ship, joined by the user's own.
 
+    Args:
+        group: Group of kinds that share their past runs.
+
+    Returns:
+        The library; of shipped runs alone where the user has none.
+
     Raises:
         LibraryError: the user's library cannot be used.
+
+    >>> from unittest.mock import patch
+    >>> with patch.dict(os.environ, DLCC_LIBRARY="no/such/library.npz"):
+    ...     len(library()) == len(shipped_library())
+    True
     """
     own = users_library(group)
     shipped = shipped_library(group)

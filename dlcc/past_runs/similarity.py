@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from dlcc.health.curves import NEEDS_SAMPLES
 from dlcc.past_runs.configuration import CONFIG_FEATURES, config_features
-from dlcc.past_runs.store import NEEDS_SAMPLES, Library, row
+from dlcc.past_runs.store import Library, row
 from dlcc.typing import Floats, Ints
 
 _CUT = 4.0
@@ -29,7 +30,19 @@ OUTSIDE = 1.5
 
 @dataclass(frozen=True)
 class Space:
-    """Space of runs: the library's runs as points at one of its fractions."""
+    """Space of runs: the library's runs as points at one of its fractions.
+
+    >>> from dlcc.past_runs import shipped_library
+    >>> past = shipped_library()
+    >>> space = Space(past, fraction=-1, series_only=False)
+    >>> vector = dict(zip(past.names, past.vectors[7, -1]))
+    >>> point = space.standardised(space.raw_of(vector, past.configs[7]))
+    >>> runs, distances = space.nearest(point[None, :], k=3)
+    >>> runs[0, 0], bool(distances[0, 0] < 0.001)  # the run itself
+    (np.int64(7), True)
+    >>> space.distance(point) < 1 < space.distance(point + 3)
+    True
+    """
 
     library: Library
     """Past runs."""
@@ -52,7 +65,15 @@ class Space:
         return np.hstack([figures, self.library.config_vectors])
 
     def raw_of(self, vector: Mapping[str, float], config: Mapping[str, Any]) -> Floats:
-        """Figures of one run, [p]; NaN where missing."""
+        """Collect the figures of one run in the order of the coordinates.
+
+        Args:
+            vector: Feature vector of the run, as `RunFeatures.vector` gives it.
+            config: Configuration of the run, key to value.
+
+        Returns:
+            The figures, [p]; NaN where missing.
+        """
         figures = row(self.names[: -len(CONFIG_FEATURES)], vector)
         return np.concatenate([figures, config_features(config)])
 
@@ -66,7 +87,14 @@ class Space:
         return np.nanmean(filled, axis=0), np.where(present, scale, np.inf)
 
     def standardised(self, raw: Floats) -> Floats:
-        """Put figures [..., p] on the library's scale, missing ones at its mean."""
+        """Put figures on the library's scale: mean 0, deviation 1, cut at ± 4; missing ones at 0.
+
+        Args:
+            raw: Figures [..., p], as `raw_of` gives them.
+
+        Returns:
+            Points [..., p] of the space.
+        """
         centre, scale = self._scaling
         return np.clip(np.nan_to_num((raw - centre) / scale), -_CUT, _CUT)
 
@@ -85,8 +113,15 @@ class Space:
         return index
 
     def nearest(self, points: Floats, k: int) -> tuple[Ints, Floats]:
-        """Find the k nearest runs of points [m, p] and their distances per root dimension, [m,
-        k]."""
+        """Find the nearest runs of the library, nearest first.
+
+        Args:
+            points: Points of the space [m, p].
+            k: Number of runs, at most those of the library.
+
+        Returns:
+            Numbers of the runs and their distances, both [m, k]; distances are Euclidean over √p.
+        """
         squared, found = self._index.search(np.ascontiguousarray(points, dtype=np.float32), k)
         return found, np.sqrt(np.maximum(squared, 0) / points.shape[1]).astype(np.float64)
 
@@ -100,9 +135,14 @@ class Space:
         return found[~own].reshape(-1, k), distances[~own].reshape(-1, k)
 
     def distance(self, point: Floats) -> float:
-        """Measure how far a point [p] lies from its five nearest runs.
+        """Measure how far a point lies from its five nearest runs.
 
-        The unit is the distance that 90 % of the library's own runs keep to; above 1 is outside.
+        Args:
+            point: Point of the space [p].
+
+        Returns:
+            Mean distance to them, in units of what 90 % of the library's own runs do not exceed;
+            above 1 is outside of the library, from `OUTSIDE` on for sure.
         """
         _, distances = self.nearest(point[None, :], min(5, len(self.library)))
         return float(distances.mean() / self.usual_distance)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from dlcc.deprecation import renamed
 from dlcc.errors import LibraryError
+from dlcc.health.curves import NEEDS_SAMPLES, SERIES_ONLY_OWN
 from dlcc.health.good import GoodModel
 from dlcc.health.logistic import LogisticPosterior
 from dlcc.past_runs.configuration import config_features, setting_key
@@ -51,7 +52,22 @@ _PER_RUN = (
 
 @dataclass(frozen=True)
 class Library:
-    """Library of n past runs with k figures at each of `FRACTIONS`."""
+    """Library of n past runs with k figures at each of `FRACTIONS`.
+
+    >>> from dlcc.past_runs import shipped_library
+    >>> past = shipped_library()
+    >>> ring = past.select(past.data == "ring")
+    >>> healthy = [run for run in range(len(ring)) if ring.label_of(run) == "healthy"]
+    >>> good = ring.columns(["good_last", "good_half"], series_only=False)[healthy]
+    >>> good.mean(axis=0).round(1).tolist()
+    [1.0, 0.9]
+    >>> len(ring.joined(past.select(past.data == "digits"))) < len(past)
+    True
+    >>> past.excluding(None) is past  # a run without series has no twins
+    True
+    >>> past.term("impact").shape == (len(past), 2)
+    True
+    """
 
     names: tuple[str, ...]
     """Names of the figures, [k]: those of `run_vector`."""
@@ -92,12 +108,28 @@ class Library:
         return len(self.labels)
 
     def columns(self, names: Sequence[str], *, series_only: bool, fraction: int = -1) -> Floats:
-        """Select figures of every run at one of `FRACTIONS`."""
+        """Select figures of every run at one of `FRACTIONS`.
+
+        Args:
+            names: Names of the figures, of `Library.names`.
+            series_only: Whether to take those of the runs judged without samples.
+            fraction: Index into `FRACTIONS`; by default the whole length.
+
+        Returns:
+            The figures, [n, len(names)]; NaN where a run lacks one.
+        """
         table = self.series_only_vectors if series_only else self.vectors
         return table[:, fraction, [self.names.index(name) for name in names]]
 
     def term(self, name: str) -> Floats:
-        """Select mean and standard deviation of a term of every run."""
+        """Select mean and standard deviation of a term of the score.
+
+        Args:
+            name: Name of the term, one of `TERMS`.
+
+        Returns:
+            Both for every run, [n, 2]; NaN where not measured.
+        """
         return np.asarray(self.terms[:, TERMS.index(name)])
 
     @cached_property
@@ -111,7 +143,14 @@ class Library:
         return np.array([config_features(config) for config in self.configs])
 
     def select(self, runs: NDArray[Any]) -> Library:
-        """Select runs; P(good) stays as it was fitted."""
+        """Select runs; P(good) stays as it was fitted.
+
+        Args:
+            runs: Numbers of the runs, [m], or a mask [n].
+
+        Returns:
+            Library of those runs, in that order.
+        """
         return replace(self, **{name: getattr(self, name)[runs] for name in _PER_RUN})
 
     @cached_property
@@ -120,9 +159,15 @@ class Library:
         return self.select(self.true_record)
 
     def excluding(self, series: Series | None) -> Library:
-        """Leave out the run of these series: its twins, and the other runs of their setting.
+        """Leave out the run of some series: its twins, and the other runs of their setting.
 
         Other seeds of a setting would give its end away where a library's own run is judged.
+
+        Args:
+            series: Series of the run; None for one without.
+
+        Returns:
+            Library of the other runs; this one where the run is not in it.
         """
         own = "" if series is None else first_rows_hash(series)
         twins = (self.first_rows == own) & (own != "")
@@ -133,7 +178,17 @@ class Library:
     apart_from = renamed("apart_from", "excluding")
 
     def joined(self, other: Library) -> Library:
-        """Join the runs of both libraries; P(good) is this one's."""
+        """Join the runs of both libraries; P(good) is this one's.
+
+        Args:
+            other: Library with the same figures.
+
+        Returns:
+            Library of this one's runs, then the other's.
+
+        Raises:
+            LibraryError: the two have different figures.
+        """
         if self.names != other.names:
             raise LibraryError("the two libraries have different figures; build both anew")
         names = tuple(dict.fromkeys([*self.label_names, *other.label_names]))
@@ -145,11 +200,33 @@ class Library:
         return replace(self, **joined, label_names=names)
 
     def label_of(self, run: int) -> str:
-        """Name the label of a run."""
+        """Name the label of a run.
+
+        Args:
+            run: Number of the run, from 0.
+
+        Returns:
+            The label, one of `label_names`.
+        """
         return self.label_names[int(self.labels[run])]
 
     def save(self, path: Path) -> None:
-        """Write the library to a file, whole or not at all."""
+        """Write the library to a file, whole or not at all.
+
+        Args:
+            path: Path of the file, an .npz; its folder is made if missing.
+
+        Raises:
+            LibraryError: it cannot be written.
+
+        >>> import tempfile
+        >>> from dlcc.past_runs import shipped_library
+        >>> few = shipped_library().select(np.arange(10))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     few.save(Path(folder) / "few.npz")
+        ...     len(read_library(Path(folder) / "few.npz"))
+        10
+        """
         save_all({path: self})
 
     def _columns(self) -> dict[str, Any]:
@@ -198,36 +275,6 @@ def save_all(libraries: Mapping[Path, Library]) -> None:
         beside.replace(path)
 
 
-SERIES_ONLY_OWN = (
-    "good_half",
-    "good_quarter",
-    "good_last",
-    "good_best",
-    "good_swing",
-    "good_trend",
-    "diverged",
-)
-"""Figures that differ between a run with samples and the same run without; the other figures are
-equal or missing."""
-NEEDS_SAMPLES = (
-    "coverage_last",
-    "quality_last",
-    "swing",
-    "imbalance_last",
-    "frechet_last",
-    "recall_last",
-    "density_last",
-    "reach_last",
-    "samples_lost",
-    "rule_healthy",
-    "rule_weak",
-    "rule_oscillating",
-    "rule_collapsed",
-    "rule_diverged",
-)
-"""Figures that a run without samples lacks."""
-
-
 def nearest_fraction(seen: float) -> int:
     """Index of the fraction whose ratio to a share of the length is nearest to 1."""
     ratios = np.abs(np.log(np.array(FRACTIONS) / min(max(seen, 1e-3), 1.0)))
@@ -240,10 +287,25 @@ def row(names: Sequence[str], vector: Mapping[str, float]) -> Floats:
 
 
 def read_library(path: Path) -> Library:
-    """Read a library's file.
+    """Read a library's file, as `Library.save` or `dlcc library build` wrote it.
+
+    Args:
+        path: Path of the file, an .npz.
+
+    Returns:
+        The library.
 
     Raises:
         LibraryError: it is missing, damaged, or of other conventions than this version's.
+
+    >>> import tempfile
+    >>> from dlcc.past_runs import shipped_library
+    >>> past = shipped_library()
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     past.select(past.data == "ring").save(Path(folder) / "ring.npz")
+    ...     ring = read_library(Path(folder) / "ring.npz")
+    >>> set(ring.data.tolist())
+    {'ring'}
     """
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as table:

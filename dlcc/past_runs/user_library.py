@@ -36,18 +36,38 @@ def add_runs(
 ) -> dict[Path, Library]:
     """Add finished runs to the user's libraries, each to that of its kind's group, and write them.
 
-    Those that are in it stay as they are, unless there is a label: then they are judged anew.
+    Runs that are in it stay as they are, unless there is a label: then they are judged anew.
 
     Args:
-        runs: Their records must reach the configured end.
-        label: How they ended, where the user knows; else the records' own verdict counts.
-        progress: Called with the share done and the run.
+        runs: Runs whose records reach the configured end.
+        label: Label of all of them, where the user knows it; else the records' own verdict counts.
+        progress: Called with the share done and the run's name.
 
     Returns:
-        What was written, and where.
+        Path of each file that was written, to the library in it.
 
     Raises:
-        InputError: a run cannot be used, the label is none, or the library cannot be written.
+        OptionError: the label is none, or none of a run's kind.
+        RunError: a run cannot be used.
+        LibraryError: no run was given, or a library cannot be read or written.
+
+    >>> import tempfile
+    >>> from unittest.mock import patch
+    >>> from torch import nn
+    >>> from dlcc.runs import Recorder
+    >>> players = {"generator": nn.Linear(2, 2), "discriminator": nn.Linear(2, 1)}
+    >>> objective = {"kind": "gan", "loss": "ns"}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with Recorder(
+    ...         f"{folder}/run", players=players, objective=objective, length=200
+    ...     ) as recorder:
+    ...         for step in range(200):
+    ...             losses = {"generator/loss": 1 + 1 / (1 + step), "discriminator/loss": 0.7}
+    ...             recorder.log(step, losses)
+    ...     with patch.dict("os.environ", DLCC_LIBRARY=f"{folder}/own.npz"):
+    ...         written = add_runs([Run.open(f"{folder}/run")], label="healthy")
+    >>> [(path.name, len(own), own.label_of(0)) for path, own in written.items()]
+    [('own.npz', 1, 'healthy')]
     """
     known = tuple(dict.fromkeys(name for kind in kinds().values() for name in kind.label_names))
     if label is not None and label not in known:
