@@ -27,6 +27,7 @@ def _discriminator(parts: tuple[RowLoss, RowLoss]) -> MemberLoss:
     on_real, on_fake = parts
 
     def members(logits: Tensor) -> Tensor:
+        """Loss of each member, [N]."""
         real, fake = logits.chunk(2, dim=1)
         return on_real(real).mean(1) + on_fake(fake).mean(1)
 

@@ -85,6 +85,7 @@ class StackedOptimizer:
         momentum, floor, rate = self._numbers(np.maximum(count, 1))
 
         def table(values: Floats, at_rest: float) -> Tensor:
+            """Numbers [steps, N, 1] of the rule, those at rest replaced."""
             chosen = torch.from_numpy(np.where(due, values, at_rest))
             return chosen.to(self.block.dtype).unsqueeze(2)
 

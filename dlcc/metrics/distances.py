@@ -64,6 +64,7 @@ def nearest_distances(x: Rows, k: int, to: Rows | None = None, groups: int = 1) 
 
 
 def _by_trees(x: Rows, k: int, to: Rows | None, groups: int) -> Floats:
+    """Distances as of `nearest_distances`, by a tree for each group."""
     points = block(x, slice(None))
     others = points if to is None else block(to, slice(None))
     nearest = np.empty((len(x), groups, k))

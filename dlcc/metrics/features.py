@@ -91,4 +91,5 @@ def extract(features: Features, images: ArrayLike, *, batch: int = 256) -> Rows:
 
 
 def _width(made: Rows | None) -> int:
+    """Number of features made so far; −1 before the first batch."""
     return -1 if made is None else int(made.shape[1])

@@ -100,4 +100,5 @@ def noise_floor(
 
 
 def _value(found: Measured | float) -> float:
+    """Bare value of a statistic, with or without an error."""
     return found.value if isinstance(found, Measured) else float(found)

@@ -260,12 +260,14 @@ def _moments(x: Rows, order: NDArray[np.intp] | None) -> Moments:
 
 
 def _pieces(n: int, d: int, order: NDArray[np.intp] | None) -> Sequence[slice | NDArray[np.intp]]:
+    """Rows in pieces of one block each, in an order where one is given."""
     step = side(d)
     slices = [slice(start, min(start + step, n)) for start in range(0, n, step)]
     return slices if order is None else [order[piece] for piece in slices]
 
 
 def _part(rows: Rows | Moments, order: NDArray[np.intp] | None, number: int, count: int) -> Moments:
+    """Moments of part `number` of `count` in an order of the rows."""
     assert order is not None
     assert not isinstance(rows, Moments)
     return _moments(rows, order[number::count])
@@ -275,22 +277,26 @@ def _part(rows: Rows | Moments, order: NDArray[np.intp] | None, number: int, cou
 
 
 def _root(covariance: Floats) -> Floats:
+    """Square root [d, d] of a covariance, symmetric and positive."""
     values, vectors = np.linalg.eigh(covariance)
     return np.asarray((vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T)
 
 
 def _distance(a: Moments, b: Moments, root_a: Floats) -> float:
+    """Fréchet distance of moments, with the root of a's covariance."""
     eigenvalues = np.linalg.eigvalsh(root_a @ b.covariance @ root_a)
     return _assembled(a, b, float(np.sqrt(np.maximum(eigenvalues, 0)).sum()))
 
 
 def _assembled(a: Moments, b: Moments, trace_root: float) -> float:
+    """Fréchet distance of moments, with the trace of the root of Σ_a Σ_b."""
     shift = a.mean - b.mean
     traces = np.trace(a.covariance) + np.trace(b.covariance)
     return float(max(shift @ shift + traces - 2 * trace_root, 0.0))
 
 
 def _frechet(x: Rows, y: Rows | Moments, name: str, reference: Reference) -> Frechet:
+    """Fréchet distance of checked features with its error."""
     a, b = _moments(x, None), _given(y, "data")
     # of the smaller rank first, so that its inverse on its own range is all that is needed
     values, vectors = np.linalg.eigh(a.covariance)
@@ -329,12 +335,14 @@ def _influence(x: Rows, mean: Floats, shift: Floats, to_other: Floats) -> float:
 
 
 def _given(rows: ArrayLike | Moments, name: str) -> Moments:
+    """Moments of features; those that are given stay as they are."""
     return rows if isinstance(rows, Moments) else _moments(checked(rows, name), None)
 
 
 def _both(
     generated: ArrayLike, data: ArrayLike | Moments, features: Features | str | None
 ) -> tuple[Rows, Rows | Moments]:
+    """Check features of both sets, extracted where `features` is a function."""
     if callable(features):
         generated = extract(features, generated)
         data = data if isinstance(data, Moments) else extract(features, data)
@@ -346,10 +354,12 @@ def _both(
 
 
 def _check_widths(a: Moments, b: Moments) -> None:
+    """Check that both moments are of as many features."""
     _raise_unless_equal(len(a.mean), len(b.mean), "a", "b")
 
 
 def _raise_unless_equal(x: int, y: int, first: str = "generated", second: str = "data") -> None:
+    """Raise ValueError where two numbers of features differ."""
     if x != y:
         raise ValueError(
             f"{first} has {x} features and {second} {y}; expected the same: take both from the "
@@ -358,6 +368,7 @@ def _raise_unless_equal(x: int, y: int, first: str = "generated", second: str = 
 
 
 def _check_reference(reference: Reference, data: Rows | Moments) -> None:
+    """Raise ValueError for an unknown role of the data, or one that needs their rows."""
     if reference not in ("whole", "draw"):
         raise ValueError(f'reference is {reference!r}; expected "whole" or "draw"')
     if reference == "draw" and isinstance(data, Moments):

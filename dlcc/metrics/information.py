@@ -119,6 +119,7 @@ def measured_information_rate(latents: ArrayLike, noise: float | ArrayLike) -> I
 
 
 def _linear(snr_db: float) -> float:
+    """Signal-to-noise ratio of one in dB, checked."""
     if not (math.isfinite(snr_db) and abs(snr_db) <= 3000):
         raise ValueError(f"snr_db is {snr_db}; expected decibels, a finite number up to 3000")
     return math.exp(snr_db / 10 * math.log(10))

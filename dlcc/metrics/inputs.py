@@ -102,6 +102,7 @@ def mean_of(x: Rows) -> Floats:
 
 
 def _bad(rows: Rows) -> NDArray[np.bool_]:
+    """Tell which rows hold a number that is not finite or too large, [n]."""
     if rows.dtype.itemsize == 2:  # whose largest number is far below
         return np.asarray(~np.isfinite(rows).all(axis=1))
     return np.asarray(~(np.abs(rows) <= _LARGEST).all(axis=1))

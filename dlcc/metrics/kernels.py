@@ -192,6 +192,7 @@ def median_bandwidth(target: ArrayLike) -> float:
 
 
 def _evenly(n: int) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+    """Indices of at most `_EXACT_ROWS` evenly spaced rows of n."""
     if n <= _EXACT_ROWS:
         return np.arange(n, dtype=np.intp)
     return np.linspace(0, n - 1, _EXACT_ROWS).round().astype(np.intp)

@@ -84,6 +84,7 @@ class _Tally:
         return self._share(self.columns, self._sole_row, len(self.rows))
 
     def _share(self, counts: NDArray[np.int64], sole: NDArray[np.intp], others: int) -> Measured:
+        """Share of rows with a pair, with its error, of counts and each row's only partner."""
         covered = int(np.count_nonzero(counts))
         depending = np.bincount(sole[counts == 1], minlength=others) / len(counts)
         variance = share_variance(covered, len(counts)) + depending.var() * (others - 1)
@@ -174,6 +175,7 @@ def _pairs(x: Rows, y: Rows) -> Iterator[tuple[slice, slice, Floats]]:
 
 
 def _checked(generated: ArrayLike, data: ArrayLike, k: int) -> tuple[Rows, Rows]:
+    """Check both sets, and that k is below their numbers of rows."""
     x, y = checked_pair(generated, data)
     checked_count(k, "k", 1)
     if k >= min(len(x), len(y)):
@@ -185,4 +187,5 @@ def _checked(generated: ArrayLike, data: ArrayLike, k: int) -> tuple[Rows, Rows]
 
 
 def _log_binomial(n: int, k: int) -> float:
+    """Logarithm of the binomial coefficient C(n, k)."""
     return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)

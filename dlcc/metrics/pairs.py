@@ -112,6 +112,7 @@ def discrepancy_over_blocks(
 
 
 def _within(kernel: Kernel, x: Rows, centre: Floats | None) -> _Within:
+    """Sum a kernel over the pairs of one set, block by block."""
     sums, squares, diagonal = np.zeros(len(x)), 0.0, 0.0
     for rows in parts(x):
         a = block(x, rows, centre)
@@ -131,6 +132,7 @@ def _within(kernel: Kernel, x: Rows, centre: Floats | None) -> _Within:
 
 
 def _between(kernel: Kernel, x: Rows, y: Rows, centre: Floats | None) -> _Between:
+    """Sum a kernel over the pairs of two sets, block by block."""
     in_rows, in_columns, squares = np.zeros(len(x)), np.zeros(len(y)), 0.0
     for rows in parts(x):
         a = block(x, rows, centre)
@@ -153,6 +155,7 @@ def _spread_within(own: _Within) -> float:
 
 
 def _spread_between(both: _Between) -> float:
+    """Mean square τ of the doubly centred kernel between two sets; at least 0."""
     n, m = len(both.rows), len(both.columns)
     of_squares = both.squares / (n * m)
     over_y = (float(both.rows @ both.rows) - both.squares) / (n * m * (m - 1))

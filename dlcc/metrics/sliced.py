@@ -143,6 +143,7 @@ class _Coupling:
 
 
 def _cost(difference: Floats, p: int) -> Floats:
+    """Cost |x − y|^p of differences in one dimension."""
     return np.abs(difference) if p == 1 else difference * difference
 
 

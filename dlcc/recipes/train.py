@@ -155,9 +155,13 @@ class _Extent:
     """Extent of a training: its steps, and those at which snapshots and samples are taken."""
 
     length: int
+    """Configured length in steps."""
     overtrain: float
+    """Multiple of the length that is trained to."""
     snapshots: int
+    """Number of snapshots over the length, besides that of step 0."""
     start: Start | None
+    """State of another run from which the training goes on."""
 
     @property
     def first(self) -> int:

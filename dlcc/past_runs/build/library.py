@@ -85,7 +85,8 @@ def build_library(out: Path, plan: BuildPlan, jobs: int, progress: Progress) -> 
 def complete_runs(corpus: Path) -> list[Path]:
     """Find the runs of a corpus that have their truth beside them.
 
-    Raises LibraryError where there are none.
+    Raises:
+        LibraryError: there are none.
     """
     found = sorted(path.parent for path in corpus.glob(f"*/{truth.TRUTH_FILE}"))
     if not found:

@@ -53,6 +53,7 @@ class ControlledGAN(SmallGAN):
 def build(config: Mapping[str, Any]) -> ControlledGAN:
     """Build the training of a configuration, before its first step.
 
-    Raises ValueError for a key or a value that is not in `Config`.
+    Raises:
+        ValueError: a key or a value is not in `Config`.
     """
     return ControlledGAN(Config.parse(config))
