@@ -1,4 +1,5 @@
-"""Stages' results, parts of scores and pictures of reports, kept by content in the cache folder.
+"""Stages' results, parts of scores, fitted networks and pictures of reports, kept by content in
+the cache folder.
 
 Never in a run: a folder from elsewhere could forge them. An entry that cannot be read is no entry.
 """
@@ -24,7 +25,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dlcc"
 
 
-Kind = Literal["stages", "pictures", "scores"]
+Kind = Literal["stages", "pictures", "scores", "networks"]
 
 
 def find(kind: Kind, key: str) -> Path | None:

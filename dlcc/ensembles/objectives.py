@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor
 
-from dlcc.ensembles.stacked import Stack, slopes
+from dlcc.ensembles.stacked import Stack, input_gradients
 from dlcc.recipes.adversarial_losses import ADVERSARIAL_LOSSES, RowLoss
 from dlcc.recipes.small_gan.training import (
     GRADIENT_PENALTY_WEIGHT,
@@ -96,7 +96,7 @@ class Objectives:
         """
         weights = [leaf.index_select(0, self._members) for leaf in discriminator.leaves]
         biases = [layer.bias.index_select(0, self._members) for layer in discriminator.layers]
-        found = slopes(weights, biases, self._points(batch, fake))
+        found = input_gradients(weights, biases, self._points(batch, fake))
         split = len(self._between)
         parts = []
         if split > 0:
@@ -108,7 +108,7 @@ class Objectives:
         return zeros.index_add(0, self._members, torch.cat(parts))
 
     def _points(self, batch: Batch, fake: Tensor) -> Tensor:
-        """Points at which slopes are penalised, [n, batch, features]."""
+        """Points at which the input gradients are penalised, [n, batch, features]."""
         parts = []
         if len(self._between):
             at = self._between

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from statistics import NormalDist
+
+from dlcc.estimate import Measurement
 
 
 @dataclass(frozen=True)
-class Measured:
+class Measured(Measurement):
     """Estimate from samples, and how far another draw of them would put it.
 
     >>> low, high = Measured(0.5, 0.1, "closed form", (100, 100)).interval(0.9)
@@ -16,35 +17,10 @@ class Measured:
     (0.336, 0.664)
     """
 
-    value: float
-    """Estimate itself, in the metric's units."""
-    error: float
-    """Standard error in the value's own units."""
     method: str
     """Method by which the error was obtained, and what it leaves out."""
     rows: tuple[int, ...]
     """Number of rows of each set: generated, then data."""
-
-    def interval(self, level: float = 0.9) -> tuple[float, float]:
-        """Compute the normal interval that holds the truth with a given probability.
-
-        Args:
-            level: Probability, above 0 and below 1.
-
-        Returns:
-            Both ends, in the value's units.
-
-        Raises:
-            ValueError: `level` is not a probability.
-        """
-        if not 0 < level < 1:
-            raise ValueError(f"level is {level}; expected a probability between 0 and 1")
-        reach = NormalDist().inv_cdf((1 + level) / 2) * self.error
-        return self.value - reach, self.value + reach
-
-    def __str__(self) -> str:
-        """Show value and error, such as `0.5 ± 0.1`."""
-        return f"{self.value:.4g} ± {self.error:.2g}"
 
 
 def over_floor(measured: Measured, floor: Measured) -> Measured:

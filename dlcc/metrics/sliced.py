@@ -72,8 +72,8 @@ def sliced_wasserstein(
         raise ValueError(f"p is {p!r}; expected 1 or 2")
     checked_count(projections, "projections", 1)
     d = x.shape[1]
-    directions = _directions(d, 1 if d == 1 else projections, seed)
-    coupling = _Coupling.of(len(x), len(y))
+    directions = random_directions(d, 1 if d == 1 else projections, seed)
+    coupling = Coupling.of(len(x), len(y))
     centre = mean_of(y)
     potentials_x, potentials_y = np.zeros(len(x)), np.zeros(len(y))
     powers = []
@@ -105,7 +105,7 @@ def sliced_wasserstein(
 
 
 @dataclass(frozen=True)
-class _Coupling:
+class Coupling:
     """Coupling of the quantiles of n points with those of m: a staircase of pairs with masses."""
 
     i: NDArray[np.intp]
@@ -116,7 +116,7 @@ class _Coupling:
     """Mass that each pair carries, [pairs]; they sum to 1."""
 
     @classmethod
-    def of(cls, n: int, m: int) -> _Coupling:
+    def of(cls, n: int, m: int) -> Coupling:
         """Couple n points of equal mass with m."""
         # in whole numbers of 1/nm, where equality of quantiles is exact
         ends = np.union1d(np.arange(1, n + 1) * m, np.arange(1, m + 1) * n)
@@ -147,7 +147,7 @@ def _cost(difference: Floats, p: int) -> Floats:
     return np.abs(difference) if p == 1 else difference * difference
 
 
-def _directions(d: int, count: int, seed: int) -> Floats:
+def random_directions(d: int, count: int, seed: int) -> Floats:
     """Draw unit vectors, [d, count], uniform on the sphere."""
     drawn = np.random.default_rng(seed).standard_normal((count, d)).T
     return np.asarray(drawn / np.linalg.norm(drawn, axis=0))
