@@ -28,7 +28,7 @@ def judgeable_kind(objective: Mapping[str, Any], players: Collection[str]) -> Tr
     """Find the kind of a training among those that can be judged.
 
     Args:
-        objective: What the run declares that its players minimise.
+        objective: Objective that the run declares, as in `run.json`: at least its "kind".
         players: Names of the players that it declares.
 
     Returns:
@@ -57,7 +57,7 @@ def judgeable_features(
     unchanging: bool = False,
     known: dict[int, Floats] | None = None,
 ) -> RunFeatures:
-    """Features of a record, where there is enough in it to be judged.
+    """Compute the features of a record, where there is enough in it to be judged.
 
     Args:
         kind: Kind of the training.
@@ -70,9 +70,23 @@ def judgeable_features(
         known: Figures of samples of the same run by their step, where it is cut several times;
             those that are missing are added.
 
+    Returns:
+        The features, from samples where these are enough, else from the series alone.
+
     Raises:
         NotJudgeableError: There are too few rows or samples.
         NothingChangesError: Nothing in the record changes.
+
+    >>> import numpy as np
+    >>> losses = {"generator/loss": np.linspace(1, 2, 50), "discriminator/loss": np.ones(50)}
+    >>> kind = judgeable_kind({"kind": "gan"}, ["generator", "discriminator"])
+    >>> features = judgeable_features(kind, Series.from_start(losses), samples=None, length=100)
+    >>> features.seen, features.series_only
+    (0.5, True)
+    >>> judgeable_features(kind, Series.from_start(losses).before(10), samples=None, length=100)
+    Traceback (most recent call last):
+        ...
+    dlcc.health.gate.NotJudgeableError: 10 rows are too few to judge: 20 are needed
     """
     if not (enough_rows(series) or (diverged_is_enough and has_diverged(series, kind))):
         raise NotJudgeableError(
