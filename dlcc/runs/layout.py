@@ -1,4 +1,4 @@
-"""Where everything in a run folder is: the one module that knows file names."""
+"""Layout of a run folder: the one module that knows file names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SERIES_NAME = re.compile(r"\d{3,}\.series")
 
 
 def _numbered(name: str) -> int | None:
-    """The step in a canonical name such as `00000400`, None for any other name."""
+    """Step in a canonical name such as `00000400`, None for any other name."""
     if not (name.isascii() and name.isdigit()) or name != f"{int(name):08d}":
         return None
     return int(name)
@@ -20,7 +20,7 @@ def _numbered(name: str) -> int | None:
 
 @dataclass(frozen=True)
 class RunLayout:
-    """The paths of one run folder.
+    """Paths of one run folder.
 
     Names that begin with a dot are being written, or were when a process was killed; no reader
     looks at them.
@@ -34,12 +34,12 @@ class RunLayout:
 
     @property
     def digests(self) -> Path:
-        """What every file that is written once must be."""
+        """File with the checksums of every file that is written once."""
         return self.path / "digests.txt"
 
     @property
     def lock(self) -> Path:
-        """Held with flock(2) by the process that records; its content means nothing."""
+        """File that the recording process holds with flock(2); its content means nothing."""
         return self.path / ".lock"
 
     @property
@@ -64,12 +64,12 @@ class RunLayout:
 
     @property
     def superseded(self) -> Path:
-        """Snapshots and samples that a rewound training left on the abandoned branch."""
+        """Folder of snapshots and samples that a rewound training left on the abandoned branch."""
         return self.path / "superseded"
 
     @property
     def reference_file(self) -> Path:
-        """A part of the training data, for comparison with samples."""
+        """File of a part of the training data, for comparison with samples."""
         return self.samples / "reference.safetensors"
 
     def series_file(self, number: int) -> Path:
@@ -115,7 +115,7 @@ class RunLayout:
 
 @dataclass(frozen=True)
 class SnapshotLayout:
-    """The paths of one snapshot folder."""
+    """Paths of one snapshot folder."""
 
     path: Path
 
@@ -137,12 +137,12 @@ class SnapshotLayout:
 
     @property
     def landscape(self) -> Path:
-        """Beside what the manifest lists: measured when the snapshot stands."""
+        """File of landscape measures, written after the snapshot and not listed in its manifest."""
         return self.path / "landscape.json"
 
 
 def beside(path: Path) -> Path:
-    """The name under which `path` is written before it is renamed into place."""
+    """Name under which `path` is written before it is renamed into place."""
     return path.with_name(f".{path.name}.writing")
 
 
@@ -152,7 +152,7 @@ def is_beside(path: Path) -> bool:
 
 
 def _entries(folder: Path) -> list[Path]:
-    """The entries of a folder, none where there is no such folder; links are refused."""
+    """Entries of a folder, none where there is no such folder; links are refused."""
     try:
         entries = list(folder.iterdir())
     except (FileNotFoundError, NotADirectoryError):

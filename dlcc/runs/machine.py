@@ -1,4 +1,4 @@
-"""The machine and the software that a run was recorded with."""
+"""Description of the machine and the software that a run is recorded with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recording a training into a run folder."""
+"""Recorder of a training into a run folder."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ _PLAIN = frozenset((float, int))
 
 
 class Watcher(Protocol):
-    """Follows a training row by row, and may steer it."""
+    """Listener that follows a training row by row, and may steer it."""
 
     def watch(self, step: int, row: Mapping[str, Any]) -> Mapping[str, float] | None:
-        """Take in a row; quantities to record at the same step, always of the same names."""
+        """Take in a row; return quantities to record at the same step, always of the same names."""
         ...
 
 
@@ -341,7 +341,7 @@ class Recorder:
         self.close()
 
     def _watch(self, watcher: Watcher, step: int, values: Mapping[str, Number]) -> None:
-        """Show a row to the watcher, and record what it says."""
+        """Show a row to the watcher, and record the quantities that it returns."""
         said = watcher.watch(step, values)
         if said:
             self._watcher = None  # what a watcher says is not shown to it
@@ -351,7 +351,7 @@ class Recorder:
                 self._watcher = watcher
 
     def _appender_for(self, values: Mapping[str, Number]) -> tuple[SeriesAppender, bool]:
-        """The file for these quantities, and whether they come in the order of its columns."""
+        """Find the file for these quantities, and whether they come in the order of its columns."""
         check_names(values, self._updates.tracker.columns if self._updates else ())
         names = tuple(values)
         appender = self._writer.appender(names)
@@ -371,7 +371,7 @@ class Recorder:
         return step
 
     def _place_snapshot(self, step: int, first_state: int) -> None:
-        """Rewind if this goes back; refuse the state after a step as the one before it."""
+        """Check a step for a snapshot: rewind if it goes back; refuse a state after the step."""
         last = max((appender.last_step for appender in self._writer), default=-1)
         if step == last and not self._new_session:
             raise OptionError(

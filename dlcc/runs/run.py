@@ -1,4 +1,4 @@
-"""A recorded run, read lazily and never written to."""
+"""Run: a recorded training, read lazily and never written to."""
 
 from __future__ import annotations
 
@@ -20,14 +20,13 @@ from dlcc.runs.snapshots import Snapshot
 
 @dataclass(frozen=True)
 class Run:
-    """What one training left behind. Made by `Run.open`, which of a recorded run reads run.json
-    and nothing else."""
+    """Record of one training."""
 
     path: Path
     contents: Contents
-    """What the folder holds, by the format that it has."""
+    """Content of the folder, read by its format."""
     mapping: Mapping[str, str] = field(default_factory=dict)
-    """What the folder was opened with."""
+    """Mapping of names that the folder was opened with."""
 
     @classmethod
     def open(cls, path: str | Path, mapping: Mapping[str, str] | None = None) -> Run:
@@ -61,7 +60,7 @@ class Run:
 
     @property
     def manifest(self) -> Manifest:
-        """What the run is, in plain values."""
+        """Description of the run, in plain values."""
         return self.contents.manifest
 
     @property
@@ -75,17 +74,17 @@ class Run:
 
     @property
     def layout(self) -> RunLayout:
-        """The paths in the folder."""
+        """Paths in the folder."""
         return RunLayout(self.path)
 
     @property
     def name(self) -> str:
-        """What to call the run."""
+        """Name of the run."""
         return self.manifest.name
 
     @cached_property
     def length(self) -> int:
-        """The configured number of steps; of a run that names none, its last step plus one.
+        """Configured number of steps; where the run names none, its last step plus one.
 
         Raises:
             SeriesError: the series had to be read for it and are damaged.

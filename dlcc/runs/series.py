@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Column:
-    """One quantity, as it was logged.
+    """Values of one quantity, as they were logged.
 
     >>> Column.at_every_step(np.array([0.7, 0.5])).steps.tolist()
     [0, 1]
@@ -63,7 +63,7 @@ class Series:
     restarts: tuple[int, ...] = ()
     """First steps that later recording sessions logged."""
     rewinds: tuple[tuple[int, int], ...] = ()
-    """(from, to) whenever the training went back from step `from` to log step `to` again."""
+    """Rewinds (from, to): the training went back from step `from` to log step `to` again."""
     torn: bool = False
     """Whether a file ended in a block or a line that a kill cut off, which was ignored."""
 

@@ -1,4 +1,4 @@
-"""The state of a training at one step: a folder that is there whole or not at all."""
+"""Snapshots: the state of a training at one step, a folder that is there whole or not at all."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _TREES = ("state", "random")  # keys of snapshot.json whose texts only the train
 
 
 class FileEntry(BaseModel):
-    """A tensor file of the snapshot and what it must be."""
+    """Size and checksum of a tensor file of the snapshot."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -53,7 +53,7 @@ class FileEntry(BaseModel):
 
 
 class SnapshotManifest(BaseModel):
-    """The content of snapshot.json."""
+    """Content of snapshot.json."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
@@ -61,36 +61,36 @@ class SnapshotManifest(BaseModel):
         default=SCHEMA, validation_alias="schema", serialization_alias="schema", ge=1, strict=True
     )
     step: int = Field(ge=0, strict=True)
-    """The state is the one before this step."""
+    """Step of the snapshot; the state is the one before this step."""
     created: str
     players: dict[str, list[str]]
-    """The names of each player's tensors, without the player's name before them."""
+    """Names of each player's tensors, without the player's name before them."""
     resumable: bool
     """Whether `state` is there, so that a training can go on from here."""
     state: Any = None
-    """The tree of `Training.state_dict()`, see `dlcc.runs.state`."""
+    """Tree of `Training.state_dict()`, see `dlcc.runs.state`."""
     random: Any = None
-    """The tree of the global random states."""
+    """Tree of the global random states."""
     files: dict[str, FileEntry]
     """Size and checksum of each tensor file."""
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A handle: nothing is read before it is asked for.
+    """Handle of a snapshot: nothing is read before it is asked for.
 
     All readers raise SnapshotError where a file is missing, damaged or not what it claims.
     """
 
     path: Path
     step: int
-    """The state is the one before this step."""
+    """Step of the snapshot; the state is the one before this step."""
     digests: Digests | None = field(default=None, repr=False, compare=False)
-    """What its snapshot.json and landscape.json must be."""
+    """Digests of the run, which its snapshot.json and landscape.json are compared with."""
 
     @cached_property
     def manifest(self) -> SnapshotManifest:
-        """The content of snapshot.json."""
+        """Content of snapshot.json."""
         self._check(self._layout.manifest)
         return read_snapshot_manifest(self._layout.manifest, self.step)
 
@@ -104,7 +104,7 @@ class Snapshot:
 
     @property
     def players(self) -> tuple[str, ...]:
-        """The players whose weights are held."""
+        """Players whose weights are held."""
         return tuple(self.manifest.players)
 
     @property
@@ -199,12 +199,12 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class SnapshotContent:
-    """What to write into a snapshot."""
+    """State to write into a snapshot."""
 
     step: int
     players: Mapping[str, nn.Module]
     state: Mapping[str, Any] | None = None
-    """`Training.state_dict()`; without it the snapshot is not resumable."""
+    """State of the training, from `state_dict()`; without it the snapshot is not resumable."""
     random: Mapping[str, Any] | None = None
     probe: Mapping[str, Tensor] = field(default_factory=dict)
 
@@ -213,9 +213,9 @@ def write_snapshot(path: Path, content: SnapshotContent) -> None:
     """Write a snapshot folder: beside, synced, renamed. `path` must not exist.
 
     Raises:
-        OptionError: the state holds something that is neither a tensor nor a plain value, or a
+        OptionError: The state holds something that is neither a tensor nor a plain value, or a
             tensor has a name that no reader would take.
-        RunError: the system refused a write.
+        RunError: The system refused a write.
     """
     temporary = beside(path)
     try:
@@ -279,7 +279,8 @@ def read_snapshot_manifest(path: Path, step: int) -> SnapshotManifest:
     """Read snapshot.json of the folder for `step`.
 
     Raises:
-        SnapshotError: it is missing, cut, of a later version, of another step or has wrong values.
+        SnapshotError: The file is missing, cut, of a later version, of another step, or has wrong
+            values.
     """
     return read_document(
         path,

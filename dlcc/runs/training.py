@@ -1,4 +1,4 @@
-"""What a training must offer to be replayed, rerun and steered."""
+"""Interface that a training offers to be replayed, rerun and steered."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class Training(Protocol):
-    """A training that can be taken up at any snapshot.
+    """Training that can be taken up at any snapshot.
 
     Batches and noise are functions of (seed, step), so that step s draws the same numbers whether
     the training ran up to it or was restored there.
@@ -23,7 +23,7 @@ class Training(Protocol):
 
     @property
     def players(self) -> Mapping[str, nn.Module]:
-        """The networks by name."""
+        """Networks by name."""
         ...
 
     def step(self, step: int) -> Mapping[str, float]:
@@ -46,7 +46,7 @@ class Training(Protocol):
 
 @runtime_checkable
 class ProbedTraining(Training, Protocol):
-    """A training whose snapshots also hold measurements, for replay to compare with."""
+    """Training whose snapshots also hold measurements, for replay to compare with."""
 
     def probe(self, step: int) -> Mapping[str, Tensor]:
         """The losses and per-sample outputs on the batch of (seed, step), state untouched."""
@@ -79,7 +79,7 @@ def resume(training: Training, run: Run | str | Path) -> int:
 def content_of(
     step: int, players: Mapping[str, nn.Module], training: Training | None
 ) -> SnapshotContent:
-    """What a snapshot holds; drawing random numbers for it changes nothing."""
+    """Collect the content of a snapshot; random numbers drawn for it change nothing."""
     from dlcc.runs.random_state import random_state, torch_random_state_kept
     from dlcc.runs.snapshots import SnapshotContent
 
