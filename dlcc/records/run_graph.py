@@ -18,10 +18,10 @@ EdgeKind = Literal["contains", "calls", "data", "time", "means", "measures"]
 
 @dataclass(frozen=True)
 class Node:
-    """A node of the run's graph."""
+    """Node of the run's graph."""
 
     id: str
-    """Unique and stable: `function:source/train.py:SmallGan.step`."""
+    """Name that is unique and stable, such as `function:source/train.py:SmallGan.step`."""
     kind: NodeKind
     label: str
     place: str | None = None
@@ -29,7 +29,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Edge:
-    """A directed edge between two nodes."""
+    """Edge between two nodes, with a direction."""
 
     source: str
     target: str
@@ -40,12 +40,12 @@ class Edge:
 
 @dataclass(frozen=True)
 class RunGraph:
-    """One graph over documents, code, layers, series and snapshots."""
+    """Graph of a run over its documents, code, layers, series and snapshots."""
 
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
     embedding: str
-    """The model that found the "means" edges."""
+    """Model that found the "means" edges."""
 
     def to_networkx(self) -> nx.MultiDiGraph[str]:
         """The same as a networkx multigraph, nodes and edges with their attributes."""

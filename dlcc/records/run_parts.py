@@ -1,4 +1,4 @@
-"""The parts of a run as records: read from its folder, all cut at the step `until`, read-only."""
+"""Parts of a run as records: read from its folder, all cut at the step `until`, read-only."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _LONGEST_TEXT = 4 << 20  # bytes of a document or source file that are read
 
 
 class RunPart(Protocol):
-    """A part of the run: read from its folder in the process that needs it."""
+    """Part of a run, read from its folder in the process that needs it."""
 
     absent: ClassVar[str]
-    """What a stage says that needs this part of a run that has none."""
+    """Sentence for a stage that needs this part, where the run has none."""
 
     @classmethod
     def of(cls, run: Run, until: int | None) -> Self | None:
@@ -41,7 +41,7 @@ class RunPart(Protocol):
 
 @dataclass(frozen=True)
 class Config:
-    """What `run.json` says of the training."""
+    """Configuration of the training, as `run.json` has it."""
 
     absent: ClassVar = "the run has no run.json"
 
@@ -51,9 +51,9 @@ class Config:
     config: Mapping[str, Any]
     seed: int | None
     length: int
-    """The configured number of steps; of a run that names none, the steps that it has."""
+    """Configured number of steps; of a run that names none, the steps that it has."""
     training: str | None
-    """How to build the training again: `source/train.py:build`."""
+    """Entry point that builds the training again: `source/train.py:build`."""
     versions: Mapping[str, str]
     machine: Mapping[str, Any]
 
@@ -78,13 +78,13 @@ class Config:
 
 @dataclass(frozen=True)
 class Snapshots:
-    """The snapshots, lazily: weights are read when asked for."""
+    """Snapshots of a run, read lazily: weights when they are asked for."""
 
     absent: ClassVar = "the run took no snapshots"
 
     run: Run = field(repr=False)
     handles: tuple[Snapshot, ...]
-    """Ascending in step."""
+    """Handles of the snapshots, ascending in step."""
 
     @classmethod
     def of(cls, run: Run, until: int | None) -> Snapshots | None:
@@ -100,17 +100,17 @@ class Snapshots:
 
 @dataclass(frozen=True)
 class Samples:
-    """What the generator made over time, and training data to hold it against."""
+    """Samples of the generator over time, and training data to compare them with."""
 
     absent: ClassVar = "the run recorded no samples"
 
     run: Run = field(repr=False)
     steps: tuple[int, ...]
-    """Ascending steps at which samples were taken that can be read."""
+    """Sample steps, ascending, of which the samples can be read."""
     damaged: Mapping[str, str] = field(default_factory=dict)
     """Places in the run that cannot be read and are left out, with the reason."""
     taken: tuple[int, ...] = ()
-    """All steps at which samples were taken."""
+    """All sample steps, those with damaged samples included."""
 
     @classmethod
     def of(cls, run: Run, until: int | None) -> Samples | None:
@@ -155,16 +155,16 @@ class Samples:
 
 @dataclass(frozen=True)
 class Sources:
-    """The code that came with the run. Hostile until proven otherwise: parsed, never imported."""
+    """Code that came with the run. Hostile until proven otherwise: parsed, never imported."""
 
     absent: ClassVar = "the run brought no source/"
 
     root: Path
-    """The run's folder."""
+    """Folder of the run."""
     files: Mapping[str, str]
-    """`source/...` -> text, of the files that are text."""
+    """Text by path `source/...`, of the files that are text."""
     paths: Mapping[str, Path] = field(default_factory=dict)
-    """`source/...` -> where the file lies, of all files: code may read those that are no text."""
+    """Place on the disk by path `source/...`, of all files: code may read any of them."""
 
     @classmethod
     def of(cls, run: Run, until: int | None) -> Sources | None:
@@ -178,12 +178,12 @@ class Sources:
 
 @dataclass(frozen=True)
 class Documents:
-    """The documents beside the run."""
+    """Documents beside the run."""
 
     absent: ClassVar = "the run has no documents/"
 
     files: Mapping[str, str]
-    """`documents/...` -> text, of the files that are text."""
+    """Text by path `documents/...`, of the files that are text."""
 
     @classmethod
     def of(cls, run: Run, until: int | None) -> Documents | None:
@@ -203,7 +203,7 @@ def _frozen(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def _texts(files: Mapping[str, Path]) -> dict[str, str]:
-    """Those of the files that are UTF-8 text, cut where they are absurdly long."""
+    """Read those of the files that are UTF-8 text, cut where they are absurdly long."""
     texts = {}
     for name, path in sorted(files.items()):
         try:
