@@ -1,4 +1,4 @@
-"""A child process whose whole tree is bounded in time and memory.
+"""Supervision of a child process whose whole tree is bounded in time and memory.
 
 The bounds hold against code that never returns to Python, that forks, that detaches its children
 or that swallows every exception: they are enforced from outside, with SIGKILL. If this process is
@@ -38,7 +38,7 @@ End = Literal["exited", "time", "memory", "stopped"]
 
 @dataclass(frozen=True)
 class Ended:
-    """How a supervised child ended."""
+    """Result of a supervised child: how it ended."""
 
     how: End
     returncode: int
@@ -46,7 +46,7 @@ class Ended:
     peak_memory: int
     """Largest resident size of the tree seen, in bytes (shared pages count once a process)."""
     output: str
-    """The last 16 kB of stdout and stderr."""
+    """Last 16 kB of stdout and stderr."""
 
 
 def supervise(
@@ -114,7 +114,7 @@ def supervise(
 
 
 def _guarded(command: Sequence[str], address_space: int) -> list[str]:
-    """The command below a guard, which bounds its address space; elsewhere, as it is."""
+    """Put the command below a guard, which bounds its address space, where there is one."""
     if shutil.which(command[0]) is None:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), command[0])
     if sys.platform != "linux":
@@ -125,7 +125,7 @@ def _guarded(command: Sequence[str], address_space: int) -> list[str]:
 
 @contextlib.contextmanager
 def _interrupt_held() -> Iterator[threading.Event]:
-    """Within, Ctrl-C and SIGTERM set the event; they are raised where the block ends.
+    """Hold Ctrl-C and SIGTERM back: they set the event, and are raised where the block ends.
 
     Raised at once they could strike between the child's start and the first line that would kill
     it, or inside a finaliser, where Python drops them.
@@ -188,7 +188,7 @@ def _resident(process: psutil.Process) -> int:
 
 
 def _proportional(process: psutil.Process) -> int:
-    """Memory of the tree with shared pages divided among their sharers: dear, so asked late."""
+    """Memory of the tree in bytes, shared pages divided among sharers: slow, so asked late."""
     total = 0
     for member in _tree(process):
         with contextlib.suppress(psutil.Error):
@@ -255,7 +255,7 @@ def _pump_lines(descriptor: int, on_line: Callable[[str], None]) -> None:
 
 
 class _Tail:
-    """Drains a stream in a thread and keeps its end."""
+    """Reader that drains a stream in a thread and keeps its end."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream

@@ -1,4 +1,4 @@
-"""Where code that came with a run is executed, and what of this machine it can reach: nothing.
+"""Sandbox for code that came with a run, which can reach nothing of this machine.
 
 `Session` builds a run's training in a process of its own and asks it to load states, to step and to
 show what it computed. Everything that comes out is checked and belongs to whoever wrote the code:

@@ -1,4 +1,4 @@
-"""A run's training in a process of its own, asked one thing after the other."""
+"""Session with a run's training in a process of its own, asked one thing after the other."""
 
 from __future__ import annotations
 
@@ -47,25 +47,25 @@ class Limits:
     """Bounds on the process inside and all that it starts."""
 
     seconds: float = 120.0
-    """From its start to its end."""
+    """Seconds from the start of the process to its end."""
     memory: int = 2 << 30
-    """Bytes, of the whole tree; at least 1 GiB, for importing torch takes most of that."""
+    """Memory of the whole tree in bytes; at least 1 GiB, for importing torch takes most of that."""
     processes: int = 64
-    """Processes and threads; where the level cannot bind them, memory does."""
+    """Number of processes and threads; where the level cannot bind them, memory does."""
 
 
 @dataclass(frozen=True)
 class Stepped:
-    """What steps gave: `n` steps, `k` quantities that were asked for."""
+    """Results of `n` steps, with `k` quantities that were asked for."""
 
     values: NDArray[np.float64]
-    """[n, k], NaN where a step gave nothing; see `present` and `tracked`."""
+    """Values [n, k]; NaN where a step gave nothing, see `present` and `tracked`."""
     present: NDArray[np.bool_]
-    """[n, k], returned by the training."""
+    """Mask [n, k] of values that the training returned."""
     tracked: NDArray[np.bool_]
-    """[n, k], not returned, but counted or measured as a recorder does: see `ends`."""
+    """Mask [n, k] of values not returned, but tracked as a recorder does: see `ends`."""
     watched: NDArray[Any] | None
-    """[n, ...], the watched weight after each step."""
+    """Watched weight after each step, [n, ...]; None where none is watched."""
 
 
 class Session:
@@ -105,7 +105,7 @@ class Session:
         self.limits = limits or Limits()
         self.alive = False
         self.ended: Ended | None = None
-        """How the process ended, once it has."""
+        """Result of the process, once it has ended."""
         self._files = files
         self._data = data
         self._max_answer = max_answer
@@ -276,7 +276,7 @@ class Session:
     def _ask(
         self, message: dict[str, Any], tensors: bytes = b"", expected: int | None = None
     ) -> tuple[dict[str, Any], Tensors]:
-        """One request and its answer, of about `expected` bytes of data."""
+        """Send a request and receive its answer, of about `expected` bytes of data."""
         if not self.alive:
             raise ForeignCodeError("the run's code has ended before it was asked everything")
         largest = self._max_answer if expected is None else expected + _HEADER_ROOM
@@ -313,7 +313,7 @@ class Session:
                 raise self._over() from None
 
     def _receive(self, size: int) -> bytes:
-        """Exactly `size` bytes, taken as they come: a claim alone costs no memory."""
+        """Receive exactly `size` bytes, taken as they come: a claim alone costs no memory."""
         data = bytearray()
         while len(data) < size:
             self._wait(self._answers, select.POLLIN)
@@ -327,7 +327,7 @@ class Session:
         return bytes(data)
 
     def _wait(self, descriptor: int, event: int) -> None:
-        """Until the descriptor is ready or its other end is gone."""
+        """Wait until the descriptor is ready or its other end is gone."""
         poll = select.poll()
         poll.register(descriptor, event)
         while not poll.poll(100):
@@ -335,7 +335,7 @@ class Session:
                 raise self._over()
 
     def _over(self) -> DlccError:
-        """What to say of a process that answers no more."""
+        """Make the error for a process that does not answer any more."""
         self.alive = False
         self._watcher.join(_FAREWELL)  # it may be about to end
         self._stop.set()
@@ -357,7 +357,8 @@ class Session:
         )
 
     def _nonsense(self, what: str) -> ForeignCodeError:
-        """An answer that no honest child gives ends the session."""
+        """End the session because of an answer that no honest child gives, and make the error for
+        it."""
         self.alive = False
         self._stop.set()
         return ForeignCodeError(f"the run's code answers for the process that runs it: it {what}")
@@ -365,7 +366,7 @@ class Session:
     def _one(
         self, made: Tensors, name: str, dtype: type[np.generic], shape: tuple[int, ...]
     ) -> NDArray[Any]:
-        """An array of the answer, which must be of this type and shape."""
+        """Take an array of the answer, which must be of this type and shape."""
         array = made.get(name)
         if array is None or array.dtype != dtype or array.shape != shape:
             raise self._nonsense(f"gives no {name} of shape {shape}")
@@ -373,7 +374,7 @@ class Session:
 
 
 def _tasks_of_this_user() -> int:
-    """Processes and threads that this user has now; the limit of the kernel counts them."""
+    """Count the processes and threads of this user; the kernel's limit counts them."""
     uid, tasks = os.getuid(), 0
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
