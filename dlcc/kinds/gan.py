@@ -54,8 +54,11 @@ OBJECTIVES = (
         {"discriminator": "mean D(G(z)) - mean D(x)", "generator": "-mean D(G(z))"},
     ),
 )  # fmt: skip
-"""Goodfellow 2014 (ns, mm), Mao 2017 with its ½ (ls), Lim and Ye 2017 (hinge), Gulrajani 2017
-(wgangp) and Arjovsky 2017 (wgan), whose outputs have no fixed level: a constant can be added."""
+"""Objectives with their sources: Goodfellow 2014 (ns, mm), Mao 2017 with its ½ (ls), Lim and Ye
+2017 (hinge), Gulrajani 2017 (wgangp) and Arjovsky 2017 (wgan).
+
+Outputs of the last two have no fixed level: a constant can be added.
+"""
 
 GAN = TrainingKind(
     name="gan",

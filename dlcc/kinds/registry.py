@@ -1,4 +1,4 @@
-"""The kinds that are there, this package's and those that others installed; and which a run is."""
+"""Registry of kinds, this package's and installed ones; and the kind that a run is of."""
 
 from __future__ import annotations
 
