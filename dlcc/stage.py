@@ -1,4 +1,4 @@
-"""The API for stages: `Stage`, `Case`, `Context`, `StageResult`, `NotApplicable`.
+"""Interface of stages: `Stage`, `Case`, `Context`, `StageResult`, `NotApplicable`.
 
 A stage is a frozen dataclass. Its fields are its settings, `__call__` is its work, its docstring is
 what the report shows. It knows its case and its context, and nothing of the pipeline, of scoring or
@@ -28,11 +28,11 @@ R = TypeVar("R")
 
 
 class NotApplicable(Exception):  # noqa: N818  # an outcome with a reason, not an error
-    """Raised by a stage that has nothing to say about this run; the message is the reason."""
+    """Exception of a stage that has nothing to say about this run; the message is the reason."""
 
 
 class Deadline:
-    """The moment by which a stage must be done."""
+    """Deadline: the moment by which a stage must be done."""
 
     def __init__(self, seconds: float) -> None:
         self._end = time.monotonic() + seconds
@@ -43,22 +43,22 @@ class Deadline:
         return max(0.0, self._end - time.monotonic())
 
     def check(self) -> None:
-        """LimitExceeded once the time is up; call it in long loops."""
+        """Raise LimitExceeded once the time is up; call it in long loops."""
         if self.remaining == 0:
             raise LimitExceeded("the stage ran out of its time")
 
 
 @dataclass(frozen=True)
 class Context:
-    """What a stage may use besides its case."""
+    """Context of a stage: what it may use besides its case."""
 
     rng: np.random.Generator
-    """Seeded from the run and the stage's name: the only source of randomness."""
+    """Generator seeded from the run and the stage's name: the only source of randomness."""
     deadline: Deadline
     scratch: Path
-    """An empty folder of the stage's own; gone afterwards."""
+    """Empty folder of the stage's own; removed afterwards."""
     progress: Callable[[float, str], None] = lambda share, what: None
-    """`progress(share of the work done, what is being done)`."""
+    """Callback `progress(share of the work done, what is being done)`."""
     trust: bool = False
     """Whether the user allowed the run's own code to run without real isolation (`--trust`)."""
 
@@ -92,7 +92,7 @@ class Context:
 
 
 class Case:
-    """A run on its way through the stages: its parts and what earlier stages made of it.
+    """Run on its way through the stages: its parts and what earlier stages made of it.
 
     Read-only, and only what the stage declares: `case[Samples]` for what it `needs`,
     `case.get(Dossier)` for what it `wants`.
@@ -104,9 +104,9 @@ class Case:
         self._stage = stage
         self._records = dict(records)
         self.until = until
-        """Nothing at or after this step is in the case."""
+        """Step from which on nothing is in the case."""
         self.length = length
-        """The configured number of steps."""
+        """Configured number of steps."""
 
     def __getitem__(self, kind: type[R]) -> R:
         self._declared(kind)
@@ -133,17 +133,17 @@ class Case:
 
 @dataclass(frozen=True)
 class StageResult:
-    """What a stage gives back."""
+    """Result of a stage."""
 
     terms: Mapping[str, Estimate] = field(default_factory=dict)
-    """What goes into the score: name of the term -> estimate."""
+    """Terms of the score, by name."""
     records: Sequence[Any] = ()
-    """One instance of each type that the stage `gives`."""
+    """Records for other stages, one instance of each type that the stage `gives`."""
     findings: Sequence[Finding] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
     """Further figures for the report: plain values, lists and mappings with string keys."""
     environment: Mapping[str, Any] = field(default_factory=dict)
-    """What may differ between two evaluations: isolation level, what a limit cut off."""
+    """Figures that may differ between two evaluations: isolation level, what a limit cut off."""
 
 
 @dataclass(frozen=True)
@@ -151,18 +151,18 @@ class Stage:
     """Base of every stage. Subclass it as a frozen dataclass and implement `__call__`."""
 
     name: ClassVar[str]
-    """Lower case; unique in a pipeline."""
+    """Name of the stage in lower case; unique in a pipeline."""
     needs: ClassVar[tuple[type[Any], ...]] = ()
-    """Without these the stage is not applicable."""
+    """Types of records without which the stage is not applicable."""
     wants: ClassVar[tuple[type[Any], ...]] = ()
-    """Used where they are there; a stage that gives one runs earlier."""
+    """Types of records that are used where they are there; a stage that gives one runs earlier."""
     gives: ClassVar[tuple[type[Any], ...]] = ()
-    """What the stage makes for others."""
+    """Types of records that the stage makes for others."""
     version: ClassVar[int] = 1
-    """Raised when the meaning of the result changes."""
+    """Number of the result's meaning; raise it when the meaning changes."""
 
     def __call__(self, case: Case, ctx: Context) -> StageResult:
-        """The work; raises NotApplicable where the run has nothing to look at."""
+        """Judge the case; raises NotApplicable where the run has nothing to look at."""
         raise TypeError(f"{type(self).__name__} has no __call__(self, case, ctx)")
 
     @classmethod
@@ -177,7 +177,7 @@ class Stage:
 
 
 def check_declaration(stage: object) -> Stage:
-    """The stage itself, if it is declared as it must; else StageDeclarationError."""
+    """Check that a stage is declared as it must be, and return it; else StageDeclarationError."""
     kind = stage if isinstance(stage, type) else type(stage)
     if isinstance(stage, type) or not isinstance(stage, Stage):
         raise StageDeclarationError(

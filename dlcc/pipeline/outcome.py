@@ -18,12 +18,12 @@ class Limits:
 
     seconds: float = 300.0
     memory: int = 4 << 30
-    """Bytes."""
+    """Memory in bytes."""
 
 
 @dataclass(frozen=True)
 class StageOutcome:
-    """What the pipeline writes around a stage's result."""
+    """Result of a stage, with what the pipeline adds to it."""
 
     stage: str
     describes: str
@@ -38,7 +38,8 @@ class StageOutcome:
     digest: str = ""
     """Hash of all that the stage read."""
     environment: Mapping[str, Any] = field(default_factory=dict)
-    """What may differ between evaluations: seconds, peak memory, isolation, limits, tracebacks."""
+    """Figures that may differ between evaluations: seconds, peak memory, isolation, limits,
+    tracebacks."""
 
 
 def terms_of(outcomes: Iterable[StageOutcome]) -> dict[str, Estimate]:

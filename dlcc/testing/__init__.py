@@ -1,4 +1,4 @@
-"""Conformance kits for what others bring: of stages, formats, kinds of training and recipes.
+"""Conformance kits for stages, formats, kinds of training and recipes of other authors.
 
 ```python
 from dlcc.testing import check_stage

@@ -1,4 +1,4 @@
-"""The conformance kit for authors of kinds of training: `check_kind`."""
+"""Conformance kit for authors of kinds of training: `check_kind`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The conformance kit for authors of recipes: `check_recipe`.
+"""Conformance kit for authors of recipes: `check_recipe`.
 
 A recipe's training is built, stepped, taken back and built again from a copy of its file, as a
 replay does. What it must not do is to draw from anything but its configuration and the step.
@@ -143,7 +143,7 @@ def _check_samples(name: str, recipe: Recipe, config: Mapping[str, Any]) -> None
 def _check_resumed(
     name: str, recipe: Recipe, config: Mapping[str, Any], rows: list[dict[str, float]]
 ) -> None:
-    """A training that is put back goes on as it did."""
+    """Check that a training that is put back goes on as it did."""
     training, middle = _built(name, recipe.module, config), _STEPS // 2
     _steps(name, training, 0, middle)
     try:
@@ -161,7 +161,7 @@ def _check_resumed(
 def _check_copy(
     name: str, recipe: Recipe, config: Mapping[str, Any], rows: list[dict[str, float]]
 ) -> None:
-    """The file alone builds the training: it becomes the run's source/train.py."""
+    """Check that the file alone builds the training: it becomes the run's source/train.py."""
     with scratch_folder("dlcc-check-") as folder:
         file = folder / "train.py"
         file.write_text(recipe.source.read_text(encoding="utf-8"), encoding="utf-8")

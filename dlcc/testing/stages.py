@@ -1,4 +1,4 @@
-"""The conformance kit for authors of stages: `check_stage`.
+"""Conformance kit for authors of stages: `check_stage`.
 
 ```python
 from dlcc.testing import check_stage
@@ -48,7 +48,7 @@ _MUTATION = ("read-only", "FrozenInstanceError", "does not support item assignme
 
 @dataclass(frozen=True)
 class _Trial:
-    """What one run of the stage left behind."""
+    """Result that one run of the stage left behind."""
 
     ended: Ended
     reply: worker.Reply | None
@@ -117,7 +117,7 @@ def _check_deadline(name: str, bench: _Bench, took: float) -> None:
 
 
 class _Bench:
-    """Runs the stage again and again under one change of the world at a time."""
+    """Bench that runs the stage again and again, with one change of the world at a time."""
 
     def __init__(self, stage: Stage, run: Path, stages: Sequence[Stage], seconds: float) -> None:
         others = {**discovery.installed(), **{s.name: s for s in stages}}
