@@ -1,4 +1,4 @@
-"""A Lightning training as a run, with its landscape."""
+"""Callback that records a Lightning training as a run, with its landscape."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class RunRecorder(Callback):
         self.recorder: Recorder | None = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Begin or continue the run."""
+        """Begin the run, or continue it."""
         if not trainer.is_global_zero:
             return
         self._by_hand = not pl_module.automatic_optimization
@@ -75,7 +75,7 @@ class RunRecorder(Callback):
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Measure a step before it is taken: on a batch just trained on gradients are smaller."""
+        """Measure a step before it is taken: gradients on a batch just trained on are smaller."""
         if self.recorder is None:
             return
         given = self.batches(batch)
@@ -103,7 +103,7 @@ class RunRecorder(Callback):
             self._snapshot()
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write what is left."""
+        """Write the rows and the snapshot that are left, and close the run."""
         if self.recorder is not None and self._last is not None:
             self._survey(self._last)
         self._close()
@@ -111,17 +111,17 @@ class RunRecorder(Callback):
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        """The same where the training ends early."""
+        """Write what is left where the training ends early, and close the run."""
         self._close()
 
     def _steps(self, trainer: Trainer) -> int:
-        """How many were taken, also by a training that goes on from a checkpoint."""
+        """Number of steps taken, those before a checkpoint that the training continues included."""
         if self._by_hand:  # each optimiser counts in `global_step`
             return trainer.fit_loop.epoch_loop.total_batch_idx + 1
         return trainer.global_step
 
     def _snapshot(self) -> None:
-        """Of the state as it is; its landscape is looked at with the next batch."""
+        """Record a snapshot of the present state; its landscape is measured with the next batch."""
         assert self.recorder is not None
         self.recorder.snapshot(self._done)
         self._waiting: int | None = self._done
@@ -138,7 +138,7 @@ class RunRecorder(Callback):
 
 
 def _length(trainer: Trainer, *, by_hand: bool) -> int | None:
-    """The steps of the whole training; None where it is not known.
+    """Number of steps of the whole training; None where it is not known.
 
     `max_steps` counts steps of every optimiser, so that it says nothing of batches.
     """
@@ -149,7 +149,7 @@ def _length(trainer: Trainer, *, by_hand: bool) -> int | None:
 
 
 def _row(trainer: Trainer, outputs: Any, player: str) -> dict[str, Any]:
-    """What was logged: names of one part become quantities of the first player."""
+    """Quantities that were logged; names of one part become quantities of the first player."""
     loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
     # Lightning divides the loss by the batches over which gradients accumulate
     times = trainer.accumulate_grad_batches

@@ -1,4 +1,4 @@
-"""A training by Hugging Face's Trainer as a run, with its landscape."""
+"""Callback that records a training by Hugging Face's Trainer as a run, with its landscape."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class RunRecorder(TrainerCallback):
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Begin or continue the run."""
+        """Begin the run, or continue it."""
         if not state.is_world_process_zero:
             return
         model: nn.Module = kwargs["model"]
@@ -94,7 +94,7 @@ class RunRecorder(TrainerCallback):
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Write what is left."""
+        """Write the rows and the snapshot that are left, and close the run."""
         if self.recorder is not None:
             self.recorder.close()
             self.recorder = None

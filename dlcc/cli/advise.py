@@ -1,4 +1,4 @@
-"""`dlcc advise`: what to change about a training."""
+"""Command `dlcc advise`: what to change about a training."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def advise(
 
 
 def _say_next(opened: Run, run: Path) -> None:
-    """How to carry the first line out, where this package can."""
+    """Print how to carry the first change out, where this package can."""
     from dlcc.advice.apply import recipe_of
     from dlcc.errors import OptionError
 

@@ -1,4 +1,4 @@
-"""`dlcc kinds`: kinds of training."""
+"""Command `dlcc kinds`: kinds of training."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def kinds() -> None:
 
 
 def _levels(objective: Objective, player: str) -> str:
-    """`; at equilibrium 1.386, at least 0`."""
+    """Known losses of a player in words, such as `; at equilibrium 1.386, at least 0`."""
     named = {
         "at equilibrium": objective.at_equilibrium, "at chance": objective.at_chance,
         "at least": objective.floor, "at most": objective.ceiling,

@@ -1,4 +1,4 @@
-"""`dlcc library`: past runs with known outcomes."""
+"""Command `dlcc library`: past runs with known outcomes."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def bars() -> Iterator[Callable[[str, float, str], None]]:
-    """Bars on stderr where that is a terminal; nothing elsewhere."""
+    """Show bars on stderr where that is a terminal, and nothing elsewhere."""
     if not sys.stderr.isatty():
         yield lambda task, share, what: None
         return
