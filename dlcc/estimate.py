@@ -1,4 +1,5 @@
-"""A number in [0, 1] with its uncertainty: the only kind of number that a stage feeds to the score.
+"""Estimate: a number in [0, 1] with its uncertainty, the only number that a stage feeds to the
+score.
 
 An `Estimate` is a distribution, not a number with a decoration. It is carried through every
 formula as `DRAWS` values at fixed quantiles, shuffled by the name of the term that they belong to:
@@ -31,7 +32,7 @@ _IGNORANCE_SHAPE = math.log(0.5) / math.log(0.1)
 
 @dataclass(frozen=True)
 class Number:
-    """A number with its central 90 % interval: what reports show of a distribution."""
+    """Mean of a quantity with its central 90 % interval: what reports show of a distribution."""
 
     mean: float
     low: float
@@ -50,7 +51,7 @@ class Number:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A distribution on [0, 1]; 1 is best.
+    """Distribution of a quantity on [0, 1]; 1 is best.
 
     Made by `proportion`, `obligations`, `normal`, `beta`, `draws`, `exactly` or `ignorance`; not by
     its fields.
@@ -61,8 +62,11 @@ class Estimate:
 
     kind: Kind
     parameters: tuple[float, ...]
-    """beta: a, b; proportion: hits, total, unknown; obligations: discharged, refuted, unknown;
-    normal: mean, sd; quantiles: ascending."""
+    """Parameters by family.
+
+    beta: a, b; proportion: hits, total, unknown; obligations: discharged, refuted, unknown;
+    normal: mean, sd; quantiles: ascending.
+    """
 
     def __post_init__(self) -> None:
         if any(not math.isfinite(p) for p in self.parameters):
@@ -190,19 +194,19 @@ class Estimate:
 
     @property
     def decided(self) -> float | None:
-        """How many cases it counts that could be decided; None where it counts none."""
+        """Number of decided cases that it counts; None where it counts none."""
         if self.kind == "obligations":
             return self.parameters[0] + self.parameters[1]
         return self.parameters[1] if self.kind == "proportion" else None
 
     @property
     def undecided(self) -> float:
-        """How many obligations it counts that could not be decided."""
+        """Number of undecided obligations that it counts."""
         return self.parameters[2] if self.kind == "obligations" else 0.0
 
     @property
     def mean(self) -> float:
-        """The expectation."""
+        """Expectation of the distribution."""
         return float(np.mean(self.quantile(_midpoints(DRAWS))))
 
     @property

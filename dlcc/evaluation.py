@@ -262,15 +262,17 @@ def _judge(loaded: _Loaded, outcomes: Sequence[StageOutcome]) -> Judgement:
 def _put_right(
     by_library: Probability, health: HealthRecord, reviewed: ReviewEffect
 ) -> Probability:
-    """P(healthy and true) by the library, put right by the user's reviews; a label that the kind
-    itself tells, by its marks, stands above what past runs know."""
+    """Correct P(healthy and true) by the user's reviews.
+
+    A label that the kind itself tells, by its marks, stands above what past runs know.
+    """
     told = sum(p for name, p in health.probabilities.items() if name not in LABELS)
     healthy = reviewed.calibration(by_library.healthy) * (1 - told)
     return dataclasses.replace(by_library, healthy=healthy)
 
 
 def _advise(loaded: _Loaded, outcomes: Sequence[StageOutcome]) -> AdviceRecord | None:
-    """What `dlcc advise` would say by past runs, where there is something to mend."""
+    """Advise by past runs, as `dlcc advise` would, where there is something to mend."""
     health, reruns = _record(outcomes, HealthRecord), _record(outcomes, Reruns)
     if health is None or health.label == "healthy":
         return None
