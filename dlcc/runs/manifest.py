@@ -68,8 +68,18 @@ class Manifest(BaseModel):
 def read_manifest(path: Path) -> Manifest:
     """Read run.json.
 
+    Args:
+        path: File run.json.
+
+    Returns:
+        Its content, checked key by key.
+
     Raises:
-        RunError: it is missing, cut, of a later version, or a key has a wrong value.
+        RunError: The file is missing, cut, of a later version, or a key has a wrong value.
+
+    >>> manifest = read_manifest(Path("runs/digits-collapsed/run.json"))
+    >>> manifest.objective, manifest.length, manifest.training
+    ({'kind': 'gan', 'loss': 'mm'}, 3200, 'source/train.py:build')
     """
     if not path.exists():
         raise RunError(

@@ -53,46 +53,73 @@ class Watcher(Protocol):
     """Listener that follows a training row by row, and may steer it."""
 
     def watch(self, step: int, row: Mapping[str, Any]) -> Mapping[str, float] | None:
-        """Take in a row; return quantities to record at the same step, always of the same names."""
+        """Take in a row; return quantities to record at the same step, always of the same names.
+
+        Args:
+            step: Step of the row.
+            row: `player/quantity` to its value, as the training logged it.
+
+        Returns:
+            `player/quantity` to a number, to record at the same step; None for nothing.
+        """
         ...
 
 
 class Recorder:
-    """Writes one run; a context manager.
+    """Recorder of one training into a run folder; a context manager.
 
-    >>> with Recorder("runs/ring", players={"generator": g}, length=6000) as rec:  # doctest: +SKIP
+    >>> import tempfile
+    >>> import numpy as np
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> objective = {"kind": "gan", "loss": "ns"}
+    >>> with Recorder(f"{folder.name}/ring", objective=objective, length=3) as rec:
+    ...     for step in range(3):
+    ...         rec.log(step, {"generator/loss": 0.7, "discriminator/loss": 1.3 + 0.1 * step})
+    ...     rec.samples(3, np.zeros((4, 2)))  # of the state before step 3
+    ...     rec.flush()
+    >>> Run.open(rec.path).series()["discriminator/loss"].values.round(1).tolist()
+    [1.3, 1.4, 1.5]
+    >>> Run.open(rec.path).samples(3).shape
+    (4, 2)
+    >>> folder.cleanup()
+
+    With networks and a `training`, snapshots can be taken and training can go on from the newest:
+
+    >>> with Recorder("runs/ring", training=training, length=6000) as rec:  # doctest: +SKIP
     ...     for step in range(rec.resume(), 6000):
     ...         if step % 100 == 0:
-    ...             rec.snapshot(step)          # the state before the step
-    ...         rec.log(step, train(step))      # after its updates
+    ...             rec.snapshot(step)                   # the state before the step
+    ...         rec.log(step, training.step(step))       # after its updates
 
     A folder that holds a run already is continued. Logging or snapshotting an earlier step again
     is a rewind: it supersedes later rows, which readers then skip, and later snapshots and
     samples, which are moved to `superseded/`. Nothing recorded is ever deleted.
 
     Args:
-        path: the run folder, made if need be.
-        players: the networks by name; by default those of `training`.
-        config: plain values; `training_entry` is called with them.
-        name: what to call the run; by default the folder's name.
-        objective: what the players minimise, such as `{"kind": "gan", "loss": "ns"}`.
-        data: the training data, such as `{"name": "ring"}`.
-        seed: the training's seed.
-        length: the configured number of steps.
-        training: makes snapshots resumable; with a `probe` method they hold measurements too.
-        training_entry: how to build the training again, `source/train.py:build`.
-        sources: files and folders to copy into `source/`.
-        documents: files and folders to copy into `documents/`.
-        reference: training data `[n, ...]`, of which up to 4,096 evenly spaced rows are kept.
-        resume: whether a run that is there may be continued.
-        track_updates: log `<player>/updates`, the optimiser steps so far, and
-            `<player>/update_norm`, the L2 norm of the change of its parameters since the row
-            before (NaN where weights were put back in between).
+        path: Folder of the run, made if need be.
+        players: Networks by name; default those of `training`.
+        config: Configuration in plain values; `training_entry` is called with them.
+        name: Name of the run; default the folder's name.
+        objective: Objective of the players, such as `{"kind": "gan", "loss": "ns"}`.
+        data: Description of the training data, such as `{"name": "ring"}`.
+        seed: Seed of the training.
+        length: Configured number of steps.
+        training: Training that makes snapshots resumable; with a method `probe` they hold
+            measurements too.
+        training_entry: Entry point that builds the training again, `source/train.py:build`.
+        sources: Files and folders to copy into `source/`.
+        documents: Files and folders to copy into `documents/`.
+        reference: Training data `[n, ...]`, of which up to 4,096 evenly spaced rows are kept.
+        resume: Whether a run that is there may be continued.
+        track_updates: Whether to log `<player>/updates`, the number of optimiser steps so far, and
+            `<player>/update_norm`, the L2 norm of the change of the player's parameters since the
+            row before (NaN where weights were put back in between).
 
     Raises:
-        OptionError: an argument makes no sense.
-        RunError: the folder holds something else, or a run that the arguments do not describe;
-            the system refuses to write. As RunLockedError: another recorder is at work there.
+        OptionError: An argument makes no sense.
+        RunError: The folder holds something else, or a run that the arguments do not describe; or
+            the system refuses to write.
+        RunLockedError: Another recorder is at work there.
     """
 
     def __init__(
@@ -159,18 +186,18 @@ class Recorder:
 
     @property
     def path(self) -> Path:
-        """The run folder."""
+        """Folder of the run."""
         return self.layout.path
 
     def resume(self) -> int:
         """Restore the training from the newest resumable snapshot.
 
         Returns:
-            The step to go on with, 0 where no snapshot is resumable.
+            Step to go on with; 0 where no snapshot is resumable.
 
         Raises:
-            OptionError: the recorder was given no training.
-            SnapshotError: the newest resumable snapshot is damaged.
+            OptionError: The recorder was given no training.
+            SnapshotError: The newest resumable snapshot is damaged.
         """
         if self._training is None:
             raise OptionError(f"{self.path}: nothing to resume: pass Recorder(..., training=...)")
@@ -187,13 +214,13 @@ class Recorder:
         thread. Numbers on an accelerator stay there until then, so that nothing waits for it.
 
         Args:
-            step: may skip numbers; an earlier one than before, for the same quantities, is a
-                rewind, and the same one replaces the row.
+            step: Number of the step, from 0. Steps may be left out. An earlier step than before,
+                for the same quantities, is a rewind; the same step replaces the row.
             values: `player/quantity` to a number or 0-d tensor. NaN and infinities are kept.
 
         Raises:
-            OptionError: a name, number or step makes no sense.
-            RunError: the disk has refused rows for so long that no memory is left for them.
+            OptionError: A name, number or step makes no sense.
+            RunError: The disk has refused rows for so long that no memory is left for them.
         """
         try:
             appender, in_order = self._appenders[tuple(values)]
@@ -218,10 +245,26 @@ class Recorder:
     def control(self, watcher: Watcher) -> None:
         """Show every row that is logged from now on to a watcher, such as a controller.
 
-        It sees a row after it was recorded, and what it returns is recorded at the same step.
+        The watcher sees a row after it was recorded; quantities that it returns are recorded at the
+        same step.
+
+        Args:
+            watcher: Object with a method `watch(step, row)`.
 
         Raises:
-            OptionError: there is a watcher already.
+            OptionError: There is a watcher already.
+
+        >>> import tempfile
+        >>> class Halving:
+        ...     def watch(self, step, row):
+        ...         return {"generator/lr": 2e-4 / 2**step}
+        >>> with tempfile.TemporaryDirectory() as folder, Recorder(folder) as rec:
+        ...     rec.control(Halving())
+        ...     rec.log(0, {"generator/loss": 0.7})
+        ...     rec.log(1, {"generator/loss": 0.6})
+        ...     rec.flush()
+        ...     Run.open(folder).series()["generator/lr"].values.tolist()
+        [0.0002, 0.0001]
         """
         if self._watcher is not None:
             raise OptionError(f"{self.path}: a controller watches this recorder already; keep one")
@@ -236,7 +279,7 @@ class Recorder:
         what: Sequence[str] = ("norms", "noise"),
         rows: int = 32,
     ) -> Measuring:
-        """Landscape measures of players, now and then, within a budget of the training's time.
+        """Measure the landscape of players now and then, within a budget of the training's time.
 
         >>> measure = rec.measure({"discriminator": loss_of_each})  # doctest: +SKIP
         >>> for step in range(length):  # doctest: +SKIP
@@ -244,15 +287,19 @@ class Recorder:
         ...     measure(step, {"discriminator": batch})
 
         Args:
-            losses: player -> of the module and a batch, the loss of each row, `[n]`.
-            every: the densest cadence, in steps.
-            budget: share of the training's own time that measuring may take; where `every` costs
+            losses: Player to a function of the module and a batch that returns the loss of each
+                row, `[n]`.
+            every: Densest cadence, in steps.
+            budget: Share of the training's own time that measuring may take. Where `every` costs
                 more, measurements are left out, and the series has no row there.
-            what: of `dlcc.runs.measuring.MEASURES`.
-            rows: of a batch that are measured, the first ones.
+            what: Names of measures, of `dlcc.runs.measuring.MEASURES`.
+            rows: Number of rows of a batch that are measured; the first ones are.
+
+        Returns:
+            Callable to call after each step with the step and, by player, the batch.
 
         Raises:
-            OptionError: an argument makes no sense.
+            OptionError: An argument makes no sense.
         """
         from dlcc.runs.measuring import Measuring
 
@@ -266,13 +313,13 @@ class Recorder:
         Rows logged so far are on the disk when this returns, and so is the snapshot.
 
         Args:
-            step: the step that comes next; the number of steps done at the end of the training.
-            samples: `[n, ...]`, what the model generates in this state.
+            step: Step that comes next; at the end of the training, the number of steps done.
+            samples: Samples `[n, ...]` of the model in this state; None for none.
 
         Raises:
-            OptionError: the row of this step is logged already, so this is not the state before
+            OptionError: The row of this step is logged already, so this is not the state before
                 it; or the training's state holds something that cannot be recorded.
-            RunError: the system refused a write.
+            RunError: The system refused a write.
         """
         step = checked_step(step)
         self._writer.check_ready()
@@ -287,11 +334,15 @@ class Recorder:
             self.samples(step, samples)
 
     def samples(self, step: int, samples: Tensor | np.ndarray) -> None:
-        """Record samples `[n, ...]` of the model in the state before a step.
+        """Record samples of the model in the state before a step.
+
+        Args:
+            step: Step that comes next.
+            samples: Samples `[n, ...]`, at least one; they replace those of the same step.
 
         Raises:
-            OptionError: it is not an array of at least one row.
-            RunError: the system refused the write.
+            OptionError: The samples are not an array of at least one row.
+            RunError: The system refused the write.
         """
         step = checked_step(step)
         self._writer.check_ready()
@@ -317,15 +368,25 @@ class Recorder:
         """Wait until all rows are in the files.
 
         Raises:
-            RunError: the system refuses; the rows are kept and tried again.
+            RunError: The system refuses; the rows are kept and tried again.
         """
         self._writer.flush()
 
     def close(self) -> None:
         """Write what is left and let others record; closing twice does nothing.
 
+        Leaving the `with` block does the same.
+
         Raises:
-            RunError: the last rows could not be written and are lost.
+            RunError: The last rows could not be written and are lost.
+
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     rec = Recorder(folder)
+        ...     rec.log(0, {"model/loss": 2.5})
+        ...     rec.close()
+        ...     Run.open(folder).series()
+        <Series of 1 quantities, 1 steps>
         """
         self._close()
 
@@ -387,7 +448,7 @@ class Recorder:
             self._updates.rebase()
 
     def _rewind(self, step: int, first_state: int) -> None:
-        """Supersede rows from `step` on and snapshots and samples from `first_state` on."""
+        """Supersede rows from `step` on, and snapshots and samples from `first_state` on."""
         for appender in self._writer:
             if appender.last_step >= step:
                 appender.rewind(step)

@@ -49,6 +49,7 @@ class FileEntry(BaseModel):
     xxh3_128: str
 
     def digest(self) -> Digest:
+        """Size and checksum, as readers of tensors take them."""
         return Digest(self.bytes, self.xxh3_128)
 
 
@@ -80,6 +81,21 @@ class Snapshot:
     """Handle of a snapshot: nothing is read before it is asked for.
 
     All readers raise SnapshotError where a file is missing, damaged or not what it claims.
+
+    >>> from dlcc.runs import Run
+    >>> snapshot = Run.open("runs/digits-collapsed").snapshots()[1]
+    >>> snapshot.step, snapshot.players, snapshot.resumable
+    (320, ('generator', 'discriminator'), True)
+    >>> snapshot.weights("generator")["0.weight"].shape
+    (32, 4)
+    >>> snapshot.probe()["discriminator/real"].shape  # outputs on the batch of step 320
+    (32,)
+    >>> [path.name for path in snapshot.files()][:2]
+    ['landscape.json', 'players.safetensors']
+    >>> sorted(snapshot.torch_weights("generator"))[:2]
+    ['0.bias', '0.weight']
+    >>> sorted(snapshot.state())[:2], sorted(snapshot.random_state())
+    (['discriminator', 'discriminator_optimizer'], ['numpy', 'python', 'torch'])
     """
 
     path: Path
@@ -95,7 +111,14 @@ class Snapshot:
         return read_snapshot_manifest(self._layout.manifest, self.step)
 
     def files(self) -> list[Path]:
-        """All that the snapshot consists of."""
+        """List the files of the snapshot.
+
+        Returns:
+            Paths of all its files, sorted.
+
+        Raises:
+            SnapshotError: There is no such folder, or it is a link.
+        """
         if self.path.is_symlink() or not self.path.is_dir():
             raise SnapshotError(
                 f"{self.path}: not a folder of a snapshot; remove it or restore the copy"
@@ -113,9 +136,17 @@ class Snapshot:
         return self.manifest.resumable
 
     def weights(self, player: str | None = None) -> dict[str, np.ndarray]:
-        """Parameters and buffers by `player/name`, or by name alone of one player.
+        """Read parameters and buffers, without importing torch.
 
-        bfloat16 comes as float32 of the same values.
+        Args:
+            player: Player to read; None for all players.
+
+        Returns:
+            Arrays by the names of the player's module, such as `0.weight`; of all players by
+            `player/name`. bfloat16 comes as float32 of the same values.
+
+        Raises:
+            SnapshotError: The snapshot has no such player, or is damaged.
         """
         arrays = read_tensors(self._layout.players, digest=self._digest(self._layout.players))
         if player is None:
@@ -123,12 +154,29 @@ class Snapshot:
         return self._of_player(player, arrays)
 
     def torch_weights(self, player: str) -> dict[str, Tensor]:
-        """What `load_state_dict` of that player's module takes, bit for bit."""
+        """Read the weights of a player for `load_state_dict` of its module, bit for bit.
+
+        Args:
+            player: Player to read.
+
+        Returns:
+            CPU tensors by the names of the player's module.
+
+        Raises:
+            SnapshotError: The snapshot has no such player, or is damaged.
+        """
         path = self._layout.players
         return self._of_player(player, read_torch_tensors(path, digest=self._digest(path)))
 
     def state(self) -> dict[str, Any]:
-        """What `Training.load_state_dict` takes."""
+        """Read the state for `Training.load_state_dict`.
+
+        Returns:
+            State as `Training.state_dict` gave it, with CPU tensors.
+
+        Raises:
+            SnapshotError: The snapshot holds weights alone, or is damaged.
+        """
         if not self.resumable:
             raise SnapshotError(
                 f"{self.path}: holds weights alone, so no training can go on from it; "
@@ -138,11 +186,25 @@ class Snapshot:
         return state
 
     def random_state(self) -> dict[str, Any]:
-        """What `restore_random_state` takes; empty where it was not recorded."""
+        """Read the global random states for `restore_random_state`.
+
+        Returns:
+            States of torch, numpy and random; empty where they were not recorded.
+
+        Raises:
+            SnapshotError: The snapshot is damaged.
+        """
         return self._unpacked["random"] or {} if self.resumable else {}
 
     def probe(self) -> dict[str, np.ndarray]:
-        """Losses and per-sample outputs on the batch of this step; empty where there is none."""
+        """Read the measurements on the batch of the snapshot's step.
+
+        Returns:
+            Losses, 0-d, and outputs `[batch]`, by `player/quantity`; empty where there are none.
+
+        Raises:
+            SnapshotError: The snapshot is damaged.
+        """
         path = self._layout.probe
         if path.name not in self.manifest.files:
             return {}

@@ -199,7 +199,7 @@ def _checked_bytes(path: Path, max_bytes: int, digest: Digest | None) -> bytes:
 
 
 def _is_pickle(data: bytes) -> bool:
-    """Whether data begin like a pickle, and not like safetensors with a header of 640 or so bytes."""
+    """Whether data begin like a pickle, not like safetensors with a header of 640 or so bytes."""
     return data[:1] == b"\x80" and data[1:2] in b"\x02\x03\x04\x05" and data[8:9] != b"{"
 
 
