@@ -79,7 +79,11 @@ class Objective:
 
 @dataclass(frozen=True)
 class Mark:
-    """Range of a feature of the feature vector, such as `generator_loss_swing`."""
+    """Range of a feature of the feature vector, such as `generator_loss_swing`.
+
+    >>> Mark("generator_loss_swing", above=2.0).holds({"generator_loss_swing": 3.5})
+    True
+    """
 
     feature: str
     above: float = -math.inf
@@ -90,13 +94,27 @@ class Mark:
             raise PluginError(f"a mark of {self.feature!r} needs a range with an end")
 
     def holds(self, vector: Mapping[str, float]) -> bool:
-        """Whether the feature is there and in the range."""
+        """Whether the feature is there and in the range.
+
+        Args:
+            vector: Feature vector of a run, name to value.
+
+        Returns:
+            True where above < value < below; False for a value that is missing or NaN.
+        """
         return self.above < vector.get(self.feature, math.nan) < self.below
 
 
 @dataclass(frozen=True)
 class HealthLabel:
-    """Label: a way in which trainings of a kind end."""
+    """Label: a way in which trainings of a kind end.
+
+    >>> swinging = HealthLabel(
+    ...     "swinging", "failed", finding="GAN002", marks=(Mark("generator_loss_swing", above=2.0),)
+    ... )
+    >>> swinging.marked({"generator_loss_swing": 3.5}), swinging.marked({})
+    (True, False)
+    """
 
     name: str
     state: State
@@ -121,7 +139,14 @@ class HealthLabel:
             raise PluginError(f"label {self.name!r} names no finding that says so")
 
     def marked(self, vector: Mapping[str, float]) -> bool:
-        """Whether there are marks, and all hold."""
+        """Whether the label has marks, and all hold.
+
+        Args:
+            vector: Feature vector of a run, name to value.
+
+        Returns:
+            True where the marks tell the label of the run.
+        """
         return bool(self.marks) and all(mark.holds(vector) for mark in self.marks)
 
 
@@ -155,8 +180,16 @@ class TrainingKind:
     `evidence` by the health stage, `remedies` by advice. Found by the entry point group
     `dlcc.kinds`; `dlcc.testing.check_kind` says whether one conforms.
 
+    >>> from dlcc.kinds.gan import GAN
+    >>> GAN.label("collapsed").state, GAN.failed
+    ('failed', ('oscillating', 'collapsed', 'diverged'))
+    >>> GAN.has("loss"), GAN.fault_above("loss"), GAN.fits(["model"])
+    (True, 1000.0, False)
+    >>> GAN.marked({"generator_loss_swing": 3.5}) is None  # its labels have no marks
+    True
+
     Raises:
-        PluginError: what is wrong with it in itself, as it is made.
+        PluginError: The kind is wrong in itself; raised as it is made.
     """
 
     name: str
@@ -207,26 +240,64 @@ class TrainingKind:
         return tuple(label.name for label in self.labels if label.state == "failed")
 
     def label(self, name: str) -> HealthLabel:
-        """The label of that name; KeyError for another kind's."""
+        """Find a label by its name.
+
+        Args:
+            name: Name of the label.
+
+        Returns:
+            Label of that name.
+
+        Raises:
+            KeyError: The kind has no such label.
+        """
         for label in self.labels:
             if label.name == name:
                 return label
         raise KeyError(name)
 
     def marked(self, vector: Mapping[str, float]) -> str | None:
-        """Name of the first label whose marks hold for a feature vector; None where none do."""
+        """Find the label that a run has by its marks alone.
+
+        Args:
+            vector: Feature vector of the run, name to value.
+
+        Returns:
+            Name of the first label whose marks all hold; None where none do.
+        """
         return next((label.name for label in self.labels if label.marked(vector)), None)
 
     def has(self, quantity: str) -> bool:
-        """Whether trainings of this kind log a quantity."""
+        """Whether trainings of this kind log a quantity.
+
+        Args:
+            quantity: Name of the quantity without its player, such as `loss`.
+
+        Returns:
+            True where the kind knows the quantity.
+        """
         return any(known.name == quantity for known in self.quantities)
 
     def fault_above(self, quantity: str) -> float:
-        """Size above which a quantity's level is a fault; infinite where none is."""
+        """Find the size above which a quantity's level is a fault.
+
+        Args:
+            quantity: Name of the quantity without its player, such as `loss`.
+
+        Returns:
+            Size in the quantity's unit; infinite where none is a fault.
+        """
         return next((q.fault_above for q in self.quantities if q.name == quantity), math.inf)
 
     def fits(self, players: Collection[str]) -> bool:
-        """Whether a run with these players can be of this kind; a run that names none can."""
+        """Whether a run with these players can be of this kind.
+
+        Args:
+            players: Names of the run's players; empty where it names none.
+
+        Returns:
+            True where all players of the kind are there, or the run names none.
+        """
         return not players or set(self.players) <= set(players)
 
 
