@@ -43,7 +43,21 @@ class StageOutcome:
 
 
 def terms_of(outcomes: Iterable[StageOutcome]) -> dict[str, Estimate]:
-    """Every term that a stage fed, those fed by several pooled."""
+    """Collect every term of the score that stages fed, those fed by several pooled.
+
+    Args:
+        outcomes: Outcomes of stages.
+
+    Returns:
+        Estimate of each term, by its name.
+
+    >>> outcomes = [
+    ...     StageOutcome("a", "", 1, {}, "scored", terms={"logic": Estimate.proportion(9, 10)}),
+    ...     StageOutcome("b", "", 1, {}, "scored", terms={"logic": Estimate.proportion(5, 10)}),
+    ... ]
+    >>> terms_of(outcomes) == {"logic": Estimate.proportion(14, 20)}
+    True
+    """
     fed: dict[str, list[Estimate]] = {}
     for outcome in outcomes:
         for name, estimate in outcome.terms.items():

@@ -44,7 +44,31 @@ def run_stages(
     progress: StageProgress = lambda stage, share, what: None,
     left_out: Mapping[str, str] | None = None,
 ) -> list[StageOutcome]:
-    """Run `stages` on the run in order; a stage that fails does not take the others down."""
+    """Run stages on a run in order; a stage that fails does not take the others down.
+
+    Args:
+        run: Run to judge.
+        stages: Stages, in any order.
+        until: Step from which on the stages see nothing of the run.
+        limits: Time and memory of each stage; 300 s and 4 GiB by default.
+        trust: Whether the run's own code may run where this system offers no real isolation.
+        use_cache: Whether results of earlier calls may stand in.
+        progress: Callback, called with the stage, the share of its work and what it does.
+        left_out: Stages that are not run, name to reason, for the reasons of those that need them.
+
+    Returns:
+        Outcome of each stage, in the order in which they ran.
+
+    Raises:
+        StageDeclarationError: The stages cannot be put in order.
+
+    >>> from dlcc.pipeline.discovery import installed
+    >>> from dlcc.runs import Run
+    >>> run = Run.open("runs/digits-collapsed")
+    >>> outcomes = run_stages(run, [installed()["ingestion"]], until=run.length)
+    >>> outcomes[0].stage, outcomes[0].status
+    ('ingestion', 'scored')
+    """
     for stage in stages:
         add_pages_of(type(stage))
     runner = StageRunner(run, until, limits or Limits(), trust, use_cache, progress)
