@@ -13,7 +13,17 @@ LABELS = ("healthy", "weak", "oscillating", "collapsed", "diverged")
 
 
 def most_probable(probabilities: Mapping[str, float]) -> str:
-    """The label with the largest of these probabilities; of equal ones the first of `LABELS`."""
+    """Find the most probable label.
+
+    Args:
+        probabilities: Probability of each label; labels that are missing have 0.
+
+    Returns:
+        Label with the largest probability; of equal ones the first of `LABELS`.
+
+    >>> most_probable({"weak": 0.3, "collapsed": 0.6, "healthy": 0.1})
+    'collapsed'
+    """
     others = sorted(probabilities.keys() - set(LABELS))
     return max((*LABELS, *others), key=lambda label: probabilities.get(label, 0.0))
 

@@ -48,7 +48,20 @@ class RunGraph:
     """Model that found the "means" edges."""
 
     def to_networkx(self) -> nx.MultiDiGraph[str]:
-        """The same as a networkx multigraph, nodes and edges with their attributes."""
+        """Convert to a networkx multigraph, nodes and edges with their attributes.
+
+        Returns:
+            Graph with the node attributes `kind`, `label` and `place`; edges have their kind as
+            key and the attribute `weight`.
+
+        >>> graph = RunGraph(
+        ...     nodes=(Node("section:1", "section", "Loss"), Node("file:train.py", "file", "")),
+        ...     edges=(Edge("section:1", "file:train.py", "means", weight=0.8),),
+        ...     embedding="words",
+        ... )
+        >>> list(graph.to_networkx().edges(keys=True))
+        [('section:1', 'file:train.py', 'means')]
+        """
         import networkx as nx
 
         graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
