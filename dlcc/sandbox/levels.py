@@ -31,10 +31,19 @@ class Level(StrEnum):
 
 
 def best_level(trust: bool = False) -> Level:
-    """The best level that holds on this machine.
+    """Find the best level of isolation that holds on this machine.
+
+    Args:
+        trust: Whether the user says that the code can be trusted, so that no isolation will do.
+
+    Returns:
+        Best level that was tried and held; `Level.NONE` with `trust` where none holds.
 
     Raises:
-        IsolationError: none holds, and the user has not said that the code can be trusted.
+        IsolationError: No level holds, and the user has not said that the code can be trusted.
+
+    >>> best_level(trust=True) in Level
+    True
     """
     levels = available_levels()
     if levels:

@@ -69,28 +69,46 @@ class Stepped:
 
 
 class Session:
-    """A context manager around the process inside.
+    """Session with a run's training in a process inside the sandbox; a context manager.
 
-    >>> with Session(files, Level.LANDLOCK, Limits()) as session:        # doctest: +SKIP
-    ...     session.build("source/train.py:build", run.manifest.config, threads=1)
-    ...     session.load(tree, state_bytes)
-    ...     session.step(1200, 20, ["generator/loss"]).values
+    >>> from dlcc.runs import Run
+    >>> from dlcc.sandbox import best_level
+    >>> run = Run.open("runs/ring-oscillating")
+    >>> snapshot = run.snapshots()[1]
+    >>> tree = {"state": snapshot.manifest.state, "random": snapshot.manifest.random}
+    >>> with Session(run.source_files(), best_level(trust=True)) as session:
+    ...     players = session.build(run.manifest.training, run.manifest.config)
+    ...     session.load(tree, (snapshot.path / "state.safetensors").read_bytes())
+    ...     stepped = session.step(snapshot.step, 2, ["generator/loss"])
+    ...     made = session.sample(5, seed=0)
+    ...     outputs = session.forward("discriminator", np.zeros((3, 2), np.float32))
+    ...     measured = session.probe(snapshot.step)["discriminator/real"]
+    ...     keys, weights = sorted(session.state()[0]), session.weights()
+    >>> players, stepped.values.shape, made.shape, outputs.shape
+    (['discriminator', 'generator'], (2, 1), (5, 2), (3, 1))
+    >>> keys[0], measured.shape, len(weights)
+    ('discriminator', (32,), 12)
 
     The inside sees copies of `files` and nothing else of the run. A state is shown to it when it is
     loaded and not before, so that it cannot copy from a later snapshot what it should compute.
 
-    Every method raises ForeignCodeError where the code fails, dies or answers anything but what was
-    asked; as ForeignCodeStopped where it used up its limits, and as ForeignDataError where it names
-    a file that is not shown to it, which is looked at from outside. After an error that the code
-    raised the session goes on; after the others it is over, and `alive` is false.
+    After an error that the code raised the session goes on; after the other errors it is over, and
+    `alive` is false.
 
     Args:
-        files: path inside (`source/train.py`) -> file to copy.
-        level: of isolation, see `best_level`.
-        limits: bounds on time, memory and processes.
-        max_answer: largest answer in bytes, for answers whose size is not known beforehand.
-        data: a file or folder that the code may read too, where it lies, and by its name in the
+        files: Path inside, such as `source/train.py`, to the file to copy.
+        level: Level of isolation, see `best_level`.
+        limits: Bounds on time, memory and processes; default `Limits()`.
+        max_answer: Largest answer in bytes, for answers whose size is not known beforehand.
+        data: File or folder that the code may read too, where it lies, and by its name in the
             folder in which the code runs. Whatever is in it can come out in an answer.
+
+    Raises:
+        ForeignCodeError: By every method, where the code fails, dies or answers anything but what
+            was asked.
+        ForeignCodeStopped: By every method, where the code used up its limits.
+        ForeignDataError: By every method, where the code names a file that is not shown to it,
+            which is looked at from outside.
     """
 
     def __init__(
@@ -136,7 +154,19 @@ class Session:
         self._stack.close()
 
     def build(self, entry: str, config: Mapping[str, Any], threads: int = 1) -> list[str]:
-        """Build the training; returns its players, sorted. Called again, it is built anew."""
+        """Build the training; another call builds it anew.
+
+        Args:
+            entry: Entry point, such as `source/train.py:build`.
+            config: Configuration that the entry point is called with.
+            threads: Number of threads of torch.
+
+        Returns:
+            Names of the players, sorted.
+
+        Raises:
+            ForeignCodeError: The code fails, dies or names no players.
+        """
         message = {"op": "build", "entry": entry, "config": dict(config), "threads": threads}
         players = self._ask(message)[0].get("players")
         if not isinstance(players, list) or not all(isinstance(name, str) for name in players):
@@ -144,7 +174,15 @@ class Session:
         return [wire.printable(name, 80) for name in players]
 
     def load(self, tree: Any, tensors: bytes) -> None:
-        """Go to a state: a snapshot's tree `{"state": ..., "random": ...}` and its tensor file."""
+        """Go to the state of a snapshot.
+
+        Args:
+            tree: Trees `{"state": ..., "random": ...}` of snapshot.json.
+            tensors: Content of the snapshot's state.safetensors.
+
+        Raises:
+            ForeignCodeError: The code does not take the state, or dies.
+        """
         self._ask({"op": "load", "tree": tree}, tensors)
 
     def step(
@@ -158,12 +196,19 @@ class Session:
         """Do the steps `first` to `first + count - 1`.
 
         Args:
-            first: number of the first step.
-            count: how many.
-            names: the quantities that are wanted.
-            watch: a weight `player/name` and its size in bytes, to be given after each step.
-            ends: steps after which `<player>/updates` and `<player>/update_norm` are taken, each
+            first: Number of the first step.
+            count: Number of steps.
+            names: Names `player/quantity` of the quantities that are wanted.
+            watch: Weight `player/name` and its size in bytes, to be given after each step; None for
+                none.
+            ends: Steps after which `<player>/updates` and `<player>/update_norm` are taken, each
                 since the one before or since `load`.
+
+        Returns:
+            Values [count, len(names)] with masks of where they come from, and the watched weight.
+
+        Raises:
+            ForeignCodeError: The code fails, dies or answers nonsense.
         """
         name, size = watch or (None, 0)
         message = {"op": "step", "first": first, "count": count, "names": list(names),
@@ -179,27 +224,80 @@ class Session:
         return Stepped(values, present, tracked, watched)
 
     def probe(self, step: int, expected: int | None = None) -> Tensors:
-        """The training's measurement on the batch of `step`, of at most about `expected` bytes."""
+        """Measure with the training's own probe on the batch of a step.
+
+        Args:
+            step: Number of the step whose batch is used.
+            expected: Size of the answer in bytes, about; None where it is not known.
+
+        Returns:
+            Losses, 0-d, and outputs `[batch]`, by `player/quantity`.
+
+        Raises:
+            ForeignCodeError: The code fails, dies or answers nonsense.
+        """
         return self._ask({"op": "probe", "step": step}, expected=expected)[1]
 
     def sample(self, n: int, seed: int) -> NDArray[Any]:
-        """`n` samples of the model as it is, [n, ...]."""
+        """Draw samples of the model as it is.
+
+        Args:
+            n: Number of samples.
+            seed: Seed of the draw.
+
+        Returns:
+            Samples `[n, ...]`.
+
+        Raises:
+            ForeignCodeError: The code fails, dies or does not give `n` samples.
+        """
         made = self._ask({"op": "sample", "n": n, "seed": seed})[1].get("samples")
         if made is None or made.ndim < 2 or len(made) != n:
             raise self._nonsense(f"gives no {n} samples")
         return made
 
     def state(self, expected: int | None = None) -> tuple[Any, Tensors]:
-        """The training's state as a snapshot holds it: the tree, and tensors `state/...`."""
+        """Fetch the training's state, taken apart as in a snapshot.
+
+        Args:
+            expected: Size of the answer in bytes, about; None where it is not known.
+
+        Returns:
+            Tree of the state, and its tensors by `state/...`.
+
+        Raises:
+            ForeignCodeError: The code fails, dies or answers nonsense.
+        """
         message, made = self._ask({"op": "state"}, expected=expected)
         return message.get("tree"), made
 
     def weights(self, expected: int | None = None) -> Tensors:
-        """Parameters and buffers by `player/name`."""
+        """Fetch parameters and buffers.
+
+        Args:
+            expected: Size of the answer in bytes, about; None where it is not known.
+
+        Returns:
+            Arrays by `player/name`.
+
+        Raises:
+            ForeignCodeError: The code fails, dies or answers nonsense.
+        """
         return self._ask({"op": "weights"}, expected=expected)[1]
 
     def forward(self, player: str, inputs: NDArray[np.float32]) -> NDArray[Any]:
-        """Outputs `[n, ...]` of a player on `inputs`, `[n, features]`."""
+        """Run a player on inputs, in evaluation mode.
+
+        Args:
+            player: Name of the player.
+            inputs: Inputs `[n, features]`.
+
+        Returns:
+            Outputs `[n, ...]`.
+
+        Raises:
+            ForeignCodeError: The code fails, dies or does not give one output for each input.
+        """
         from safetensors.numpy import save
 
         message = {"op": "forward", "player": player}
