@@ -48,40 +48,80 @@ class Deadline:
             raise LimitExceeded("the stage ran out of its time")
 
 
+def _ignore(share: float, what: str) -> None:
+    """Ignore the progress of a stage.
+
+    Args:
+        share: Share of the work done, from 0 to 1.
+        what: Part of the work that is being done.
+
+    >>> _ignore(0.5, "second of four snapshots")
+    """
+
+
 @dataclass(frozen=True)
 class Context:
-    """Context of a stage: what it may use besides its case."""
+    """Context of a stage: what it may use besides its case.
+
+    >>> ctx = Context(np.random.default_rng(0), Deadline(seconds=60), scratch=Path("scratch"))
+    >>> ctx.deadline.check()  # raises LimitExceeded once the time is up
+    >>> ctx.progress(0.5, "second of four snapshots")
+    >>> ctx.similar_runs({"kind": "vae"}).group, ctx.forecast_runs({"kind": "vae"}).group
+    ('single', 'gan')
+    """
 
     rng: np.random.Generator
     """Generator seeded from the run and the stage's name: the only source of randomness."""
     deadline: Deadline
     scratch: Path
     """Empty folder of the stage's own; removed afterwards."""
-    progress: Callable[[float, str], None] = lambda share, what: None
+    progress: Callable[[float, str], None] = _ignore
     """Callback `progress(share of the work done, what is being done)`."""
     trust: bool = False
     """Whether the user allowed the run's own code to run without real isolation (`--trust`)."""
 
     @property
     def library(self) -> Library:
-        """Past runs with known ends that verdicts of all kinds are learnt from, GANs; ask
-        `.excluding(series)` for those that are not this run's.
+        """Past GANs with known ends, from which verdicts of all kinds are learnt.
 
-        Raises LibraryError where the user's own library cannot be used.
+        A stage asks `.excluding(series)` for those that are not this run's.
+
+        Raises:
+            LibraryError: The user's own library cannot be used.
         """
         from dlcc.past_runs.in_use import library
 
         return library()
 
     def similar_runs(self, objective: Mapping[str, Any]) -> Library:
-        """As `library`, of kinds like the training's own: what it is like."""
+        """Past runs of kinds like the training's own: what the run is like.
+
+        Args:
+            objective: Key `objective` of run.json, which declares the kind.
+
+        Returns:
+            Library of past runs with known ends.
+
+        Raises:
+            LibraryError: The user's own library cannot be used.
+        """
         from dlcc.kinds import kind_of
         from dlcc.past_runs.in_use import library
 
         return library(kind_of(objective).past_runs.group)
 
     def forecast_runs(self, objective: Mapping[str, Any]) -> Library:
-        """As `library`, all that tell what is to be expected of a training of this kind."""
+        """Past runs that tell what is to be expected of a training of this kind.
+
+        Args:
+            objective: Key `objective` of run.json, which declares the kind.
+
+        Returns:
+            Library of past runs with known ends.
+
+        Raises:
+            LibraryError: The user's own library cannot be used.
+        """
         from dlcc.kinds import kind_of
         from dlcc.past_runs.in_use import forecast_runs
 
@@ -96,6 +136,17 @@ class Case:
 
     Read-only, and only what the stage declares: `case[Samples]` for what it `needs`,
     `case.get(Dossier)` for what it `wants`.
+
+    >>> from dlcc.records import Samples, Series
+    >>> @dataclass(frozen=True)
+    ... class Calm(Stage):
+    ...     name: ClassVar = "calm"
+    ...     needs: ClassVar = (Series,)
+    ...     wants: ClassVar = (Samples,)
+    >>> series = Series.from_start({"generator/loss": np.array([0.7, 0.5])})
+    >>> case = Case(Calm(), {Series: series}, until=2, length=2)
+    >>> case[Series].recorded, case.get(Samples) is None
+    (2, True)
     """
 
     def __init__(
@@ -119,7 +170,17 @@ class Case:
         return record
 
     def get(self, kind: type[R]) -> R | None:
-        """The record, or None where no stage made it and the run has none."""
+        """Find a record that is there or not.
+
+        Args:
+            kind: Type of the record, of those that the stage needs or wants.
+
+        Returns:
+            Record; None where no stage made it and the run has none.
+
+        Raises:
+            StageDeclarationError: The stage neither needs nor wants the type.
+        """
         self._declared(kind)
         return self._records.get(kind)
 
@@ -148,7 +209,16 @@ class StageResult:
 
 @dataclass(frozen=True)
 class Stage:
-    """Base of every stage. Subclass it as a frozen dataclass and implement `__call__`."""
+    """Base of every stage. Subclass it as a frozen dataclass and implement `__call__`.
+
+    >>> @dataclass(frozen=True)
+    ... class Calm(Stage):
+    ...     '''Share of steps at which the gradient is small. Not judged for short runs.'''
+    ...     name: ClassVar = "calm"
+    ...     factor: float = 3.0
+    >>> Calm.describe(), Calm(factor=2.0).settings()
+    ('Share of steps at which the gradient is small.', {'factor': 2.0})
+    """
 
     name: ClassVar[str]
     """Name of the stage in lower case; unique in a pipeline."""
@@ -167,12 +237,20 @@ class Stage:
 
     @classmethod
     def describe(cls) -> str:
-        """The first sentence of the docstring."""
+        """Describe the stage by the first sentence of its docstring.
+
+        Returns:
+            Sentence; empty for a stage without a docstring.
+        """
         text = " ".join((cls.__doc__ or "").split())
         return text.partition(". ")[0].rstrip(".") + "." if text else ""
 
     def settings(self) -> dict[str, Any]:
-        """The fields, by name."""
+        """Collect the settings of the stage: its fields.
+
+        Returns:
+            Value of each field, by its name.
+        """
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
 
 

@@ -36,13 +36,23 @@ _DAMAGES: Mapping[str, Callable[[bytes], bytes]] = {
 def check_format(
     format_: type[Any] | Format, folder: str | Path, mapping: Mapping[str, str] | None = None
 ) -> None:
-    """Raise NonConformance, with a message that names the fault, unless a format conforms.
+    r"""Check that a format conforms: it never writes, cuts at `until`, and notices damage.
 
     Args:
-        format_: the class, or an instance.
-        folder: a folder of the format, with series and as many other parts as it can have; a copy
+        format_: Class of the format, or an instance.
+        folder: Folder of the format, with series and as many other parts as it can have; a copy
             is used.
-        mapping: of names to columns, where the folder needs one.
+        mapping: Names for columns, where the folder needs one.
+
+    Raises:
+        NonConformance: The format does not conform; the message names the fault.
+
+    >>> import tempfile
+    >>> from dlcc.runs.formats.metrics_csv import MetricsCsv
+    >>> rows = "step,d_loss,g_loss\n0,1.4,0.7\n1,1.3,0.8\n2,1.2,0.9\n3,1.2,0.9\n"
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "metrics.csv").write_text(rows)
+    ...     check_format(MetricsCsv, folder)
     """
     kind = format_ if isinstance(format_, type) else type(format_)
     name = kind.__name__

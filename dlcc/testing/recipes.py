@@ -30,11 +30,17 @@ _STEPS = 6
 
 
 def check_recipe(recipe: Recipe, settings: Mapping[str, Any] | None = None) -> None:
-    """Raise NonConformance, with a message that names the fault, unless a recipe conforms.
+    """Check that a recipe conforms: its training repeats, resumes and needs its file alone.
 
     Args:
-        recipe: the recipe.
-        settings: keys that make its training small and quick.
+        recipe: Recipe to check.
+        settings: Settings that make its training small and quick; default none.
+
+    Raises:
+        NonConformance: The recipe does not conform; the message names the fault.
+
+    >>> from dlcc.recipes import get_recipe
+    >>> check_recipe(get_recipe("ring"), {"steps": 50})
     """
     if not isinstance(recipe, Recipe):
         raise NonConformance(f"{recipe!r} is no Recipe")

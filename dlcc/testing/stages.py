@@ -59,13 +59,29 @@ class _Trial:
 def check_stage(
     stage: Stage, run: str | Path, *, stages: Sequence[Stage] = (), seconds: float = 120
 ) -> None:
-    """Raise NonConformance, with a message that names the fault, unless `stage` conforms.
+    """Check that a stage conforms to what the pipeline expects of it.
+
+    The stage runs several times on a copy of the run, so this takes seconds to minutes.
 
     Args:
-        stage: the stage; its type must be importable (not defined in a notebook).
-        run: a run folder that the stage applies to; a copy is used.
-        stages: further stages whose records it needs, beside the installed ones.
-        seconds: its deadline.
+        stage: Stage to check; its type must be importable (not defined in a notebook).
+        run: Folder of a run that the stage applies to; a copy is used.
+        stages: Further stages whose records it needs, beside the installed ones.
+        seconds: Deadline of the stage in seconds.
+
+    Raises:
+        NonConformance: The stage does not conform; the message names the fault.
+        StageDeclarationError: The stage is not declared as it must be.
+
+    >>> check_stage(MyStage(), "runs/digits-healthy")  # doctest: +SKIP
+
+    The declaration is checked first, before anything runs:
+
+    >>> class Calm(Stage):
+    ...     name = "calm"
+    >>> check_stage(Calm(), "runs/digits-healthy")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    dlcc.errors.StageDeclarationError: stage 'calm' must be decorated with ...
     """
     name = getattr(stage, "name", type(stage).__name__)
     check_declaration(stage)
