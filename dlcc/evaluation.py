@@ -56,6 +56,15 @@ class Evaluation:
 
     In a notebook it shows itself as the HTML report. For a version, the report's own attributes
     (`.verdict`, `.findings`, ...) can be read from it too, with a warning.
+
+    >>> found = evaluate("runs/digits-collapsed", only=["health"])
+    >>> found
+    <Evaluation of digits-collapsed: Collapsed since step 1,120 (1,040 to 1,680).>
+    >>> found.record(HealthRecord).onset
+    1120
+    >>> found.to_json().startswith("{")
+    True
+    >>> _ = Path("report.html").write_text(found.to_html())  # doctest: +SKIP
     """
 
     report: Report
@@ -83,11 +92,19 @@ class Evaluation:
         return None if dossier is None else dossier.landscape
 
     def to_json(self) -> str:
-        """Text of report.json."""
+        """Text of report.json.
+
+        Returns:
+            JSON; `dlcc schema report` prints its schema.
+        """
         return self.report.to_json()
 
     def to_html(self) -> str:
-        """Text of report.html, one page that needs no other file."""
+        """Text of report.html, one page that needs no other file.
+
+        Returns:
+            HTML with pictures, styles and scripts in it.
+        """
         return html.render(
             self.report,
             self.run,

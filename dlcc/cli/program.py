@@ -57,7 +57,14 @@ app.add_typer(library)
 
 
 def main() -> None:
-    """Run the command line; a DlccError is one sentence on stderr and its exit code."""
+    """Run the command line; a DlccError is one sentence on stderr and its exit code.
+
+    >>> from unittest.mock import patch
+    >>> with patch.object(sys, "argv", ["dlcc", "explain", "GAN999"]):  # no such code
+    ...     main()
+    Traceback (most recent call last):
+    SystemExit: 2
+    """
     from dlcc.engine.scratch import remove_leftovers
     from dlcc.errors import DlccError
 
