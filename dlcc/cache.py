@@ -1,6 +1,6 @@
-"""Cache of stages' results, parts of scores and pictures of reports, kept by content in a folder.
+"""Cache of stages' results, parts of scores, fitted networks and pictures of reports, by content.
 
-Never in a run: a folder from elsewhere could forge them. An entry that cannot be read is no entry.
+The cache is a folder of the user's, never in a run: a folder from elsewhere could forge them. An entry that cannot be read is no entry.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dlcc"
 
 
-Kind = Literal["stages", "pictures", "scores"]
+Kind = Literal["stages", "pictures", "scores", "networks"]
 
 
 def find(kind: Kind, key: str) -> Path | None:

@@ -60,9 +60,13 @@ def first_advice(run: Run, past: Library, seeds: Sequence[Outcome] = ()) -> Fold
     config, remedies = _advisable(run)
     sources = Sources.of(run, None)
     advised = by_past_runs(
-        config.config, past, data=data_name(config), code=_texts(sources), seeds=seeds,
+        config.config,
+        past,
+        data=data_name(config),
+        code=_texts(sources),
+        seeds=seeds,
         remedies=remedies,
-    )  # fmt: skip
+    )
     return FolderAdvice(_some(run, advised), config, why_no_program(config, sources))
 
 
@@ -92,10 +96,17 @@ def advise_folder(
         return replace(first_advice(run, past), why_no_reruns=why)
     try:
         advised = advise(
-            config.config, config.length, past, program, data=data_name(config),
-            code=_texts(sources), rng=np.random.default_rng(seed),
-            deadline=Deadline(seconds), progress=progress, remedies=remedies,
-        )  # fmt: skip
+            config.config,
+            config.length,
+            past,
+            program,
+            data=data_name(config),
+            code=_texts(sources),
+            rng=np.random.default_rng(seed),
+            deadline=Deadline(seconds),
+            progress=progress,
+            remedies=remedies,
+        )
     except LimitExceeded:
         raise OptionError(
             f"--budget {seconds:g} s: not one round of reruns of {config.length:,} steps fits into "

@@ -16,9 +16,17 @@ from dlcc.reruns.plan import HIGHEST_RATE, RATES, is_number, is_positive
 
 SOUND_RATE = {"adam": 2e-3, "rmsprop": 1e-3, "sgd": 5e-2}
 GOOD_RECIPE: Mapping[str, Any] = {
-    "loss": "ns", "optimizer": "adam", "beta1": 0.5, "beta2": 0.999, "lr_g": 1e-3, "lr_d": 4e-3,
-    "g_every": 1, "d_every": 1, "r1": 0.1, "init": 1.0,
-}  # fmt: skip
+    "loss": "ns",
+    "optimizer": "adam",
+    "beta1": 0.5,
+    "beta2": 0.999,
+    "lr_g": 1e-3,
+    "lr_d": 4e-3,
+    "g_every": 1,
+    "d_every": 1,
+    "r1": 0.1,
+    "init": 1.0,
+}
 """A recipe that is known to be good on the small data sets."""
 MOST_FIELDS = 2
 """Fields that a small change has at most."""

@@ -79,7 +79,7 @@ def _say_next(opened: Run, run: Path) -> None:
 
 
 def _listed(found: FolderAdvice, shown: list[Advice]) -> str:
-    from dlcc.report.text import one_line
+    from dlcc.report.text import one_line, percent
 
     if found.why_no_reruns is None:
         lines = ["P(healthy) after the change, by reruns and past runs"]
@@ -90,10 +90,9 @@ def _listed(found: FolderAdvice, shown: list[Advice]) -> str:
         ]
     rows = [(f"{k}.", advice) for k, advice in enumerate(shown, start=1)]
     for mark, advice in [*rows, ("-", found.advised.control)]:
-        low, high = advice.expected.interval(0.9)
         tried = f"  {advice.healthy} of {advice.reruns} reruns healthy" if advice.reruns else ""
         lines.append(
-            f"  {mark:3}{advice.expected.mean:4.0%} ({low:.0%} to {high:.0%}){tried}  "
+            f"  {mark:3}{percent(advice.expected.number):16}{tried}  "
             f"{one_line(advice.change.words(found.config.config))}"
         )
     if found.advised.refused:
@@ -121,7 +120,7 @@ def _apply(run: Run, advice: Advice, out: Path, seed: int) -> None:
 
 
 def _scores(report: Report) -> str:
-    from dlcc.report.terminal import percent
+    from dlcc.report.text import percent
 
     verdict, value = report.verdict, report.value
     p = "" if verdict.p_healthy is None else f"P(healthy) {percent(verdict.p_healthy)}  "

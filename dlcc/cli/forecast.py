@@ -48,13 +48,12 @@ def forecast(
 
 
 def _in_words(line: FolderForecast) -> str:
-    from dlcc.report.text import one_line
+    from dlcc.report.text import one_line, percent
 
     prediction, name = line.prediction, one_line(line.run)
-    low, high = prediction.p_healthy.interval(0.9)
     stable, (few, many) = prediction.stability.mean, prediction.stability.interval(0.9)
     return (
-        f"{name}  P(healthy) {prediction.p_healthy.mean:.0%} ({low:.0%} to {high:.0%})"
+        f"{name}  P(healthy) {percent(prediction.p_healthy.number)}"
         f"  {prediction.kind}  good share of the second half {stable:.2f} ({few:.2f} to {many:.2f})"
         f"  seen {line.seen:.0%}"
     )

@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 _RATE_FIELDS = {"generator": "lr_g", "discriminator": "lr_d"}
 _WHOLE = ("g_every", "d_every")
 _USUAL = {
-    "lr": (1e-4, 1e-1), "r1": (0.0, 10.0), "g_every": (1.0, 5.0), "d_every": (1.0, 5.0),
-}  # fmt: skip
+    "lr": (1e-4, 1e-1),
+    "r1": (0.0, 10.0),
+    "g_every": (1.0, 5.0),
+    "d_every": (1.0, 5.0),
+}
 """Bounds where the user sets none, widened to the present value."""
 
 

@@ -319,9 +319,13 @@ def controller_for(
     allowed = bounds_of(settings, bounds)
     course = choose_target(prior or ConfigPrior.fit(library, data), config, settings, allowed)
     controller = Controller(
-        adjustable, bounds, rules=RULES if rules else (), good=library.good, course=course,
+        adjustable,
+        bounds,
+        rules=RULES if rules else (),
+        good=library.good,
+        course=course,
         dry_run=dry_run,
-    )  # fmt: skip
+    )
     if start:
         controller.start()
     return controller

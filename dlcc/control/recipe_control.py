@@ -80,9 +80,15 @@ class RecipeControl:
             self._controller = Controller(adjustable, self._bounds, dry_run=self._dry_run)
         else:
             self._controller = controller_for(
-                adjustable, config, self._library, data=str(config["data"]), bounds=self._bounds,
-                rules=self._rules, start=self._start, dry_run=self._dry_run,
-            )  # fmt: skip
+                adjustable,
+                config,
+                self._library,
+                data=str(config["data"]),
+                bounds=self._bounds,
+                rules=self._rules,
+                start=self._start,
+                dry_run=self._dry_run,
+            )
         return taken
 
     def sources(self) -> tuple[str, Mapping[str, str]]:

@@ -171,23 +171,54 @@ def faster_generator(settings: Settings) -> Settings:
 
 
 RULES: Sequence[Rule] = (
-    Rule(1, "exploding", "losses over 100 or gradients over 1,000: all rates halved",
-         _explodes, 1.0, 0.3, slower, hold=1),
-    Rule(2, "discriminator has won", "its loss is under .15 and its margin over .5: more R1, or "
-         "half its rate", _won, 0.85, 0.7, weaker_discriminator),
-    Rule(3, "generator's gradient vanished", "its norm is under 1e-4: twice its rate",
-         _vanished, 4.0, 3.5, faster_generator),
-    Rule(4, "swinging", "the margin's windows scatter by more than .3: all rates halved",
-         Watched.swing, 0.3, 0.15, slower),
-)  # fmt: skip
+    Rule(
+        1,
+        "exploding",
+        "losses over 100 or gradients over 1,000: all rates halved",
+        _explodes,
+        1.0,
+        0.3,
+        slower,
+        hold=1,
+    ),
+    Rule(
+        2,
+        "discriminator has won",
+        "its loss is under .15 and its margin over .5: more R1, or half its rate",
+        _won,
+        0.85,
+        0.7,
+        weaker_discriminator,
+    ),
+    Rule(
+        3,
+        "generator's gradient vanished",
+        "its norm is under 1e-4: twice its rate",
+        _vanished,
+        4.0,
+        3.5,
+        faster_generator,
+    ),
+    Rule(
+        4,
+        "swinging",
+        "the margin's windows scatter by more than .3: all rates halved",
+        Watched.swing,
+        0.3,
+        0.15,
+        slower,
+    ),
+)
 
 
 def rule_name(number: int) -> str:
     """The rule that a number in `control/rule` stands for."""
     names = {rule.number: rule.name for rule in RULES} | {
-        STARTED: "as set", UNDONE: "undone", STEERED: "toward what past runs did well with",
+        STARTED: "as set",
+        UNDONE: "undone",
+        STEERED: "toward what past runs did well with",
         STARTED_THERE: "begun where past runs did well",
-    }  # fmt: skip
+    }
     return names.get(number, f"rule {number}")
 
 

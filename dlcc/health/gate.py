@@ -13,7 +13,7 @@ from dlcc.health.run_features import FEWEST_ROWS, RunFeatures, run_features
 from dlcc.health.windows import has_diverged
 from dlcc.kinds import TrainingKind, kind_of, why_unknown
 from dlcc.records import Samples, Series
-from dlcc.typing import Progress
+from dlcc.typing import Floats, Progress
 
 
 class NotJudgeableError(ValueError):
@@ -55,6 +55,7 @@ def judgeable_features(
     *,
     diverged_is_enough: bool = False,
     unchanging: bool = False,
+    known: dict[int, Floats] | None = None,
 ) -> RunFeatures:
     """Features of a record, where there is enough in it to be judged.
 
@@ -66,6 +67,8 @@ def judgeable_features(
         progress: Called while samples are compared with the reference.
         diverged_is_enough: Whether a value that is not finite tells, however few rows there are.
         unchanging: Whether a record in which nothing changes is let through all the same.
+        known: Figures of samples of the same run by their step, where it is cut several times;
+            those that are missing are added.
 
     Raises:
         NotJudgeableError: There are too few rows or samples.
@@ -75,7 +78,7 @@ def judgeable_features(
         raise NotJudgeableError(
             f"{series.rows} rows are too few to judge: {FEWEST_ROWS} are needed"
         )
-    features = run_features(series, samples, length, progress, kind)
+    features = run_features(series, samples, length, progress, kind, known=known)
     if features.series_only and not kind.series_tell_health:
         raise NotJudgeableError(
             f"a training of kind {kind.name!r} is judged by its samples, and this run has too few "

@@ -76,8 +76,13 @@ def run_features(
     length: int,
     progress: Progress = lambda share, what: None,
     kind: TrainingKind = GAN,
+    *,
+    known: dict[int, Floats] | None = None,
 ) -> RunFeatures:
     """The features of a record of a kind, cut before as it should be.
+
+    `known` has the figures of samples of the same run by their step, where it is cut several
+    times; those that are missing are added.
 
     Whether they are enough to judge by is asked in `dlcc.health.gate`.
     """
@@ -87,7 +92,7 @@ def run_features(
     steps, figures = edges[1:], None
     if samples is not None and (reference := reference_of(samples)) is not None:
         steps = np.array(samples.steps, dtype=np.int64)
-        figures = _sample_figures(samples, reference, progress)
+        figures = _sample_figures(samples, reference, progress, {} if known is None else known)
     return RunFeatures(
         Curves(windows, figures, kind), steps, recorded, edges, min(1.0, recorded / length)
     )
@@ -106,10 +111,12 @@ def reference_of(samples: Samples) -> Reference | None:
     return Reference.shared(samples.reference)
 
 
-def _sample_figures(samples: Samples, reference: Reference, progress: Progress) -> Floats:
+def _sample_figures(
+    samples: Samples, reference: Reference, progress: Progress, known: dict[int, Floats]
+) -> Floats:
     """`SAMPLE_FEATURES` of every checkpoint, [c, 8]."""
-    figures = []
     for i, step in enumerate(samples.steps):
         progress(i / len(samples.steps), f"samples of step {step:,}")
-        figures.append(sample_features(samples.at(step), reference))
-    return np.array(figures)
+        if step not in known:
+            known[step] = sample_features(samples.at(step), reference)
+    return np.array([known[step] for step in samples.steps])

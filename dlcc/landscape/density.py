@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-_PAIRS = 1 << 22
+HELD_PAIRS = 1 << 22
 """Pairs of points that are held at a time, 32 MB each of a few tensors; or one point of each set
 with all of its set, where that is more."""
 _FAR = 1e300
@@ -183,7 +183,7 @@ def _kernel_sums(z: Tensor, v: Tensor, h: Tensor, *, alone: bool = False) -> _Su
     centre = z.detach().double().mean(dim=-2, keepdim=True)
     sources, points = (z.double() - centre) / wide, (v.double() - centre) / wide
     n, k = z.shape[-2:]
-    step = max(1, _PAIRS // (n * math.prod(z.shape[:-2])))
+    step = max(1, HELD_PAIRS // (n * math.prod(z.shape[:-2])))
     parts = []
     for start in range(0, v.shape[-2], step):
         some = points[..., start : start + step, :]

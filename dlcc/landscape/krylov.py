@@ -13,7 +13,7 @@ from torch import Tensor
 from dlcc.landscape.batches import NotFiniteError
 
 Floats = NDArray[np.float64]
-_COLUMNS = 1 << 16
+ROTATED_COLUMNS = 1 << 16
 """Of the block that are rotated at a time at a restart, a quarter of them at most: a copy of the
 whole is never made."""
 
@@ -158,7 +158,7 @@ def check_finite(products: Floats | float) -> None:
 
 
 def _columns(size: int) -> list[slice]:
-    step = min(_COLUMNS, -(-size // 4))
+    step = min(ROTATED_COLUMNS, -(-size // 4))
     return [slice(start, start + step) for start in range(0, size, step)]
 
 

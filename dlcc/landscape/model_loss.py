@@ -38,10 +38,10 @@ more than a million multiplications) in batches as a share of the loop's:
     conv 16-16, 16 pixels (64)                 2,950,000      1.51
     conv 32-64, 28 pixels (128)              343,000,000      1.54
 """
-_TOGETHER = 1 << 17
+BATCHED_NUMBERS = 1 << 17
 """Numbers that the widest layer may give in one batch of points: of 2^16 to 2^20 the quickest:
 larger blocks are asked of the system anew each time."""
-_PART = 1 << 20
+PART_NUMBERS = 1 << 20
 """Numbers that the widest layer may give of one part of a batch: of 2^18 to 2^22 the quickest."""
 
 
@@ -95,7 +95,7 @@ def points_together(loss: ModelLoss) -> int | None:
 
     with _watched(loss.model, count):
         loss()
-    return max(1, _TOGETHER // widest) if multiplications <= limit else None
+    return max(1, BATCHED_NUMBERS // widest) if multiplications <= limit else None
 
 
 def parts_of(loss: ModelLoss) -> list[Any]:
@@ -116,7 +116,7 @@ def parts_of(loss: ModelLoss) -> list[Any]:
         loss.over([with_rows(loss.batch, list(range(few)))])
         if not torch.equal(state, torch.get_rng_state()):  # in parts, rows would draw others
             return [loss.batch]
-    step = math.ceil(n / math.ceil(n * widest / few / _PART))
+    step = math.ceil(n / math.ceil(n * widest / few / PART_NUMBERS))
     return [with_rows(loss.batch, slice(k, k + step)) for k in range(0, n, step)]
 
 

@@ -28,8 +28,9 @@ from dlcc.landscape.layers import Form, Sum, Use, forms_of
 from dlcc.landscape.rows import RowGradients
 from dlcc.landscape.taps import Pass, entries_of, tapped
 
-_SMALL = 1 << 18
-"""Numbers: a megabyte in single precision."""
+NUMBERS_AT_ONCE = 1 << 18
+"""Numbers of all gradients up to which they are made as one matrix: a megabyte in single
+precision."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class RowPass:
     def _whole(self) -> Tensor | None:
         """The gradients as a matrix [n, parameters], where it is so small that to call for its
         parts would take longer than to make it."""
-        if self.n * sum(gradients.size for gradients in self.gradients.values()) > _SMALL:
+        if self.n * sum(gradients.size for gradients in self.gradients.values()) > NUMBERS_AT_ONCE:
             return None
         return torch.cat([gradients.rows() for gradients in self.gradients.values()], dim=1)
 

@@ -21,7 +21,7 @@ _LARGE = 1 << 20
 
 def by_transposed(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
     """a bᵀ of a [m, k] and b [n, k], [m, n]; plus bias [n]."""
-    if not _is_large(a, b):
+    if not is_large(a, b):
         return F.linear(a, b, bias)
     found: Tensor = torch.ops.mkldnn._linear_pointwise(a, b, bias, "none", [], "")
     return found
@@ -29,7 +29,7 @@ def by_transposed(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
 
 def batched_by_transposed(a: Tensor, b: Tensor) -> Tensor:
     """a bᵀ of a [c, m, k] and b [c, n, k], [c, m, n]."""
-    if not _is_large(a[0], b[0]):
+    if not is_large(a[0], b[0]):
         return a @ b.transpose(1, 2)
     pairs = zip(a.unbind(), b.unbind(), strict=True)
     return torch.stack([by_transposed(x, y) for x, y in pairs])
@@ -47,7 +47,7 @@ class QuickLinear(TorchFunctionMode):
     ) -> Any:
         if func is F.linear and not kwargs and args[0].ndim == 2:
             x, weight, *bias = args
-            if x.dtype == weight.dtype and _is_large(x, weight):
+            if x.dtype == weight.dtype and is_large(x, weight):
                 out = _Product.apply(x, weight, False, True)  # type: ignore[no-untyped-call]
                 return out if not bias or bias[0] is None else out + bias[0]
         return func(*args, **(kwargs or {}))
@@ -85,7 +85,7 @@ class _Product(torch.autograd.Function):
         )
 
 
-def _is_large(a: Tensor, b: Tensor) -> bool:
+def is_large(a: Tensor, b: Tensor) -> bool:
     """Whether a [m, k] and b [n, k] are large, and the other library there for them."""
     if a.dtype != torch.float32 or a.device.type != "cpu" or a.numel() * len(b) < _LARGE:
         return False

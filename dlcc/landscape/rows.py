@@ -11,9 +11,9 @@ from torch import Tensor
 from dlcc.landscape.layers import Form, Product
 from dlcc.landscape.products import by_transposed
 
-_CHUNK = 1 << 22
+CHUNK_NUMBERS = 1 << 22
 """Numbers that are made at a time: 16 MB in single precision."""
-_GRAM_COST = 1.0
+GRAM_COST = 1.0
 """What a multiplication counts in a Gram matrix against one in the gradient itself."""
 
 
@@ -86,7 +86,7 @@ class RowGradients:
             return None
         places = sum(f.places for f in products)
         first = products[0]
-        by_gram = _GRAM_COST * places * (first.q + first.p)
+        by_gram = GRAM_COST * places * (first.q + first.p)
         return products if by_gram < first.q * first.p else None
 
     def _parts(self, products: Sequence[Product]) -> Iterator[slice]:
@@ -102,7 +102,7 @@ def _as_matrix(gradients: Tensor) -> Tensor:
 
 def _slices(n: int, numbers: int) -> Iterator[slice]:
     """Parts of n rows that each have so many numbers."""
-    step = max(1, _CHUNK // max(1, numbers))
+    step = max(1, CHUNK_NUMBERS // max(1, numbers))
     return (slice(k, min(n, k + step)) for k in range(0, n, step))
 
 

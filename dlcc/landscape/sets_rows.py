@@ -26,7 +26,7 @@ from dlcc.landscape.rows import RowGradients
 from dlcc.landscape.sets import Sets, check_finite
 from dlcc.landscape.taps import Pass, tapped
 
-_CHUNK = 1 << 22
+CHUNK_NUMBERS = 1 << 22
 """Numbers of parameters that are copied at a time where no closed form is known."""
 
 
@@ -172,6 +172,8 @@ def _by_vmap(sets: Sets, name: str, n: int) -> Sum:
     def rows(part: slice) -> Tensor:
         every = torch.arange(sets.n * n)[part]
         with torch.no_grad(), unchanged(sets.model), without_advice():
-            return torch.cat([some(index) for index in torch.split(every, max(1, _CHUNK // size))])
+            return torch.cat(
+                [some(index) for index in torch.split(every, max(1, CHUNK_NUMBERS // size))]
+            )
 
     return Sum(rows)

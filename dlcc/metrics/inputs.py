@@ -9,10 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from dlcc.typing import Floats, Rows
 
-_VALUES = 1 << 22
+BLOCK_VALUES = 1 << 22
 """Numbers that are converted to float64 at a time (32 MB), and pairs that are held at a time."""
-_SIDE = 2048
-"""Rows of a block, at most: a block of pairs is then `_VALUES`."""
+BLOCK_ROWS = 2048
+"""Rows of a block, at most: a block of pairs is then `BLOCK_VALUES`."""
 _LARGEST = 1e20
 """Of a number: above it sixth powers, which the KID's variance takes, run out of range."""
 
@@ -82,7 +82,7 @@ def parts(x: Rows) -> Iterator[slice]:
 
 def side(d: int) -> int:
     """Rows of a block of d features."""
-    return max(1, min(_SIDE, _VALUES // d))
+    return max(1, min(BLOCK_ROWS, BLOCK_VALUES // d))
 
 
 def block(x: Rows, rows: slice | NDArray[np.intp], centre: Floats | None = None) -> Floats:

@@ -63,8 +63,8 @@ def sliced_wasserstein(
         raise ValueError(f"p is {p!r}; expected 1 or 2")
     checked_count(projections, "projections", 1)
     d = x.shape[1]
-    directions = _directions(d, 1 if d == 1 else projections, seed)
-    coupling = _Coupling.of(len(x), len(y))
+    directions = random_directions(d, 1 if d == 1 else projections, seed)
+    coupling = Coupling.of(len(x), len(y))
     centre = mean_of(y)
     potentials_x, potentials_y = np.zeros(len(x)), np.zeros(len(y))
     powers = []
@@ -96,7 +96,7 @@ def sliced_wasserstein(
 
 
 @dataclass(frozen=True)
-class _Coupling:
+class Coupling:
     """How the quantiles of n points meet those of m: a staircase of pairs and their masses."""
 
     i: NDArray[np.intp]
@@ -104,7 +104,7 @@ class _Coupling:
     mass: Floats
 
     @classmethod
-    def of(cls, n: int, m: int) -> _Coupling:
+    def of(cls, n: int, m: int) -> Coupling:
         # in whole numbers of 1/nm, where equality of quantiles is exact
         ends = np.union1d(np.arange(1, n + 1) * m, np.arange(1, m + 1) * n)
         starts = np.concatenate([[0], ends[:-1]])
@@ -133,7 +133,7 @@ def _cost(difference: Floats, p: int) -> Floats:
     return np.abs(difference) if p == 1 else difference * difference
 
 
-def _directions(d: int, count: int, seed: int) -> Floats:
+def random_directions(d: int, count: int, seed: int) -> Floats:
     """Unit vectors, [d, count]."""
     drawn = np.random.default_rng(seed).standard_normal((count, d)).T
     return np.asarray(drawn / np.linalg.norm(drawn, axis=0))

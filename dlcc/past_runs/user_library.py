@@ -82,8 +82,10 @@ def row_of(run: Run, past: Library, label: str | None) -> Library:
         kind = judgeable_kind(run.manifest.objective, run.manifest.players)
     except NotJudgeableError as error:
         raise RunError(f"{run.path}: cannot be added to the library: {error}") from None
+    known: dict[int, Floats] = {}
     *earlier, whole = (
-        _features(run, kind, series, fraction, labelled=label is not None) for fraction in FRACTIONS
+        _features(run, kind, series, fraction, known, labelled=label is not None)
+        for fraction in FRACTIONS
     )
     parts = [*earlier, whole]
     if label is not None and label not in kind.label_names:
@@ -124,7 +126,13 @@ def row_of(run: Run, past: Library, label: str | None) -> Library:
 
 
 def _features(
-    run: Run, kind: TrainingKind, series: Series, fraction: float, *, labelled: bool
+    run: Run,
+    kind: TrainingKind,
+    series: Series,
+    fraction: float,
+    known: dict[int, Floats],
+    *,
+    labelled: bool,
 ) -> RunFeatures:
     until = round(fraction * run.length)
     try:
@@ -134,6 +142,7 @@ def _features(
             Samples.of(run, until),
             run.length,
             unchanging=labelled or fraction < 1,
+            known=known,
         )
     except NothingChangesError as error:
         raise RunError(f"{run.path}: {error}, or say how it ended with --label") from None

@@ -110,10 +110,12 @@ def _record_in_words(outcomes: Sequence[StageOutcome]) -> tuple[str, bool]:
         if counts and not sum(counts):
             return "record not checked: no obligation could be decided", False
         limits = f", but {', '.join(failed)} failed" if failed else ""
-        counted = f" in {sum(counts):.0f} checks" if counts else ""
-        if counts and (open_ := sum(o.terms["logic"].undecided for o in checked)):
-            counted += f", {open_:.0f} undecided"
-        return f"record holds{counted}{limits}", False
+        if not counts:
+            return f"no check of the record failed{limits}", False
+        undecided = sum(o.terms["logic"].undecided for o in checked)
+        passed = f"{sum(counts):.0f} of {sum(counts) + undecided:.0f} checks passed"
+        left = f", {undecided:.0f} undecided" if undecided else ""
+        return f"{passed}{left}{limits}", False
     places = dict.fromkeys(
         f.place or (f.code if f.first_step is None else f"step {f.first_step:,}") for f in refuted
     )
@@ -182,8 +184,8 @@ def _why_no_verdict(outcomes: Sequence[StageOutcome]) -> str:
 def _without_onset(health: HealthRecord) -> str:
     """Why a run that is not healthy has no onset, where that is clear."""
     if len(health.good) and float(max(health.good)) < 0.5:
-        return ": it never was good"
-    return ": good at times" if health.label == "oscillating" else ""
+        return "; no checkpoint was good"
+    return "; good at some checkpoints" if health.label == "oscillating" else ""
 
 
 def _disagreement(health: HealthRecord, probability: Probability) -> str | None:
@@ -192,7 +194,7 @@ def _disagreement(health: HealthRecord, probability: Probability) -> str | None:
     p, p_true = float(probability.both.mean()), float(probability.true.mean())
     if health.label == "healthy" and p_true < 0.5:
         return (
-            f"What was recorded looks healthy, but the record is true with {p_true:.0%} only: "
+            f"What was recorded looks healthy, but the record is genuine with {p_true:.0%} only: "
             f"P(healthy) {p:.0%} counts that, and leads."
         )
     source = "" if probability.by == "the record" else f", by {probability.by},"

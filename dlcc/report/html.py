@@ -10,6 +10,7 @@ import xxhash
 
 from dlcc import cache, codec
 from dlcc.engine.scratch import scratch_folder
+from dlcc.kinds import kind_of
 from dlcc.records import (
     Config,
     Forecast,
@@ -22,7 +23,8 @@ from dlcc.records import (
 )
 from dlcc.report import tables
 from dlcc.report.record import Report
-from dlcc.report.terminal import decimal, percent
+from dlcc.report.terminal import decimal
+from dlcc.report.text import percent
 from dlcc.runs import Run
 
 _TEMPLATE = Path(__file__).with_name("report.html.j2")
@@ -68,11 +70,12 @@ def render(
         thousands=lambda n: f"{n:,}",
     )
     template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
-    config = Config.of(run, report.run.until).config
+    described = Config.of(run, report.run.until)
+    config, kind = described.config, kind_of(described.objective)
     return template.render(
         report=report,
         pictures=_pictures(report, run, health, landscape),
-        forecast=forecast and tables.forecast_view(forecast),
+        forecast=forecast and tables.forecast_view(forecast, kind.feature_words),
         neighbours=neighbourhood and tables.neighbour_rows(neighbourhood, config),
         reruns=reruns and tables.reruns_view(reruns, health),
         most_told=_most_told(report),
@@ -165,8 +168,8 @@ def _of_landscape(
         (
             "The game",
             "Left, eigenvalues of the Jacobian of the players' gradients, by colour and shape of "
-            "mark the fifth of the training: right of the vertical axis they draw in, left of it "
-            "they drive off, and near it the players turn around each other. Right, how much of "
+            "mark the fifth of the training: right of the vertical axis they attract, left of it "
+            "they repel, and near it the players turn around each other. Right, how much of "
             "them is turning: 0 for a single loss, 1 for turning alone.",
             drawn.game(surveys, length),
         ),

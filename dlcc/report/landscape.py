@@ -39,8 +39,9 @@ def spectrum(surveys: Sequence[SurveyRecord]) -> str | None:
             ax.fill_between(steps, values - off, values + off, color=colour, alpha=0.25, lw=0)
             ax.plot(steps, values, style, color=colour, lw=1.1, ms=4, label=f"{name} eigenvalue")
         values, off = _clipped(found, "trace"), np.abs(_clipped(found, "trace_error"))
-        ax.errorbar(steps, values, off, fmt=":", color="0.35", lw=1.1, elinewidth=0.6,
-                    label="trace")  # fmt: skip
+        ax.errorbar(
+            steps, values, off, fmt=":", color="0.35", lw=1.1, elinewidth=0.6, label="trace"
+        )
         ax.axhline(0, color="0.6", lw=0.6)
         _wide_scale(ax, "y", np.concatenate([_clipped(found, n) for n in ("largest", "smallest")]))
         ax.set(title=player, xlabel="step")
@@ -64,16 +65,30 @@ def game(surveys: Sequence[SurveyRecord], length: int) -> str | None:
         values = values.clip(-FARTHEST, FARTHEST)
         everything.append(values)
         x, y = values.T
-        plane.scatter(x, y, s=11, marker=marker, color=colour, alpha=0.6, linewidth=0,
-                      rasterized=True, label=f"{k * 20}-{k * 20 + 20} %")  # fmt: skip
+        plane.scatter(
+            x,
+            y,
+            s=11,
+            marker=marker,
+            color=colour,
+            alpha=0.6,
+            linewidth=0,
+            rasterized=True,
+            label=f"{k * 20}-{k * 20 + 20} %",
+        )
     plane.axvline(0, color="0.1", lw=1)
     plane.axhline(0, color="0.6", lw=0.6)
     for axis, values in zip("xy", np.concatenate(everything).T, strict=True):
         _wide_scale(plane, axis, values)
     plane.set(xlabel="real part", ylabel="imaginary part", facecolor=_GREY)
     plane.legend(frameon=False, fontsize=7, markerscale=2)
-    over_time.plot(*zip(*[(step, g.rotation) for step, g in found], strict=True), "o-",
-                   color="0.2", lw=1.1, ms=4)  # fmt: skip
+    over_time.plot(
+        *zip(*[(step, g.rotation) for step, g in found], strict=True),
+        "o-",
+        color="0.2",
+        lw=1.1,
+        ms=4,
+    )
     over_time.set(xlabel="step", ylabel="rotation  Σ |Im λ| / Σ |λ|", ylim=(-0.03, 1.03))
     return svg_text(figure)
 
@@ -90,8 +105,13 @@ def path_angle(surveys: Sequence[SurveyRecord], length: int) -> str | None:
         if path is None:
             continue
         since = "" if record.since is None else f"{record.since:,} "
-        ax.plot(*_sorted(path.at, path.cosine), color=FIFTHS[k], linestyle=_DASHES[k], lw=1.4,
-                label=f"steps {since}to {record.step:,}")  # fmt: skip
+        ax.plot(
+            *_sorted(path.at, path.cosine),
+            color=FIFTHS[k],
+            linestyle=_DASHES[k],
+            lw=1.4,
+            label=f"steps {since}to {record.step:,}",
+        )
     ax.axhline(0, color="0.6", lw=0.6)
     for place in (0, 1):
         ax.axvline(place, color="0.4", lw=0.8, linestyle=":")
@@ -121,8 +141,8 @@ def slices(surveys: Sequence[SurveyRecord], length: int) -> str | None:
             drawn.append(above)
         _wide_scale(ax, "y", np.concatenate(drawn), decades=2)
         ax.axvline(0, color="0.4", lw=0.8, linestyle=":")
-        ax.set(title=player, xlabel="lengths of its weights from where it stood", facecolor=_GREY)
-    axes[0].set_ylabel("loss, less the loss there")
+        ax.set(title=player, xlabel="step size in units of the weight norm", facecolor=_GREY)
+    axes[0].set_ylabel("loss minus the loss at the snapshot")
     axes[-1].legend(frameon=False, fontsize=7)
     return svg_text(figure)
 
@@ -142,11 +162,27 @@ def gradient_noise(series: Series, batch: int | None) -> str | None:
         marker, colour = ("o", "s", "^")[i % 3], PLAYER_COLOURS.get(player, f"C{i}")
         finite = np.isfinite(column.values) & (column.values > 0)
         x, y = column.steps[finite], column.values[finite].clip(1e-30, FARTHEST)
-        ax.scatter(x, y, s=7 if len(x) > 200 else 16, marker=marker, color=colour, alpha=0.5,
-                   linewidth=0, rasterized=True, label=player)  # fmt: skip
+        ax.scatter(
+            x,
+            y,
+            s=7 if len(x) > 200 else 16,
+            marker=marker,
+            color=colour,
+            alpha=0.5,
+            linewidth=0,
+            rasterized=True,
+            label=player,
+        )
         endless = column.steps[np.isposinf(column.values)]
-        ax.plot(endless, np.full(len(endless), 0.99 - 0.03 * i), "|", color=colour, ms=5,
-                transform=ax.get_xaxis_transform(), rasterized=True)  # fmt: skip
+        ax.plot(
+            endless,
+            np.full(len(endless), 0.99 - 0.03 * i),
+            "|",
+            color=colour,
+            ms=5,
+            transform=ax.get_xaxis_transform(),
+            rasterized=True,
+        )
     if batch is not None:
         ax.axhline(batch, color="0.1", lw=1, linestyle="--", label=f"batch, {batch:,} rows")
     ax.set(xlabel="step", ylabel="noise scale, rows", yscale="log")

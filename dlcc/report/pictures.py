@@ -25,8 +25,11 @@ FIFTHS = ("purple", "orange", "black", "green", "yellow")
 PLAYER_COLOURS = {"generator": "#0b6e99", "discriminator": "#c2571a"}
 _FROM_A_CORNER = np.array([[-0.5, -0.37], [0.87, -0.21], [0.0, 0.91]])  # of a box, from above
 CLASS_MARKERS: dict[CurvatureClass, str] = {
-    "convex": "o", "concave": "v", "saddle": "X", "singular": "s",
-}  # fmt: skip
+    "convex": "o",
+    "concave": "v",
+    "saddle": "X",
+    "singular": "s",
+}
 FARTHEST = 1e30
 """What is drawn of larger numbers: axes end before those of a run that diverged do."""
 _POINTS = 4_000  # of a series; more cannot be told apart on a screen
@@ -64,9 +67,10 @@ def cloud(series: Series, surveys: Sequence[SurveyRecord] = ()) -> str | None:
     """Gradient norm over loss, one panel a player, coloured by fifth of the training; surveyed
     points are marked by what the player's Hessian says of them."""
     players = [
-        n.partition("/")[0] for n in series.columns
+        n.partition("/")[0]
+        for n in series.columns
         if n.endswith("/loss") and n.replace("/loss", "/grad_norm") in series.columns
-    ]  # fmt: skip
+    ]
     if not players:
         return None
     figure, axes = new_figure(9, 3.4, len(players))
@@ -80,16 +84,30 @@ def cloud(series: Series, surveys: Sequence[SurveyRecord] = ()) -> str | None:
         stride = max(1, len(steps) // _POINTS)
         for k, colour in enumerate(FIFTHS):
             chosen = np.flatnonzero(keep & (fifth == k))[::stride]
-            ax.scatter(x[chosen], y[chosen], s=3, color=colour, alpha=0.5, linewidth=0,
-                       rasterized=True, label=f"{k * 20}-{k * 20 + 20} %")  # fmt: skip
+            ax.scatter(
+                x[chosen],
+                y[chosen],
+                s=3,
+                color=colour,
+                alpha=0.5,
+                linewidth=0,
+                rasterized=True,
+                label=f"{k * 20}-{k * 20 + 20} %",
+            )
         _mark_surveyed(ax, player, surveys)
         ax.set(title=player, xlabel="loss", yscale="log", facecolor="0.93")
     axes[0].set_ylabel("gradient norm")
     fifths = [(h, name) for h, name in _labelled(axes[-1:]) if name not in CLASS_MARKERS]
     axes[-1].legend(*zip(*fifths, strict=True), frameon=False, fontsize=7, markerscale=3)
     if classes := {name: h for h, name in _labelled(axes) if name in CLASS_MARKERS}:
-        figure.legend(classes.values(), classes.keys(), loc="outside lower center", ncols=4,
-                      frameon=False, fontsize=8)  # fmt: skip
+        figure.legend(
+            classes.values(),
+            classes.keys(),
+            loc="outside lower center",
+            ncols=4,
+            frameon=False,
+            fontsize=8,
+        )
     return svg_text(figure)
 
 
@@ -99,8 +117,17 @@ def _mark_surveyed(ax: Axes, player: str, surveys: Sequence[SurveyRecord]) -> No
         points = [p for p in found if p.curvature_class == kind and p.gradient_norm > 0]
         if points:
             x, y = drawable(np.array([(p.loss, p.gradient_norm) for p in points])).T
-            ax.scatter(x, y, s=34, marker=marker, facecolor="white", edgecolor="0.1",
-                       linewidth=0.9, zorder=3, label=kind)  # fmt: skip
+            ax.scatter(
+                x,
+                y,
+                s=34,
+                marker=marker,
+                facecolor="white",
+                edgecolor="0.1",
+                linewidth=0.9,
+                zorder=3,
+                label=kind,
+            )
 
 
 def _labelled(axes: Sequence[Axes]) -> Iterator[tuple[Artist, str]]:

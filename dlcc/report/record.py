@@ -52,11 +52,11 @@ class VerdictRecord(_Frozen):
         "nothing"
     )
     p_landscape: Number | None = Field(
-        default=None, description="that it is healthy, were its record true"
+        default=None, description="P(healthy) if the record is genuine"
     )
-    p_true: Number | None = Field(default=None, description="that its record is true")
+    p_true: Number | None = Field(default=None, description="that its record is genuine")
     stability: Number | None = Field(description="share of good checkpoints in the second half")
-    record: str = Field(description="whether the record holds: the stages behind `logic`, in words")
+    record: str = Field(description="which checks of the record passed, in words")
     doubt: bool = Field(description="whether any of its obligations was refuted")
     disagreement: str | None = Field(
         description="said where label and P(healthy) point different ways; P leads"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dlcc.estimate import Estimate, Number
+from dlcc.health.feature_titles import feature_title
 from dlcc.records import LABELS, Forecast, HealthRecord, Neighbourhood, Reruns
 from dlcc.report import charts
 from dlcc.report.text import printable
@@ -85,11 +86,11 @@ def neighbour_rows(
     )
 
 
-def forecast_view(forecast: Forecast) -> ForecastView:
+def forecast_view(forecast: Forecast, feature_words: Mapping[str, str]) -> ForecastView:
     """The chart, and the features that moved the forecast most."""
     moved = tuple(
         (
-            _plain(moved.feature).replace("_", " "),
+            _plain(feature_title(moved.feature, feature_words)),
             "-" if moved.value is None else f"{moved.value:.3g}",
             moved.effect,
         )

@@ -8,8 +8,8 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Iterator
 
-from dlcc.estimate import Number
 from dlcc.report.record import FindingRecord, Report, TermRecord
+from dlcc.report.text import percent
 
 WIDTH = 100
 _SHOWN = 8  # findings; the rest is in the HTML report
@@ -35,12 +35,6 @@ def _plain(text: str, colour: str) -> str:
 
 def _paint(text: str, colour: str) -> str:
     return f"\033[{_COLOURS[colour]}m{text}\033[0m"
-
-
-def percent(number: Number) -> str:
-    """`3 % (1 to 8)`."""
-    low, mean, high = (round(100 * v) for v in (number.low, number.mean, number.high))
-    return f"{mean} % ({low} to {high})"
 
 
 def decimal(value: float) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import unicodedata
 from typing import Any
 
+from dlcc.estimate import Number
+
 
 def printable(value: Any, lines: bool = False) -> Any:
     """The same value with control and format characters of its texts shown as U+FFFD.
@@ -25,6 +27,22 @@ def printable(value: Any, lines: bool = False) -> Any:
 def one_line(text: str) -> str:
     """Printable, and without runs of spaces."""
     return " ".join(str(printable(text)).split())
+
+
+def percent(number: Number) -> str:
+    """Probability with its interval, as in reports.
+
+    >>> percent(Number(0.034, 0.011, 0.08))
+    '3 % (1 to 8)'
+    >>> percent(Number(0.0001, 0.0, 0.004)), percent(Number(0.9999, 0.996, 1.0))
+    ('under 1 %', 'over 99 %')
+    """
+    if number.high < 0.01:
+        return "under 1 %"
+    if number.low > 0.99:
+        return "over 99 %"
+    low, mean, high = (round(100 * share) for share in (number.low, number.mean, number.high))
+    return f"{mean} % ({low} to {high})"
 
 
 def _shown(character: str, lines: bool) -> str:

@@ -32,9 +32,15 @@ def rerun_folder(
     known = library().excluding(Series.of(run, run.length))
     try:
         return rerun(
-            program, config.config, config.length, known, n,
-            rng=np.random.default_rng(seed), deadline=Deadline(seconds), progress=progress,
-        )  # fmt: skip
+            program,
+            config.config,
+            config.length,
+            known,
+            n,
+            rng=np.random.default_rng(seed),
+            deadline=Deadline(seconds),
+            progress=progress,
+        )
     except LimitExceeded:
         raise OptionError(
             f"--budget {seconds:g} s: {n} reruns of {config.length:,} steps take longer; give more "

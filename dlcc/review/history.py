@@ -85,10 +85,15 @@ def record(
     with _opened(path or reviews_path()) as (file, lines):
         highest = max((int(line.get("id", 0)) for line in lines), default=0)
         review = Review(
-            highest + 1, _now(), run, digest,
+            highest + 1,
+            _now(),
+            run,
+            digest,
             {name: (float(m), float(sd)) for name, (m, sd) in terms.items()},
-            float(p_before), bool(healthy), note,
-        )  # fmt: skip
+            float(p_before),
+            bool(healthy),
+            note,
+        )
         _append(file, asdict(review))
     return review
 
@@ -133,9 +138,15 @@ def _review_of(line: Mapping[str, Any]) -> Review:
     """The review in a line; ValueError, KeyError or the like where there is none."""
     terms = {str(k): (float(m), float(sd)) for k, (m, sd) in line["terms"].items()}
     review = Review(
-        int(line["id"]), str(line["time"]), str(line["run"]), str(line["digest"]), terms,
-        float(line["p_before"]), line["healthy"], str(line.get("note", "")),
-    )  # fmt: skip
+        int(line["id"]),
+        str(line["time"]),
+        str(line["run"]),
+        str(line["digest"]),
+        terms,
+        float(line["p_before"]),
+        line["healthy"],
+        str(line.get("note", "")),
+    )
     if not (isinstance(review.healthy, bool) and _are_shares(review.p_before, terms)):
         raise ValueError(line)
     return review

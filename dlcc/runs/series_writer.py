@@ -39,8 +39,8 @@ FLUSH_SECONDS = 0.05
 MAX_FILES = 256  # each holds a descriptor and two buffers
 _MAX_BLOCK_BYTES = 2**19
 _MAX_BACKLOG = 16  # blocks that may wait for the disk before the caller has to
-_RESERVED = (MAX_FILES + _MAX_BACKLOG) * _MAX_BLOCK_BYTES  # what memory may hold at the end
-_MAX_CLOCK = 2**31  # milliseconds; after 24 days blocks count from a new start
+RESERVED_BYTES = (MAX_FILES + _MAX_BACKLOG) * _MAX_BLOCK_BYTES  # what memory may hold at the end
+MAX_CLOCK_MILLISECONDS = 2**31  # after 24 days blocks count from a new start
 
 
 class _Block:
@@ -88,7 +88,7 @@ class SeriesWriter:
         """Error because of which numbers were not fetched from an accelerator and became NaN."""
         self.closed = False
         self._finished = False
-        self.troubles = Troubles(layout, MAX_BYTES - _RESERVED)
+        self.troubles = Troubles(layout, MAX_BYTES - RESERVED_BYTES)
         existing = read_series_files(layout)
         sessions = [block.session for file in existing.values() for block in file.blocks]
         self.session = max(sessions, default=-1) + 1
@@ -319,7 +319,7 @@ class SeriesAppender:
                 block = self._active
                 writer.request_write()
             clock = (time.monotonic_ns() - block.start_ns) // 1_000_000
-            if clock > _MAX_CLOCK:
+            if clock > MAX_CLOCK_MILLISECONDS:
                 writer.restart_clock()
                 self.seal()
                 block, clock = self._active, 0

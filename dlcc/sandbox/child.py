@@ -50,6 +50,22 @@ class Subject:
         self.training: Any = None
         self.tracker: UpdateTracker | None = None
 
+    def answer(self, message: Mapping[str, Any], tensors: bytes) -> bytes:
+        """The frame that answers a request: what was asked for, or how the code failed."""
+        from dlcc.sandbox import wire
+
+        operations: dict[str, Callable[[Mapping[str, Any], bytes], Answer]] = {
+            name: getattr(self, name)
+            for name in ("build", "load", "step", "probe", "sample", "state", "weights", "forward")
+        }
+        try:
+            reply, made = operations[message["op"]](message, tensors)
+            return wire.encode(reply, _dense(made))
+        except (Exception, SystemExit) as error:
+            text = f"{type(error).__name__}: {error}"
+            told = {"error": text[:2000], "place": _place_of(error, self.root)}
+            return wire.encode({**told, "missed": _files_missed(error)})
+
     def build(self, message: Mapping[str, Any], tensors: bytes) -> Answer:
         """Import the entry point and call it with the configuration."""
         file, _, function = message["entry"].partition(":")
@@ -220,23 +236,9 @@ def _files_missed(error: BaseException | None) -> list[str]:
 
 
 def _serve(requests: io.BufferedIOBase, answers: io.BufferedIOBase, root: Path) -> None:
-    from dlcc.sandbox import wire
-
     subject = Subject(root)
-    operations: dict[str, Callable[[Mapping[str, Any], bytes], Answer]] = {
-        name: getattr(subject, name)
-        for name in ("build", "load", "step", "probe", "sample", "state", "weights", "forward")
-    }
     while (request := _read(requests)) is not None:
-        message, tensors = request
-        try:
-            reply, made = operations[message["op"]](message, tensors)
-            frame = wire.encode(reply, _dense(made))
-        except (Exception, SystemExit) as error:
-            text = f"{type(error).__name__}: {error}"
-            told = {"error": text[:2000], "place": _place_of(error, root)}
-            frame = wire.encode({**told, "missed": _files_missed(error)})
-        answers.write(frame)
+        answers.write(subject.answer(*request))
         answers.flush()
 
 

@@ -378,11 +378,8 @@ class Session:
         if not self.alive:
             raise ForeignCodeError("the run's code has ended before it was asked everything")
         largest = self._max_answer if expected is None else expected + _HEADER_ROOM
-        self._send(wire.encode(message, tensors))
         try:
-            sizes = wire.parse_sizes(self._receive(wire.HEADER.size), largest)
-            answer = wire.parse_message(self._receive(sizes[0]))
-            data = self._receive(sizes[1])
+            answer, data = self.exchange(wire.encode(message, tensors), largest)
             arrays = parse_tensors(data, "answer") if data else {}
         except wire.WireError as error:
             raise self._nonsense(str(error)) from None
@@ -398,6 +395,17 @@ class Session:
                 None if place is None else wire.printable(place, 200),
             )
         return answer, arrays
+
+    def exchange(self, frame: bytes, largest: int) -> tuple[dict[str, Any], bytes]:
+        """Send a request's frame; the message and the tensor file, of at most `largest` bytes, of
+        what comes back.
+
+        Raises:
+            WireError: that is no answer.
+        """
+        self._send(frame)
+        text, tensors = wire.parse_sizes(self._receive(wire.HEADER.size), largest)
+        return wire.parse_message(self._receive(text)), self._receive(tensors)
 
     def _send(self, frame: bytes) -> None:
         view = memoryview(frame)

@@ -47,33 +47,75 @@ def check_axioms(
         label: the verdict in words.
         disagreement: whether the report says that label and probability point different ways.
     """
-    made = [
-        _axiom("simplex", "The weights are at least 0 and sum to 1.", "arithmetic",
-               _not_a_simplex(score)),
-        *(Axiom(p.id, p.statement, p.where is None, "sympy", p.where)
-          for p in prove({t.name: t.weight for t in score.value.terms}, score.value.hyperscore)),
-        _axiom("sum", "V is the sum of its terms' contributions.", "arithmetic", _no_sum(score)),
-        _axiom("range", "Every draw of V lies in [0, 1], and of the HyperScore in its range.",
-               "interval", _out_of_range(score)),
-        _axiom("nested", "Of every number, the 50 % interval lies in the 90 % interval.",
-               "interval", _not_nested(score, probability)),
-        _axiom("centred", "The mean of every term and of V lies in its 90 % interval.",
-               "interval", ", ".join(too_narrow(score.value))),
-        _axiom("kept", "V is no surer than the least sure contribution to it.", "interval",
-               _surer_than_its_parts(score)),
-        _axiom("absence", "A term that nobody measured counts for less than it usually is.",
-               "arithmetic", _absence_pays(score)),
-        _axiom("coverage", f"Past runs came to lie in impact's 90 % interval ({LEAST_COVERAGE:.0%} "
-               "of them at least), or it was widened.", "arithmetic", _not_widened(score)),
-    ]  # fmt: skip
+    made = list(_of_score(score, probability))
     if probability is not None:
-        made += [
-            _axiom("conjunction", "P(healthy and true) exceeds neither of the two.", "arithmetic",
-                   _no_conjunction(probability)),
-            _axiom("agreement", "Verdict and P(healthy) agree, or the report says that they do "
-                   "not.", "arithmetic", _contradiction(probability, label, disagreement)),
-        ]  # fmt: skip
+        made += _of_probability(probability, label, disagreement)
     return tuple(made)
+
+
+def _of_score(score: Score, probability: Probability | None) -> Iterator[Axiom]:
+    """Axioms about V and the HyperScore, and about every number's interval."""
+    yield _axiom(
+        "simplex", "The weights are at least 0 and sum to 1.", "arithmetic", _not_a_simplex(score)
+    )
+    for proof in prove({t.name: t.weight for t in score.value.terms}, score.value.hyperscore):
+        yield Axiom(proof.id, proof.statement, proof.where is None, "sympy", proof.where)
+    yield _axiom("sum", "V is the sum of its terms' contributions.", "arithmetic", _no_sum(score))
+    yield _axiom(
+        "range",
+        "Every draw of V lies in [0, 1], and of the HyperScore in its range.",
+        "interval",
+        _out_of_range(score),
+    )
+    yield _axiom(
+        "nested",
+        "Of every number, the 50 % interval lies in the 90 % interval.",
+        "interval",
+        _not_nested(score, probability),
+    )
+    yield _axiom(
+        "centred",
+        "The mean of every term and of V lies in its 90 % interval.",
+        "interval",
+        ", ".join(too_narrow(score.value)),
+    )
+    yield _axiom(
+        "kept",
+        "V is no surer than the least sure contribution to it.",
+        "interval",
+        _surer_than_its_parts(score),
+    )
+    yield _axiom(
+        "absence",
+        "A term that nobody measured counts for less than it usually is.",
+        "arithmetic",
+        _absence_pays(score),
+    )
+    yield _axiom(
+        "coverage",
+        f"Past runs came to lie in impact's 90 % interval ({LEAST_COVERAGE:.0%} of them at "
+        "least), or it was widened.",
+        "arithmetic",
+        _not_widened(score),
+    )
+
+
+def _of_probability(
+    probability: Probability, label: str | None, disagreement: bool
+) -> Iterator[Axiom]:
+    """Axioms about P(healthy and true), and the label beside it."""
+    yield _axiom(
+        "conjunction",
+        "P(healthy and true) exceeds neither of the two.",
+        "arithmetic",
+        _no_conjunction(probability),
+    )
+    yield _axiom(
+        "agreement",
+        "Verdict and P(healthy) agree, or the report says that they do not.",
+        "arithmetic",
+        _contradiction(probability, label, disagreement),
+    )
 
 
 def _axiom(name: str, statement: str, by: By, where: str) -> Axiom:

@@ -31,10 +31,19 @@ WITH_SAMPLES = (
     "coverage_last",
 )
 SERIES_ONLY = (
-    "diverged", "good_quarter", "good_last", "good_best", "good_swing", "margin_last",
-    "margin_swing", "generator_grad_last", "discriminator_grad_last", "generator_loss_swing",
-    "discriminator_loss_swing", "discriminator_loss_last",
-)  # fmt: skip
+    "diverged",
+    "good_quarter",
+    "good_last",
+    "good_best",
+    "good_swing",
+    "margin_last",
+    "margin_swing",
+    "generator_grad_last",
+    "discriminator_grad_last",
+    "generator_loss_swing",
+    "discriminator_loss_swing",
+    "discriminator_loss_last",
+)
 DOCTORED_WORTH = 40.0
 """Records that this opinion counts for: 90 % of it lies between 1 % and 12 %."""
 COMPLETE = 0.95

@@ -72,8 +72,11 @@ def hyperscore_of(hyperscore: HyperScore) -> tuple[Any, Any]:
 def _monotone(weights: Mapping[str, float]) -> Proof:
     value, symbols = value_of(weights)
     wrong = [n for n, s in symbols.items() if value.diff(s).is_nonnegative is not True]
-    return Proof("monotone", "More of any term never lowers V: ∂V/∂t ≥ 0 for π, ∞, i, Δ, ⋄ and "
-                 "all others.", ", ".join(wrong) or None)  # fmt: skip
+    return Proof(
+        "monotone",
+        "More of any term never lowers V: ∂V/∂t ≥ 0 for π, ∞, i, Δ, ⋄ and all others.",
+        ", ".join(wrong) or None,
+    )
 
 
 def _bounded(weights: Mapping[str, float]) -> Proof:
@@ -94,5 +97,6 @@ def _hyperscore_monotone(hyperscore: HyperScore) -> Proof:
     score, v = hyperscore_of(hyperscore)
     proved = score.diff(v).is_positive is True
     where = None if proved else f"beta {hyperscore.beta:g}, kappa {hyperscore.kappa:g}"
-    return Proof("hyperscore", "The HyperScore grows with V: its derivative is positive for V > 0.",
-                 where)  # fmt: skip
+    return Proof(
+        "hyperscore", "The HyperScore grows with V: its derivative is positive for V > 0.", where
+    )

@@ -41,7 +41,7 @@ _FAULTS: Mapping[Change, str] = {
     "clock": "depends on the clock; a result may only depend on the case and ctx.rng",
     "hash seed": "depends on the order of a set or on hash(); sort before you iterate",
 }
-_GRACE = 10.0  # seconds to come to an end after the deadline
+GRACE_SECONDS = 10.0  # seconds to come to an end after the deadline
 _LONG = 20.0  # seconds; a stage that takes longer must be able to stop early
 _MUTATION = ("read-only", "FrozenInstanceError", "does not support item assignment")
 
@@ -106,8 +106,8 @@ def check_stage(
 def _check_trial(name: str, trial: _Trial, seconds: float) -> None:
     if trial.ended.how == "time":
         raise NonConformance(
-            f"{name}: ignores its deadline: still running {_GRACE:g} s after the {seconds:g} s "
-            "that it was given; call ctx.deadline.check() in long loops"
+            f"{name}: ignores its deadline: still running {GRACE_SECONDS:g} s after the "
+            f"{seconds:g} s that it was given; call ctx.deadline.check() in long loops"
         )
     if trial.mutated:
         raise NonConformance(f"{name}: mutates the record {trial.mutated}; records are read-only")
@@ -127,8 +127,8 @@ def _check_deadline(name: str, bench: _Bench, took: float) -> None:
     trial = bench.trial("nothing", seconds=given)
     if trial.ended.how == "time":
         raise NonConformance(
-            f"{name}: ignores its deadline: still running {_GRACE:g} s after the {given:.0f} s "
-            "that it was given; call ctx.deadline.check() in long loops"
+            f"{name}: ignores its deadline: still running {GRACE_SECONDS:g} s after the "
+            f"{given:.0f} s that it was given; call ctx.deadline.check() in long loops"
         )
 
 
@@ -153,7 +153,7 @@ class _Bench:
             env["PYTHONHASHSEED"] = "4711" if change == "hash seed" else "0"
             ended = supervise(
                 [sys.executable, "-m", "dlcc.testing.stages", str(folder), change],
-                seconds=given + _GRACE,
+                seconds=given + GRACE_SECONDS,
                 memory=8 << 30,
                 cwd=folder,
                 env=env,

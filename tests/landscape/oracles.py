@@ -51,7 +51,7 @@ def assert_right(model: nn.Module, batch: Any, tolerance: float = 1e-10) -> None
     model.load_state_dict(before)  # what a pass in training wrote
     with pytest.MonkeyPatch.context() as patch:
         _assert_right(model, batch, expected, tolerance)
-        patch.setattr(per_sample, "_SMALL", 0)
+        patch.setattr(per_sample, "NUMBERS_AT_ONCE", 0)
         _assert_right(model, batch, expected, tolerance)
     assert torch.equal(torch.get_rng_state(), random_state)
     for name, value in model.state_dict().items():

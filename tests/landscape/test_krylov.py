@@ -58,7 +58,7 @@ def test_single_precision_keeps_the_basis_orthonormal() -> None:
 
 @pytest.mark.parametrize("columns", [7, 1 << 16])
 def test_a_restart_keeps_what_was_found(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
-    monkeypatch.setattr(krylov_module, "_COLUMNS", columns)
+    monkeypatch.setattr(krylov_module, "ROTATED_COLUMNS", columns)
     matrix = symmetric(40)
     basis = grown(operator_of(matrix), 9)
     values, vectors = np.linalg.eigh(basis.projected)

@@ -248,9 +248,9 @@ def test_both_ways_and_any_cut_of_the_batch_agree(monkeypatch: pytest.MonkeyPatc
     model = head(nn.Conv1d(2, 3, 2), batch)
     usual = per_sample_gradient_norms(model, squares, batch)
     for cost in (0.0, 1e9):  # by Gram matrices always, never
-        monkeypatch.setattr(row_gradients, "_GRAM_COST", cost)
+        monkeypatch.setattr(row_gradients, "GRAM_COST", cost)
         for chunk in (1, 100, 1 << 22):
-            monkeypatch.setattr(row_gradients, "_CHUNK", chunk)
+            monkeypatch.setattr(row_gradients, "CHUNK_NUMBERS", chunk)
             close(per_sample_gradient_norms(model, squares, batch), usual, 1e-12)
             noise = gradient_noise(model, squares, batch)
             mean = brute_force(model, batch).mean(dim=0)

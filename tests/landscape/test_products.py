@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from torch.func import grad, vmap
 from torch.nn import functional as F
 
-from dlcc.landscape import hessian, products
-from dlcc.landscape.products import QuickLinear, by_transposed
+from dlcc.landscape import hessian
+from dlcc.landscape.products import QuickLinear, by_transposed, is_large
 
 
 def near(found: Tensor, expected: Tensor) -> None:
@@ -31,7 +31,7 @@ def test_curvature_through_large_linear_maps() -> None:
         nn.Linear(160, 1),
     )  # fmt: skip
     x = torch.randn(96, 128)
-    large = products._is_large(x, next(model.parameters()))
+    large = is_large(x, next(model.parameters()))
     assert large is hasattr(torch.ops.mkldnn, "_linear_pointwise")
     vector = torch.randn(sum(p.numel() for p in model.parameters()))
     found = hessian(lambda: model(x).square().mean(), list(model.parameters())).times(vector)

@@ -96,7 +96,7 @@ def mean(model: nn.Module, batch: Any) -> Tensor:
 def test_gradients_of_rows(
     kind: str, own: bool, dtype: torch.dtype, tolerance: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sets_rows, "_CHUNK", 200)
+    monkeypatch.setattr(sets_rows, "CHUNK_NUMBERS", 200)
     model, solos, batches = made(kind, dtype)
     given = batches if own else batches[0]
     size = sum(p.numel() for p in model.parameters())

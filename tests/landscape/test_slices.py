@@ -129,7 +129,7 @@ def test_both_ways_and_any_cut_agree(
     at = np.linspace(-1, 1, points)
     loss = ModelLoss(model, softplus, batch)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(model_loss, "_TOGETHER", together)
+        patch.setattr(model_loss, "BATCHED_NUMBERS", together)
         batched = slice_1d(loss, params, direction, at)
         patch.setattr(model_loss, "BATCHED_LINEAR", -1)
         looped = slice_1d(loss, params, direction, at)
@@ -297,7 +297,7 @@ def test_convolutions_in_parts_and_with_channels_last(
     kind: str, per_sample: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(model_loss, "BATCHED_CONVOLUTIONAL", -1)
-    monkeypatch.setattr(model_loss, "_PART", 4000)
+    monkeypatch.setattr(model_loss, "PART_NUMBERS", 4000)
     model, batch, seen = pictures()[kind], torch.randn(11, 1, 8, 8), []
 
     def loss(critic: nn.Module, rows: Tensor) -> Tensor:
@@ -320,7 +320,7 @@ def test_convolutions_in_parts_and_with_channels_last(
 
 def test_rows_that_draw_random_numbers_stay_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model_loss, "BATCHED_LINEAR", -1)
-    monkeypatch.setattr(model_loss, "_PART", 10)
+    monkeypatch.setattr(model_loss, "PART_NUMBERS", 10)
     model = nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.5), nn.Linear(8, 1))
     params, batch = list(model.parameters()), torch.randn(50, 3)
     torch.manual_seed(4)

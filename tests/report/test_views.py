@@ -13,12 +13,14 @@ from dlcc.evaluation import Evaluation
 from dlcc.records import HealthRecord
 from dlcc.report import Report, html
 from dlcc.report.record import Number
-from dlcc.report.terminal import WIDTH, decimal, percent, render
+from dlcc.report.terminal import WIDTH, decimal, render
+from dlcc.report.text import percent
 from tests.conftest import example
 
 
 @pytest.fixture(scope="module")
 def page(evaluated: Evaluation) -> tuple[Report, str]:
+    """The report of the collapsed example and its HTML."""
     health = evaluated.record(HealthRecord)
     return evaluated.report, html.render(evaluated.report, evaluated.run, health)
 

@@ -21,6 +21,7 @@ GIB = 2**30
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
+    """The folder of a small run with a series, a snapshot, samples and a reference."""
     with Recorder(tmp_path / "run", reference=np.ones((3, 2))) as rec:
         rec.snapshot(0, samples=np.ones((3, 2)))
         for step in range(30):

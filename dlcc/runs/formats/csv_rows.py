@@ -22,9 +22,9 @@ from dlcc.runs.formats.quoting import listed, short
 from dlcc.runs.series import Series
 
 _MAX_BYTES = 2 << 30
-_MAX_NUMBERS = 150_000_000  # what is held of a file: 8 bytes each
+MAX_NUMBERS = 150_000_000  # what is held of a file: 8 bytes each
 _MAX_FALLS = 1000  # how often a training can plausibly have been resumed from an earlier step
-_BLOCK = 1 << 20  # bytes read at once; no line may be longer
+BLOCK_BYTES = 1 << 20  # bytes read at once; no line may be longer
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+(e[+-]?\d+)?\s*", re.IGNORECASE)
 
 
@@ -94,14 +94,14 @@ class _Block(NamedTuple):
 
 def _blocks(path: Path, stream: BufferedReader) -> Iterator[_Block]:
     rest, offset = b"", 0
-    while data := stream.read(_BLOCK):
+    while data := stream.read(BLOCK_BYTES):
         whole, newline, rest = (rest + data).rpartition(b"\n")
         if newline:
             yield _Block(_decoded(path, whole, offset).split("\n"), False)
             offset += len(whole) + 1
-        if len(rest) > _BLOCK:
+        if len(rest) > BLOCK_BYTES:
             raise SeriesError(
-                f"{path}: a line of more than {_BLOCK:,} bytes after byte {offset:,}; expected one "
+                f"{path}: a line of more than {BLOCK_BYTES:,} bytes after byte {offset:,}; expected one "
                 "row a line"
             )
     if rest:
@@ -154,9 +154,9 @@ class _Rows:
         else:
             self._add_cells(*self._cells(block))
         self.line += len(block.lines)
-        if self.rows * (len(self.parts) + 1) > _MAX_NUMBERS:
+        if self.rows * (len(self.parts) + 1) > MAX_NUMBERS:
             raise SeriesError(
-                f"{self.path}: more than {_MAX_NUMBERS:,} numbers; keep every tenth row, or the "
+                f"{self.path}: more than {MAX_NUMBERS:,} numbers; keep every tenth row, or the "
                 "columns that are needed"
             )
 

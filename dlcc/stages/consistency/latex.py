@@ -22,10 +22,33 @@ _TOKEN = re.compile(
     r"\s+|(?P<space>\\[,;:!> ]|\\quad|\\qquad|~|&)|(?P<number>\d+(?:\.\d+)?)"
     r"|(?P<command>\\[a-zA-Z]+|\\\||\\[{}])|(?P<letter>[a-zA-Z])|(?P<sign>[-+*/^_=(){}\[\],|!.;'])"
 )
-_IGNORED = {"\\left", "\\right", "\\big", "\\Big", "\\bigl", "\\bigr", "\\Bigl", "\\Bigr",
-            "\\displaystyle", "\\limits", "\\middle"}  # fmt: skip
-_FONTS = {"\\mathcal", "\\mathrm", "\\mathbf", "\\mathbb", "\\text", "\\operatorname", "\\mathit",
-          "\\boldsymbol", "\\textrm", "\\hat", "\\tilde", "\\bar"}  # fmt: skip
+_IGNORED = {
+    "\\left",
+    "\\right",
+    "\\big",
+    "\\Big",
+    "\\bigl",
+    "\\bigr",
+    "\\Bigl",
+    "\\Bigr",
+    "\\displaystyle",
+    "\\limits",
+    "\\middle",
+}
+_FONTS = {
+    "\\mathcal",
+    "\\mathrm",
+    "\\mathbf",
+    "\\mathbb",
+    "\\text",
+    "\\operatorname",
+    "\\mathit",
+    "\\boldsymbol",
+    "\\textrm",
+    "\\hat",
+    "\\tilde",
+    "\\bar",
+}
 _FUNCTIONS = {"\\log": sp.log, "\\ln": sp.log, "\\exp": sp.exp, "\\sqrt": sp.sqrt}
 _NETWORKS = {"D", "G"}
 _OPENING = {"(": ")", "[": "]", "{": "}", "\\{": "\\}"}

@@ -55,17 +55,25 @@ def _itself(loss: sp.Expr) -> sp.Expr:
 
 
 _FALLS_IN_REAL: Property = (
-    "discriminator", "its loss never rises with its output on real data", _in_real, "<= 0",
-)  # fmt: skip
+    "discriminator",
+    "its loss never rises with its output on real data",
+    _in_real,
+    "<= 0",
+)
 _RISES_IN_FAKE: Property = (
-    "discriminator", "its loss never falls with its output on samples", _in_fake, ">= 0",
-)  # fmt: skip
+    "discriminator",
+    "its loss never falls with its output on samples",
+    _in_fake,
+    ">= 0",
+)
 _D_POSITIVE: Property = ("discriminator", "its loss is never negative", _itself, ">= 0")
 _G_POSITIVE: Property = ("generator", "its loss is never negative", _itself, ">= 0")
 _G_FALLS: Property = (
-    "generator", "its loss never rises with the discriminator's output on samples", _in_fake,
+    "generator",
+    "its loss never rises with the discriminator's output on samples",
+    _in_fake,
     "<= 0",
-)  # fmt: skip
+)
 _USUAL = (_FALLS_IN_REAL, _RISES_IN_FAKE, _G_FALLS)
 
 
@@ -99,12 +107,24 @@ OBJECTIVES: Mapping[str, Objective] = {
         properties=(
             _D_POSITIVE,
             _G_POSITIVE,
-            ("discriminator", "real data pull its output to 1",
-             lambda loss: _in_real(loss).subs(REAL, 1), "= 0"),
-            ("discriminator", "samples pull its output to 0",
-             lambda loss: _in_fake(loss).subs(FAKE, 0), "= 0"),
-            ("generator", "samples pull the output to 1",
-             lambda loss: _in_fake(loss).subs(FAKE, 1), "= 0"),
+            (
+                "discriminator",
+                "real data pull its output to 1",
+                lambda loss: _in_real(loss).subs(REAL, 1),
+                "= 0",
+            ),
+            (
+                "discriminator",
+                "samples pull its output to 0",
+                lambda loss: _in_fake(loss).subs(FAKE, 0),
+                "= 0",
+            ),
+            (
+                "generator",
+                "samples pull the output to 1",
+                lambda loss: _in_fake(loss).subs(FAKE, 1),
+                "= 0",
+            ),
         ),
     ),
     "hinge": Objective(
@@ -122,4 +142,4 @@ OBJECTIVES: Mapping[str, Objective] = {
         exact_bound=True,
         properties=_USUAL,
     ),
-}  # fmt: skip
+}

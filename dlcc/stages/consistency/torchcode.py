@@ -128,8 +128,11 @@ def _call(node: ast.Call, names: Mapping[str, sp.Expr]) -> sp.Expr:
         raise UnknownCode(ast.unparse(node.func))
     name, owner = node.func.attr, node.func.value
     library = isinstance(owner, ast.Name | ast.Attribute) and ast.unparse(owner) in (
-        "torch", "F", "nn.functional", "torch.nn.functional",
-    )  # fmt: skip
+        "torch",
+        "F",
+        "nn.functional",
+        "torch.nn.functional",
+    )
     operands = list(node.args) if library else [owner, *node.args]
     if name == "binary_cross_entropy_with_logits" and len(operands) == 2:
         x, target = _value(operands[0], names), _constant_like(operands[1])

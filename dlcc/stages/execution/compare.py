@@ -22,8 +22,12 @@ def deviations(recorded: NDArray[Any], replayed: NDArray[Any]) -> Floats:
     if recorded.shape != replayed.shape or recorded.dtype != replayed.dtype:
         return np.full(recorded.shape or (1,), np.inf)
     if recorded.dtype.kind == "c":
-        return np.maximum(*(deviations(getattr(recorded, part), getattr(replayed, part))
-                            for part in ("real", "imag")))  # fmt: skip
+        return np.maximum(
+            *(
+                deviations(getattr(recorded, part), getattr(replayed, part))
+                for part in ("real", "imag")
+            )
+        )
     same = (recorded == replayed) | ((recorded != recorded) & (replayed != replayed))
     a, b = recorded.astype(np.float64), replayed.astype(np.float64)
     with np.errstate(all="ignore"):

@@ -25,9 +25,10 @@ def possible_controls(series: Series, snapshots: Sequence[RecordedState]) -> set
     possible = {
         name
         for name, column in settings.items()
-        if _in_force(column, {step: state.get(name[len(_CONTROL) :])
-                              for step, state in states.items()})
-    }  # fmt: skip
+        if _in_force(
+            column, {step: state.get(name[len(_CONTROL) :]) for step, state in states.items()}
+        )
+    }
     return possible | (set(columns) - set(settings) if len(possible) == len(settings) else set())
 
 

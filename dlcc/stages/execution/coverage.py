@@ -56,12 +56,14 @@ class Coverage:
         withheld = [int(j) for j in np.flatnonzero(gaps) if kept[j]]
         if withheld:
             worst = max(withheld, key=lambda j: gaps[j] / self.asked[j])
-            found.append(self._finding(
-                withheld,
-                f"replays were not given {self._listed(withheld)} at {gaps[worst]:,} of "
-                f"{self.asked[worst]:,} steps at which it was recorded",
-                file,
-            ))  # fmt: skip
+            found.append(
+                self._finding(
+                    withheld,
+                    f"replays were not given {self._listed(withheld)} at {gaps[worst]:,} of "
+                    f"{self.asked[worst]:,} steps at which it was recorded",
+                    file,
+                )
+            )
         missed = [int(j) for j in np.flatnonzero(self.asked == 0) if kept[j]]
         if missed and whole:
             message = f"no replayed step has a value of {self._listed(missed)}"

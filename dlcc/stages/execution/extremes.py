@@ -39,8 +39,9 @@ class PlayerExtremes:
     @property
     def overflowing(self) -> tuple[str, ...]:
         """Ordinary finite inputs with outputs that are not finite."""
-        return tuple(name for name, share in self.finite.items()
-                     if share < 1 and name not in _BEYOND)  # fmt: skip
+        return tuple(
+            name for name, share in self.finite.items() if share < 1 and name not in _BEYOND
+        )
 
 
 def try_player(
@@ -56,8 +57,10 @@ def try_player(
     """
     width = input_width(player, weights)
     if width is None:
-        return PlayerExtremes(player, reason="its first weight is no matrix, so that the shape of "
-                              "its inputs is not known")  # fmt: skip
+        return PlayerExtremes(
+            player,
+            reason="its first weight is no matrix, so that the shape of its inputs is not known",
+        )
     inputs = make_inputs(width, rng)
     nudged = inputs["normal ×1"] + _nudges(width, rng)
     stacked = np.concatenate([*inputs.values(), nudged])
@@ -84,15 +87,20 @@ def try_player(
 
 def input_width(player: str, weights: Tensors) -> int | None:
     """The number of inputs: columns of the player's first weight, if that is a matrix."""
-    matrices = [array for name, array in weights.items()
-                if name.startswith(f"{player}/") and array.ndim >= 2]  # fmt: skip
+    matrices = [
+        array
+        for name, array in weights.items()
+        if name.startswith(f"{player}/") and array.ndim >= 2
+    ]
     return int(matrices[0].shape[1]) if matrices and matrices[0].ndim == 2 else None
 
 
 def make_inputs(width: int, rng: np.random.Generator) -> dict[str, Inputs]:
     """Inputs `[rows, width]` by name: one row of each constant, 256 of each normal distribution."""
-    inputs = {name: np.full((1, width), value, dtype=np.float32)
-              for name, value in {**_CONSTANTS, **_BEYOND}.items()}  # fmt: skip
+    inputs = {
+        name: np.full((1, width), value, dtype=np.float32)
+        for name, value in {**_CONSTANTS, **_BEYOND}.items()
+    }
     for scale in _SCALES:
         drawn = rng.standard_normal((_ROWS, width), dtype=np.float32)
         inputs[f"normal ×{scale:g}"] = drawn * np.float32(scale)

@@ -63,8 +63,9 @@ class Locator:
             assert weights is not None
             found.append(_other_weights(stored, weights))
         if steps is not None and _deviates(steps) and not self._lasts(steps):
-            found += [_other_value(steps, first, last) for first, last in
-                      runs_of(steps.deviating_steps)]  # fmt: skip
+            found += [
+                _other_value(steps, first, last) for first, last in runs_of(steps.deviating_steps)
+            ]
         return found
 
     def _state_or_record(
@@ -102,16 +103,18 @@ class Locator:
         """The state is what the training makes, so what was recorded of it was changed."""
         found = []
         if probe is not None and _deviates(probe):
-            found.append(Finding(
-                "EXE001",
-                f"{stored.place}/probe.safetensors: {_listed(probe.deviating)} "
-                f"{_differ(probe)} from what the training measures at this snapshot",
-                player=_player(probe.deviating),
-                first_step=stored.step,
-                last_step=stored.step,
-                place=f"{stored.place}/probe.safetensors",
-                evidence={"worst": _shown(probe.worst), "tolerance": probe.tolerance},
-            ))  # fmt: skip
+            found.append(
+                Finding(
+                    "EXE001",
+                    f"{stored.place}/probe.safetensors: {_listed(probe.deviating)} "
+                    f"{_differ(probe)} from what the training measures at this snapshot",
+                    player=_player(probe.deviating),
+                    first_step=stored.step,
+                    last_step=stored.step,
+                    place=f"{stored.place}/probe.safetensors",
+                    evidence={"worst": _shown(probe.worst), "tolerance": probe.tolerance},
+                )
+            )
         if steps is not None and self._lasts(steps):
             first = steps.deviating_steps[0]
             found.append(self._other_code([steps], first, steps.last_step))
@@ -243,9 +246,12 @@ def _other_value(check: ReplayCheck, first: int, last: int) -> Finding:
         first_step=first,
         last_step=last,
         place="series",
-        evidence={"quantities": ", ".join(check.deviating), "worst": _shown(check.worst),
-                  "replayed_from": check.snapshot},
-    )  # fmt: skip
+        evidence={
+            "quantities": ", ".join(check.deviating),
+            "worst": _shown(check.worst),
+            "replayed_from": check.snapshot,
+        },
+    )
 
 
 def _equal_weights(a: RecordedState, b: RecordedState) -> bool:
@@ -293,8 +299,11 @@ def _differ(check: ReplayCheck) -> str:
 
 def _player(names: Sequence[str]) -> str | None:
     """The player that all names belong to, `player/quantity` or `state/player/tensor`."""
-    players = {name.removeprefix("state/").split("/")[0].removesuffix("_optimizer")
-               for name in names if "/" in name}  # fmt: skip
+    players = {
+        name.removeprefix("state/").split("/")[0].removesuffix("_optimizer")
+        for name in names
+        if "/" in name
+    }
     return players.pop() if len(players) == 1 else None
 
 

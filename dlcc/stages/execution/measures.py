@@ -10,9 +10,13 @@ from dlcc.records import Series
 from dlcc.typing import Floats
 
 OF_A_PLAYER = (
-    "sample_grad_norm", "sample_grad_norm_max", "grad_trace", "grad_noise_scale", "instability",
+    "sample_grad_norm",
+    "sample_grad_norm_max",
+    "grad_trace",
+    "grad_noise_scale",
+    "instability",
     "sparsity_sd",
-)  # fmt: skip
+)
 OVERHEAD = "measuring/overhead"
 _ROUNDING = 1e-3  # relative; they are worked out in float64 from float32 gradients
 

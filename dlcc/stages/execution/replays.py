@@ -150,8 +150,18 @@ class Replayer:
         if reason:
             agrees = None
         allowed = self.tolerance.allowed[kind]
-        return ReplayCheck(kind, snapshot, *span, compared, worst, allowed, agrees, deviating,
-                           deviating_steps, reason)  # fmt: skip
+        return ReplayCheck(
+            kind,
+            snapshot,
+            *span,
+            compared,
+            worst,
+            allowed,
+            agrees,
+            deviating,
+            deviating_steps,
+            reason,
+        )
 
 
 def _room(recorded: Tensors) -> int:

@@ -50,8 +50,13 @@ class LoggedRows:
     def window(self, first: int, count: int) -> Window:
         """The steps `first` to `first + count - 1`."""
         shape = (count, len(self.names))
-        window = Window(first, np.full(shape, np.nan), np.zeros(shape, np.bool_),
-                        np.full(shape, np.nan), np.zeros(shape, np.bool_))  # fmt: skip
+        window = Window(
+            first,
+            np.full(shape, np.nan),
+            np.zeros(shape, np.bool_),
+            np.full(shape, np.nan),
+            np.zeros(shape, np.bool_),
+        )
         low, high = np.searchsorted(self.steps, [first, first + count])
         at, rows = self.steps[low:high] - first, slice(low, high)
         window.values[at], window.present[at] = self.values[rows], self.present[rows]

@@ -151,8 +151,9 @@ class _Work:
         if self.tolerance.exact and _differs_slightly_everywhere(self.passage):
             replayer = self._with_measured_tolerance(replayer)
             self._replay(replayer)
-        locator = Locator(replayer, self.snapshots, self.passage, self.entry,
-                          dict(config.config), self.threads)  # fmt: skip
+        locator = Locator(
+            replayer, self.snapshots, self.passage, self.entry, dict(config.config), self.threads
+        )
         try:
             if session.alive and not self.passage.cut:
                 self.located = locator.findings()
@@ -188,8 +189,11 @@ class _Work:
         if self.passage.failure and not self._lacks_data and not self.passage.checks:
             decided = len(checks)  # none could be made, by the code's own fault
         unknown = len(checks) - decided
-        finite = {f"{tried.player}/{name}": share for tried in self.extremes
-                  for name, share in tried.finite.items()}  # fmt: skip
+        finite = {
+            f"{tried.player}/{name}": share
+            for tried in self.extremes
+            for name, share in tried.finite.items()
+        }
         environment: dict[str, Any] = {"isolation": str(level)}
         if self.stage.data:
             environment["outside"] = self.stage.data
@@ -278,13 +282,15 @@ class _Work:
         ]
         if not self.tolerance.exact:
             allowed = self.tolerance.allowed
-            found.append(Finding(
-                "EXE007",
-                "the run was recorded on another machine or with other versions: replays may "
-                f"deviate by {allowed['probe']:.1g} at snapshots and {allowed['steps']:.1g} along "
-                "steps",
-                evidence={"probe": allowed["probe"], "steps": allowed["steps"]},
-            ))  # fmt: skip
+            found.append(
+                Finding(
+                    "EXE007",
+                    "the run was recorded on another machine or with other versions: replays "
+                    f"may deviate by {allowed['probe']:.1g} at snapshots and "
+                    f"{allowed['steps']:.1g} along steps",
+                    evidence={"probe": allowed["probe"], "steps": allowed["steps"]},
+                )
+            )
         return found
 
 

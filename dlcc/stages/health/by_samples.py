@@ -105,9 +105,13 @@ def _wide_kernel(objective: Mapping[str, Any], series: Series, samples: Samples)
     yield (
         f"The discrepancy ends at {recorded[1]:.3g}, and beside a kernel of width {width:g} the "
         f"data's mean alone has {of_point:.3g}; their median squared distance is {median:.3g}.",
-        {"kernel_width": width, "median_squared_distance": median, "loss_of_a_point": of_point,
-         "discrepancy_last": recorded[1]},
-    )  # fmt: skip
+        {
+            "kernel_width": width,
+            "median_squared_distance": median,
+            "loss_of_a_point": of_point,
+            "discrepancy_last": recorded[1],
+        },
+    )
 
 
 def _width(objective: Mapping[str, Any]) -> float | None:

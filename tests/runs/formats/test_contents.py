@@ -45,6 +45,7 @@ class Tables(Contents):
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
+    """A run whose parts are those of the format `Tables`."""
     rng = np.random.default_rng(0)
     for name in ("fakes-10", "fakes-20", "real"):
         np.save(tmp_path / f"{name}.npy", rng.normal(size=(30, 2)))

@@ -62,14 +62,16 @@ def recorded(
     return folder
 
 
-def judged(folder: Path, *, samples: bool = True) -> StageResult:
+def health_result(folder: Path, *, samples: bool = True) -> StageResult:
+    """What the health stage gives for a run folder."""
     run = Run.open(folder)
     kinds = [Config, Series, Samples] if samples else [Config, Series]
     case = Case(Health(), {kind: kind.of(run, STEPS) for kind in kinds}, STEPS, STEPS)
     return Health()(case, Context(np.random.default_rng(0), Deadline(60), folder))
 
 
-def the_record(result: StageResult) -> HealthRecord:
+def health_record(result: StageResult) -> HealthRecord:
+    """The one record of a result."""
     (record,) = result.records
     assert isinstance(record, HealthRecord)
     return record
@@ -77,8 +79,8 @@ def the_record(result: StageResult) -> HealthRecord:
 
 @pytest.mark.parametrize("player", ["generator", "autoencoder", "flow"])
 def test_sound_samples_are_healthy_whoever_makes_them(tmp_path: Path, player: str) -> None:
-    result = judged(recorded(tmp_path / "run", "sound", player=player))
-    assert the_record(result).probabilities["healthy"] > 0.9
+    result = health_result(recorded(tmp_path / "run", "sound", player=player))
+    assert health_record(result).probabilities["healthy"] > 0.9
     assert not result.findings
 
 
@@ -90,8 +92,8 @@ def test_samples_that_shrink_have_collapsed_and_it_is_said_why(tmp_path: Path) -
         mmd=lambda done: 0.10,
         penalty=lambda done: 1.8 if done < 0.1 else 0.02,
     )
-    result = judged(folder)
-    assert the_record(result).probabilities["collapsed"] > 0.9
+    result = health_result(folder)
+    assert health_record(result).probabilities["collapsed"] > 0.9
     (finding,) = result.findings
     assert finding.code == "GEN001"
     assert finding.first_step == pytest.approx(STEPS / 2, abs=30)
@@ -113,7 +115,7 @@ def test_samples_that_shrink_have_collapsed_and_it_is_said_why(tmp_path: Path) -
 def test_no_kernel_is_blamed_that_is_not_known_to_have_done_it(
     tmp_path: Path, objective: dict[str, Any], mmd: float
 ) -> None:
-    result = judged(recorded(tmp_path / "run", "shrinking", objective, mmd=lambda done: mmd))
+    result = health_result(recorded(tmp_path / "run", "shrinking", objective, mmd=lambda done: mmd))
     (finding,) = result.findings
     assert finding.code == "GEN001"
     assert set(finding.evidence) == {"spread"}
@@ -127,7 +129,7 @@ def test_a_penalty_that_is_nothing_beside_the_loss_is_not_blamed(
         "penalty": lambda done: penalty * (1 - done),
         "loss": lambda done: loss if done < 0.1 else 1.0,
     }
-    (finding,) = judged(recorded(tmp_path / "run", "shrinking", **series)).findings
+    (finding,) = health_result(recorded(tmp_path / "run", "shrinking", **series)).findings
     assert "penalty" not in finding.message
 
 
@@ -145,29 +147,29 @@ def test_two_players_of_one_network_are_both_looked_at(tmp_path: Path) -> None:
 
 def test_a_quantity_that_was_not_measured_in_a_row_is_no_divergence(tmp_path: Path) -> None:
     unmeasured = {"held_out": lambda done: np.nan if done == 0.5 else 1.0}
-    result = judged(recorded(tmp_path / "run", "sound", **unmeasured))
-    assert the_record(result).label == "healthy"
+    result = health_result(recorded(tmp_path / "run", "sound", **unmeasured))
+    assert health_record(result).label == "healthy"
 
 
 @pytest.mark.parametrize(("kl", "blamed"), [(0.001, True), (3.0, False)])
 def test_empty_latents_are_named(tmp_path: Path, kl: float, blamed: bool) -> None:
     kind = {"kind": "autoencoder", "loss": "elbo"}
     folder = recorded(tmp_path / "run", "shrinking", kind, "autoencoder", kl=lambda done: kl)
-    (finding,) = judged(folder).findings
+    (finding,) = health_result(folder).findings
     assert ("posterior collapse" in finding.message) is blamed
 
 
 @pytest.mark.parametrize(("sampler", "code"), [("blurred", "GEN002"), ("lost", "GEN003")])
 def test_other_ends(tmp_path: Path, sampler: str, code: str) -> None:
-    result = judged(recorded(tmp_path / "run", sampler))
+    result = health_result(recorded(tmp_path / "run", sampler))
     assert [finding.code for finding in result.findings] == [code]
-    assert the_record(result).probabilities["healthy"] < 0.1
+    assert health_record(result).probabilities["healthy"] < 0.1
 
 
 def test_without_samples_it_is_not_judged(tmp_path: Path) -> None:
     folder = recorded(tmp_path / "run", "sound")
     with pytest.raises(NotApplicable, match="'map' is judged by its samples"):
-        judged(folder, samples=False)
+        health_result(folder, samples=False)
 
 
 @pytest.mark.parametrize(("sampler", "ends"), [("sound", "healthy"), ("shrinking", "collapsed")])
@@ -175,7 +177,7 @@ def test_it_is_held_against_its_own_kind(tmp_path: Path, sampler: str, ends: str
     folder = recorded(tmp_path / "run", sampler)
     run = Run.open(folder)
     parts = {kind: kind.of(run, STEPS) for kind in (Config, Series)}
-    parts[HealthRecord] = the_record(judged(folder))
+    parts[HealthRecord] = health_record(health_result(folder))
     ctx = Context(np.random.default_rng(0), Deadline(60), folder)
     novelty, impact = (
         stage(Case(stage, parts, STEPS, STEPS), ctx) for stage in (Novelty(), Impact())
