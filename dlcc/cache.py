@@ -1,6 +1,7 @@
 """Cache of stages' results, parts of scores, fitted networks and pictures of reports, by content.
 
-The cache is a folder of the user's, never in a run: a folder from elsewhere could forge them. An entry that cannot be read is no entry.
+The cache is a folder of the user's and never in a run: a folder from elsewhere could forge entries.
+An entry that cannot be read is no entry.
 """
 
 from __future__ import annotations

@@ -51,9 +51,13 @@ def advise(
         recipe_of(opened)  # refuses what cannot be trained before minutes of reruns
     with bars() as progress:
         found = advise_folder(
-            opened, seconds, reruns=reruns, trust=trust, seed=seed,
+            opened,
+            seconds,
+            reruns=reruns,
+            trust=trust,
+            seed=seed,
             progress=lambda share, what: progress("advise", share, what),
-        )  # fmt: skip
+        )
     shown = found.advised.shown()
     typer.echo(_listed(found, shown))
     if apply is None or out is None:
@@ -110,9 +114,13 @@ def _apply(run: Run, advice: Advice, out: Path, seed: int) -> None:
     with bars() as progress:
         before = evaluate(run, progress=progress)
         applied = apply_change(
-            run, advice.change, out, before.record(HealthRecord), seed=seed,
+            run,
+            advice.change,
+            out,
+            before.record(HealthRecord),
+            seed=seed,
             progress=lambda done, total: progress("train", done / total, f"step {done:,}"),
-        )  # fmt: skip
+        )
         after = evaluate(applied.out, progress=progress)
     typer.echo(f"recorded {applied.out}, {applied.words}")
     for evaluation in (before, after):

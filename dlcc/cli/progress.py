@@ -24,9 +24,11 @@ def bars() -> Iterator[Callable[[str, float, str], None]]:
     from dlcc.report.text import one_line
 
     columns = (
-        TextColumn("{task.description:>14}"), BarColumn(), TimeRemainingColumn(),
+        TextColumn("{task.description:>14}"),
+        BarColumn(),
+        TimeRemainingColumn(),
         TextColumn("{task.fields[what]}"),
-    )  # fmt: skip
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         tasks: dict[str, TaskID] = {}
 

@@ -128,9 +128,13 @@ def _record(candidate: Candidate, healthy: bool, note: str) -> None:
     from dlcc.review import history as reviews
 
     made = reviews.record(
-        candidate.name, healthy=healthy, p_before=candidate.p_healthy, terms=candidate.terms,
-        digest=candidate.digest, note=note,
-    )  # fmt: skip
+        candidate.name,
+        healthy=healthy,
+        p_before=candidate.p_healthy,
+        terms=candidate.terms,
+        digest=candidate.digest,
+        note=note,
+    )
     typer.echo(f"{_printable(made.run)}: {_word(healthy)}; taken back by dlcc review --undo")
 
 

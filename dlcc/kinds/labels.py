@@ -8,9 +8,12 @@ from dlcc.kinds.kind import HealthLabel, State
 from dlcc.records import LABELS
 
 USUAL: Mapping[str, State] = {
-    "healthy": "healthy", "weak": "suspect", "oscillating": "failed", "collapsed": "failed",
+    "healthy": "healthy",
+    "weak": "suspect",
+    "oscillating": "failed",
+    "collapsed": "failed",
     "diverged": "failed",
-}  # fmt: skip
+}
 """Usual labels, each with the state of a run that has it."""
 
 

@@ -50,9 +50,10 @@ def from_argument(argument: str, seconds: float = 60.0, memory: int = 4 << 30) -
     module = load_file(Path(file))
     if not hasattr(module, name):
         classes = [
-            n for n, v in vars(module).items()
+            n
+            for n, v in vars(module).items()
             if isinstance(v, type) and issubclass(v, Stage) and v.__module__ == module.__name__
-        ]  # fmt: skip
+        ]
         raise StageDeclarationError(
             f"{file} has no {name!r}; stages there: {', '.join(classes) or 'none'}"
         )

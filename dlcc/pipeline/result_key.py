@@ -16,9 +16,19 @@ from dlcc.pipeline import discovery
 from dlcc.stage import Stage
 
 _COMPUTING = (
-    "torch", "numpy", "scipy", "scikit-learn", "networkx", "sympy", "sentence-transformers",
-    "transformers", "markdown-it-py", "faiss-cpu", "torch-geometric", "shap",
-)  # fmt: skip
+    "torch",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "networkx",
+    "sympy",
+    "sentence-transformers",
+    "transformers",
+    "markdown-it-py",
+    "faiss-cpu",
+    "torch-geometric",
+    "shap",
+)
 
 
 @lru_cache(maxsize=1)

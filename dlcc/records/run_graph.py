@@ -10,9 +10,19 @@ if TYPE_CHECKING:
 
 
 NodeKind = Literal[
-    "document", "section", "paragraph", "sentence", "formula", "table", "file", "function",
-    "player", "layer", "series", "snapshot",
-]  # fmt: skip
+    "document",
+    "section",
+    "paragraph",
+    "sentence",
+    "formula",
+    "table",
+    "file",
+    "function",
+    "player",
+    "layer",
+    "series",
+    "snapshot",
+]
 EdgeKind = Literal["contains", "calls", "data", "time", "means", "measures"]
 
 

@@ -29,7 +29,7 @@ QUANTITY = re.compile(r"[A-Za-z0-9_.\-]+(/[A-Za-z0-9_.\-]+)+")
 MEASURED = frozenset({
     "sample_grad_norm", "sample_grad_norm_max", "grad_trace", "grad_noise_scale", "instability",
     "sparsity_sd", "overhead",
-})  # fmt: skip
+})
 """Quantities that `Recorder.measure` records, where its budget allows them."""
 
 _FILE_START = struct.Struct("<8sII")  # magic, version, bytes of JSON

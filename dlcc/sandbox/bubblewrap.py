@@ -95,5 +95,15 @@ def _passable_parents(paths: Iterable[str]) -> list[str]:
 
 def _become_nobody() -> list[str]:
     uid = str(_FIRST_UID + os.getpid())
-    return ["setpriv", "--reuid", uid, "--regid", uid, "--clear-groups", "--bounding-set=-all",
-            "--inh-caps=-all", "--no-new-privs", "--"]  # fmt: skip
+    return [
+        "setpriv",
+        "--reuid",
+        uid,
+        "--regid",
+        uid,
+        "--clear-groups",
+        "--bounding-set=-all",
+        "--inh-caps=-all",
+        "--no-new-privs",
+        "--",
+    ]

@@ -187,8 +187,11 @@ def _import_file(path: Path, source: Path) -> Any:
     Its neighbours come after everything that is installed, so that a `torch.py` among them does not
     pass for torch.
     """
-    sys.path += [folder for folder in dict.fromkeys([str(source), str(path.parent)])
-                 if folder not in sys.path]  # fmt: skip
+    sys.path += [
+        folder
+        for folder in dict.fromkeys([str(source), str(path.parent)])
+        if folder not in sys.path
+    ]
     found = importlib.util.find_spec(path.stem)
     if found is not None and found.origin == str(path):
         return importlib.import_module(path.stem)

@@ -211,8 +211,14 @@ class Session:
             ForeignCodeError: The code fails, dies or answers nonsense.
         """
         name, size = watch or (None, 0)
-        message = {"op": "step", "first": first, "count": count, "names": list(names),
-                   "watch": name, "ends": list(ends)}  # fmt: skip
+        message = {
+            "op": "step",
+            "first": first,
+            "count": count,
+            "names": list(names),
+            "watch": name,
+            "ends": list(ends),
+        }
         _, made = self._ask(message, expected=count * (10 * len(names) + size))
         shape = (count, len(names))
         values = self._one(made, "values", np.float64, shape)
