@@ -12,9 +12,7 @@ from dlcc.runs.files import written_whole
 _LEFT_OUT = {"__pycache__", ".git"}
 
 
-def attach(
-    paths: Iterable[str | Path], folder: Path, written: Callable[[Path], None]
-) -> None:
+def attach(paths: Iterable[str | Path], folder: Path, written: Callable[[Path], None]) -> None:
     """Copy files, and folders with their content, into a folder of the run.
 
     A copy that is there already is kept: the early rows were made with it.

@@ -125,7 +125,9 @@ class Digests:
             RunError: The system refused the write.
         """
         digest = digest or _digest(path, None, RunError)
-        self._append([{"path": self._name(path), "bytes": digest.bytes, "xxh3_128": digest.xxh3_128}])
+        self._append(
+            [{"path": self._name(path), "bytes": digest.bytes, "xxh3_128": digest.xxh3_128}]
+        )
 
     def drop(self, *paths: Path) -> None:
         """Take files, and all that lies below folders, off the list before they change.

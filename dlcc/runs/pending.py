@@ -38,9 +38,7 @@ def pending_numbers(numbers: Mapping[str, Tensor], columns: Sequence[str]) -> Pe
     return Pending(tuple(columns.index(name) for name in numbers), torch.stack(tensors))
 
 
-def fetch_pending(
-    buffer: bytearray, waiting: list[tuple[int, Pending]], row_bytes: int
-) -> None:
+def fetch_pending(buffer: bytearray, waiting: list[tuple[int, Pending]], row_bytes: int) -> None:
     """Copy the numbers that are on an accelerator into their rows, one transfer a device.
 
     Args:

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from dlcc.errors import OptionError, RunError
+from dlcc.errors import OptionError
 from dlcc.runs.attachments import attach
 from dlcc.runs.description import Description
 from dlcc.runs.digests import Digests

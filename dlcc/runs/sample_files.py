@@ -43,7 +43,7 @@ def read_rows(path: Path, name: str) -> np.ndarray:
     tensors = read_tensors(path, max_bytes=MAX_BYTES + 2**20, max_numbers=MAX_NUMBERS)
     if tensors.keys() != {name}:
         raise SnapshotError(
-            f"{path}: expected the one tensor {name!r}, found {ascii(sorted(tensors)[:5]):.200}"
+            f"{path}: expected the one tensor {name!r}, found {sorted(tensors)[:5]!a:.200}"
         )
     rows = tensors[name]
     if rows.ndim == 0 or rows.size == 0:

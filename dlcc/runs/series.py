@@ -187,7 +187,9 @@ class Series:
         try:
             import pandas as pd
         except ImportError:
-            raise OptionError("to_pandas needs pandas; install it with: pip install pandas") from None
+            raise OptionError(
+                "to_pandas needs pandas; install it with: pip install pandas"
+            ) from None
         columns = {
             name: pd.Series(column.values, index=column.steps)
             for name, column in self.columns.items()

@@ -26,10 +26,17 @@ BLOCK_ROWS = 4096
 NO_REWIND = -1
 QUANTITY = re.compile(r"[A-Za-z0-9_.\-]+(/[A-Za-z0-9_.\-]+)+")
 """Pattern of a name `player/quantity`; `is_quantity` also bounds its length."""
-MEASURED = frozenset({
-    "sample_grad_norm", "sample_grad_norm_max", "grad_trace", "grad_noise_scale", "instability",
-    "sparsity_sd", "overhead",
-})
+MEASURED = frozenset(
+    {
+        "sample_grad_norm",
+        "sample_grad_norm_max",
+        "grad_trace",
+        "grad_noise_scale",
+        "instability",
+        "sparsity_sd",
+        "overhead",
+    }
+)
 """Quantities that `Recorder.measure` records, where its budget allows them."""
 
 _FILE_START = struct.Struct("<8sII")  # magic, version, bytes of JSON
@@ -129,7 +136,7 @@ def _check_columns(columns: object) -> None:
         if not is_quantity(name):
             raise FormatError(
                 f"expected names 'player/quantity' of letters, digits, _ . and - in its header, "
-                f"found {ascii(name):.80}"
+                f"found {name!a:.80}"
             )
     if len(set(columns)) != len(columns):
         raise FormatError("a quantity stands twice in its header")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from io import BufferedReader
 from pathlib import Path
@@ -15,7 +15,6 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
-from dlcc.typing import Floats, Ints
 from dlcc.errors import SeriesError
 from dlcc.runs.files import opened_regular
 from dlcc.runs.layout import RunLayout
@@ -31,7 +30,7 @@ from dlcc.runs.series_format import (
     read_file_header,
     row_dtype,
 )
-
+from dlcc.typing import Floats, Ints
 
 _NEVER = np.iinfo(np.int64).max
 

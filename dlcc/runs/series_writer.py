@@ -21,7 +21,6 @@ from dlcc.runs.files import cannot_write, write_all, written_whole
 from dlcc.runs.forks import forget_in_children
 from dlcc.runs.layout import RunLayout
 from dlcc.runs.pending import Pending, fetch_pending
-from dlcc.runs.series_reader import SeriesFile, read_series_files
 from dlcc.runs.series_format import (
     BLOCK_HEADER_BYTES,
     BLOCK_ROWS,
@@ -33,6 +32,7 @@ from dlcc.runs.series_format import (
     row_dtype,
     row_struct,
 )
+from dlcc.runs.series_reader import SeriesFile, read_series_files
 from dlcc.runs.troubles import Troubles
 
 FLUSH_SECONDS = 0.05
@@ -73,9 +73,7 @@ class SeriesWriter:
         RunError: The system refuses to open a file.
     """
 
-    def __init__(
-        self, layout: RunLayout, made: Callable[[Path], None] = lambda path: None
-    ) -> None:
+    def __init__(self, layout: RunLayout, made: Callable[[Path], None] = lambda path: None) -> None:
         self.lock = threading.Lock()
         """Lock held while rows change hands between the caller and the thread."""
         self.changed = threading.Condition(self.lock)

@@ -302,8 +302,9 @@ def _write_files(layout: SnapshotLayout, content: SnapshotContent) -> None:
         }
         for player, module in content.players.items()
     }
-    if problem := bad_text({player: list(tensors) for player, tensors in weights.items()},
-                           values=False):
+    if problem := bad_text(
+        {player: list(tensors) for player, tensors in weights.items()}, values=False
+    ):
         raise OptionError(f"{layout.players}: {problem}; rename the parameter or buffer")
     named: dict[Path, Mapping[str, Tensor]] = {
         layout.players: {

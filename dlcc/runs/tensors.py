@@ -29,14 +29,36 @@ _MAX_RANK = 32
 _DIGEST_KEY = "xxh3_64"
 
 _ITEM_BYTES = {
-    "BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1,
-    "U16": 2, "I16": 2, "F16": 2, "BF16": 2,
-    "U32": 4, "I32": 4, "F32": 4,
-    "U64": 8, "I64": 8, "F64": 8, "C64": 8,
+    "BOOL": 1,
+    "U8": 1,
+    "I8": 1,
+    "F8_E4M3": 1,
+    "F8_E5M2": 1,
+    "U16": 2,
+    "I16": 2,
+    "F16": 2,
+    "BF16": 2,
+    "U32": 4,
+    "I32": 4,
+    "F32": 4,
+    "U64": 8,
+    "I64": 8,
+    "F64": 8,
+    "C64": 8,
 }
 _NUMPY_DTYPES = {
-    "BOOL": "?", "U8": "u1", "I8": "i1", "U16": "<u2", "I16": "<i2", "F16": "<f2",
-    "U32": "<u4", "I32": "<i4", "F32": "<f4", "U64": "<u8", "I64": "<i8", "F64": "<f8",
+    "BOOL": "?",
+    "U8": "u1",
+    "I8": "i1",
+    "U16": "<u2",
+    "I16": "<i2",
+    "F16": "<f2",
+    "U32": "<u4",
+    "I32": "<i4",
+    "F32": "<f4",
+    "U64": "<u8",
+    "I64": "<i8",
+    "F64": "<f8",
     "C64": "<c8",
 }
 
@@ -189,12 +211,11 @@ def _checked_bytes(path: Path, max_bytes: int, digest: Digest | None) -> bytes:
                 "the file is cut or replaced, restore it from a copy"
             )
     data = read_regular(path, max_bytes, SnapshotError)
-    if digest is not None:
-        if xxhash.xxh3_128_hexdigest(data) != digest.xxh3_128:
-            raise SnapshotError(
-                f"{path}: differs from its checksum in snapshot.json; "
-                "the file is damaged or replaced, restore it from a copy"
-            )
+    if digest is not None and xxhash.xxh3_128_hexdigest(data) != digest.xxh3_128:
+        raise SnapshotError(
+            f"{path}: differs from its checksum in snapshot.json; "
+            "the file is damaged or replaced, restore it from a copy"
+        )
     return data
 
 

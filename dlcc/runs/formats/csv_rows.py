@@ -14,12 +14,12 @@ from typing import NamedTuple, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcc.typing import Floats, Ints
 from dlcc.errors import SeriesError
 from dlcc.runs.formats.csv_header import EXAMPLE, Header, read_header
 from dlcc.runs.formats.history import History, Logged
 from dlcc.runs.formats.quoting import listed, short
 from dlcc.runs.series import Series
+from dlcc.typing import Floats, Ints
 
 _MAX_BYTES = 2 << 30
 MAX_NUMBERS = 150_000_000  # what is held of a file: 8 bytes each
@@ -101,8 +101,8 @@ def _blocks(path: Path, stream: BufferedReader) -> Iterator[_Block]:
             offset += len(whole) + 1
         if len(rest) > BLOCK_BYTES:
             raise SeriesError(
-                f"{path}: a line of more than {BLOCK_BYTES:,} bytes after byte {offset:,}; expected one "
-                "row a line"
+                f"{path}: a line of more than {BLOCK_BYTES:,} bytes after byte {offset:,}; "
+                "expected one row a line"
             )
     if rest:
         yield _Block([_decoded(path, rest, offset)], True)

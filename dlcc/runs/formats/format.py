@@ -50,7 +50,7 @@ class Contents(ABC):
         """Samples `[n, ...]` taken before `step`."""
         raise SnapshotError(f"samples of step {step}: the run's format holds none")
 
-    def check_there(self) -> None:
+    def check_there(self) -> None:  # noqa: B027  # a format need not be able to tell
         """Raise RunError where a file that was recorded is gone, if the format can tell."""
 
     def reference(self) -> np.ndarray | None:

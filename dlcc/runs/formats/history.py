@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcc.typing import Floats, Ints
 from dlcc.runs.series import Column, Series
+from dlcc.typing import Floats, Ints
 
 _NEVER = np.iinfo(np.int64).max
 
