@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
-import sys
-import threading
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,41 +13,21 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcc.engine.process import Ended, supervise
+from dlcc.engine.process import Ended
 from dlcc.engine.scratch import scratch_folder
-from dlcc.errors import (
-    DlccError,
-    ForeignCodeError,
-    ForeignCodeStopped,
-    ForeignDataError,
-    IsolationError,
-    SnapshotError,
-)
+from dlcc.errors import ForeignCodeError, ForeignDataError, IsolationError, SnapshotError
 from dlcc.runs.tensors import parse_tensors
-from dlcc.sandbox import bubblewrap, seccomp, wire
-from dlcc.sandbox.environment import CHILD, ENVIRONMENT, package_folders, readable_paths
+from dlcc.sandbox import seccomp, wire
+from dlcc.sandbox.environment import package_folders, readable_paths
+from dlcc.sandbox.inside import Inside, Limits
 from dlcc.sandbox.levels import Level
 from dlcc.sandbox.staging import Staged
 
 Tensors = dict[str, NDArray[Any]]
 
 _HEADER_ROOM = 1 << 20  # bytes that safetensors may spend on names beyond the data asked for
-_CHUNK = 1 << 16
-_FAREWELL = 1.0  # seconds a child has to end by itself
 _OUTPUTS = 256 << 20  # bytes of a player's outputs
 _NAMED_FILES = 4  # of an error that are looked for
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Bounds on the process inside and all that it starts."""
-
-    seconds: float = 120.0
-    """Seconds from the start of the process to its end."""
-    memory: int = 2 << 30
-    """Memory of the whole tree in bytes; at least 1 GiB, for importing torch takes most of that."""
-    processes: int = 64
-    """Number of processes and threads; where the level cannot bind them, memory does."""
 
 
 @dataclass(frozen=True)
@@ -84,10 +60,11 @@ class Session:
     ...     outputs = session.forward("discriminator", np.zeros((3, 2), np.float32))
     ...     measured = session.probe(snapshot.step)["discriminator/real"]
     ...     keys, weights = sorted(session.state()[0]), session.weights()
+    ...     answer, _ = session.exchange(wire.encode({"op": "weights"}), largest=1 << 20)
     >>> players, stepped.values.shape, made.shape, outputs.shape
     (['discriminator', 'generator'], (2, 1), (5, 2), (3, 1))
-    >>> keys[0], measured.shape, len(weights)
-    ('discriminator', (32,), 12)
+    >>> keys[0], measured.shape, len(weights), "error" in answer
+    ('discriminator', (32,), 12, False)
 
     The inside sees copies of `files` and nothing else of the run. A state is shown to it when it is
     loaded and not before, so that it cannot copy from a later snapshot what it should compute.
@@ -122,13 +99,10 @@ class Session:
         self.level = level
         self.limits = limits or Limits()
         self.alive = False
-        self.ended: Ended | None = None
-        """Result of the process, once it has ended."""
         self._files = files
         self._data = data
         self._max_answer = max_answer
-        self._not_started: OSError | None = None
-        self._stop = threading.Event()
+        self._inside = Inside(level, self.limits, data)
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -136,12 +110,13 @@ class Session:
             folder = stack.enter_context(scratch_folder("dlcc-subject-"))
             self._staged = Staged(folder / "subject", self.level, self._data)
             self._staged.fill(self._files)
-            self._start(self._staged.folder, stack)
+            self._inside.start(self._staged.folder, stack)
+            self.alive = True
             self._stack = stack.pop_all()
         try:
             self._begin(self._staged)
         except BaseException:
-            self._stack.close()
+            self._close()
             raise
         return self
 
@@ -151,7 +126,12 @@ class Session:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._stack.close()
+        self._close()
+
+    @property
+    def ended(self) -> Ended | None:
+        """Result of the process, once it has ended."""
+        return self._inside.ended
 
     def build(self, entry: str, config: Mapping[str, Any], threads: int = 1) -> list[str]:
         """Build the training; another call builds it anew.
@@ -313,46 +293,6 @@ class Session:
             raise self._nonsense("does not give one output for each input")
         return outputs
 
-    def _start(self, staged: Path, stack: contextlib.ExitStack) -> None:
-        """Start the process and the thread that watches it; `stack` ends both."""
-        requests_out, self._requests = os.pipe()
-        self._answers, answers_in = os.pipe()
-        stack.callback(os.close, self._answers)
-        for descriptor in (self._requests, self._answers):
-            os.set_blocking(descriptor, False)
-        inherited = [requests_out, answers_in]
-        program = [sys.executable, "-I", "-B", str(CHILD), str(requests_out), str(answers_in)]
-        if self._wrapped:
-            filter_ = stack.enter_context(bubblewrap.seccomp_file()).fileno()
-            inherited.append(filter_)
-            as_root = self.level is Level.BUBBLEWRAP_AS_ROOT
-            program = bubblewrap.command(program, staged, filter_, as_root, self._data)
-        self._deadline = time.monotonic() + self.limits.seconds
-        self.alive = True
-        self._watcher = threading.Thread(
-            target=self._watch, args=(program, staged, inherited), name="sandbox", daemon=True
-        )
-        self._watcher.start()
-        stack.callback(self._end)
-
-    def _watch(self, program: list[str], staged: Path, inherited: list[int]) -> None:
-        # The kernel kills the child when the thread that started it ends: this one, which waits.
-        try:
-            self.ended = supervise(
-                program,
-                seconds=self.limits.seconds,
-                memory=self.limits.memory,
-                cwd=staged,
-                env=ENVIRONMENT,
-                pass_fds=inherited,
-                stop=self._stop,
-            )
-        except OSError as error:
-            self._not_started = error
-        finally:
-            for descriptor in inherited[:2]:  # the third belongs to seccomp_file
-                os.close(descriptor)
-
     def _begin(self, staged: Staged) -> None:
         """Lock and bound the process before it loads anything foreign."""
         alone = self.level is Level.LANDLOCK
@@ -361,21 +301,16 @@ class Session:
             "lock": [*readable_paths(), str(staged.folder), *data] if alone else None,
             "memory": max(self.limits.memory, 1 << 30) + (1 << 30),
             "seconds": self.limits.seconds,
-            "processes": self.limits.processes + (0 if self._wrapped else _tasks_of_this_user()),
+            "processes": self.limits.processes
+            + (0 if self._inside.wrapped else _tasks_of_this_user()),
             "packages": package_folders(),
             "root": staged.root,
         }
         self._ask(settings, seccomp.program("locked") if alone else b"")
 
-    def _end(self) -> None:
+    def _close(self) -> None:
         self.alive = False
-        self._stop.set()
-        self._watcher.join()
-        os.close(self._requests)
-
-    @property
-    def _wrapped(self) -> bool:
-        return self.level in (Level.BUBBLEWRAP, Level.BUBBLEWRAP_AS_ROOT)
+        self._stack.close()
 
     def _ask(
         self, message: dict[str, Any], tensors: bytes = b"", expected: int | None = None
@@ -389,6 +324,9 @@ class Session:
             arrays = parse_tensors(data, "answer") if data else {}
         except wire.WireError as error:
             raise self._nonsense(str(error)) from None
+        except (ForeignCodeError, IsolationError):
+            self.alive = False
+            raise
         except SnapshotError as error:
             raise self._nonsense(f"sends tensors that are none ({error})") from None
         if "error" in answer:
@@ -403,76 +341,26 @@ class Session:
         return answer, arrays
 
     def exchange(self, frame: bytes, largest: int) -> tuple[dict[str, Any], bytes]:
-        """Send a request's frame; the message and the tensor file, of at most `largest` bytes, of
-        what comes back.
+        """Send the frame of a request and receive the answer's.
+
+        Args:
+            frame: Request, as of `dlcc.sandbox.wire.encode`.
+            largest: Largest tensor file that is taken, in bytes.
+
+        Returns:
+            Message and tensor file of the answer, parsed but not believed.
 
         Raises:
-            WireError: that is no answer.
+            WireError: The answer is malformed, or larger.
+            ForeignCodeError: The process has ended.
         """
-        self._send(frame)
-        text, tensors = wire.parse_sizes(self._receive(wire.HEADER.size), largest)
-        return wire.parse_message(self._receive(text)), self._receive(tensors)
-
-    def _send(self, frame: bytes) -> None:
-        view = memoryview(frame)
-        while view:
-            self._wait(self._requests, select.POLLOUT)
-            try:
-                view = view[os.write(self._requests, view[:_CHUNK]) :]
-            except BlockingIOError:
-                continue
-            except BrokenPipeError:
-                raise self._over() from None
-
-    def _receive(self, size: int) -> bytes:
-        """Receive exactly `size` bytes, taken as they come: a claim alone costs no memory."""
-        data = bytearray()
-        while len(data) < size:
-            self._wait(self._answers, select.POLLIN)
-            try:
-                chunk = os.read(self._answers, min(size - len(data), 1 << 20))
-            except BlockingIOError:
-                continue
-            if not chunk:
-                raise self._over()
-            data += chunk
-        return bytes(data)
-
-    def _wait(self, descriptor: int, event: int) -> None:
-        """Wait until the descriptor is ready or its other end is gone."""
-        poll = select.poll()
-        poll.register(descriptor, event)
-        while not poll.poll(100):
-            if time.monotonic() > self._deadline or not self._watcher.is_alive():
-                raise self._over()
-
-    def _over(self) -> DlccError:
-        """Make the error for a process that does not answer any more."""
-        self.alive = False
-        self._watcher.join(_FAREWELL)  # it may be about to end
-        self._stop.set()
-        self._watcher.join()
-        if self._not_started is not None:
-            return IsolationError(f"level {self.level} cannot be started: {self._not_started}")
-        ended = self.ended
-        if ended is not None and ended.how == "memory":
-            return ForeignCodeStopped(
-                f"the run's code used more than {self.limits.memory >> 20} MB and was stopped"
-            )
-        if ended is not None and ended.how == "exited":
-            last = wire.printable((ended.output.strip().splitlines() or ["nothing"])[-1])
-            return ForeignCodeError(
-                f"the run's code ended its process with status {ended.returncode}; it said: {last}"
-            )
-        return ForeignCodeStopped(
-            f"the run's code was not done after {self.limits.seconds:.0f} s and was stopped"
-        )
+        return self._inside.exchange(frame, largest)
 
     def _nonsense(self, what: str) -> ForeignCodeError:
         """End the session because of an answer that no honest child gives, and make the error for
         it."""
         self.alive = False
-        self._stop.set()
+        self._inside.stop()
         return ForeignCodeError(f"the run's code answers for the process that runs it: it {what}")
 
     def _one(
