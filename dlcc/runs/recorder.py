@@ -8,34 +8,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from dlcc.errors import OptionError
 from dlcc.runs.attachments import attach
 from dlcc.runs.description import Description
 from dlcc.runs.digests import Digests
-from dlcc.runs.inputs import (
-    Number,
-    as_rows,
-    check_names,
-    checked_step,
-    evenly_spaced,
-    numbers_of,
-)
+from dlcc.runs.inputs import Number, as_rows, check_names, checked_step, evenly_spaced, numbers_of
 from dlcc.runs.layout import RunLayout
 from dlcc.runs.lock import RunLock
-from dlcc.runs.recorded_folder import (
-    any_later,
-    begin_or_continue,
-    check_entry,
-    make_folder,
-    move_aside,
-)
+from dlcc.runs.recorded_folder import begin_or_continue, check_entry, make_folder
+from dlcc.runs.recording_order import RecordingOrder
 from dlcc.runs.run import Run
 from dlcc.runs.sample_files import write_rows
 from dlcc.runs.series_writer import SeriesAppender, SeriesWriter
 from dlcc.runs.snapshots import write_snapshot
 from dlcc.runs.training import Training, content_of, resume
+from dlcc.runs.watcher import Watcher
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,22 +36,6 @@ if TYPE_CHECKING:
     from dlcc.runs.updates import UpdateRows
 
 _PLAIN = frozenset((float, int))
-
-
-class Watcher(Protocol):
-    """Listener that follows a training row by row, and may steer it."""
-
-    def watch(self, step: int, row: Mapping[str, Any]) -> Mapping[str, float] | None:
-        """Take in a row; return quantities to record at the same step, always of the same names.
-
-        Args:
-            step: Step of the row.
-            row: `player/quantity` to its value, as the training logged it.
-
-        Returns:
-            `player/quantity` to a number, to record at the same step; None for nothing.
-        """
-        ...
 
 
 class Recorder:
@@ -77,10 +50,9 @@ class Recorder:
     ...         rec.log(step, {"generator/loss": 0.7, "discriminator/loss": 1.3 + 0.1 * step})
     ...     rec.samples(3, np.zeros((4, 2)))  # of the state before step 3
     ...     rec.flush()
-    >>> Run.open(rec.path).series()["discriminator/loss"].values.round(1).tolist()
-    [1.3, 1.4, 1.5]
-    >>> Run.open(rec.path).samples(3).shape
-    (4, 2)
+    >>> run = Run.open(rec.path)
+    >>> run.series()["discriminator/loss"].values.round(1).tolist(), run.samples(3).shape
+    ([1.3, 1.4, 1.5], (4, 2))
     >>> folder.cleanup()
 
     With networks and a `training`, snapshots can be taken and training can go on from the newest:
@@ -180,8 +152,7 @@ class Recorder:
             raise
         self._appenders: dict[tuple[str, ...], tuple[SeriesAppender, bool]] = {}
         self._watcher: Watcher | None = None
-        self._new_session = True  # nothing was recorded since the run was opened
-        self._resumed_at: int | None = None
+        self._order = RecordingOrder(self.layout, self._digests, self._writer, self._updates)
         self._close = weakref.finalize(self, resources.close)
 
     @property
@@ -202,9 +173,7 @@ class Recorder:
         if self._training is None:
             raise OptionError(f"{self.path}: nothing to resume: pass Recorder(..., training=...)")
         step = resume(self._training, Run.open(self.path))
-        self._resumed_at = step if self.layout.snapshot(step).path.exists() else None
-        if self._updates:
-            self._updates.rebase()
+        self._order.resumed(step)
         return step
 
     def log(self, step: int, values: Mapping[str, Number]) -> None:
@@ -230,8 +199,8 @@ class Recorder:
         pending = None
         if not in_order or not _PLAIN.issuperset(map(type, numbers)):
             numbers, pending = numbers_of(values, appender.columns)
-        if type(step) is not int or step <= appender.last_step or self._new_session:
-            step = self._place_row(appender, step)
+        if type(step) is not int or step <= appender.last_step or self._order.new_session:
+            step = self._order.place_row(appender, step)
         if self._updates is not None and step > self._updates.appender.last_step:
             self._updates.add(step)
         try:
@@ -245,8 +214,7 @@ class Recorder:
     def control(self, watcher: Watcher) -> None:
         """Show every row that is logged from now on to a watcher, such as a controller.
 
-        The watcher sees a row after it was recorded; quantities that it returns are recorded at the
-        same step.
+        The watcher sees a row after it was recorded; what it returns is recorded at the same step.
 
         Args:
             watcher: Object with a method `watch(step, row)`.
@@ -323,10 +291,9 @@ class Recorder:
         """
         step = checked_step(step)
         self._writer.check_ready()
-        known = step == self._resumed_at and self._new_session
-        self._place_snapshot(step, step + 1 if known else step)
+        needed = self._order.place_snapshot(step)
         self._writer.sync()
-        if not known:
+        if needed:
             content = content_of(step, self.players, self._training)
             write_snapshot(self.layout.snapshot(step).path, content)
             self._digests.add(self.layout.snapshot(step).manifest)
@@ -375,8 +342,6 @@ class Recorder:
     def close(self) -> None:
         """Write what is left and let others record; closing twice does nothing.
 
-        Leaving the `with` block does the same.
-
         Raises:
             RunError: The last rows could not be written and are lost.
 
@@ -418,40 +383,3 @@ class Recorder:
         appender = self._writer.appender(names)
         self._appenders[names] = appender, names == appender.columns
         return self._appenders[names]
-
-    def _place_row(self, appender: SeriesAppender, step: int) -> int:
-        """Check a step that does not simply follow, and rewind to it if it goes back."""
-        step = checked_step(step)
-        last = max(appender.last_step for appender in self._writer)
-        if self._new_session:
-            if step <= last or any_later(self.layout, step + 1):
-                self._rewind(step, step + 1)
-        elif step < appender.last_step:
-            self._rewind(step, step + 1)
-        self._new_session = False
-        return step
-
-    def _place_snapshot(self, step: int, first_state: int) -> None:
-        """Check a step for a snapshot: rewind if it goes back; refuse a state after the step."""
-        last = max((appender.last_step for appender in self._writer), default=-1)
-        if step == last and not self._new_session:
-            raise OptionError(
-                f"snapshot({step}) is the state before step {step}, whose row is logged already; "
-                f"call it before the step, or snapshot({step + 1}) after it"
-            )
-        if step <= last or any_later(self.layout, first_state):
-            self._rewind(step, first_state)
-        elif not self._new_session:
-            return
-        self._new_session = False
-        if self._updates:
-            self._updates.rebase()
-
-    def _rewind(self, step: int, first_state: int) -> None:
-        """Supersede rows from `step` on, and snapshots and samples from `first_state` on."""
-        for appender in self._writer:
-            if appender.last_step >= step:
-                appender.rewind(step)
-        move_aside(self.layout, first_state, self._digests)
-        if self._updates:
-            self._updates.rewind(step)
