@@ -128,7 +128,7 @@ class RunRecorder(Callback):
 
     def _survey(self, batches: Mapping[str, Any]) -> None:
         if self._waiting is not None:
-            self.measure.survey(self._waiting, batches)
+            self.measure.landscape(self._waiting, batches)
             self._waiting = None
 
     def _close(self) -> None:

@@ -102,4 +102,4 @@ class RunRecorder(TrainerCallback):
     def _snapshot(self, step: int) -> None:
         assert self.recorder is not None
         self.recorder.snapshot(step)
-        self.measure.survey(step, self.batches)
+        self.measure.landscape(step, self.batches)

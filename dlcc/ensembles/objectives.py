@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor
 
-from dlcc.ensembles.stacked import Stack, slopes
+from dlcc.ensembles.stacked import Stack, input_gradients
 from dlcc.recipes.adversarial_losses import ADVERSARIAL_LOSSES, RowLoss
 from dlcc.recipes.small_gan.training import (
     GRADIENT_PENALTY_WEIGHT,
@@ -93,7 +93,7 @@ class Objectives:
         """
         weights = [leaf.index_select(0, self._members) for leaf in discriminator.leaves]
         biases = [layer.bias.index_select(0, self._members) for layer in discriminator.layers]
-        found = slopes(weights, biases, self._points(batch, fake))
+        found = input_gradients(weights, biases, self._points(batch, fake))
         split = len(self._between)
         parts = []
         if split > 0:
@@ -105,7 +105,7 @@ class Objectives:
         return zeros.index_add(0, self._members, torch.cat(parts))
 
     def _points(self, batch: Batch, fake: Tensor) -> Tensor:
-        """The points at which slopes are penalised, [n, batch, features]."""
+        """The points at which the input gradients are penalised, [n, batch, features]."""
         parts = []
         if len(self._between):
             at = self._between

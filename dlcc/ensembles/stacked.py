@@ -81,7 +81,7 @@ class Stack:
         self.slots = [Layer(*map(torch.empty_like, layer)) for layer in self.layers]
         """The gradients of the members' losses by `layers`; `Pass.by_weights` writes them."""
         self.leaves = [layer.weight.detach().requires_grad_() for layer in self.layers]
-        """The layers' weights W, as leaves of autograd: what a penalty on slopes depends on."""
+        """The layers' weights W, as leaves of autograd: what a gradient penalty depends on."""
 
     def add_gradient(self, losses: Tensor) -> None:
         """Add the gradients of losses [N] that depend on `leaves` to `slots`."""
@@ -175,12 +175,12 @@ def generate(layers: Sequence[Layer], noise: Tensor, squash: bool) -> Tensor:
     return torch.tanh(x) if squash else x
 
 
-def slopes(weights: Sequence[Tensor], biases: Sequence[Tensor], x: Tensor) -> Tensor:
+def input_gradients(weights: Sequence[Tensor], biases: Sequence[Tensor], x: Tensor) -> Tensor:
     """∇D(x) of discriminators, with gradients by the weights: x [N, n, features] → the same shape.
 
     Weights are [N, fan_in, fan_out], biases [N, 1, fan_out], layer by layer.
 
-    D is piecewise linear, so that its slope is the product of the weights between the units' own
+    D is piecewise linear, so that its gradient is the product of the weights between the units' own
     slopes at x, and these stand still where the weights move a little.
     """
     gains = []
@@ -189,7 +189,7 @@ def slopes(weights: Sequence[Tensor], biases: Sequence[Tensor], x: Tensor) -> Te
             x = torch.baddbmm(bias, x, weight)
             gains.append(torch.where(x > 0, x.new_ones(()), x.new_full((), LEAK)))
             F.leaky_relu_(x, LEAK)
-    slope = weights[-1].transpose(1, 2).expand(-1, x.shape[1], -1)
+    gradient = weights[-1].transpose(1, 2).expand(-1, x.shape[1], -1)
     for weight, gain in zip(weights[-2::-1], reversed(gains), strict=True):
-        slope = torch.bmm(slope * gain, weight.transpose(1, 2))
-    return slope
+        gradient = torch.bmm(gradient * gain, weight.transpose(1, 2))
+    return gradient

@@ -4,39 +4,24 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from statistics import NormalDist
+
+from dlcc.estimate import Measurement
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What was estimated from samples, and how far another draw of them would put it.
+class Measured(Measurement):
+    """Figure of a metric: what was estimated from samples, with how far another draw of them would
+    put it.
 
     >>> low, high = Measured(0.5, 0.1, "closed form", (100, 100)).interval(0.9)
     >>> round(low, 3), round(high, 3)
     (0.336, 0.664)
     """
 
-    value: float
-    error: float
-    """Standard error in the value's own units."""
     method: str
     """How the error was obtained, and what it leaves out."""
     rows: tuple[int, ...]
     """Rows of each set: generated, then data."""
-
-    def interval(self, level: float = 0.9) -> tuple[float, float]:
-        """The normal interval that holds the truth with probability `level`, in (0, 1).
-
-        Raises:
-            ValueError: `level` is not a probability.
-        """
-        if not 0 < level < 1:
-            raise ValueError(f"level is {level}; expected a probability between 0 and 1")
-        reach = NormalDist().inv_cdf((1 + level) / 2) * self.error
-        return self.value - reach, self.value + reach
-
-    def __str__(self) -> str:
-        return f"{self.value:.4g} ± {self.error:.2g}"
 
 
 def over_floor(measured: Measured, floor: Measured) -> Measured:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dlcc.codec import Array
-from dlcc.landscape.clouds import CloudShape
-from dlcc.runs.surveys import SurveyRecord
+from dlcc.landscape.cloud_shape import CloudShape
+from dlcc.runs.snapshot_landscape import SnapshotLandscape
 
 BlockKind = Literal["heading", "paragraph", "list", "table", "formula", "code"]
 
@@ -93,7 +93,7 @@ class MeasuredLandscape:
     """By player: of those with a loss and a gradient norm at 10 steps or more."""
     measured: Mapping[str, MeasuredSeries]
     """By series: `generator/grad_noise_scale` (in rows of a batch), `generator/instability`, ..."""
-    surveys: tuple[SurveyRecord, ...]
+    surveys: tuple[SnapshotLandscape, ...]
     """Of the snapshots that have one, ascending in step: curvature, slice, game and path."""
     batch: int | None
     """Rows of a batch, as the configuration has it; None where it names none, or two."""

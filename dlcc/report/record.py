@@ -172,7 +172,7 @@ class MeasuredSeriesRecord(_Frozen):
     )
 
 
-class SurveyedPlayerRecord(_Frozen):
+class PlayerSummaryRecord(_Frozen):
     """The landscape around one player, the others held."""
 
     loss: float
@@ -186,7 +186,7 @@ class SurveyedPlayerRecord(_Frozen):
     curvature_class: Literal["convex", "concave", "saddle", "singular"]
 
 
-class SurveyedGameRecord(_Frozen):
+class GameSummaryRecord(_Frozen):
     """Eigenvalues of the Jacobian of the players' gradients, as (real, imaginary)."""
 
     rotation: float = Field(description="sum of |Im| over sum of |eigenvalue|; 0 to 1")
@@ -194,13 +194,13 @@ class SurveyedGameRecord(_Frozen):
     nearest_axis: tuple[float, float] = Field(description="to the imaginary one, of those known")
 
 
-class SurveyedRecord(_Frozen):
+class LandscapeSummaryRecord(_Frozen):
     """What the landscape was like at a snapshot; its landscape.json holds slice and path too."""
 
     step: int
     rows: int = Field(description="of the batch that was looked at")
-    players: dict[str, SurveyedPlayerRecord]
-    game: SurveyedGameRecord | None = Field(description="null with a single player")
+    players: dict[str, PlayerSummaryRecord]
+    game: GameSummaryRecord | None = Field(description="null with a single player")
 
 
 class LandscapeRecord(_Frozen):
@@ -210,7 +210,7 @@ class LandscapeRecord(_Frozen):
     measured: dict[str, MeasuredSeriesRecord] = Field(
         description="by series: `generator/grad_noise_scale`, in rows of a batch"
     )
-    surveys: tuple[SurveyedRecord, ...] = Field(description="ascending in step")
+    surveys: tuple[LandscapeSummaryRecord, ...] = Field(description="ascending in step")
 
 
 class StageRecord(_Frozen):

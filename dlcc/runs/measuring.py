@@ -14,15 +14,16 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from dlcc.errors import OptionError, SnapshotError
-from dlcc.landscape.anatomy import Anatomy, unchanged
-from dlcc.landscape.batches import NotFiniteError, PerSampleLoss, rows_of, with_rows
-from dlcc.landscape.curvature import joined
+from dlcc.landscape._engine.structure import ModelStructure
+from dlcc.landscape.model_state import unchanged
+from dlcc.landscape.batches import NotFiniteError, PerSampleLoss, count_rows, select_rows
+from dlcc.landscape._engine.vectors import flatten
 from dlcc.landscape.density import gradient_density
-from dlcc.landscape.per_sample import RowPass
-from dlcc.landscape.surveying import Position, survey
+from dlcc.landscape.per_sample import PerSampleBackward
+from dlcc.landscape.measurement import PlayerLoss, measure_landscape
 from dlcc.runs.layout import RunLayout
 from dlcc.runs.snapshots import Snapshot
-from dlcc.runs.surveys import SCHEMA, SurveyRecord
+from dlcc.runs.snapshot_landscape import SCHEMA, SnapshotLandscape
 
 MEASURES = ("norms", "noise", "density")
 """norms: mean and largest 2-norm of the rows' gradients. noise: trace of their covariance, and the
@@ -41,7 +42,7 @@ class _Records(Protocol):
 
     def log(self, step: int, values: Mapping[str, float]) -> None: ...
 
-    def survey(self, record: SurveyRecord) -> None: ...
+    def write_landscape(self, record: SnapshotLandscape) -> None: ...
 
 
 class Measuring:
@@ -89,13 +90,13 @@ class Measuring:
         self._recorded = dict(players)
         self.losses = dict(losses)
         self.every, self.budget, self.what, self.rows = every, budget, tuple(what), rows
-        self._anatomies: dict[str, Anatomy] = {}
+        self._structures: dict[str, ModelStructure] = {}
         self._directions: dict[str, Tensor] = {}
         self._taken = 0  # measurements
         self._density_every = DENSITY_EVERY if len(self.what) > 1 else 1
         self._began = time.perf_counter()
         self._spent = 0.0
-        self._apart = 0.0  # seconds of surveys, which count neither as measuring nor as training
+        self._apart = 0.0  # seconds of landscapes, which count neither as measuring nor as training
         self._last = 0.0  # seconds that the last measurement took
 
     @property
@@ -129,7 +130,7 @@ class Measuring:
         with self._players_unchanged():
             for player, loss in self.losses.items():
                 if player in batches and _is_trained(self.players[player]):
-                    rows = with_rows(batches[player], slice(self.rows))
+                    rows = select_rows(batches[player], slice(self.rows))
                     with contextlib.suppress(NotFiniteError):
                         values |= self._of(player, loss, rows)
         self._taken += 1
@@ -140,7 +141,7 @@ class Measuring:
         self._last = time.perf_counter() - start
         self._spent += self._last - measured  # to record it
 
-    def survey(
+    def landscape(
         self,
         step: int,
         batches: Mapping[str, Any],
@@ -167,27 +168,27 @@ class Measuring:
         """
         snapshot = self.recorder.layout.snapshot(step)
         if not snapshot.path.exists():
-            raise OptionError(f"survey({step}): there is no snapshot of that step; take it first")
+            raise OptionError(f"landscape({step}): there is no snapshot of that step; take it first")
         if snapshot.landscape.exists() or not _is_first_rank():
             return
         start = _now()
-        positions = {
-            name: Position(self.players[name], loss, with_rows(batches[name], slice(self.rows)))
+        given = {
+            name: PlayerLoss(self.players[name], loss, select_rows(batches[name], slice(self.rows)))
             for name, loss in (losses or self.losses).items()
             if name in batches and _is_trained(self.players[name])
         }
-        if not positions:
+        if not given:
             return
         with contextlib.suppress(NotFiniteError), self._players_unchanged():
-            since, before = self._place_before(step, positions)
-            device = next(iter(positions.values())).params[0].device.type
+            since, before = self._parameters_before(step, given)
+            device = next(iter(given.values())).params[0].device.type
             with torch.autocast(device, enabled=False):
-                found = survey(positions, before)
+                found = measure_landscape(given, before)
             taken = time.perf_counter() - start
-            counted = [rows_of(position.batch) for position in positions.values()]
+            counted = [count_rows(player_loss.batch) for player_loss in given.values()]
             rows = max((n for n in counted if n is not None), default=self.rows)
-            record = SurveyRecord(SCHEMA, step, rows, taken, since, found)
-            self.recorder.survey(record)
+            record = SnapshotLandscape(SCHEMA, step, rows, taken, since, found)
+            self.recorder.write_landscape(record)
         self._apart += time.perf_counter() - start
 
     @contextlib.contextmanager
@@ -217,34 +218,34 @@ class Measuring:
         """Seconds that the training itself took so far."""
         return time.perf_counter() - self._began - self._spent - self._apart
 
-    def _place_before(
-        self, step: int, positions: Mapping[str, Position]
+    def _parameters_before(
+        self, step: int, losses: Mapping[str, PlayerLoss]
     ) -> tuple[int | None, dict[str, Tensor] | None]:
-        """The snapshot before that of `step`, and where its players stood; none where it is damaged
+        """Snapshot before that of `step`, and the parameters of its players; none where it is damaged
         or holds other parameters."""
         steps = [s for s in self.recorder.layout.snapshot_steps() if s < step]
         if not steps:
             return None, None
-        snapshot, places = Snapshot(self.recorder.layout.snapshot(steps[-1]).path, steps[-1]), {}
-        for name, position in positions.items():
+        snapshot, vectors = Snapshot(self.recorder.layout.snapshot(steps[-1]).path, steps[-1]), {}
+        for name, player_loss in losses.items():
             try:
                 weights = snapshot.torch_weights(name)
             except SnapshotError:
                 return None, None
             # wrapped or not, as it was recorded
             names = {id(p): n for n, p in self._recorded[name].named_parameters()}
-            found = [weights.get(names[id(p)]) for p in position.params]
-            both = zip(found, position.params, strict=True)
+            found = [weights.get(names[id(p)]) for p in player_loss.params]
+            both = zip(found, player_loss.params, strict=True)
             if any(w is None or w.shape != p.shape for w, p in both):
                 return None, None
-            places[name] = joined(found, position.params)
-        return steps[-1], places
+            vectors[name] = flatten(found, player_loss.params)
+        return steps[-1], vectors
 
     def _of(self, player: str, loss: PerSampleLoss, batch: Any) -> dict[str, float]:
         found: dict[str, float] = {}
         device = next(self.players[player].parameters()).device.type
         with torch.autocast(device, enabled=False):
-            done = RowPass.of(self._anatomy_of(player), loss, batch)
+            done = PerSampleBackward.of(self._structure_of(player), loss, batch)
             if done.n < 2:  # the rest of an epoch
                 return {}
             if "norms" in self.what or "noise" in self.what:
@@ -264,12 +265,12 @@ class Measuring:
                 found["sparsity_sd"] = float(density.sparsity.raw.std())
         return {f"{player}/{name}": value for name, value in found.items()}
 
-    def _anatomy_of(self, player: str) -> Anatomy:
+    def _structure_of(self, player: str) -> ModelStructure:
         """The player taken apart: anew where it is no longer what it was."""
-        kept = self._anatomies.get(player)
+        kept = self._structures.get(player)
         if kept is None or not kept.fits():
             others = [p for name, p in self.players.items() if name != player]
-            kept = self._anatomies[player] = Anatomy(self.players[player], others)
+            kept = self._structures[player] = ModelStructure(self.players[player], others)
         return kept
 
     def _directions_of(self, player: str) -> Tensor:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from dlcc.landscape.batches import PerSampleLoss
     from dlcc.runs.measuring import Measuring
-    from dlcc.runs.surveys import SurveyRecord
+    from dlcc.runs.snapshot_landscape import SnapshotLandscape
     from dlcc.runs.updates import UpdateRows
 
 _PLAIN = frozenset((float, int))
@@ -317,18 +317,18 @@ class Recorder:
         self._digests.drop(path)  # where samples of this step are replaced
         self._digests.add(path, write_rows(path, "samples", rows))
 
-    def survey(self, record: SurveyRecord) -> None:
+    def write_landscape(self, record: SnapshotLandscape) -> None:
         """Put what was measured of the landscape beside the snapshot of its step.
 
         Raises:
             RunError: the system refused the write.
         """
         self._writer.check_ready()
-        from dlcc.runs.surveys import write_survey
+        from dlcc.runs.snapshot_landscape import write_landscape
 
         path = self.layout.snapshot(record.step).landscape
         self._digests.drop(path)
-        write_survey(path, record)
+        write_landscape(path, record)
         self._digests.add(path)
 
     def flush(self) -> None:

@@ -21,7 +21,7 @@ from dlcc.runs.files import cannot_write, sync
 from dlcc.runs.layout import SnapshotLayout, beside
 from dlcc.runs.snapshot_documents import read_document
 from dlcc.runs.state import pack_state, unpack_state
-from dlcc.runs.surveys import SurveyRecord, read_survey
+from dlcc.runs.snapshot_landscape import SnapshotLandscape, read_landscape
 from dlcc.runs.tensors import (
     Digest,
     read_tensors,
@@ -210,11 +210,11 @@ class Snapshot:
             return {}
         return read_tensors(path, digest=self._digest(path))
 
-    def survey(self) -> SurveyRecord | None:
+    def landscape(self) -> SnapshotLandscape | None:
         """What was measured of the landscape; None where nothing was."""
         path = self._layout.landscape
         self._check(path)
-        return read_survey(path, self.step) if path.exists() else None
+        return read_landscape(path, self.step) if path.exists() else None
 
     def _check(self, path: Path) -> None:
         if self.digests is not None:

@@ -41,8 +41,9 @@ def brute_force(
     n, k = z.shape
     logs, curved, alone = [], [], []
     for i, v in enumerate(at):
-        squared = [math.fsum(((a - b) / w) ** 2 for a, b, w in zip(v, row, h, strict=True))
-                   for row in z]  # fmt: skip
+        squared = [
+            math.fsum(((a - b) / w) ** 2 for a, b, w in zip(v, row, h, strict=True)) for row in z
+        ]
         volume = math.fsum(math.log(w * math.sqrt(2 * math.pi)) for w in h)
         logs.append(float(logsumexp([-s / 2 for s in squared])) - math.log(n) - volume)
         curved.append(math.fsum((k - s) * math.exp(-s / 2) for s in squared) / n)
@@ -59,9 +60,12 @@ def close(found: Tensor, expected: Any, tolerance: float) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(
-    n=st.integers(2, 40), k=st.integers(1, 6), seed=st.integers(0, 1000),
-    single=st.booleans(), offset=st.sampled_from([0.0, 1e3]),
-)  # fmt: skip
+    n=st.integers(2, 40),
+    k=st.integers(1, 6),
+    seed=st.integers(0, 1000),
+    single=st.booleans(),
+    offset=st.sampled_from([0.0, 1e3]),
+)
 def test_against_brute_force(n: int, k: int, seed: int, single: bool, offset: float) -> None:
     z = gradients(n, k, seed) + offset
     z = z.float() if single else z
@@ -238,8 +242,12 @@ NAN, INF = float("nan"), float("inf")
 )
 def test_bad_gradients(z: Any, words: str) -> None:
     functions: list[Callable[[Any], Any]] = [
-        gradient_density, bandwidth, log_density, instability, sparsity,
-    ]  # fmt: skip
+        gradient_density,
+        bandwidth,
+        log_density,
+        instability,
+        sparsity,
+    ]
     for function in functions:
         with pytest.raises(ValueError, match=words):
             function(z)

@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from dlcc.landscape.anatomy import unchanged
 from dlcc.landscape.batches import PerSampleLoss
+from dlcc.landscape.model_state import unchanged
 from dlcc.recipes.adversarial_losses import ADVERSARIAL_LOSSES
 from dlcc.recipes.data.images import SHAPES, as_shares, count_images, load_images, scaled_up
 from dlcc.recipes.image_gan import ImageGAN
@@ -123,7 +123,7 @@ class CloudLook:
             return losses["discriminator"](model, (batch[0], training.generator(batch[1])))
 
         losses = _losses(training, self.loss)
-        self.measure.survey(step, batches, {**losses, "discriminator": of_discriminator})
+        self.measure.landscape(step, batches, {**losses, "discriminator": of_discriminator})
 
 
 def _losses(training: ImageGAN, loss: str) -> dict[str, PerSampleLoss]:

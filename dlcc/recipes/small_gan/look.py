@@ -28,7 +28,7 @@ class SmallGANLook:
 
     def at_snapshot(self, step: int) -> None:
         """After the snapshot of a step was taken."""
-        self.measure.survey(step, batches(self.training, step), penalised_losses(self.training))
+        self.measure.landscape(step, batches(self.training, step), penalised_losses(self.training))
 
 
 def batches(training: SmallGAN, step: int) -> dict[str, Batch]:

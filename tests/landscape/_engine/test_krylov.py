@@ -9,15 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from dlcc.landscape import Operator, ends
-from dlcc.landscape import krylov as krylov_module
-from dlcc.landscape.krylov import Basis
+from dlcc.landscape import LinearOperator, extreme_eigenvalues
+from dlcc.landscape._engine import krylov as krylov_module
+from dlcc.landscape._engine.krylov import KrylovBasis
 
 DOUBLE = torch.float64
 
 
-def operator_of(matrix: Tensor, *, symmetric: bool = True) -> Operator:
-    return Operator(len(matrix), matrix, lambda v: matrix @ v, symmetric)
+def operator_of(matrix: Tensor, *, symmetric: bool = True) -> LinearOperator:
+    return LinearOperator(len(matrix), matrix, lambda v: matrix @ v, symmetric)
 
 
 def symmetric(size: int, seed: int = 0, dtype: torch.dtype = DOUBLE) -> Tensor:
@@ -25,8 +25,8 @@ def symmetric(size: int, seed: int = 0, dtype: torch.dtype = DOUBLE) -> Tensor:
     return ((drawn + drawn.T) / 2).to(dtype)
 
 
-def grown(operator: Operator, most: int, seed: int = 0) -> Basis:
-    basis = Basis.start(operator, operator.generator(seed), most)
+def grown(operator: LinearOperator, most: int, seed: int = 0) -> KrylovBasis:
+    basis = KrylovBasis.start(operator, operator.generator(seed), most)
     basis.grow()
     while not (basis.full or basis.complete):
         basis.grow()
@@ -34,8 +34,9 @@ def grown(operator: Operator, most: int, seed: int = 0) -> Basis:
 
 
 @settings(max_examples=30, deadline=None)
-@given(size=st.integers(2, 30), most=st.integers(1, 30), seed=st.integers(0, 99),
-       same=st.booleans())  # fmt: skip
+@given(
+    size=st.integers(2, 30), most=st.integers(1, 30), seed=st.integers(0, 99), same=st.booleans()
+)
 def test_the_basis_is_orthonormal_and_sees_the_matrix(
     size: int, most: int, seed: int, same: bool
 ) -> None:
@@ -85,8 +86,8 @@ def test_a_space_that_closes_is_known_to_be_complete(rank: int) -> None:
 
 
 def test_a_map_that_gives_its_own_input_back() -> None:
-    identity = Operator(8, torch.zeros(1, dtype=DOUBLE), lambda v: v)
-    found = ends(identity)
+    identity = LinearOperator(8, torch.zeros(1, dtype=DOUBLE), lambda v: v)
+    found = extreme_eigenvalues(identity)
     assert found.smallest == pytest.approx(1)
     assert found.largest == pytest.approx(1)
     assert found.products == 1
@@ -96,20 +97,20 @@ def test_no_start_hides_half_of_a_simple_spectrum() -> None:
     """Of x·y the eigenvectors are vectors of signs: a start of signs would see one of them."""
     swap = torch.tensor([[0.0, 1.0], [1.0, 0.0]], dtype=DOUBLE)
     for seed in range(20):
-        found = ends(operator_of(swap), seed=seed)
+        found = extreme_eigenvalues(operator_of(swap), seed=seed)
         assert found.smallest == pytest.approx(-1, abs=1e-12)
         assert found.largest == pytest.approx(1, abs=1e-12)
 
 
 def test_a_product_that_is_not_finite() -> None:
-    broken = Operator(3, torch.zeros(1), lambda v: v / 0)
+    broken = LinearOperator(3, torch.zeros(1), lambda v: v / 0)
     with pytest.raises(ValueError, match="product of the matrix with a vector is not finite"):
-        ends(broken)
+        extreme_eigenvalues(broken)
 
 
 def test_directions_are_the_same_for_a_seed_and_of_length_1() -> None:
     operator = operator_of(symmetric(50))
-    a, b, c = (operator.direction(operator.generator(seed)) for seed in (1, 1, 2))
+    a, b, c = (operator.random_unit_vector(operator.generator(seed)) for seed in (1, 1, 2))
     assert torch.equal(a, b)
     assert not torch.equal(a, c)
     assert torch.linalg.vector_norm(a).item() == pytest.approx(1)

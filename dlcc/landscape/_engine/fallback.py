@@ -1,4 +1,4 @@
-"""Gradients of rows for parameters that no closed form is known of: one row at a time, by vmap."""
+"""Gradients of rows for parameters without a closed form: one row at a time, by vmap."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.modules.instancenorm import _InstanceNorm
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
-from dlcc.landscape.anatomy import unchanged
-from dlcc.landscape.batches import PerSampleLoss, is_by_row
-from dlcc.landscape.layers import Sum
-from dlcc.landscape.taps import Pass
+from dlcc.landscape._engine.closed_forms import Summed
+from dlcc.landscape._engine.hooks import HookedPass
+from dlcc.landscape.batches import PerSampleLoss, is_per_row
+from dlcc.landscape.model_state import unchanged
 
 
 class _OneRow(nn.Module):
-    """The loss of one row, as a module: so that its parameters can be put in from outside."""
+    """Loss of one row, as a module: so that its parameters can be put in from outside."""
 
     def __init__(
         self, model: nn.Module, per_sample_loss: PerSampleLoss, batch: Any, n: int
@@ -31,7 +31,7 @@ class _OneRow(nn.Module):
         self.model = model
         self.per_sample_loss = per_sample_loss
         leaves, self.spec = tree_flatten(batch)
-        self.by_row = [is_by_row(x, n) for x in leaves]
+        self.by_row = [is_per_row(x, n) for x in leaves]
 
     def forward(self, leaves: list[Any]) -> Tensor:
         alone = [
@@ -40,9 +40,12 @@ class _OneRow(nn.Module):
         return self.per_sample_loss(self.model, tree_unflatten(alone, self.spec)).squeeze(0)
 
 
-def called_with(whole: nn.Module, values: Mapping[str, Tensor], *args: Any) -> Tensor:
-    """`functional_call`, which of a module that lies at two places of a model, as an activation
-    with a parameter, would leave a value in the place of the parameter."""
+def functional_call_tied(whole: nn.Module, values: Mapping[str, Tensor], *args: Any) -> Tensor:
+    """Call a module with other values of its parameters, by all the names that each has.
+
+    `functional_call` would leave a value in the place of the parameter where a module lies at two
+    places of a model, as an activation with a parameter.
+    """
     places: dict[int, list[str]] = {}
     for prefix, module in whole.named_modules():  # each once
         for name, p in module._parameters.items():
@@ -57,15 +60,15 @@ def called_with(whole: nn.Module, values: Mapping[str, Tensor], *args: Any) -> T
 
 
 def by_vmap(
-    model: nn.Module, per_sample_loss: PerSampleLoss, batch: Any, name: str, done: Pass
-) -> Sum:
-    """How rows add to the gradient of the parameter `name`, after a pass of the batch."""
+    model: nn.Module, per_sample_loss: PerSampleLoss, batch: Any, name: str, done: HookedPass
+) -> Summed:
+    """Rows' contributions to the gradient of the parameter `name`, after a pass of the batch."""
     alone = _OneRow(model, per_sample_loss, batch, len(done.losses))
     parameter, leaves = model.get_parameter(name).detach(), tree_flatten(batch)[0]
     dims = [0 if by_row else None for by_row in alone.by_row]
 
     def loss(value: Tensor, row: list[Any]) -> Tensor:
-        return called_with(alone, {f"model.{name}": value}, row)
+        return functional_call_tied(alone, {f"model.{name}": value}, row)
 
     def one_by_one(part: slice) -> Tensor:
         trained, found = model.get_parameter(name), []
@@ -73,13 +76,13 @@ def by_vmap(
             row = [x[k : k + 1] if d == 0 else x for x, d in zip(leaves, dims, strict=True)]
             with torch.enable_grad(), unchanged(model), _held(model, done):
                 losses = per_sample_loss(model, tree_unflatten(row, alone.spec))
-                (slopes,) = torch.autograd.grad(losses.sum(), trained, allow_unused=True)
-            found.append(torch.zeros_like(parameter) if slopes is None else slopes)
+                (gradients,) = torch.autograd.grad(losses.sum(), trained, allow_unused=True)
+            found.append(torch.zeros_like(parameter) if gradients is None else gradients)
         return torch.stack(found)
 
     def rows(part: slice) -> Tensor:
         some = [x[part] if d == 0 else x for x, d in zip(leaves, dims, strict=True)]
-        with torch.no_grad(), unchanged(model), _held(model, done), without_advice():
+        with torch.no_grad(), unchanged(model), _held(model, done), without_vmap_warnings():
             try:
                 found: Tensor = vmap(grad(loss), (None, dims), randomness="different")(
                     parameter, some
@@ -94,21 +97,21 @@ def by_vmap(
 
     # vmap does not know recurrent networks
     recurrent = any(isinstance(m, nn.RNNBase) for m in model.modules())
-    return Sum(one_by_one if recurrent else rows)
+    return Summed(one_by_one if recurrent else rows)
 
 
 @contextmanager
-def without_advice() -> Iterator[None]:
-    """Without torch's word to its developers that an operation has no batching rule yet."""
+def without_vmap_warnings() -> Iterator[None]:
+    """Silence torch's word to its developers that an operation has no batching rule yet."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="There is a performance drop")
         yield
 
 
 @contextmanager
-def _held(model: nn.Module, done: Pass) -> Iterator[None]:
-    """As the pass was: its buffers, and each call of a batch normalisation at its statistics; no
-    layer counts or iterates."""
+def _held(model: nn.Module, done: HookedPass) -> Iterator[None]:
+    """State of the model as in the pass: its buffers, and each call of a batch normalisation at its
+    statistics; no layer counts or iterates."""
     modules = list(dict.fromkeys([*model.modules(), *done.frozen]))  # some may be of others
     modes = [(m, m.training) for m in modules]
     norms = [m for m in modules if isinstance(m, _NormBase)]

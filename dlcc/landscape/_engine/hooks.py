@@ -1,8 +1,8 @@
-"""What flows through a model in one pass: every layer's input, and the loss' slope at its output.
+"""Inputs of a model's layers in one pass, and the loss' gradients at their outputs.
 
-The slope at the outputs is all that a pass backward has to give; no gradient of a weight is made.
-Nothing of the model changes: buffers that a pass writes (running statistics, power iterations) and
-the random state are put back.
+The gradients at the outputs are all that a pass backward has to give; no gradient of a weight is
+made. Nothing of the model changes: passes write to copies of its buffers (running statistics, power
+iterations), and the random state is put back.
 """
 
 from __future__ import annotations
@@ -19,78 +19,80 @@ from torch.autograd.graph import GradientEdge, get_gradient_edge
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils import parametrize
 
-from dlcc.landscape.anatomy import Anatomy, Buffer
-from dlcc.landscape.batches import PerSampleLoss, check_losses, with_rows
-from dlcc.landscape.layers import Use
+from dlcc.landscape._engine.closed_forms import LayerCall
+from dlcc.landscape._engine.structure import Buffer, ModelStructure
+from dlcc.landscape.batches import PerSampleLoss, check_losses, select_rows
 
 Args = tuple[Any, ...]
 Kwargs = dict[str, Any]
 
 
 @dataclass
-class Pass:
-    """A pass forward and back."""
+class HookedPass:
+    """Pass of a batch forward and back."""
 
     losses: Tensor
-    """[n]"""
-    uses: list[Use]
-    """Of layers whose input has the batch's rows."""
+    """Loss of each row, [n]."""
+    calls: list[LayerCall]
+    """Calls of layers whose input has the batch's rows."""
     frozen: dict[nn.Module, list[tuple[Tensor, Tensor]]]
     """Batch normalisations in training, and the means and variances that each call was held at."""
     buffers: list[Buffer]
-    """The model's, as they were after it."""
+    """Buffers of the model, as they were after it."""
     entries: Counter[int]
-    """id of a parameter -> at how many places the losses depend on it."""
+    """Number of places at which the losses depend on a parameter, by its id."""
 
 
-def tapped(anatomy: Anatomy, per_sample_loss: PerSampleLoss, batch: Any) -> Pass:
-    """One pass of `batch`, with what goes in and comes back at the layers that have closed forms.
+def run_with_hooks(
+    structure: ModelStructure, per_sample_loss: PerSampleLoss, batch: Any
+) -> HookedPass:
+    """Pass a batch forward and back, hooked at the layers that have closed forms.
 
-    What the model does with rows is looked at in the first pass, and again where its layers are
-    called in another order.
+    The structure is looked at in the first pass, and again where layers are called in another
+    order: which calls have the batch's rows.
 
     Raises:
         ValueError: the loss is not one finite number a row, or takes a gradient of the model.
     """
-    uses: list[Use] = []
+    calls: list[LayerCall] = []
     outputs: list[GradientEdge] = []
-    reached: list[Use] = []  # those that a pass back may come to
+    reached: list[LayerCall] = []  # those that a pass back may come to
 
     def tap(module: nn.Module, args: Args, kwargs: Kwargs, output: Tensor) -> None:
         x = _input(args, kwargs).detach()
-        use = Use(module, x, _statistics(module), _parametrization(module))
-        uses.append(use)
+        call = LayerCall(module, x, _statistics(module), _parametrization(module))
+        calls.append(call)
         if output.grad_fn is not None:
             output.grad_fn.register_prehook(_refuse_to_be_derived)
             # of the output as it is here: what comes may change it in place
             outputs.append(get_gradient_edge(output))
-            reached.append(use)
+            reached.append(call)
 
-    with anatomy.unchanged(), torch.enable_grad():
-        with _frozen_batch_norms(anatomy) as frozen, _hooked(anatomy, tap):
-            losses = check_losses(per_sample_loss(anatomy.model, batch), batch)
-        buffers = anatomy.buffers()
+    with structure.unchanged(), torch.enable_grad():
+        with _frozen_batch_norms(structure) as frozen, _hooked(structure, tap):
+            losses = check_losses(per_sample_loss(structure.model, batch), batch)
+        buffers = structure.buffers()
         total = losses.sum()
-        called = [use.module for use in uses]
-        entries = entries_of(total)  # each time: a loss may have terms that come and go
+        called = [call.module for call in calls]
+        entries = graph_entries(total)  # each time: a loss may have terms that come and go
         if outputs and total.requires_grad:
             found = torch.autograd.grad(total, outputs, allow_unused=True)
-            for use, slopes in zip(reached, found, strict=True):
-                use.slopes = slopes
-    if anatomy.calls != called:
-        of_few = _by_rows(anatomy, per_sample_loss, batch, len(losses))
-        alike = len(of_few) == len(uses)
-        anatomy.calls, anatomy.by_rows = called, []
+            for call, gradient in zip(reached, found, strict=True):
+                call.output_gradients = gradient
+    if structure.calls != called:
+        of_few = _by_rows(structure, per_sample_loss, batch, len(losses))
+        alike = len(of_few) == len(calls)
+        structure.calls, structure.by_rows = called, []
         if alike:  # of both lengths: a later batch may be as long as the few are
-            both = zip(uses, of_few, strict=True)
-            anatomy.by_rows = [few and len(use.inputs) == len(losses) for use, few in both]
-    alike = len(anatomy.by_rows) == len(uses)  # the same calls, however many rows there are
-    by_rows = zip(uses, anatomy.by_rows, strict=True) if alike else []
-    held = [use for use, holds in by_rows if holds]
-    return Pass(losses.detach(), held, frozen, buffers, entries)
+            both = zip(calls, of_few, strict=True)
+            structure.by_rows = [few and len(call.inputs) == len(losses) for call, few in both]
+    alike = len(structure.by_rows) == len(calls)  # the same calls, however many rows there are
+    by_rows = zip(calls, structure.by_rows, strict=True) if alike else []
+    held = [call for call, holds in by_rows if holds]
+    return HookedPass(losses.detach(), held, frozen, buffers, entries)
 
 
-def _refuse_to_be_derived(slopes: tuple[Tensor, ...]) -> None:
+def _refuse_to_be_derived(output_gradients: tuple[Tensor, ...]) -> None:
     if torch.is_grad_enabled():  # in a pass back that is itself to be derived
         raise ValueError(
             "per_sample_loss takes a gradient of the model itself, as a gradient penalty does, "
@@ -98,10 +100,12 @@ def _refuse_to_be_derived(slopes: tuple[Tensor, ...]) -> None:
         )
 
 
-def _by_rows(anatomy: Anatomy, per_sample_loss: PerSampleLoss, batch: Any, n: int) -> list[bool]:
-    """Of each call of a layer, whether the first dimension of what goes in is the batch's rows.
+def _by_rows(
+    structure: ModelStructure, per_sample_loss: PerSampleLoss, batch: Any, n: int
+) -> list[bool]:
+    """Whether the first dimension of what goes in is the batch's rows, for each call of a layer.
 
-    That its length is n may be chance, as of positions in a sequence: a pass of a few rows tells.
+    A length of n may be chance, as of positions in a sequence: a pass of a few rows tells.
     """
     few = 2 if n != 2 else 3
     found: list[bool] = []
@@ -109,15 +113,20 @@ def _by_rows(anatomy: Anatomy, per_sample_loss: PerSampleLoss, batch: Any, n: in
     def look(module: nn.Module, args: Args, kwargs: Kwargs, output: Tensor) -> None:
         found.append(len(_input(args, kwargs)) == few)
 
-    some = with_rows(batch, [k % n for k in range(few)])
-    with anatomy.unchanged(), torch.no_grad(), _frozen_batch_norms(anatomy), _hooked(anatomy, look):
-        per_sample_loss(anatomy.model, some)
+    some = select_rows(batch, [k % n for k in range(few)])
+    with (
+        structure.unchanged(),
+        torch.no_grad(),
+        _frozen_batch_norms(structure),
+        _hooked(structure, look),
+    ):
+        per_sample_loss(structure.model, some)
     return found
 
 
 @contextmanager
-def _hooked(anatomy: Anatomy, hook: Callable[..., Any]) -> Iterator[None]:
-    handles = [layer.register_forward_hook(hook, with_kwargs=True) for layer in anatomy.layers]
+def _hooked(structure: ModelStructure, hook: Callable[..., Any]) -> Iterator[None]:
+    handles = [layer.register_forward_hook(hook, with_kwargs=True) for layer in structure.layers]
     try:
         yield
     finally:
@@ -125,8 +134,8 @@ def _hooked(anatomy: Anatomy, hook: Callable[..., Any]) -> Iterator[None]:
             handle.remove()
 
 
-def entries_of(total: Tensor) -> Counter[int]:
-    """At how many places of the graph under `total` each parameter enters."""
+def graph_entries(total: Tensor) -> Counter[int]:
+    """Count the places of the graph under `total` at which each parameter enters, by id."""
     found: Counter[int] = Counter()
     seen, waiting = set(), [total.grad_fn]
     while waiting:
@@ -144,7 +153,7 @@ def entries_of(total: Tensor) -> Counter[int]:
 
 
 def _input(args: Args, kwargs: Kwargs) -> Tensor:
-    """What a layer is called with: all that have closed forms name it alike."""
+    """Input that a layer is called with: all that have closed forms name it alike."""
     found: Tensor = args[0] if args else kwargs["input"]
     return found
 
@@ -166,13 +175,13 @@ def _parametrization(module: nn.Module) -> dict[str, Tensor]:
 
 @contextmanager
 def _frozen_batch_norms(
-    anatomy: Anatomy,
+    structure: ModelStructure,
 ) -> Iterator[dict[nn.Module, list[tuple[Tensor, Tensor]]]]:
-    """Batch normalisations in training use the batch's statistics as if these were constants.
+    """Batch normalisations in training call the batch's statistics as if these were constants.
 
     Else a row's loss would depend on the other rows, and there would be no gradient of a row.
     """
-    layers = [m for m in anatomy.batch_norms if m.training or m.running_mean is None]
+    layers = [m for m in structure.batch_norms if m.training or m.running_mean is None]
     kept = [(m, m.training, m.running_mean, m.running_var) for m in layers]
     frozen: dict[nn.Module, list[tuple[Tensor, Tensor]]] = {}
 

@@ -1,6 +1,6 @@
 """Many sets of one net's parameters, as an ensemble holds them, to be measured all at once.
 
-Sets are tensors [sets, *shape] under the names of `model.named_parameters()`, as
+Parameters are tensors [sets, *shape] under the names of `model.named_parameters()`, as
 `torch.func.stack_module_state` stacks them.
 """
 
@@ -16,24 +16,29 @@ from torch import Tensor, nn
 from torch.func import vmap
 from torch.utils._pytree import tree_leaves, tree_map
 
-from dlcc.landscape.anatomy import unchanged
+from dlcc.landscape._engine.fallback import functional_call_tied, without_vmap_warnings
+from dlcc.landscape._engine.vectors import (
+    differentiable_gradients,
+    flatten,
+    gradients_vjp,
+    unflatten,
+)
 from dlcc.landscape.batches import NotFiniteError
-from dlcc.landscape.curvature import joined, slopes_of, slopes_times, split
-from dlcc.landscape.fallback import called_with, without_advice
-from dlcc.landscape.krylov import Operator
+from dlcc.landscape.linear_operator import LinearOperator
+from dlcc.landscape.model_state import unchanged
 
 Loss = Callable[[nn.Module, Any], Tensor]
-"""Of a model and a batch, a scalar or the loss of each row."""
+"""Function of a model and a batch that gives a scalar or the loss of each row."""
 
 
 @dataclass(frozen=True)
-class Sets:
-    """Sets of parameters, and a loss of each."""
+class StackedModel:
+    """StackedModel of parameters, and a loss of each."""
 
     model: nn.Module
-    """A copy with the first set in it, that trains what the sets hold and nothing else."""
+    """Copy of the net with the first set in it, that trains what the sets hold and nothing else."""
     params: dict[str, Tensor]
-    """In the order of `model.named_parameters()`, without a graph."""
+    """Tensors [sets, *shape] in the order of `model.named_parameters()`, without a graph."""
     loss: Loss
     batch: Any
     own_batches: bool
@@ -42,8 +47,8 @@ class Sets:
     @classmethod
     def of(
         cls, model: nn.Module, params: Mapping[str, Tensor], loss: Loss, batch: Any, own: bool
-    ) -> Sets:
-        """From what is given, or a ValueError that says what is the matter with it."""
+    ) -> StackedModel:
+        """Make it from what is given, or raise a ValueError that says what is wrong with it."""
         n = _check_params(params, model)
         _check_writes(model)
         if own:
@@ -60,43 +65,44 @@ class Sets:
 
     @property
     def first_batch(self) -> Any:
-        """That of the first set."""
+        """Batch of the first set."""
         if not self.own_batches:
             return self.batch
         return tree_map(lambda x: x[0] if isinstance(x, Tensor) else x, self.batch)
 
     def call(self, values: Mapping[str, Tensor], batch: Any) -> Tensor:
-        """The loss with these parameters in the model."""
+        """Loss with these parameters in the model."""
         whole = _Whole(self.model, self.loss)
         named = {f"model.{name}": value for name, value in values.items()}
-        return called_with(whole, named, batch)
+        return functional_call_tied(whole, named, batch)
 
-    def hessian(self) -> Operator:
-        """Of vectors [sets, size], the product of each set's Hessian with its own: since no set's
-        loss depends on another's parameters, that of all losses' sum with all of them."""
+    def hessian(self) -> LinearOperator:
+        """Products of each set's Hessian with its own vector, [sets, size]: since no set's loss
+        depends on another's parameters, those of the Hessian of all losses' sum."""
         leaves = {name: p.clone().requires_grad_() for name, p in self.params.items()}
         dims = (0, 0 if self.own_batches else None)
-        with unchanged(self.model), without_advice(), torch.enable_grad():
+        with unchanged(self.model), without_vmap_warnings(), torch.enable_grad():
             losses = vmap(self.call, dims, randomness="same")(leaves, self.batch)
             if losses.numel() != self.n:
                 raise ValueError(
-                    f"the loss is {list(losses.shape[1:])}; expected a scalar: take its mean or sum"
+                    f"the loss is a tensor {list(losses.shape[1:])}; expected a scalar "
+                    "tensor: take its mean or sum"
                 )
             check_finite(losses)
-            stacked = list(leaves.values())
-            slopes = slopes_of(losses.sum(), stacked)
+            values = list(leaves.values())
+            gradients = differentiable_gradients(losses.sum(), values)
 
-        def times(rows: Tensor) -> Tensor:
-            widths = [p[0].numel() for p in stacked]
-            flat = joined(list(torch.split(rows, widths, dim=1)), stacked)
-            found = split(slopes_times(slopes, stacked, flat), stacked)
+        def matvec(rows: Tensor) -> Tensor:
+            widths = [p[0].numel() for p in values]
+            flat = flatten(list(torch.split(rows, widths, dim=1)), values)
+            found = unflatten(gradients_vjp(gradients, values, flat), values)
             return torch.cat([part.reshape(self.n, -1) for part in found], dim=1)
 
-        return Operator(sum(p[0].numel() for p in stacked), stacked[0], times)
+        return LinearOperator(sum(p[0].numel() for p in values), values[0], matvec)
 
 
 class _Whole(nn.Module):
-    """A loss as a module: so that its model's parameters can be put in from outside."""
+    """Module of a loss, so that its model's parameters can be put in from outside."""
 
     def __init__(self, model: nn.Module, loss: Loss) -> None:
         super().__init__()
@@ -110,7 +116,7 @@ class _Whole(nn.Module):
 
 
 def _check_params(params: Mapping[str, Tensor], model: nn.Module) -> int:
-    """How many sets there are."""
+    """Number of sets, or a ValueError that says what is the matter with the parameters."""
     shapes = {name: list(p.shape) for name, p in model.named_parameters()}
     if not params:
         raise ValueError("params is empty; give at least one parameter, [sets, *shape]")

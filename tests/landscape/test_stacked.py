@@ -16,18 +16,18 @@ from torch.nn.utils import parametrizations
 
 from dlcc.ensembles import Ensemble
 from dlcc.landscape import (
+    extreme_eigenvalues,
+    extreme_eigenvalues_stacked,
     gradient_density,
     hessian,
-    hessian_ends,
-    hessian_ends_of_sets,
     per_sample_gradient_norms,
-    per_sample_gradient_norms_of_sets,
+    per_sample_gradient_norms_stacked,
     per_sample_gradients,
-    per_sample_gradients_of_sets,
-    sets_rows,
+    per_sample_gradients_stacked,
     trace,
-    trace_of_sets,
+    trace_stacked,
 )
+from dlcc.landscape._engine import stacked_backward
 from dlcc.recipes.small_gan.training import Config, make_players
 from tests.landscape.oracles import brute_force, squares
 
@@ -56,17 +56,22 @@ MODELS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "sequences": (lambda: nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.LayerNorm(4)), (6, 3)),
     "convolutions": (
         lambda: nn.Sequential(
-            nn.Conv2d(2, 4, 3, groups=2), nn.BatchNorm2d(4).eval(), nn.Tanh(),
-            nn.ConvTranspose2d(4, 1, 2, stride=2), nn.Flatten(), nn.Linear(64, 2),
+            nn.Conv2d(2, 4, 3, groups=2),
+            nn.BatchNorm2d(4).eval(),
+            nn.Tanh(),
+            nn.ConvTranspose2d(4, 1, 2, stride=2),
+            nn.Flatten(),
+            nn.Linear(64, 2),
         ).eval(),
         (2, 6, 6),
     ),
     "used twice": (lambda: nn.Sequential(*[nn.Linear(4, 4), nn.Tanh()] * 2), (4,)),
     "no closed form": (lambda: Scaled(1), (4,)),
     "parametrised": (
-        lambda: nn.Sequential(parametrizations.weight_norm(nn.Linear(4, 3)), nn.Tanh()), (4,),
+        lambda: nn.Sequential(parametrizations.weight_norm(nn.Linear(4, 3)), nn.Tanh()),
+        (4,),
     ),
-}  # fmt: skip
+}
 
 
 def made(kind: str, dtype: torch.dtype = DOUBLE) -> tuple[nn.Module, list[nn.Module], Tensor]:
@@ -96,17 +101,17 @@ def mean(model: nn.Module, batch: Any) -> Tensor:
 def test_gradients_of_rows(
     kind: str, own: bool, dtype: torch.dtype, tolerance: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sets_rows, "CHUNK_NUMBERS", 200)
+    monkeypatch.setattr(stacked_backward, "CHUNK_NUMBERS", 200)
     model, solos, batches = made(kind, dtype)
     given = batches if own else batches[0]
     size = sum(p.numel() for p in model.parameters())
     project = torch.linalg.qr(torch.randn(size, 2, dtype=DOUBLE))[0].to(dtype)
     state = {name: value.clone() for name, value in model.state_dict().items()}
     random_state = torch.get_rng_state()
-    norms = per_sample_gradient_norms_of_sets(
+    norms = per_sample_gradient_norms_stacked(
         model, stacked(solos), squares, given, own_batches=own
     )
-    projected = per_sample_gradients_of_sets(
+    projected = per_sample_gradients_stacked(
         model, stacked(solos), squares, given, project=project, own_batches=own
     )
     assert torch.equal(torch.get_rng_state(), random_state)
@@ -131,13 +136,13 @@ def test_gradients_of_rows(
 def test_curvature(kind: str, own: bool, dtype: torch.dtype, tolerance: float) -> None:
     model, solos, batches = made(kind, dtype)
     given = batches if own else batches[0]
-    found = hessian_ends_of_sets(model, stacked(solos), mean, given, own_batches=own)
-    traces = trace_of_sets(model, stacked(solos), mean, given, own_batches=own, seed=3)
+    found = extreme_eigenvalues_stacked(model, stacked(solos), mean, given, own_batches=own)
+    traces = trace_stacked(model, stacked(solos), mean, given, own_batches=own, seed=3)
     for k, solo in enumerate(solos):
         rows = batches[k] if own else given
         loss = partial(mean, solo, rows)
         params = list(solo.parameters())
-        expected = hessian_ends(loss, params)
+        expected = extreme_eigenvalues(hessian(loss, params))
         scale = max(abs(expected.smallest), abs(expected.largest))
         assert found[k].converged
         assert found[k].products == expected.products
@@ -169,23 +174,27 @@ def test_a_parameter_that_is_a_number() -> None:
     torch.manual_seed(0)
     solos: list[nn.Module] = [Scaled().double() for _ in range(SETS)]
     batch = torch.randn(ROWS, 4, dtype=DOUBLE)
-    norms = per_sample_gradient_norms_of_sets(solos[0], stacked(solos), squares, batch)
-    ends = hessian_ends_of_sets(solos[0], stacked(solos), mean, batch)
+    norms = per_sample_gradient_norms_stacked(solos[0], stacked(solos), squares, batch)
+    ends = extreme_eigenvalues_stacked(solos[0], stacked(solos), mean, batch)
     for k, solo in enumerate(solos):
         expected = brute_force(solo, batch).norm(dim=1)
         torch.testing.assert_close(norms[k], expected, rtol=1e-10, atol=0)
-        alone = hessian_ends(partial(mean, solo, batch), list(solo.parameters()))
+        alone = extreme_eigenvalues(hessian(partial(mean, solo, batch), list(solo.parameters())))
         assert ends[k].largest == pytest.approx(alone.largest, rel=1e-10)
 
 
 def test_ends_of_known_spectra_with_restarts() -> None:
-    """Sets that converge at different products, one of them at the first."""
-    spectra = torch.stack([
-        torch.linspace(-2, 5, 150, dtype=DOUBLE), torch.full((150,), 3.0, dtype=DOUBLE),
-        torch.linspace(-2, 5, 150, dtype=DOUBLE) ** 3, torch.zeros(150, dtype=DOUBLE),
-    ])  # fmt: skip
+    """StackedModel that converge at different products, one of them at the first."""
+    spectra = torch.stack(
+        [
+            torch.linspace(-2, 5, 150, dtype=DOUBLE),
+            torch.full((150,), 3.0, dtype=DOUBLE),
+            torch.linspace(-2, 5, 150, dtype=DOUBLE) ** 3,
+            torch.zeros(150, dtype=DOUBLE),
+        ]
+    )
     model, params, loss = quadratics(spectra)
-    found = hessian_ends_of_sets(
+    found = extreme_eigenvalues_stacked(
         model, params, loss, spectra.unsqueeze(1), 1e-8, own_batches=True, vectors=12
     )
     assert all(own.converged for own in found)
@@ -194,7 +203,7 @@ def test_ends_of_known_spectra_with_restarts() -> None:
         assert own.largest == pytest.approx(float(spectrum.max()), abs=1e-6)
     assert len({own.products for own in found}) > 2
     assert found[1].products == found[3].products == 1
-    cut = hessian_ends_of_sets(
+    cut = extreme_eigenvalues_stacked(
         model, params, loss, spectra.unsqueeze(1), 1e-8, own_batches=True, vectors=12, products=9
     )
     assert [own.converged for own in cut] == [False, True, False, True]
@@ -214,7 +223,7 @@ def test_the_members_of_an_ensemble() -> None:
     def losses(net: nn.Module, rows: Tensor) -> Tensor:
         return F.softplus(-net(rows)).flatten()
 
-    found = per_sample_gradient_norms_of_sets(model, params, losses, batch)
+    found = per_sample_gradient_norms_stacked(model, params, losses, batch)
     for k, state in enumerate(states):
         model.load_state_dict(state)
         expected = per_sample_gradient_norms(model, losses, batch)
@@ -225,7 +234,7 @@ def test_some_of_the_parameters_and_the_order_of_names() -> None:
     model, solos, batches = made("fully connected")
     params = stacked(solos)
     some = {name: params[name] for name in ("2.bias", "0.weight")}
-    found = per_sample_gradient_norms_of_sets(model, some, squares, batches[0])
+    found = per_sample_gradient_norms_stacked(model, some, squares, batches[0])
     swapped = copy.deepcopy(model)
     swapped.load_state_dict({name: p[1] for name, p in some.items()}, strict=False)
     for name, p in swapped.named_parameters():
@@ -239,7 +248,7 @@ def test_every_set_sees_the_same_random_numbers() -> None:
     model = nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.5), nn.Linear(8, 1)).double()
     params = stacked([model, model])
     torch.manual_seed(0)
-    norms = per_sample_gradient_norms_of_sets(
+    norms = per_sample_gradient_norms_stacked(
         model, params, squares, torch.randn(ROWS, 4, dtype=DOUBLE)
     )
     assert torch.equal(norms[0], norms[1])
@@ -264,37 +273,37 @@ X = torch.ones(4, 2)
         ({"bias": torch.tensor([[0.0], [float("nan")], [0.0]])}, "set 1 is not finite; leave"),
         ({"bias": torch.tensor([[float("inf")], [0.0]])}, "loss of set 0 is not finite; leave"),
     ],
-)  # fmt: skip
+)
 def test_bad_sets(params: Mapping[str, Tensor], words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        per_sample_gradient_norms_of_sets(NET, params, squares, X)
-    for measure in (hessian_ends_of_sets, trace_of_sets):
+        per_sample_gradient_norms_stacked(NET, params, squares, X)
+    for measure in (extreme_eigenvalues_stacked, trace_stacked):
         with pytest.raises(ValueError, match=words):
             measure(NET, params, mean, X)
 
 
 def test_bad_losses_batches_and_numbers() -> None:
-    for measure in (hessian_ends_of_sets, trace_of_sets):
-        with pytest.raises(ValueError, match=r"the loss is \[4\]; expected a scalar"):
+    for measure in (extreme_eigenvalues_stacked, trace_stacked):
+        with pytest.raises(ValueError, match=r"the loss is a tensor \[4\]; expected a scalar"):
             measure(NET, WHOLE, squares, X)
         with pytest.raises(ValueError, match=r"does not depend on params\[1\]"):
             measure(NET, WHOLE, lambda net, x: (x @ net.weight.T).square().sum(), X)
     with pytest.raises(ValueError, match="expected one loss a row"):
-        per_sample_gradient_norms_of_sets(NET, WHOLE, mean, X)
+        per_sample_gradient_norms_stacked(NET, WHOLE, mean, X)
     with pytest.raises(ValueError, match=r"shape \[4, 2\]; with own_batches, expected \[3, rows"):
-        per_sample_gradient_norms_of_sets(NET, WHOLE, squares, X, own_batches=True)
+        per_sample_gradient_norms_stacked(NET, WHOLE, squares, X, own_batches=True)
     with pytest.raises(ValueError, match=r"project has the shape \[2, 2\]; the model trains 3"):
-        per_sample_gradients_of_sets(NET, WHOLE, squares, X, project=torch.eye(2))
+        per_sample_gradients_stacked(NET, WHOLE, squares, X, project=torch.eye(2))
     with pytest.raises(ValueError, match="tol is 0; expected"):
-        hessian_ends_of_sets(NET, WHOLE, mean, X, 0)
+        extreme_eigenvalues_stacked(NET, WHOLE, mean, X, 0)
     with pytest.raises(ValueError, match="products is 5; expected at least 6"):
-        trace_of_sets(NET, WHOLE, mean, X, 5)
+        trace_stacked(NET, WHOLE, mean, X, 5)
 
 
 def test_layers_that_write_to_buffers() -> None:
     model = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
     with pytest.raises(ValueError, match=r"layer '1' \(BatchNorm1d\) is in training"):
-        per_sample_gradient_norms_of_sets(model, {"0.bias": torch.zeros(3, 2)}, squares, X)
+        per_sample_gradient_norms_stacked(model, {"0.bias": torch.zeros(3, 2)}, squares, X)
 
 
 def rooted(net: nn.Module) -> Tensor:
@@ -305,4 +314,4 @@ def rooted(net: nn.Module) -> Tensor:
 def test_a_second_derivative_that_is_not_finite() -> None:
     params = {"weight": torch.tensor([[[1.0, 1.0]], [[0.0, 1.0]]])}
     with pytest.raises(ValueError, match="matrix of set 1 with a vector is not finite, though its"):
-        hessian_ends_of_sets(NET, params, lambda net, x: rooted(net), X)
+        extreme_eigenvalues_stacked(NET, params, lambda net, x: rooted(net), X)

@@ -1,4 +1,4 @@
-"""A model's anatomy serves for as long as the model stays as it is."""
+"""A model's structure serves for as long as the model stays as it is."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from dlcc.landscape import RowPass
-from dlcc.landscape.anatomy import Anatomy
+from dlcc.landscape import PerSampleBackward
+from dlcc.landscape._engine.structure import ModelStructure
 from tests.landscape.oracles import brute_force, close, squares
 
 pytestmark = pytest.mark.usefixtures("double")
@@ -27,23 +27,23 @@ class Winding(nn.Module):
         return second(first(x).tanh())
 
 
-def test_one_anatomy_for_many_batches() -> None:
+def test_one_structure_for_many_batches() -> None:
     model = nn.Sequential(nn.Conv1d(2, 3, 3), nn.BatchNorm1d(3), nn.Flatten(), nn.Linear(12, 2))
     model.eval()
-    anatomy = Anatomy(model)
+    structure = ModelStructure(model)
     for rows in (5, 2, 9):
         batch = torch.randn(rows, 2, 6)
-        found = RowPass.of(anatomy, squares, batch).norms()
+        found = PerSampleBackward.of(structure, squares, batch).norms()
         close(found, brute_force(model, batch).norm(dim=1), 1e-10)
-    assert anatomy.fits()
+    assert structure.fits()
 
 
 def test_layers_called_in_another_order_are_looked_at_again() -> None:
     model = Winding()
-    anatomy = Anatomy(model)
+    structure = ModelStructure(model)
     for sign in (1, -1, 1):
         batch = sign * torch.rand(6, 4)
-        found = RowPass.of(anatomy, squares, batch).norms()
+        found = PerSampleBackward.of(structure, squares, batch).norms()
         close(found, brute_force(model, batch).norm(dim=1), 1e-10)
 
 
@@ -58,10 +58,10 @@ def test_layers_called_in_another_order_are_looked_at_again() -> None:
 )
 def test_a_changed_model_no_longer_fits(change: Any) -> None:
     model = nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 2))
-    anatomy = Anatomy(model)
-    assert anatomy.fits()
+    structure = ModelStructure(model)
+    assert structure.fits()
     change(model)
-    assert not anatomy.fits()
+    assert not structure.fits()
 
 
 class Switched(nn.Module):
@@ -78,9 +78,9 @@ class Switched(nn.Module):
 
 def test_a_use_beside_the_layers_is_noticed_when_it_comes() -> None:
     model, batch = Switched(), torch.randn(5, 4)
-    anatomy = Anatomy(model)
+    structure = ModelStructure(model)
     for model.on in (False, True, False):
-        found = RowPass.of(anatomy, squares, batch).norms()
+        found = PerSampleBackward.of(structure, squares, batch).norms()
         close(found, brute_force(model, batch).norm(dim=1), 1e-10)
 
 
@@ -97,10 +97,10 @@ class PairFirst(nn.Module):
 
 def test_a_batch_as_short_as_a_dimension_after_a_longer_one() -> None:
     model = PairFirst()
-    anatomy = Anatomy(model)
+    structure = ModelStructure(model)
     for rows in (16, 2, 1, 3):
         batch = torch.randn(rows, 2, 3)
-        found = RowPass.of(anatomy, squares, batch).norms()
+        found = PerSampleBackward.of(structure, squares, batch).norms()
         close(found, brute_force(model, batch).norm(dim=1), 1e-10)
 
 
@@ -111,7 +111,7 @@ def test_batch_normalisations_beside_the_model_are_held() -> None:
     def loss(model: nn.Module, batch: Tensor) -> Tensor:
         return squares(nn.Sequential(model, beside), batch)
 
-    found = RowPass.of(Anatomy(model, [beside]), loss, batch).norms()
+    found = PerSampleBackward.of(ModelStructure(model, [beside]), loss, batch).norms()
     assert beside[0].training
     norm = beside[0].eval()
     assert isinstance(norm, nn.BatchNorm1d)

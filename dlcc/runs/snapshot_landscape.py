@@ -1,4 +1,4 @@
-"""What was measured of the landscape at a snapshot: `landscape.json` in its folder."""
+"""Landscape as it was measured at a snapshot: `landscape.json` in its folder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import ConfigDict, TypeAdapter, with_config
 
-from dlcc.landscape.surveyed import Survey
+from dlcc.landscape.summary import LandscapeSummary
 from dlcc.runs.files import write_text
 from dlcc.runs.snapshot_documents import read_document
 
@@ -19,27 +19,28 @@ _MAX_BYTES = 2**22
 
 @with_config(ConfigDict(extra="forbid", allow_inf_nan=False))
 @dataclass(frozen=True)
-class SurveyRecord:
+class SnapshotLandscape:
     """The content of landscape.json."""
 
     schema: int
     step: int
-    """Of the snapshot, which has the state before it."""
+    """Step of the snapshot, which has the state before it."""
     rows: int
-    """Of the batch that was looked at."""
+    """Rows of the batch that was looked at."""
     seconds: float
-    """That it took."""
+    """Seconds that measuring took."""
     since: int | None
-    """The step from which the path comes."""
-    survey: Survey
+    """Step from which the path comes."""
+    survey: LandscapeSummary
+    """Summary of the landscape, named as its key in the file."""
 
 
 @cache
-def _adapter() -> TypeAdapter[SurveyRecord]:
-    return TypeAdapter(SurveyRecord)
+def _adapter() -> TypeAdapter[SnapshotLandscape]:
+    return TypeAdapter(SnapshotLandscape)
 
 
-def write_survey(path: Path, record: SurveyRecord) -> None:
+def write_landscape(path: Path, record: SnapshotLandscape) -> None:
     """Write landscape.json whole.
 
     Raises:
@@ -48,7 +49,7 @@ def write_survey(path: Path, record: SurveyRecord) -> None:
     write_text(path, json.dumps(_adapter().dump_python(record, mode="json")) + "\n")
 
 
-def read_survey(path: Path, step: int) -> SurveyRecord:
+def read_landscape(path: Path, step: int) -> SnapshotLandscape:
     """Read landscape.json of the snapshot of `step`.
 
     Raises:

@@ -61,8 +61,8 @@ def test_batch_normalisation_called_twice_keeps_the_statistics_of_each_call() ->
             normal = (part[row : row + 1] - mean) / (variance + norm.eps).sqrt()
             outs.append(scale(normal * norm.weight + norm.bias))
         loss = (outs[0].sin() - 2 * outs[1]).square().sum()
-        slopes = torch.autograd.grad(loss, list(model.parameters()))
-        expected.append(torch.cat([s.flatten() for s in slopes]).norm())
+        gradients = torch.autograd.grad(loss, list(model.parameters()))
+        expected.append(torch.cat([s.flatten() for s in gradients]).norm())
     with pytest.warns(UserWarning, match="batch normalisation in training"):
         found = per_sample_gradient_norms(model, both, batch)
     close(found, torch.stack(expected), 1e-10)

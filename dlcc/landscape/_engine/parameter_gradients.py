@@ -1,4 +1,4 @@
-"""The gradient of every row of a batch with respect to one parameter, a few rows at a time."""
+"""Gradients of every row of a batch with respect to one parameter, a few rows at a time."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from dlcc.landscape.layers import Form, Product
-from dlcc.landscape.products import by_transposed
+from dlcc.landscape._engine.closed_forms import GradientForm, OuterProduct
 
 CHUNK_NUMBERS = 1 << 22
 """Numbers that are made at a time: 16 MB in single precision."""
 GRAM_COST = 1.0
-"""What a multiplication counts in a Gram matrix against one in the gradient itself."""
+"""Cost of a multiplication in a Gram matrix against one in the gradient itself."""
 
 
 @dataclass(frozen=True)
-class RowGradients:
-    """The gradients g_i of n rows with respect to one parameter."""
+class ParameterGradients:
+    """Gradients g_i of n rows with respect to one parameter."""
 
     n: int
+    """Rows of the batch."""
     size: int
     """Numbers in the parameter."""
     like: Tensor
-    """Of the gradients' type and device."""
-    forms: Sequence[Form]
-    """How rows add to it: one for each place at which the parameter is used."""
+    """Any tensor of the gradients' type and device."""
+    forms: Sequence[GradientForm]
+    """Forms of how rows add to it, one for each place at which the parameter is used."""
 
     def rows(self) -> Tensor:
-        """g_i, [n, size]."""
+        """Gradients g_i, [n, size]."""
         chunks = list(self._chunks())
         return chunks[0] if len(chunks) == 1 else torch.cat(chunks)
 
     def squared_norms(self) -> Tensor:
-        """‖g_i‖², [n]."""
+        """Squared norms ‖g_i‖², [n]."""
         if (products := self._by_gram()) is not None:
             return torch.cat([_gram_norms(products, part) for part in self._parts(products)])
         return torch.cat(
@@ -43,7 +43,7 @@ class RowGradients:
         )
 
     def squared_norms_and_mean(self) -> tuple[Tensor, Tensor]:
-        """‖g_i‖² [n], and the mean of the gradients [size]."""
+        """Squared norms ‖g_i‖² [n], and the mean of the gradients [size]."""
         norms, total = [], self.like.new_zeros(self.size)
         if (products := self._by_gram()) is not None:
             for part in self._parts(products):
@@ -57,28 +57,30 @@ class RowGradients:
         return torch.cat(norms), total / self.n
 
     def projected(self, directions: Tensor) -> Tensor:
-        """g_i · directions [k, size], [n, k]."""
-        products = [form for form in self.forms if isinstance(form, Product) and form.places == 1]
+        """Products g_i · directions [k, size], [n, k]."""
+        products = [
+            form for form in self.forms if isinstance(form, OuterProduct) and form.places == 1
+        ]
         if products and len(products) == len(self.forms):
             whole = slice(0, self.n)
             return torch.stack([f.projected(whole, directions) for f in products]).sum(dim=0)
-        return torch.cat([by_transposed(rows, directions) for rows in self._chunks()])
+        return torch.cat([rows @ directions.T for rows in self._chunks()])
 
     def _chunks(self) -> Iterator[Tensor]:
-        """The gradients of some rows after the other, [c, size]."""
+        """Gradients of some rows after the other, [c, size]."""
         if not self.forms:
             yield self.like.new_zeros(self.n, 1).expand(self.n, self.size)
             return
-        widest = max([self.size, *(f.numbers for f in self.forms if isinstance(f, Product))])
+        widest = max([self.size, *(f.numbers for f in self.forms if isinstance(f, OuterProduct))])
         for part in _slices(self.n, widest):
             first, *others = (_as_matrix(form.rows(part)) for form in self.forms)
             for rows in others:
                 first = first + rows
             yield first
 
-    def _by_gram(self) -> list[Product] | None:
-        """The uses, where the norms come cheaper from Gram matrices than from the gradients."""
-        products = [form for form in self.forms if isinstance(form, Product)]
+    def _by_gram(self) -> list[OuterProduct] | None:
+        """Forms of all calls, where norms come cheaper from Gram matrices than from gradients."""
+        products = [form for form in self.forms if isinstance(form, OuterProduct)]
         if len(products) < len(self.forms) or not products:
             return None
         layouts = {(f.groups, f.q, f.p) for f in products}
@@ -89,14 +91,14 @@ class RowGradients:
         by_gram = GRAM_COST * places * (first.q + first.p)
         return products if by_gram < first.q * first.p else None
 
-    def _parts(self, products: Sequence[Product]) -> Iterator[slice]:
+    def _parts(self, products: Sequence[OuterProduct]) -> Iterator[slice]:
         places = sum(f.places for f in products)
         widest = max(sum(f.numbers for f in products), 2 * products[0].groups * places**2)
         return _slices(self.n, widest)
 
 
 def _as_matrix(gradients: Tensor) -> Tensor:
-    """[c, *shape] as [c, size], also of a single number."""
+    """Reshape [c, *shape] to [c, size], also of a single number."""
     return gradients.reshape(len(gradients), -1)
 
 
@@ -106,12 +108,12 @@ def _slices(n: int, numbers: int) -> Iterator[slice]:
     return (slice(k, min(n, k + step)) for k in range(0, n, step))
 
 
-def _gram_norms(products: Sequence[Product], part: slice) -> Tensor:
-    """‖Σ D Uᵀ‖² = Σ (DᵀD) ∘ (UᵀU), places of all uses side by side, [c]."""
+def _gram_norms(products: Sequence[OuterProduct], part: slice) -> Tensor:
+    """Squared norms ‖Σ D Uᵀ‖² = Σ (DᵀD) ∘ (UᵀU), places of all calls side by side, [c]."""
     factors = [product.factors(part) for product in products]
     d = torch.cat([f[0] for f in factors], dim=3) if len(factors) > 1 else factors[0][0]
     u = torch.cat([f[1] for f in factors], dim=3) if len(factors) > 1 else factors[0][1]
     if d.shape[3] == 1:
         return (d.square().sum(dim=(2, 3)) * u.square().sum(dim=(2, 3))).sum(dim=1)
-    of_slopes, of_inputs = d.transpose(2, 3) @ d, u.transpose(2, 3) @ u
-    return of_slopes.mul_(of_inputs).sum(dim=(1, 2, 3))
+    of_outputs, of_inputs = d.transpose(2, 3) @ d, u.transpose(2, 3) @ u
+    return of_outputs.mul_(of_inputs).sum(dim=(1, 2, 3))

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from dlcc.landscape import Position, place_of, survey
+from dlcc.landscape import PlayerLoss, measure_landscape, parameter_vector
 from dlcc.landscape.batches import NotFiniteError
 
 pytestmark = pytest.mark.usefixtures("double")
@@ -26,7 +26,7 @@ class Point(nn.Module):
         return self.place
 
 
-def turning(pull: float = 0.2) -> tuple[dict[str, Position], Tensor]:
+def turning(pull: float = 0.2) -> tuple[dict[str, PlayerLoss], Tensor]:
     """min over x, max over y of xᵀAy + pull/2 (‖x‖² − ‖y‖²), rows that differ by a constant."""
     x, y, a = Point(5), Point(5), torch.randn(5, 5)
     shifts = torch.tensor([-1.0, 0.0, 1.0])
@@ -39,12 +39,12 @@ def turning(pull: float = 0.2) -> tuple[dict[str, Position], Tensor]:
         value: Tensor = -(x() @ a @ model()) + pull / 2 * (model() @ model())
         return value + batch
 
-    return {"x": Position(x, of_x, shifts), "y": Position(y, of_y, shifts)}, a
+    return {"x": PlayerLoss(x, of_x, shifts), "y": PlayerLoss(y, of_y, shifts)}, a
 
 
 def test_a_game_that_turns() -> None:
-    positions, a = turning(pull=0.2)
-    found = survey(positions)
+    losses, a = turning(pull=0.2)
+    found = measure_landscape(losses)
     assert found.game is not None
     sizes = torch.linalg.svdvals(a)
     assert max(found.game.imaginary) == pytest.approx(float(sizes.max()))
@@ -62,42 +62,42 @@ def test_a_game_that_turns() -> None:
 def test_the_field_along_the_way() -> None:
     """Of one player that falls to 0: straight ahead before it, straight back behind it."""
     x, held = Point(3), Point(2)
-    position = Position(x, lambda model, batch: (model() @ model()) / 2 + batch, torch.zeros(2))
-    still = Position(held, lambda model, batch: (model() @ model()) / 2 + batch, torch.zeros(2))
+    falling = PlayerLoss(x, lambda model, batch: (model() @ model()) / 2 + batch, torch.zeros(2))
+    still = PlayerLoss(held, lambda model, batch: (model() @ model()) / 2 + batch, torch.zeros(2))
     with torch.no_grad():
         held.place.zero_()
-        before = place_of({"x": position, "y": still})
+        before = {"x": parameter_vector(falling), "y": parameter_vector(still)}
         x.place.mul_(-1.0)
-    found = survey({"x": position, "y": still}, before)
+    found = measure_landscape({"x": falling, "y": still}, before)
     assert found.path is not None
     cosines = [c for at, c in zip(found.path.at, found.path.cosine, strict=True) if at != 0.5]
     assert cosines == pytest.approx([1.0] * 10 + [-1.0] * (len(cosines) - 10), abs=1e-9)
 
 
 def test_nothing_of_the_players_changes() -> None:
-    positions, _ = turning()
-    before = place_of(positions)
+    losses, _ = turning()
+    before = {name: parameter_vector(own) for name, own in losses.items()}
     state = torch.get_rng_state()
-    survey(positions, {name: place + 1 for name, place in before.items()})
+    measure_landscape(losses, {name: place + 1 for name, place in before.items()})
     assert torch.equal(torch.get_rng_state(), state)
-    for name, place in place_of(positions).items():
-        assert torch.equal(place, before[name])
-        model = positions[name].model
+    for name, own in losses.items():
+        assert torch.equal(parameter_vector(own), before[name])
+        model = losses[name].model
         assert isinstance(model, Point)
         assert float(model.calls) == 0
         assert model.place.grad is None
 
 
 def test_one_player_plays_no_game() -> None:
-    positions, _ = turning()
-    found = survey({"x": positions["x"]})
+    losses, _ = turning()
+    found = measure_landscape({"x": losses["x"]})
     assert found.game is None
     assert found.path is None
 
 
 def test_the_same_point_gives_the_same_figures() -> None:
-    positions, _ = turning()
-    assert survey(positions) == survey(positions)
+    losses, _ = turning()
+    assert measure_landscape(losses) == measure_landscape(losses)
 
 
 def test_what_cannot_be_looked_at() -> None:
@@ -108,15 +108,17 @@ def test_what_cannot_be_looked_at() -> None:
         return found
 
     with pytest.raises(NotFiniteError, match="2 of 2 losses are not finite"):
-        survey({"model": Position(model, loss, torch.full((2, 2), torch.nan))})
-    steep = Position(model, lambda m, b: 1e308 * (10 * loss(m, b)), torch.ones(2, 2))
+        measure_landscape({"model": PlayerLoss(model, loss, torch.full((2, 2), torch.nan))})
+    steep = PlayerLoss(model, lambda m, b: 1e308 * (10 * loss(m, b)), torch.ones(2, 2))
     with torch.no_grad():
         model.weight.zero_()
         model.bias.zero_()
     with pytest.raises(NotFiniteError, match="gradient's norm is"):
-        survey({"model": steep})
+        measure_landscape({"model": steep})
     with pytest.raises(ValueError, match="does not depend on params"):
-        survey({"model": Position(model, lambda m, b: m.weight.sum() + b, torch.zeros(3))})
+        measure_landscape(
+            {"model": PlayerLoss(model, lambda m, b: m.weight.sum() + b, torch.zeros(3))}
+        )
 
 
 @pytest.mark.parametrize(
@@ -132,14 +134,14 @@ def test_parameters_of_few_digits_or_several_types(dtypes: tuple[str, str]) -> N
         found: Tensor = model[1](hidden).squeeze(1)
         return found.square()
 
-    found = survey({"model": Position(model, loss, torch.randn(8, 2))})
+    found = measure_landscape({"model": PlayerLoss(model, loss, torch.randn(8, 2))})
     assert found.players["model"].largest > 0
 
 
 def test_a_graph_from_before_can_go_back() -> None:
     model, batch = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1)), torch.randn(8, 2)
     value = model(batch).square().mean()
-    survey({"model": Position(model, lambda m, b: m(b).square().squeeze(1), batch)})
+    measure_landscape({"model": PlayerLoss(model, lambda m, b: m(b).square().squeeze(1), batch)})
     value.backward()
 
 
@@ -152,9 +154,9 @@ def test_slopes_across_players_that_are_not_finite() -> None:
         return (model(batch) * other(batch).abs().sqrt() + model(batch).square()).squeeze(1)
 
     batch = torch.ones(4, 1)
-    positions = {
-        "one": Position(one, of_one, batch),
-        "other": Position(other, lambda m, b: m(b).square().squeeze(1), batch),
+    losses = {
+        "one": PlayerLoss(one, of_one, batch),
+        "other": PlayerLoss(other, lambda m, b: m(b).square().squeeze(1), batch),
     }
     with pytest.raises(NotFiniteError, match="look for a root"):
-        survey(positions)
+        measure_landscape(losses)

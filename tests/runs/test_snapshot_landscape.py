@@ -12,25 +12,25 @@ from torch import Tensor, nn
 
 from dlcc import Recorder
 from dlcc.errors import OptionError, SnapshotError
-from dlcc.landscape.surveyed import GameSurvey, PathSurvey, PlayerSurvey, Survey
+from dlcc.landscape.summary import GameSummary, PathSummary, PlayerSummary, LandscapeSummary
 from dlcc.runs import Run
-from dlcc.runs.surveys import SCHEMA, SurveyRecord, read_survey, write_survey
+from dlcc.runs.snapshot_landscape import SCHEMA, SnapshotLandscape, read_landscape, write_landscape
 
-PLAYER = PlayerSurvey(1.0, 2.0, -1.0, 0.1, 3.0, 0.1, 4.0, 1.0, (0.0, 1.0), (1.0, None))
-RECORD = SurveyRecord(
+PLAYER = PlayerSummary(1.0, 2.0, -1.0, 0.1, 3.0, 0.1, 4.0, 1.0, (0.0, 1.0), (1.0, None))
+RECORD = SnapshotLandscape(
     SCHEMA, 5, 32, 0.1, 0,
-    Survey(
+    LandscapeSummary(
         {"generator": PLAYER},
-        GameSurvey((1.0, 0.5), (2.0, 0.0), (0.0, 0.1), 0.5, (1.0, 2.0)),
-        PathSurvey((0.0, 1.0), (1.0, -1.0), (0.5, 0.5)),
+        GameSummary((1.0, 0.5), (2.0, 0.0), (0.0, 0.1), 0.5, (1.0, 2.0)),
+        PathSummary((0.0, 1.0), (1.0, -1.0), (0.5, 0.5)),
     ),
-)  # fmt: skip
+)
 
 
 def test_a_record_travels_whole(tmp_path: Path) -> None:
     path = tmp_path / "landscape.json"
-    write_survey(path, RECORD)
-    assert read_survey(path, 5) == RECORD
+    write_landscape(path, RECORD)
+    assert read_landscape(path, 5) == RECORD
 
 
 @pytest.mark.parametrize(
@@ -49,12 +49,12 @@ def test_a_record_travels_whole(tmp_path: Path) -> None:
 )
 def test_damage_is_named(tmp_path: Path, change: Any, words: str) -> None:
     path = tmp_path / "landscape.json"
-    write_survey(path, RECORD)
+    write_landscape(path, RECORD)
     content = json.loads(path.read_text())
     change(content)
     path.write_text(json.dumps(content))
     with pytest.raises(SnapshotError, match=words) as caught:
-        read_survey(path, 5)
+        read_landscape(path, 5)
     assert str(path) in str(caught.value)
 
 
@@ -62,7 +62,7 @@ def test_a_file_that_is_cut(tmp_path: Path) -> None:
     path = tmp_path / "landscape.json"
     path.write_text('{"schema": 1')
     with pytest.raises(SnapshotError, match="not valid JSON"):
-        read_survey(path, 5)
+        read_landscape(path, 5)
 
 
 def loss_of_each(model: nn.Module, batch: Tensor) -> Tensor:
@@ -70,46 +70,46 @@ def loss_of_each(model: nn.Module, batch: Tensor) -> Tensor:
     return found
 
 
-def test_a_survey_lies_beside_its_snapshot(tmp_path: Path) -> None:
+def test_a_landscape_lies_beside_its_snapshot(tmp_path: Path) -> None:
     torch.manual_seed(0)
     model = nn.Linear(3, 2)
     with Recorder(tmp_path / "run", players={"net": model}, length=10) as rec:
         measure = rec.measure({"net": loss_of_each})
         for step in (0, 5):
             rec.snapshot(step)
-            measure.survey(step, {"net": torch.randn(8, 3)})
+            measure.landscape(step, {"net": torch.randn(8, 3)})
             with torch.no_grad():
                 model.weight.add_(1.0)
-        first, second = (snapshot.survey() for snapshot in Run.open(rec.path).snapshots())
+        first, second = (snapshot.landscape() for snapshot in Run.open(rec.path).snapshots())
         assert first is not None
         assert second is not None
         assert (first.step, first.since) == (0, None)
         assert (second.step, second.since) == (5, 0)
         assert second.survey.players["net"].curvature_class == "convex"
-        measure.survey(5, {"net": torch.randn(8, 3)})  # looked at already
-        assert Run.open(rec.path).snapshots()[1].survey() == second
+        measure.landscape(5, {"net": torch.randn(8, 3)})  # looked at already
+        assert Run.open(rec.path).snapshots()[1].landscape() == second
 
 
-def test_a_survey_needs_its_snapshot(tmp_path: Path) -> None:
+def test_a_landscape_needs_its_snapshot(tmp_path: Path) -> None:
     with Recorder(tmp_path / "run", players={"net": nn.Linear(3, 2)}, length=10) as rec:
         measure = rec.measure({"net": loss_of_each})
-        with pytest.raises(OptionError, match=r"survey\(3\): there is no snapshot"):
-            measure.survey(3, {"net": torch.randn(8, 3)})
+        with pytest.raises(OptionError, match=r"landscape\(3\): there is no snapshot"):
+            measure.landscape(3, {"net": torch.randn(8, 3)})
 
 
-def test_losses_that_are_not_finite_leave_no_survey(tmp_path: Path) -> None:
+def test_losses_that_are_not_finite_leave_no_landscape(tmp_path: Path) -> None:
     with Recorder(tmp_path / "run", players={"net": nn.Linear(3, 2)}, length=10) as rec:
         measure = rec.measure({"net": loss_of_each})
         rec.snapshot(0)
-        measure.survey(0, {"net": torch.full((8, 3), torch.inf)})
-        assert Run.open(rec.path).snapshots()[0].survey() is None
+        measure.landscape(0, {"net": torch.full((8, 3), torch.inf)})
+        assert Run.open(rec.path).snapshots()[0].landscape() is None
 
 
 def test_the_rows_are_those_that_there_were(tmp_path: Path) -> None:
     with Recorder(tmp_path / "run", players={"net": nn.Linear(3, 2)}, length=10) as rec:
         rec.snapshot(0)
-        rec.measure({"net": loss_of_each}, rows=32).survey(0, {"net": torch.randn(5, 3)})
-        found = Run.open(rec.path).snapshots()[0].survey()
+        rec.measure({"net": loss_of_each}, rows=32).landscape(0, {"net": torch.randn(5, 3)})
+        found = Run.open(rec.path).snapshots()[0].landscape()
     assert found is not None
     assert found.rows == 5
 
@@ -128,7 +128,7 @@ def test_what_a_snapshot_before_may_be_like(tmp_path: Path, change: str) -> None
         if change == "damaged":
             rec.layout.snapshot(0).players.write_bytes(b"cut")
         rec.snapshot(5)
-        measure.survey(5, batch)
-        found = Run.open(rec.path).snapshots()[-1].survey()
+        measure.landscape(5, batch)
+        found = Run.open(rec.path).snapshots()[-1].landscape()
     assert found is not None
     assert found.since == (0 if change == "wrapped" else None)

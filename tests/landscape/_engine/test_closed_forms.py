@@ -28,43 +28,88 @@ TRANSPOSED = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d, 3: nn.ConvTranspose3
 
 @settings(max_examples=25, deadline=None)
 @given(
-    dims=st.sampled_from([1, 2, 3]), groups=st.sampled_from([1, 2]), per_group=st.integers(1, 3),
-    out_per_group=st.integers(1, 3), kernel=st.integers(1, 3), stride=st.integers(1, 3),
-    dilation=st.integers(1, 2), padding=st.integers(0, 2), bias=st.booleans(),
-    extra=st.integers(0, 4), mode=st.sampled_from(["zeros", "reflect", "circular", "replicate"]),
-)  # fmt: skip
+    dims=st.sampled_from([1, 2, 3]),
+    groups=st.sampled_from([1, 2]),
+    per_group=st.integers(1, 3),
+    out_per_group=st.integers(1, 3),
+    kernel=st.integers(1, 3),
+    stride=st.integers(1, 3),
+    dilation=st.integers(1, 2),
+    padding=st.integers(0, 2),
+    bias=st.booleans(),
+    extra=st.integers(0, 4),
+    mode=st.sampled_from(["zeros", "reflect", "circular", "replicate"]),
+)
 def test_convolutions_of_any_shape(
-    dims: int, groups: int, per_group: int, out_per_group: int, kernel: int, stride: int,
-    dilation: int, padding: int, bias: bool, extra: int, mode: Any,
-) -> None:  # fmt: skip
+    dims: int,
+    groups: int,
+    per_group: int,
+    out_per_group: int,
+    kernel: int,
+    stride: int,
+    dilation: int,
+    padding: int,
+    bias: bool,
+    extra: int,
+    mode: Any,
+) -> None:
     size = max(dilation * (kernel - 1) + 1, padding + 1) + extra
     batch = torch.randn(3, groups * per_group, *[size] * dims)
     layer = CONVOLUTIONS[dims](
-        groups * per_group, groups * out_per_group, kernel, stride=stride, padding=padding,
-        dilation=dilation, groups=groups, bias=bias, padding_mode=mode,
-    )  # fmt: skip
+        groups * per_group,
+        groups * out_per_group,
+        kernel,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        groups=groups,
+        bias=bias,
+        padding_mode=mode,
+    )
     assert_right(head(layer, batch), batch)
 
 
 @settings(max_examples=25, deadline=None)
 @given(
-    dims=st.sampled_from([1, 2, 3]), groups=st.sampled_from([1, 2]), per_group=st.integers(1, 3),
-    out_per_group=st.integers(1, 3), kernel=st.integers(1, 3), stride=st.integers(1, 3),
-    dilation=st.integers(1, 2), padding=st.integers(0, 1), bias=st.booleans(),
-    size=st.integers(2, 4), more=st.integers(0, 1),
-)  # fmt: skip
+    dims=st.sampled_from([1, 2, 3]),
+    groups=st.sampled_from([1, 2]),
+    per_group=st.integers(1, 3),
+    out_per_group=st.integers(1, 3),
+    kernel=st.integers(1, 3),
+    stride=st.integers(1, 3),
+    dilation=st.integers(1, 2),
+    padding=st.integers(0, 1),
+    bias=st.booleans(),
+    size=st.integers(2, 4),
+    more=st.integers(0, 1),
+)
 def test_transposed_convolutions_of_any_shape(
-    dims: int, groups: int, per_group: int, out_per_group: int, kernel: int, stride: int,
-    dilation: int, padding: int, bias: bool, size: int, more: int,
-) -> None:  # fmt: skip
+    dims: int,
+    groups: int,
+    per_group: int,
+    out_per_group: int,
+    kernel: int,
+    stride: int,
+    dilation: int,
+    padding: int,
+    bias: bool,
+    size: int,
+    more: int,
+) -> None:
     out = (size - 1) * stride - 2 * padding + dilation * (kernel - 1) + 1
     assume(out >= 1)
     batch = torch.randn(3, groups * per_group, *[size] * dims)
     layer = TRANSPOSED[dims](
-        groups * per_group, groups * out_per_group, kernel, stride=stride, padding=padding,
-        dilation=dilation, groups=groups, bias=bias,
+        groups * per_group,
+        groups * out_per_group,
+        kernel,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        groups=groups,
+        bias=bias,
         output_padding=min(more, max(stride, dilation) - 1),
-    )  # fmt: skip
+    )
     assert_right(head(layer, batch), batch)
 
 
@@ -147,8 +192,11 @@ def test_embeddings(padding: int | None) -> None:
 @pytest.mark.parametrize("training", [True, False])
 def test_parametrised_layers(wrap: Callable[..., nn.Module], training: bool) -> None:
     model = nn.Sequential(
-        wrap(nn.Conv2d(2, 4, 3)), nn.Tanh(), wrap(nn.ConvTranspose2d(4, 3, 2)), nn.Flatten(),
+        wrap(nn.Conv2d(2, 4, 3)),
+        nn.Tanh(),
+        wrap(nn.ConvTranspose2d(4, 3, 2)),
+        nn.Flatten(),
         wrap(nn.Linear(75, 3)),
-    ).train(training)  # fmt: skip
+    ).train(training)
     assert parametrize.is_parametrized(model[0])
     assert_right(model, torch.randn(3, 2, 6, 6))

@@ -1,77 +1,48 @@
-"""An orthonormal basis of v, Av, A²v, … for a matrix A, in one block of memory."""
+"""Orthonormal bases of v, Av, A²v, … for a matrix A, in one block of memory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from dlcc.landscape.batches import NotFiniteError
+from dlcc.landscape.linear_operator import LinearOperator
+from dlcc.typing import Bools, Floats
 
-Floats = NDArray[np.float64]
 ROTATED_COLUMNS = 1 << 16
-"""Of the block that are rotated at a time at a restart, a quarter of them at most: a copy of the
-whole is never made."""
-
-
-@dataclass(frozen=True)
-class Operator:
-    """A linear map of vectors [size], by its products."""
-
-    size: int
-    like: Tensor
-    """Of the vectors' type and device."""
-    times: Callable[[Tensor], Tensor]
-    symmetric: bool = True
-
-    def times_each(self, rows: Tensor) -> Tensor:
-        """Of rows [n, size], the products [n, size]."""
-        return torch.stack([self.times(row) for row in rows])
-
-    def generator(self, seed: int) -> torch.Generator:
-        """What random vectors are drawn with: on the CPU, so that they are the same everywhere."""
-        return torch.Generator().manual_seed(seed)
-
-    def direction(self, generator: torch.Generator) -> Tensor:
-        """A random unit vector [size], of all directions alike: one of signs may be an eigenvector
-        of a matrix that a person would write down, and show nothing of the others."""
-        drawn = torch.randn(self.size, generator=generator, dtype=torch.float64)
-        unit: Tensor = drawn / torch.linalg.vector_norm(drawn)
-        return unit.to(self.like)
-
-    def signs(self, n: int, generator: torch.Generator) -> Tensor:
-        """Random signs [n, size]."""
-        drawn = torch.randint(0, 2, (n, self.size), generator=generator)
-        return (2 * drawn - 1).to(self.like)
+"""Columns of the block that are rotated at a time at a restart, a quarter of them at most: a copy
+of the whole is never made."""
 
 
 @dataclass
-class Basis:
+class KrylovBasis:
     """Rows of `block` that span what was seen of the matrix, and the matrix as they see it."""
 
-    operator: Operator
+    operator: LinearOperator
+    """Matrix, by its products."""
     block: Tensor
-    """[most, size], the first `filled` rows of it in use."""
+    """Memory [most, size], the first `filled` rows of it in use."""
     small: Floats
-    """[most, most]: the matrix in the basis."""
+    """Matrix in the basis, [most, most]."""
     filled: int = 0
+    """Rows in use."""
     products: int = 0
+    """Number of products taken."""
     rest: float = 0.0
     """Norm of what the last product had outside of the basis."""
     outside: Tensor | None = None
-    """That itself [size], once the block is full."""
+    """Part of the last product outside of the basis [size], once the block is full."""
     joint: int = 0
-    """The first row after the last restart, whose product reaches into all rows before."""
+    """First row after the last restart, whose product reaches into all rows before."""
 
     @classmethod
-    def start(cls, operator: Operator, generator: torch.Generator, most: int) -> Basis:
-        """From a random vector; at most so many rows."""
+    def start(cls, operator: LinearOperator, generator: torch.Generator, most: int) -> KrylovBasis:
+        """Begin with a random vector, for at most so many rows."""
         block = operator.like.detach().new_empty(most, operator.size)
-        block[0] = operator.direction(generator)
+        block[0] = operator.random_unit_vector(generator)
         return cls(operator, block, np.zeros((most, most)))
 
     @property
@@ -91,17 +62,17 @@ class Basis:
 
     @property
     def rounding(self) -> float:
-        """What rounding may have done to an eigenvalue."""
+        """Error that rounding may have made in an eigenvalue."""
         size = float(np.abs(self.projected).max(initial=0.0))
         return float(torch.finfo(self.block.dtype).eps) * size
 
     @property
     def projected(self) -> Floats:
-        """The matrix in the rows in use, [filled, filled]."""
+        """Matrix in the rows in use, [filled, filled]."""
         return self.small[: self.filled, : self.filled]
 
     def grow(self) -> None:
-        """One product more: its coefficients, and what is outside of the basis as the next row.
+        """Take a product more: its coefficients, and what is outside of the basis as the next row.
 
         Orthogonalised twice, the second time against all rows: in single precision three-term
         recurrences lose their orthogonality within a dozen steps (Giraud et al. 2005 on why twice
@@ -114,7 +85,7 @@ class Basis:
         k = self.filled
         rows = self.block[: k + 1]
         since = k - 1 if self.operator.symmetric and k > self.joint else 0
-        product = self.operator.times(self.block[k])
+        product = self.operator.matvec(self.block[k])
         near = rows[since:] @ product  # what follows is not in place: it may be the row itself
         product = torch.addmv(product, rows[since:].T, near, alpha=-1)
         coefficients = rows @ product
@@ -134,7 +105,7 @@ class Basis:
             self.block[k + 1] = product / self.rest
 
     def restart(self, kept: Floats, values: Floats) -> None:
-        """Go on in a full block from `kept` [filled, few], combinations that a symmetric matrix
+        """Restart a full block from `kept` [filled, few], combinations that a symmetric matrix
         maps to `values` times themselves, but for a multiple of what is outside."""
         assert self.outside is not None
         few = kept.shape[1]
@@ -149,7 +120,7 @@ class Basis:
 
 
 def check_finite(products: Floats | float) -> None:
-    """A NotFiniteError unless all are."""
+    """Check products, or raise a NotFiniteError."""
     if not np.isfinite(products).all():
         raise NotFiniteError(
             "a product of the matrix with a vector is not finite, though the loss is: look for a "
@@ -163,29 +134,30 @@ def _columns(size: int) -> list[slice]:
 
 
 @dataclass
-class Bases:
-    """The same of many symmetric matrices of one size, in lockstep and from one vector."""
+class StackedKrylovBasis:
+    """Bases of many symmetric matrices of one size, in lockstep and from one vector."""
 
-    operator: Operator
-    """Of vectors [sets, size], a product for each set."""
+    operator: LinearOperator
+    """Products of vectors [sets, size], one for each set."""
     block: Tensor
-    """[sets, most, size]"""
+    """Memory [sets, most, size]."""
     small: Floats
-    """[sets, most, most]"""
+    """Matrices in their bases, [sets, most, most]."""
     rest: Floats
-    """[sets]"""
+    """Norms of what the last products had outside of the bases, [sets]."""
     filled: int = 0
+    """Rows in use of each block."""
     products: int = 0
-    """Of each matrix."""
+    """Number of products taken of each matrix."""
     outside: Tensor | None = None
-    """[sets, size]"""
+    """Parts of the last products outside of the bases, [sets, size]."""
 
     @classmethod
-    def start(cls, sets: int, operator: Operator, seed: int, most: int) -> Bases:
-        """From a random vector."""
+    def start(cls, sets: int, operator: LinearOperator, seed: int, most: int) -> StackedKrylovBasis:
+        """Begin with a random vector, the same for all."""
         most = max(6, min(most, operator.size))
         block = operator.like.detach().new_empty(sets, most, operator.size)
-        block[:, 0] = operator.direction(operator.generator(seed))
+        block[:, 0] = operator.random_unit_vector(operator.generator(seed))
         return cls(operator, block, np.zeros((sets, most, most)), np.zeros(sets))
 
     @property
@@ -199,31 +171,31 @@ class Bases:
         return self.filled == self.most
 
     @property
-    def complete(self) -> NDArray[np.bool_]:
-        """Of each set, whether its basis holds all products of its vectors, [sets]."""
-        done: NDArray[np.bool_] = self.rest <= 10 * self.rounding
+    def complete(self) -> Bools:
+        """Whether each set's basis holds all products of its vectors, [sets]."""
+        done: Bools = self.rest <= 10 * self.rounding
         return done | (self.filled == self.operator.size)
 
     @property
     def rounding(self) -> Floats:
-        """What rounding may have done to an eigenvalue, [sets]."""
+        """Error that rounding may have made in an eigenvalue, [sets]."""
         sizes: Floats = np.abs(self.projected).max(axis=(1, 2))
         return float(torch.finfo(self.block.dtype).eps) * sizes
 
     @property
     def projected(self) -> Floats:
-        """[sets, filled, filled]"""
+        """Matrices in the rows in use, [sets, filled, filled]."""
         return self.small[:, : self.filled, : self.filled]
 
     def grow(self) -> None:
-        """One product more, of each.
+        """Take one product more of each.
 
         Raises:
             ValueError: one is not finite.
         """
         k = self.filled
         rows = self.block[:, : k + 1]
-        product = self.operator.times(self.block[:, k]).unsqueeze(1)
+        product = self.operator.matvec(self.block[:, k]).unsqueeze(1)
         first = product @ rows.mT  # from the left: twelve times as quick as rows @ a column
         product = product - first @ rows
         second = product @ rows.mT
@@ -244,7 +216,7 @@ class Bases:
             self._put(k + 1)
 
     def restart(self) -> None:
-        """Go on in full blocks from the third at either end of what was found."""
+        """Restart full blocks from the third at either end of what was found."""
         values, vectors = np.linalg.eigh(self.projected)
         each = self.most // 3
         kept = [*range(each), *range(self.most - each, self.most)]
@@ -258,7 +230,7 @@ class Bases:
         self._put(self.filled)
 
     def _put(self, row: int) -> None:
-        """What is outside, of length 1, as the next row; 0 where there is nothing."""
+        """Put what is outside, at length 1, in the next row; 0 where there is nothing."""
         assert self.outside is not None
         rest = np.where(self.rest > 0, self.rest, np.inf)
         self.block[:, row] = self.outside / torch.as_tensor(rest).to(self.block).unsqueeze(1)
