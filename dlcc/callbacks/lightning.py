@@ -17,7 +17,7 @@ from dlcc.runs.series_format import is_quantity
 
 
 class RunRecorder(Callback):
-    """Records what a LightningModule logs, and measures its players; a run folder a fit.
+    """Callback that records what a LightningModule logs, and measures its players; one run a fit.
 
     A step is one of the optimiser; where a module optimises by hand, with an optimiser or several,
     it is a batch, and each player's `updates` say how often its optimiser stepped.
@@ -25,14 +25,18 @@ class RunRecorder(Callback):
     >>> Trainer(callbacks=[RunRecorder("runs/mine", losses={"model": loss})])  # doctest: +SKIP
 
     Args:
-        path: the run folder.
-        losses: player -> of the module and a batch, the loss of each row, [n]. A player is the
-            module's attribute of that name; one that it has not is the whole module. Without any
-            the whole module is recorded as `model`, and nothing is measured.
-        batches: of the loop's batch, player -> what its loss takes; by default the batch itself.
-        snapshots: how many, equally spaced over a training whose length is known.
-        every, budget, what: as for `Recorder.measure`.
-        options: further ones of `Recorder`, such as `config` or `seed`.
+        path: Folder of the run.
+        losses: Player to a function of the module and a batch that returns the loss of each row,
+            [n]. A player is the module's attribute of that name; where there is none, it is the
+            whole module. Without any the whole module is recorded as `model`, and nothing is
+            measured.
+        batches: Function of the loop's batch that returns, by player, what its loss takes; default
+            the batch itself.
+        snapshots: Number of snapshots, equally spaced over a training whose length is known.
+        every: Densest cadence of measurements in steps, as for `Recorder.measure`.
+        budget: Share of the training's time that measuring may take, as for `Recorder.measure`.
+        what: Names of measures, as for `Recorder.measure`.
+        options: Further arguments of `Recorder`, such as `config` or `seed`.
     """
 
     def __init__(

@@ -60,15 +60,27 @@ def supervise(
     pass_fds: Sequence[int] = (),
     stop: threading.Event | None = None,
 ) -> Ended:
-    """Run `command` to its end, at most `seconds` and `memory` bytes over its whole tree.
+    """Run a command to its end, within limits of time and memory over its whole process tree.
 
-    `on_line` gets each line that the child writes to the descriptor named by DLCC_PROGRESS;
-    without it there is no such descriptor. The child inherits `pass_fds`. Setting `stop` kills the
-    tree. Ctrl-C kills the tree and is raised again, and so is SIGTERM where it has a handler. The
-    tree dies with this process, and with the thread that called.
+    Setting `stop` kills the tree. Ctrl-C kills the tree and is raised again, and so is SIGTERM
+    where it has a handler. The tree dies with this process, and with the thread that called.
+
+    Args:
+        command: Program and its arguments.
+        seconds: Largest time in seconds.
+        memory: Largest memory in bytes, over the whole tree.
+        cwd: Folder in which the command runs.
+        env: Environment variables; None for those of this process.
+        on_line: Callback for each line that the child writes to the descriptor named by the
+            variable DLCC_PROGRESS; without it there is no such descriptor.
+        pass_fds: Descriptors that the child inherits.
+        stop: Event that ends the command when it is set.
+
+    Returns:
+        How the command ended, with its output and peak memory.
 
     Raises:
-        OSError: the command cannot be started.
+        OSError: The command cannot be started.
     """
     mark = uuid.uuid4().hex
     inherited = os.environ if env is None else env

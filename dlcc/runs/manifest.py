@@ -20,7 +20,7 @@ _FREE = ("objective", "data", "config", "machine")
 
 
 class PlayerEntry(BaseModel):
-    """A network that minimises a loss of its own."""
+    """Network that minimises a loss of its own."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 

@@ -318,10 +318,21 @@ class Recorder:
         self._digests.add(path, write_rows(path, "samples", rows))
 
     def write_landscape(self, record: SnapshotLandscape) -> None:
-        """Put what was measured of the landscape beside the snapshot of its step.
+        """Record measures of the landscape beside the snapshot of their step.
+
+        Args:
+            record: Measures, as `Recorder.measure(...).landscape` makes them; they name the step.
 
         Raises:
-            RunError: the system refused the write.
+            RunError: The system refused the write.
+
+        >>> import tempfile
+        >>> record = Run.open("runs/digits-collapsed").snapshots()[1].landscape()
+        >>> with tempfile.TemporaryDirectory() as folder, Recorder(folder) as rec:
+        ...     rec.snapshot(record.step)
+        ...     rec.write_landscape(record)
+        ...     Run.open(folder).snapshots()[0].landscape() == record
+        True
         """
         self._writer.check_ready()
         from dlcc.runs.snapshot_landscape import write_landscape

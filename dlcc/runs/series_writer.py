@@ -142,7 +142,7 @@ class SeriesWriter:
         """Wait until all that was logged is in the files.
 
         Raises:
-            RunError: the system refuses; the rows are kept and tried again.
+            RunError: The system refuses; the rows are kept and tried again.
         """
         with self.changed:
             self.check_open()
@@ -163,7 +163,7 @@ class SeriesWriter:
         """Write what is left, stop the thread and close the files; closing twice does nothing.
 
         Raises:
-            RunError: the last rows could not be written and are lost.
+            RunError: The last rows could not be written and are lost.
         """
         if self._finished or self._process != os.getpid():
             return

@@ -20,8 +20,8 @@ from dlcc.runs.digests import Digests
 from dlcc.runs.files import cannot_write, sync
 from dlcc.runs.layout import SnapshotLayout, beside
 from dlcc.runs.snapshot_documents import read_document
-from dlcc.runs.state import pack_state, unpack_state
 from dlcc.runs.snapshot_landscape import SnapshotLandscape, read_landscape
+from dlcc.runs.state import pack_state, unpack_state
 from dlcc.runs.tensors import (
     Digest,
     read_tensors,
@@ -92,6 +92,8 @@ class Snapshot:
     (32,)
     >>> [path.name for path in snapshot.files()][:2]
     ['landscape.json', 'players.safetensors']
+    >>> snapshot.landscape().since  # step of the snapshot from which its path comes
+    0
     >>> sorted(snapshot.torch_weights("generator"))[:2]
     ['0.bias', '0.weight']
     >>> sorted(snapshot.state())[:2], sorted(snapshot.random_state())
@@ -211,7 +213,14 @@ class Snapshot:
         return read_tensors(path, digest=self._digest(path))
 
     def landscape(self) -> SnapshotLandscape | None:
-        """What was measured of the landscape; None where nothing was."""
+        """Read the measures of the landscape in this state.
+
+        Returns:
+            Measures; None where nothing was measured.
+
+        Raises:
+            SnapshotError: The file is damaged.
+        """
         path = self._layout.landscape
         self._check(path)
         return read_landscape(path, self.step) if path.exists() else None

@@ -87,9 +87,16 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor | np.ndarray]) -> Dig
     Tensors may be anywhere, shared, non-contiguous or require gradients: what is written is a
     detached copy. The file's metadata holds a checksum of the data, which reading verifies.
 
+    Args:
+        path: File to write; one that is there is replaced.
+        tensors: Tensors or arrays by name.
+
+    Returns:
+        Size and checksum of the file.
+
     Raises:
-        SnapshotError: a tensor is of a kind that the format does not hold (sparse, quantised).
-        RunError: the system refused the write.
+        SnapshotError: A tensor is of a kind that the format does not hold (sparse, quantised).
+        RunError: The system refused the write.
     """
     from safetensors import SafetensorError
     from safetensors.torch import save_file

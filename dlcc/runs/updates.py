@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class UpdateTracker:
-    """Counts optimiser steps and measures the change of weights per player."""
+    """Counter of optimiser steps, and measure of the change of weights, per player."""
 
     def __init__(self, players: Mapping[str, nn.Module]) -> None:
         from torch.optim.optimizer import register_optimizer_step_post_hook
@@ -66,7 +66,7 @@ class UpdateTracker:
             self._counts[player] += 1
 
     def _owners(self, optimizer: Optimizer) -> tuple[str, ...]:
-        """The players that own any parameter of an optimiser, by identity."""
+        """Find the players that own any parameter of an optimiser, by identity."""
         stepped = {id(p) for group in optimizer.param_groups for p in group["params"]}
         return tuple(
             player for player, weights in self._weights.items() if weights.owns_any(stepped)

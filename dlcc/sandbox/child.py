@@ -51,7 +51,7 @@ class Subject:
         self.tracker: UpdateTracker | None = None
 
     def answer(self, message: Mapping[str, Any], tensors: bytes) -> bytes:
-        """The frame that answers a request: what was asked for, or how the code failed."""
+        """Encode the frame that answers a request: what was asked for, or how the code failed."""
         from dlcc.sandbox import wire
 
         operations: dict[str, Callable[[Mapping[str, Any], bytes], Answer]] = {
