@@ -1,5 +1,4 @@
-"""Estimate: a number in [0, 1] with its uncertainty, the only number that a stage feeds to the
-score.
+"""Estimate: a number in [0, 1] with its uncertainty, all that a stage feeds to the score.
 
 An `Estimate` is a distribution, not a number with a decoration. It is carried through every
 formula as `DRAWS` values at fixed quantiles, shuffled by the name of the term that they belong to:
@@ -13,7 +12,6 @@ import math
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
@@ -29,44 +27,6 @@ _COUNTS: tuple[Kind, ...] = ("proportion", "obligations")
 
 # Median at the 10 % quantile of the uniform, mass everywhere: leaving evidence out does not pay.
 _IGNORANCE_SHAPE = math.log(0.5) / math.log(0.1)
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """Quantity in units of its own, measured with an error.
-
-    Metrics and the landscape return measurements that also tell how they were made; a term of the
-    score is an `Estimate`.
-
-    >>> low, high = Measurement(0.5, 0.1).interval(0.9)
-    >>> round(low, 3), round(high, 3)
-    (0.336, 0.664)
-    """
-
-    value: float
-    """Value that was measured."""
-    error: float
-    """Standard error, in the value's own units."""
-
-    def interval(self, level: float = 0.9) -> tuple[float, float]:
-        """Normal interval that holds the truth with some probability.
-
-        Args:
-            level: The probability, in (0, 1).
-
-        Returns:
-            Lower and upper end, in the value's units.
-
-        Raises:
-            ValueError: `level` is not a probability.
-        """
-        if not 0 < level < 1:
-            raise ValueError(f"level is {level}; expected a probability between 0 and 1")
-        reach = NormalDist().inv_cdf((1 + level) / 2) * self.error
-        return self.value - reach, self.value + reach
-
-    def __str__(self) -> str:
-        return f"{self.value:.4g} ± {self.error:.2g}"
 
 
 @dataclass(frozen=True)

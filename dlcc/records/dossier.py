@@ -82,7 +82,7 @@ class MeasuredSeries:
     rows: tuple[int, ...]
     """Number of rows [5] by fifth; rows that are not a number are not counted."""
     medians: tuple[float, ...]
-    """Median [5] by fifth, in the quantity's unit; NaN without rows. Noise scales can be infinite."""
+    """Median [5] by fifth, in the quantity's unit; NaN without rows. Noise scales may be ∞."""
 
 
 @dataclass(frozen=True)
