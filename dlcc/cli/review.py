@@ -1,4 +1,4 @@
-"""`dlcc review`: what people say of runs, and which to look at next."""
+"""Command `dlcc review`: what people say of runs, and which to look at next."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _folders_in(folder: Path) -> list[Path]:
 
 
 def _evaluated(folder: Path, paths: list[Path]) -> list[Candidate]:
-    """The runs as they can be reviewed; those that cannot be judged are named on stderr."""
+    """Evaluate runs for review; those that cannot be judged are named on stderr."""
     from dlcc.errors import OptionError, RunError
     from dlcc.evaluation import evaluate
     from dlcc.past_runs.twins import first_rows_hash
@@ -97,7 +97,7 @@ def _evaluated(folder: Path, paths: list[Path]) -> list[Candidate]:
 
 
 def _ask_or_list(candidates: list[Candidate]) -> None:
-    """Ask at a terminal, run after run; elsewhere list the queue."""
+    """Ask about run after run at a terminal; elsewhere list the queue."""
     from dlcc.review.history import history
     from dlcc.review.queue import queue
 
@@ -128,9 +128,13 @@ def _record(candidate: Candidate, healthy: bool, note: str) -> None:
     from dlcc.review import history as reviews
 
     made = reviews.record(
-        candidate.name, healthy=healthy, p_before=candidate.p_healthy, terms=candidate.terms,
-        digest=candidate.digest, note=note,
-    )  # fmt: skip
+        candidate.name,
+        healthy=healthy,
+        p_before=candidate.p_healthy,
+        terms=candidate.terms,
+        digest=candidate.digest,
+        note=note,
+    )
     typer.echo(f"{_printable(made.run)}: {_word(healthy)}; taken back by dlcc review --undo")
 
 

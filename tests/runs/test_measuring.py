@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from dlcc import Recorder
 from dlcc.errors import OptionError
 from dlcc.landscape import gradient_noise
-from dlcc.runs.snapshot_landscape import SnapshotLandscape
 from dlcc.runs import Run, RunLayout
 from dlcc.runs.measuring import MEASURES, Measuring, inner
 from dlcc.runs.series_format import MEASURED
+from dlcc.runs.snapshot_landscape import SnapshotLandscape
 
 STEPS = 40
 
@@ -263,6 +263,6 @@ def test_batches_of_players_that_have_no_loss(tmp_path: Path) -> None:
     with Recorder(tmp_path / "run", players={"net": network()}, length=10) as rec:
         measure = rec.measure({"net": loss_of_each})
         with pytest.raises(
-            OptionError, match="batches for nets, of which no loss was given; .*net"
+            OptionError, match=r"batches for nets, of which no loss was given; .*net"
         ):
             measure(0, {"nets": torch.randn(8, 3)})
