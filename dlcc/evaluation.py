@@ -36,7 +36,7 @@ from dlcc.report.build import build_report
 from dlcc.report.files import report_folder, write_files
 from dlcc.report.record import Report
 from dlcc.review.effect import ReviewEffect, review_effect
-from dlcc.review.history import Review, history
+from dlcc.review.reviews import Review, history
 from dlcc.runs import Run, resolve_until
 from dlcc.runs.machine import machine_fingerprint
 from dlcc.scoring.ahp import DEFAULT_JUDGEMENTS, ahp_weights

@@ -21,8 +21,8 @@ from dlcc.runs.digests import Digests
 from dlcc.runs.snapshot_landscape import write_landscape
 from dlcc.runs.tensors import write_tensors
 from tests.conftest import example
-from tests.runs.conftest import LOSS, SmallTraining
 from tests.landscape_summaries import player, record
+from tests.runs.conftest import LOSS, SmallTraining
 
 ROWS = np.arange(60, dtype=np.float32).reshape(30, 2)
 ONCE = [

@@ -67,8 +67,12 @@ def test_every_measure_is_recorded_where_it_was_taken(tmp_path: Path) -> None:
     trained(tmp_path / "run", MEASURES, every=8, budget=1.0)
     columns = Run.open(tmp_path / "run").series().columns
     names = (
-        "sample_grad_norm", "sample_grad_norm_max", "grad_trace", "grad_noise_scale",
-        "instability", "sparsity_sd",
+        "sample_grad_norm",
+        "sample_grad_norm_max",
+        "grad_trace",
+        "grad_noise_scale",
+        "instability",
+        "sparsity_sd",
     )
     assert {name.partition("/")[2] for name in columns} >= {*names, "overhead"}
     assert {*names, "overhead"} == MEASURED
