@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from dlcc.metrics.inputs import checked_pair
@@ -17,31 +18,31 @@ LEAST_ROWS = 4
 def squared_mmd(
     generated: ArrayLike,
     data: ArrayLike,
-    r: float | Sequence[float] | None = None,
     *,
+    gamma: float | Sequence[float] | None = None,
     biased: bool = False,
 ) -> Discrepancy:
     """Estimate the squared maximum mean discrepancy with Gaussian kernels, with its error.
 
     It is unbiased by default (Gretton et al. 2012, eq. 3) or biased (eq. 5), with kernels
-    exp(−d²/r). The unbiased one may be below 0, and is 0 on average for equal distributions. A
-    kernel much wider than the target can be gamed by a constant: keep r at the target's median, and
-    look at sliced Wasserstein beside it.
+    exp(−γ d²), as scikit-learn has them. The unbiased one may be below 0, and is 0 on average for equal distributions. A
+    kernel much wider than the target can be gamed by a constant: keep γ at one over the
+    target's median, and look at sliced Wasserstein beside it.
 
     Args:
         generated: Generated rows [n, d], n ≥ 4.
         data: Rows of the target [m, d], m ≥ 4.
-        r: Width in squared units of the rows, above 0, or several whose kernels are added; by
-            default `median_bandwidth(data)`.
+        gamma: γ in 1 / squared units of the rows, above 0, or several whose kernels are added; by
+            default `1 / median_bandwidth(data)`.
         biased: Whether to take the V-statistic, with the pairs of a row with itself.
 
     Returns:
-        The MMD², without a unit, from 0 to 2 per width. The error has the variance's closed form
+        The MMD², without a unit, from 0 to 2 per kernel. The error has the variance's closed form
         (`pairs`). `floor` is the standard deviation of the unbiased value between two draws of the
         data. Takes (n + m)² d / 2 multiplications, a block of 2,048 × 2,048 pairs at a time.
 
     Raises:
-        ValueError: rows or a width that cannot be used.
+        ValueError: rows or a gamma that cannot be used.
 
     >>> import numpy as np
     >>> rng = np.random.default_rng(0)
@@ -51,5 +52,15 @@ def squared_mmd(
     0.2218 ± 0.033 and between two draws of the data 0 ± 0.0034
     """
     x, y = checked_pair(generated, data, LEAST_ROWS)
-    kernel = Gaussian.of(median_bandwidth(y) if r is None else r)
+    kernel = Gaussian.of(median_bandwidth(y) if gamma is None else _widths(gamma))
     return discrepancy(kernel, x, y, biased=biased)
+
+
+def _widths(gamma: float | Sequence[float]) -> list[float]:
+    """Widths 1/γ of kernels; ValueError for a γ that is not above 0 and finite."""
+    given = np.atleast_1d(np.asarray(gamma, dtype=np.float64))
+    if not given.size or not np.all(np.isfinite(given) & (given > 0)):
+        raise ValueError(
+            f"gamma is {gamma}; expected numbers above 0, such as 1 / median_bandwidth(data)"
+        )
+    return [float(width) for width in 1 / given]

@@ -126,7 +126,7 @@ def loss_of_a_point(rows: Floats, width: float) -> tuple[float, float]:
     """MMD² between all mass at the mean of rows [n, d] and the rows, kernel exp(−‖x − y‖²/width);
     and the median squared distance of rows."""
     points = np.broadcast_to(rows.mean(axis=0), (_POINTS, rows.shape[1]))
-    return squared_mmd(points, rows, width).value, median_bandwidth(rows)
+    return squared_mmd(points, rows, gamma=1 / width).value, median_bandwidth(rows)
 
 
 def _penalty(series: Series) -> Iterator[Cause]:
