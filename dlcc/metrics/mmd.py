@@ -25,9 +25,9 @@ def squared_mmd(
     """Estimate the squared maximum mean discrepancy with Gaussian kernels, with its error.
 
     It is unbiased by default (Gretton et al. 2012, eq. 3) or biased (eq. 5), with kernels
-    exp(−γ d²), as scikit-learn has them. The unbiased one may be below 0, and is 0 on average for equal distributions. A
-    kernel much wider than the target can be gamed by a constant: keep γ at one over the
-    target's median, and look at sliced Wasserstein beside it.
+    exp(−γ d²), as scikit-learn has them. The unbiased one may be below 0, and is 0 on average for
+    equal distributions. A kernel much wider than the target can be gamed by a constant: keep γ at
+    one over the target's median, and look at sliced Wasserstein beside it.
 
     Args:
         generated: Generated rows [n, d], n ≥ 4.

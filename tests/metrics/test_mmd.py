@@ -69,7 +69,7 @@ def test_it_knows_no_place_no_direction_and_no_order() -> None:
 
 @pytest.mark.parametrize("gamma", [0.0, -1.0, float("nan"), []])
 def test_a_gamma_that_is_none_is_refused(gamma: float) -> None:
-    with pytest.raises(ValueError, match="gamma is .*; expected numbers above 0"):
+    with pytest.raises(ValueError, match=r"gamma is .*; expected numbers above 0"):
         squared_mmd(normal(30, 2, 0), normal(40, 2, 1), gamma=gamma)
 
 
