@@ -28,8 +28,7 @@ class Batches:
         self._chunk = -1
 
     def at(self, step: int) -> Batch:
-        """Batch of a step: real [N, batch, features], noise [N, batch, zdim], mixing [N, batch,
-        1]."""
+        """Batch of a step: real [N, batch, features], noise [N, batch, zdim] and mixing weights."""
         chunk, row = divmod(step, CHUNK)
         if chunk != self._chunk:
             self._draw(chunk)

@@ -167,8 +167,7 @@ class Ensemble:
         return torch.stack((*judged, *fooled))
 
     def _train_discriminators(self, batch: Batch, fake: Tensor, row: int) -> tuple[Tensor, ...]:
-        """Update the discriminators on what `_seen` holds: the first five of `QUANTITIES`, [N]
-        each."""
+        """Update the discriminators on `_seen`: the first five of `QUANTITIES`, [N] each."""
         player = self._players["discriminator"]
         logits = self._judging.forward(self._seen)
         loss, back = _loss_and_slope(self._objectives.discriminator, logits)

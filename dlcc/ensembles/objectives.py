@@ -81,8 +81,7 @@ class Objectives:
         self._gamma = torch.tensor([configs[i].r1 for i in at_real], dtype=dtype)
 
     def outputs(self, logits: Tensor) -> Tensor:
-        """Convert raw outputs [N, n] to what is recorded: probabilities for the losses that state
-        them."""
+        """Convert raw outputs to what is recorded: probabilities where the loss states them."""
         if self._all_probability:
             return torch.sigmoid(logits)
         if self._any_probability:

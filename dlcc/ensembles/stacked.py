@@ -47,8 +47,7 @@ class Layout:
         return tuple(found)
 
     def pack(self, tensors: Sequence[Tensor]) -> Tensor:
-        """Pack one network's weight, bias, weight, … as `parameters()` gives them into a row
-        [P]."""
+        """Pack one network's tensors, in the order of `parameters()`, into a row [P]."""
         return torch.cat([(t.T if t.ndim == 2 else t).reshape(-1) for t in tensors])
 
     def unpack(self, row: Tensor) -> list[Tensor]:
@@ -179,8 +178,7 @@ def generate(layers: Sequence[Layer], noise: Tensor, squash: bool) -> Tensor:
 
 
 def input_gradients(weights: Sequence[Tensor], biases: Sequence[Tensor], x: Tensor) -> Tensor:
-    """Gradients ∇D(x) [N, n, features] of discriminators by x, themselves differentiable by
-    weights.
+    """Gradients ∇D(x) [N, n, features] of discriminators by x, differentiable by the weights.
 
     Weights are [N, fan_in, fan_out], biases [N, 1, fan_out], layer by layer.
 

@@ -94,8 +94,7 @@ def fit_logistic(
 
 
 def _hessian(z: Floats, p: Floats, prior: Floats) -> Floats:
-    """Hessian of the negative log posterior: Σ (z zᵀ) ⊗ (diag p − p pᵀ) over rows, plus the
-    prior."""
+    """Hessian of the negative log posterior: Σ (z zᵀ) ⊗ (diag p − p pᵀ) and the prior's."""
     classes = p.shape[1]
     features = z.shape[1]
     curvature = np.einsum("nk,kl->nkl", p, np.eye(classes)) - np.einsum("nk,nl->nkl", p, p)

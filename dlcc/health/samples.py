@@ -201,8 +201,10 @@ def _cuts(points: Floats, *, starts: int) -> list[_Cut]:
 
 
 def _uniform_in_box(points: Floats, seed: int) -> Floats:
-    """Draw as many uniform points [n, d] in the box around points along their principal axes
-    (Tibshirani 2001, section 3, choice b)."""
+    """Draw as many uniform points [n, d] in the box around points along their principal axes.
+
+    It is the reference of Tibshirani 2001, section 3, choice b.
+    """
     _, _, axes = np.linalg.svd(points - points.mean(axis=0), full_matrices=False)
     along = points @ axes.T
     rng = np.random.default_rng(seed)

@@ -33,8 +33,9 @@ def squared_distances(a: Floats, b: Floats) -> Floats:
 
 
 def kth_distances(x: Rows, k: int, to: Rows | None = None) -> Floats:
-    """Distance [n] of each row of x [n, d] to its k-th nearest row of `to` [m, d]; by default to
-    its k-th nearest other row of x. Copies count, as neighbours at distance 0.
+    """Distance [n] of each row of x [n, d] to its k-th nearest row of `to` [m, d].
+
+    Without `to` the other rows of x are meant. Copies count, as neighbours at distance 0.
 
     Exact: by a tree in up to 8 dimensions, else over all pairs, n·m·d multiplications.
     """
@@ -42,8 +43,11 @@ def kth_distances(x: Rows, k: int, to: Rows | None = None) -> Floats:
 
 
 def nearest_distances(x: Rows, k: int, to: Rows | None = None, groups: int = 1) -> Floats:
-    """Distances [n, groups, k] of each row to its k nearest in each group of the other rows, in any
-    order, as `kth_distances`. Row i is in group i mod `groups`; infinite where it has fewer."""
+    """Distances [n, groups, k] of each row to its k nearest in each group of the other rows.
+
+    They are in any order, and else as of `kth_distances`. Row i is in group i mod `groups`; the
+    distance is infinite where a group has fewer.
+    """
     if x.shape[1] <= _TREE_DIMENSIONS:
         return _by_trees(x, k, to, groups)
     nearest = np.full((len(x), groups, k), np.inf)

@@ -11,10 +11,10 @@ from dlcc.metrics.pairs import Discrepancy, discrepancy
 
 
 def energy_distance(generated: ArrayLike, data: ArrayLike, *, biased: bool = False) -> Discrepancy:
-    """Estimate the squared energy distance 2 E‖X − Y‖ − E‖X − X'‖ − E‖Y − Y'‖, with its error.
+    """Estimate the energy distance 2 E‖X − Y‖ − E‖X − X'‖ − E‖Y − Y'‖, with its error.
 
-    It is unbiased by default (Székely and Rizzo 2013, eq. 5), and not a root:
-    `scipy.stats.energy_distance` is the root of the biased value, for one dimension.
+    It is unbiased by default (Székely and Rizzo 2013, eq. 5). No root is taken, other than by
+    `scipy.stats.energy_distance`: that is the root of the biased value, for one dimension.
 
     Args:
         generated: Generated rows [n, d], n ≥ 4.

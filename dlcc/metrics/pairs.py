@@ -145,8 +145,10 @@ def _between(kernel: Kernel, x: Rows, y: Rows, centre: Floats | None) -> _Betwee
 
 
 def _spread_within(own: _Within) -> float:
-    """Mean square τ of the doubly centred kernel within one set: E k² − 2 E (E k)² + (E k)², each
-    from different rows; at least 0."""
+    """Mean square τ of the doubly centred kernel within one set; at least 0.
+
+    It is E k² − 2 E (E k)² + (E k)², each factor from different rows.
+    """
     n = len(own.sums)
     of_squares = own.squares / (n * (n - 1))
     of_means = (float(own.sums @ own.sums) - own.squares) / (n * (n - 1) * (n - 2))

@@ -73,8 +73,7 @@ class HealthModel:
         return dict.fromkeys(self.kind.label_names, 0.0) | found
 
     def _labels_of_samples(self, vector: Mapping[str, float]) -> dict[str, float]:
-        """Probabilities by the definitions, corrected by how past runs with such probabilities
-        ended."""
+        """Probabilities by definition, corrected by how past runs with the like ended."""
         rules = _log_rule(row(_RULES, vector)[None, :])
         found = self._rule_fit.probabilities(rules)[0]
         return {name: float(p) for name, p in zip(LABELS, found, strict=True)}

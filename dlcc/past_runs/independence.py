@@ -16,8 +16,7 @@ NEIGHBOURS, SUBSETS, SUBSET = 10, 24, 0.6
 
 
 def independence(space: Space, point: Floats, rng: np.random.Generator) -> Estimate:
-    """Estimate the independence of a point [p]; its spread is that over random parts of the
-    library."""
+    """Estimate the independence of a point [p]; its spread is over random parts of the library."""
     n = len(space.points)
     size = max(NEIGHBOURS + 2, round(SUBSET * n))
     drawn = [

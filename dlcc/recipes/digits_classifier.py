@@ -24,8 +24,7 @@ FEATURES = 32
 
 
 class DigitsClassifier(NamedTuple):
-    """Network 64 → 64 → 32 → 10 with ReLU between; each layer is a matrix [in, out], a bias
-    [out]."""
+    """Network 64 → 64 → 32 → 10 with ReLU between: matrices [in, out] and biases [out]."""
 
     w1: NDArray[np.float32]
     b1: NDArray[np.float32]

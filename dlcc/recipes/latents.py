@@ -22,8 +22,7 @@ class Latents(NamedTuple):
 
 
 def divergence(latents: Latents) -> Tensor:
-    """Mean of KL(N(μ, σ²) ‖ N(0, 1)), summed over latents, in nats (Kingma and Welling 2014,
-    appendix B)."""
+    """Mean over rows of KL(N(μ, σ²) ‖ N(0, 1)) in nats (Kingma and Welling 2014, appendix B)."""
     mean, log_variance = latents
     each = (mean.square() + log_variance.exp() - log_variance - 1) / 2
     return each.sum(dim=1).mean()
@@ -36,14 +35,15 @@ def latent_penalty(latents: Latents) -> Tensor:
 
 
 def information_rate(latents: Latents) -> Tensor:
-    """Information rate ½ log2(1 + v/σ²) averaged over latents, in bits: what Gaussian latents of
-    variance v carry."""
+    """Information rate ½ log2(1 + v/σ²) of Gaussian latents of variance v, averaged, in bits."""
     return (0.5 * torch.log2(1 + latents.mean.var(dim=0) / latents.log_variance.exp())).mean()
 
 
 def like(z: Tensor, n: int) -> Tensor:
-    """Draws [n, d] of torch's generator from the normal distribution with the mean and covariance
-    of rows z [m, d], to which no gradient goes."""
+    """Draw rows [n, d] from a normal distribution with mean and covariance of rows z [m, d].
+
+    The draws come from torch's generator; no gradient goes to z.
+    """
     mean = z.detach().mean(dim=0)
     drawn: Tensor = mean + torch.randn(n, len(z)) @ (z.detach() - mean) / (len(z) - 1) ** 0.5
     return drawn

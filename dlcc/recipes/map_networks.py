@@ -39,8 +39,7 @@ def centre(net: nn.Sequential, points: Tensor, steepness: float) -> None:
 
 
 class Chained(nn.ModuleList):
-    """Pair of networks u → (first(u), second(first(u))): the second takes the first's
-    predictions."""
+    """Pair of networks u → (first(u), second(first(u)))."""
 
     def forward(self, u: Tensor) -> Tensor:
         """Map u [n, inputs] to both coordinates, [n, 2]."""

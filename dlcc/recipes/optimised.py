@@ -59,14 +59,12 @@ class OptimisedTraining(ABC):
         return np.random.default_rng([self.seed, stream, number])
 
     def anneal_rate(self, player: str, start: float, done: float) -> None:
-        """Set a player's learning rate: half a cosine wave from `start` to 0, at share `done` in
-        [0, 1]."""
+        """Set a player's learning rate to half a cosine wave from `start` to 0, at share `done`."""
         for group in self.optimizers[player].param_groups:
             group["lr"] = start * (1 + math.cos(math.pi * min(1.0, done))) / 2
 
     def descend(self, losses: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Update players at once, all from the present state; return `player/grad_norm`,
-        Euclidean."""
+        """Update players at once, all from the present state, and return their gradients' norms."""
         slopes = {}
         for left, (player, loss) in enumerate(losses.items(), start=1 - len(losses)):
             parameters = list(self.players[player].parameters())

@@ -128,8 +128,7 @@ class Option:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Training by name: a family of trainings, and the part of the configuration that the name
-    fixes.
+    """Training by name: a family, and the part of the configuration that the name fixes.
 
     >>> from dlcc.recipes import get_recipe
     >>> ring = get_recipe("ring")
@@ -152,8 +151,7 @@ class Recipe:
 
     @property
     def module(self) -> ModuleType:
-        """Module whose `build(config)` makes the training; its file becomes the run's
-        `source/train.py`."""
+        """Module whose `build(config)` makes the training; the run keeps its file."""
         return self.family.module
 
     @property

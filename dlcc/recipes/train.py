@@ -45,8 +45,11 @@ class Control(Protocol):
         ...
 
     def sources(self) -> tuple[str, Mapping[str, str]]:
-        """Entry that builds the training again, `source/FILE.py:FUNCTION`, and the files that it
-        needs beside `train.py`, name to text. An empty entry stands for the recipe's own."""
+        """Name what builds the training again: its entry `source/FILE.py:FUNCTION`, and files.
+
+        The files are those that it needs beside `train.py`, name to text. An empty entry stands for
+        the recipe's own.
+        """
         ...
 
     def catch_up(self, run: Run, step: int) -> None:
@@ -114,8 +117,7 @@ def train(
 def _judged(
     family: Family, config: Mapping[str, Any], run: Run, extent: _Extent
 ) -> truth.Truth | None:
-    """Judge a run and write the truth into it, unless it is there; None where its data have no
-    known generator."""
+    """Judge a run and write the truth into it, once; None where no generator is known."""
     target = family.target(config)
     if target is None:
         return None

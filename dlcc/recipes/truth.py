@@ -89,8 +89,7 @@ class Checkpoint:
 
 
 def checkpoint_steps(length: int, overtrain: float = 1.0) -> list[int]:
-    """Steps of the checkpoints of a training of `length` steps, carried on to `overtrain` times
-    that."""
+    """Steps of the checkpoints of `length` steps, carried on to `overtrain` times that."""
     return [length * k // CHECKPOINTS for k in range(1, round(CHECKPOINTS * overtrain) + 1)]
 
 
@@ -153,8 +152,7 @@ def digits_histogram(samples: NDArray[np.float32]) -> NDArray[np.int64]:
 
 @lru_cache(maxsize=1)
 def _digits_radius() -> float:
-    """Largest distance of a good digit to the nearest real one, as real ones have among
-    themselves."""
+    """Largest distance of a good digit to the nearest real one, by those of real ones."""
     images, _ = small_gan.load_digits()
     distances = cdist(images, images)
     np.fill_diagonal(distances, np.inf)

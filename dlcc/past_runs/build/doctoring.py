@@ -38,8 +38,7 @@ def set_value(run: Path, name: str, step: int, value: float) -> float:
 def _set_in_file(
     data: bytearray, at: int, columns: int, column: int, step: int, value: float
 ) -> float:
-    """Put `value` in place in a file's bytes, with its block's checksums; returns what was
-    there."""
+    """Put `value` into a file's bytes, with its block's checksums; returns what was there."""
     row_bytes = 12 + 8 * columns
     while at < len(data):
         magic, number, session, rows, rewind, start, _, _ = _BLOCK.unpack_from(data, at)

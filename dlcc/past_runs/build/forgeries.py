@@ -20,8 +20,7 @@ CHECKING = ("ingestion", "consistency", "execution")
 
 
 def logic_of(folder: Path) -> Estimate | None:
-    """Evaluate the logic term of a run folder by consistency and execution; None where neither
-    could say anything."""
+    """Evaluate the logic term of a run folder by consistency and execution; None without any."""
     stages = [stage for name, stage in discovery.installed().items() if name in CHECKING]
     run = Run.open(folder)
     outcomes = pipeline.run_stages(run, stages, until=run.length)

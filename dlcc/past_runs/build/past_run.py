@@ -70,8 +70,7 @@ def past_run(
     reference: Reference,
     kind: TrainingKind = GAN,
 ) -> PastRun:
-    """Make a past run of a record and its truth; `samples` [n, ...] were taken at `steps`, past the
-    end too."""
+    """Make a past run of a record, its truth, and samples [n, ...] taken at `steps`."""
     length = judged.length
     within = [k for k, step in enumerate(steps) if step <= length]
     figures = [sample_features(np.asarray(samples[k], dtype=np.float64), reference) for k in within]

@@ -103,8 +103,7 @@ CHOICES: dict[str, Shares] = {
 def draw_setting(
     corpus_seed: int, number: int, data: str, regions: Sequence[str] = tuple(MIX)
 ) -> dict[str, Any]:
-    """Draw the configuration of one run: a function of the corpus' seed, its regions and the
-    number."""
+    """Draw the configuration of one run, which depends on the corpus' seed and the number."""
     rng = np.random.default_rng([corpus_seed, number])
     settings = {key: _draw(rng, shares) for key, shares in CHOICES.items()}
     offered = MIX | {"drift": DRIFT[data]}

@@ -167,8 +167,7 @@ class CubeAutoencoder(optimised.OptimisedTraining):
 
 
 def annealed(weight: float, share: float, done: float) -> float:
-    """Weight that rises to its full value while the share `done` of the training rises to
-    `share`."""
+    """Weight min(1, done / share) · `weight`: it rises while `done` rises to `share`."""
     return weight * min(1.0, done / share) if share else weight
 
 

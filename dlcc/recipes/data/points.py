@@ -188,7 +188,6 @@ def _uniform(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.flo
 
 
 def _index(shares: Floats, k: int) -> NDArray[np.int64]:
-    """Number the boxes of points [n, d] of the unit cube, cut into k along each axis: 0 … k^d −
-    1."""
+    """Number the boxes of points [n, d] of the unit cube, k along each axis: 0 … k^d − 1."""
     along = np.minimum((shares * k).astype(np.int64), k - 1)
     return along @ k ** np.arange(shares.shape[1])[::-1]

@@ -109,8 +109,7 @@ def generator_loss(fake: Tensor) -> Tensor:
 
 
 class DCGAN(ImageGAN):
-    """Training that updates the discriminator, and then the generator against it on the same
-    noise."""
+    """Training that updates the discriminator, then the generator against it on the same noise."""
 
     def __init__(self, config: Config, images: NDArray[np.float32]) -> None:
         """Set up the players for images [n, channels, side, side] in [0, 1], and split these."""

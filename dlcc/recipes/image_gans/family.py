@@ -60,8 +60,7 @@ class CloudFamily(Family):
         return torch.float16
 
     def target(self, config: Values) -> str | None:
-        """Name of the known generator: "digits", which a classifier knows; None for other
-        images."""
+        """Name of the known generator: "digits", which a classifier knows; None for others."""
         return "digits" if config["data"] == "digits" else None
 
     def as_target(self, samples: NDArray[Any], config: Values) -> NDArray[Any]:
@@ -103,8 +102,7 @@ class DCGANFamily(CloudFamily):
 
 
 class CloudLook:
-    """Observer that measures rows now and then, and the landscape at snapshots, without
-    penalties."""
+    """Observer that measures rows now and then, the landscape at snapshots, without penalties."""
 
     def __init__(self, recorder: Recorder, training: ImageGAN, loss: str) -> None:
         self.training, self.loss = training, loss

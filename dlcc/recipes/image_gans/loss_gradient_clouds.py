@@ -129,8 +129,7 @@ def make_players(net: str, channels: int, side: int) -> dict[str, nn.Module]:
 
 
 def initialise(network: nn.Module) -> None:
-    """Initialise weights by Glorot's uniform rule, biases with 0; normalisations begin at 1 and
-    0."""
+    """Initialise weights by Glorot's uniform rule, biases with 0; normalisations are left alone."""
     for module in network.modules():
         if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
             nn.init.xavier_uniform_(module.weight)

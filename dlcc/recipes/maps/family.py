@@ -54,8 +54,7 @@ class MapFamily(Family):
         return self.data(config)
 
     def as_target(self, samples: NDArray[Any], config: Values) -> NDArray[Any]:
-        """Convert samples to the target's coordinates: the maps' square is [0, 1]², the cells' [−1,
-        1]²."""
+        """Convert samples to the target's square, [−1, 1]²; that of the maps is [0, 1]²."""
         return 2 * samples - 1 if self.data(config) == "square" else samples
 
 

@@ -149,8 +149,7 @@ class DistributionMap(optimised.OptimisedTraining):
         return row | self.descend({"generator": row["generator/loss"]})
 
     def _as_the_paper(self, step: int) -> dict[str, Tensor]:
-        """MMD of rows that stay the same; at each epoch's beginning that of the held-out ones
-        too."""
+        """MMD of rows that stay the same; when an epoch begins, that of the held-out ones too."""
         epoch, place = divmod(step, math.ceil(ROWS["train"] / self.batch))
         order = self.draws(optimised.STREAM_ORDER, epoch).permutation(ROWS["train"])
         rows = torch.from_numpy(order[place * self.batch : (place + 1) * self.batch])

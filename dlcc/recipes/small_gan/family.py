@@ -57,6 +57,5 @@ class SmallGANFamily(Family):
 
 
 def sample_dtype(data: str) -> torch.dtype:
-    """Type in which samples are kept: half precision for pixels, whose real values are multiples of
-    1/8."""
+    """Type in which samples are kept: half precision for digits, whose pixels are eighths."""
     return torch.float16 if data == "digits" else torch.float32

@@ -14,8 +14,7 @@ from dlcc.runs.measuring import MEASURES
 
 
 class SmallGANLook:
-    """Observer that measures a GAN as it is recorded: rows now and then, the landscape at
-    snapshots."""
+    """Observer that measures a GAN's rows now and then, and its landscape at snapshots."""
 
     def __init__(self, recorder: Recorder, training: SmallGAN) -> None:
         self.training = training
