@@ -31,9 +31,9 @@ from scipy.stats import spearmanr
 from dlcc.past_runs.in_use import shipped_library
 from dlcc.past_runs.store import TERMS, Library
 from dlcc.records import LABELS
+from dlcc.review.candidates import Candidate, queue
 from dlcc.review.effect import logit, recalibrate, review_effect, sigmoid, term_evidence
-from dlcc.review.history import Review, history, record, undo
-from dlcc.review.queue import Candidate, queue
+from dlcc.review.reviews import Review, history, record, undo
 from dlcc.scoring.calibration import calibrate, features
 from dlcc.scoring.weights import posterior_weights
 from dlcc.typing import Floats

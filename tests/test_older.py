@@ -17,7 +17,7 @@ from dlcc import evaluate
 from dlcc.forecast.folders import forecast_folders
 from dlcc.past_runs.in_use import library, shipped_library, users_library
 from dlcc.pipeline import discovery
-from dlcc.review.history import history
+from dlcc.review.reviews import history
 from tests.command import dlcc
 
 OLD = Path(__file__).parent / "fixtures" / "v0_1"

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parent
-PRIVATE = re.compile(r"_(?!_|engine\b)\w+")  # dlcc/landscape/_engine has tests that mirror it
-PATH_OF_PRIVATE = re.compile(r"dlcc(\.\w+)*\._(?!_|engine\b)\w+(\.\w+)*")
+# landscape/_engine has tests of its own, and notebooks ask for _repr_html_
+PRIVATE = re.compile(r"_(?!_|engine\b|repr_\w+_\b)\w+")
+PATH_OF_PRIVATE = re.compile(r"dlcc(\.\w+)*\._(?!_|engine\b|repr_\w+_\b)\w+(\.\w+)*")
 OWN = {"self", "cls"}
 OF_TORCH = {"_forward_hooks"}  # read off modules, whose hooks torch shows nowhere else
 

@@ -1,1 +1,28 @@
-"""Changes to a training that would mend it, each with its measured effect."""
+"""Advice: changes to a training that would mend it, each with its measured effect."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dlcc.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from dlcc.advice.advice import Advice as Advice
+    from dlcc.advice.advice import Advised as Advised
+    from dlcc.advice.folder import FolderAdvice as FolderAdvice
+    from dlcc.advice.folder import advise_folder as advise_folder
+    from dlcc.advice.folder import first_advice as first_advice
+    from dlcc.advice.remedies import Change as Change
+    from dlcc.advice.remedies import candidates as candidates
+
+_HOMES = {
+    "Advice": "dlcc.advice.advice",
+    "Advised": "dlcc.advice.advice",
+    "Change": "dlcc.advice.remedies",
+    "FolderAdvice": "dlcc.advice.folder",
+    "advise_folder": "dlcc.advice.folder",
+    "candidates": "dlcc.advice.remedies",
+    "first_advice": "dlcc.advice.folder",
+}
+__all__ = list(_HOMES)
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -1,8 +1,8 @@
-"""Which change would mend a run: candidates tried in reruns, and held against past runs.
+"""Ranking of changes that would mend a run, by reruns and by past runs.
 
 Every candidate is rerun with a few seeds, the most promising ones with more (successive halving:
-Jamieson and Talwalkar 2016), "another seed" beside them as the control. What is expected of a
-change is what its reruns came to, with one rerun's worth of what past runs say.
+Jamieson and Talwalkar 2016), "another seed" beside them as the control. The expected effect of a
+change is the outcome of its reruns, with past runs counting as one more rerun.
 """
 
 from __future__ import annotations
@@ -25,30 +25,32 @@ from dlcc.stage import Deadline
 from dlcc.typing import Progress
 
 ROUNDS = ((20, 2), (8, 4), (4, 4))
-"""(how many of the best small changes go on, reruns of each) for each round."""
+"""Pairs (number of best small changes that go on, reruns of each) for each round."""
 SHOWN = 3
-"""Small changes that are shown, and at most as many larger ones."""
+"""Number of small changes that are shown, and at most as many larger ones."""
 PRIOR_RERUNS = 1.0  # reruns that past runs count for
 _HEALTHY = 0.5
 
 
 @dataclass(frozen=True)
 class Advice:
-    """A change, and what is expected of it."""
+    """Change with its expected effect."""
 
     change: Change
+    """New values of fields; none for another seed."""
     expected: Estimate
     """P(healthy) after the change."""
     reruns: int
+    """Number of reruns with the change."""
     healthy: int
-    """Of the reruns."""
+    """Number of these reruns that ended healthy."""
     past: float
-    """P(healthy) by past runs alone."""
+    """P(healthy) after the change by past runs alone."""
 
 
 @dataclass
 class _Trial:
-    """A candidate as far as it was tried."""
+    """Candidate as far as it was tried."""
 
     change: Change
     past: float
@@ -56,7 +58,7 @@ class _Trial:
 
     @property
     def evidence(self) -> tuple[float, float]:
-        """Healthy outcomes and all, with the prior's."""
+        """Pair (healthy outcomes, all outcomes), the prior's included."""
         healthy = sum(o.p_healthy for o in self.outcomes) + PRIOR_RERUNS * self.past
         return healthy, len(self.outcomes) + PRIOR_RERUNS
 
@@ -78,17 +80,35 @@ class _Trial:
 
 @dataclass(frozen=True)
 class Advised:
-    """All that came of asking for advice on a run."""
+    """Ranked changes for a run, beside the control.
+
+    >>> small, large = Change({"r1": 0.1}), Change({"loss": "ns", "r1": 0.1, "beta1": 0.0})
+    >>> likely, less = Estimate.beta(8, 2), Estimate.beta(5, 5)
+    >>> control = Advice(Change({}), Estimate.beta(1, 9), reruns=8, healthy=0, past=0.2)
+    >>> advised = Advised(
+    ...     control, (Advice(large, likely, 8, 7, 0.5), Advice(small, less, 8, 4, 0.4))
+    ... )
+    >>> [advice.change.size for advice in advised.shown()]
+    [1, 3]
+    """
 
     control: Advice
-    """Another seed and nothing else."""
+    """Advice for another seed and nothing else."""
     ranked: tuple[Advice, ...]
-    """The best first."""
+    """Advice for every change, the best first."""
     refused: tuple[Change, ...] = ()
-    """Those with which the run's code failed in a rerun; not ranked."""
+    """Changes with which the run's code failed in a rerun; they are not ranked."""
 
     def shown(self, most: int = SHOWN) -> list[Advice]:
-        """The best small changes, then those of any size that promise more than all of these."""
+        """Choose what to show: the best small changes, then larger ones that promise more.
+
+        Args:
+            most: Number of small changes at most, and of larger ones.
+
+        Returns:
+            The small changes, those of at most two fields, the best first; then larger ones whose
+            P(healthy) is higher than that of every small one shown.
+        """
         small = [a for a in self.ranked if a.change.size <= MOST_FIELDS][:most]
         best = max((a.expected.mean for a in small), default=0.0)
         large = [a for a in self.ranked if a.change.size > MOST_FIELDS and a.expected.mean > best]
@@ -104,10 +124,19 @@ def by_past_runs(
     seeds: Sequence[Outcome] = (),
     remedies: str = "adversarial",
 ) -> Advised:
-    """Rank changes of a configuration by what past runs say of them: quick, and a first guess.
+    """Rank changes of a configuration by past runs alone: quick, and a first guess.
 
-    `code` are the texts of the run's own files; see `candidates`. Reruns with other `seeds` that
-    were made already tell of the control. `remedies` names the changes that are known.
+    Args:
+        config: Whole configuration of the run.
+        library: Past runs without the run itself.
+        data: Name of the data set; None where the run names none.
+        code: Texts of the run's own files; see `candidates`.
+        seeds: Outcomes of reruns with other seeds that were made already; they count for the
+            control.
+        remedies: Name of the known changes, a key of `REMEDIES`.
+
+    Returns:
+        The control and every change, the best first.
     """
     control, *others = _trials(config, library, data, code, remedies)
     control.outcomes += seeds
@@ -130,19 +159,23 @@ def advise(
     """Rank changes of a configuration by reruns, and past runs.
 
     Args:
-        config: Of the run, its seed included.
-        length: Steps of a rerun.
-        library: Past runs.
-        program: How the run can be rerun.
-        data: Name of the data set.
+        config: Whole configuration of the run, its seed included.
+        length: Number of steps of a rerun.
+        library: Past runs without the run itself.
+        program: Program that can rerun the run.
+        data: Name of the data set; None where the run names none.
         code: Texts of the run's own files; see `candidates`.
-        rng: Seeds of the reruns.
-        deadline: No round begins after half of the time is gone.
-        progress: Called with the share done and what is being done.
-        remedies: Name of the changes that are known, in `REMEDIES`.
+        rng: Generator of the reruns' seeds.
+        deadline: Time that may be used; no round begins after half of it is gone.
+        progress: Function that is called with the share done and what is being done.
+        remedies: Name of the known changes, a key of `REMEDIES`.
+
+    Returns:
+        The control and every change that the run's code took, the best first.
 
     Raises:
-        ForeignCodeError: the run's code fails with its own configuration and another seed.
+        ForeignCodeError: The run's code fails with its own configuration and another seed.
+        LimitExceeded: The time is over before the first round is.
     """
     trials = _trials(config, library, data, code, remedies)
     judge = Judge(library, program.reference, program.kind)
@@ -174,7 +207,7 @@ def _trials(
     code: Collection[str],
     remedies: str,
 ) -> list[_Trial]:
-    """The control, and every change."""
+    """Make a trial of the control and of every change."""
     prior = ConfigPrior.fit(library, data)
     changes = [Change({}), *REMEDIES[remedies](config, code)]
     past = prior([change.applied(config) for change in changes])
@@ -188,7 +221,7 @@ def _ranked(trials: Sequence[_Trial]) -> Advised:
 
 
 def _going_on(trials: Sequence[_Trial], most: int) -> list[_Trial]:
-    """The control, the best of the small changes, and a quarter as many of the others."""
+    """Choose the control, the best of the small changes, and a quarter as many of the others."""
     control, *others = trials
     ranked = sorted(others, key=lambda trial: -trial.mean)
     small = [trial for trial in ranked if trial.change.size <= MOST_FIELDS][:most]

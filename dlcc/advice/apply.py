@@ -1,4 +1,4 @@
-"""Advice carried out: a new run with the change, from the last good snapshot where that can be."""
+"""Advice carried out: a new run with the change, from the last good snapshot where there is one."""
 
 from __future__ import annotations
 
@@ -23,16 +23,18 @@ _LARGEST_SEED = 2**31
 
 @dataclass(frozen=True)
 class Applied:
-    """A change carried out."""
+    """Change carried out in a new run."""
 
     out: Path
+    """Folder of the new run."""
     config: Mapping[str, Any]
+    """Whole configuration of the new run."""
     start: int
-    """The step from which it was trained."""
+    """Step from which the new run was trained; 0 where it started again."""
 
     @property
     def words(self) -> str:
-        """How the new run began."""
+        """Beginning of the new run, in words."""
         return f"resumed from step {self.start:,}" if self.start else "started again"
 
 
@@ -45,14 +47,26 @@ def apply_change(
     seed: int,
     progress: CountProgress | None = None,
 ) -> Applied:
-    """Train a run of a recipe with a change into `out`.
+    """Train a run of a recipe again with a change.
 
-    It goes on from the last snapshot that was good where there is one and every changed field may
-    change on the way: weights and optimiser state are the snapshot's, the changed fields are set
-    after these were loaded. Else it starts again with `seed`.
+    The new run goes on from the last snapshot that was good where there is one and every changed
+    field may change on the way: weights and optimiser state are the snapshot's, the changed fields
+    are set after these were loaded. Else it starts again.
+
+    Args:
+        run: Run of a recipe of this package.
+        change: New values of fields of its configuration.
+        out: Folder of the new run: new, empty, or begun with the same change.
+        health: Health of the run by step, which says which snapshots were good; without it the new
+            run starts again.
+        seed: Seed of a run that starts again.
+        progress: Function that is called with the steps done and all steps.
+
+    Returns:
+        The folder and the configuration of the new run, and the step from which it was trained.
 
     Raises:
-        OptionError: the run is not one of a recipe, or `out` cannot take the new one.
+        OptionError: The run is not one of a recipe, or `out` cannot take the new one.
     """
     recipe = recipe_of(run)
     check_place(run, change, out)
@@ -70,10 +84,10 @@ def apply_change(
 
 
 def recipe_of(run: Run) -> Recipe:
-    """The recipe that a run's code is.
+    """Find the recipe whose source a run holds.
 
     Raises:
-        OptionError: it is none of this package.
+        OptionError: The run's code is no recipe of this package.
     """
     sources = Sources.of(run, None)
     texts = set() if sources is None else set(sources.files.values())
@@ -89,10 +103,10 @@ def recipe_of(run: Run) -> Recipe:
 
 
 def check_place(run: Run, change: Change, out: Path) -> None:
-    """Whether `out` can take the new run; one that was begun with the same change is continued.
+    """Check that `out` can take the new run; one that was begun with the same change is continued.
 
     Raises:
-        OptionError: it cannot.
+        OptionError: `out` lies in the run, holds another run, or is not empty.
     """
     if out.resolve().is_relative_to(run.path.resolve()):
         raise OptionError(f"--out {out}: lies in the run itself; choose a folder outside it")
@@ -105,10 +119,11 @@ def check_place(run: Run, change: Change, out: Path) -> None:
 
 
 def last_good_snapshot(run: Run, health: HealthRecord | None) -> Snapshot | None:
-    """The last resumable snapshot at which the run was good; None where there is none.
+    """Find the last resumable snapshot at which the run was good; None where there is none.
 
-    Good at a step: P(good) of the checkpoints beside it is over a half. It lies in the first half
-    of the training, for a run is judged by its second; step 0 never counts.
+    The run was good at a step if P(good) of the two nearest sample steps is over a half on average.
+    The snapshot lies in the first half of the training, for a run is judged by its second; step 0
+    never counts.
     """
     if health is None or not len(health.checkpoints):
         return None

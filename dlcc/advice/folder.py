@@ -22,15 +22,24 @@ from dlcc.typing import Progress
 
 @dataclass(frozen=True)
 class FolderAdvice:
-    """Advice, and what it rests on."""
+    """Advice for a run folder, made by `first_advice` or `advise_folder`.
+
+    >>> from dlcc.past_runs.in_use import library
+    >>> few = library().select(np.arange(60) * 30)
+    >>> record = first_advice(Run.open("runs/ring-oscillating"), few).record()
+    >>> len(record.changes), record.changes[0].p_healthy.mean > record.another_seed.mean
+    (3, True)
+    """
 
     advised: Advised
+    """Ranked changes, beside the control."""
     config: Config
+    """Configuration of the run."""
     why_no_reruns: str | None
-    """Where nothing could be rerun, and past runs alone were asked."""
+    """Reason why nothing was rerun and past runs alone were asked; None where reruns were made."""
 
     def record(self) -> AdviceRecord:
-        """Make what a report shows of it."""
+        """Make the part of the advice that a report shows."""
         changes = (
             AdvisedChange(
                 words=advice.change.words(self.config.config),
@@ -46,16 +55,26 @@ class FolderAdvice:
 
 
 def first_advice(run: Run, past: Library, seeds: Sequence[Outcome] = ()) -> FolderAdvice:
-    """What past runs say one could change: what a report shows, and `advise_folder` without reruns.
+    """Rank changes to the configuration of a run by past runs alone, without reruns.
 
     Args:
-        run: the run.
-        past: past runs without the run itself.
-        seeds: reruns with other seeds that were made already.
+        run: Run to mend.
+        past: Past runs without the run itself.
+        seeds: Outcomes of reruns with other seeds that were made already; they count for the
+            control.
+
+    Returns:
+        The ranked changes; `record()` is what a report shows of them.
 
     Raises:
-        OptionError: of such a run no change is known.
-        RunError: what is in the run cannot be read.
+        OptionError: No change is known for such a run.
+        RunError: The run cannot be read.
+
+    >>> from dlcc.past_runs.in_use import library
+    >>> few = library().select(np.arange(60) * 30)
+    >>> ranked = first_advice(Run.open("runs/ring-oscillating"), few).advised.ranked
+    >>> ranked[0].expected.mean > ranked[-1].expected.mean
+    True
     """
     config, remedies = _advisable(run)
     sources = Sources.of(run, None)
@@ -81,10 +100,26 @@ def advise_folder(
 ) -> FolderAdvice:
     """Rank changes to the configuration of a run, by reruns where it can be run again.
 
+    Args:
+        run: Run to mend.
+        seconds: Time for all reruns, in seconds.
+        reruns: Whether changes are tried in reruns; without, past runs alone are asked.
+        trust: Whether code that came with the run may run where no sandbox can isolate it.
+        progress: Function that is called with the share done and what is being done.
+        seed: Seed of the reruns' seeds.
+
+    Returns:
+        The ranked changes beside the control, and why there were no reruns, if there were none.
+
     Raises:
-        OptionError: of such a run no change is known, or not one round of reruns fits into the
+        OptionError: No change is known for such a run, or not one round of reruns fits into the
             time.
-        RunError: what is in the run cannot be read.
+        RunError: The run cannot be read.
+
+    >>> found = advise_folder(Run.open("runs/ring-oscillating"), 60.0, reruns=False, trust=False)
+    >>> best, control = found.advised.ranked[0], found.advised.control
+    >>> found.why_no_reruns, best.expected.mean > control.expected.mean
+    ('left out on request', True)
     """
     past = library().excluding(Series.of(run, run.length))
     config, remedies = _advisable(run)
@@ -118,8 +153,11 @@ def advise_folder(
 
 
 def _advisable(run: Run) -> tuple[Config, str]:
-    """The configuration of a run, and which changes are known for its kind; OptionError where none
-    are."""
+    """Read the configuration of a run and the name of the changes known for its kind.
+
+    Raises:
+        OptionError: No changes are known.
+    """
     config = Config.of(run, None)
     try:
         kind = judgeable_kind(config.objective, config.players)
@@ -134,7 +172,7 @@ def _advisable(run: Run) -> tuple[Config, str]:
 
 
 def _some(run: Run, advised: Advised) -> Advised:
-    """The advice, if there is any; else OptionError."""
+    """Return the advice if there is any; raises OptionError if not."""
     if advised.ranked:
         return advised
     raise OptionError(
@@ -151,11 +189,11 @@ def _program(run: Run, trust: bool) -> tuple[Program | None, str | None]:
 
 
 def _texts(sources: Sources | None) -> Collection[str]:
-    """The texts of a run's own files."""
+    """Texts of a run's own files."""
     return () if sources is None else sources.files.values()
 
 
 def data_name(config: Config) -> str | None:
-    """The data set that a run names."""
+    """Name of the data set that a run gives; None where it gives none."""
     name = config.data.get("name", config.config.get("data"))
     return name if isinstance(name, str) else None

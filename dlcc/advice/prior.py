@@ -1,4 +1,4 @@
-"""What past runs say of a configuration before it is tried."""
+"""Prior of a configuration: P(healthy) by past runs, before the configuration is tried."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ _TREES, _LEAF = 300, 3
 
 @dataclass(frozen=True)
 class ConfigPrior:
-    """P(healthy) of a configuration, by trees over past runs' configurations.
+    """Classifier of configurations: P(healthy) by trees over past runs' configurations.
 
-    What a configuration does not say is taken to be as in the middle one of these.
+    A field that a configuration does not have is taken to be at its median over past runs.
     """
 
     trees: Any
+    """Fitted scikit-learn pipeline."""
 
     @classmethod
     def fit(cls, library: Library, data: str | None) -> ConfigPrior:
-        """From past runs on the same data where there are enough, else on any."""
+        """Fit on past runs on the same data where there are enough, else on all past runs."""
         from sklearn.ensemble import ExtraTreesClassifier
         from sklearn.impute import SimpleImputer
         from sklearn.pipeline import make_pipeline
@@ -44,7 +45,7 @@ class ConfigPrior:
         return cls(trees)
 
     def __call__(self, configs: Sequence[Mapping[str, Any]]) -> Floats:
-        """P(healthy) of each configuration, [n]."""
+        """Predict P(healthy) [n] of n configurations."""
         figures = np.array([config_features(config) for config in configs])
         found = self.trees.predict_proba(figures)
         healthy = np.flatnonzero(self.trees.classes_)

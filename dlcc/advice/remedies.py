@@ -1,8 +1,8 @@
-"""What one can change about a training: candidates, the smallest change first.
+"""Remedies: candidate changes to a training, the smallest first.
 
-Each changes a few fields of the configuration. What helps is not decided here: reruns and past runs
-decide it (`dlcc.advice.advice`). The values are usual ones of the literature (Kingma 2015; Heusel
-2017; Mescheder 2018; Gidel 2019); what they mend is measured by benchmarks/mend.py.
+Each changes a few fields of the configuration. Reruns and past runs decide which ones help
+(`dlcc.advice.advice`). The values are usual ones of the literature (Kingma 2015; Heusel 2017;
+Mescheder 2018; Gidel 2019); benchmarks/mend.py measures what they mend.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 from dlcc.reruns.plan import HIGHEST_RATE, RATES, is_number, is_positive
 
 SOUND_RATE = {"adam": 2e-3, "rmsprop": 1e-3, "sgd": 5e-2}
+"""Optimiser -> learning rate that usually works."""
 GOOD_RECIPE: Mapping[str, Any] = {
     "loss": "ns",
     "optimizer": "adam",
@@ -27,24 +28,39 @@ GOOD_RECIPE: Mapping[str, Any] = {
     "r1": 0.1,
     "init": 1.0,
 }
-"""A recipe that is known to be good on the small data sets."""
+"""Configuration that is known to be good on the small data sets."""
 MOST_FIELDS = 2
-"""Fields that a small change has at most."""
+"""Largest number of fields of a small change."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """New values for fields of the configuration; none is another seed."""
+    """Change of a configuration: new values for some fields; without any it is another seed.
+
+    >>> change = Change({"lr_d": 0.002, "r1": 0.1})
+    >>> change.words({"lr_d": 0.02, "r1": 0, "seed": 3})
+    'lr_d 0.02 -> 0.002, r1 0 -> 0.1'
+    >>> change.applied({"lr_d": 0.02, "r1": 0, "seed": 3})
+    {'lr_d': 0.002, 'r1': 0.1, 'seed': 3}
+    """
 
     fields: Mapping[str, Any]
+    """Field -> its new value."""
 
     @property
     def size(self) -> int:
-        """How many fields change."""
+        """Number of fields that change."""
         return len(self.fields)
 
     def words(self, config: Mapping[str, Any]) -> str:
-        """`lr_d 0.02 -> 0.002, r1 0 -> 0.1`."""
+        """Write the change in words.
+
+        Args:
+            config: Configuration before the change.
+
+        Returns:
+            Old and new value of each field, or `another seed`.
+        """
         if not self.fields:
             return "another seed"
         return ", ".join(
@@ -52,15 +68,31 @@ class Change:
         )
 
     def applied(self, config: Mapping[str, Any]) -> dict[str, Any]:
-        """The configuration with the change, seed as it was."""
+        """Apply the change to a configuration.
+
+        Args:
+            config: Configuration before the change; it stays as it is.
+
+        Returns:
+            The configuration with the new values and the same seed.
+        """
         return {**config, **self.fields}
 
 
 def candidates(config: Mapping[str, Any], code: Collection[str] = ()) -> list[Change]:
-    """Every change that differs from the configuration, each once, the smallest first.
+    """List the changes that could be made to a configuration of a GAN.
 
-    Only fields that the configuration has are changed. Where `code`, the texts of the run's own
-    files, names the loss or the optimiser that the run has, no other is proposed than it names.
+    Args:
+        config: Whole configuration of the run. Only fields that it has are changed.
+        code: Texts of the run's own files. Where they name the loss or the optimiser that the run
+            has, only others that they name are proposed.
+
+    Returns:
+        Every change that differs from the configuration, each once, the smallest first.
+
+    >>> changes = candidates({"lr_g": 0.02, "lr_d": 0.02, "loss": "ns", "seed": 0})
+    >>> len(changes), changes[0].fields, changes[-1].fields
+    (20, {'lr_g': 0.005}, {'lr_g': 0.06, 'lr_d': 0.06})
     """
     found: dict[tuple[tuple[str, Any], ...], Change] = {}
     for fields in _proposals(config):
@@ -77,11 +109,11 @@ def candidates(config: Mapping[str, Any], code: Collection[str] = ()) -> list[Ch
 REMEDIES: Mapping[str, Callable[[Mapping[str, Any], Collection[str]], list[Change]]] = {
     "adversarial": candidates,
 }
-"""Changes that advice knows, by the name that a kind of training gives."""
+"""Name that a kind of training gives -> function that lists the changes known for it."""
 
 
 def _is_named(change: Change, config: Mapping[str, Any], code: Collection[str]) -> bool:
-    """Whether code that names its choices names those of the change."""
+    """Whether code that names its choices also names those of the change."""
 
     def names(word: str) -> bool:
         return any(f"{quote}{word}{quote}" in text for text in code for quote in "'\"")

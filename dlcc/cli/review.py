@@ -12,7 +12,7 @@ from dlcc.cli.options import say
 from dlcc.cli.progress import bars
 
 if TYPE_CHECKING:
-    from dlcc.review.queue import Candidate, Queued
+    from dlcc.review.candidates import Candidate, Queued
 
 _VERDICTS = {"healthy": True, "not": False}
 _SKIPPED = ("decomposition", "reproducibility")  # dear, and no verdict rests on them
@@ -53,14 +53,14 @@ def review(
 
 
 def _take_back() -> None:
-    from dlcc.review import history as reviews
+    from dlcc.review import reviews
 
     taken = reviews.undo()
     typer.echo(f"taken back: {_printable(taken.run)} was called {_word(taken.healthy)}")
 
 
 def _list_history() -> None:
-    from dlcc.review import history as reviews
+    from dlcc.review import reviews
 
     for entry in reviews.history():
         typer.echo(_printable(f"{entry.time}  {entry.run}  {_word(entry.healthy)}  {entry.note}"))
@@ -76,7 +76,7 @@ def _evaluated(folder: Path, paths: list[Path]) -> list[Candidate]:
     from dlcc.evaluation import evaluate
     from dlcc.past_runs.twins import first_rows_hash
     from dlcc.records import Series
-    from dlcc.review.queue import candidate_of
+    from dlcc.review.candidates import candidate_of
     from dlcc.runs import Run
 
     found = []
@@ -98,8 +98,8 @@ def _evaluated(folder: Path, paths: list[Path]) -> list[Candidate]:
 
 def _ask_or_list(candidates: list[Candidate]) -> None:
     """Ask at a terminal, run after run; elsewhere list the queue."""
-    from dlcc.review.history import history
-    from dlcc.review.queue import queue
+    from dlcc.review.candidates import queue
+    from dlcc.review.reviews import history
 
     skipped: set[str] = set()
     while True:
@@ -125,7 +125,7 @@ def _ask_or_list(candidates: list[Candidate]) -> None:
 
 
 def _record(candidate: Candidate, healthy: bool, note: str) -> None:
-    from dlcc.review import history as reviews
+    from dlcc.review import reviews
 
     made = reviews.record(
         candidate.name, healthy=healthy, p_before=candidate.p_healthy, terms=candidate.terms,

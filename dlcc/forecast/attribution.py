@@ -1,4 +1,4 @@
-"""Which features moved a forecast: Shapley values of the forest, by shap."""
+"""Attribution of a forecast to features: Shapley values of the forest, by shap."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from dlcc.records import FeatureEffect
 def what_moved(
     forecaster: Forecaster, vector: Mapping[str, float], config: Mapping[str, Any], most: int = 5
 ) -> tuple[FeatureEffect, ...]:
-    """The features that moved the forest's P(healthy) most, the largest effect first.
+    """Find the features that moved the forest's P(healthy) most, the largest effect first.
 
-    Effects add up, with those not shown, to the forest's P(healthy) less its mean over the library
-    (Lundberg 2020, TreeExplainer, path-dependent).
+    Effects, those not shown included, add up to the forest's P(healthy) less its mean over the
+    library (Lundberg 2020, TreeExplainer, path-dependent).
     """
     import shap
 

@@ -1,8 +1,8 @@
-"""How quality spreads over a training: Bass and logistic diffusion fitted to a curve.
+"""Diffusion of quality over a training: Bass and logistic curves fitted to a share.
 
 A generator comes to cover its training data as a product comes into use: some rows are found by
-chance (innovation), others because the generator already makes their like (imitation). Bass (1969,
-eq. 5) has both, the logistic curve (Verhulst) imitation alone.
+chance (innovation), others because the generator already makes rows like them (imitation). Bass
+(1969, eq. 5) has both, the logistic curve (Verhulst) imitation alone.
 """
 
 from __future__ import annotations
@@ -18,17 +18,45 @@ from dlcc.records import Diffusion
 from dlcc.typing import Floats
 
 FEWEST_POINTS = 6
+"""Least number of finite points that a curve is fitted to."""
 _DRAWS = 400
 
 
 def bass(t: Floats, ceiling: float, innovation: float, imitation: float) -> Floats:
-    """m·(1 − e^{−(p+q)t}) / (1 + (q/p)·e^{−(p+q)t}), starting at 0."""
+    """Evaluate a Bass curve m·(1 − e^{−(p+q)t}) / (1 + (q/p)·e^{−(p+q)t}) (Bass 1969, eq. 5).
+
+    Args:
+        t: Times [...], at least 0; the curve is 0 at time 0.
+        ceiling: Share m that it comes to in the end.
+        innovation: Coefficient p of innovation, above 0, in 1 / unit of time.
+        imitation: Coefficient q of imitation, in the same unit.
+
+    Returns:
+        Shares [...] from 0 to `ceiling`.
+
+    >>> share = bass(np.array([0.0, 0.5, 1.0]), ceiling=0.9, innovation=0.5, imitation=8.0)
+    >>> share.round(2).tolist()
+    [0.0, 0.72, 0.9]
+    """
     decay = np.exp(-(innovation + imitation) * t)
     return np.asarray(ceiling * (1 - decay) / (1 + imitation / innovation * decay))
 
 
 def logistic(t: Floats, ceiling: float, rate: float, middle: float) -> Floats:
-    """m / (1 + e^{−r(t − t₀)})."""
+    """Evaluate a logistic curve m / (1 + e^{−r(t − t₀)}) (Verhulst).
+
+    Args:
+        t: Times [...].
+        ceiling: Share m that it comes to in the end.
+        rate: Growth r in 1 / unit of time.
+        middle: Time t₀ at which half of `ceiling` is reached.
+
+    Returns:
+        Shares [...] from 0 to `ceiling`.
+
+    >>> logistic(np.array([0.0, 0.5, 1.0]), ceiling=0.9, rate=8.0, middle=0.5).round(2).tolist()
+    [0.02, 0.45, 0.88]
+    """
     return np.asarray(ceiling / (1 + np.exp(np.clip(-rate * (t - middle), -60, 60))))
 
 
@@ -48,10 +76,22 @@ _CURVES = (
 
 
 def fit_diffusion(t: Floats, share: Floats, horizon: float) -> Diffusion | None:
-    """The curve, of the two, that explains `share` [n] in [0, 1] at times `t` [n] better.
+    """Fit a Bass and a logistic curve to a share, and carry the better one on to a horizon.
 
-    Times are shares of the configured length; `horizon` is where the curve is carried to. None with
-    fewer than `FEWEST_POINTS` finite points, or where no curve can be fitted.
+    Args:
+        t: Times [n], as shares of the configured length.
+        share: Shares [n] in [0, 1] at these times; NaN where not measured.
+        horizon: Time to carry the curve on to.
+
+    Returns:
+        The curve with the smaller residual, with the share that it leads to at `horizon` and the
+        90 % interval of that. None with fewer than `FEWEST_POINTS` finite points, or where no curve
+        can be fitted.
+
+    >>> t = np.linspace(0.05, 0.6, 12)
+    >>> found = fit_diffusion(t, logistic(t, 0.9, 12.0, 0.3), horizon=0.85)
+    >>> found.curve, round(found.expected, 2)
+    ('logistic', 0.9)
     """
     known = np.isfinite(share)
     t, share = t[known], share[known]
@@ -82,7 +122,7 @@ def fit_diffusion(t: Floats, share: Floats, horizon: float) -> Diffusion | None:
 
 
 def _fit(curve: _Curve, t: Floats, share: Floats) -> tuple[_Curve, Floats, Floats, float] | None:
-    """Least squares: (curve, parameters, their covariance, residual deviation)."""
+    """Fit by least squares; returns (curve, parameters, their covariance, residual deviation)."""
     from scipy.optimize import curve_fit
 
     try:

@@ -20,14 +20,29 @@ from dlcc.typing import Progress
 
 @dataclass(frozen=True)
 class FolderForecast:
-    """The forecast of one run folder."""
+    """Forecast of one run folder.
+
+    >>> from dlcc.estimate import Estimate
+    >>> good = Estimate.beta(9, 1)
+    >>> prediction = Prediction({"healthy": 0.9, "collapsed": 0.1}, good, good, good, distance=0.7)
+    >>> FolderForecast("runs/a", 0.5, prediction).to_json()["interval"]
+    [0.716871, 0.994317]
+    """
 
     run: str
+    """Folder of the run, as it was given."""
     seen: float
+    """Share of the configured length that the forecast was made from, 0 to 1."""
     prediction: Prediction
+    """Expected end of the run."""
 
     def to_json(self) -> dict[str, Any]:
-        """The object that `--json` prints."""
+        """Make the object that `dlcc forecast --json` prints.
+
+        Returns:
+            The folder, the most probable label (`kind`), and means and 90 % intervals of P(healthy)
+            and stability, rounded to six digits.
+        """
         p, stability = self.prediction.p_healthy, self.prediction.stability
         return {
             "run": self.run,
@@ -41,7 +56,7 @@ class FolderForecast:
 
 @dataclass(frozen=True)
 class _Seen:
-    """A run as far as it is looked at."""
+    """Run as far as it is looked at."""
 
     name: str
     config: Mapping[str, Any]
@@ -58,13 +73,34 @@ def forecast_folders(
     left_out: Callable[[RunError], None] | None = None,
     progress: Progress = lambda share, what: None,
 ) -> Iterator[FolderForecast]:
-    """How runs are expected to end, from what they have before `until`; in the order of `folders`.
+    """Forecast how runs will end from what they recorded before a step.
 
-    What is fitted on the library is fitted once for all runs that are as far and of one kind. What
-    is wrong with a folder that cannot be read, or has fewer than 20 rows, goes to `left_out`.
+    Models are fitted on the library once for all runs that are as far and of one kind.
+
+    Args:
+        folders: Folders of runs, or files of other tools.
+        until: Step such as `600` or `"600"`, or share of the configured length such as `0.5` or
+            `"0.5"`, from which on nothing is looked at. By default all that was recorded is.
+        mapping: `player/quantity` -> column of another tool's folder that holds it; by default
+            roles are guessed from the columns' names.
+        past: Past runs to go by; by default the library in use, without the run itself.
+        left_out: Function that is called with the error of a folder that cannot be read or has
+            fewer than 20 rows; the folder is then left out. By default the error is raised.
+        progress: Function that is called with the share done and the folder at hand.
+
+    Returns:
+        One forecast for each folder that is not left out, in the order of `folders`.
 
     Raises:
-        InputError: such a folder, where there is no `left_out`; or the library cannot be used.
+        InputError: A folder cannot be read or has fewer than 20 rows and there is no `left_out`, or
+            the library cannot be used.
+
+    >>> import numpy as np
+    >>> from dlcc.past_runs.in_use import library
+    >>> few = library().select(np.arange(60) * 30)
+    >>> [found] = forecast_folders(["runs/ring-oscillating"], until=0.5, past=few)
+    >>> found.seen, found.prediction.kind
+    (0.5, 'oscillating')
     """
     known: dict[str, Library] = {}
     fitted: dict[str, Forecasters] = {}

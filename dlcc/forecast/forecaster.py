@@ -1,7 +1,7 @@
-"""Forest and graph network blended to one forecast, less sure the farther the run is from the past.
+"""Forecaster: forest and graph network blended, less sure the farther a run is from past ones.
 
-The forest says which past runs count; the network corrects how likely each end is; outcomes of the
-past runs, weighted by both, are the forecast's distributions.
+The forest says which past runs count, the network corrects how likely each label is. Outcomes of
+the past runs, weighted by both, are the forecast's distributions.
 """
 
 from __future__ import annotations
@@ -30,46 +30,70 @@ _DRAWN = 400  # quantiles that stand for a weighted distribution
 _SURENESS = 0.5  # independent runs that a forest's effective past run stands for
 _USUAL_RUNS = 0.5  # runs that the share of healthy ones in the library counts for
 _SCATTER = 16.0
-"""The variance of settings' shares of healthy runs around their forecasts, over what so many
-independent runs would leave: chosen on settings trained many times (benchmarks/replicates.py)."""
+"""Ratio of the variance of settings' shares of healthy runs around their forecasts to what so many
+independent runs would leave. It was chosen on settings trained many times
+(benchmarks/replicates.py)."""
 _SKEWED = 0.2  # healthy or other runs under which a Beta's interval would leave out its own mean
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """How a run is expected to end."""
+    """Expected end of a run."""
 
     probabilities: Mapping[str, float]
-    """Of each label."""
+    """Label -> its probability at the end; they sum to 1."""
     p_healthy: Estimate
-    """At the end; its interval is where the share of healthy runs of such a setting lies."""
+    """Probability that the run ends healthy; its interval is that of the share of healthy runs of
+    such a setting."""
     stability: Estimate
     """Share of good checkpoints in the second half."""
     next_quarter: Estimate
     """Share of good checkpoints in the next quarter of the configured length."""
     distance: float
-    """From the library's runs, in units of what 90 % of these keep among themselves."""
+    """Distance from past runs; 1 is what 90 % of these keep at most among themselves."""
 
     @property
     def kind(self) -> str:
-        """The most probable label."""
+        """Most probable label."""
         return most_probable(self.probabilities)
 
 
 @dataclass(frozen=True)
 class Forecaster:
-    """What is fitted on the library at one of its fractions."""
+    """Models that are fitted on a library for runs that are as far as one of its fractions.
+
+    `forecast_folders` fits what it needs and reads the runs.
+
+    >>> from dlcc.past_runs.in_use import library
+    >>> few = library().select(np.arange(60) * 30)
+    >>> forecaster = Forecaster.fit(few, seen=0.5, series_only=True)
+    >>> found = forecaster.many(forecaster.space.raw[1:4])
+    >>> [prediction.kind for prediction in found]
+    ['healthy', 'oscillating', 'collapsed']
+    """
 
     space: Space
+    """Past runs as points, in units in which they can be compared."""
     forest: OutcomeForest
+    """Forest that weighs past runs."""
     gnn: OutcomeGNN
+    """Graph network that corrects the probabilities of labels."""
 
     @classmethod
     def fit(cls, library: Library, seen: float, *, series_only: bool) -> Forecaster:
-        """Fit on a library for runs of which the share `seen` of the length is there.
+        """Fit forest and network on past runs as they were when a share of their length was seen.
+
+        Args:
+            library: Past runs with known labels.
+            seen: Share of its length that a run to be forecast has recorded, 0 to 1; the nearest
+                fraction of the library is taken.
+            series_only: Whether the runs have no samples to judge by.
+
+        Returns:
+            The fitted forecaster. The same library gives the same one.
 
         Raises:
-            LibraryError: the library has too few runs.
+            LibraryError: The library has too few runs.
         """
         from dlcc.forecast.gnn import OutcomeGNN  # loads torch-geometric, which takes seconds
 
@@ -86,11 +110,19 @@ class Forecaster:
         return cls(space, forest, OutcomeGNN.fit(space))
 
     def __call__(self, vector: Mapping[str, float], config: Mapping[str, Any]) -> Prediction:
-        """The forecast of one run, from its feature vector and its configuration."""
+        """Forecast one run from its feature vector and its configuration."""
         return self.many(self.space.raw_of(vector, config)[None, :])[0]
 
     def many(self, raw: Floats) -> list[Prediction]:
-        """Forecasts of runs with figures [m, p] in the order of `space.names`."""
+        """Forecast several runs at once.
+
+        Args:
+            raw: Figures [m, p] of m runs, p in the order of `space.names`, NaN where unknown; see
+                `Space.raw_of`.
+
+        Returns:
+            m forecasts in the order of the rows.
+        """
         points = self.space.standardised(raw)
         weights = self.forest.weights(points)
         network = self.gnn.probabilities(points)
@@ -125,14 +157,14 @@ class Forecaster:
 
 
 class Forecasters:
-    """Those of one library, each fitted when it is first asked for."""
+    """Forecasters of one library, each fitted when it is first asked for."""
 
     def __init__(self, library: Library) -> None:
         self._library = library
         self._fitted: dict[tuple[int, bool], Forecaster] = {}
 
     def at(self, seen: float, *, series_only: bool) -> Forecaster:
-        """As `Forecaster.fit` of the library."""
+        """Forecaster for runs that are as far as `seen`, as by `Forecaster.fit`."""
         key = nearest_fraction(seen), series_only
         if key not in self._fitted:
             self._fitted[key] = Forecaster.fit(self._library, seen, series_only=series_only)
@@ -140,22 +172,25 @@ class Forecasters:
 
 
 def share_of_setting(mean: float, runs: float) -> Estimate:
-    """The share of healthy runs of a setting, from a forecast that so many past runs are behind;
-    `mean` lies between 0 and 1, and is neither."""
+    """Estimate the share of healthy runs of a setting from a forecast `mean` by `runs` past runs.
+
+    `mean` lies between 0 and 1 and is neither.
+    """
     skewed = _SKEWED / min(mean, 1 - mean)
     worth = min(runs, max(runs / _SCATTER, skewed))
     return Estimate.beta(mean * worth, (1 - mean) * worth)
 
 
 def blend(forest: Floats, network: Floats, share: float) -> Floats:
-    """Probabilities [labels] whose logarithms are the weighted mean of the two models'."""
+    """Blend probabilities [labels] of the two models: logarithms are averaged, the network's with
+    weight `share`."""
     logs = (1 - share) * np.log(np.maximum(forest, _FLOOR))
     mixed = np.exp(logs + share * np.log(np.maximum(network, _FLOOR)))
     return np.asarray(mixed / mixed.sum())
 
 
 def weighted(values: Floats, weights: Floats) -> Estimate:
-    """The distribution of known outcomes [n] under weights [n], as evenly spaced quantiles."""
+    """Distribution of known outcomes [n] under weights [n], as evenly spaced quantiles."""
     known = np.isfinite(values)
     order = np.argsort(values[known], kind="stable")
     ascending, mass = values[known][order], np.cumsum(weights[known][order])

@@ -1,6 +1,6 @@
-"""A forest as a similarity: how much each past run counts for a new one.
+"""Forest as a similarity: it weighs past runs by their likeness to a new one.
 
-Trees are grown on how the runs ended; a past run counts for a new one by how often the two share a
+Trees are grown on how the runs ended. A past run counts for a new one by how often the two share a
 leaf (Meinshausen 2006, quantile regression forests, section 3). Weighted outcomes of past runs are
 then the forest's forecast of any quantity, with its distribution.
 """
@@ -20,10 +20,12 @@ TREES, LEAF, FEATURES = 150, 3, 0.4
 
 @dataclass(frozen=True)
 class OutcomeForest:
-    """Extra trees (Geurts 2006) on labels and stability; `leaves` of the past runs, [n, trees]."""
+    """Extra trees (Geurts 2006) on labels and stability of past runs."""
 
     trees: Any
+    """Fitted `sklearn.ensemble.ExtraTreesRegressor`."""
     leaves: NDArray[np.int64]
+    """Leaves of the past runs, [n, trees]."""
 
     @classmethod
     def fit(
@@ -39,7 +41,7 @@ class OutcomeForest:
         return cls(trees, trees.apply(x))
 
     def weights(self, x: Floats) -> Floats:
-        """What each past run counts for rows x [m, p]: [m, n], each row summing to 1."""
+        """Weigh n past runs for rows x [m, p]: weights [m, n], each row summing to 1."""
         own = self.trees.apply(x)
         weights = np.zeros((len(x), len(self.leaves)))
         for mine, theirs in zip(own.T, self.leaves.T, strict=True):  # tree by tree

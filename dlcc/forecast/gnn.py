@@ -1,9 +1,9 @@
-"""A graph network over the similarity graph of runs: a run is judged with its neighbours' ends.
+"""Graph network over the similarity graph of runs: a run is judged with its neighbours' labels.
 
-Nodes are runs, each with its feature vector and, where it may be shown, how it ended; edges lead
-from a run's nearest past runs to it. In training a random half of the past runs hides its end and
-is predicted from the rest, which is what a new run looks like (GraphSAGE: Hamilton 2017, algorithm
-1; labels as inputs: Shi 2021, "Masked label prediction", section 3.2).
+Nodes are runs, each with its feature vector and, where it may be shown, its label; edges lead from
+a run's nearest past runs to it. In training a random half of the past runs hides its label and is
+predicted from the rest, which is what a new run looks like (GraphSAGE: Hamilton 2017, algorithm 1;
+labels as inputs: Shi 2021, "Masked label prediction", section 3.2).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FEATURE_DROPOUT = 0.2  # so that no single figure decides where a run is unlike 
 
 
 class OutcomeNetwork(nn.Module):
-    """Two rounds of messages; node features [n, p] and shown ends [n, labels + 1] to logits."""
+    """Two rounds of messages; node features [n, p] and shown labels [n, labels + 1] to logits."""
 
     def __init__(self, features: int, labels: int) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class OutcomeNetwork(nn.Module):
         self.decide = nn.Linear(HIDDEN, labels)
 
     def forward(self, x: Tensor, shown: Tensor, edges: Tensor) -> Tensor:
-        """Logits [n, labels]; `edges` [2, e] lead from neighbours to nodes."""
+        """Compute logits [n, labels]; `edges` [2, e] lead from neighbours to nodes."""
         x = F.dropout(x, FEATURE_DROPOUT, self.training)
         h = F.relu(self.encode(torch.cat([x, shown], dim=1)))
         h = F.dropout(h, DROPOUT, self.training)
@@ -53,7 +53,7 @@ class OutcomeNetwork(nn.Module):
 
 @dataclass(frozen=True)
 class OutcomeGNN:
-    """A trained network and the graph that it was trained on."""
+    """Trained network and the graph that it was trained on."""
 
     network: OutcomeNetwork
     space: Space
@@ -76,7 +76,7 @@ class OutcomeGNN:
         return cls(network, space)
 
     def probabilities(self, points: Floats) -> Floats:
-        """Of each label [m, labels], for new points [m, p] of the space."""
+        """Compute probabilities [m, labels] of each label for new points [m, p] of the space."""
         past = len(self.space.points)
         found, _ = self.space.nearest(points, self.space.neighbours[0].shape[1])
         x = torch.tensor(np.concatenate([self.space.points, points]), dtype=torch.float32)
@@ -138,12 +138,12 @@ def _keep(network: OutcomeNetwork, key: str) -> None:
 
 
 def _edges(neighbours: NDArray[np.int64], first: int) -> Tensor:
-    """From the neighbours [m, k] to the nodes first, first + 1, ...: [2, m·k]."""
+    """Edges [2, m·k] from the neighbours [m, k] to the nodes first, first + 1, ..."""
     targets = np.repeat(np.arange(first, first + len(neighbours)), neighbours.shape[1])
     return torch.tensor(np.stack([neighbours.ravel(), targets]))
 
 
 def _shown(labels: Tensor, visible: Tensor, ends: int) -> Tensor:
-    """One-hot ends and a flag, [n, labels + 1]; zeros for those that hide it."""
+    """One-hot labels and a flag, [n, labels + 1]; zeros for runs that hide their label."""
     flags = torch.cat([F.one_hot(labels, ends), torch.ones(len(labels), 1)], dim=1)
     return flags * visible[:, None]

@@ -1,4 +1,4 @@
-"""From what a run has so far to what forecasts are made of."""
+"""Inputs of forecasts, from what a run has recorded so far."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _MOST_POINTS = 200
 def earlier_vectors(
     series: Series, health: HealthRecord, good: GoodModel, length: int, kind: TrainingKind
 ) -> dict[float, Mapping[str, float]]:
-    """The feature vectors that the run had at the library's fractions before the present.
+    """Feature vectors that the run had at the library's fractions before the present.
 
-    Where it had too little to be judged by then, there is none.
+    There is none for a fraction at which the run had recorded too little to be judged.
     """
     series_only = len(health.figures) == 0
     vectors: dict[float, Mapping[str, float]] = {}
@@ -42,10 +42,10 @@ def earlier_vectors(
 
 
 def spreading(series: Series, health: HealthRecord, length: int) -> Diffusion | None:
-    """A diffusion curve for what spreads, carried a quarter of the length on.
+    """Fit a diffusion curve to the coverage of a run, and carry it on by a quarter of the length.
 
-    What spreads is the share of the training data that samples come near (k-nearest-neighbour
-    recall), or else a logged quantity named `quality` or `coverage` within [0, 1].
+    Coverage is the share of the training data that samples come near (k-nearest-neighbour recall),
+    or else a logged quantity named `quality` or `coverage` within [0, 1].
     """
     horizon = health.seen + _QUARTER
     if len(health.figures):

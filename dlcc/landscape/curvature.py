@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dlcc.estimate import Measurement
 from dlcc.landscape._engine.krylov import KrylovBasis
 from dlcc.landscape._engine.vectors import (
     Closure,
@@ -28,6 +27,7 @@ from dlcc.landscape._engine.vectors import (
 )
 from dlcc.landscape.batches import described
 from dlcc.landscape.linear_operator import LinearOperator
+from dlcc.measurement import Measurement
 from dlcc.typing import Floats
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from dlcc.estimate import Measurement
+from dlcc.measurement import Measurement
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,23 @@ from dlcc.typing import Progress
 def rerun_folder(
     folder: str | Path, n: int, seconds: float, *, trust: bool, progress: Progress, seed: int = 0
 ) -> Reruns:
-    """Run the training of a folder again, `n` times or as often as fits into `seconds`.
+    """Run the training of a folder again, several times or as often as fits into the time.
+
+    Args:
+        folder: Folder of the run.
+        n: Number of reruns: half with other seeds, the rest with other batches or settings.
+        seconds: Time for all of them, in seconds.
+        trust: Whether code that came with the run may run where no sandbox can isolate it.
+        progress: Function that is called with the share done and what is being done.
+        seed: Seed of the plan's own choices.
+
+    Returns:
+        The outcomes, the reproducibility Δ, and the effects of settings.
 
     Raises:
-        InputError: the folder is no run, or says too little to run it again.
-        IsolationError: the code is the run's own and nothing isolates it.
+        InputError: The folder is no run, says too little to run it again, or not one rerun fits
+            into the time.
+        IsolationError: The code is the run's own and nothing isolates it.
     """
     run = Run.open(folder)
     program, config = program_of_folder(run, trust=trust)
@@ -49,9 +61,11 @@ def rerun_folder(
 
 
 def program_of_folder(run: Run, *, trust: bool) -> tuple[Program, Config]:
-    """How a run can be rerun.
+    """Find the program that reruns a run, and its configuration.
 
-    Raises OptionError where it says too little for that.
+    Raises:
+        OptionError: The run says too little to run it again.
+        IsolationError: The code is the run's own and nothing isolates it.
     """
     config = Config.of(run, None)
     try:

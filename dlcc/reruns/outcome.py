@@ -1,4 +1,4 @@
-"""How a rerun ended, judged from its record alone, as the run itself is."""
+"""Outcome of a rerun, judged from its record alone, as the run itself is."""
 
 from __future__ import annotations
 
@@ -24,40 +24,45 @@ CHECKPOINTS = 24
 
 @dataclass(frozen=True)
 class Recorded:
-    """What a rerun left behind."""
+    """Record of a rerun that came to its end."""
 
     series: Series
+    """Logged quantities of every step."""
     samples: Sequence[Floats]
-    """At `checkpoint_steps`, [n, ...] each; none where there is nothing to hold them against."""
+    """Samples [n, ...] at each of `checkpoint_steps`; empty where there is no training data to
+    compare them with."""
 
 
 @dataclass(frozen=True)
 class Refused:
-    """A rerun that the run's code did not bring to its end: it does not know the setting, say."""
+    """Rerun that the run's code did not bring to its end: it does not know the setting, say."""
 
     error: ForeignCodeError
+    """Error of the run's code."""
 
 
 def checkpoint_steps(length: int) -> list[int]:
-    """The steps before which a rerun is sampled, equally spaced, the last at its end."""
+    """Steps before which a rerun is sampled, equally spaced, the last at its end."""
     return sorted({max(1, length * k // CHECKPOINTS) for k in range(1, CHECKPOINTS + 1)})
 
 
 @dataclass(frozen=True)
 class Judge:
-    """Judges reruns of one run."""
+    """Judge of the reruns of one run."""
 
     library: Library
+    """Past runs that the judgement is calibrated on."""
     reference: Reference | None
-    """Training data to hold samples against; without it the series alone are judged."""
+    """Training data to compare samples with; without it the series alone are judged."""
     kind: TrainingKind = GAN
+    """Kind of the training."""
 
     @cached_property
     def _model(self) -> HealthModel:
         return HealthModel(self.library, self.reference is None, self.kind)
 
     def __call__(self, recorded: Recorded, length: int) -> Outcome:
-        """The outcome of a training of `length` steps."""
+        """Judge how a training of `length` steps ended."""
         samples = None
         if self.reference is not None:
             samples = np.array([sample_features(x, self.reference) for x in recorded.samples])

@@ -1,8 +1,8 @@
-"""The run's protocol rewritten into a plan of reruns.
+"""Plan of reruns, made from the configuration of a run.
 
-Three kinds: other seeds; other batches from the same initial weights; and a fractional factorial
-design over the settings that matter (Box, Hunter and Hunter 2005, chapter 6), each at two levels,
-with a seed of its own a run.
+There are three kinds: other seeds; other batches from the same initial weights; and a fractional
+factorial design over the settings that matter (Box, Hunter and Hunter 2005, chapter 6), each at two
+levels, with a seed of its own for each run.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ Kind = Literal["seed", "batches", "setting"]
 _SHARES: Mapping[Kind, float] = {"seed": 0.5, "batches": 0.1, "setting": 0.4}
 _LARGEST_SEED = 2**31
 HIGHEST_RATE = 10.0
-"""No rerun and no advice sets a rate beyond it."""
+"""Highest learning rate that a rerun or advice sets."""
 RATES = ("lr_g", "lr_d", "lr")
-"""Keys of learning rates; `lr` is that of both players."""
+"""Names of the fields with learning rates; `lr` is that of both players."""
 
 
 @dataclass(frozen=True)
@@ -28,28 +28,32 @@ class Rerun:
     """One training of a plan."""
 
     kind: Kind
+    """Difference from the run: another seed, other batches, or other settings."""
     config: Mapping[str, Any]
-    """The whole configuration, with its seed."""
+    """Whole configuration, its seed included."""
     weights_seed: int | None = None
     """Seed of the initial weights where it is not that of the batches."""
     levels: Mapping[str, int] = field(default_factory=dict)
-    """Of the settings that the design varies: −1 or 1."""
+    """Setting that the design varies -> its level, −1 (low) or 1 (high)."""
 
 
 @dataclass(frozen=True)
 class Factor:
-    """A setting at two levels."""
+    """Setting at two levels."""
 
     key: str
+    """Field of the configuration."""
     low: Any
+    """Value at level −1."""
     high: Any
+    """Value at level 1."""
 
 
 def factors_of(config: Mapping[str, Any]) -> list[Factor]:
-    """The settings that matter and that the configuration has.
+    """Choose the settings to vary among those that the configuration has.
 
-    Rates a factor of two down and up (not beyond the highest), Adam's β1 at 0 and .5, R1 without
-    and with, every step for both players or as it is.
+    Learning rates go a factor of two down and up (not beyond the highest), Adam's β1 is 0 or .5, R1
+    is off or on, and each player is updated at every step or as often as it is now.
     """
     found = [
         Factor(key, config[key] / 2, min(config[key] * 2, max(config[key], HIGHEST_RATE)))
@@ -69,11 +73,12 @@ def factors_of(config: Mapping[str, Any]) -> list[Factor]:
 
 
 def design(factors: Sequence[Factor], runs: int) -> list[dict[str, int]]:
-    """`runs` rows of −1 and 1, a key a factor, repeated where there are more runs than rows.
+    """Lay out a two-level design: `runs` rows that give each factor the level −1 or 1.
 
-    All combinations where they fit; else the half of them in which the product of all levels is 1,
-    so that no main effect is mixed with another one or with an interaction of two; else the columns
-    of a Hadamard matrix, in which main effects are mixed with interactions but not with each other.
+    It has all combinations where they fit; else the half of them in which the product of all levels
+    is 1, so that no main effect is mixed with another one or with an interaction of two; else the
+    columns of a Hadamard matrix, in which main effects are mixed with interactions but not with
+    each other. Rows are repeated where there are more runs than rows.
     """
     if not factors or runs < 2:
         return []
@@ -91,7 +96,26 @@ def design(factors: Sequence[Factor], runs: int) -> list[dict[str, int]]:
 def plan_reruns(
     config: Mapping[str, Any], n: int, rng: np.random.Generator, *, batches: bool = True
 ) -> list[Rerun]:
-    """A plan of `n` reruns; `batches` whether weights and batches can have seeds of their own."""
+    """Plan reruns of a configuration with other seeds, other batches and other settings.
+
+    Args:
+        config: Whole configuration of the run, with the field `seed`.
+        n: Number of reruns: half with other seeds, a tenth with other batches from the same initial
+            weights, the rest with other settings by a two-level design. Other seeds take the place
+            of what cannot be varied.
+        rng: Generator of the seeds.
+        batches: Whether initial weights and batches can have seeds of their own.
+
+    Returns:
+        n reruns, those with other seeds first.
+
+    >>> config = {"lr_g": 0.001, "lr_d": 0.004, "r1": 0.0, "seed": 0}
+    >>> plan = plan_reruns(config, 20, np.random.default_rng(0))
+    >>> [sum(rerun.kind == kind for rerun in plan) for kind in ("seed", "batches", "setting")]
+    [10, 2, 8]
+    >>> plan[-3].config["lr_g"], plan[-3].levels
+    (0.002, {'lr_g': 1, 'lr_d': 1, 'r1': 1})
+    """
     factors = factors_of(config)
     settings = design(factors, round(_SHARES["setting"] * n))
     same_weights = round(_SHARES["batches"] * n) if batches else 0
@@ -115,10 +139,10 @@ def _at(factors: Sequence[Factor], levels: Mapping[str, int]) -> dict[str, Any]:
 
 
 def is_number(value: object) -> bool:
-    """Whether it is one that can be calculated with: JSON knows integers beyond any float."""
+    """Whether a value is a number that can be calculated with: JSON has integers beyond floats."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
 
 
 def is_positive(value: Any) -> bool:
-    """Whether it is a number above 0."""
+    """Whether a value is a number above 0."""
     return is_number(value) and value > 0

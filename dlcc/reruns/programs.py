@@ -1,5 +1,8 @@
-"""How reruns are run: as one ensemble where the run's code is a recipe of this package, else one
-after the other from the code that came with the run, in the sandbox."""
+"""Programs that run reruns.
+
+A run whose code is a recipe of this package is rerun as one ensemble, any other from the code that
+came with it, one rerun after the other in the sandbox.
+"""
 
 from __future__ import annotations
 
@@ -25,15 +28,28 @@ from dlcc.stage import Deadline
 from dlcc.typing import Progress
 
 SAMPLES = 512
+"""Number of samples that are taken of a rerun at each checkpoint."""
 _OF_ONE = ("loss", "grad_norm")  # recorded of the only player of a training
 
 
 class Program(Protocol):
-    """Runs reruns of one run."""
+    """Program that runs reruns of one run; `program_of` finds it.
+
+    >>> from dlcc.records import Config, Sources
+    >>> from dlcc.reruns import plan_reruns, program_of
+    >>> from dlcc.runs import Run
+    >>> run = Run.open("runs/ring-oscillating")
+    >>> config = Config.of(run, None)
+    >>> program = program_of(config, Sources.of(run, None), None, lambda: Level.NONE)
+    >>> plan = plan_reruns(config.config, 2, np.random.default_rng(0))
+    >>> made = program.run(plan, 3, Deadline(60), lambda share, what: None)
+    >>> [len(recorded.series.columns["generator/loss"].steps) for recorded in made]
+    [3, 3]
+    """
 
     @property
     def how(self) -> str:
-        """In words."""
+        """Way in which reruns are run, in words."""
 
     @property
     def splits_seeds(self) -> bool:
@@ -41,22 +57,54 @@ class Program(Protocol):
 
     @property
     def reference(self) -> Reference | None:
-        """Training data to hold samples against."""
+        """Training data to compare samples with; None where only series are judged."""
 
     @property
     def kind(self) -> TrainingKind:
-        """What is trained."""
+        """Kind of the training."""
 
     def run(
         self, plan: Sequence[Rerun], length: int, deadline: Deadline, progress: Progress
     ) -> Sequence[Recorded | Refused]:
-        """What the first reruns of the plan left behind, as many as the deadline allows."""
+        """Run the first reruns of a plan, as many as the deadline allows.
+
+        Args:
+            plan: Reruns in the order in which they matter.
+            length: Number of steps of each.
+            deadline: Time that may be used.
+            progress: Function that is called with the share done and what is being done.
+
+        Returns:
+            The record of each rerun that was made, in the order of the plan; or the error of the
+            run's code, where that refused the setting.
+        """
 
 
 def program_of(
     config: Config, sources: Sources | None, samples: Samples | None, level: Callable[[], Level]
 ) -> Program | str:
-    """How this run can be rerun, or why not; `level` gives the sandbox's (IsolationError)."""
+    """Find the program that can rerun a run.
+
+    Args:
+        config: Configuration of the run, its entry point included.
+        sources: Files of code that came with the run; None where there are none.
+        samples: Samples and training data of the run, to judge reruns by; None for series alone.
+        level: Function that gives the level of the sandbox; it is called, and may raise
+            `IsolationError`, only for code that came with the run.
+
+    Returns:
+        The program; or in a sentence why the run cannot be run again.
+
+    >>> from dlcc.records import Config, Sources
+    >>> from dlcc.runs import Run
+    >>> from dlcc.sandbox import best_level
+    >>> run = Run.open("runs/digits-collapsed")
+    >>> config, sources = Config.of(run, None), Sources.of(run, None)
+    >>> program_of(config, sources, None, lambda: best_level(False)).how
+    'one ensemble'
+    >>> program_of(config, None, None, lambda: best_level(False))[:49]
+    'the run does not say how to build its training ag'
+    """
     from dlcc.recipes.small_gan import training as small_gan
 
     if sources is not None and _is_recipe(sources, Path(small_gan.__file__), config.training):
@@ -76,7 +124,7 @@ def program_of(
 
 
 def why_no_program(config: Config, sources: Sources | None) -> str | None:
-    """Why a run says too little to be run again; None where it says enough."""
+    """Reason why a run cannot be run again, in a sentence; None where it says enough."""
     if config.training is None or sources is None:
         return (
             "the run does not say how to build its training again; record with "
@@ -109,7 +157,7 @@ class EnsembleProgram:
     def run(
         self, plan: Sequence[Rerun], length: int, deadline: Deadline, progress: Progress
     ) -> list[Recorded]:
-        """All of the plan, or nothing: LimitExceeded when the time is up."""
+        """Run all reruns of the plan; raises LimitExceeded when the time is up before that."""
         from dlcc.ensembles import by_shape
 
         configs = [rerun.config for rerun in plan]
@@ -156,7 +204,7 @@ def _train_together(
 
 
 def _initial_state(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The state that a recipe's training begins in."""
+    """State in which a recipe's training begins."""
     from dlcc.recipes.small_gan import training as small_gan
 
     players = small_gan.make_players(small_gan.Config.parse(config))
@@ -169,20 +217,26 @@ class SandboxProgram:
     """Reruns of code that came with the run, one after the other."""
 
     entry: str
+    """Entry point, such as `source/train.py:build`."""
     files: Mapping[str, Path]
-    """The run's files of code."""
+    """Name -> path of the run's files of code."""
     level: Level
+    """Level of the sandbox."""
     reference: Reference | None
+    """Training data to compare samples with; None where only series are judged."""
     kind: TrainingKind = GAN
+    """Kind of the training."""
     quantities: Sequence[str] = QUANTITIES
-    """What is recorded."""
+    """Quantities that are recorded of a rerun."""
     how: str = "one process after the other, in the sandbox"
+    """Way in which reruns are run, in words."""
     splits_seeds: bool = False
+    """Whether weights and batches can have seeds of their own."""
 
     def run(
         self, plan: Sequence[Rerun], length: int, deadline: Deadline, progress: Progress
     ) -> list[Recorded | Refused]:
-        """As many of the plan as fit into the time, judged by how long the first ones took."""
+        """Run as many reruns of the plan as fit into the time, going by how long the first took."""
         records: list[Recorded | Refused] = []
         total = deadline.remaining
         with contextlib.ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""A plan of reruns carried out and summed up."""
+"""Study of reruns: a plan carried out and summed up."""
 
 from __future__ import annotations
 
@@ -32,11 +32,24 @@ def rerun(
     deadline: Deadline,
     progress: Progress,
 ) -> Reruns:
-    """Run the training of `config` again, `n` times or as often as the time allows.
+    """Run the training of a configuration again, several times or as often as the time allows.
+
+    Args:
+        program: Program that runs reruns of the run.
+        config: Whole configuration of the run.
+        length: Number of steps of a rerun.
+        library: Past runs without the run itself, to judge outcomes by.
+        n: Number of reruns.
+        rng: Generator of seeds and of the bootstrap.
+        deadline: Time that may be used.
+        progress: Function that is called with the share done and what is being done.
+
+    Returns:
+        The outcomes, the reproducibility Δ, and the effects of settings.
 
     Raises:
-        ForeignCodeError: the run's code fails with its own configuration and another seed.
-        LimitExceeded: not even one rerun was done in time.
+        ForeignCodeError: The run's code fails with its own configuration and another seed.
+        LimitExceeded: Not even one rerun was done in time.
     """
     plan = plan_reruns(config, n, rng, batches=program.splits_seeds)
     made = program.run(
@@ -87,7 +100,7 @@ def _effects(
     rows: Sequence[tuple[Rerun, Outcome]],
     rng: np.random.Generator,
 ) -> tuple[Effect, ...]:
-    """Main effects, with the spread of bootstrapped rows."""
+    """Estimate main effects of the settings, with the spread of bootstrapped rows."""
     if len(rows) < 4:
         return ()
     levels = np.array([[r.levels[f.key] for f in factors] for r, _ in rows])
@@ -110,7 +123,7 @@ def _best(
     rows: Sequence[tuple[Rerun, Outcome]],
     config: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The design's best row by main effects, if it promises more than the run's own setting."""
+    """Find the design's best row by main effects, if it promises more than the run's setting."""
     if not effects or not len(own):
         return {}
     mean = float(np.mean([o.stability for _, o in rows]))

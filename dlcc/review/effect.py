@@ -1,4 +1,4 @@
-"""What reviews move: the calibration of P(healthy), and the weights of the terms.
+"""Effect of reviews: calibration of P(healthy), and weights of the terms.
 
 Both are functions of the reviews alone, in whatever order they came, so that taking a review back
 restores them bit for bit.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dlcc.review.history import Review
+from dlcc.review.reviews import Review
 from dlcc.typing import Floats
 
 SHIFT_SD, SLOPE_SD = 0.5, 0.25  # of the prior: a ~ N(0, .5²), b ~ N(1, .25²)
@@ -24,19 +24,22 @@ _STEEPNESS = 8.0  # of a verdict in a score within [0, 1], to begin with
 
 @dataclass(frozen=True)
 class Recalibration:
-    """P' = σ(a + b·logit P), the posterior of (a, b) as a normal at its mode (Platt 1999, with a
-    prior at "as it is")."""
+    """Recalibration P' = σ(a + b·logit P) of probabilities (Platt 1999), by reviews.
+
+    The posterior of (a, b) is a normal at its mode; the prior is centred on no change, (0, 1).
+    """
 
     shift: float
-    """a"""
+    """Shift a of the logit."""
     slope: float
-    """b"""
+    """Slope b of the logit."""
     covariance: Floats
-    """Of (a, b), [2, 2]."""
+    """Posterior covariance [2, 2] of (a, b)."""
     reviews: int
+    """Number of reviews that it was fitted to."""
 
     def __call__(self, p: Floats) -> Floats:
-        """Probabilities [...] put right; without reviews the very same."""
+        """Recalibrate probabilities [...]; without reviews they stay as they are."""
         if not self.reviews:
             return p
         return np.asarray(sigmoid(self.shift + self.slope * logit(p)))
@@ -44,25 +47,50 @@ class Recalibration:
 
 @dataclass(frozen=True)
 class ReviewEffect:
-    """Where the reviews have moved things."""
+    """Effect of reviews on the score.
+
+    >>> effect = ReviewEffect(recalibrate(np.array([]), np.array([])), {"logic": 1.0}, reviews=6)
+    >>> effect.counts({"logic", "impact"})
+    {'logic': 3.0}
+    """
 
     calibration: Recalibration
+    """Recalibration of P(healthy)."""
     evidence: Mapping[str, float]
-    """Term -> its share of what tells the reviewed runs apart, summing to 1; even without
+    """Term -> weight with which it tells reviewed runs apart; they sum to 1, and are even without
     reviews."""
     reviews: int
+    """Number of reviews behind it."""
 
     def counts(self, known: Iterable[str]) -> dict[str, float]:
-        """The evidence as `dlcc.scoring.weights.posterior_weights` takes it: counts by term.
+        """Turn the evidence into counts for `dlcc.scoring.posterior_weights`.
 
-        Every review is half a count, whatever the terms `known` there; others are left out.
+        Every review is half a count, shared among the terms by their evidence.
+
+        Args:
+            known: Terms that have a weight; evidence of other terms is left out.
+
+        Returns:
+            Term -> counts, at least 0.
         """
         shares = {name: self.evidence[name] for name in known if name in self.evidence}
         return {name: COUNTS_A_REVIEW * self.reviews * share for name, share in shares.items()}
 
 
 def review_effect(reviews: Sequence[Review]) -> ReviewEffect:
-    """Recalibration and evidence of reviews, those that were undone left out already."""
+    """Compute what reviews say of P(healthy) and of the terms' weights.
+
+    Args:
+        reviews: Reviews that hold, in any order: those that were undone are left out already.
+
+    Returns:
+        The recalibration of P(healthy), and the evidence for the weights of the terms.
+
+    >>> terms = {"logic": (0.9, 0.05), "impact": (0.3, 0.1)}
+    >>> review = Review(1, "2026-01-01", "a", "", terms, p_before=0.3, healthy=True)
+    >>> review_effect([review]).calibration(np.array([0.3])).round(2).tolist()
+    [0.34]
+    """
     p = np.array([review.p_before for review in reviews], dtype=np.float64)
     healthy = np.array([review.healthy for review in reviews], dtype=np.float64)
     order = np.lexsort((p, healthy))  # sums are of floats: one order, whichever they came in
@@ -80,7 +108,21 @@ def review_effect(reviews: Sequence[Review]) -> ReviewEffect:
 
 
 def recalibrate(p: Floats, healthy: Floats) -> Recalibration:
-    """The posterior of (a, b) from P(healthy) [n] and verdicts [n] in {0, 1}, by Laplace."""
+    """Fit the recalibration P' = σ(a + b·logit P) to verdicts by people (Platt 1999).
+
+    It is the posterior under a ~ N(0, .5²) and b ~ N(1, .25²), by Laplace's approximation.
+
+    Args:
+        p: P(healthy) [n] before any review, in [0, 1].
+        healthy: Verdicts [n]: 1 for healthy, 0 for not.
+
+    Returns:
+        The posterior of (a, b).
+
+    >>> fitted = recalibrate(np.array([0.6, 0.7, 0.8, 0.9]), np.array([0.0, 0.0, 0.0, 1.0]))
+    >>> fitted(np.array([0.6, 0.9])).round(2).tolist()
+    [0.49, 0.83]
+    """
     design = np.column_stack([np.ones(len(p)), logit(p)])
     prior_mean, precision = np.array([0.0, 1.0]), np.diag([SHIFT_SD**-2.0, SLOPE_SD**-2.0])
 
@@ -106,12 +148,23 @@ def recalibrate(p: Floats, healthy: Floats) -> Recalibration:
 
 
 def term_evidence(terms: Floats, healthy: Floats) -> Floats:
-    """Weights [k] >= 0, summing to 1, under which Σ w·term [n, k] tells verdicts [n] apart best.
+    """Find the weights under which the sum of terms tells healthy runs from others best.
 
-    Exponentiated gradient on the logistic loss of s·(Σ w·term − c), run to rest over all verdicts
-    (Kivinen and Warmuth 1997, section 3.3), with the even weighting as a prior of a few verdicts;
-    steepness s and threshold c are fitted along. A term that was not measured tells nothing: it
-    stands at its mean.
+    Exponentiated gradient on the logistic loss of s·(Σ w·term − c), run to convergence over all
+    verdicts (Kivinen and Warmuth 1997, section 3.3), with the even weighting as a prior of a few
+    verdicts; steepness s and threshold c are fitted along.
+
+    Args:
+        terms: Terms [n, k] of n runs in [0, 1]; NaN where not measured, which counts as the term's
+            mean.
+        healthy: Verdicts [n]: 1 for healthy, 0 for not.
+
+    Returns:
+        Weights [k], at least 0, summing to 1.
+
+    >>> terms = np.array([[0.9, 0.5], [0.8, 0.4], [0.2, 0.5], [0.1, 0.4]])  # the first tells
+    >>> term_evidence(terms, np.array([1.0, 1.0, 0.0, 0.0])).round(2).tolist()
+    [0.59, 0.41]
     """
     n, k = terms.shape
     if k == 0:
@@ -154,7 +207,7 @@ def _exponentiated(weights: Floats, slope: Floats) -> Floats:
 
 
 def _fitted_line(score: Floats, healthy: Floats, line: Floats) -> Floats:
-    """A Newton step of intercept and steepness of a logistic in the score; steepness stays > 0."""
+    """Newton step of intercept and steepness of a logistic in the score; steepness stays > 0."""
     design = np.column_stack([np.ones(len(score)), score])
     q = sigmoid(design @ line)
     off_prior = np.array([0.0, line[1] - _STEEPNESS]) / _STEEPNESS**2
@@ -166,11 +219,11 @@ def _fitted_line(score: Floats, healthy: Floats, line: Floats) -> Floats:
 
 
 def logit(p: Floats) -> Floats:
-    """log(p / (1 − p)), probabilities kept away from 0 and 1."""
+    """Logit log(p / (1 − p)) [...] of probabilities [...], kept away from 0 and 1."""
     inside = np.clip(np.asarray(p, dtype=np.float64), _FURTHEST, 1 - _FURTHEST)
     return np.asarray(np.log(inside / (1 - inside)))
 
 
 def sigmoid(x: Floats) -> Floats:
-    """1 / (1 + exp(−x)), shifted against overflow."""
+    """Logistic function 1 / (1 + exp(−x)), safe against overflow."""
     return np.asarray(np.exp(-np.logaddexp(0, -np.asarray(x, dtype=np.float64))))

@@ -15,25 +15,30 @@ from torch import Tensor, nn
 
 from dlcc.errors import OptionError, SnapshotError
 from dlcc.landscape._engine.structure import ModelStructure
-from dlcc.landscape.model_state import unchanged
-from dlcc.landscape.batches import NotFiniteError, PerSampleLoss, count_rows, select_rows
 from dlcc.landscape._engine.vectors import flatten
+from dlcc.landscape.batches import NotFiniteError, PerSampleLoss, count_rows, select_rows
 from dlcc.landscape.density import gradient_density
-from dlcc.landscape.per_sample import PerSampleBackward
 from dlcc.landscape.measurement import PlayerLoss, measure_landscape
+from dlcc.landscape.model_state import unchanged
+from dlcc.landscape.per_sample import PerSampleBackward
 from dlcc.runs.layout import RunLayout
-from dlcc.runs.snapshots import Snapshot
 from dlcc.runs.snapshot_landscape import SCHEMA, SnapshotLandscape
+from dlcc.runs.snapshots import Snapshot
 
 MEASURES = ("norms", "noise", "density")
-"""norms: mean and largest 2-norm of the rows' gradients. noise: trace of their covariance, and the
+"""Names of the measures.
+
+norms: mean and largest 2-norm of the rows' gradients. noise: trace of their covariance, and the
 gradient-noise scale in rows. density: mean instability of their density, and the standard deviation
-of how sparse it is around each, both in DIRECTIONS random directions that stay the same."""
+of how sparse it is around each, both in DIRECTIONS random directions that stay the same.
+"""
 DIRECTIONS = 4
 DENSITY_EVERY = 4
-"""Measurements from one of the density to the next, beside others: it costs as much as they do."""
+"""Number of measurements from one of the density to the next, beside others: it costs as much as
+they do."""
 OVERHEAD = "measuring/overhead"
-"""Logged with every measurement: the share of the training's own time that these took so far."""
+"""Series logged with every measurement: the share of the training's own time that these took so
+far."""
 
 
 class _Records(Protocol):
@@ -46,7 +51,7 @@ class _Records(Protocol):
 
 
 class Measuring:
-    """Measures players now and then; made by `Recorder.measure`.
+    """Measures of the landscape of players, taken now and then; made by `Recorder.measure`.
 
     Nothing of the training changes: weights, gradients, buffers and random numbers are the same
     bits with and without. Measured are the module behind a compiled or distributed one, without
@@ -111,16 +116,17 @@ class Measuring:
         return self._spent + self._last <= self.budget * self._rest() or self._spent == 0
 
     def __call__(self, step: int, batches: Mapping[str, Any]) -> None:
-        """Measure, where it is due, and record it at this step, with the overhead so far.
+        """Measure, where it is due, and record the measures at this step, with the overhead so far.
+
+        Losses that are not finite are left to the training: nothing is measured of them.
 
         Args:
-            step: the training's.
-            batches: player -> what its loss takes; the first `rows` rows of it are used.
+            step: Step of the training.
+            batches: Player to what its loss takes; the first `rows` rows of it are used.
 
         Raises:
-            OptionError: a player has no loss here.
-            ValueError: a loss is not one number a row. Losses that are not finite are left to the
-                training: nothing is measured of them.
+            OptionError: A player has no loss here.
+            ValueError: A loss is not one number a row.
         """
         self._check_players(batches)
         if not self.is_due(step):
@@ -147,28 +153,31 @@ class Measuring:
         batches: Mapping[str, Any],
         losses: Mapping[str, PerSampleLoss] | None = None,
     ) -> None:
-        """Look at the landscape around the snapshot of a step, and put what is found beside it.
+        """Measure the landscape around the snapshot of a step, and record it beside the snapshot.
 
-        Both ends of every player's Hessian, its trace and a slice; of several players the game's
-        eigenvalues, and their field on the way from the snapshot before. It takes the time of some
-        hundred passes: not within the budget, but as often as it is called. A snapshot that was
-        looked at already is left as it is.
+        Measured are both ends of every player's Hessian, its trace and a slice; of several players
+        also the game's eigenvalues, and their field on the way from the snapshot before. This takes
+        the time of some hundred passes: not within the budget, but as often as it is called. A
+        snapshot that was measured already is left as it is. Losses that are not finite are left to
+        the training: nothing is recorded.
 
         Args:
-            step: of the snapshot, which was just taken.
-            batches: player -> what its loss takes; the first `rows` rows of it are used. In a game
+            step: Step of the snapshot, which was just taken.
+            batches: Player to what its loss takes; the first `rows` rows of it are used. In a game
                 a player's loss has to depend on the others as it does in the training.
-            losses: of the players, where they are not those that are measured, as with a penalty
-                that takes gradients itself.
+            losses: Losses of the players, where they are not those that are measured, as with a
+                penalty that takes gradients itself.
 
         Raises:
-            OptionError: there is no snapshot of that step.
-            ValueError: a loss is not one number a row, or does not depend on what the player
-                trains. Losses that are not finite are left to the training: nothing is recorded.
+            OptionError: There is no snapshot of that step.
+            ValueError: A loss is not one number a row, or does not depend on what the player
+                trains.
         """
         snapshot = self.recorder.layout.snapshot(step)
         if not snapshot.path.exists():
-            raise OptionError(f"landscape({step}): there is no snapshot of that step; take it first")
+            raise OptionError(
+                f"landscape({step}): there is no snapshot of that step; take it first"
+            )
         if snapshot.landscape.exists() or not _is_first_rank():
             return
         start = _now()
@@ -193,8 +202,10 @@ class Measuring:
 
     @contextlib.contextmanager
     def _players_unchanged(self) -> Iterator[None]:
-        """Buffers of every player are put back: a player's loss may go through the others. So are
-        the random states that are not torch's."""
+        """Put back every player's buffers, and random states that are not torch's, after the block.
+
+        Buffers of every player, for a player's loss may go through the others.
+        """
         of_python, of_numpy = random.getstate(), np.random.get_state()
         try:
             with contextlib.ExitStack() as stack:
@@ -221,8 +232,10 @@ class Measuring:
     def _parameters_before(
         self, step: int, losses: Mapping[str, PlayerLoss]
     ) -> tuple[int | None, dict[str, Tensor] | None]:
-        """Snapshot before that of `step`, and the parameters of its players; none where it is damaged
-        or holds other parameters."""
+        """Find the snapshot before that of `step`, and the parameters of its players.
+
+        There are none where that snapshot is damaged or holds other parameters.
+        """
         steps = [s for s in self.recorder.layout.snapshot_steps() if s < step]
         if not steps:
             return None, None
@@ -266,7 +279,7 @@ class Measuring:
         return {f"{player}/{name}": value for name, value in found.items()}
 
     def _structure_of(self, player: str) -> ModelStructure:
-        """The player taken apart: anew where it is no longer what it was."""
+        """Structure of a player, taken anew where the player is no longer what it was."""
         kept = self._structures.get(player)
         if kept is None or not kept.fits():
             others = [p for name, p in self.players.items() if name != player]
@@ -274,7 +287,7 @@ class Measuring:
         return kept
 
     def _directions_of(self, player: str) -> Tensor:
-        """Orthonormal directions [parameters, DIRECTIONS]: the same while as many are trained."""
+        """Orthonormal directions [parameters, DIRECTIONS]; the same while as many are trained."""
         trained = [p for p in self.players[player].parameters() if p.requires_grad]
         size = sum(p.numel() for p in trained)
         directions = self._directions.get(player)
@@ -287,19 +300,19 @@ class Measuring:
 
 
 def _now() -> float:
-    """The clock, when the training has no work left in an accelerator's queue."""
+    """Read the clock, when the training has no work left in an accelerator's queue."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
     return time.perf_counter()
 
 
 def _is_trained(model: nn.Module) -> bool:
-    """Whether anything of it is: while one player steps, another may be frozen."""
+    """Whether any parameter is trained: while one player steps, another may be frozen."""
     return any(p.requires_grad for p in model.parameters())
 
 
 def inner(model: nn.Module) -> nn.Module:
-    """The module itself, behind a compiled or a distributed one."""
+    """Find the module itself, behind a compiled or a distributed one."""
     for name in ("_orig_mod", "module"):
         wrapped = model._modules.get(name)
         if wrapped is not None and type(model).__module__.startswith("torch."):

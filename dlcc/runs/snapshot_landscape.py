@@ -20,7 +20,7 @@ _MAX_BYTES = 2**22
 @with_config(ConfigDict(extra="forbid", allow_inf_nan=False))
 @dataclass(frozen=True)
 class SnapshotLandscape:
-    """The content of landscape.json."""
+    """Content of landscape.json."""
 
     schema: int
     step: int
@@ -44,7 +44,7 @@ def write_landscape(path: Path, record: SnapshotLandscape) -> None:
     """Write landscape.json whole.
 
     Raises:
-        RunError: the system refused the write.
+        RunError: The system refused the write.
     """
     write_text(path, json.dumps(_adapter().dump_python(record, mode="json")) + "\n")
 
@@ -53,7 +53,8 @@ def read_landscape(path: Path, step: int) -> SnapshotLandscape:
     """Read landscape.json of the snapshot of `step`.
 
     Raises:
-        SnapshotError: it is missing, cut, of a later version, of another step or has wrong values.
+        SnapshotError: The file is missing, cut, of a later version, of another step, or has wrong
+            values.
     """
     return read_document(
         path,

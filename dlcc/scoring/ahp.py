@@ -1,7 +1,7 @@
 """Weights from pairwise judgements: the analytic hierarchy process (Saaty, 1980).
 
-The weights are the principal eigenvector of the matrix of judgements; the consistency ratio says
-how far the judgements contradict each other, and above .1 they are refused.
+The weights are the principal eigenvector of the matrix of judgements. The consistency ratio says
+how far the judgements contradict each other; from .1 on they are refused.
 """
 
 from __future__ import annotations
@@ -20,16 +20,30 @@ from numpy.typing import NDArray
 from dlcc.errors import OptionError
 
 DEFAULT_JUDGEMENTS = Path(__file__).with_name("judgements.json")
+"""File with this package's own judgements of the five terms."""
 CONSISTENT = 0.1
+"""Consistency ratio from which on judgements are refused (Saaty, 1980)."""
 # Mean consistency index of random reciprocal matrices of size 1 to 10 (Saaty, 1980).
 _RANDOM_INDEX = (0.0, 0.0, 0.58, 0.90, 1.12, 1.24, 1.32, 1.41, 1.45, 1.49)
 
 
 def ahp_weights(path: Path = DEFAULT_JUDGEMENTS) -> dict[str, float]:
-    """Term -> weight, summing to 1, from a judgement file.
+    """Derive the weight of each term from a file of pairwise judgements (Saaty, 1980).
 
-    Raises OptionError that names the file and the pair: unreadable, not reciprocal, a pair missing,
-    more than ten terms, or a consistency ratio of .1 and more.
+    Args:
+        path: JSON file with an object `judgements` that maps pairs `"a : b"` to how much more `a`
+            counts than `b`: a number or a fraction, 1/9 to 9. Default: this package's own file.
+
+    Returns:
+        Term -> weight; weights are positive and sum to 1.
+
+    Raises:
+        OptionError: The file cannot be read, has more than ten terms, lacks a pair, or its
+            judgements contradict each other (consistency ratio .1 or more). The message names the
+            file and the pair.
+
+    >>> {term: round(weight, 2) for term, weight in ahp_weights().items()}
+    {'impact': 0.45, 'logic': 0.25, 'reproducibility': 0.15, 'meta': 0.09, 'novelty': 0.06}
     """
     names, matrix = _matrix(path)
     weights, ratio = principal_weights(matrix)
@@ -43,7 +57,20 @@ def ahp_weights(path: Path = DEFAULT_JUDGEMENTS) -> dict[str, float]:
 
 
 def principal_weights(matrix: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
-    """Weights [n] and consistency ratio of a reciprocal matrix [n, n] of judgements."""
+    """Find the weights behind a matrix of pairwise judgements, and how consistent they are.
+
+    Args:
+        matrix: Judgements [n, n], 1 <= n <= 10: entry (i, j) is how much more term i counts than
+            term j, entry (j, i) its reciprocal.
+
+    Returns:
+        Weights [n], the principal eigenvector scaled to sum 1; and the consistency ratio, 0 for
+        judgements that do not contradict each other (Saaty, 1980).
+
+    >>> weights, ratio = principal_weights(np.array([[1, 2, 4], [1 / 2, 1, 2], [1 / 4, 1 / 2, 1]]))
+    >>> weights.round(3).tolist(), abs(round(ratio, 6))
+    ([0.571, 0.286, 0.143], 0.0)
+    """
     n = len(matrix)
     values, vectors = np.linalg.eig(matrix)
     top = int(np.argmax(values.real))
@@ -66,7 +93,7 @@ def _matrix(path: Path) -> tuple[list[str], NDArray[np.float64]]:
 
 
 def _judgement(path: Path, judged: Mapping[tuple[str, str], float], a: str, b: str) -> float:
-    """How much more `a` counts than `b`; judged in either order, or in both alike."""
+    """Look up how much more `a` counts than `b`, judged in either order, or in both alike."""
     there, back = judged.get((a, b)), judged.get((b, a))
     if there is None:
         if back is None:
@@ -106,7 +133,7 @@ def _read(path: Path) -> dict[tuple[str, str], float]:
 
 
 def _number(value: object) -> float | None:
-    """A judgement: a number, or a fraction written as text, within Saaty's scale."""
+    """Read a judgement: a number, or a fraction written as text, within Saaty's scale."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:

@@ -1,7 +1,7 @@
-"""What every score must satisfy, checked anew on each report.
+"""Axioms that every score must satisfy, checked anew for each report.
 
-Some statements hold for all values of the terms: sympy proves them on the report's own weights
-(`dlcc.scoring.proofs`). The others are about this report's numbers.
+Some hold for all values of the terms: sympy proves them for the report's own weights
+(`dlcc.scoring.proofs`). The others are about the report's own numbers.
 """
 
 from __future__ import annotations
@@ -25,27 +25,33 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Axiom:
-    """A statement about a score, and whether it holds."""
+    """Statement about a score, and whether it holds."""
 
     id: str
+    """Short name, such as `simplex`."""
     statement: str
+    """Statement in one sentence."""
     holds: bool
+    """Whether the statement holds for this score."""
     by: By
-    """What decided it: a proof, the draws' intervals, or plain arithmetic."""
+    """Method that decided it: a proof, the intervals of the draws, or plain arithmetic."""
     where: str | None = None
-    """Where it is violated, and by what."""
+    """Place and size of the violation, in words; None where the axiom holds."""
 
 
 def check_axioms(
     score: Score, probability: Probability | None, label: str | None, disagreement: bool
 ) -> tuple[Axiom, ...]:
-    """All axioms of a report.
+    """Check all axioms of a score and a probability that belong to one run.
 
     Args:
-        score: V and how it came to be.
+        score: V with its terms, weights and correction.
         probability: P(healthy and true); None without a health stage.
-        label: the verdict in words.
-        disagreement: whether the report says that label and probability point different ways.
+        label: Label of the verdict; None where there is none.
+        disagreement: Whether the report says that label and probability point different ways.
+
+    Returns:
+        Every axiom, those of the probability last; these are left out without a probability.
     """
     made = list(_of_score(score, probability))
     if probability is not None:
@@ -54,7 +60,7 @@ def check_axioms(
 
 
 def _of_score(score: Score, probability: Probability | None) -> Iterator[Axiom]:
-    """Axioms about V and the HyperScore, and about every number's interval."""
+    """Check the axioms of V and the HyperScore, and of every number's interval."""
     yield _axiom(
         "simplex", "The weights are at least 0 and sum to 1.", "arithmetic", _not_a_simplex(score)
     )
@@ -103,7 +109,7 @@ def _of_score(score: Score, probability: Probability | None) -> Iterator[Axiom]:
 def _of_probability(
     probability: Probability, label: str | None, disagreement: bool
 ) -> Iterator[Axiom]:
-    """Axioms about P(healthy and true), and the label beside it."""
+    """Check the axioms of P(healthy and true), and of the label beside it."""
     yield _axiom(
         "conjunction",
         "P(healthy and true) exceeds neither of the two.",
@@ -167,7 +173,10 @@ def _not_nested(score: Score, probability: Probability | None) -> str:
 
 
 def _surer_than_its_parts(score: Score) -> str:
-    """Terms are drawn independently, so that no spread can cancel another (but for chance)."""
+    """Name the terms whose spread is wider than V's.
+
+    Terms are drawn independently, so that no spread can cancel another (but for chance).
+    """
     whole = float(score.value.draws.std())
     surer = []
     for term in score.value.terms:

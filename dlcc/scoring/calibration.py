@@ -1,9 +1,10 @@
-"""P(healthy and the record true): calibrated on past runs, as draws.
+"""Probability that a run is healthy and its record true, calibrated on past runs, as draws.
 
-P(healthy | features) · P(true | logic). The first is a Bayesian logistic regression on the health
-vector where the record reaches its configured end, and the forecast where it does not; the second
-one on whether obligations are refuted, fitted on records that were put to the test, some of them
-doctored, and corrected to how rare these are elsewhere (King and Zeng 2001, section 4.1).
+It is P(healthy | features) · P(true | logic). The first factor is a Bayesian logistic regression on
+the health vector where the record reaches its configured end, and the forecast where it does not.
+The second is one on whether obligations are refuted, fitted on records that were put to the test,
+some of them doctored, and corrected to how rare these are elsewhere (King and Zeng 2001, section
+4.1).
 """
 
 from __future__ import annotations
@@ -45,11 +46,12 @@ SERIES_ONLY = (
     "discriminator_loss_last",
 )
 DOCTORED_WORTH = 40.0
-"""Records that this opinion counts for: 90 % of it lies between 1 % and 12 %."""
+"""Number of records that the prior share of doctored records counts for: 90 % of the prior lies
+between 1 % and 12 %."""
 COMPLETE = 0.95
 """Share of the configured length from which on a record counts as complete."""
 BASE_RATE_WORTH = 2.0
-"""Runs that the base rate counts for where the future of a run is not seen."""
+"""Number of runs that the base rate counts for where the future of a run is not seen."""
 _FEWEST_OF_A_KIND = 8  # true and doctored records
 _HEALTHY = 0  # index of the label
 _FLOOR = 1e-3
@@ -59,18 +61,19 @@ _REFUTED = 4.5  # and with one refuted obligation, at least
 
 @dataclass(frozen=True)
 class Probability:
-    """P(healthy and true), and its two factors, as draws [DRAWS]."""
+    """Probability of healthy and true, and its two factors, as draws [DRAWS]."""
 
     healthy: Floats
-    """P(healthy | features), were the record true."""
+    """Draws [DRAWS] of P(healthy | features), if the record is true."""
     true: Floats
-    """P(true | logic)."""
+    """Draws [DRAWS] of P(true | logic)."""
     by: str
-    """What the first one comes from: the record, the forecast, or the record and the base rate."""
+    """Source of P(healthy | features): the record, the forecast, or the record and the base
+    rate."""
 
     @property
     def both(self) -> Floats:
-        """P(healthy and true)."""
+        """Draws [DRAWS] of P(healthy and true)."""
         return self.healthy * self.true
 
 
@@ -82,14 +85,25 @@ def healthy_and_true(
     logic: Estimate | None = None,
     past: Library | None = None,
 ) -> Probability:
-    """The probability of a run that shows the share `seen` of its configured length.
+    """Compute the probability that a run is healthy and its record true.
 
     Args:
-        vector: its feature vector.
-        seen: at most 1.
-        forecast: P(healthy) at the end, by past runs that looked like it.
-        logic: the term; None where no stage fed it.
-        past: the library without the run; default all of it.
+        vector: Feature -> value of the run's health vector.
+        seen: Share of its configured length that the record covers, 0 to 1.
+        forecast: P(healthy) at the end, by past runs that looked like it; used for a record that is
+            not complete.
+        logic: Estimate of the term logic; None where no stage fed it.
+        past: Library without the run itself; by default the library in use.
+
+    Returns:
+        P(healthy) and P(true) as draws [DRAWS], and what the first comes from.
+
+    >>> from dlcc.estimate import Estimate
+    >>> from dlcc.scoring import healthy_and_true
+    >>> good = dict(rule_healthy=1, rule_diverged=0, good_quarter=1, good_last=1, swing=0.1)
+    >>> found = healthy_and_true({**good, "coverage_last": 0.95}, 1.0)
+    >>> found.by, float(found.healthy.mean()) > 0.9
+    ('the record', True)
     """
     known = library() if past is None else past
     true = p_true(logic, known)
@@ -106,19 +120,19 @@ def healthy_and_true(
 
 
 def p_healthy(vector: Mapping[str, float], past: Library | None = None) -> Floats:
-    """Posterior draws [DRAWS] of P(healthy) of a complete run with this health vector."""
+    """Draw [DRAWS] from the posterior of P(healthy) of a complete run with this health vector."""
     series_only = "coverage_last" not in vector
     fit = _fit_of_all(series_only) if past is None else calibrate(past, series_only=series_only)
     return fit.draws(row(features(series_only=series_only), vector), _normals("p_healthy"))[:, 1]
 
 
 def features(*, series_only: bool) -> tuple[str, ...]:
-    """The figures of the vector that P(healthy) is made of, without samples or with."""
+    """Names of the figures that P(healthy) is made of, without samples or with."""
     return SERIES_ONLY if series_only else WITH_SAMPLES
 
 
 def calibrate(past: Library, *, series_only: bool) -> LogisticPosterior:
-    """The fit on the honest rows of a library that have the figures: some have no samples."""
+    """Fit P(healthy) on the untampered rows of a library that have the figures it is made of."""
     untampered = past.untampered
     figures = untampered.columns(features(series_only=series_only), series_only=series_only)
     known = np.isfinite(figures).all(axis=1)
@@ -127,7 +141,7 @@ def calibrate(past: Library, *, series_only: bool) -> LogisticPosterior:
 
 
 def base_rate(past: Library) -> Estimate:
-    """P(healthy) of a run of which nothing is known."""
+    """Estimate P(healthy) of a run of which nothing is known."""
     healthy = past.labels[past.true_record] == _HEALTHY
     share = (float(healthy.sum()) + 0.5) / (len(healthy) + 1)
     return Estimate.beta(BASE_RATE_WORTH * share, BASE_RATE_WORTH * (1 - share))
@@ -142,10 +156,11 @@ def _fit_of_all(series_only: bool) -> LogisticPosterior:
 
 
 def refutation(mean: Floats, sd: Floats) -> Floats:
-    """0 where all obligations may hold, 1 where at least one is refuted, [n, 1].
+    """Turn the logic terms of n records, mean [n] and sd [n], into a figure [n, 1].
 
-    From how many of its standard deviations a term falls short of 1: that does not depend on how
-    many obligations there were. In between, the logarithm counts.
+    It is 0 where all obligations may hold and 1 where at least one is refuted. It is made of the
+    number of standard deviations by which the term falls short of 1: that does not depend on how
+    many obligations there were. In between, the logarithm of that number counts.
     """
     short = np.log((1 - mean + _FLOOR) / (sd + _FLOOR))
     low, high = np.log(_UNDECIDED), np.log(_REFUTED)
@@ -154,17 +169,18 @@ def refutation(mean: Floats, sd: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class RecordFit:
-    """ln P(logic | true) - ln P(logic | doctored), fitted on the records put to the test."""
+    """Log likelihood ratio ln P(logic | true) - ln P(logic | doctored), fitted on past records that
+    were put to the test."""
 
     fit: LogisticPosterior
     share: float
-    """Of true records among those."""
+    """Share of true records among those that were put to the test."""
     usual_sd: float
-    """Of the logic term of the true ones."""
+    """Median standard deviation of the logic term of the true records."""
 
     @classmethod
     def of(cls, past: Library) -> RecordFit | None:
-        """None where too few records were put to the test."""
+        """Fit the ratio on a library; None where too few records were put to the test."""
         mean, sd = past.term("logic").T
         tested = np.isfinite(mean) & np.isfinite(sd)
         true = past.true_record[tested].astype(np.int64)
@@ -175,9 +191,9 @@ class RecordFit:
         return cls(fit, float(true.mean()), usual)
 
     def log_ratio(self, logic: Estimate) -> Floats:
-        """Draws [DRAWS] of the log likelihood ratio.
+        """Draw [DRAWS] from the log likelihood ratio of a record with this logic term.
 
-        What speaks for the record counts in proportion to what was checked: the fit is of records
+        Evidence for the record counts in proportion to what was checked: the fit is of records
         checked throughout, and three obligations that hold are less than a hundred.
         """
         values = logic.sample("logic")
@@ -191,10 +207,10 @@ class RecordFit:
 
 
 def p_true(logic: Estimate | None, past: Library) -> Floats:
-    """Draws [DRAWS] of the probability that the record is true.
+    """Draw [DRAWS] from the probability that the record is true.
 
-    Without obligations, 1 less the share of doctored records; the same draws of that share go into
-    both, so that leaving out obligations that hold does not pay.
+    Without obligations it is 1 less the share of doctored records. The same draws of that share go
+    into both cases, so that leaving out obligations that hold does not pay.
     """
     prior = Estimate.beta(DOCTORED_WORTH * (1 - DOCTORED), DOCTORED_WORTH * DOCTORED)
     before = prior.sample("record")
@@ -207,7 +223,10 @@ def p_true(logic: Estimate | None, past: Library) -> Floats:
 
 
 def _untested(logic: Estimate) -> float:
-    """By which P(true) falls where no library says how doctored records look: the term itself."""
+    """Factor by which P(true) falls where no library says how doctored records look.
+
+    It is the term itself where the record is in doubt, else 1.
+    """
     draws = logic.sample("logic")
     mean, sd = float(draws.mean()), float(draws.std())
     in_doubt = refutation(np.array([mean]), np.array([sd])).item() > 0.5

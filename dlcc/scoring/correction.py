@@ -1,7 +1,8 @@
-"""The recursive correction: spreads that are too narrow are widened, and V is computed again.
+"""Recursive correction: spreads that are too narrow are widened, and V is computed again.
 
-Too narrow is what the library shows to miss the outcome too often, and what breaks an axiom of
-spreads. Only spreads are corrected, never where a term lies: that is the evidence.
+A spread is too narrow if past runs show that its interval misses the outcome too often, or if it
+breaks an axiom of spreads. Only spreads are corrected, never where a term lies: that is the
+evidence.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from dlcc.scoring.value import Value
 
 MOST_ROUNDS = 10
 LEAST_COVERAGE = 0.85
-"""Share of past runs that must lie in their 90 % interval; .05 is what chance may take."""
+"""Share of past runs that must lie in their 90 % interval; chance may take the other .05."""
 _FEWEST_ROWS = 40
 _STEP = 1.25  # by which the tails of a spread that breaks an axiom are made heavier in a round
 _NORMAL_90 = 1.6448536  # deviations on either side that hold 90 % of a normal distribution
@@ -27,41 +28,43 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Widening:
-    """What is done to the spread of one term."""
+    """Change of the spread of one term."""
 
     spread: float = 1.0
-    """Its draws are so many times as far from the median."""
+    """Factor on the distance of draws from the median."""
     tails: float = 1.0
-    """Its ends get more weight: normal scores are stretched by so much."""
+    """Factor on normal scores: above 1 the tails get more weight."""
 
     def __call__(self, estimate: Estimate) -> Estimate:
-        """The estimate with that spread."""
+        """Widen an estimate."""
         if self.spread != 1:
             estimate = estimate.widened(self.spread)
         return estimate if self.tails == 1 else estimate.with_heavier_tails(self.tails)
 
     def and_then(self, other: Widening) -> Widening:
-        """Both of them."""
+        """Combine two widenings, this one first."""
         return Widening(self.spread * other.spread, self.tails * other.tails)
 
     @property
     def factor(self) -> float:
-        """By how much a normal distribution is widened."""
+        """Factor by which a normal distribution is widened in all."""
         return self.spread * self.tails
 
 
 AS_IT_IS = Widening()
+"""Widening that changes nothing."""
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """How often impact's 90 % interval held what came, among past runs."""
+    """Coverage of impact's 90 % interval among past runs."""
 
     rows: int
+    """Number of past runs with an impact term and a known outcome."""
     inside: float
-    """Share of `rows`."""
+    """Share of these runs whose outcome lay in the interval."""
     factor: float
-    """By which the spread is to be widened; 1 where enough were inside."""
+    """Factor by which the spread must be widened; 1 where enough were inside."""
 
 
 @dataclass(frozen=True)
@@ -69,24 +72,25 @@ class Round:
     """One round of the correction."""
 
     widened: Mapping[str, Widening]
-    """Term -> what was done to it in this round."""
+    """Term -> its widening in this round."""
     moved: float
-    """Change of V's mean."""
+    """Change of V's mean in this round, in units of V."""
     spread: float
-    """V's standard deviation after it."""
+    """Standard deviation of V after the round."""
 
 
 @dataclass(frozen=True)
 class Correction:
-    """All rounds, until V moved by less than its own spread."""
+    """Rounds of the correction, until V moved by less than its own spread."""
 
     rounds: tuple[Round, ...]
+    """Rounds in their order."""
     coverage: Coverage | None
-    """None where the library cannot tell."""
+    """Coverage of impact's interval; None where the library cannot tell."""
 
     @property
     def factors(self) -> dict[str, float]:
-        """Term -> by how much its spread was widened in all."""
+        """Term -> factor by which its spread was widened over all rounds."""
         total: dict[str, float] = {}
         for one in self.rounds:
             for name, widening in one.widened.items():
@@ -95,9 +99,10 @@ class Correction:
 
 
 def impact_coverage(library: Library | None) -> Coverage | None:
-    """Of the next quarter by the impact term of past runs, out of fold; None where unknown.
+    """Measure how often the impact term of past runs, out of fold, covered their next quarter.
 
     The factor is the 90 % quantile of |outcome - mean| / sd over that of a normal distribution.
+    None where fewer than 40 past runs have both.
     """
     if library is None:
         return None
@@ -113,7 +118,7 @@ def impact_coverage(library: Library | None) -> Coverage | None:
 
 
 def too_narrow(value: Value) -> list[str]:
-    """Terms whose mean lies outside of their own 90 % interval; all of them where V's does."""
+    """Name the terms whose mean lies outside their own 90 % interval; all terms where V's does."""
     whole = value.value
     if not whole.low - _ROUNDING <= whole.mean <= whole.high + _ROUNDING:
         return [term.name for term in value.terms]
@@ -127,7 +132,10 @@ def too_narrow(value: Value) -> list[str]:
 def corrected(
     compute: Callable[[Mapping[str, Widening]], Value], coverage: Coverage | None
 ) -> tuple[Value, Correction]:
-    """V after the correction, and its rounds; `compute` gives V under widenings of its terms."""
+    """Correct V by widening terms; returns V and the rounds.
+
+    `compute` gives V under widenings of its terms.
+    """
     done: dict[str, Widening] = {}
     value = compute(done)
     rounds: list[Round] = []

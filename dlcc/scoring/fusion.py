@@ -1,4 +1,4 @@
-"""From what stages measured to V: weights, imputation, the term meta, and the correction."""
+"""Fusion of measured terms to V: weights, imputation, the term meta, and the correction."""
 
 from __future__ import annotations
 
@@ -16,13 +16,16 @@ from dlcc.scoring.weights import Weights, posterior_weights
 
 @dataclass(frozen=True)
 class Score:
-    """V, and how it came to be."""
+    """Value V of a run, and the steps that led to it."""
 
     value: Value
+    """Value V with its terms and the HyperScore, after the correction."""
     weights: Weights
+    """Weights of the terms, from judgements, past runs and reviews."""
     imputed: Mapping[str, Imputed]
-    """What stands in for the terms of the formula that nobody measured."""
+    """Term that nobody measured -> its imputation."""
     correction: Correction
+    """Rounds in which spreads were widened."""
 
 
 def score(
@@ -35,16 +38,31 @@ def score(
     reviews: Mapping[str, float] | None = None,
     hyperscore: HyperScore | None = None,
 ) -> Score:
-    """The score of the terms that were measured.
+    """Score a run by the terms that were measured.
 
     Args:
-        estimates: term -> what stages measured.
-        prior: term -> judged weight.
-        library: past runs that the weights are made from.
-        past: those from which missing terms are imputed: the library without the run itself.
-        alike: those that the correction is made from: of the run's own kind; default `library`.
-        reviews: term -> further counts of evidence, see `posterior_weights`.
-        hyperscore: with other parameters than the usual ones.
+        estimates: Term -> estimate by the stages that fed it.
+        prior: Term -> judged weight, as `ahp_weights` gives them.
+        library: Past runs from which the weights are made; None leaves the judgements alone.
+        past: Past runs from which missing terms are imputed: the library without the run itself.
+            By default `library`.
+        alike: Past runs of the run's own kind, from which the correction is made. By default
+            `library`.
+        reviews: Term -> further counts of evidence, see `posterior_weights`.
+        hyperscore: HyperScore with other parameters than the usual ones.
+
+    Returns:
+        V after the correction, its weights, and what was imputed. Terms of the formula that are
+        not in `estimates` get the low end of past runs.
+
+    Raises:
+        ValueError: A count of `reviews` is negative or of no known term.
+
+    >>> from dlcc.scoring import ahp_weights, score
+    >>> measured = {"logic": Estimate.obligations(134, 0), "impact": Estimate.normal(0.8, 0.05)}
+    >>> scored = score(measured, ahp_weights(), library=None)
+    >>> round(scored.value.value.mean, 2), sorted(scored.imputed)
+    (0.73, ['novelty', 'reproducibility'])
     """
     weights = posterior_weights(library, weigh(terms_of_v(estimates), prior), reviews)
     known = library if past is None else past
@@ -57,7 +75,7 @@ def score(
     stand = Baselines.of(measured, known)
 
     def compute(widened: Mapping[str, Widening]) -> Value:
-        """V with the spreads widened; ⋄ belongs to the widened terms."""
+        """Compute V with widened spreads; the term meta (⋄) is that of the widened terms."""
         fed = {name: widened.get(name, AS_IT_IS)(e) for name, e in measured.items()}
         stands = {name: widened.get(name, AS_IT_IS)(i.estimate) for name, i in imputed.items()}
         own = estimates.get("meta") or meta({**fed, **stands}, weights.posterior, stand)

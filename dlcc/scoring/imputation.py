@@ -1,7 +1,8 @@
-"""What stands in for a term that nobody measured: the low end of what past runs had.
+"""Imputation of a term that nobody measured: the low end of what past runs had.
 
-Past runs near in the terms that are there are weighed most; the imputed term has its median at the
-10 % quantile of theirs and the whole of their range, so that leaving evidence out does not pay.
+Past runs that are near in the measured terms are weighed most. The imputed term has its median at
+the 10 % quantile of theirs, and the whole of their range, so that leaving evidence out does not
+pay.
 """
 
 from __future__ import annotations
@@ -20,29 +21,30 @@ from dlcc.typing import Floats
 DOCTORED = 0.05
 """Share of records that are not true, before any is checked."""
 LOW_END = 0.1
-"""The quantile of past runs at which an imputed term has its median."""
+"""Quantile of past runs at which an imputed term has its median."""
 FEWEST_ROWS = 50.0
-"""Effective past runs, (Σw)²/Σw², that a distribution must rest on; also those below which the
-terms that are there are not looked at."""
+"""Least number of effective past runs, (Σw)²/Σw², behind a distribution. With fewer past runs that
+have the measured terms, likeness in these is not looked at."""
 _POWER = math.log(LOW_END) / math.log(0.5)  # u**_POWER is LOW_END where u is ½
 _WIDER = 1.25  # by which the kernel grows until enough past runs lie under it
 
 
 @dataclass(frozen=True)
 class Imputed:
-    """A term that nobody measured, and where its distribution comes from."""
+    """Term that nobody measured, with the source of its distribution."""
 
     estimate: Estimate
+    """Distribution that stands in for the term."""
     runs: int
-    """Past runs that it rests on; 0 where no library knows the term."""
+    """Number of past runs behind it; 0 where no library knows the term."""
     given: tuple[str, ...]
-    """The terms by whose likeness these were weighed."""
+    """Measured terms by whose likeness past runs were weighed."""
     usual: float = 0.5
-    """The median of these past runs."""
+    """Weighted median of the term in these past runs."""
 
     @property
     def words(self) -> str:
-        """A note for the report."""
+        """Note for the report."""
         if not self.runs:
             return "not measured: anything is possible, its low end assumed"
         like = f", nearest in {', '.join(self.given)}" if self.given else ""
@@ -50,11 +52,24 @@ class Imputed:
 
 
 def impute(term: str, present: Mapping[str, Estimate], library: Library | None) -> Imputed:
-    """The distribution that stands in for `term` where the terms `present` were measured.
+    """Impute a term that nobody measured from past runs.
 
-    Only honest rows with the term measured count; for `logic` the doctored ones too, but for no
-    more than their usual share: who leaves it out may have a record that is not true. Without any,
-    or without a library, nothing is known and all of [0, 1] possible.
+    Only true records with the term measured count. For `logic` doctored records count too, with
+    their usual share: who leaves it out may have a record that is not true.
+
+    Args:
+        term: Name of the term.
+        present: Term -> estimate of the terms that were measured.
+        library: Past runs without the run itself; None where there are none.
+
+    Returns:
+        The distribution with its source. Without past runs that have the term it is
+        `Estimate.ignorance()`: everything in [0, 1] is possible, the median is .1.
+
+    >>> from dlcc.scoring import impute
+    >>> guess = impute("novelty", {"logic": Estimate.obligations(134, 0)}, None)
+    >>> round(float(guess.estimate.quantile(0.5)), 2), guess.words
+    (0.1, 'not measured: anything is possible, its low end assumed')
     """
     if library is None or term not in TERMS:
         return Imputed(Estimate.ignorance(), 0, ())
@@ -79,7 +94,7 @@ def impute(term: str, present: Mapping[str, Estimate], library: Library | None) 
 
 
 def kernel_weights(points: Floats, at: Floats) -> Floats:
-    """Gaussian weights [n] of rows [n, d] around a point [d], each column in its deviations.
+    """Gaussian weights [n] of rows [n, d] around a point [d], each column in units of its sd.
 
     The bandwidth starts at Scott's, n^(-1/(d + 4)) (Scott 1992, section 6.3.1), and grows until
     `FEWEST_ROWS` effective rows are under the kernel, or all of fewer rows.
@@ -97,7 +112,10 @@ def kernel_weights(points: Floats, at: Floats) -> Floats:
 
 
 def as_usual(weights: Floats, true: NDArray[np.bool_]) -> Floats:
-    """Weights [n] of which doctored rows have `DOCTORED` where there are both kinds, else all."""
+    """Rescale weights [n] so that doctored rows have the share `DOCTORED`.
+
+    Weights stay as they are where all rows are of one kind.
+    """
     share = float(weights[~true].sum() / weights.sum())
     if not 0 < share < 1:
         return weights
@@ -105,16 +123,20 @@ def as_usual(weights: Floats, true: NDArray[np.bool_]) -> Floats:
 
 
 def low_end(values: Floats, weights: Floats) -> Estimate:
-    """Draws Q(u^k) of the quantile function Q of `values` [n] under `weights` [n], u uniform.
+    """Distribution at the low end of `values` [n] under `weights` [n].
 
-    With k = ln .1 / ln ½ the median is Q(.1), and the range that of the values.
+    It has the draws Q(u^k) of their quantile function Q, u uniform. With k = ln .1 / ln ½ the
+    median is Q(.1), and the range that of the values.
     """
     u = (np.arange(DRAWS) + 0.5) / DRAWS
     return Estimate.draws(quantiles(values, weights, u**_POWER))
 
 
 def quantiles(values: Floats, weights: Floats, at: Floats) -> Floats:
-    """Of `values` [n] under `weights` [n], at the probabilities `at` [m]; linear in between."""
+    """Quantiles [m] of `values` [n] under `weights` [n] at the probabilities `at` [m].
+
+    Between the values they are interpolated linearly.
+    """
     order = np.argsort(values, kind="stable")
     mass = weights[order] / weights.sum()
     return np.interp(at, np.cumsum(mass) - mass / 2, np.clip(values[order], 0, 1))

@@ -24,7 +24,16 @@ class Judgement:
 
     @classmethod
     def of(cls, score: Score, probability: Probability | None, label: str | None) -> Judgement:
-        """Check the axioms of a score and a probability that belong to one run."""
+        """Judge a run: check the axioms of its score and of its probability.
+
+        Args:
+            score: V of the run with its terms, weights and correction.
+            probability: P(healthy and true); None where nothing told of its health.
+            label: Label of the verdict; None where there is none.
+
+        Returns:
+            The judgement, with every axiom checked.
+        """
         apart = probability is not None and disagree(probability, label)
         return cls(score, probability, label, check_axioms(score, probability, label, apart))
 

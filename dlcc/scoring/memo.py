@@ -1,4 +1,4 @@
-"""What is the same for all runs until a library or a judgement changes, kept in the cache."""
+"""Memo of results that stay the same until a library or a judgement changes, in the cache."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dlcc.engine.scratch import scratch_folder
 
 
 def kept(what: str, of: bytes, make: Callable[[], Any]) -> Any:
-    """`make()`, plain values, or what it gave before for the same content `of`."""
+    """Call `make`, or return what it gave before for the same content `of`: plain values."""
     state = xxhash.xxh3_128(f"{cache.package_digest()}\0{what}\0".encode())
     state.update(of)
     key = state.hexdigest()

@@ -1,10 +1,10 @@
-"""The term meta (⋄): how little V moves when its inputs do, and when stages are left out.
+"""Term meta (⋄): stability of V when its inputs move and when stages are left out.
 
-⋄ = 1 - movement / movement under total ignorance. V without ⋄ moves by its standard deviation, as
-its terms move within their spread, and by the mean change where each measured term in turn is
-left out and imputed. Under ignorance it has the standard deviation of V with all terms imputed,
-and is as far away as that V is. So ⋄ is 0 where nothing was measured, and near 1 where V is sharp
-and rests on no single leg.
+⋄ = 1 - movement / movement under total ignorance. The movement of V without ⋄ is its standard
+deviation, as its terms move within their spread, plus the mean change where each measured term in
+turn is left out and imputed. The movement under ignorance is the standard deviation of V with all
+terms imputed, plus the distance of that V. So ⋄ is 0 where nothing was measured, and near 1 where V
+is sharp and does not depend on a single term.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _LEAST = 1e-6
 
 @dataclass(frozen=True)
 class Baselines:
-    """What stands in for each term where it is left out, alone or with all others."""
+    """Imputed terms: each measured term left out on its own, and all terms left out together."""
 
     alone: Mapping[str, Estimate]
     """Measured term -> its imputation from the other measured ones."""
@@ -35,7 +35,7 @@ class Baselines:
 
     @classmethod
     def of(cls, measured: Mapping[str, Estimate], library: Library | None) -> Baselines:
-        """For these measured terms."""
+        """Impute the terms of a run with these measured terms from a library."""
         alone = {}
         for name in measured:
             others = {other: e for other, e in measured.items() if other != name}
@@ -45,7 +45,7 @@ class Baselines:
 
 
 def meta(terms: Mapping[str, Estimate], weights: Mapping[str, float], stand: Baselines) -> Estimate:
-    """The term from all others, measured or imputed, and the weights of these."""
+    """Compute the term meta from all other terms, measured or imputed, and their weights."""
     total = sum(weights[name] for name in terms)
     if total <= 0:
         return Estimate.ignorance()
@@ -67,5 +67,8 @@ def meta(terms: Mapping[str, Estimate], weights: Mapping[str, float], stand: Bas
 
 
 def _blocks(draws: Floats) -> Floats:
-    """[_BLOCKS, DRAWS / _BLOCKS]: draws are in random order, so that each block is a sample."""
+    """Cut draws [DRAWS] into blocks [_BLOCKS, DRAWS / _BLOCKS].
+
+    Draws are in random order, so that each block is a sample.
+    """
     return draws.reshape(_BLOCKS, -1)

@@ -1,8 +1,8 @@
-"""What holds for all values of the terms, proved on the report's own weights.
+"""Proofs of statements that hold for all values of the terms, on the report's own weights.
 
-The seed's symbolic form of the self-evaluation, (π·i·△·⋄·∞), is over logic, impact,
-reproducibility, meta and novelty (DLCC, section 2, module 4). V and the HyperScore are written down
-in these symbols, and sympy is asked for the signs of their derivatives.
+The symbols are those of the paper's self-evaluation, (π·i·△·⋄·∞): logic, impact, reproducibility,
+meta and novelty (DLCC, section 2, module 4). V and the HyperScore are written down in them, and
+sympy is asked for the signs of their derivatives.
 """
 
 from __future__ import annotations
@@ -22,19 +22,21 @@ _ROUNDING = Fraction(1, 10**12)  # weights are floats: they sum to 1 but for the
 
 @dataclass(frozen=True)
 class Proof:
-    """A statement that sympy decided."""
+    """Statement that sympy decided."""
 
     id: str
+    """Short name, such as `monotone`."""
     statement: str
+    """Statement in one sentence."""
     where: str | None
-    """Where it fails; None where it was proved."""
+    """Place where the statement fails, in words; None where it was proved."""
 
 
 def prove(weights: Mapping[str, float], hyperscore: HyperScore) -> list[Proof]:
-    """V is monotone in each term and stays in [0, 1]; the HyperScore is monotone in V.
+    """Prove that V is monotone in each term and in [0, 1], and the HyperScore monotone in V.
 
-    Kept in the cache: weights are the same for all runs until a library or a judgement changes, and
-    sympy is slow to import.
+    Proofs are kept in the cache: weights are the same for all runs until a library or a judgement
+    changes, and sympy is slow to import.
     """
     of = json.dumps([list(weights.items()), asdict(hyperscore)]).encode()
     return [Proof(**proof) for proof in kept("proofs", of, lambda: _proved(weights, hyperscore))]
@@ -46,7 +48,7 @@ def _proved(weights: Mapping[str, float], hyperscore: HyperScore) -> list[dict[s
 
 
 def value_of(weights: Mapping[str, float]) -> tuple[Any, dict[str, Any]]:
-    """V as an expression, and the symbol, at least 0, of each term."""
+    """Write V as an expression; returns it with the symbol, at least 0, of each term."""
     import sympy
 
     symbols = {n: sympy.Symbol(SYMBOLS.get(n, n), nonnegative=True) for n in weights}
@@ -56,7 +58,7 @@ def value_of(weights: Mapping[str, float]) -> tuple[Any, dict[str, Any]]:
 
 
 def hyperscore_of(hyperscore: HyperScore) -> tuple[Any, Any]:
-    """The HyperScore as an expression, and its symbol V, positive."""
+    """Write the HyperScore as an expression; returns it with its symbol V, positive."""
     import sympy
 
     beta, gamma, kappa = (
@@ -80,7 +82,10 @@ def _monotone(weights: Mapping[str, float]) -> Proof:
 
 
 def _bounded(weights: Mapping[str, float]) -> Proof:
-    """V is a sum of functions of one term each: its extremes over the corners are sums, too."""
+    """Prove that V lies in [0, 1] at all corners of the terms' cube.
+
+    V is a sum of functions of one term each, so that its extremes over the corners are sums too.
+    """
     value, symbols = value_of(weights)
     low = high = value.subs(dict.fromkeys(symbols.values(), 0))
     for symbol in symbols.values():

@@ -1,9 +1,9 @@
-"""How much each term tells about the end of a run: exact Shapley values over the library.
+"""Information of each term about the end of a run: exact Shapley values over the library.
 
-The value of a set S of terms is the held-out log-likelihood per run of *healthy and the record
-true*, given the terms in S: v(S). The Shapley value of a term is what it adds on average over all
-orders in which the terms can come in (Shapley 1953; for predictors, Owen and Prieur 2017), and the
-values add up to v(all) - v(none).
+The value v(S) of a set S of terms is the held-out log-likelihood per run of *healthy and the record
+true*, given the terms in S. The Shapley value of a term is what it adds on average over all orders
+in which the terms can come in (Shapley 1953; for predictors, Owen and Prieur 2017). The values add
+up to v(all) - v(none).
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from dlcc.typing import Floats
 
 FOLDS = 5
 FEWEST_ROWS = 40
-"""Runs with all terms measured, below which nothing is made of them."""
+"""Least number of runs with all terms measured that evidence is made of."""
 FEWEST_OF_A_KIND = 8
-"""Healthy and true ones, and others, that must be among them."""
+"""Least number of healthy and true runs among them, and of others."""
 _RESAMPLES = 1000
 _SURE = 1e-3  # no probability is believed to be nearer to 0 or 1
 _HEALTHY = 0  # index of the label
@@ -33,28 +33,36 @@ _HEALTHY = 0  # index of the label
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the library says of each term of `TERMS`."""
+    """Evidence of the library on each term of `TERMS`."""
 
     values: tuple[float, ...]
     """Shapley values [terms], in nats per run."""
     low: tuple[float, ...]
-    """Of the values' 90 % intervals by bootstrap over settings, [terms]."""
+    """Lower ends [terms] of the values' 90 % intervals, by bootstrap over settings."""
     high: tuple[float, ...]
+    """Upper ends [terms] of these intervals."""
     concentration: float
-    """Of the Dirichlet distribution that scatters as the shares of resampled settings do."""
+    """Concentration of the Dirichlet distribution that scatters as the shares of resampled settings
+    do."""
     total: float
-    """v(all) - v(none)."""
+    """Information of all terms together, v(all) - v(none), in nats per run."""
     rows: int
+    """Number of past runs with all terms measured."""
     settings: int
+    """Number of settings among these runs."""
 
     @property
     def shares(self) -> Floats:
-        """The positive parts, summing to 1, [terms]; 0 where no term tells anything."""
+        """Positive parts of the values [terms], scaled to sum 1; all 0 where no term tells
+        anything."""
         return positive_shares(np.array(self.values))
 
 
 def evidence(library: Library) -> Evidence | None:
-    """From the rows with all terms measured, doctored ones too; None where they are too few."""
+    """Compute the evidence of a library from its rows with all terms measured, doctored ones too.
+
+    None where these rows are too few.
+    """
     means = library.terms[:, :, 0]
     rows = np.isfinite(means).all(axis=1)
     target = ((library.labels == _HEALTHY) & library.true_record)[rows].astype(np.int64)
@@ -89,26 +97,38 @@ def _evidence(features: Floats, target: NDArray[np.int64], settings: NDArray[np.
 
 
 def concentration(shares: Floats) -> float:
-    """Of the Dirichlet distribution behind draws of `shares` [n, terms], by moments.
+    """Estimate the concentration of a Dirichlet distribution from draws `shares` [n, terms].
 
-    Σ m(1 - m) / Σ var - 1 with the shares' means m and variances: a Dirichlet distribution of
-    concentration s has var = m(1 - m) / (s + 1).
+    By moments: Σ m(1 - m) / Σ var - 1 with the shares' means m and variances. A Dirichlet
+    distribution of concentration s has var = m(1 - m) / (s + 1).
     """
     mean, variance = shares.mean(axis=0), shares.var(axis=0).sum()
     return max(0.0, float((mean * (1 - mean)).sum() / max(variance, 1e-9)) - 1)
 
 
 def positive_shares(values: Floats) -> Floats:
-    """Positive parts along the last axis, summing to 1, or all 0."""
+    """Scale positive parts along the last axis to sum 1; all 0 where there are none."""
     positive = np.maximum(values, 0.0)
     total = positive.sum(axis=-1, keepdims=True)
     return np.asarray(positive / np.where(total > 0, total, 1.0))
 
 
 def shapley_values(value: Callable[[frozenset[int]], Floats], n: int) -> Floats:
-    """Exact Shapley values [n, ...] of n players from `value` of each of the 2^n sets.
+    """Compute exact Shapley values of n players from the value of each of the 2^n sets.
 
-    φ_i = Σ_S |S|! (n - |S| - 1)! / n! · (v(S ∪ i) - v(S)) over the sets S without i.
+    φ_i = Σ_S |S|! (n - |S| - 1)! / n! · (v(S ∪ i) - v(S)) over the sets S without i (Shapley 1953).
+
+    Args:
+        value: Set of players, 0 to n - 1, to the value v of the set: an array [...] in any unit.
+            It is called for every pair of sets that differ by one player.
+        n: Number of players.
+
+    Returns:
+        Shapley values [n, ...] in the unit of `value`; they sum to v(all) - v(none).
+
+    >>> gloves = lambda owners: np.array(float(0 in owners and len(owners) > 1))
+    >>> shapley_values(gloves, 3).round(3).tolist()  # one left glove, two right ones
+    [0.667, 0.167, 0.167]
     """
     sizes = [math.factorial(s) * math.factorial(n - s - 1) / math.factorial(n) for s in range(n)]
     values = []
@@ -126,9 +146,9 @@ def shapley_values(value: Callable[[frozenset[int]], Floats], n: int) -> Floats:
 def log_likelihoods(
     features: Floats, target: NDArray[np.int64], settings: NDArray[np.int64]
 ) -> dict[frozenset[int], Floats]:
-    """For every set of columns of `features` [n, d]: ln p(target) of each run [n], held out.
+    """Compute the held-out ln p(target) [n] of each run for every set of columns of `features`.
 
-    Runs of the same of `settings` [n] are in the same fold.
+    `features` are [n, d]. Runs of the same of `settings` [n] are in the same fold.
     """
     n, d = features.shape
     fold = (np.random.default_rng(0).permutation(settings.max() + 1) % FOLDS)[settings]
@@ -152,7 +172,7 @@ def _fitted(x: Floats, y: NDArray[np.int64], at: Floats) -> Floats:
 
 
 def _resampled(per_run: Floats, settings: NDArray[np.int64]) -> Floats:
-    """Means of `per_run` [terms, n] with whole settings drawn with replacement."""
+    """Bootstrap means of `per_run` [terms, n], whole settings drawn with replacement."""
     count = int(settings.max()) + 1
     sums = np.stack([np.bincount(settings, row, count) for row in per_run])  # [terms, settings]
     sizes = np.bincount(settings, minlength=count)

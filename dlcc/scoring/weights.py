@@ -1,7 +1,8 @@
-"""The weights of V: judgement first, then what the library says, then what reviews add.
+"""Weights of V: pairwise judgements, then evidence from the library, then reviews.
 
-Judgements (AHP) and evidence (Shapley values) are pooled as two Dirichlet distributions' counts
-are: by their strengths. V uses the posterior's mean; its own spread comes from the terms.
+Judgements (AHP) and evidence (Shapley values) are pooled as the counts of two Dirichlet
+distributions are: by their strengths. V uses the posterior's mean; its own spread comes from the
+terms.
 """
 
 from __future__ import annotations
@@ -17,40 +18,48 @@ from dlcc.past_runs.store import TERMS, Library
 from dlcc.scoring.shapley import Evidence, evidence
 
 PRIOR_STRENGTH = 10.0
-"""One count for each of the ten judgements between the five terms of the formula."""
+"""Strength of the judgements: a count for each of the ten between the formula's five terms."""
 STRONGEST_EVIDENCE = 20.0
-"""The library is of small networks: however sharp its figures, they count at most twice as much as
-the judgements, so that a term keeps a third of its judged weight where trainings are of another
-kind."""
+"""Largest strength of evidence from the library.
+
+The library is of small networks: however sharp its figures, they count at most twice as much as the
+judgements, so that a term keeps a third of its judged weight where trainings are of another kind.
+"""
 
 
 @dataclass(frozen=True)
 class TermWeight:
-    """How one term came to its weight."""
+    """Weight of one term, and the judgement and evidence behind it."""
 
     name: str
+    """Name of the term, such as `logic`."""
     prior: float
-    """Weight by pairwise judgements (AHP)."""
+    """Weight by pairwise judgements (AHP), 0 to 1."""
     evidence: float | None
     """Share of the positive Shapley values; null for a term that past runs lack."""
     posterior: float
-    """Weight in V."""
+    """Weight in V, 0 to 1."""
     shapley: Number | None
-    """What it tells of a run's end, in nats per run held out; by bootstrap over settings."""
+    """Information of the term about a run's end, in nats per held-out run, with its 90 % interval
+    by bootstrap over settings; null for a term that past runs lack."""
 
 
 @dataclass(frozen=True)
 class Weights:
-    """The weights of all terms, summing to 1, and where they come from."""
+    """Weights of all terms, summing to 1, and the judgements and evidence behind them."""
 
     terms: tuple[TermWeight, ...]
+    """Weight of every term."""
     rows: int = 0
-    """Past runs behind the evidence; 0 where the judgements stand alone."""
+    """Number of past runs behind the evidence; 0 where there are only judgements."""
     settings: int = 0
+    """Number of settings among these past runs."""
     prior_strength: float = PRIOR_STRENGTH
+    """Counts that the judgements weigh."""
     evidence_strength: float = 0.0
+    """Counts that the evidence of past runs weighs."""
     total: float = 0.0
-    """v(all) - v(none): what all of the library's terms tell together, in nats per run."""
+    """Information of all of the library's terms together, v(all) - v(none), in nats per run."""
 
     @property
     def posterior(self) -> dict[str, float]:
@@ -59,7 +68,7 @@ class Weights:
 
     @property
     def words(self) -> str:
-        """What they rest on."""
+        """Sources of the weights, in a sentence."""
         if not self.rows:
             return (
                 "judgements alone: the library has too few runs with all terms measured to say more"
@@ -75,13 +84,26 @@ def posterior_weights(
     prior: Mapping[str, float],
     reviews: Mapping[str, float] | None = None,
 ) -> Weights:
-    """Weights of the terms of `prior`, which holds a judged weight of each and sums to 1.
+    """Pool judged weights with the evidence of past runs and of reviews.
 
     Args:
-        library: past runs; None, or too few with all terms measured, leaves the judgements alone.
+        library: Past runs; None, or too few with all terms measured, leaves the judgements alone.
             Terms that it does not have keep their judged share.
-        prior: term -> judged weight.
-        reviews: term -> further counts of evidence, in units of `PRIOR_STRENGTH`; none below 0.
+        prior: Term -> judged weight of every term, summing to 1.
+        reviews: Term -> further counts of evidence, at least 0; the judgements count
+            `PRIOR_STRENGTH` together.
+
+    Returns:
+        Weights of the terms of `prior`, summing to 1, with the evidence behind them.
+
+    Raises:
+        ValueError: `prior` has a negative weight or does not sum to 1, or `reviews` has a negative
+            count or an unknown term.
+
+    >>> from dlcc.scoring import posterior_weights
+    >>> weights = posterior_weights(None, {"logic": 0.5, "impact": 0.5}, reviews={"impact": 10.0})
+    >>> weights.posterior
+    {'logic': 0.25, 'impact': 0.75}
     """
     found = None if library is None else evidence(library)
     return pooled(found, prior, reviews or {})
@@ -90,7 +112,7 @@ def posterior_weights(
 def pooled(
     found: Evidence | None, prior: Mapping[str, float], reviews: Mapping[str, float]
 ) -> Weights:
-    """The same from evidence that is at hand."""
+    """Pool judged weights with evidence that is at hand; see `posterior_weights`."""
     _check(prior, reviews)
     if found is None or not found.shares.any() or not set(TERMS) <= set(prior):
         return Weights(tuple(_reviewed(prior, dict(prior), PRIOR_STRENGTH, reviews, None)))

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from dlcc.errors import OptionError
+from dlcc.review.candidates import Candidate, candidate_of, expected_change, queue
 from dlcc.review.effect import (
     SHIFT_SD,
     SLOPE_SD,
@@ -23,8 +24,7 @@ from dlcc.review.effect import (
     sigmoid,
     term_evidence,
 )
-from dlcc.review.history import Review, history, record, reviews_path, undo
-from dlcc.review.queue import Candidate, candidate_of, expected_change, queue
+from dlcc.review.reviews import Review, history, record, reviews_path, undo
 from dlcc.scoring.weights import posterior_weights
 
 TERMS = ("logic", "novelty", "impact", "reproducibility")

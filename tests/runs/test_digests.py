@@ -21,8 +21,8 @@ from dlcc.runs.digests import Digests
 from dlcc.runs.snapshot_landscape import write_landscape
 from dlcc.runs.tensors import write_tensors
 from tests.conftest import example
-from tests.runs.conftest import LOSS, SmallTraining
 from tests.landscape_summaries import player, record
+from tests.runs.conftest import LOSS, SmallTraining
 
 ROWS = np.arange(60, dtype=np.float32).reshape(30, 2)
 ONCE = [
@@ -165,7 +165,7 @@ def test_any_flipped_bit_of_the_list_accuses_no_file(run: Path) -> None:
         try:
             notes = read_all(run).notes
         except RunError as error:
-            assert "digests.txt: line " in str(error)
+            assert "digests.txt: line " in str(error)  # noqa: PT017  # not every bit is damage
         else:
             assert "does not list" in notes[0]
 
@@ -217,7 +217,6 @@ def test_rewinds_and_replacements_keep_the_list_true(tmp_path: Path) -> None:
                 assert read_all(tmp_path / "run").notes == ()
 
 
-
 def test_a_kill_at_any_instant_accuses_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -229,8 +228,8 @@ def test_a_kill_at_any_instant_accuses_nobody(
 
         def call(*arguments: Any, **options: Any) -> Any:
             nonlocal seen
+            done: list[Any] = []
             for do in (lambda: None, lambda: done.append(real(*arguments, **options))):
-                done: list[Any] = []
                 do()
                 if (tmp_path / "run" / "run.json").exists():
                     seen += 1

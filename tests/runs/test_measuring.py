@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from dlcc import Recorder
 from dlcc.errors import OptionError
 from dlcc.landscape import gradient_noise
-from dlcc.runs.snapshot_landscape import SnapshotLandscape
 from dlcc.runs import Run, RunLayout
 from dlcc.runs.measuring import MEASURES, Measuring, inner
 from dlcc.runs.series_format import MEASURED
+from dlcc.runs.snapshot_landscape import SnapshotLandscape
 
 STEPS = 40
 
@@ -67,8 +67,12 @@ def test_every_measure_is_recorded_where_it_was_taken(tmp_path: Path) -> None:
     trained(tmp_path / "run", MEASURES, every=8, budget=1.0)
     columns = Run.open(tmp_path / "run").series().columns
     names = (
-        "sample_grad_norm", "sample_grad_norm_max", "grad_trace", "grad_noise_scale",
-        "instability", "sparsity_sd",
+        "sample_grad_norm",
+        "sample_grad_norm_max",
+        "grad_trace",
+        "grad_noise_scale",
+        "instability",
+        "sparsity_sd",
     )
     assert {name.partition("/")[2] for name in columns} >= {*names, "overhead"}
     assert {*names, "overhead"} == MEASURED
@@ -263,6 +267,6 @@ def test_batches_of_players_that_have_no_loss(tmp_path: Path) -> None:
     with Recorder(tmp_path / "run", players={"net": network()}, length=10) as rec:
         measure = rec.measure({"net": loss_of_each})
         with pytest.raises(
-            OptionError, match="batches for nets, of which no loss was given; .*net"
+            OptionError, match=r"batches for nets, of which no loss was given; .*net"
         ):
             measure(0, {"nets": torch.randn(8, 3)})

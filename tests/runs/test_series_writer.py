@@ -62,7 +62,7 @@ def test_a_full_disk_costs_nothing_once_there_is_space(tmp_path: Path, disk: Dis
         recorder.log(0, LOSS)
         recorder.flush()
         disk.left = 30  # in the middle of a block header
-        with pytest.warns(RuntimeWarning, match="No space left .*kept in memory") as told:
+        with pytest.warns(RuntimeWarning, match=r"No space left .*kept in memory") as told:  # noqa: PT031
             end = log_until_told(recorder, 1, told)
             for step in range(end, end + 10_000):
                 recorder.log(step, LOSS)
@@ -159,7 +159,9 @@ def test_a_folder_that_is_gone_is_noticed(tmp_path: Path, how: str) -> None:
             recorder.log(step, LOSS)
             time.sleep(0.01)
 
-    with pytest.raises(RunError, match=r"run: the run's folder.* was moved or deleted.*put it back"):
+    with pytest.raises(
+        RunError, match=r"run: the run's folder.* was moved or deleted.*put it back"
+    ):
         record()
     with pytest.raises(RunError, match="was moved or deleted"):
         recorder.snapshot(1)

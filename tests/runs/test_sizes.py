@@ -87,7 +87,9 @@ def test_samples_without_numbers(run: Path, shape: tuple[int, ...]) -> None:
     for file, name in (("00000000", "samples"), ("reference", "reference")):
         write_tensors(run / "samples" / f"{file}.safetensors", {name: np.zeros(shape)})
     opened = Run.open(run)
-    with pytest.raises(SnapshotError, match=r"00000000.*tensor 'samples': expected rows \[n, ...\]"):
+    with pytest.raises(
+        SnapshotError, match=r"00000000.*tensor 'samples': expected rows \[n, ...\]"
+    ):
         opened.samples(0)
     with pytest.raises(SnapshotError, match=r"reference.*'reference': expected rows \[n, ...\]"):
         opened.reference()

@@ -12,13 +12,17 @@ from torch import Tensor, nn
 
 from dlcc import Recorder
 from dlcc.errors import OptionError, SnapshotError
-from dlcc.landscape.summary import GameSummary, PathSummary, PlayerSummary, LandscapeSummary
+from dlcc.landscape.summary import GameSummary, LandscapeSummary, PathSummary, PlayerSummary
 from dlcc.runs import Run
 from dlcc.runs.snapshot_landscape import SCHEMA, SnapshotLandscape, read_landscape, write_landscape
 
 PLAYER = PlayerSummary(1.0, 2.0, -1.0, 0.1, 3.0, 0.1, 4.0, 1.0, (0.0, 1.0), (1.0, None))
 RECORD = SnapshotLandscape(
-    SCHEMA, 5, 32, 0.1, 0,
+    SCHEMA,
+    5,
+    32,
+    0.1,
+    0,
     LandscapeSummary(
         {"generator": PLAYER},
         GameSummary((1.0, 0.5), (2.0, 0.0), (0.0, 0.1), 0.5, (1.0, 2.0)),

@@ -81,7 +81,10 @@ def test_a_parameter_with_an_escape_in_its_name_is_refused_by_the_snapshot(tmp_p
 
 
 def test_what_is_text_stays_readable(tmp_path: Path) -> None:
-    config = {"note": "zwei\tZeilen\r\nmit Umlauten ü, 漢字, 👩‍🔬", "x" * LONGEST_NAME: "y" * LONGEST_TEXT}
+    config = {
+        "note": "zwei\tZeilen\r\nmit Umlauten ü, 漢字, 👩‍🔬",
+        "x" * LONGEST_NAME: "y" * LONGEST_TEXT,
+    }
     with Recorder(tmp_path / "run", name="GAN № 7 – ünï ✓", config=config) as rec:
         rec.log(0, {"p/loss": 1.0})
     opened = Run.open(tmp_path / "run")

@@ -18,7 +18,7 @@ from dlcc.runs.series import Series
 
 @dataclass(frozen=True)
 class Tables(Contents):
-    """A folder in which samples are .npy files of other names than ours, and code lies elsewhere."""
+    """Folder in which samples are .npy files of other names than ours, and code lies elsewhere."""
 
     path: Path
     manifest: Manifest

@@ -288,7 +288,6 @@ def test_a_big_file_is_read_quickly(leave: Leave) -> None:
 # --- what is refused ------------------------------------------------------------------------------
 
 
-
 @pytest.mark.parametrize(
     ("metrics", "what"),
     [

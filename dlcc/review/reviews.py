@@ -1,6 +1,7 @@
-"""Reviews: what people who looked at runs said, in a file that only ever grows.
+"""Reviews: verdicts by people who looked at runs, in a file that only ever grows.
 
-One JSON object a line: a review, or the undoing of one. What is undone stays in the file.
+Each line is one JSON object: a review, or the undoing of one. A review that is undone stays in the
+file.
 """
 
 from __future__ import annotations
@@ -24,34 +25,50 @@ _MOST_NOTE = 2000
 
 @dataclass(frozen=True)
 class Review:
-    """One verdict by someone who looked."""
+    """Verdict by someone who looked at a run."""
 
     id: int
-    """1, 2, 3, ... in the file."""
+    """Number in the file: 1, 2, 3, ..."""
     time: str
-    """ISO 8601, UTC."""
+    """Time of the review, ISO 8601, UTC."""
     run: str
-    """Its name."""
+    """Name of the run."""
     digest: str
-    """Of its record, so that a copy is known; may be empty."""
+    """Digest of the run's record, so that copies are recognised; may be empty."""
     terms: Mapping[str, tuple[float, float]]
-    """Term -> mean and standard deviation."""
+    """Term -> its mean and standard deviation."""
     p_before: float
     """P(healthy) by the library alone, before any review."""
     healthy: bool
+    """Whether the reviewer called the run healthy."""
     note: str = ""
+    """Note of the reviewer."""
 
 
 def reviews_path() -> Path:
-    """`reviews.jsonl` beside the user's own library."""
+    """Path of `reviews.jsonl` beside the user's own library."""
     return user_library_path().with_name("reviews.jsonl")
 
 
 def history(path: Path | None = None) -> tuple[Review, ...]:
-    """The reviews that hold, oldest first; none where there is no file.
+    """Read the reviews that hold.
+
+    Args:
+        path: File of reviews; by default `reviews.jsonl` beside the user's own library.
+
+    Returns:
+        Reviews that were not undone, oldest first; none where there is no file.
 
     Raises:
-        OptionError: a line of the file is damaged.
+        OptionError: The file cannot be read, or a line is damaged.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "reviews.jsonl"
+    ...     for name in ("a", "b"):
+    ...         _ = record(name, healthy=False, p_before=0.9, terms={}, path=file)
+    ...     [(review.run, review.healthy) for review in history(file)]
+    [('a', False), ('b', False)]
     """
     file = path or reviews_path()
     try:
@@ -73,10 +90,30 @@ def record(
     note: str = "",
     path: Path | None = None,
 ) -> Review:
-    """Append a review; it is on the disk when this returns.
+    """Append a review to the file; it is on the disk when this returns.
+
+    Args:
+        run: Name of the run.
+        healthy: Whether the reviewer calls the run healthy.
+        p_before: P(healthy) by the library alone, before any review, in [0, 1].
+        terms: Term -> its mean and standard deviation, each in [0, 1].
+        digest: Digest of the run's record, so that copies are recognised.
+        note: Note of the reviewer, at most 2,000 characters.
+        path: File of reviews; by default `reviews.jsonl` beside the user's own library.
+
+    Returns:
+        The review with its number and time.
 
     Raises:
-        OptionError: a number makes no sense, or the file cannot be used.
+        OptionError: A number lies outside [0, 1], the note is too long, or the file cannot be used.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "reviews.jsonl"
+    ...     terms = {"logic": (0.98, 0.01), "impact": (0.4, 0.2)}
+    ...     review = record("exp7", healthy=True, p_before=0.4, terms=terms, path=file)
+    >>> review.id, review.run, review.healthy
+    (1, 'exp7', True)
     """
     if not _are_shares(p_before, terms):
         raise OptionError(f"review of {run}: P(healthy) and terms lie within 0..1")
@@ -99,10 +136,23 @@ def record(
 
 
 def undo(path: Path | None = None) -> Review:
-    """Take the last review that holds back; returns it.
+    """Take back the last review that holds; it stays in the file, with a line that undoes it.
+
+    Args:
+        path: File of reviews; by default `reviews.jsonl` beside the user's own library.
+
+    Returns:
+        The review that was taken back.
 
     Raises:
-        OptionError: there is none, or the file cannot be used.
+        OptionError: There is no review left that holds, or the file cannot be used.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "reviews.jsonl"
+    ...     _ = record("exp7", healthy=True, p_before=0.4, terms={}, path=file)
+    ...     undo(file).run, history(file)
+    ('exp7', ())
     """
     where = path or reviews_path()
     if not where.exists():
@@ -116,7 +166,7 @@ def undo(path: Path | None = None) -> Review:
 
 
 def _holding(file: Path, lines: Sequence[Mapping[str, Any]]) -> list[Review]:
-    """The reviews that no later line takes back, oldest first."""
+    """Reviews that no later line takes back, oldest first."""
     standing: dict[int, Review] = {}
     for number, line in enumerate(lines, start=1):
         try:
@@ -135,7 +185,7 @@ def _holding(file: Path, lines: Sequence[Mapping[str, Any]]) -> list[Review]:
 
 
 def _review_of(line: Mapping[str, Any]) -> Review:
-    """The review in a line; ValueError, KeyError or the like where there is none."""
+    """Read the review in a line; raises ValueError, KeyError or the like where there is none."""
     terms = {str(k): (float(m), float(sd)) for k, (m, sd) in line["terms"].items()}
     review = Review(
         int(line["id"]),
@@ -158,7 +208,7 @@ def _are_shares(p: float, terms: Mapping[str, tuple[float, float]]) -> bool:
 
 
 def _lines(text: bytes) -> list[Mapping[str, Any]]:
-    """The whole lines: what a kill left of a last one has no end and does not count."""
+    """Whole lines of the file: a last one that was cut off has no line end and does not count."""
     found: list[Mapping[str, Any]] = []
     for line in text.split(b"\n")[:-1]:
         try:
@@ -171,7 +221,7 @@ def _lines(text: bytes) -> list[Mapping[str, Any]]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[int, list[Mapping[str, Any]]]]:
-    """The file, locked against other writers, and its lines; a torn last line is cut off."""
+    """Open the file, locked against other writers, with its lines; a torn last line is cut off."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)

@@ -1,9 +1,9 @@
-"""Which run to look at next: the one whose verdict would move P(healthy) most.
+"""Candidates for review, queued: first the run whose verdict would move P(healthy) most.
 
-What counts is how far an answer is expected to move P(healthy) of all the runs, over both answers;
-not how uncertain the run is: where P(healthy) is .5 and rightly so, an answer moves little. How far
-it would move the weights does not count: that prefers runs with unusual terms, which are no fair
-sample to calibrate on.
+The order is by the expected movement of P(healthy) of all the runs, over both answers; not by how
+uncertain the run is: where P(healthy) is .5 and rightly so, an answer moves little. The movement of
+the weights does not count: it would prefer runs with unusual terms, which are no fair sample to
+calibrate on.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 
 from dlcc.errors import OptionError
 from dlcc.review.effect import SHIFT_SD, SLOPE_SD, Recalibration, logit, review_effect, sigmoid
-from dlcc.review.history import Review
+from dlcc.review.reviews import Review
 from dlcc.typing import Floats
 
 if TYPE_CHECKING:
@@ -29,31 +29,35 @@ _NEAR = 0.005  # distance of two runs' figures at which they are much the same
 
 @dataclass(frozen=True)
 class Candidate:
-    """An evaluated run that could be reviewed."""
+    """Evaluated run that could be reviewed."""
 
     name: str
+    """Name of the run."""
     terms: Mapping[str, tuple[float, float]]
-    """Term -> mean and standard deviation."""
+    """Term -> its mean and standard deviation."""
     p_healthy: float
-    """By the library alone, before any review."""
+    """P(healthy) by the library alone, before any review."""
     label: str = ""
-    """The verdict in words."""
+    """Label of the verdict."""
     evidence: Sequence[str] = ()
-    """What it rests on, in sentences."""
+    """Evidence for the verdict, in sentences."""
     digest: str = ""
-    """Of its record; copies share it."""
+    """Digest of the run's record; copies share it."""
 
 
 def candidate_of(report: Report, *, name: str, digest: str = "") -> Candidate:
-    """The candidate of a report that no review has moved; its measured terms count.
+    """Make the candidate of a run from its report.
 
     Args:
-        report: of one run.
-        name: what to call the run.
-        digest: of the run's record, `dlcc.past_runs.twins.first_rows_hash` say.
+        report: Report of the run, made without reviews (`evaluate(run, reviews=())`).
+        name: Name of the run.
+        digest: Digest of the run's record, such as `dlcc.past_runs.twins.first_rows_hash` gives.
+
+    Returns:
+        The candidate, with the terms that were measured.
 
     Raises:
-        OptionError: nothing was there to judge its health by.
+        OptionError: The report has no P(healthy): nothing told of the run's health.
     """
     verdict = report.verdict
     if verdict.p_healthy is None:
@@ -76,22 +80,37 @@ def candidate_of(report: Report, *, name: str, digest: str = "") -> Candidate:
 
 @dataclass(frozen=True)
 class Queued:
-    """A candidate in its place."""
+    """Candidate in its place in the queue."""
 
     candidate: Candidate
+    """Run to review."""
     p_healthy: float
-    """With the reviews so far."""
+    """P(healthy) with the reviews so far."""
     change: float
-    """Root mean square of what its verdict is expected to change in P(healthy) of the runs; less
-    where a run ahead of it or a reviewed one is much the same."""
+    """Root mean square of the change in P(healthy) of all runs that a verdict on this one is
+    expected to bring; less where a run ahead of it or a reviewed one is much the same."""
 
 
 def queue(
     candidates: Sequence[Candidate], reviews: Sequence[Review], most: int | None = None
 ) -> tuple[Queued, ...]:
-    """The candidates that nobody reviewed, the most telling first; with `most`, only so many.
+    """Queue the runs that nobody reviewed, the most telling first.
 
-    A run with the digest of a reviewed one, or with the digest of one ahead of it, is left out.
+    Args:
+        candidates: Evaluated runs. One with the digest of a reviewed run, or of a candidate before
+            it, is left out; without a digest the name counts.
+        reviews: Reviews so far.
+        most: Length of the queue at most; by default all are queued.
+
+    Returns:
+        Candidates in the order in which a verdict on them is expected to move P(healthy) most.
+
+    >>> runs = [
+    ...     Candidate(name, {"impact": (p, 0.1)}, p_healthy=p)
+    ...     for name, p in (("sure", 0.97), ("unsure", 0.4), ("failed", 0.02))
+    ... ]
+    >>> [queued.candidate.name for queued in queue(runs, reviews=(), most=2)]
+    ['unsure', 'failed']
     """
     open_ones = _unreviewed(candidates, reviews)
     if not open_ones:
@@ -103,7 +122,7 @@ def queue(
 
 
 def expected_change(p: Floats, now: Recalibration) -> Floats:
-    """Root mean square of the ΔP(healthy) over the runs that each run's verdict [n] should bring.
+    """Expected change in P(healthy) by a verdict on each run [n]: root mean square over all runs.
 
     By the law of total variance the expected square of a change, over both answers, is what the
     answer takes off the variance: for P' of run j and the verdict on run i, with x = (1, logit P),
@@ -127,7 +146,7 @@ def _spread_out(
     reviews: Sequence[Review],
     most: int | None,
 ) -> tuple[Queued, ...]:
-    """In order, each less telling the more it is like one ahead of it or a reviewed one."""
+    """Order candidates; each counts less the more it is like one ahead of it or a reviewed one."""
     names = sorted({n for c in candidates for n in c.terms} | {n for r in reviews for n in r.terms})
     figures = np.array([_figures(c.terms, c.p_healthy, names) for c in candidates])
     fresh = np.ones(len(candidates))
@@ -161,7 +180,10 @@ def _figures(terms: Mapping[str, tuple[float, float]], p: float, names: Sequence
 
 
 def _unlike(figures: Floats, one: Floats) -> Floats:
-    """0 for the same figures, 1 for far ones, [n]; P(healthy) alone says nothing of sameness."""
+    """Unlikeness [n] of figures to one run's: 0 for the same, 1 for far ones.
+
+    P(healthy) alone says nothing of sameness, so that without terms all are unlike.
+    """
     if len(one) == 1:
         return np.ones(len(figures))
     return np.asarray(1 - np.exp(-((figures - one) ** 2).sum(axis=1) / (2 * _NEAR**2)))
