@@ -114,7 +114,7 @@ def run_features(
     `known` has the figures of samples of the same run by their step, where it is cut several
     times; those that are missing are added.
 
-    Whether they are enough to judge by is asked in `dlcc.health.gate`.
+    Whether they are enough to judge by is asked in `dlcc.health.judgeable`.
     """
     recorded = series.recorded
     windows = window_features(series, recorded, kind)

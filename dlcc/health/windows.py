@@ -77,7 +77,7 @@ def first_lost(series: Series, kind: TrainingKind = GAN) -> int | None:
     return min(lost, default=None)
 
 
-def has_diverged(series: Series, kind: TrainingKind = GAN) -> bool:
+def stops_being_finite(series: Series, kind: TrainingKind = GAN) -> bool:
     """Tell whether a quantity that is judged stops being finite."""
     return first_lost(series, kind) is not None
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from dlcc.errors import LibraryError, OptionError, RunError
-from dlcc.health.gate import (
+from dlcc.health.judgeable import (
     NothingChangesError,
     NotJudgeableError,
     judgeable_features,

@@ -98,14 +98,6 @@ def train(
 
     Raises:
         OptionError: no such recipe, key or value, or `out` holds a run of another configuration.
-
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     found = train("ring", folder, {"steps": 40}, snapshots=1)
-    ...     Run.open(folder).length
-    40
-    >>> found.label  # 40 steps are far too few
-    'collapsed'
     """
     chosen = get_recipe(recipe)
     config = chosen.configure(settings or {})

@@ -31,6 +31,7 @@ from dlcc.health.definitions import (
     smooth,
     swing,
 )
+from dlcc.kinds.gan import GAN
 from dlcc.metrics import frechet_distance
 from dlcc.recipes import digits_classifier
 from dlcc.recipes.data.points import POINTS
@@ -62,8 +63,6 @@ GOOD_QUALITY = {
 CELLS = {"square": 6, "gaussian": 6, "cube": 3, "cube_surface": 3}  # along an axis: without modes
 ON_SURFACE = 0.15  # the farthest from it that counts as on it; the cube's sides are 2
 GOOD_FRECHET = 150.0  # on the digits classifier's features
-DIVERGED_LOSS = 1e3
-DIVERGED_GRAD_NORM = 1e4
 DIVERGED_SAMPLE = 25.0  # any coordinate, on the mixtures, whose own lie within 3
 
 
@@ -196,7 +195,7 @@ def is_diverged(data: str, checkpoints: Sequence[Checkpoint], series: Mapping[st
         larger = np.max(players, axis=0)
         return float(np.median(last_fifth(larger)))
 
-    if larger_player("/loss") > DIVERGED_LOSS or larger_player("/grad_norm") > DIVERGED_GRAD_NORM:
+    if any(larger_player(f"/{name}") > GAN.fault_above(name) for name in ("loss", "grad_norm")):
         return True
     late = last_fifth(checkpoints)
     return data in small_gan.MIXTURES and max(c.reach for c in late) > DIVERGED_SAMPLE

@@ -70,7 +70,7 @@ def _faulty_labels(kind: TrainingKind) -> Iterator[str]:
 def _faulty_names(kind: TrainingKind) -> Iterator[str]:
     from dlcc.advice.remedies import REMEDIES
     from dlcc.health.windows import COLUMNS
-    from dlcc.stages.health.evidence import EVIDENCE
+    from dlcc.stages.health.findings import EVIDENCE
 
     for what, name, known in (
         ("run_features", kind.run_features, COLUMNS),

@@ -18,7 +18,7 @@ import torch
 
 from dlcc.engine.scratch import scratch_folder
 from dlcc.errors import DlccError, OptionError
-from dlcc.health.gate import NotJudgeableError, judgeable_kind
+from dlcc.health.judgeable import NotJudgeableError, judgeable_kind
 from dlcc.recipes.recipe import Recipe
 from dlcc.recipes.train import one_thread
 from dlcc.runs.series_format import QUANTITY

@@ -85,7 +85,7 @@ _CODES = {ord(op.code): op.name for op in pickletools.opcodes}
 
 
 class PickleRefusedError(Exception):
-    """Raised for a pickle that is damaged or asks for what is not read here, with the reason."""
+    """Raised for a pickle that is damaged or asks for what is not read; a clause says which."""
 
 
 def read_pickle(data: bytes) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def findings_of(
         causes = [
             *(() if samples is None else _wide_kernel(objective, series, samples)),
             *_penalty(series),
-            *_empty(features.curves.kind, series),
+            *_posterior_collapse(features.curves.kind, series),
         ]
         spread = float(np.exp(sample_figure(record.figures, "spread")[-1] / 2))
         first = int(features.steps[_stretch_start(features.curves.shrunk)])
@@ -144,7 +144,7 @@ def _penalty(series: Series) -> Iterator[Cause]:
     )
 
 
-def _empty(kind: TrainingKind, series: Series) -> Iterator[Cause]:
+def _posterior_collapse(kind: TrainingKind, series: Series) -> Iterator[Cause]:
     """Whether latents carry nothing."""
     ends = _ends(series, "kl")
     if not kind.has("kl") or ends is None or ends[1] > _NO_DIVERGENCE:

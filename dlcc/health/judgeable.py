@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from dlcc.health.run_features import FEWEST_ROWS, RunFeatures, run_features
-from dlcc.health.windows import has_diverged
+from dlcc.health.windows import stops_being_finite
 from dlcc.kinds import TrainingKind, kind_of, why_unknown
 from dlcc.records import Samples, Series
 from dlcc.typing import Floats, Progress
@@ -53,7 +53,7 @@ def judgeable_features(
     length: int,
     progress: Progress = lambda share, what: None,
     *,
-    diverged_is_enough: bool = False,
+    not_finite_is_enough: bool = False,
     unchanging: bool = False,
     known: dict[int, Floats] | None = None,
 ) -> RunFeatures:
@@ -86,9 +86,9 @@ def judgeable_features(
     >>> judgeable_features(kind, Series.from_start(losses).before(10), samples=None, length=100)
     Traceback (most recent call last):
         ...
-    dlcc.health.gate.NotJudgeableError: 10 rows are too few to judge: 20 are needed
+    dlcc.health.judgeable.NotJudgeableError: 10 rows are too few to judge: 20 are needed
     """
-    if not (enough_rows(series) or (diverged_is_enough and has_diverged(series, kind))):
+    if not (enough_rows(series) or (not_finite_is_enough and stops_being_finite(series, kind))):
         raise NotJudgeableError(
             f"{series.rows} rows are too few to judge: {FEWEST_ROWS} are needed"
         )

@@ -20,7 +20,7 @@ from dlcc.records import Config, Forecast, HealthRecord, Neighbourhood, Samples,
 from dlcc.runs import Run
 from dlcc.stage import Case, Context, Deadline, NotApplicable, StageResult
 from dlcc.stages.health import Health
-from dlcc.stages.health.by_samples import loss_of_a_point
+from dlcc.stages.health.sample_findings import loss_of_a_point
 from dlcc.stages.impact import Impact
 from dlcc.stages.novelty import Novelty
 

@@ -10,7 +10,7 @@ from dlcc.findings import Finding
 from dlcc.health.run_features import RunFeatures
 from dlcc.kinds import HealthLabel
 from dlcc.records import HealthRecord, Samples, Series
-from dlcc.stages.health import adversarial, by_samples
+from dlcc.stages.health import adversarial_findings, sample_findings
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Judged:
 
 
 EVIDENCE: Mapping[str, Callable[[Judged], Iterable[Finding]]] = {
-    "adversarial": lambda run: adversarial.findings_of(run.record, run.features),
-    "samples": lambda run: by_samples.findings_of(
+    "adversarial": lambda run: adversarial_findings.findings_of(run.record, run.features),
+    "samples": lambda run: sample_findings.findings_of(
         run.record, run.features, run.objective, run.series, run.samples
     ),
 }
