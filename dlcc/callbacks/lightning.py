@@ -22,7 +22,13 @@ class RunRecorder(Callback):
     A step is one of the optimiser; where a module optimises by hand, with an optimiser or several,
     it is a batch, and each player's `updates` say how often its optimiser stepped.
 
-    >>> Trainer(callbacks=[RunRecorder("runs/mine", losses={"model": loss})])  # doctest: +SKIP
+    >>> def squared_error(model, batch):
+    ...     x, y = batch
+    ...     return (model(x) - y).square().sum(dim=1)  # [n], the loss of each row
+    >>> recorder = RunRecorder("runs/mine", losses={"model": squared_error}, snapshots=5)
+    >>> recorder.snapshots
+    5
+    >>> Trainer(max_epochs=5, callbacks=[recorder]).fit(module, loader)  # doctest: +SKIP
 
     Args:
         path: Folder of the run.

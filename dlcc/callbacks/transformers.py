@@ -20,7 +20,14 @@ PLAYER = "model"
 class RunRecorder(TrainerCallback):
     """Callback that records what a Trainer logs, and measures its model; one run a training.
 
-    >>> trainer.add_callback(RunRecorder("runs/mine", loss, batch))  # doctest: +SKIP
+    >>> import torch
+    >>> def squared_error(model, batch):
+    ...     return (model(x=batch["x"])["logits"] - batch["labels"]).square()  # [n]
+    >>> held_out = {"x": torch.randn(32, 4), "labels": torch.randn(32)}
+    >>> recorder = RunRecorder("runs/mine", squared_error, held_out, snapshots=5)
+    >>> recorder.snapshots
+    5
+    >>> trainer.add_callback(recorder)  # doctest: +SKIP
 
     Args:
         path: Folder of the run.
