@@ -1,1 +1,31 @@
-"""Controllers: what acts on a live training, within bounds, and takes back what did not help."""
+"""Controllers: changes to a live training, within bounds, that can be taken back.
+
+Names are imported when they are first used, so that importing this package is quick.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dlcc.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from dlcc.control.adjustable import Adjustable as Adjustable
+    from dlcc.control.adjustable import Bounds as Bounds
+    from dlcc.control.adjustable import OptimizerRates as OptimizerRates
+    from dlcc.control.adjustable import bounds_of as bounds_of
+    from dlcc.control.controller import Action as Action
+    from dlcc.control.controller import Controller as Controller
+    from dlcc.control.controller import controller_for as controller_for
+
+_HOMES = {
+    "Action": "dlcc.control.controller",
+    "Adjustable": "dlcc.control.adjustable",
+    "Bounds": "dlcc.control.adjustable",
+    "Controller": "dlcc.control.controller",
+    "OptimizerRates": "dlcc.control.adjustable",
+    "bounds_of": "dlcc.control.adjustable",
+    "controller_for": "dlcc.control.controller",
+}
+__all__ = list(_HOMES)
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -1,4 +1,4 @@
-"""What a controller may change of a training, and how."""
+"""Settings that a controller may change of a training, and their bounds."""
 
 from __future__ import annotations
 
@@ -21,44 +21,90 @@ _USUAL = {
     "g_every": (1.0, 5.0),
     "d_every": (1.0, 5.0),
 }
-"""Bounds where the user sets none, widened to the present value."""
+"""Setting -> (lowest, highest) value where the user sets no bounds, widened to the present value;
+`lr` stands for every learning rate."""
 
 
 class Adjustable(Protocol):
-    """A training whose settings may change while it runs."""
+    """Training whose settings may change while it runs: the interface of what a controller steers.
+
+    >>> class OneRate:
+    ...     def __init__(self):
+    ...         self.rate = 0.01
+    ...     def settings(self):
+    ...         return {"lr_g": self.rate}
+    ...     def adjust(self, lr_g):
+    ...         self.rate = lr_g
+    >>> steered: Adjustable = OneRate()
+    >>> steered.adjust(lr_g=0.005)
+    >>> steered.settings()
+    {'lr_g': 0.005}
+    """
 
     def settings(self) -> Mapping[str, float]:
-        """Those that may change, as they are now: `lr_g`, `lr_d`, `r1`, `g_every`, `d_every`, or
-        some of them, or rates `lr_<player>`."""
+        """Read the settings that may change, as they are now.
+
+        Returns:
+            Setting -> value: some of `lr_g`, `lr_d`, `r1`, `g_every`, `d_every`, or rates
+            `lr_<player>`.
+        """
         ...
 
     def adjust(self, **changes: float) -> None:
-        """Change some of them from the next step on."""
+        """Change some settings from the next step on.
+
+        Args:
+            changes: Setting -> new value.
+        """
         ...
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """The values that a setting may take, both ends included."""
+    """Values that a setting may take, both ends included.
+
+    >>> Bounds(1e-4, 1e-2).clip(0.05)
+    0.01
+    """
 
     low: float
+    """Lowest value."""
     high: float
+    """Highest value."""
 
     def clip(self, value: float) -> float:
-        """The nearest value that is allowed."""
+        """Find the nearest value that is allowed.
+
+        Args:
+            value: Value that is wanted.
+
+        Returns:
+            `value` where it lies within the bounds, else the nearer bound.
+        """
         return min(self.high, max(self.low, value))
 
 
 def bounds_of(
     settings: Mapping[str, float], given: Mapping[str, tuple[float, float]] | None
 ) -> dict[str, Bounds]:
-    """The bounds of every setting that may change.
+    """Determine which settings may change, and between which values.
 
-    With `given`, of these alone and as they are; without, usual ones for rates and R1's weight. How
-    often a player is updated changes only where it is named.
+    Args:
+        settings: Setting -> present value.
+        given: Setting -> (lowest, highest) value; settings that are not named must stay. None for
+            usual bounds of learning rates and R1's weight: how often a player is updated changes
+            only where it is named.
+
+    Returns:
+        Setting -> bounds, for every setting that may change.
 
     Raises:
-        OptionError: a bound is empty, excludes the present value, or is of no setting.
+        OptionError: A bound is empty, excludes the present value, or is of no setting.
+
+    >>> bounds_of({"lr_g": 0.001, "lr_d": 0.3, "d_every": 1}, None)
+    {'lr_g': Bounds(low=0.0001, high=0.1), 'lr_d': Bounds(low=0.0001, high=0.3)}
+    >>> bounds_of({"lr_g": 0.001, "lr_d": 0.004}, {"lr_d": (1e-3, 1e-2)})
+    {'lr_d': Bounds(low=0.001, high=0.01)}
     """
     if given is None:
         usual = usual_bounds(settings)
@@ -90,10 +136,10 @@ def bounds_of(
 
 
 def parse_bounds(texts: list[str]) -> dict[str, tuple[float, float]] | None:
-    """Bounds from texts `FIELD=LOW..HIGH`; None for none.
+    """Read bounds from texts `FIELD=LOW..HIGH`; None for no text.
 
     Raises:
-        OptionError: a text is not of this form.
+        OptionError: A text is not of this form.
     """
     found = {}
     for text in texts:
@@ -111,7 +157,7 @@ def parse_bounds(texts: list[str]) -> dict[str, tuple[float, float]] | None:
 
 
 def usual_bounds(settings: Mapping[str, float]) -> dict[str, tuple[float, float]]:
-    """Bounds of all settings, wide enough for their present values."""
+    """Usual bounds of all settings, wide enough for their present values."""
     found = {}
     for field, value in settings.items():
         low, high = _USUAL["lr" if field.startswith("lr_") else field]
@@ -120,13 +166,24 @@ def usual_bounds(settings: Mapping[str, float]) -> dict[str, tuple[float, float]
 
 
 class OptimizerRates:
-    """The learning rates of a training's own optimisers, by player.
+    """Learning rates of a training's own optimisers, as a controller steers them.
 
-    Where the groups of an optimiser have different rates, the first one is what is set and the
-    others keep their ratios to it.
+    Settings are `lr_g` for the player `generator`, `lr_d` for `discriminator`, and `lr_<player>`
+    for any other. Where the parameter groups of an optimiser have different rates, the first one is
+    set and the others keep their ratios to it.
+
+    Args:
+        optimizers: Player -> its `torch.optim` optimiser.
 
     Raises:
-        OptionError: there is no optimiser, or a rate is 0.
+        OptionError: There is no optimiser, or a rate is 0.
+
+    >>> import torch
+    >>> weight = torch.nn.Parameter(torch.zeros(3))
+    >>> rates = OptimizerRates({"discriminator": torch.optim.Adam([weight], lr=0.004)})
+    >>> rates.adjust(lr_d=0.002)
+    >>> rates.settings()
+    {'lr_d': 0.002}
     """
 
     def __init__(self, optimizers: Mapping[str, Any]) -> None:
@@ -145,11 +202,19 @@ class OptimizerRates:
                 raise OptionError(f"control: {field} is {rates[0]:g}; give a rate above 0")
 
     def settings(self) -> dict[str, float]:
-        """The rate of each player's first group."""
+        """Read the rate of each player's first parameter group.
+
+        Returns:
+            Setting -> learning rate.
+        """
         return {f: float(o.param_groups[0]["lr"]) for f, o in self._optimizers.items()}
 
     def adjust(self, **changes: float) -> None:
-        """Set rates; those of the other groups go along."""
+        """Set learning rates; the other parameter groups keep their ratios to the first.
+
+        Args:
+            changes: Setting -> new learning rate of the player's first group.
+        """
         for field, value in changes.items():
             base = self._base[field]
             for group, own in zip(self._optimizers[field].param_groups, base, strict=True):
@@ -162,18 +227,19 @@ class OptimizerRates:
 
 @dataclass(frozen=True)
 class SmallGANSettings:
-    """The settings of a recipe's training."""
+    """Settings of a recipe's training."""
 
     training: SmallGAN
+    """Training that is steered."""
 
     def settings(self) -> dict[str, float]:
-        """Rates, R1's weight and how often each player is updated."""
+        """Read learning rates, R1's weight and how often each player is updated."""
         from dlcc.recipes.small_gan.controlled import settings_of
 
         return settings_of(self.training)
 
     def adjust(self, **changes: float) -> None:
-        """Change some of them."""
+        """Change some settings from the next step on."""
         from dlcc.recipes.small_gan.controlled import change_settings
 
         change_settings(self.training, changes)
@@ -181,19 +247,21 @@ class SmallGANSettings:
 
 @dataclass(frozen=True)
 class MemberSettings:
-    """The settings of one member of an ensemble."""
+    """Settings of one member of an ensemble."""
 
     ensemble: Ensemble
+    """Ensemble of trainings."""
     member: int
+    """Index of the member that is steered."""
 
     def settings(self) -> dict[str, float]:
-        """Rates, R1's weight and how often each player is updated."""
+        """Read learning rates, R1's weight and how often each player is updated."""
         from dlcc.recipes.small_gan.controlled import FIELDS
 
         config = self.ensemble.configs[self.member]
         return {field: getattr(config, field) for field in FIELDS}
 
     def adjust(self, **changes: float) -> None:
-        """Change some of them."""
+        """Change some settings from the next step on."""
         whole = {f: round(v) if f in _WHOLE else v for f, v in changes.items()}
         self.ensemble.reconfigure(self.member, **whole)

@@ -1,4 +1,4 @@
-"""A controller attached to a live training: it watches and adjusts settings within bounds."""
+"""Controller of a live training: it watches the record and adjusts settings within bounds."""
 
 from __future__ import annotations
 
@@ -29,21 +29,22 @@ _PLAIN = frozenset((float, int))
 
 @dataclass(frozen=True)
 class Action:
-    """One change of settings."""
+    """Change of settings by a controller."""
 
     step: int
-    """The step after which it was made; -1 before the first."""
+    """Step after which it was made; -1 before the first."""
     rule: int
-    """See `dlcc.control.rules.rule_name`."""
+    """Number of the rule that made it; `dlcc.control.rules.rule_name` gives its name."""
     before: Mapping[str, float]
-    """All settings that may change, before it."""
+    """Setting -> value before the change, for all settings that may change."""
     after: Mapping[str, float]
+    """Setting -> value after the change."""
     measure: float
-    """What the rule measured."""
+    """Measure of the rule when it acted."""
 
     @property
     def words(self) -> str:
-        """`step 450, swinging: lr_g 0.02 -> 0.01, lr_d 0.04 -> 0.02`."""
+        """Description such as `step 450, swinging: lr_g 0.02 -> 0.01, lr_d 0.04 -> 0.02`."""
         changed = ", ".join(
             f"{field} {self.before[field]:g} -> {value:g}"
             for field, value in self.after.items()
@@ -54,31 +55,47 @@ class Action:
 
 
 class Controller:
-    """Watches the rows of a training and adjusts it.
+    """Controller that watches the rows of a training and adjusts its settings.
 
         controller = Controller(OptimizerRates({"generator": opt_g, "discriminator": opt_d}),
                                 bounds={"lr_d": (1e-4, 1e-2)})
         recorder.control(controller)   # from then on every recorder.log() feeds it
 
     At a step s with `(s + 1) % every == 0` it looks at the rows since the last such step and acts
-    at most once; the change holds from step s + 1 on. Rows for the recorder: all settings
-    as `control/<setting>`, `control/rule` (0 as set, 1 to 4 the rules, 10 and 11 by past runs, 90
-    undone) and `control/measure`; one when it begins, one an action. A dry run changes nothing and
-    names them `control/would_<setting>`, `control/would_rule` and `control/would_measure`.
+    at most once; the change holds from step s + 1 on. It hands rows to the recorder, one when it
+    begins and one for each action: all settings as `control/<setting>`, `control/rule` (0 as set, 1
+    to 4 the rules, 10 and 11 by past runs, 90 undone) and `control/measure`. A dry run changes
+    nothing and names them `control/would_<setting>`, `control/would_rule` and
+    `control/would_measure`.
 
     Args:
-        adjustable: what is steered; an `OptimizerRates`, a `SmallGANSettings` or one's own.
-        bounds: setting -> lowest and highest value; settings that are not named stay. Without,
-            usual ones for all.
-        every: steps between decisions.
-        cooldown: windows after an action in which there is no other one, but for steering.
-        rules: rules of thumb to go by.
-        good: P(good) by past runs: where a window looks good nothing is done.
-        course: where to steer to while windows do not look good; `controller_for` finds one.
-        dry_run: decide and record, and change nothing.
+        adjustable: Settings that are steered: `OptimizerRates`, or any `Adjustable`.
+        bounds: Setting -> (lowest, highest) value; settings that are not named stay. By default
+            usual bounds for all, see `bounds_of`.
+        every: Number of steps between decisions, 5 or more.
+        cooldown: Number of windows after an action in which no rule acts; steering goes on.
+        rules: Rules of thumb to go by.
+        good: P(good) of windows by past runs; where the last window looks good nothing is done.
+        course: Target to steer to while windows do not look good; `controller_for` finds one.
+        dry_run: Whether to decide and record, and change nothing.
 
     Raises:
-        OptionError: a bound is empty, excludes the present value, or is of no setting.
+        OptionError: A bound is empty, excludes the present value, or is of no setting; or `every`
+            or `cooldown` is too small.
+
+    >>> import torch
+    >>> weight = torch.nn.Parameter(torch.zeros(3))
+    >>> optimizer = torch.optim.SGD([weight], lr=0.1)
+    >>> controller = Controller.of_optimizers({"generator": optimizer}, every=5)
+    >>> for step in range(5):  # recorder.log() calls watch()
+    ...     _ = controller.watch(step, {"generator/loss": 400.0, "generator/grad_norm": 2e4})
+    >>> controller.actions[-1].words
+    'step 4, exploding: lr_g 0.1 -> 0.05'
+    >>> controller.undo().rule, optimizer.param_groups[0]["lr"]
+    (1, 0.1)
+    >>> controller.decide(9, {"generator/loss": np.full(5, 400.0)})  # what was undone stays undone
+    >>> controller.start()  # there is no course to steer to
+    >>> controller.rewind(3)  # the training goes back to a snapshot of step 3
     """
 
     def __init__(
@@ -115,15 +132,30 @@ class Controller:
 
     @classmethod
     def of_optimizers(cls, optimizers: Mapping[str, Any], **options: Any) -> Controller:
-        """A controller of the learning rates of one's own optimisers, by player."""
+        """Control the learning rates of a training's own optimisers.
+
+        Args:
+            optimizers: Player -> its `torch.optim` optimiser.
+            options: Further arguments of `Controller`.
+
+        Returns:
+            A controller of `OptimizerRates(optimizers)`.
+        """
         return cls(OptimizerRates(optimizers), **options)
 
     # ------------------------------------------------------------------------------- watching
 
     def watch(self, step: int, row: Mapping[str, Any]) -> Mapping[str, float] | None:
-        """Take in the row of a step; what to record of it, if anything.
+        """Take in the row of a step, and decide where a window ends.
 
         Numbers that are tensors are read at the next decision, so that no step waits for them.
+
+        Args:
+            step: Step of the row, from 0. A step before the last one rewinds the controller.
+            row: `player/quantity` -> number or tensor of one element.
+
+        Returns:
+            The row that is to be recorded with it, or None.
         """
         if step < self._last:
             self.rewind(step)
@@ -136,7 +168,15 @@ class Controller:
         return self._record() if self._news else None
 
     def decide(self, step: int, rows: Mapping[str, Floats]) -> Action | None:
-        """Look at the rows of a window, `player/quantity` -> [n], and act where a rule says so."""
+        """Look at a window of rows, and act where past runs or a rule say so.
+
+        Args:
+            step: Last step of the window.
+            rows: `player/quantity` -> values [n] within the window.
+
+        Returns:
+            The change that was made, or None.
+        """
         self._watched.add(window_of(rows))
         on = [rule for rule in self.rules if self._is_on(rule)]
         if self._watched.last.lost:
@@ -164,7 +204,11 @@ class Controller:
         return None
 
     def start(self) -> Action | None:
-        """Go to the course's target at once, before the first step; None without a course."""
+        """Go to the target of the course at once, before the first step.
+
+        Returns:
+            The change that was made; None without a course or where nothing changes.
+        """
         if self.course is None:
             return None
         return self._act(-1, control_rules.STARTED_THERE, self.course.target, self.course.after)
@@ -174,10 +218,13 @@ class Controller:
     def undo(self) -> Action:
         """Take the last action back: all settings are exactly what they were before it.
 
-        The rule that acted does not act again. It is recorded with the next row.
+        The rule that acted does not act again. The undoing is recorded with the next row.
+
+        Returns:
+            The action that was taken back.
 
         Raises:
-            OptionError: there is no action left to undo.
+            OptionError: There is no action left to undo.
         """
         if not self.actions:
             raise OptionError("control: nothing to undo: the controller has changed nothing")
@@ -189,7 +236,11 @@ class Controller:
         return action
 
     def rewind(self, step: int) -> None:
-        """Forget what was seen and done at `step` and later; settings are the training's affair."""
+        """Forget what was seen and done from a step on; the training restores its own settings.
+
+        Args:
+            step: First step that is forgotten.
+        """
         self.actions = [action for action in self.actions if action.step < step]
         self._watched = Watched(self._watched.good_model)
         self._held = dict.fromkeys(self._held, 0)
@@ -197,9 +248,22 @@ class Controller:
         self._due = step // self.every * self.every + self.every - 1
 
     def catch_up(self, series: Mapping[str, Any], step: int) -> None:
-        """Take in a record up to `step`, as if it had been watched: columns with steps and values.
+        """Take in a record as if it had been watched.
 
-        What was done then is read from the record and not done again.
+        Actions are read from the record and not done again.
+
+        Args:
+            series: `player/quantity` -> column with `steps` [n] and `values` [n], such as
+                `run.series().columns`.
+            step: Step before which rows are taken in.
+
+        >>> import torch
+        >>> from dlcc.runs import Run
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(3))], lr=0.1)
+        >>> controller = Controller.of_optimizers({"generator": optimizer})
+        >>> controller.catch_up(Run.open("runs/ring-oscillating").series().columns, step=1000)
+        >>> controller.actions  # nothing controlled that run
+        []
         """
         would = "would_" if self.dry_run else ""
         rows = _rows_before(series, step)
@@ -241,13 +305,13 @@ class Controller:
     # ------------------------------------------------------------------------------------ acting
 
     def _refuse(self, rule: int) -> None:
-        """Never again what was undone; by past runs is one thing, at once or on the way."""
+        """Refuse a rule from now on; going by past runs is one rule, at once or on the way."""
         self._refused.add(rule)
         if rule == control_rules.STARTED_THERE:
             self._refused.add(control_rules.STEERED)
 
     def _is_on(self, rule: Rule) -> bool:
-        """Count for how many windows the rule has been on."""
+        """Whether a rule has been on for long enough, this window counted."""
         measured = rule.measure(self._watched)
         if measured >= rule.on:
             self._held[rule.number] += 1
@@ -258,7 +322,7 @@ class Controller:
     def _act(
         self, step: int, rule: int, changes: Mapping[str, float], measure: float
     ) -> Action | None:
-        """Change what is within bounds; None where that leaves everything as it is."""
+        """Change settings within bounds; None where that leaves everything as it is."""
         before = dict(self.adjustable.settings())
         after = before | {
             field: self.bounds[field].clip(value)
@@ -275,7 +339,7 @@ class Controller:
         return action
 
     def _record(self) -> dict[str, float]:
-        """The settings as they are now, or in a dry run as they would be, and why."""
+        """Row with the settings as they are now, or in a dry run as they would be, and why."""
         assert self._news is not None
         rule, measure = self._news
         self._news = None
@@ -299,18 +363,35 @@ def controller_for(
     start: bool = True,
     dry_run: bool = False,
 ) -> Controller:
-    """A controller that goes by past runs.
+    """Make a controller that goes by past runs.
 
     Args:
-        adjustable: what is steered.
-        config: the whole configuration; past runs are asked about it.
-        library: past runs.
-        data: name of the data set.
-        prior: what past runs say of configurations; fitted on the library where it is not given.
-        bounds: as for `Controller`.
-        rules: whether the rules of thumb act too, where windows do not look good.
-        start: go to where past runs did well before the first step, rather than on the way.
-        dry_run: decide and record, and change nothing.
+        adjustable: Settings that are steered: `OptimizerRates`, or any `Adjustable`.
+        config: Whole configuration of the training.
+        library: Past runs.
+        data: Name of the data set; past runs on the same data are preferred.
+        prior: P(healthy) of configurations; by default fitted on the library.
+        bounds: Setting -> (lowest, highest) value; see `Controller`.
+        rules: Whether the rules of thumb act too, where windows do not look good.
+        start: Whether to go to where past runs did well before the first step, rather than on the
+            way.
+        dry_run: Whether to decide and record, and change nothing.
+
+    Returns:
+        The controller; with `start` it has already changed the settings, if that promises enough.
+
+    Raises:
+        OptionError: A bound is empty, excludes the present value, or is of no setting.
+
+    >>> import torch
+    >>> from dlcc.past_runs.in_use import library
+    >>> few = library().select(np.arange(60) * 30)
+    >>> rates = OptimizerRates({"generator": torch.optim.Adam([torch.zeros(3)], lr=0.02)})
+    >>> bounds = {"lr_g": (0.002, 0.02)}
+    >>> slow = lambda configs: np.array([0.9 if c["lr_g"] < 0.004 else 0.2 for c in configs])
+    >>> controller = controller_for(rates, {"lr_g": 0.02}, few, prior=slow, bounds=bounds)
+    >>> controller.actions[0].words
+    'before the first step, begun where past runs did well: lr_g 0.02 -> 0.00328'
     """
     from dlcc.advice.prior import ConfigPrior
     from dlcc.control.steering import choose_target
@@ -340,7 +421,7 @@ def _is_plain(row: Mapping[str, Any]) -> bool:
 
 
 def _detached(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Without graphs, and tensors that the training may write into are copied."""
+    """Copy of a row without autograd graphs: the training may write into its tensors."""
     return {n: v.detach().clone() if hasattr(v, "detach") else v for n, v in row.items()}
 
 

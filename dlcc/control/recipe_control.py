@@ -1,4 +1,4 @@
-"""A controller for a recipe's recorded training: what `dlcc train --control` attaches."""
+"""Control of a recipe's recorded training: what `dlcc train --control` attaches."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ _IMPORT = "from dlcc.recipes.small_gan.training import"
 
 
 class RecipeControl:
-    """Steers a recipe's training by past runs, or by rules of thumb alone.
+    """Control of a recipe's training by past runs, or by rules of thumb alone.
 
     The recorded run brings `source/controlled.py` beside `source/train.py`: its snapshots hold the
     settings of their moment, so that replays from them are exact as long as they meet no action.
     In a dry run the training is recorded as it would be without a controller.
 
     Args:
-        bounds: setting -> lowest and highest value; without, usual ones for all settings.
-        library: past runs; without, the rules of thumb act alone.
-        rules: whether the rules of thumb act beside past runs.
-        start: go to where past runs did well before the first step, rather than on the way.
-        dry_run: decide and record, and change nothing.
+        bounds: Setting -> (lowest, highest) value; by default usual bounds for all settings.
+        library: Past runs; without, the rules of thumb act alone.
+        rules: Whether the rules of thumb act beside past runs.
+        start: Whether to go to where past runs did well before the first step, rather than on the
+            way.
+        dry_run: Whether to decide and record, and change nothing.
     """
 
     def __init__(
@@ -49,10 +50,10 @@ class RecipeControl:
 
     @property
     def controller(self) -> Controller:
-        """The controller.
+        """Controller of the training.
 
         Raises:
-            OptionError: there is none before the training began.
+            OptionError: The training has not begun.
         """
         if self._controller is None:
             raise OptionError("control: there is no controller before the training began")
@@ -60,14 +61,16 @@ class RecipeControl:
 
     @property
     def actions(self) -> tuple[Action, ...]:
-        """What was done so far, or in a dry run would have been."""
+        """Actions so far; in a dry run those that would have been taken."""
         return () if self._controller is None else tuple(self._controller.actions)
 
     def take(self, training: SmallGAN, config: Mapping[str, Any]) -> SmallGAN:
-        """The training with settings that may change, under a controller; in a dry run itself.
+        """Put a training under a controller.
+
+        Returns the same training with settings that may change; in a dry run the training itself.
 
         Raises:
-            OptionError: it is of another kind than those whose settings a controller knows.
+            OptionError: A controller does not know the settings of a training of this kind.
         """
         if not isinstance(training, SmallGAN):
             raise OptionError(
@@ -92,7 +95,10 @@ class RecipeControl:
         return taken
 
     def sources(self) -> tuple[str, Mapping[str, str]]:
-        """`controlled.py`, as it stands beside `train.py`; nothing in a dry run."""
+        """Entry point and text of `controlled.py`, which the run holds beside `train.py`.
+
+        Both are empty in a dry run.
+        """
         if self._dry_run:
             return "", {}
         text = Path(str(controlled.__file__)).read_text(encoding="utf-8")
@@ -101,10 +107,10 @@ class RecipeControl:
         }
 
     def catch_up(self, run: Run, step: int) -> None:
-        """Take in what the run recorded before `step`."""
+        """Take in the record of a run before `step`, as if it had been watched."""
         if step > 0:
             self.controller.catch_up(run.series().columns, step)
 
     def watch(self, step: int, row: Mapping[str, Any]) -> Mapping[str, float] | None:
-        """Take in a row; what to record of it."""
+        """Take in the row of a step; returns the row to record with it, if any."""
         return self.controller.watch(step, row)

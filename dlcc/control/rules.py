@@ -1,8 +1,8 @@
-"""When a controller acts, and what it then does: rules of thumb on a window of the record.
+"""Rules of thumb of a controller, on windows of the record: when to act, and what to change.
 
 A rule measures one thing. It is on from `on` upwards and stays on until the measure is below `off`
-(hysteresis); after `hold` windows it acts. No action changes a setting more than
-twofold. The marks are the usual ones of the literature (Arjovsky and Bottou 2017, section 2, on a
+(hysteresis); after `hold` windows it acts. No action changes a setting more than twofold. The
+thresholds are the usual ones of the literature (Arjovsky and Bottou 2017, section 2, on a
 discriminator that has won; Mescheder 2018 on R1) and were not tuned on the benchmark's settings.
 """
 
@@ -29,27 +29,29 @@ _LINE = _LINE / np.linalg.norm(_LINE)  # a straight line over the windows, of le
 
 @dataclass(frozen=True)
 class Window:
-    """What the rows between two decisions say."""
+    """Summary of the rows between two decisions."""
 
     figures: Floats
-    """`WINDOW_FEATURES` of `dlcc.health.windows`, [11]; NaN for what was not logged."""
+    """Values [11] of `dlcc.health.windows.WINDOW_FEATURES`; NaN for what was not logged."""
     loss: float
     """Largest of the players' median |loss|."""
     gradient: float
     """Largest of the players' median gradient norms."""
     discriminator_loss: float
+    """Mean loss of the discriminator."""
     generator_gradient: float
+    """Mean gradient norm of the generator."""
     margin: float
-    """Mean output on real data less that on samples."""
+    """Mean of the discriminator's output on real data less that on samples."""
 
     @property
     def lost(self) -> bool:
-        """Whether something is not finite: no setting mends weights that are NaN."""
+        """Whether a number is not finite: no setting mends weights that are NaN."""
         return bool(window_figure(self.figures, "not_finite") > 0)
 
 
 def window_of(rows: Mapping[str, Floats]) -> Window:
-    """The window of rows, `player/quantity` -> [n].
+    """Summarise rows, `player/quantity` -> [n], to a window.
 
     The figures are those that `dlcc.health.windows.window_features` has for the same rows.
     """
@@ -80,9 +82,10 @@ def window_of(rows: Mapping[str, Floats]) -> Window:
 
 @dataclass
 class Watched:
-    """The last windows, and P(good) where past runs say it."""
+    """Last windows of a training, and P(good) where there are past runs to go by."""
 
     good_model: Callable[[Curves], Floats] | None = None
+    """Function from curves to P(good) of each window; None without past runs."""
 
     def __post_init__(self) -> None:
         self.windows: list[Window] = []
@@ -95,18 +98,19 @@ class Watched:
 
     @property
     def last(self) -> Window:
-        """The newest window."""
+        """Newest window."""
         return self.windows[-1]
 
     def p_good(self) -> float:
-        """P(good) of the newest window from the series; 0.5 without past runs to go by."""
+        """Compute P(good) of the newest window; 0.5 without past runs to go by."""
         if self.good_model is None:
             return 0.5
         windows = np.array([window.figures for window in self.windows[-3:]])
         return float(self.good_model(Curves(windows, None))[-1])
 
     def swing(self) -> float:
-        """Deviation of the windows' margin around its line; 0 before there are eight."""
+        """Deviation of the windows' margins from their regression line; 0 before there are
+        eight."""
         if len(self.windows) < _REMEMBERED:
             return 0.0
         margins = window_figure(np.array([window.figures for window in self.windows]), "margin")
@@ -122,20 +126,25 @@ class Rule:
     """One rule of thumb."""
 
     number: int
-    """As in the series `control/rule`."""
+    """Number in the series `control/rule`."""
     name: str
+    """Name in words."""
     why: str
+    """Condition and action, in a sentence."""
     measure: Callable[[Watched], float]
+    """Function that measures the last windows."""
     on: float
+    """Measure from which upwards the rule is on."""
     off: float
+    """Measure below which the rule is off again."""
     act: Callable[[Settings], Settings]
-    """New values of some settings, before bounds."""
+    """Function from settings to new values of some of them, before bounds."""
     hold: int = 2
-    """Windows that it must have been on for."""
+    """Number of windows that the rule must have been on for before it acts."""
 
 
 STARTED, UNDONE, STEERED, STARTED_THERE = 0, 90, 10, 11
-"""Numbers in `control/rule` that are no rule of thumb."""
+"""Numbers in `control/rule` that stand for no rule of thumb."""
 
 
 def _explodes(watched: Watched) -> float:
@@ -154,19 +163,19 @@ def _vanished(watched: Watched) -> float:
 
 
 def slower(settings: Settings) -> Settings:
-    """All rates halved."""
+    """Halve all learning rates."""
     return {f: v / LARGEST_FACTOR for f, v in settings.items() if f.startswith("lr_")}
 
 
 def weaker_discriminator(settings: Settings) -> Settings:
-    """More R1 where there is such a setting, else half the discriminator's rate."""
+    """Raise R1's weight where there is such a setting, else halve the discriminator's rate."""
     if "r1" in settings:
         return {"r1": max(FIRST_R1, LARGEST_FACTOR * settings["r1"])}
     return {f: v / LARGEST_FACTOR for f, v in settings.items() if f == "lr_d"}
 
 
 def faster_generator(settings: Settings) -> Settings:
-    """Twice the generator's rate."""
+    """Double the generator's rate."""
     return {f: v * LARGEST_FACTOR for f, v in settings.items() if f == "lr_g"}
 
 
@@ -212,7 +221,7 @@ RULES: Sequence[Rule] = (
 
 
 def rule_name(number: int) -> str:
-    """The rule that a number in `control/rule` stands for."""
+    """Name of the rule that a number in `control/rule` stands for."""
     names = {rule.number: rule.name for rule in RULES} | {
         STARTED: "as set",
         UNDONE: "undone",
@@ -227,7 +236,7 @@ def _finite(values: Floats | None) -> Floats:
 
 
 def _middle(values: Floats) -> float:
-    """The median, the upper one of two; 0 of nothing. (np.median costs five times as much.)"""
+    """Median, the upper one of two; 0 of nothing. (np.median takes five times as long.)"""
     half = len(values) // 2
     return float(np.partition(values, half)[half]) if len(values) else 0.0
 

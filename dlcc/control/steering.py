@@ -1,4 +1,4 @@
-"""Where past runs with such a configuration did well, within bounds: what one steers to."""
+"""Steering: the settings within bounds with which past runs of such a configuration did well."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class Target:
     """Settings to steer to."""
 
     target: Mapping[str, float]
-    """Those that change."""
+    """Setting that changes -> its new value."""
     before: float
-    """P(healthy) of the configuration by past runs."""
+    """P(healthy) of the present configuration by past runs."""
     after: float
-    """The same of the target."""
+    """P(healthy) of the target by past runs."""
 
     def step(self, settings: Mapping[str, float], factor: float) -> dict[str, float]:
-        """One action toward the target: each field by at most a factor, whole numbers by one."""
+        """Take one step toward the target: each field by at most a factor, whole numbers by one."""
         return {
             field: _toward(field, settings[field], goal, factor)
             for field, goal in self.target.items()
@@ -48,10 +48,11 @@ def choose_target(
     settings: Mapping[str, float],
     bounds: Mapping[str, Bounds],
 ) -> Target | None:
-    """The settings within bounds that past runs did best with, the rest of `config` as it is.
+    """Find the settings within bounds that past runs did best with, the rest of `config` as it is.
 
-    P(healthy) is taken as the mean over the neighbouring rates of the grid: a peak of one point is
-    a tree's whim. None where the configuration is sound already, or too little would be gained.
+    P(healthy) is averaged over the neighbouring rates of the grid: a peak of one point is an
+    artefact of the trees. None where the configuration is sound already, or too little would be
+    gained.
     """
     now = {**config, **settings}
     before = float(prior([now])[0])

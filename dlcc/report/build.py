@@ -1,4 +1,4 @@
-"""From the outcomes of stages and their score to the report."""
+"""Building of a report from the outcomes of stages and their judgement."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ from dlcc.report.fusion import correction_record, fusion_record
 from dlcc.report.landscape_record import landscape_record
 from dlcc.report.record import (
     FindingRecord,
-    HyperScoreRecord,
     Report,
     RunSummary,
     StageRecord,
-    TermRecord,
     VerdictRecord,
 )
+from dlcc.report.score_record import HyperScoreRecord, TermRecord
 from dlcc.report.text import printable
 from dlcc.scoring.calibration import Probability
 from dlcc.scoring.fusion import Score
@@ -44,7 +43,7 @@ def build_report(
     landscape: MeasuredLandscape | None = None,
     environment: Mapping[str, Any],
 ) -> Report:
-    """The report of one evaluation; every argument but `environment` is reproducible."""
+    """Build the report of one evaluation; every argument but `environment` is reproducible."""
     score, value = judgement.score, judgement.score.value
     verdict = _verdict(config, recorded, health, judgement.probability, outcomes)
     report = Report(
@@ -84,7 +83,7 @@ def _summary(name: str, config: Config, recorded: int, until: int) -> RunSummary
 
 
 def kind_in_words(config: Config) -> str:
-    """`GAN, non-saturating`, from what the run declares of its objective."""
+    """Name the kind and the objective that a run declares, such as `GAN, non-saturating`."""
     declared = config.objective.get("kind")
     kind = declared.upper()[:40] if isinstance(declared, str) else ""
     usual = kind_of({})
@@ -99,7 +98,10 @@ def kind_in_words(config: Config) -> str:
 
 
 def _record_in_words(outcomes: Sequence[StageOutcome]) -> tuple[str, bool]:
-    """Whether the record holds, from the stages that feed `logic`."""
+    """Sum up the checks of the record by the stages that feed `logic`.
+
+    Returns the summary in words, and whether any obligation was refuted.
+    """
     checked = [o for o in outcomes if "logic" in o.terms]
     if not checked:
         return "record not checked", False
@@ -182,7 +184,7 @@ def _why_no_verdict(outcomes: Sequence[StageOutcome]) -> str:
 
 
 def _without_onset(health: HealthRecord) -> str:
-    """Why a run that is not healthy has no onset, where that is clear."""
+    """Reason why a run that is not healthy has no onset, where that is clear."""
     if len(health.good) and float(max(health.good)) < 0.5:
         return "; no checkpoint was good"
     return "; good at some checkpoints" if health.label == "oscillating" else ""

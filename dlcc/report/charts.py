@@ -1,4 +1,4 @@
-"""Small drawings of numbers, as SVG text made by hand: no text of a run gets into them."""
+"""Charts of numbers, as SVG text made by hand: no text of a run gets into them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _KINDS = {"seed": "other seeds", "batches": "other batches", "setting": "other s
 
 
 def forecast_over_time(forecast: Forecast) -> str:
-    """P(healthy) and stability, with 90 % whiskers, over the share of the length that was seen."""
+    """Chart P(healthy) and stability, with 90 % whiskers, over the share of the length seen."""
     plot = _Plot(200, _reach(forecast))
     if forecast.diffusion is not None:
         plot.curve(forecast.diffusion)
@@ -44,7 +44,7 @@ def forecast_over_time(forecast: Forecast) -> str:
 
 
 def rerun_strip(outcomes: Sequence[RerunOutcome], own: float | None) -> str:
-    """A mark a rerun at its stability, one row a kind; the line is this run's own."""
+    """Chart a mark for each rerun at its stability, one row a kind; the line is the run's own."""
     kinds = [kind for kind in _KINDS if any(o.kind == kind for o in outcomes)]
     height, left = _ROW * len(kinds) + 26, 120.0
     scale = _WIDTH - left - _RIGHT
@@ -71,7 +71,7 @@ def rerun_strip(outcomes: Sequence[RerunOutcome], own: float | None) -> str:
 
 
 def mark(label: str, x: float, y: float) -> str:
-    """A label's sign: shape and colour both tell it."""
+    """Mark of a label: shape and colour both tell it."""
     colour = LABEL_COLOURS.get(label, _OTHER_COLOUR)
     if label == "healthy":
         return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.4" fill="{colour}" fill-opacity=".8"/>'
@@ -87,7 +87,7 @@ def mark(label: str, x: float, y: float) -> str:
 
 
 def sign(label: str) -> str:
-    """The mark alone, for a legend."""
+    """Mark of a label on its own, for a legend."""
     return (
         '<svg viewBox="0 0 14 14" width="14" height="14" role="img" aria-hidden="true">'
         f"{mark(label, 7, 7)}</svg>"
@@ -133,7 +133,7 @@ class _Plot:
         )
 
     def curve(self, diffusion: Diffusion) -> None:
-        """The observed quality, the curve through it, and where that leads."""
+        """Draw the observed quality, the curve through it, and what the curve leads to."""
         for time, value in zip(diffusion.times, diffusion.observed, strict=True):
             x, y = self.x(float(time)), self.y(float(value))
             self.add(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2" fill="{DIM}" fill-opacity=".45"/>')
@@ -157,7 +157,7 @@ def _reach(forecast: Forecast) -> float:
 
 
 def _levels(xs: Sequence[float]) -> list[float]:
-    """How far up or down each mark moves so that few lie on each other; xs ascend."""
+    """Shift each mark up or down so that few lie on each other; xs ascend, shifts are in steps."""
     levels: list[float] = []
     for k, x in enumerate(xs):
         taken = [levels[j] for j in range(k) if x - xs[j] < _APART]

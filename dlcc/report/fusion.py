@@ -1,8 +1,8 @@
-"""How a score was made, as the report's records: weights, and the correction of spreads."""
+"""Records of how a score was made: weights, and the correction of spreads."""
 
 from __future__ import annotations
 
-from dlcc.report.record import (
+from dlcc.report.score_record import (
     CorrectionRecord,
     FusionRecord,
     RoundRecord,
@@ -12,7 +12,7 @@ from dlcc.scoring.weights import Weights
 
 
 def fusion_record(weights: Weights) -> FusionRecord:
-    """The weights, heaviest first."""
+    """Make the record of the weights, the heaviest first."""
     ordered = sorted(weights.terms, key=lambda term: -term.posterior)
     return FusionRecord(
         weights=tuple(ordered),
@@ -26,7 +26,7 @@ def fusion_record(weights: Weights) -> FusionRecord:
 
 
 def correction_record(correction: Correction) -> CorrectionRecord:
-    """The correction, and in words what it did."""
+    """Make the record of the correction, with what it did in words."""
     coverage = correction.coverage
     factors = correction.factors
     widened = ", ".join(f"{name} {factor:.2f} times" for name, factor in factors.items())

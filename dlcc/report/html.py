@@ -1,4 +1,4 @@
-"""The HTML view: self-contained, readable without JavaScript, a function of report and run."""
+"""HTML view of a report: self-contained, readable without JavaScript."""
 
 from __future__ import annotations
 
@@ -32,13 +32,16 @@ _TEMPLATE = Path(__file__).with_name("report.html.j2")
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawing with what to see in it."""
+    """Drawing with a caption."""
 
     title: str
+    """Heading of the drawing."""
     caption: str
+    """Description of what the drawing shows."""
     svg: str
+    """Drawing as SVG text."""
     section: str | None = None
-    """That it stands in; None for one of its own."""
+    """Section of the page that it stands in; None for one of its own."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,10 @@ def render(
     reruns: Reruns | None = None,
     landscape: MeasuredLandscape | None = None,
 ) -> str:
-    """The page, with every picture and style in it; what a record is missing for is left out."""
+    """Render the page, with every picture and style in it; sections without a record are left out.
+
+    It is a function of the report and the run.
+    """
     import jinja2
     from markupsafe import Markup
 
@@ -83,7 +89,7 @@ def render(
 
 
 def _most_told(report: Report) -> float:
-    """What the bars of Shapley values are drawn to."""
+    """Largest Shapley value, which the bars' length is relative to."""
     known = [w.shapley for w in report.fusion.weights if w.shapley] if report.fusion else []
     return max([max(abs(v.low), abs(v.high)) for v in known] + [1e-3])
 
@@ -91,7 +97,7 @@ def _most_told(report: Report) -> float:
 def _pictures(
     report: Report, run: Run, health: HealthRecord | None, landscape: MeasuredLandscape | None
 ) -> list[Picture]:
-    """The pictures of a report, from the cache if the same were drawn before."""
+    """Draw the pictures of a report, or take them from the cache if they were drawn before."""
     until = report.run.until
     series, samples = Series.of(run, until), Samples.of(run, until)
     parts = [cache.package_digest(), str(until), *(p.digest() for p in (series, samples) if p)]

@@ -1,4 +1,4 @@
-"""The pictures of a report, as SVG text: losses, loss-gradient cloud, samples, health."""
+"""Pictures of a report, as SVG text: losses, loss-gradient cloud, samples, health."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ CLASS_MARKERS: dict[CurvatureClass, str] = {
     "singular": "s",
 }
 FARTHEST = 1e30
-"""What is drawn of larger numbers: axes end before those of a run that diverged do."""
+"""Largest size of a number that is drawn: axes end before the numbers of a diverged run do."""
 _POINTS = 4_000  # of a series; more cannot be told apart on a screen
 _GRID = 6  # sample grids over time
 
 
 def losses(series: Series, onset: int | None, interval: tuple[int, int] | None) -> str | None:
-    """Losses of all players over the steps, the onset marked; None where none was logged."""
+    """Draw the losses of all players over the steps, the onset marked; None without losses."""
     names = [n for n in series.columns if n.endswith("/loss")]
     if not names:
         return None
@@ -64,8 +64,10 @@ def losses(series: Series, onset: int | None, interval: tuple[int, int] | None) 
 
 
 def cloud(series: Series, summaries: Sequence[SnapshotLandscape] = ()) -> str | None:
-    """Gradient norm over loss, one panel a player, coloured by fifth of the training; measured
-    points are marked by what the player's Hessian says of them."""
+    """Draw gradient norm over loss, one panel a player, coloured by fifth of the training.
+
+    Snapshots whose landscape was measured are marked by the class of the player's Hessian.
+    """
     players = [
         n.partition("/")[0]
         for n in series.columns
@@ -136,13 +138,13 @@ def _labelled(axes: Sequence[Axes]) -> Iterator[tuple[Artist, str]]:
 
 
 def sample_grids(samples: Samples) -> str | None:
-    """`samples_over_time` as SVG."""
+    """Draw samples over time as SVG; see `samples_over_time`."""
     figure = samples_over_time(samples)
     return None if figure is None else svg_text(figure)
 
 
 def samples_over_time(samples: Samples) -> Figure | None:
-    """Samples at up to six moments: points over the training data, or images."""
+    """Draw samples at up to six sample steps: points over the training data, or images."""
     if not samples.steps:
         return None
     count = min(_GRID, len(samples.steps))
@@ -157,7 +159,7 @@ def samples_over_time(samples: Samples) -> Figure | None:
 
 
 def health_curve(health: HealthRecord) -> str | None:
-    """Coverage, quality and P(good) at the checkpoints."""
+    """Draw coverage, quality and P(good) at the checkpoints."""
     if len(health.checkpoints) < 2:
         return None
     figure, axes = new_figure(9, 2.2)
@@ -198,7 +200,7 @@ def _point_grids(samples: Samples, steps: Sequence[int]) -> Figure:
 
 
 def _in_plane(points: Floats) -> Floats:
-    """Points [n, 2] as they are; points in space [n, 3] as one sees them from a corner, [n, 2]."""
+    """Project points [n, 3] to the plane as seen from a corner, [n, 2]; leave [n, 2] as it is."""
     near = drawable(points)
     return near if near.shape[1] == 2 else near @ _FROM_A_CORNER
 
@@ -220,7 +222,7 @@ def _image_grids(samples: Samples, steps: Sequence[int], channels: int, side: in
 
 
 def _black(samples: Samples) -> float:
-    """The value of black pixels, where 1 is white: 0 where the data never lie below it."""
+    """Value of black pixels, where 1 is white: 0 where the data never lie below it, else -1."""
     reference = samples.reference
     return 0.0 if reference is not None and len(reference) and reference.min() >= 0 else -1.0
 
@@ -237,7 +239,7 @@ def _image_shape(rows: Floats) -> tuple[int, int] | None:
 def _envelope(
     steps: NDArray[np.int64], values: Floats
 ) -> tuple[NDArray[np.int64], Floats, Floats, Floats]:
-    """At most 300 bins: their first step, 5 %, 50 % and 95 % quantile of the finite values."""
+    """Sum up values in at most 300 bins: first step, and 5 %, 50 % and 95 % quantile of each."""
     bins = [b for b in np.array_split(np.arange(len(steps)), min(300, len(steps))) if len(b)]
     rows = list(_bin_quantiles(values, bins))
     low, middle, high = np.array(rows).T if rows else np.zeros((3, 0))
@@ -251,12 +253,12 @@ def _bin_quantiles(values: Floats, bins: Sequence[NDArray[np.int64]]) -> Iterato
 
 
 def drawable(values: Floats) -> Floats:
-    """Finite values no farther out than axes can go; infinities and NaN stay, and are not drawn."""
+    """Cut finite values to what axes can show; infinities and NaN stay, and are not drawn."""
     return np.where(np.isfinite(values), values.clip(-FARTHEST, FARTHEST), values)
 
 
 def new_figure(width: float, height: float, panels: int = 1) -> tuple[Figure, list[Axes]]:
-    """A figure of so many inches, and its panels beside each other."""
+    """Make a figure of `width` by `height` inches, and its panels beside each other."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
@@ -268,7 +270,7 @@ def new_figure(width: float, height: float, panels: int = 1) -> tuple[Figure, li
 
 
 def svg_text(figure: Figure) -> str:
-    """The figure as SVG, the same bytes each time; every text stands in it as it is."""
+    """Write a figure as SVG, the same bytes each time; every text stands in it as it is."""
     import matplotlib as mpl
 
     text = io.StringIO()

@@ -1,4 +1,4 @@
-"""Texts of a picture as they are: matplotlib would read formulas into the names of a run."""
+"""Plain texts in pictures: matplotlib would read formulas into the names of a run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def show_as_written(figure: Figure) -> None:
-    """Take every text of a figure for text and nothing else, control characters left out.
+    """Show every text of a figure as plain text, control characters left out.
 
     Ticks of logarithmic axes, whose labels matplotlib writes as formulas, get plain ones.
     """
@@ -40,7 +40,7 @@ def _powers() -> type[LogFormatterSciNotation]:
     from matplotlib.ticker import LogFormatterSciNotation
 
     class Powers(LogFormatterSciNotation):
-        """Labels such as 10⁻³ and 2×10⁵, where it would write formulas."""
+        """Formatter with labels such as 10⁻³ and 2×10⁵, where matplotlib would write formulas."""
 
         def __call__(self, x: float, pos: int | None = None) -> str:
             return without_formula(super().__call__(x, pos))
@@ -49,7 +49,7 @@ def _powers() -> type[LogFormatterSciNotation]:
 
 
 def without_formula(label: str) -> str:
-    r"""The label of a tick, its formula written out.
+    r"""Write out the formula in the label of a tick.
 
     >>> without_formula(r"$\mathdefault{2\times10^{-5}}$")
     '2×10⁻⁵'

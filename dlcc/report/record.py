@@ -1,4 +1,4 @@
-"""The report: one frozen typed record, the same in JSON, in the terminal and in HTML.
+"""Report: one frozen typed record, the same in JSON, in the terminal and in HTML.
 
 Everything that may differ between two evaluations of the same run stands under `environment`;
 the rest is a function of the run, of the stages and of this package's version.
@@ -10,266 +10,316 @@ import json
 import math
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from dlcc.estimate import Number
 from dlcc.records import AdviceRecord
+from dlcc.report.score_record import (
+    CorrectionRecord,
+    Frozen,
+    FusionRecord,
+    HyperScoreRecord,
+    TermRecord,
+)
 from dlcc.scoring.axioms import Axiom
-from dlcc.scoring.weights import TermWeight
 
 SCHEMA: Literal["dlcc.report/1"] = "dlcc.report/1"
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class RunSummary(_Frozen):
-    """Which run this is."""
+class RunSummary(Frozen):
+    """Summary of the run that the report is about."""
 
     name: str
-    kind: str = Field(description="GAN, non-saturating; in words")
+    """Name of the run."""
+    kind: str
+    """Kind and objective in words, such as `GAN, non-saturating`."""
     data: str | None
-    length: int = Field(description="configured number of steps")
-    recorded: int = Field(description="steps that the record has before `until`")
-    until: int = Field(description="nothing at or after this step was looked at")
-    players: dict[str, int] = Field(description="player -> number of parameters")
+    """Name of the data set; null where the run gives none."""
+    length: int
+    """Configured number of steps."""
+    recorded: int
+    """Number of steps before `until` that the record has."""
+    until: int
+    """Step from which on nothing was looked at."""
+    players: dict[str, int]
+    """Player -> number of parameters."""
 
 
-class VerdictRecord(_Frozen):
-    """The headline."""
+class VerdictRecord(Frozen):
+    """Headline of the report."""
 
-    label: str | None = Field(
-        description="healthy, weak, oscillating, collapsed or diverged; null without a health stage"
-    )
+    label: str | None
+    """Label: healthy, weak, oscillating, collapsed or diverged; null without a health stage."""
     sentence: str
-    failed: bool | None = Field(description="collapsed, oscillating or diverged")
-    onset: int | None = Field(description="first step of the final unbroken bad stretch")
+    """Verdict in a sentence."""
+    failed: bool | None
+    """Whether the label is collapsed, oscillating or diverged; null without a label."""
+    onset: int | None
+    """First step of the final unbroken bad stretch; null where there is none."""
     onset_interval: tuple[int, int] | None
-    probabilities: dict[str, float] = Field(description="of each label")
-    p_healthy: Number | None = Field(
-        description="that it is healthy and its record true; calibrated; null where health had "
-        "nothing"
-    )
-    p_landscape: Number | None = Field(
-        default=None, description="P(healthy) if the record is genuine"
-    )
-    p_true: Number | None = Field(default=None, description="that its record is genuine")
-    stability: Number | None = Field(description="share of good checkpoints in the second half")
-    record: str = Field(description="which checks of the record passed, in words")
-    doubt: bool = Field(description="whether any of its obligations was refuted")
-    disagreement: str | None = Field(
-        description="said where label and P(healthy) point different ways; P leads"
-    )
+    """90 % interval of the onset, as steps."""
+    probabilities: dict[str, float]
+    """Label -> probability of it by the records alone."""
+    p_healthy: Number | None
+    """Calibrated probability that the run is healthy and its record true; null where health had
+    nothing to go by."""
+    p_landscape: Number | None = None
+    """P(healthy) if the record is genuine."""
+    p_true: Number | None = None
+    """Probability that the record is genuine."""
+    stability: Number | None
+    """Share of good checkpoints in the second half of the training."""
+    record: str
+    """Outcome of the checks of the record, in words."""
+    doubt: bool
+    """Whether any obligation of the record was refuted."""
+    disagreement: str | None
+    """Sentence for the case that label and P(healthy) point different ways; P(healthy) leads. Null
+    where they agree."""
 
 
-class TermRecord(_Frozen):
-    """One term of V."""
-
-    name: str
-    measured: bool = Field(
-        description="false: nobody fed it, the low end of past runs or ignorance stands in"
-    )
-    mean: float
-    low: float
-    high: float
-    weight: float
-    contribution: Number
-    stages: tuple[str, ...] = Field(description="the stages that fed it")
-    note: str
-
-
-class FusionRecord(_Frozen):
-    """The weights of V, from judgement to evidence."""
-
-    weights: tuple[TermWeight, ...]
-    rows: int = Field(description="past runs behind the evidence; 0 where judgements stand alone")
-    settings: int
-    prior_strength: float
-    evidence_strength: float
-    total: float = Field(description="what all terms of past runs tell together, in nats per run")
-    note: str
-
-
-class RoundRecord(_Frozen):
-    """One round of the correction."""
-
-    factors: dict[str, float] = Field(description="term -> by how much its spread was widened")
-    moved: float = Field(description="change of V's mean")
-    spread: float = Field(description="V's standard deviation after it")
-
-
-class CorrectionRecord(_Frozen):
-    """Spreads that were too narrow, widened until V moved by less than its own spread."""
-
-    rounds: tuple[RoundRecord, ...]
-    factors: dict[str, float] = Field(description="over all rounds")
-    runs: int = Field(description="past runs whose outcome was held against impact's interval")
-    inside: float | None = Field(description="share of them inside their 90 % interval")
-    note: str
-
-
-class HyperScoreRecord(_Frozen):
-    """100·[1 + σ(β·ln V + γ)^κ], always beside the range that it can take."""
-
-    mean: float
-    low: float
-    high: float
-    lowest: float
-    highest: float
-    beta: float
-    gamma: float
-    kappa: float
-
-
-class FindingRecord(_Frozen):
+class FindingRecord(Frozen):
     """One thing that a stage noticed."""
 
     stage: str
+    """Name of the stage."""
     code: str
+    """Code of the finding, such as `EXE001`; `dlcc explain CODE` has its page."""
     title: str
+    """Title of the code's page."""
     severity: Literal["error", "warning", "note"]
+    """Severity: an error means that the run failed or its record is in doubt."""
     message: str
+    """Finding in words, with its numbers."""
     player: str | None
+    """Player that the finding concerns; null where it concerns none."""
     first_step: int | None
+    """First step that the finding concerns."""
     last_step: int | None
+    """Last step that the finding concerns."""
     place: str | None
+    """Place in a file, such as `source/train.py:12`."""
     evidence: dict[str, Any]
+    """Name -> number or text that the finding is based on."""
     remedy: str
+    """Advice on what to do."""
 
 
-class CloudShapeRecord(_Frozen):
-    """The shape of a loss-gradient cloud or of one of its fifths, in robust units: each axis by its
-    median and interquartile range / 1.349. Null where too few points tell."""
+class CloudShapeRecord(Frozen):
+    """Shape of a loss-gradient cloud, or of one of its fifths.
+
+    It is in robust units: each axis by its median and interquartile range / 1.349. A number is null
+    where too few points tell it.
+    """
 
     points: int
-    drift: float | None = Field(description="from the median of its first fifth to its last's")
-    spread: float | None = Field(description="median distance of its points from their median")
-    area: float | None = Field(description="of the convex hull")
-    central_area: float | None = Field(description="of the hull of the central 95 %")
-    turn: float | None = Field(
-        description="mean angle between segments of the smoothed path, radians"
-    )
-    net_turn: float | None = Field(description="these angles summed with their signs, radians")
-    returns: float | None = Field(description="share of the path that lies where it was before")
-    bimodality: float | None = Field(description="Sarle's coefficient, the largest of 12 axes")
+    """Number of points."""
+    drift: float | None
+    """Distance of the median of the last fifth of the points from that of the first."""
+    spread: float | None
+    """Median distance of the points from their median."""
+    area: float | None
+    """Area of the convex hull."""
+    central_area: float | None
+    """Area of the hull of the central 95 % of the points."""
+    turn: float | None
+    """Mean angle between segments of the smoothed path, in radians."""
+    net_turn: float | None
+    """Sum of the signed angles between segments of the smoothed path, in radians."""
+    returns: float | None
+    """Share of the path that lies where it was before."""
+    bimodality: float | None
+    """Sarle's bimodality coefficient, the largest of 12 axes."""
 
 
-class CloudRecord(_Frozen):
-    """A player's loss-gradient cloud, one point a step."""
+class CloudRecord(Frozen):
+    """Loss-gradient cloud of a player, one point a step."""
 
     whole: CloudShapeRecord
-    fifths: tuple[CloudShapeRecord, ...] = Field(description="5, of the configured length")
-    left_out: int = Field(description="points whose loss or gradient norm is not finite")
+    """Shape of the whole cloud."""
+    fifths: tuple[CloudShapeRecord, ...]
+    """Shapes of the cloud's 5 fifths, by the configured length."""
+    left_out: int
+    """Number of points whose loss or gradient norm is not finite."""
 
 
-class MeasuredSeriesRecord(_Frozen):
-    """A quantity measured now and then, by fifth of the configured length."""
+class MeasuredSeriesRecord(Frozen):
+    """Quantity that was measured now and then, by fifth of the configured length."""
 
     rows: tuple[int, ...]
-    medians: tuple[float | None, ...] = Field(
-        description="null where there are no rows, or where it is infinite, as a noise scale may be"
-    )
+    """Number of rows in each fifth."""
+    medians: tuple[float | None, ...]
+    """Median in each fifth; null where there are no rows, or where it is infinite, as a noise scale
+    may be."""
 
 
-class PlayerSummaryRecord(_Frozen):
-    """The landscape around one player, the others held."""
+class PlayerSummaryRecord(Frozen):
+    """Landscape around one player, the others held."""
 
     loss: float
+    """Loss of the player."""
     gradient_norm: float
-    smallest: float = Field(description="eigenvalue of its own Hessian")
+    """Norm of the gradient of the player's loss."""
+    smallest: float
+    """Smallest eigenvalue of the player's own Hessian."""
     smallest_error: float
+    """Error bound of the smallest eigenvalue."""
     largest: float
+    """Largest eigenvalue of the player's own Hessian."""
     largest_error: float
-    trace: float = Field(description="of its own Hessian, an estimate")
-    trace_error: float = Field(description="its standard error")
+    """Error bound of the largest eigenvalue."""
+    trace: float
+    """Trace of the player's own Hessian, an estimate."""
+    trace_error: float
+    """Standard error of the trace."""
     curvature_class: Literal["convex", "concave", "saddle", "singular"]
+    """Class of the point by both ends of the spectrum."""
 
 
-class GameSummaryRecord(_Frozen):
+class GameSummaryRecord(Frozen):
     """Eigenvalues of the Jacobian of the players' gradients, as (real, imaginary)."""
 
-    rotation: float = Field(description="sum of |Im| over sum of |eigenvalue|; 0 to 1")
-    largest: tuple[float, float] | None = Field(description="of the largest modulus")
-    nearest_axis: tuple[float, float] = Field(description="to the imaginary one, of those known")
+    rotation: float
+    """Sum of |Im| over the sum of |eigenvalue|: 0 for a single loss, 1 for rotation alone."""
+    largest: tuple[float, float] | None
+    """Eigenvalue of the largest modulus."""
+    nearest_axis: tuple[float, float]
+    """Eigenvalue nearest to the imaginary axis, of those known."""
 
 
-class LandscapeSummaryRecord(_Frozen):
-    """What the landscape was like at a snapshot; its landscape.json holds slice and path too."""
+class LandscapeSummaryRecord(Frozen):
+    """Landscape at a snapshot; its landscape.json holds slice and path too."""
 
     step: int
-    rows: int = Field(description="of the batch that was looked at")
+    """Step of the snapshot."""
+    rows: int
+    """Number of rows of the batch that was looked at."""
     players: dict[str, PlayerSummaryRecord]
-    game: GameSummaryRecord | None = Field(description="null with a single player")
+    """Player -> landscape around the player."""
+    game: GameSummaryRecord | None
+    """Eigenvalues of the game; null with a single player."""
 
 
-class LandscapeRecord(_Frozen):
-    """What was measured of the landscape while the run trained."""
+class LandscapeRecord(Frozen):
+    """Measurements of the landscape while the run trained."""
 
-    clouds: dict[str, CloudRecord] = Field(description="by player")
-    measured: dict[str, MeasuredSeriesRecord] = Field(
-        description="by series: `generator/grad_noise_scale`, in rows of a batch"
-    )
-    surveys: tuple[LandscapeSummaryRecord, ...] = Field(description="ascending in step")
+    clouds: dict[str, CloudRecord]
+    """Player -> loss-gradient cloud."""
+    measured: dict[str, MeasuredSeriesRecord]
+    """Series such as `generator/grad_noise_scale` (in rows of a batch) -> its measurements."""
+    surveys: tuple[LandscapeSummaryRecord, ...]
+    """Landscape at snapshots, ascending in step."""
 
 
-class StageRecord(_Frozen):
-    """What one stage did."""
+class StageRecord(Frozen):
+    """Outcome of one stage."""
 
     name: str
+    """Name of the stage."""
     describes: str
+    """Description of the stage, in a sentence."""
     version: int
+    """Version of the stage."""
     settings: dict[str, Any]
+    """Setting -> value."""
     status: Literal["scored", "not applicable", "failed"]
+    """Outcome: a result, nothing to judge, or an error."""
     reason: str | None
+    """Reason why the stage gave no result; null where it did."""
     terms: dict[str, Number]
-    digest: str = Field(description="hash of all that the stage read")
+    """Term that the stage fed -> its mean and 90 % interval."""
+    digest: str
+    """Hash of all that the stage read."""
     details: dict[str, Any]
+    """Name -> number, text or table; each stage has its own."""
 
 
-class Report(_Frozen):
-    """The outcome of `dlcc evaluate`."""
+class Report(Frozen):
+    """Outcome of `dlcc evaluate`.
+
+    >>> run = RunSummary(
+    ...     name="exp7", kind="GAN, non-saturating", data="ring", length=3000, recorded=3000,
+    ...     until=3000, players={"generator": 1410, "discriminator": 1185},
+    ... )
+    >>> verdict = VerdictRecord(
+    ...     label="healthy", sentence="Healthy to the end of the record.", failed=False, onset=None,
+    ...     onset_interval=None, probabilities={"healthy": 1.0}, p_healthy=Number(0.93, 0.85, 0.98),
+    ...     stability=None, record="134 of 134 checks passed", doubt=False, disagreement=None,
+    ... )
+    >>> score = HyperScoreRecord(
+    ...     mean=103.1, low=101.0, high=106.0, lowest=100.0, highest=111.1, beta=5.0, gamma=-0.69,
+    ...     kappa=2.0,
+    ... )
+    >>> report = Report(
+    ...     run=run, verdict=verdict, terms=(), value=Number(0.8, 0.7, 0.9), hyperscore=score,
+    ...     findings=(), stages=(), environment={},
+    ... )
+    >>> Report.from_json(report.to_json()) == report
+    True
+    """
 
     schema_: Literal["dlcc.report/1"] = Field(default=SCHEMA, alias="schema")
+    """Version of the report's format."""
     run: RunSummary
+    """Summary of the run."""
     verdict: VerdictRecord
+    """Headline of the report."""
     terms: tuple[TermRecord, ...]
-    value: Number = Field(description="V in [0, 1]")
+    """Terms of V."""
+    value: Number
+    """Value V in [0, 1]."""
     hyperscore: HyperScoreRecord
+    """HyperScore of V."""
     fusion: FusionRecord | None = None
+    """Weights of the terms, with their sources."""
     axioms: tuple[Axiom, ...] = ()
+    """Axioms that the score must satisfy, checked."""
     correction: CorrectionRecord | None = None
+    """Correction of spreads that were too narrow."""
     findings: tuple[FindingRecord, ...]
-    advice: AdviceRecord | None = Field(
-        default=None, description="null where the run is healthy, or nothing is known to change"
-    )
-    landscape: LandscapeRecord | None = Field(
-        default=None, description="null where nothing of it was measured"
-    )
+    """Findings of all stages, errors first."""
+    advice: AdviceRecord | None = None
+    """Changes that would mend the run; null where it is healthy, or nothing is known to change."""
+    landscape: LandscapeRecord | None = None
+    """Measurements of the landscape; null where nothing of it was measured."""
     stages: tuple[StageRecord, ...]
-    environment: dict[str, Any] = Field(
-        description="what may differ between two evaluations: times, memory, machine, isolation "
-        "level, what a limit cut off"
-    )
+    """Outcome of every stage."""
+    environment: dict[str, Any]
+    """Everything that may differ between two evaluations: times, memory, machine, isolation level,
+    and what a limit cut off."""
 
     @property
     def failed_stages(self) -> tuple[StageRecord, ...]:
-        """The stages that failed."""
+        """Stages that failed."""
         return tuple(stage for stage in self.stages if stage.status == "failed")
 
     def to_json(self) -> str:
-        """The text of report.json, keys in the schema's order."""
+        """Write the report as the text of report.json, keys in the schema's order.
+
+        Returns:
+            JSON with floats cut to 12 digits; NaN and infinities are texts.
+        """
         plain = _finite(self.model_dump(mode="python", by_alias=True))
         return json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Report:
-        """What `to_json` wrote."""
+        """Read what `to_json` wrote.
+
+        Args:
+            text: Content of a report.json.
+
+        Returns:
+            The report.
+
+        Raises:
+            pydantic.ValidationError: The text is no report of this version.
+        """
         return cls.model_validate_json(text)
 
 
 def _finite(value: Any) -> Any:
-    """JSON has no NaN and no infinity: they become text; floats are cut to 12 digits."""
+    """Replace NaN and infinities by text, which JSON does not have; cut floats to 12 digits."""
     if isinstance(value, float):
         return float(f"{value:.12g}") if math.isfinite(value) else str(value)
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""What the page shows of past runs, the forecast and reruns: plain rows, safe to show."""
+"""Tables of past runs, the forecast and reruns on the page: plain rows, safe to show."""
 
 from __future__ import annotations
 
@@ -20,59 +20,72 @@ _SHOWN_SETTINGS = 5
 
 @dataclass(frozen=True)
 class NeighbourRow:
-    """A past run near this one."""
+    """Past run near the one at hand."""
 
     distance: float
+    """Distance between the two runs."""
     label: str
+    """Label of the past run."""
     sign: str
-    """Its mark, as SVG."""
+    """Mark of the label, as SVG."""
     stability: float
+    """Share of good checkpoints in the second half."""
     data: str
+    """Name of the data set."""
     settings: str
+    """Settings in which the past run differs, in words."""
 
 
 @dataclass(frozen=True)
 class ForecastView:
-    """What is to be expected."""
+    """Forecast as the page shows it."""
 
     chart: str
-    """SVG."""
+    """Chart of the forecast over time, as SVG."""
     caption: str
+    """Description of what the chart shows."""
     p_healthy: Number
+    """P(healthy) at the end."""
     stability: Number
+    """Expected share of good checkpoints in the second half."""
     moved: tuple[tuple[str, str, float], ...]
-    """(feature, its value, effect on P(healthy))."""
+    """Rows (feature, value of the feature, effect on P(healthy))."""
     largest: float
-    """The largest effect's size, at least .01."""
+    """Size of the largest effect, at least .01."""
 
 
 @dataclass(frozen=True)
 class EffectRow:
-    """What a setting does to the stability."""
+    """Effect of a setting on the stability."""
 
     setting: str
+    """Name of the setting."""
     change: str
+    """Low and high value, in words."""
     effect: Number
-    """In [-1, 1]."""
+    """Change of the stability from the low to the high value, in [-1, 1]."""
 
 
 @dataclass(frozen=True)
 class RerunsView:
-    """What came of running it again."""
+    """Reruns as the page shows them."""
 
     chart: str
-    """SVG."""
+    """Chart of the stability of every rerun, as SVG."""
     ends: tuple[tuple[str, str, int], ...]
-    """(label, its mark as SVG, how many)."""
+    """Rows (label, mark of the label as SVG, number of reruns)."""
     words: str
+    """Summary in words."""
     effects: tuple[EffectRow, ...]
+    """Effects of settings, the largest first."""
     best: str
+    """Settings that did better than the run's own, in words; empty where none did."""
 
 
 def neighbour_rows(
     neighbourhood: Neighbourhood, config: Mapping[str, Any]
 ) -> tuple[NeighbourRow, ...]:
-    """The nearest past runs; of their settings those first in which this run differs."""
+    """Make the rows of the nearest past runs, with the settings in which they differ."""
     return tuple(
         NeighbourRow(
             distance=past.distance,
@@ -87,7 +100,7 @@ def neighbour_rows(
 
 
 def forecast_view(forecast: Forecast, feature_words: Mapping[str, str]) -> ForecastView:
-    """The chart, and the features that moved the forecast most."""
+    """Make the view of a forecast: its chart, and the features that moved it most."""
     moved = tuple(
         (
             _plain(feature_title(moved.feature, feature_words)),
@@ -107,7 +120,7 @@ def forecast_view(forecast: Forecast, feature_words: Mapping[str, str]) -> Forec
 
 
 def reruns_view(reruns: Reruns, health: HealthRecord | None) -> RerunsView:
-    """The strip, the words, and what settings do."""
+    """Make the view of reruns: their chart, the summary, and the effects of settings."""
     counts = Counter(outcome.label for outcome in reruns.outcomes)
     labels = dict.fromkeys([*LABELS, *sorted(counts)])
     own = [o for o in reruns.outcomes if o.kind == "seed"]
@@ -150,7 +163,7 @@ def _caption(forecast: Forecast) -> str:
 
 
 def _settings(config: Mapping[str, Any], own: Mapping[str, Any]) -> str:
-    """The settings in which it differs from this run; where they are the same, that."""
+    """List the settings of a past run that differ from `own`, or say that they are the same."""
     known = [name for name in (*_MAIN, *sorted(set(config) - set(_MAIN))) if name in config]
     differing = [name for name in known if name not in _NEITHER and config[name] != own.get(name)]
     if not differing:
@@ -169,6 +182,6 @@ def _plain(value: Any) -> str:
 
 
 def _signed(estimate: Estimate) -> Number:
-    """Moved back from [0, 1] to [-1, 1]."""
+    """Map an estimate of a difference from [0, 1] back to [-1, 1]."""
     low, high = estimate.interval(0.9)
     return Number(mean=2 * estimate.mean - 1, low=2 * low - 1, high=2 * high - 1)

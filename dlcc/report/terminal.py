@@ -1,6 +1,7 @@
-"""The terminal view: verdict first, then why, then what to do, within 100 columns.
+"""Terminal view of a report: verdict first, then why, then what to do, within 100 columns.
 
-Plain text; where it goes to a terminal, severity and verdict are also coloured, never only.
+It is plain text. On a terminal severity and verdict are coloured, too; no meaning is in the colour
+alone.
 """
 
 from __future__ import annotations
@@ -8,7 +9,8 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Iterator
 
-from dlcc.report.record import FindingRecord, Report, TermRecord
+from dlcc.report.record import FindingRecord, Report
+from dlcc.report.score_record import TermRecord
 from dlcc.report.text import percent
 
 WIDTH = 100
@@ -20,7 +22,23 @@ _COLOURS = {"error": "31", "warning": "33", "note": "36", "good": "32", "strong"
 def render(
     report: Report, *, run: str = "RUN", html: str | None = None, colour: bool = False
 ) -> str:
-    """The view as text; `run` and `html` are the paths to point at."""
+    """Render a report for a terminal: verdict, terms, findings, and what to change.
+
+    Args:
+        report: Report of one run.
+        run: Path of the run, for the commands that the text names.
+        html: Path of the HTML report to point at; None where there is none.
+        colour: Whether severity and verdict are coloured by ANSI escape sequences.
+
+    Returns:
+        Lines of at most 100 columns.
+
+    >>> from dlcc.evaluation import evaluate
+    >>> report = evaluate("runs/ring-oscillating", only=("ingestion",)).report
+    >>> print(render(report).partition("\\n\\n")[0])
+    No verdict: no health stage was run.
+    ring-oscillating   GAN, non-saturating on ring, 3,000 steps, record not checked
+    """
     paint = _paint if colour else _plain
     lines = [*_head(report, paint), "", *_scores(report), "", *_findings(report, paint)]
     lines += [*_changes(report, run), *_stages(report)]
@@ -38,7 +56,7 @@ def _paint(text: str, colour: str) -> str:
 
 
 def decimal(value: float) -> str:
-    """`.97`, `1.00`."""
+    """Write a number with two decimals, such as `.97` and `1.00`."""
     text = f"{value:.2f}"
     return text[1:] if text.startswith("0") else text
 
@@ -102,7 +120,7 @@ def _findings(report: Report, paint: _Painter) -> Iterator[str]:
 
 
 def _changes(report: Report, run: str) -> Iterator[str]:
-    """What findings say to do, and which settings did better in past runs."""
+    """Say what findings advise, and which settings did better in past runs."""
     remedies = {f.code: f.remedy for f in report.findings[:_SHOWN] if f.severity == "error"}
     if remedies or report.advice:
         yield ""

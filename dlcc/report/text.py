@@ -1,4 +1,4 @@
-"""Text that a run brought along, made safe to show."""
+"""Texts that came with a run, made safe to show."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dlcc.estimate import Number
 
 
 def printable(value: Any, lines: bool = False) -> Any:
-    """The same value with control and format characters of its texts shown as U+FFFD.
+    """Replace control and format characters in the texts of a value by U+FFFD.
 
     A terminal obeys escape sequences, and a line break in a name can forge a line of the report:
     only where `lines` is set (tracebacks, output) do line breaks and tabs stay, else they are
@@ -25,12 +25,12 @@ def printable(value: Any, lines: bool = False) -> Any:
 
 
 def one_line(text: str) -> str:
-    """Printable, and without runs of spaces."""
+    """Make a text printable, on one line and without repeated spaces."""
     return " ".join(str(printable(text)).split())
 
 
 def percent(number: Number) -> str:
-    """Probability with its interval, as in reports.
+    """Write a probability with its interval, as in reports.
 
     >>> percent(Number(0.034, 0.011, 0.08))
     '3 % (1 to 8)'
