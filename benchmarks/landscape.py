@@ -38,17 +38,16 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from dlcc.landscape import (
-    ends,
+    extreme_eigenvalues,
+    extreme_eigenvalues_stacked,
     gradient_noise,
     hessian,
-    hessian_ends,
-    hessian_ends_of_sets,
     per_sample_gradient_norms,
-    per_sample_gradient_norms_of_sets,
+    per_sample_gradient_norms_stacked,
     per_sample_gradients,
-    per_sample_gradients_of_sets,
+    per_sample_gradients_stacked,
     trace,
-    trace_of_sets,
+    trace_stacked,
 )
 
 DIRECTIONS, SETS = 4, 64
@@ -109,8 +108,10 @@ def by_backpack(model: nn.Sequential, batch: Tensor) -> dict[str, Way]:
 
         return way
 
-    return {"backpack_batch_l2": with_extension(BatchL2Grad),
-            "backpack_batch_grad": with_extension(BatchGrad)}  # fmt: skip
+    return {
+        "backpack_batch_l2": with_extension(BatchL2Grad),
+        "backpack_batch_grad": with_extension(BatchGrad),
+    }
 
 
 def by_opacus(model: nn.Sequential, batch: Tensor) -> Way:
@@ -149,8 +150,12 @@ def by_cockpit(model: nn.Sequential, batch: Tensor) -> Way:
         descent.zero_grad()
         out, step = extended(batch), next(steps)
         value, losses = loss(out, ones), each(out, ones).flatten().detach()
-        info = {"batch_size": len(batch), "individual_losses": losses, "loss": value,
-                "optimizer": descent}  # fmt: skip
+        info = {
+            "batch_size": len(batch),
+            "individual_losses": losses,
+            "loss": value,
+            "optimizer": descent,
+        }
         with cockpit(step, info=info):
             value.backward(create_graph=cockpit.create_graph(step))
         descent.step()
@@ -179,11 +184,13 @@ def of_curvature(model: nn.Sequential, batch: Tensor) -> dict[str, Any]:
     value, vector = found["theirs"]
     unit = torch.cat([part.flatten() for part in vector])
     unit = unit / unit.norm()
-    product = hessian(lambda: criterion(model(batch), ones), params).times(unit)
+    product = hessian(lambda: criterion(model(batch), ones), params).matvec(unit)
     residual = float((product - value * unit).norm()) / abs(value)
 
     def ours() -> None:
-        found["ours"] = hessian_ends(lambda: criterion(model(batch), ones), params, tol=residual)
+        found["ours"] = extreme_eigenvalues(
+            hessian(lambda: criterion(model(batch), ones), params), tol=residual
+        )
 
     ratios = over(timed({"pyhessian_one_end": theirs, "both_ends": ours}, 3), "pyhessian_one_end")
     both = found["ours"]
@@ -234,9 +241,9 @@ def memory(model: nn.Sequential, batch: Tensor, vectors: int = 64) -> float:
         with Alive() as alive:
             operator = hessian(lambda: softplus(model, batch).mean(), params)
             if products:
-                ends(operator, 1e-12, vectors=vectors, products=products)
+                extreme_eigenvalues(operator, 1e-12, vectors=vectors, products=products)
             else:
-                operator.times(torch.ones(operator.size))
+                operator.matvec(torch.ones(operator.size))
         return alive.peak
 
     size = 4 * sum(p.numel() for p in params)
@@ -260,21 +267,22 @@ def of_sets(solos: list[nn.Sequential], batch: Tensor) -> dict[str, Any]:
 
     pairs: dict[str, tuple[Way, Way]] = {
         "norms": (
-            lambda: per_sample_gradient_norms_of_sets(model, params, softplus, batch),
+            lambda: per_sample_gradient_norms_stacked(model, params, softplus, batch),
             lambda: [per_sample_gradient_norms(net, softplus, batch) for net in solos],
         ),
         "projections": (
-            lambda: per_sample_gradients_of_sets(model, params, softplus, batch, project=project),
+            lambda: per_sample_gradients_stacked(model, params, softplus, batch, project=project),
             lambda: [per_sample_gradients(net, softplus, batch, project=project) for net in solos],
         ),
         "both_ends": (
-            lambda: hessian_ends_of_sets(model, params, mean, batch), each(hessian_ends)
+            lambda: extreme_eigenvalues_stacked(model, params, mean, batch),
+            each(lambda loss, own: extreme_eigenvalues(hessian(loss, own))),
         ),
         "trace": (
-            lambda: trace_of_sets(model, params, mean, batch),
+            lambda: trace_stacked(model, params, mean, batch),
             each(lambda loss, own: trace(hessian(loss, own))),
         ),
-    }  # fmt: skip
+    }
     return {
         name: over(timed({"at_once": at_once, "one_by_one": one_by_one}), "one_by_one")["at_once"]
         for name, (at_once, one_by_one) in pairs.items()

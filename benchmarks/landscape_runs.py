@@ -3,7 +3,7 @@
     python benchmarks/landscape_runs.py
 
 The three example runs, and a Wasserstein GAN on the ring with its penalty. A row for each measure:
-the last survey before the step, the measured series' median over the last fifth of what was seen
+the last summary before the step, the measured series' median over the last fifth of what was seen
 that has one, the cloud of all that was seen.
 
 Beside it, whether rotation is seen where the theory says that it is. At the equilibrium of the
@@ -123,10 +123,10 @@ def ring(folder: Path, seed: int, r1: float) -> float:
     """Degrees between the imaginary axis and the nearest eigenvalue, median over the last half."""
     out = folder / f"{seed}-{r1}"
     train("ring", out, {"seed": seed, "r1": r1}, landscape=True)
-    surveys = [s.survey() for s in Run.open(out).snapshots()]
+    summaries = [s.landscape() for s in Run.open(out).snapshots()]
     angles = [
         angle_from_axis(complex(*s.survey.game.nearest_axis))
-        for s in surveys
+        for s in summaries
         if s and s.survey.game
     ]
     return statistics.median(angles[len(angles) // 2 :])

@@ -65,7 +65,7 @@ def judged(name: str, seed: int, made: Draw, draws: int = DRAWS) -> dict[str, fl
     for draw in range(draws):
         data = mmd_maps.target(name, ROWS, np.random.default_rng([seed, draw])).numpy()
         rows = made(ROWS, draw)
-        distances.append(squared_mmd(rows, data, MEDIAN[target]).value)
+        distances.append(squared_mmd(rows, data, gamma=1 / MEDIAN[target]).value)
         slices.append(sliced_wasserstein(rows, data).value)
     counts = cells(target, made(POINTS_IN_ALL, draws))
     chi = chi_squared(counts)

@@ -107,8 +107,13 @@ def convolutional() -> dict[str, Any]:
                     own.step(step)
                     if seen:
                         look.at_row(step)
-                ends.append([p.detach().clone() for net in own.players.values()
-                             for p in (*net.parameters(), *net.buffers())])  # fmt: skip
+                ends.append(
+                    [
+                        p.detach().clone()
+                        for net in own.players.values()
+                        for p in (*net.parameters(), *net.buffers())
+                    ]
+                )
     return {
         "measurement_in_steps": spread(ratios),
         "ratio_at_every_32": spread([1 + ratio / EVERY for ratio in ratios]),

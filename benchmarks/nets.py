@@ -11,18 +11,28 @@ BATCH = 128
 def convolutional() -> nn.Sequential:
     """954,093 parameters on 28 × 28 pictures."""
     return nn.Sequential(
-        nn.Conv2d(1, 64, 5, 1, 2), nn.LeakyReLU(0.3), nn.Conv2d(64, 128, 5, 2, 2),
-        nn.LeakyReLU(0.3), nn.Conv2d(128, 230, 5, 2, 2), nn.LeakyReLU(0.3), nn.Flatten(),
+        nn.Conv2d(1, 64, 5, 1, 2),
+        nn.LeakyReLU(0.3),
+        nn.Conv2d(64, 128, 5, 2, 2),
+        nn.LeakyReLU(0.3),
+        nn.Conv2d(128, 230, 5, 2, 2),
+        nn.LeakyReLU(0.3),
+        nn.Flatten(),
         nn.Linear(230 * 49, 1),
-    )  # fmt: skip
+    )
 
 
 def fully_connected() -> nn.Sequential:
     """Four layers, 927,745 parameters."""
     return nn.Sequential(
-        nn.Linear(784, 512), nn.LeakyReLU(0.3), nn.Linear(512, 512), nn.LeakyReLU(0.3),
-        nn.Linear(512, 512), nn.LeakyReLU(0.3), nn.Linear(512, 1),
-    )  # fmt: skip
+        nn.Linear(784, 512),
+        nn.LeakyReLU(0.3),
+        nn.Linear(512, 512),
+        nn.LeakyReLU(0.3),
+        nn.Linear(512, 512),
+        nn.LeakyReLU(0.3),
+        nn.Linear(512, 1),
+    )
 
 
 def softplus(model: nn.Module, batch: Tensor) -> Tensor:

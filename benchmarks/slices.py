@@ -9,9 +9,8 @@ rounding: rows are walked there and back, and the way back is one step off.
 
 On the convolutional net nine tenths of our time are products at the processor's speed. Theirs
 depends on the allocator: where it returns the layers' outputs to the system and asks for them anew
-at every point, as is usual, a point takes a quarter more. On the fully connected net two products
-of 512 × 512 matrices alone take a quarter of their time, and to move the parameters near a tenth:
-0.3 of their time is out of reach while every parameter is set at every point. The ring's net goes
+at every point, as is usual, a point takes a quarter more. On the fully connected net both do the
+same: parameters are set, and the net is called as it was written. The ring's net goes
 by vmap.
 
 One torch thread; CPU time; ways alternate, figures are ratios of medians over seven repetitions

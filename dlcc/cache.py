@@ -1,6 +1,7 @@
-"""Stages' results, parts of scores and pictures of reports, kept by content in the cache folder.
+"""Cache of stages' results, parts of scores, fitted networks and pictures of reports, by content.
 
-Never in a run: a folder from elsewhere could forge them. An entry that cannot be read is no entry.
+The cache is a folder of the user's and never in a run: a folder from elsewhere could forge entries.
+An entry that cannot be read is no entry.
 """
 
 from __future__ import annotations
@@ -18,17 +19,17 @@ from dlcc.engine.scratch import BESIDE, scratch_folder
 
 
 def cache_folder() -> Path:
-    """`$DLCC_CACHE_DIR`, else `$XDG_CACHE_HOME/dlcc`, else `~/.cache/dlcc`."""
+    """Folder of the cache: `$DLCC_CACHE_DIR`, else `$XDG_CACHE_HOME/dlcc`, else `~/.cache/dlcc`."""
     if chosen := os.environ.get("DLCC_CACHE_DIR"):
         return Path(chosen)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dlcc"
 
 
-Kind = Literal["stages", "pictures", "scores"]
+Kind = Literal["stages", "pictures", "scores", "networks"]
 
 
 def find(kind: Kind, key: str) -> Path | None:
-    """The folder of an entry, if there is one."""
+    """Find the folder of an entry; None where there is none."""
     entry = cache_folder() / kind / key
     return entry if entry.is_dir() else None
 
@@ -45,7 +46,7 @@ def keep(kind: Kind, key: str, folder: Path) -> None:
 
 @cache
 def package_digest() -> str:
-    """Hash of this package's own files: another version of a stage's code is another result."""
+    """Hash this package's own files: another version of a stage's code is another result."""
     root = Path(__file__).parent
     state = xxhash.xxh3_128()
     for path in sorted(p for p in root.rglob("*") if p.is_file() and "__pycache__" not in p.parts):

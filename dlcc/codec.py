@@ -1,4 +1,4 @@
-"""How a value goes to another process or into the cache: JSON and safetensors, no pickle.
+"""Codec for values that go to another process or into the cache: JSON and safetensors, no pickle.
 
 Any frozen dataclass whose fields are plain values, tuples, mappings, other dataclasses and
 `Array`s can travel. Arrays leave the JSON and go to a safetensors file beside it.
@@ -39,11 +39,11 @@ def _array_in(value: Any, info: _In) -> NDArray[Any]:
 
 
 Array = Annotated[NDArray[Any], PlainValidator(_array_in), PlainSerializer(_array_out)]
-"""A numpy array as the field of a record: read-only once it has travelled."""
+"""Type of a numpy array as the field of a record: read-only once it has travelled."""
 
 
 def encode(value: object, kind: type[Any] | None = None) -> tuple[str, dict[str, NDArray[Any]]]:
-    """JSON text, keys sorted, and the arrays that it names; `value` is of type `kind`."""
+    """Encode `value`, of type `kind`, as JSON text with sorted keys and the arrays it names."""
     arrays: dict[str, NDArray[Any]] = {}
     plain = _adapter(cast(Hashable, kind or type(value))).dump_python(
         value, mode="json", context=arrays
@@ -52,7 +52,7 @@ def encode(value: object, kind: type[Any] | None = None) -> tuple[str, dict[str,
 
 
 def decode(kind: type[T], text: str, arrays: Mapping[str, NDArray[Any]]) -> T:
-    """The value again; ValueError where the text is not one of `kind`."""
+    """Decode a value; ValueError where the text is not one of type `kind`."""
     try:
         value: T = _adapter(cast(Hashable, kind)).validate_python(
             json.loads(text), context=dict(arrays)
@@ -63,7 +63,7 @@ def decode(kind: type[T], text: str, arrays: Mapping[str, NDArray[Any]]) -> T:
 
 
 def digest(value: object, kind: type[Any] | None = None) -> str:
-    """Hash of a value's content, 32 hexadecimal digits."""
+    """Hash a value's content; the answer has 32 hexadecimal digits."""
     text, arrays = encode(value, kind)
     state = xxhash.xxh3_128(text.encode())
     for name in sorted(arrays):
@@ -74,7 +74,7 @@ def digest(value: object, kind: type[Any] | None = None) -> str:
 
 
 def save(path: Path, value: object, kind: type[Any] | None = None) -> None:
-    """`path`.json and, where there are arrays, `path`.safetensors."""
+    """Save a value as `path`.json and, where it has arrays, `path`.safetensors."""
     from safetensors.numpy import save_file
 
     text, arrays = encode(value, kind)
@@ -84,7 +84,7 @@ def save(path: Path, value: object, kind: type[Any] | None = None) -> None:
 
 
 def load(path: Path, kind: type[T]) -> T:
-    """What `save` wrote."""
+    """Load a value that `save` wrote."""
     from safetensors.numpy import load_file
 
     tensors = path.with_suffix(".safetensors")

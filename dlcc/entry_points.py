@@ -1,4 +1,4 @@
-"""What installed packages bring by entry points: stages, formats, kinds, recipes; and their pages.
+"""Entry points: the stages, formats, kinds and recipes of installed packages, and their pages.
 
 This package's own come the same way.
 """
@@ -19,10 +19,10 @@ GROUPS = ("dlcc.stages", "dlcc.formats", "dlcc.kinds", "dlcc.recipes")
 
 @cache
 def loaded(group: str) -> dict[str, Any]:
-    """Every object of a group by the name of its entry point, this package's own first.
+    """Load every object of a group by the name of its entry point, this package's own first.
 
     Raises:
-        PluginError: one cannot be imported, or two have the same name.
+        PluginError: An object cannot be imported, or two have the same name.
     """
     found: dict[str, Any] = {}
     for point in _points(group):
@@ -43,8 +43,10 @@ def loaded(group: str) -> dict[str, Any]:
 
 @cache
 def package_folders() -> tuple[Path, ...]:
-    """The folders of the packages that bring anything, and of their modules, this one's first; none
-    is imported."""
+    """Folders of the packages that bring anything, and of their modules, this one's first.
+
+    Nothing is imported to find them.
+    """
     modules = dict.fromkeys(point.module for group in GROUPS for point in _points(group))
     folders = (folder for module in modules for folder in _folders_of(module))
     return tuple(dict.fromkeys(folders))

@@ -1,4 +1,4 @@
-"""Every exception that DLCC raises on purpose.
+"""Exceptions that DLCC raises on purpose, as a tree.
 
 ```
 DlccError
@@ -28,86 +28,89 @@ from __future__ import annotations
 
 
 class DlccError(Exception):
-    """Base of all of them; `exit_code` is what the command line returns."""
+    """Base of all of DLCC's exceptions; `exit_code` is what the command line returns."""
 
     exit_code = 3
 
 
 class InputError(DlccError):
-    """What the user gave cannot be used."""
+    """Input of the user that cannot be used."""
 
     exit_code = 2
 
 
 class OptionError(InputError):
-    """An option or an argument has a value that makes no sense."""
+    """Value of an option or an argument that makes no sense."""
 
 
 class RunError(InputError):
-    """A run folder, or a file in it, is missing, damaged or of a later version."""
+    """Run folder, or a file in it, that is missing, damaged or of a later version."""
 
 
 class SeriesError(RunError):
-    """A file under `series/` is not what its header says."""
+    """Series file, under `series/`, that is not what its header says."""
 
 
 class SnapshotError(RunError):
-    """A snapshot or one of its tensor files is cut, lies about its size or is not safetensors."""
+    """Snapshot, or a tensor file of one, that is cut, lies about its size or is not safetensors."""
 
 
 class RunLockedError(RunError):
-    """Another process is recording into the same run."""
+    """Recording refused because another process is recording into the same run."""
 
 
 class MissingDataError(RunError, FileNotFoundError):
-    """Files that a training learns from are not where its configuration says."""
+    """Training data that are not where the training's configuration says."""
 
     def __init__(self, message: str, path: str) -> None:
         super().__init__(message)
         self.path = path
-        """What was looked for."""
+        """Path that was looked for."""
 
 
 class LibraryError(InputError):
-    """A library's file is missing, damaged or of another version, or has too few runs."""
+    """Library file that is missing, damaged or of another version, or has too few runs."""
 
 
 class PluginError(InputError):
-    """A stage, format, kind, recipe or page that a package or a file brings cannot be used."""
+    """Stage, format, kind, recipe or page of a package or a file that cannot be used."""
 
 
 class StageDeclarationError(PluginError):
-    """A stage reads or gives what it does not declare, or stages cannot be put in order."""
+    """Declaration of a stage that it breaks, or stages that cannot be put in order."""
 
 
 class OutputError(InputError):
-    """The report cannot be written where it was asked for."""
+    """Report that cannot be written where it was asked for."""
 
 
 class StageError(DlccError):
-    """A stage failed while it ran."""
+    """Failure of a stage while it ran."""
 
 
 class LimitExceeded(StageError):  # noqa: N818  # a limit is not the user's error
-    """A stage ran out of the time or the memory it was given."""
+    """Stop of a stage that ran out of the time or the memory it was given."""
 
 
 class ForeignCodeError(DlccError):
-    """Code that came with a run raised an error, ended its process or answered nonsense."""
+    """Failure of code that came with a run: it raised an error, ended its process or answered
+    nonsense."""
 
     def __init__(self, message: str, place: str | None = None) -> None:
         super().__init__(message)
         self.place = place
-        """Where in the run: `source/train.py:41`; None where it is not known."""
+        """Place of the failure in the run, such as `source/train.py:41`; None where it is not
+        known."""
 
 
 class ForeignCodeStopped(ForeignCodeError):  # noqa: N818  # a limit, like LimitExceeded
-    """Code that came with a run used up its time or its memory and was stopped."""
+    """Stop of code that came with a run and used up its time or its memory."""
 
 
 class ForeignDataError(ForeignCodeError):
-    """Code that came with a run names a file that it is not shown, which was seen from outside."""
+    """Failure of code that came with a run for lack of a file that it is not shown, seen from
+    outside."""
 
 
 class IsolationError(DlccError):
-    """This system offers no isolation that is safe for foreign code."""
+    """Refusal to run foreign code: this system offers no isolation that is safe for it."""

@@ -1,4 +1,4 @@
-"""A number in [0, 1] with its uncertainty: the only kind of number that a stage feeds to the score.
+"""Estimate: a number in [0, 1] with its uncertainty, all that a stage feeds to the score.
 
 An `Estimate` is a distribution, not a number with a decoration. It is carried through every
 formula as `DRAWS` values at fixed quantiles, shuffled by the name of the term that they belong to:
@@ -31,7 +31,7 @@ _IGNORANCE_SHAPE = math.log(0.5) / math.log(0.1)
 
 @dataclass(frozen=True)
 class Number:
-    """A number with its central 90 % interval: what reports show of a distribution."""
+    """Mean of a quantity with its central 90 % interval: what reports show of a distribution."""
 
     mean: float
     low: float
@@ -39,7 +39,13 @@ class Number:
 
     @classmethod
     def of(cls, draws: Floats) -> Number:
-        """Summarise draws [n] of a quantity, in the quantity's unit.
+        """Summarise draws of a quantity.
+
+        Args:
+            draws: Draws [n] of the quantity, in its unit.
+
+        Returns:
+            Mean, 5 % and 95 % quantile, in the quantity's unit.
 
         >>> Number.of(np.arange(101.0))
         Number(mean=50.0, low=5.0, high=95.0)
@@ -50,19 +56,27 @@ class Number:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A distribution on [0, 1]; 1 is best.
+    """Distribution of a quantity on [0, 1]; 1 is best.
 
     Made by `proportion`, `obligations`, `normal`, `beta`, `draws`, `exactly` or `ignorance`; not by
     its fields.
 
-    >>> Estimate.proportion(41, 42).interval(0.9)[0] > 0.9
-    True
+    >>> estimate = Estimate.proportion(41, 42)
+    >>> round(estimate.mean, 2), [round(end, 2) for end in estimate.interval(0.9)]
+    (0.97, [0.91, 1.0])
+    >>> estimate.quantile([0.1, 0.5, 0.9]).round(2).tolist()
+    [0.93, 0.97, 0.99]
+    >>> estimate.sample("logic").shape  # the draws that stand for this term in every formula
+    (4096,)
     """
 
     kind: Kind
     parameters: tuple[float, ...]
-    """beta: a, b; proportion: hits, total, unknown; obligations: discharged, refuted, unknown;
-    normal: mean, sd; quantiles: ascending."""
+    """Parameters by family.
+
+    beta: a, b; proportion: hits, total, unknown; obligations: discharged, refuted, unknown;
+    normal: mean, sd; quantiles: ascending.
+    """
 
     def __post_init__(self) -> None:
         if any(not math.isfinite(p) for p in self.parameters):
@@ -73,10 +87,26 @@ class Estimate:
 
     @classmethod
     def proportion(cls, hits: float, total: float, unknown: float = 0) -> Estimate:
-        """`hits` of `total` decided cases, and `unknown` further ones that nobody could decide.
+        """Estimate a share from counts, some of which nobody could decide.
 
         The decided share has Jeffreys' Beta(hits + ½, total − hits + ½); the share of hits among
         the unknown ones is uniform, so that they widen the estimate and do not move it to a side.
+
+        Args:
+            hits: Number of decided cases that hold.
+            total: Number of decided cases.
+            unknown: Number of further cases that nobody could decide.
+
+        Returns:
+            Estimate of the share of hits among all cases.
+
+        Raises:
+            ValueError: `hits` is not in [0, `total`], or `unknown` is negative.
+
+        >>> [round(end, 2) for end in Estimate.proportion(30, 40).interval()]
+        [0.63, 0.85]
+        >>> [round(end, 2) for end in Estimate.proportion(30, 40, unknown=40).interval()]
+        [0.39, 0.85]
         """
         if not 0 <= hits <= total or unknown < 0:
             raise ValueError(f"a proportion needs 0 <= hits <= total, got {hits} of {total}")
@@ -84,10 +114,21 @@ class Estimate:
 
     @classmethod
     def obligations(cls, discharged: float, refuted: float, unknown: float = 0) -> Estimate:
-        """Statements that must all hold: the share of a proportion, halved by each refuted one.
+        """Estimate how far statements hold that must all hold: each refuted one halves the share.
 
         One wrong statement of a hundred is no small fault of a record: it is the sign that
         somebody's hand or a defect was in it, and the others are worth less for it.
+
+        Args:
+            discharged: Number of statements that hold.
+            refuted: Number of statements that do not hold.
+            unknown: Number of statements that nobody could decide.
+
+        Returns:
+            Estimate of the share, as of `proportion`, times 2^−refuted.
+
+        Raises:
+            ValueError: A count is negative.
 
         >>> round(Estimate.obligations(133, 1).mean, 2)
         0.49
@@ -100,21 +141,62 @@ class Estimate:
 
     @classmethod
     def normal(cls, mean: float, sd: float) -> Estimate:
-        """A normal distribution cut to [0, 1]; the mean must lie inside, `sd` >= 0."""
+        """Make a normal distribution cut to [0, 1].
+
+        Args:
+            mean: Mean before the cut, in [0, 1].
+            sd: Standard deviation before the cut, at least 0.
+
+        Returns:
+            Estimate with this distribution.
+
+        Raises:
+            ValueError: `mean` or `sd` is out of its range.
+
+        >>> [round(end, 2) for end in Estimate.normal(0.5, 0.1).interval(0.9)]
+        [0.34, 0.66]
+        """
         if not 0 <= mean <= 1 or not sd >= 0:
             raise ValueError(f"an estimate lies in [0, 1] with sd >= 0, got {mean} with sd {sd}")
         return cls("normal", (float(mean), float(sd)))
 
     @classmethod
     def beta(cls, a: float, b: float) -> Estimate:
-        """Beta(a, b), both > 0."""
+        """Make the distribution Beta(a, b), with mean a / (a + b).
+
+        Args:
+            a: First shape, above 0.
+            b: Second shape, above 0.
+
+        Returns:
+            Estimate with this distribution.
+
+        Raises:
+            ValueError: A shape is not above 0.
+
+        >>> round(Estimate.beta(3, 1).mean, 2)
+        0.75
+        """
         if not (a > 0 and b > 0):
             raise ValueError(f"Beta needs two positive shapes, got {a} and {b}")
         return cls("beta", (float(a), float(b)))
 
     @classmethod
     def draws(cls, values: ArrayLike) -> Estimate:
-        """The distribution that `values` [n] were drawn from, each in [0, 1]."""
+        """Make the distribution that values were drawn from.
+
+        Args:
+            values: Draws [n], each in [0, 1], at least one.
+
+        Returns:
+            Estimate kept as 257 quantiles of the draws.
+
+        Raises:
+            ValueError: There are no values, or one is out of [0, 1].
+
+        >>> Estimate.draws([0.2, 0.4, 0.6]).quantile(0.5).item()
+        0.4
+        """
         drawn = np.asarray(values, dtype=np.float64).ravel()
         if drawn.size == 0 or not np.all((drawn >= 0) & (drawn <= 1)):
             raise ValueError("draws of an estimate are numbers in [0, 1], at least one of them")
@@ -123,17 +205,53 @@ class Estimate:
 
     @classmethod
     def exactly(cls, value: float) -> Estimate:
-        """A value that is known."""
+        """Make an estimate of a value that is known.
+
+        Args:
+            value: Value in [0, 1].
+
+        Returns:
+            Estimate with all its mass at the value.
+
+        Raises:
+            ValueError: The value is out of [0, 1].
+
+        >>> Estimate.exactly(0.25).interval()
+        (0.25, 0.25)
+        """
         return cls.normal(value, 0.0)
 
     @classmethod
     def ignorance(cls) -> Estimate:
-        """A term that nobody measured: median .1, the whole of [0, 1] possible."""
+        """Make the estimate of a term that nobody measured: median 0.1, all of [0, 1] possible.
+
+        Returns:
+            Beta distribution that is low, so that leaving evidence out does not pay.
+
+        >>> round(Estimate.ignorance().quantile(0.5).item(), 3)
+        0.1
+        """
         return cls.beta(_IGNORANCE_SHAPE, 1.0)
 
     @classmethod
     def pooled(cls, estimates: Iterable[Estimate]) -> Estimate:
-        """One term fed by several stages: counts add up; other distributions are mixed equally."""
+        """Combine the estimates of one term that several stages fed.
+
+        Counts add up; other distributions are mixed equally.
+
+        Args:
+            estimates: Estimates of the term, at least one.
+
+        Returns:
+            Estimate of the term.
+
+        Raises:
+            ValueError: There are no estimates.
+
+        >>> both = Estimate.pooled([Estimate.proportion(9, 10), Estimate.proportion(5, 10)])
+        >>> both == Estimate.proportion(14, 20)
+        True
+        """
         parts = list(estimates)
         if len(parts) == 1:
             return parts[0]
@@ -144,7 +262,14 @@ class Estimate:
         return cls.draws(np.concatenate([part.quantile(grid) for part in parts]))
 
     def quantile(self, p: ArrayLike) -> Floats:
-        """Quantiles [...] at the probabilities `p` [...]."""
+        """Compute quantiles.
+
+        Args:
+            p: Probabilities [...] in [0, 1].
+
+        Returns:
+            Quantiles [...] in [0, 1], of the shape of `p`.
+        """
         from scipy import special  # a tenth of the time that scipy.stats takes to import
 
         at = np.asarray(p, dtype=np.float64)
@@ -167,21 +292,53 @@ class Estimate:
         return np.interp(at, np.linspace(0, 1, len(self.parameters)), self.parameters)
 
     def sample(self, name: str) -> Floats:
-        """The draws [DRAWS] that stand for the term `name` in every formula."""
+        """Draw the values that stand for a term in every formula.
+
+        They are quantiles at fixed, equally spaced probabilities, permuted by the term's name.
+
+        Args:
+            name: Name of the term; the same name always gives the same permutation.
+
+        Returns:
+            Draws [4096] in [0, 1].
+        """
         order = np.random.default_rng(zlib.crc32(name.encode())).permutation(DRAWS)
         return self.quantile(_midpoints(DRAWS))[order]
 
     def widened(self, factor: float) -> Estimate:
-        """Every draw `factor` times as far from the median, cut to [0, 1]."""
+        """Widen the distribution: every draw lies farther from the median, cut to [0, 1].
+
+        Args:
+            factor: Factor on the distance of each draw from the median.
+
+        Returns:
+            Estimate with the same median.
+
+        >>> estimate = Estimate.normal(0.5, 0.05)
+        >>> low, high = estimate.widened(2).interval()
+        >>> round(low, 2), round(high, 2)
+        (0.34, 0.66)
+        """
         values = self.quantile(_midpoints(DRAWS))
         middle = float(np.median(values))
         return Estimate.draws(np.clip(middle + factor * (values - middle), 0, 1))
 
     def with_heavier_tails(self, factor: float) -> Estimate:
-        """The quantile Φ(factor·Φ⁻¹(p)) in place of p: the same draws and median, more at the ends.
+        """Give the distribution heavier tails: the quantile Φ(factor·Φ⁻¹(p)) in place of p.
 
-        A normal distribution gets `factor` times its deviation; one that has nearly all its mass in
-        a point gets more of it elsewhere, which no stretching can do.
+        The draws and the median stay, with more of them at the ends. A normal distribution gets
+        `factor` times its deviation; one that has nearly all its mass in a point gets more of it
+        elsewhere, which no stretching can do.
+
+        Args:
+            factor: Factor on the normal scale, above 1 for heavier tails.
+
+        Returns:
+            Estimate with the same median.
+
+        >>> low, high = Estimate.normal(0.5, 0.05).with_heavier_tails(2).interval()
+        >>> round(low, 2), round(high, 2)
+        (0.34, 0.66)
         """
         from scipy.special import ndtr, ndtri
 
@@ -190,19 +347,19 @@ class Estimate:
 
     @property
     def decided(self) -> float | None:
-        """How many cases it counts that could be decided; None where it counts none."""
+        """Number of decided cases that it counts; None where it counts none."""
         if self.kind == "obligations":
             return self.parameters[0] + self.parameters[1]
         return self.parameters[1] if self.kind == "proportion" else None
 
     @property
     def undecided(self) -> float:
-        """How many obligations it counts that could not be decided."""
+        """Number of undecided obligations that it counts."""
         return self.parameters[2] if self.kind == "obligations" else 0.0
 
     @property
     def mean(self) -> float:
-        """The expectation."""
+        """Expectation of the distribution."""
         return float(np.mean(self.quantile(_midpoints(DRAWS))))
 
     @property
@@ -211,12 +368,20 @@ class Estimate:
         return Number(self.mean, *self.interval(0.9))
 
     def interval(self, level: float = 0.9) -> tuple[float, float]:
-        """The central credible interval that holds `level` of the probability."""
+        """Compute the central credible interval.
+
+        Args:
+            level: Probability that the interval holds, in (0, 1).
+
+        Returns:
+            Lower and upper end, the quantiles (1 − level) / 2 and (1 + level) / 2.
+        """
         low, high = self.quantile(np.array([(1 - level) / 2, (1 + level) / 2]))
         return float(low), float(high)
 
 
 def _midpoints(n: int) -> Floats:
+    """Probabilities [n] in the middle of n equal parts of [0, 1]."""
     return (np.arange(n, dtype=np.float64) + 0.5) / n
 
 

@@ -56,6 +56,15 @@ class Evaluation:
 
     In a notebook it shows itself as the HTML report. For a version, the report's own attributes
     (`.verdict`, `.findings`, ...) can be read from it too, with a warning.
+
+    >>> found = evaluate("runs/digits-collapsed", only=["health"])
+    >>> found
+    <Evaluation of digits-collapsed: Collapsed since step 1,120 (1,040 to 1,680).>
+    >>> found.record(HealthRecord).onset
+    1120
+    >>> found.to_json().startswith("{")
+    True
+    >>> _ = Path("report.html").write_text(found.to_html())  # doctest: +SKIP
     """
 
     report: Report
@@ -83,11 +92,19 @@ class Evaluation:
         return None if dossier is None else dossier.landscape
 
     def to_json(self) -> str:
-        """Text of report.json."""
+        """Text of report.json.
+
+        Returns:
+            JSON; `dlcc schema report` prints its schema.
+        """
         return self.report.to_json()
 
     def to_html(self) -> str:
-        """Text of report.html, one page that needs no other file."""
+        """Text of report.html, one page that needs no other file.
+
+        Returns:
+            HTML with pictures, styles and scripts in it.
+        """
         return html.render(
             self.report,
             self.run,
@@ -262,15 +279,17 @@ def _judge(loaded: _Loaded, outcomes: Sequence[StageOutcome]) -> Judgement:
 def _put_right(
     by_library: Probability, health: HealthRecord, reviewed: ReviewEffect
 ) -> Probability:
-    """P(healthy and true) by the library, put right by the user's reviews; a label that the kind
-    itself tells, by its marks, stands above what past runs know."""
+    """Correct P(healthy and true) by the user's reviews.
+
+    A label that the kind itself tells, by its marks, stands above what past runs know.
+    """
     told = sum(p for name, p in health.probabilities.items() if name not in LABELS)
     healthy = reviewed.calibration(by_library.healthy) * (1 - told)
     return dataclasses.replace(by_library, healthy=healthy)
 
 
 def _advise(loaded: _Loaded, outcomes: Sequence[StageOutcome]) -> AdviceRecord | None:
-    """What `dlcc advise` would say by past runs, where there is something to mend."""
+    """Advise by past runs, as `dlcc advise` would, where there is something to mend."""
     health, reruns = _record(outcomes, HealthRecord), _record(outcomes, Reruns)
     if health is None or health.label == "healthy":
         return None

@@ -1,4 +1,4 @@
-"""The API for stages: `Stage`, `Case`, `Context`, `StageResult`, `NotApplicable`.
+"""Interface of stages: `Stage`, `Case`, `Context`, `StageResult`, `NotApplicable`.
 
 A stage is a frozen dataclass. Its fields are its settings, `__call__` is its work, its docstring is
 what the report shows. It knows its case and its context, and nothing of the pipeline, of scoring or
@@ -28,11 +28,11 @@ R = TypeVar("R")
 
 
 class NotApplicable(Exception):  # noqa: N818  # an outcome with a reason, not an error
-    """Raised by a stage that has nothing to say about this run; the message is the reason."""
+    """Exception of a stage that has nothing to say about this run; the message is the reason."""
 
 
 class Deadline:
-    """The moment by which a stage must be done."""
+    """Deadline: the moment by which a stage must be done."""
 
     def __init__(self, seconds: float) -> None:
         self._end = time.monotonic() + seconds
@@ -43,45 +43,85 @@ class Deadline:
         return max(0.0, self._end - time.monotonic())
 
     def check(self) -> None:
-        """LimitExceeded once the time is up; call it in long loops."""
+        """Raise LimitExceeded once the time is up; call it in long loops."""
         if self.remaining == 0:
             raise LimitExceeded("the stage ran out of its time")
 
 
+def _ignore(share: float, what: str) -> None:
+    """Ignore the progress of a stage.
+
+    Args:
+        share: Share of the work done, from 0 to 1.
+        what: Part of the work that is being done.
+
+    >>> _ignore(0.5, "second of four snapshots")
+    """
+
+
 @dataclass(frozen=True)
 class Context:
-    """What a stage may use besides its case."""
+    """Context of a stage: what it may use besides its case.
+
+    >>> ctx = Context(np.random.default_rng(0), Deadline(seconds=60), scratch=Path("scratch"))
+    >>> ctx.deadline.check()  # raises LimitExceeded once the time is up
+    >>> ctx.progress(0.5, "second of four snapshots")
+    >>> ctx.similar_runs({"kind": "vae"}).group, ctx.forecast_runs({"kind": "vae"}).group
+    ('single', 'gan')
+    """
 
     rng: np.random.Generator
-    """Seeded from the run and the stage's name: the only source of randomness."""
+    """Generator seeded from the run and the stage's name: the only source of randomness."""
     deadline: Deadline
     scratch: Path
-    """An empty folder of the stage's own; gone afterwards."""
-    progress: Callable[[float, str], None] = lambda share, what: None
-    """`progress(share of the work done, what is being done)`."""
+    """Empty folder of the stage's own; removed afterwards."""
+    progress: Callable[[float, str], None] = _ignore
+    """Callback `progress(share of the work done, what is being done)`."""
     trust: bool = False
     """Whether the user allowed the run's own code to run without real isolation (`--trust`)."""
 
     @property
     def library(self) -> Library:
-        """Past runs with known ends that verdicts of all kinds are learnt from, GANs; ask
-        `.excluding(series)` for those that are not this run's.
+        """Past GANs with known ends, from which verdicts of all kinds are learnt.
 
-        Raises LibraryError where the user's own library cannot be used.
+        A stage asks `.excluding(series)` for those that are not this run's.
+
+        Raises:
+            LibraryError: The user's own library cannot be used.
         """
         from dlcc.past_runs.in_use import library
 
         return library()
 
     def similar_runs(self, objective: Mapping[str, Any]) -> Library:
-        """As `library`, of kinds like the training's own: what it is like."""
+        """Past runs of kinds like the training's own: what the run is like.
+
+        Args:
+            objective: Key `objective` of run.json, which declares the kind.
+
+        Returns:
+            Library of past runs with known ends.
+
+        Raises:
+            LibraryError: The user's own library cannot be used.
+        """
         from dlcc.kinds import kind_of
         from dlcc.past_runs.in_use import library
 
         return library(kind_of(objective).past_runs.group)
 
     def forecast_runs(self, objective: Mapping[str, Any]) -> Library:
-        """As `library`, all that tell what is to be expected of a training of this kind."""
+        """Past runs that tell what is to be expected of a training of this kind.
+
+        Args:
+            objective: Key `objective` of run.json, which declares the kind.
+
+        Returns:
+            Library of past runs with known ends.
+
+        Raises:
+            LibraryError: The user's own library cannot be used.
+        """
         from dlcc.kinds import kind_of
         from dlcc.past_runs.in_use import forecast_runs
 
@@ -92,10 +132,21 @@ class Context:
 
 
 class Case:
-    """A run on its way through the stages: its parts and what earlier stages made of it.
+    """Run on its way through the stages: its parts and what earlier stages made of it.
 
     Read-only, and only what the stage declares: `case[Samples]` for what it `needs`,
     `case.get(Dossier)` for what it `wants`.
+
+    >>> from dlcc.records import Samples, Series
+    >>> @dataclass(frozen=True)
+    ... class Calm(Stage):
+    ...     name: ClassVar = "calm"
+    ...     needs: ClassVar = (Series,)
+    ...     wants: ClassVar = (Samples,)
+    >>> series = Series.from_start({"generator/loss": np.array([0.7, 0.5])})
+    >>> case = Case(Calm(), {Series: series}, until=2, length=2)
+    >>> case[Series].recorded, case.get(Samples) is None
+    (2, True)
     """
 
     def __init__(
@@ -104,9 +155,9 @@ class Case:
         self._stage = stage
         self._records = dict(records)
         self.until = until
-        """Nothing at or after this step is in the case."""
+        """Step from which on nothing is in the case."""
         self.length = length
-        """The configured number of steps."""
+        """Configured number of steps."""
 
     def __getitem__(self, kind: type[R]) -> R:
         self._declared(kind)
@@ -119,7 +170,17 @@ class Case:
         return record
 
     def get(self, kind: type[R]) -> R | None:
-        """The record, or None where no stage made it and the run has none."""
+        """Find a record that is there or not.
+
+        Args:
+            kind: Type of the record, of those that the stage needs or wants.
+
+        Returns:
+            Record; None where no stage made it and the run has none.
+
+        Raises:
+            StageDeclarationError: The stage neither needs nor wants the type.
+        """
         self._declared(kind)
         return self._records.get(kind)
 
@@ -133,51 +194,68 @@ class Case:
 
 @dataclass(frozen=True)
 class StageResult:
-    """What a stage gives back."""
+    """Result of a stage."""
 
     terms: Mapping[str, Estimate] = field(default_factory=dict)
-    """What goes into the score: name of the term -> estimate."""
+    """Terms of the score, by name."""
     records: Sequence[Any] = ()
-    """One instance of each type that the stage `gives`."""
+    """Records for other stages, one instance of each type that the stage `gives`."""
     findings: Sequence[Finding] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
     """Further figures for the report: plain values, lists and mappings with string keys."""
     environment: Mapping[str, Any] = field(default_factory=dict)
-    """What may differ between two evaluations: isolation level, what a limit cut off."""
+    """Figures that may differ between two evaluations: isolation level, what a limit cut off."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """Base of every stage. Subclass it as a frozen dataclass and implement `__call__`."""
+    """Base of every stage. Subclass it as a frozen dataclass and implement `__call__`.
+
+    >>> @dataclass(frozen=True)
+    ... class Calm(Stage):
+    ...     '''Share of steps at which the gradient is small. Not judged for short runs.'''
+    ...     name: ClassVar = "calm"
+    ...     factor: float = 3.0
+    >>> Calm.describe(), Calm(factor=2.0).settings()
+    ('Share of steps at which the gradient is small.', {'factor': 2.0})
+    """
 
     name: ClassVar[str]
-    """Lower case; unique in a pipeline."""
+    """Name of the stage in lower case; unique in a pipeline."""
     needs: ClassVar[tuple[type[Any], ...]] = ()
-    """Without these the stage is not applicable."""
+    """Types of records without which the stage is not applicable."""
     wants: ClassVar[tuple[type[Any], ...]] = ()
-    """Used where they are there; a stage that gives one runs earlier."""
+    """Types of records that are used where they are there; a stage that gives one runs earlier."""
     gives: ClassVar[tuple[type[Any], ...]] = ()
-    """What the stage makes for others."""
+    """Types of records that the stage makes for others."""
     version: ClassVar[int] = 1
-    """Raised when the meaning of the result changes."""
+    """Number of the result's meaning; raise it when the meaning changes."""
 
     def __call__(self, case: Case, ctx: Context) -> StageResult:
-        """The work; raises NotApplicable where the run has nothing to look at."""
+        """Judge the case; raises NotApplicable where the run has nothing to look at."""
         raise TypeError(f"{type(self).__name__} has no __call__(self, case, ctx)")
 
     @classmethod
     def describe(cls) -> str:
-        """The first sentence of the docstring."""
+        """Describe the stage by the first sentence of its docstring.
+
+        Returns:
+            Sentence; empty for a stage without a docstring.
+        """
         text = " ".join((cls.__doc__ or "").split())
         return text.partition(". ")[0].rstrip(".") + "." if text else ""
 
     def settings(self) -> dict[str, Any]:
-        """The fields, by name."""
+        """Collect the settings of the stage: its fields.
+
+        Returns:
+            Value of each field, by its name.
+        """
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
 
 
 def check_declaration(stage: object) -> Stage:
-    """The stage itself, if it is declared as it must; else StageDeclarationError."""
+    """Check that a stage is declared as it must be, and return it; else StageDeclarationError."""
     kind = stage if isinstance(stage, type) else type(stage)
     if isinstance(stage, type) or not isinstance(stage, Stage):
         raise StageDeclarationError(

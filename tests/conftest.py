@@ -2,22 +2,59 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: tests share their cores as it is
+
+# How long an example takes says more of the other work of a machine than of the example.
+hypothesis_settings.register_profile(
+    "busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("busy machine")
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ("digits-healthy", "digits-collapsed", "ring-oscillating")
 
 
+def session_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of this session, the same for all of its processes."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
 def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The cache of this session, the same for all of its processes."""
-    folder = tmp_path_factory.getbasetemp()
-    return (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "cache"
+    return session_folder(tmp_path_factory) / "cache"
+
+
+@contextlib.contextmanager
+def one_process_at_a_time(tmp_path_factory: pytest.TempPathFactory, name: str) -> Iterator[None]:
+    """Within it no other process of this session does what goes by this name."""
+    with (session_folder(tmp_path_factory) / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def made_once(
+    tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]
+) -> Path:
+    """What `make` leaves at a path, made by the first process of this session that asks for it;
+    the others wait. Nobody writes to it."""
+    path = session_folder(tmp_path_factory) / name
+    with one_process_at_a_time(tmp_path_factory, name):
+        if not path.exists():
+            make(path.with_name(f"{name}.making"))
+            path.with_name(f"{name}.making").rename(path)
+    return path
 
 
 @pytest.fixture(autouse=True)
@@ -40,23 +77,38 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stages run in this process, uncached: one of its own would cost each half a second."""
-    monkeypatch.setattr("dlcc.pipeline.runner._travels", lambda stage: False)
+    monkeypatch.setattr("dlcc.pipeline.discovery.reachable", lambda kind: False)
 
 
 @pytest.fixture(scope="session")
-def _recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from dlcc.recipes.train import train
+def recorded_ring(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ring GAN of 200 steps, recorded whole; nobody writes to it."""
 
-    folder = tmp_path_factory.mktemp("recorded") / "small-ring"
-    train("ring", folder, {"steps": 200, "seed": 3})
-    return folder
+    def record(folder: Path) -> None:
+        from dlcc.recipes.train import train
+
+        train("ring", folder, {"steps": 200, "seed": 3})
+
+    return made_once(tmp_path_factory, "small-ring", record)
+
+
+@pytest.fixture(scope="session")
+def recorded_map(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A map trained for 200 epochs, a network alone; nobody writes to it."""
+
+    def record(folder: Path) -> None:
+        from dlcc.recipes.train import train
+
+        train("map-f1", folder, {"batch": 800, "epochs": 200})
+
+    return made_once(tmp_path_factory, "map", record)
 
 
 @pytest.fixture
-def small_run(_recorded: Path, tmp_path: Path) -> Path:
-    """A ring GAN of 200 steps, recorded whole; a copy that the test may spoil."""
+def small_run(recorded_ring: Path, tmp_path: Path) -> Path:
+    """A copy of `recorded_ring` that the test may spoil."""
     copy = tmp_path / "small-ring"
-    shutil.copytree(_recorded, copy)
+    shutil.copytree(recorded_ring, copy)
     return unlisted(copy)
 
 

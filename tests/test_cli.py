@@ -222,27 +222,32 @@ def test_an_output_folder_in_the_run_or_in_the_way(small_run: Path, tmp_path: Pa
     assert (tmp_path / "taken").read_text() == "x"
 
 
+FULL_DISK = """
+import resource, sys
+from dlcc.cli import main
+from dlcc.report import html
+render = html.render
+
+def render_and_fill(*arguments, **options):
+    page = render(*arguments, **options)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+    return page
+
+html.render = render_and_fill
+sys.argv = ["dlcc", *sys.argv[1:]]
+main()
+"""
+
+
 def test_a_full_output_disk(small_run: Path, tmp_path: Path) -> None:
     """A file-size limit stands in for the disk: writing the report fails half-way."""
-    code = (
-        "import resource, signal, sys\n"
-        "from dlcc.report import html\n"
-        "plain = html.render\n"
-        "def limited(*args, **kwargs):\n"
-        "    page = plain(*args, **kwargs)\n"
-        "    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
-        "    return page\n"
-        "html.render = limited\n"
-        f"run = {str(small_run)!r}\n"
-        "sys.argv = ['dlcc', 'evaluate', run, '--only', 'ingestion', '--out', 'o']\n"
-        "from dlcc.cli import main; main()"
-    )
     (tmp_path / "o").mkdir()
     (tmp_path / "o" / "report.json").write_text("the old one")
+    arguments = ["evaluate", str(small_run), "--only", "ingestion", "--out", "o"]
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=120
-    )
+        [sys.executable, "-c", FULL_DISK, *arguments],
+        capture_output=True, text=True, cwd=tmp_path, timeout=120,
+    )  # fmt: skip
     assert_one_sentence(done, 2, "make room")
     assert [p.name for p in (tmp_path / "o").iterdir()] == ["report.json"]
     assert (tmp_path / "o" / "report.json").read_text() == "the old one"
@@ -291,14 +296,14 @@ def test_evaluations_agree_but_for_the_environment_whatever_the_cache_holds(
 
 
 def test_the_truth_changes_nothing(small_run: Path, tmp_path: Path) -> None:
-    def judged() -> str:
+    def report_without_environment() -> str:
         done = dlcc("evaluate", small_run, "--only", "health", "--json", "--out", tmp_path / "o")
         report = json.loads(done.stdout)
         del report["environment"]
         return json.dumps(report)
 
-    before = judged()
+    before = report_without_environment()
     (small_run / "truth.json").write_text('{"label": "healthy", "onset": 7}')
-    assert judged() == before
+    assert report_without_environment() == before
     (small_run / "truth.json").unlink()
-    assert judged() == before
+    assert report_without_environment() == before

@@ -158,10 +158,10 @@ def test_apply_trains_no_code_of_ones_own(small_run: Path, tmp_path: Path) -> No
 
 
 def test_reviews_are_kept_and_taken_back(small_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    judged = []
+    evaluated = []
 
     def by_health_alone(run: Run, **options: Any) -> Evaluation:
-        judged.append(run.path.name)
+        evaluated.append(run.path.name)
         return evaluate(run, only=["health"], **options)
 
     monkeypatch.setattr("dlcc.evaluation.evaluate", by_health_alone)
@@ -177,9 +177,9 @@ def test_reviews_are_kept_and_taken_back(small_run: Path, monkeypatch: pytest.Mo
     assert "1. small-ring  P(healthy)" in listed.stdout
     assert "left out" in listed.stderr
     assert str(other) in listed.stderr
-    judged.clear()
+    evaluated.clear()
     review(small_run.parent, "--run", "small-ring", "--verdict", "not", "--note", "looks off")
-    assert judged == ["small-ring"]  # and no other run
+    assert evaluated == ["small-ring"]  # and no other run
     assert "looks off" in review("--history").stdout
     assert "small-ring" not in review(small_run.parent).stdout
     assert "small-ring was called not healthy" in review("--undo").stdout

@@ -23,7 +23,8 @@ pytestmark = [
 ]
 
 
-def judged(run: Path, **settings: Any) -> tuple[FindingRecord, ...]:
+def findings_of(run: Path, **settings: Any) -> tuple[FindingRecord, ...]:
+    """The findings of its record and its replays."""
     report = evaluate(run, only=["consistency", "execution"], stages=[Execution(**settings)]).report
     assert not report.failed_stages
     assert report.verdict.doubt == any(f.severity == "error" for f in report.findings)
@@ -32,42 +33,43 @@ def judged(run: Path, **settings: Any) -> tuple[FindingRecord, ...]:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
+    """A copy of the healthy example, to be doctored."""
     target = tmp_path / "copy"
     shutil.copytree(example("digits-healthy"), target)
     return target
 
 
-def snapshots(run: Path) -> list[int]:
+def snapshot_steps(run: Path) -> list[int]:
     return sorted(int(p.name) for p in (run / "snapshots").iterdir())
 
 
 def test_the_original_has_no_finding() -> None:
-    assert judged(example("digits-healthy")) == ()
-    assert judged(example("digits-healthy"), full=True) == ()
+    assert findings_of(example("digits-healthy")) == ()
+    assert findings_of(example("digits-healthy"), full=True) == ()
 
 
 def test_one_loss_value_where_it_is_replayed_by_default(copy: Path) -> None:
-    step = snapshots(copy)[2]
+    step = snapshot_steps(copy)[2]
     doctoring.set_value(copy, "generator/loss", step, 0.7531)
-    (finding,) = judged(copy)
+    (finding,) = findings_of(copy)
     assert (finding.stage, finding.first_step) == ("execution", step)
     assert "generator/loss" in finding.message
 
 
 def test_one_loss_value_elsewhere_needs_the_full_replay(copy: Path) -> None:
-    step = snapshots(copy)[2] + 137
+    step = snapshot_steps(copy)[2] + 137
     old = doctoring.set_value(copy, "generator/loss", step, 0.0)
     doctoring.set_value(copy, "generator/loss", step, old * 1.001)
-    assert judged(copy) == ()
-    (finding,) = judged(copy, full=True)
+    assert findings_of(copy) == ()
+    (finding,) = findings_of(copy, full=True)
     assert finding.first_step == step
     assert "generator/loss" in finding.message
 
 
 def test_one_weight_tensor(copy: Path) -> None:
-    step = snapshots(copy)[3]
+    step = snapshot_steps(copy)[3]
     doctoring.change_weight(copy, step, "generator/0.weight", 1.02)
-    found = judged(copy)
+    found = findings_of(copy)
     assert all(f.place and f.place.startswith(f"snapshots/{step:08d}") for f in found)
     assert any("generator/0.weight" in f.message + (f.place or "") for f in found)
 
@@ -87,7 +89,7 @@ SOURCE_CHANGES: dict[str, tuple[str, str]] = {
 @pytest.mark.parametrize("what", SOURCE_CHANGES)
 def test_one_line_of_the_source(what: str, copy: Path) -> None:
     doctoring.edit_source(copy, *SOURCE_CHANGES[what])
-    found = judged(copy)
+    found = findings_of(copy)
     assert found
     assert any((f.place or "").startswith("source/train.py") for f in found)
 
@@ -105,16 +107,16 @@ def test_one_formula_of_the_document(change: Callable[[str], str], copy: Path) -
     text = page.read_text()
     assert change(text) != text
     page.write_text(change(text))
-    (finding,) = judged(copy)
+    (finding,) = findings_of(copy)
     assert finding.code == "LOG004"
     line = int((finding.place or "").rpartition(":")[2])
     assert "L_" in "".join(page.read_text().splitlines()[line - 1 : line + 3])
 
 
 def test_one_snapshot_moved_in_time(copy: Path) -> None:
-    first, second = snapshots(copy)[2:4]
+    first, second = snapshot_steps(copy)[2:4]
     doctoring.copy_snapshot(copy, first, second)
-    found = judged(copy)
+    found = findings_of(copy)
     assert found
     assert all(f.place and f.place.startswith(f"snapshots/{second:08d}") for f in found)
     assert any(f"{first:,}" in f.message or str(first) in f.message for f in found)

@@ -16,7 +16,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "dlcc"
 
 FLOORS = (
-    "errors typing lazy deprecation version estimate codec entry_points",
+    "errors typing lazy deprecation version estimate measurement codec entry_points",
     "engine landscape metrics",
     "cache findings runs sandbox",
     "callbacks records",

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from dlcc.runs import Run
-from tests.conftest import session_cache
+from tests.conftest import made_once, session_cache
 
 PACKAGE = Path(__file__).parent / "plugin"
 QUICK = ("--only", "health", "--only", "smoothness")
@@ -22,25 +22,30 @@ QUICK = ("--only", "health", "--only", "smoothness")
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder into which pip installed the package."""
-    target = tmp_path_factory.mktemp("site")
-    pip = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
-    options = ("--no-deps", "--no-build-isolation", "--no-index", "--target", str(target))
-    done = subprocess.run([*pip, *options, str(PACKAGE)], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return target
+
+    def install(target: Path) -> None:
+        pip = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+        options = ("--no-deps", "--no-build-isolation", "--no-index", "--target", str(target))
+        done = subprocess.run([*pip, *options, str(PACKAGE)], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
+    return made_once(tmp_path_factory, "site", install)
 
 
 @pytest.fixture(scope="session")
 def trained(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of the package's recipe; nobody writes to it."""
-    run = tmp_path_factory.mktemp("trained") / "run"
-    arguments = ("train", "drift-line", "--out", run, "--set", "steps=200", "--no-landscape")
-    dlcc({**os.environ, "PYTHONPATH": str(site)}, *arguments)
-    return run
+
+    def train(run: Path) -> None:
+        arguments = ("train", "drift-line", "--out", run, "--set", "steps=200", "--no-landscape")
+        dlcc({**os.environ, "PYTHONPATH": str(site)}, *arguments)
+
+    return made_once(tmp_path_factory, "drift-line", train)
 
 
 @pytest.fixture
 def env(site: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of commands that find the package and have a library of their own."""
     own = {"DLCC_LIBRARY": str(tmp_path / "own.npz"), "PYTHONPATH": str(site)}
     return {**os.environ, "DLCC_CACHE_DIR": str(session_cache(tmp_path_factory)), **own}
 

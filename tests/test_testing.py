@@ -48,6 +48,6 @@ def test_a_fault_is_named(name: str, small_run: Path) -> None:
 def test_a_stage_that_ignores_its_deadline_is_named(
     small_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dlcc.testing.stages._GRACE", 2.0)
+    monkeypatch.setattr("dlcc.testing.stages.GRACE_SECONDS", 2.0)
     with pytest.raises(NonConformance, match="ignores its deadline"):
         check_stage(discovery.from_argument(f"{FILES}/faulty.py:Sleeps"), small_run, seconds=3)

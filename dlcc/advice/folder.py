@@ -9,7 +9,7 @@ import numpy as np
 
 from dlcc.advice.advice import Advised, advise, by_past_runs
 from dlcc.errors import ForeignCodeError, IsolationError, LimitExceeded, OptionError
-from dlcc.health.gate import NotJudgeableError, judgeable_kind
+from dlcc.health.judgeable import NotJudgeableError, judgeable_kind
 from dlcc.past_runs.in_use import library
 from dlcc.past_runs.store import Library
 from dlcc.records import AdviceRecord, AdvisedChange, Config, Outcome, Series, Sources

@@ -1,4 +1,4 @@
-"""A Lightning training as a run, with its landscape."""
+"""Callback that records a Lightning training as a run, with its landscape."""
 
 from __future__ import annotations
 
@@ -17,22 +17,32 @@ from dlcc.runs.series_format import is_quantity
 
 
 class RunRecorder(Callback):
-    """Records what a LightningModule logs, and measures its players; a run folder a fit.
+    """Callback that records what a LightningModule logs, and measures its players; one run a fit.
 
     A step is one of the optimiser; where a module optimises by hand, with an optimiser or several,
     it is a batch, and each player's `updates` say how often its optimiser stepped.
 
-    >>> Trainer(callbacks=[RunRecorder("runs/mine", losses={"model": loss})])  # doctest: +SKIP
+    >>> def squared_error(model, batch):
+    ...     x, y = batch
+    ...     return (model(x) - y).square().sum(dim=1)  # [n], the loss of each row
+    >>> recorder = RunRecorder("runs/mine", losses={"model": squared_error}, snapshots=5)
+    >>> recorder.snapshots
+    5
+    >>> Trainer(max_epochs=5, callbacks=[recorder]).fit(module, loader)  # doctest: +SKIP
 
     Args:
-        path: the run folder.
-        losses: player -> of the module and a batch, the loss of each row, [n]. A player is the
-            module's attribute of that name; one that it has not is the whole module. Without any
-            the whole module is recorded as `model`, and nothing is measured.
-        batches: of the loop's batch, player -> what its loss takes; by default the batch itself.
-        snapshots: how many, equally spaced over a training whose length is known.
-        every, budget, what: as for `Recorder.measure`.
-        options: further ones of `Recorder`, such as `config` or `seed`.
+        path: Folder of the run.
+        losses: Player to a function of the module and a batch that returns the loss of each row,
+            [n]. A player is the module's attribute of that name; where there is none, it is the
+            whole module. Without any the whole module is recorded as `model`, and nothing is
+            measured.
+        batches: Function of the loop's batch that returns, by player, what its loss takes; default
+            the batch itself.
+        snapshots: Number of snapshots, equally spaced over a training whose length is known.
+        every: Densest cadence of measurements in steps, as for `Recorder.measure`.
+        budget: Share of the training's time that measuring may take, as for `Recorder.measure`.
+        what: Names of measures, as for `Recorder.measure`.
+        options: Further arguments of `Recorder`, such as `config` or `seed`.
     """
 
     def __init__(
@@ -55,7 +65,7 @@ class RunRecorder(Callback):
         self.recorder: Recorder | None = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Begin or continue the run."""
+        """Begin the run, or continue it."""
         if not trainer.is_global_zero:
             return
         self._by_hand = not pl_module.automatic_optimization
@@ -75,7 +85,7 @@ class RunRecorder(Callback):
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Measure a step before it is taken: on a batch just trained on gradients are smaller."""
+        """Measure a step before it is taken: gradients on a batch just trained on are smaller."""
         if self.recorder is None:
             return
         given = self.batches(batch)
@@ -103,7 +113,7 @@ class RunRecorder(Callback):
             self._snapshot()
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write what is left."""
+        """Write the rows and the snapshot that are left, and close the run."""
         if self.recorder is not None and self._last is not None:
             self._survey(self._last)
         self._close()
@@ -111,24 +121,24 @@ class RunRecorder(Callback):
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        """The same where the training ends early."""
+        """Write what is left where the training ends early, and close the run."""
         self._close()
 
     def _steps(self, trainer: Trainer) -> int:
-        """How many were taken, also by a training that goes on from a checkpoint."""
+        """Number of steps taken, those before a checkpoint that the training continues included."""
         if self._by_hand:  # each optimiser counts in `global_step`
             return trainer.fit_loop.epoch_loop.total_batch_idx + 1
         return trainer.global_step
 
     def _snapshot(self) -> None:
-        """Of the state as it is; its landscape is looked at with the next batch."""
+        """Record a snapshot of the present state; its landscape is measured with the next batch."""
         assert self.recorder is not None
         self.recorder.snapshot(self._done)
         self._waiting: int | None = self._done
 
     def _survey(self, batches: Mapping[str, Any]) -> None:
         if self._waiting is not None:
-            self.measure.survey(self._waiting, batches)
+            self.measure.landscape(self._waiting, batches)
             self._waiting = None
 
     def _close(self) -> None:
@@ -138,7 +148,7 @@ class RunRecorder(Callback):
 
 
 def _length(trainer: Trainer, *, by_hand: bool) -> int | None:
-    """The steps of the whole training; None where it is not known.
+    """Number of steps of the whole training; None where it is not known.
 
     `max_steps` counts steps of every optimiser, so that it says nothing of batches.
     """
@@ -149,7 +159,7 @@ def _length(trainer: Trainer, *, by_hand: bool) -> int | None:
 
 
 def _row(trainer: Trainer, outputs: Any, player: str) -> dict[str, Any]:
-    """What was logged: names of one part become quantities of the first player."""
+    """Quantities that were logged; names of one part become quantities of the first player."""
     loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
     # Lightning divides the loss by the batches over which gradients accumulate
     times = trainer.accumulate_grad_batches

@@ -6,10 +6,10 @@ from dlcc.errors import OptionError
 
 
 def check_snapshots(snapshots: int) -> None:
-    """Refuse a number of snapshots that is none.
+    """Refuse a number of snapshots that makes no sense.
 
     Raises:
-        OptionError: it is not a whole number of at least 1.
+        OptionError: The number is not a whole number of at least 1.
     """
     if type(snapshots) is not int or snapshots < 1:
         raise OptionError(

@@ -1,4 +1,4 @@
-"""A training by Hugging Face's Trainer as a run, with its landscape."""
+"""Callback that records a training by Hugging Face's Trainer as a run, with its landscape."""
 
 from __future__ import annotations
 
@@ -18,18 +18,27 @@ PLAYER = "model"
 
 
 class RunRecorder(TrainerCallback):
-    """Records what a Trainer logs, and measures its model; a run folder a training.
+    """Callback that records what a Trainer logs, and measures its model; one run a training.
 
-    >>> trainer.add_callback(RunRecorder("runs/mine", loss, batch))  # doctest: +SKIP
+    >>> import torch
+    >>> def squared_error(model, batch):
+    ...     return (model(x=batch["x"])["logits"] - batch["labels"]).square()  # [n]
+    >>> held_out = {"x": torch.randn(32, 4), "labels": torch.randn(32)}
+    >>> recorder = RunRecorder("runs/mine", squared_error, held_out, snapshots=5)
+    >>> recorder.snapshots
+    5
+    >>> trainer.add_callback(recorder)  # doctest: +SKIP
 
     Args:
-        path: the run folder.
-        loss: of the model and a batch, the loss of each row, [n].
-        batch: the rows that are measured, the same all along, on the model's device: a Trainer
-            shows callbacks none of its own. Best of all rows that are not trained on.
-        snapshots: how many, equally spaced over the training.
-        every, budget, what: as for `Recorder.measure`.
-        options: further ones of `Recorder`, such as `config` or `seed`.
+        path: Folder of the run.
+        loss: Function of the model and a batch that returns the loss of each row, [n].
+        batch: Rows that are measured, the same all along, on the model's device: a Trainer shows
+            callbacks none of its own. Rows that are not trained on are best.
+        snapshots: Number of snapshots, equally spaced over the training.
+        every: Densest cadence of measurements in steps, as for `Recorder.measure`.
+        budget: Share of the training's time that measuring may take, as for `Recorder.measure`.
+        what: Names of measures, as for `Recorder.measure`.
+        options: Further arguments of `Recorder`, such as `config` or `seed`.
     """
 
     def __init__(
@@ -53,7 +62,7 @@ class RunRecorder(TrainerCallback):
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Begin or continue the run."""
+        """Begin the run, or continue it."""
         if not state.is_world_process_zero:
             return
         model: nn.Module = kwargs["model"]
@@ -94,7 +103,7 @@ class RunRecorder(TrainerCallback):
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Write what is left."""
+        """Write the rows and the snapshot that are left, and close the run."""
         if self.recorder is not None:
             self.recorder.close()
             self.recorder = None
@@ -102,4 +111,4 @@ class RunRecorder(TrainerCallback):
     def _snapshot(self, step: int) -> None:
         assert self.recorder is not None
         self.recorder.snapshot(step)
-        self.measure.survey(step, self.batches)
+        self.measure.landscape(step, self.batches)

@@ -1,4 +1,4 @@
-"""The command line: one function a command, each thin. What they need is imported when they run."""
+"""Command line: one function a command, each thin. What they need is imported when they run."""
 
 from dlcc.cli.program import app, main
 

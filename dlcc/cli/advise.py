@@ -1,4 +1,4 @@
-"""`dlcc advise`: what to change about a training."""
+"""Command `dlcc advise`: what to change about a training."""
 
 from __future__ import annotations
 
@@ -51,9 +51,13 @@ def advise(
         recipe_of(opened)  # refuses what cannot be trained before minutes of reruns
     with bars() as progress:
         found = advise_folder(
-            opened, seconds, reruns=reruns, trust=trust, seed=seed,
+            opened,
+            seconds,
+            reruns=reruns,
+            trust=trust,
+            seed=seed,
             progress=lambda share, what: progress("advise", share, what),
-        )  # fmt: skip
+        )
     shown = found.advised.shown()
     typer.echo(_listed(found, shown))
     if apply is None or out is None:
@@ -66,7 +70,7 @@ def advise(
 
 
 def _say_next(opened: Run, run: Path) -> None:
-    """How to carry the first line out, where this package can."""
+    """Print how to carry the first change out, where this package can."""
     from dlcc.advice.apply import recipe_of
     from dlcc.errors import OptionError
 
@@ -110,9 +114,13 @@ def _apply(run: Run, advice: Advice, out: Path, seed: int) -> None:
     with bars() as progress:
         before = evaluate(run, progress=progress)
         applied = apply_change(
-            run, advice.change, out, before.record(HealthRecord), seed=seed,
+            run,
+            advice.change,
+            out,
+            before.record(HealthRecord),
+            seed=seed,
             progress=lambda done, total: progress("train", done / total, f"step {done:,}"),
-        )  # fmt: skip
+        )
         after = evaluate(applied.out, progress=progress)
     typer.echo(f"recorded {applied.out}, {applied.words}")
     for evaluation in (before, after):

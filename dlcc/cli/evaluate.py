@@ -1,4 +1,4 @@
-"""`dlcc evaluate`: the verdict on a run."""
+"""Command `dlcc evaluate`: the verdict on a run."""
 
 from __future__ import annotations
 
@@ -99,5 +99,5 @@ def evaluate(
 
 
 def _merged(own: list[Stage], changed: list[Stage]) -> list[Stage]:
-    """Stages of the user's own and those with changed settings, the changed ones winning."""
+    """Merge the user's own stages and those with changed settings; the changed ones win."""
     return list({stage.name: stage for stage in [*own, *changed]}.values())

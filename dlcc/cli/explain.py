@@ -1,4 +1,4 @@
-"""`dlcc explain`: the page of a finding."""
+"""Command `dlcc explain`: the page of a finding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`dlcc forecast`: how runs are expected to end."""
+"""Command `dlcc forecast`: how runs are expected to end."""
 
 from __future__ import annotations
 

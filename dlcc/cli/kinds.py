@@ -1,4 +1,4 @@
-"""`dlcc kinds`: kinds of training."""
+"""Command `dlcc kinds`: kinds of training."""
 
 from __future__ import annotations
 
@@ -27,10 +27,12 @@ def kinds() -> None:
 
 
 def _levels(objective: Objective, player: str) -> str:
-    """`; at equilibrium 1.386, at least 0`."""
+    """Known losses of a player in words, such as `; at equilibrium 1.386, at least 0`."""
     named = {
-        "at equilibrium": objective.at_equilibrium, "at chance": objective.at_chance,
-        "at least": objective.floor, "at most": objective.ceiling,
-    }  # fmt: skip
+        "at equilibrium": objective.at_equilibrium,
+        "at chance": objective.at_chance,
+        "at least": objective.floor,
+        "at most": objective.ceiling,
+    }
     said = [f"{words} {of[player]:.4g}" for words, of in named.items() if player in of]
     return f"; {', '.join(said)}" if said else ""

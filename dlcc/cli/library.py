@@ -1,4 +1,4 @@
-"""`dlcc library`: past runs with known outcomes."""
+"""Command `dlcc library`: past runs with known outcomes."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from dlcc.past_runs.store import Library
 
 library = typer.Typer(
-    name="library", no_args_is_help=True, add_completion=False,
+    name="library",
+    no_args_is_help=True,
+    add_completion=False,
     help="Past runs with known ends: build a library, look at it, add runs of your own.",
-)  # fmt: skip
+)
 
 
 @library.command()

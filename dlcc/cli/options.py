@@ -1,4 +1,4 @@
-"""Reading what the user gave: numbers in range, KEY=VALUE pairs, mappings, durations."""
+"""Parsers of options: numbers in range, KEY=VALUE pairs, mappings, durations."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Map = Annotated[
         "step=COLUMN); repeatable.",
     ),
 ]
-"""The option that names columns."""
+"""Option `--map` that names columns."""
 _LONGEST_LINE = 4_000  # characters of a sentence on stderr
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def in_range(option: str, value: float | None, low: float, high: float) -> None:
-    """OptionError where a number lies outside; None is none."""
+    """Refuse a number outside of its range with OptionError; None passes."""
     from dlcc.errors import OptionError
 
     if value is not None and not low <= value <= high:
@@ -32,7 +32,7 @@ def in_range(option: str, value: float | None, low: float, high: float) -> None:
 
 
 def duration(option: str, text: str) -> float:
-    """Seconds of `90s`, `5m`, `2h` or a plain number."""
+    """Parse a duration, `90s`, `5m`, `2h` or a plain number, into seconds."""
     from dlcc.errors import OptionError
 
     number, unit = (text[:-1], text[-1:]) if text[-1:] in _UNITS else (text, "s")
@@ -44,7 +44,7 @@ def duration(option: str, text: str) -> float:
 
 
 def pairs_of(settings: list[str]) -> dict[str, Any]:
-    """KEY=VALUE texts; values that read as numbers are numbers."""
+    """Parse KEY=VALUE texts; values that read as numbers become numbers."""
     from dlcc.errors import OptionError
 
     pairs: dict[str, Any] = {}
@@ -64,7 +64,7 @@ def _number_or_text(text: str) -> int | float | str:
 
 
 def mapping_of(texts: list[str]) -> dict[str, str]:
-    """PLAYER/QUANTITY=COLUMN texts."""
+    """Parse PLAYER/QUANTITY=COLUMN texts."""
     from dlcc.errors import OptionError
 
     mapping: dict[str, str] = {}
@@ -82,7 +82,7 @@ def mapping_of(texts: list[str]) -> dict[str, str]:
 
 
 def say(sentence: str) -> None:
-    """A line on stderr; it may repeat what a file or the user said, so it is made printable."""
+    """Print a line on stderr; it may repeat what a file said, so it is made printable."""
     from dlcc.report.text import one_line
 
     line = one_line(sentence)
@@ -91,6 +91,6 @@ def say(sentence: str) -> None:
 
 
 def show_notes(run: Run) -> None:
-    """How the folder was read, on stderr: the report on stdout stays what it is."""
+    """Print on stderr how the folder was read, so that the report on stdout stays what it is."""
     for note in run.notes:
         say(note)

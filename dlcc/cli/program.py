@@ -1,4 +1,4 @@
-"""The program: its commands in order, and what becomes of errors."""
+"""Program: its commands in order, and what becomes of errors."""
 
 from __future__ import annotations
 
@@ -57,7 +57,14 @@ app.add_typer(library)
 
 
 def main() -> None:
-    """Run the command line; a DlccError is one sentence on stderr and its exit code."""
+    """Run the command line; a DlccError is one sentence on stderr and its exit code.
+
+    >>> from unittest.mock import patch
+    >>> with patch.object(sys, "argv", ["dlcc", "explain", "GAN999"]):  # no such code
+    ...     main()
+    Traceback (most recent call last):
+    SystemExit: 2
+    """
     from dlcc.engine.scratch import remove_leftovers
     from dlcc.errors import DlccError
 
@@ -89,8 +96,10 @@ def main() -> None:
 
 
 def _end_at_once(code: int) -> None:
-    """End without taking apart all that was imported, which takes up to two seconds: who sends
-    SIGTERM waits a moment, and then sends SIGKILL."""
+    """End the process without taking apart all that was imported, which takes up to two seconds.
+
+    Whoever sends SIGTERM waits a moment, and then sends SIGKILL.
+    """
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError):
@@ -99,13 +108,12 @@ def _end_at_once(code: int) -> None:
 
 
 class _Terminated(KeyboardInterrupt):
-    """SIGTERM, to be handled as Ctrl-C. A plain KeyboardInterrupt that passes through a module's
-    compiled code while it is imported would have Python end itself by SIGINT, caught or not."""
+    """Exception by which SIGTERM is handled as Ctrl-C is."""
 
 
 @contextlib.contextmanager
 def _sigterm_as_ctrl_c(terminated: threading.Event) -> Iterator[None]:
-    """Within, SIGTERM does what Ctrl-C does, and sets the event."""
+    """Treat SIGTERM inside the block as Ctrl-C, and set the event when it comes."""
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may say what a signal does
         return

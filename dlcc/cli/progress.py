@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def bars() -> Iterator[Callable[[str, float, str], None]]:
-    """Bars on stderr where that is a terminal; nothing elsewhere."""
+    """Show bars on stderr where that is a terminal, and nothing elsewhere."""
     if not sys.stderr.isatty():
         yield lambda task, share, what: None
         return
@@ -24,9 +24,11 @@ def bars() -> Iterator[Callable[[str, float, str], None]]:
     from dlcc.report.text import one_line
 
     columns = (
-        TextColumn("{task.description:>14}"), BarColumn(), TimeRemainingColumn(),
+        TextColumn("{task.description:>14}"),
+        BarColumn(),
+        TimeRemainingColumn(),
         TextColumn("{task.fields[what]}"),
-    )  # fmt: skip
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         tasks: dict[str, TaskID] = {}
 

@@ -1,4 +1,4 @@
-"""`dlcc recipes`: trainings that one can run."""
+"""Command `dlcc recipes`: trainings that one can run."""
 
 from __future__ import annotations
 

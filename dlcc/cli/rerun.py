@@ -1,4 +1,4 @@
-"""`dlcc rerun`: the same training again."""
+"""Command `dlcc rerun`: the same training again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`dlcc schema`: JSON Schema of what this package writes."""
+"""Command `dlcc schema`: JSON Schema of what this package writes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`dlcc stages`: what is installed."""
+"""Command `dlcc stages`: the stages that are installed."""
 
 from __future__ import annotations
 

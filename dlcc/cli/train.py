@@ -1,4 +1,4 @@
-"""`dlcc train`: a recipe, recorded."""
+"""Command `dlcc train`: a recipe, recorded."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Where work runs. Today: supervised processes on this machine."""
+"""Engine: where work runs. Today: supervised processes on this machine."""

@@ -1,4 +1,4 @@
-"""Stands between a process and what it starts: `python -I -S guard.py PARENT BYTES COMMAND ...`.
+"""Guard between a process and what it starts: `python -I -S guard.py PARENT BYTES COMMAND ...`.
 
 A process that is killed with SIGKILL can end nothing that it started, and what detached itself from
 its parent belongs to nobody. The guard adopts whatever loses its parent below it, and ends all of
@@ -57,7 +57,7 @@ def _become(command: list[str], memory: int, mask: set[int | signal.Signals]) ->
 
 
 def _status_of(child: int) -> int | None:
-    """How the child ended; None where the guard was told to end before."""
+    """Wait for the child and give its status; None where the guard was told to end before."""
     while signal.sigwaitinfo(_AWAITED).si_signo != signal.SIGTERM:
         while (reaped := _reap()) is not None:
             if reaped[0] == child:
@@ -83,13 +83,13 @@ def _end_all() -> None:
 
 
 def _reap() -> tuple[int, int] | None:
-    """(pid, status) of a child that ended; None where there are only others."""
+    """Collect a child that ended, as (pid, status); None where there are only others."""
     pid, status = os.waitpid(-1, os.WNOHANG)
     return (pid, status) if pid else None
 
 
 def _descendants() -> set[int]:
-    """Processes below this one."""
+    """Process ids of all processes below this one."""
     children: dict[int, list[int]] = {}
     for name in os.listdir("/proc"):
         if name.isdigit():

@@ -14,7 +14,7 @@ from multiprocessing.connection import wait
 
 @contextlib.contextmanager
 def process_pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
-    """A pool of `jobs` workers, each forked from a server that has no threads.
+    """Make a pool of `jobs` workers, each forked from a server that has no threads.
 
     Ctrl-C kills them: what they were at is lost, and nothing waits for it.
     """
@@ -33,7 +33,7 @@ def process_pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
 
 
 def _end_with_parent() -> None:
-    """In a worker: end when the process that made the pool does.
+    """Have a worker end when the process that made the pool does.
 
     The kernel cannot see to it, as to other children (`dlcc.engine.guard`): the worker's parent is
     the server, which lives as long as a worker does.

@@ -1,4 +1,4 @@
-"""A child process whose whole tree is bounded in time and memory.
+"""Supervision of a child process whose whole tree is bounded in time and memory.
 
 The bounds hold against code that never returns to Python, that forks, that detaches its children
 or that swallows every exception: they are enforced from outside, with SIGKILL. If this process is
@@ -38,7 +38,7 @@ End = Literal["exited", "time", "memory", "stopped"]
 
 @dataclass(frozen=True)
 class Ended:
-    """How a supervised child ended."""
+    """Result of a supervised child: how it ended."""
 
     how: End
     returncode: int
@@ -46,7 +46,7 @@ class Ended:
     peak_memory: int
     """Largest resident size of the tree seen, in bytes (shared pages count once a process)."""
     output: str
-    """The last 16 kB of stdout and stderr."""
+    """Last 16 kB of stdout and stderr."""
 
 
 def supervise(
@@ -60,15 +60,27 @@ def supervise(
     pass_fds: Sequence[int] = (),
     stop: threading.Event | None = None,
 ) -> Ended:
-    """Run `command` to its end, at most `seconds` and `memory` bytes over its whole tree.
+    """Run a command to its end, within limits of time and memory over its whole process tree.
 
-    `on_line` gets each line that the child writes to the descriptor named by DLCC_PROGRESS;
-    without it there is no such descriptor. The child inherits `pass_fds`. Setting `stop` kills the
-    tree. Ctrl-C kills the tree and is raised again, and so is SIGTERM where it has a handler. The
-    tree dies with this process, and with the thread that called.
+    Setting `stop` kills the tree. Ctrl-C kills the tree and is raised again, and so is SIGTERM
+    where it has a handler. The tree dies with this process, and with the thread that called.
+
+    Args:
+        command: Program and its arguments.
+        seconds: Largest time in seconds.
+        memory: Largest memory in bytes, over the whole tree.
+        cwd: Folder in which the command runs.
+        env: Environment variables; None for those of this process.
+        on_line: Callback for each line that the child writes to the descriptor named by the
+            variable DLCC_PROGRESS; without it there is no such descriptor.
+        pass_fds: Descriptors that the child inherits.
+        stop: Event that ends the command when it is set.
+
+    Returns:
+        How the command ended, with its output and peak memory.
 
     Raises:
-        OSError: the command cannot be started.
+        OSError: The command cannot be started.
     """
     mark = uuid.uuid4().hex
     inherited = os.environ if env is None else env
@@ -114,7 +126,7 @@ def supervise(
 
 
 def _guarded(command: Sequence[str], address_space: int) -> list[str]:
-    """The command below a guard, which bounds its address space; elsewhere, as it is."""
+    """Put the command below a guard, which bounds its address space, where there is one."""
     if shutil.which(command[0]) is None:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), command[0])
     if sys.platform != "linux":
@@ -125,7 +137,7 @@ def _guarded(command: Sequence[str], address_space: int) -> list[str]:
 
 @contextlib.contextmanager
 def _interrupt_held() -> Iterator[threading.Event]:
-    """Within, Ctrl-C and SIGTERM set the event; they are raised where the block ends.
+    """Hold Ctrl-C and SIGTERM back: they set the event, and are raised where the block ends.
 
     Raised at once they could strike between the child's start and the first line that would kill
     it, or inside a finaliser, where Python drops them.
@@ -188,7 +200,7 @@ def _resident(process: psutil.Process) -> int:
 
 
 def _proportional(process: psutil.Process) -> int:
-    """Memory of the tree with shared pages divided among their sharers: dear, so asked late."""
+    """Memory of the tree in bytes, shared pages divided among sharers: slow, so asked late."""
     total = 0
     for member in _tree(process):
         with contextlib.suppress(psutil.Error):
@@ -255,7 +267,7 @@ def _pump_lines(descriptor: int, on_line: Callable[[str], None]) -> None:
 
 
 class _Tail:
-    """Drains a stream in a thread and keeps its end."""
+    """Reader that drains a stream in a thread and keeps its end."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream

@@ -1,4 +1,4 @@
-"""Folders for the time being, whose leftovers are found: a process that is killed removes nothing.
+"""Scratch folders whose leftovers are found later: a process that is killed removes nothing.
 
 Each holds a file that its process keeps locked with flock(2), which the kernel releases when the
 process ends in any way. A later call removes the folders whose lock is free. `/tmp` is everybody's:
@@ -26,7 +26,7 @@ _CLEANED: set[tuple[str, str]] = set()
 
 @contextlib.contextmanager
 def scratch_folder(prefix: str = PREFIX, beside: Path | None = None) -> Iterator[Path]:
-    """An empty folder, removed at the end, in `beside` or where temporary files go.
+    """Make an empty folder, removed at the end, in `beside` or where temporary files go.
 
     Leftovers of the same prefix are removed from there first, once a process.
     """
@@ -63,7 +63,7 @@ def remove_leftovers(beside: Path | None = None, prefix: str = PREFIX) -> None:
 
 
 def _locked(folder: Path) -> int:
-    """A descriptor that holds the folder's lock; the file appears when it is locked already."""
+    """Lock a folder and return the descriptor; the lock's file is locked before it appears."""
     made = folder / f"{_LOCK}.new"
     lock = os.open(made, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX)

@@ -1,6 +1,6 @@
-"""Many small trainings as one program.
+"""Training of many small GANs as one program.
 
-Small GANs of one shape are trained together: their weights are stacked to [members, …], so that a
+GANs of one shape are trained together: their weights are stacked to [members, …], so that a
 step is a few dozen operations for all of them. Each member is what it would be alone.
 """
 

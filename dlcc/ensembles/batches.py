@@ -1,4 +1,4 @@
-"""The batches of N members: each one's own, drawn for a chunk of steps at once."""
+"""Batches of N members, each member's own, drawn for a chunk of steps at once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dlcc.recipes.small_gan.training import CHUNK, STREAM_SAMPLES, Batch, Config
 
 
 class Batches:
-    """What the members read in a step, a function of (their seeds, the step)."""
+    """Batches that the members read, a function of (their seeds, the step)."""
 
     def __init__(self, configs: Sequence[Config], dtype: torch.dtype) -> None:
         self._members: dict[int, list[int]] = {}  # of each seed: they read the same
@@ -28,7 +28,7 @@ class Batches:
         self._chunk = -1
 
     def at(self, step: int) -> Batch:
-        """real [N, batch, features], noise [N, batch, zdim], mixing [N, batch, 1]."""
+        """Batch of a step: real [N, batch, features], noise [N, batch, zdim] and mixing weights."""
         chunk, row = divmod(step, CHUNK)
         if chunk != self._chunk:
             self._draw(chunk)
@@ -36,6 +36,7 @@ class Batches:
         return Batch(*(drawn[row] for drawn in self._drawn))
 
     def _draw(self, chunk: int) -> None:
+        """Draw the batches of a chunk, once for all members of a seed."""
         for members in self._members.values():
             drawn = draw_chunk(self._configs[members[0]], chunk)
             for i in members:
@@ -44,7 +45,7 @@ class Batches:
 
 
 def sample_noise(configs: Sequence[Config], n: int, seed: int) -> Tensor:
-    """z of the members' samples: [N, n, zdim]."""
+    """Draw the noise z of the members' samples, [N, n, zdim]."""
     drawn = {}
     for own in {config.seed for config in configs}:
         rng = np.random.default_rng([own, STREAM_SAMPLES, seed])

@@ -17,9 +17,9 @@ from dlcc.errors import OptionError
 from dlcc.recipes.small_gan.training import CHUNK, Batch, Config, make_players
 
 SHAPE = ("data", "width", "depth", "zdim", "batch")
-"""What members of one ensemble share."""
+"""Keys of the configuration that members of one ensemble share."""
 CHANGEABLE = ("lr_g", "lr_d", "beta1", "beta2", "r1", "loss", "g_every", "d_every")
-"""What may change of a member while it trains."""
+"""Keys of the configuration that may change while a member trains."""
 QUANTITIES = (
     "discriminator/real",
     "discriminator/fake",
@@ -29,13 +29,24 @@ QUANTITIES = (
     "generator/loss",
     "generator/grad_norm",
 )
-"""What a step records of every member."""
+"""Quantities that a step records of every member, in this order."""
 
 
 def by_shape(configs: Sequence[Mapping[str, Any]]) -> list[list[int]]:
-    """The indices of the configurations that fit one ensemble, group by group.
+    """Group the configurations that fit one ensemble.
 
-    Raises ValueError for a key or a value that `small_gan.Config` refuses.
+    Args:
+        configs: Configurations of `small_gan.Config`, key to value; keys left out take defaults.
+
+    Returns:
+        Indices into `configs`, one list for each shape (the values of the keys `SHAPE`), in the
+        order in which the shapes occur.
+
+    Raises:
+        ValueError: a key or a value that `small_gan.Config` refuses.
+
+    >>> by_shape([{"width": 32}, {"width": 64, "lr_d": 1e-3}, {"width": 32, "seed": 1}])
+    [[0, 2], [1]]
     """
     groups: dict[tuple[Any, ...], list[int]] = {}
     for i, config in enumerate(configs):
@@ -44,11 +55,7 @@ def by_shape(configs: Sequence[Mapping[str, Any]]) -> list[list[int]]:
 
 
 class Ensemble:
-    """N small GANs and their optimisers; one `step` is one step of each.
-
-        ensemble = Ensemble([{"seed": seed, "lr_d": 1e-3} for seed in range(100)])
-        for step in range(2_500):
-            row = ensemble.step(step)  # name -> [100]
+    """Ensemble of N small GANs and their optimisers; one `step` is one step of each.
 
     Each member is the training `small_gan.build(config)`: the same weights to begin with, the same
     batches, the same updates in the same order, but for rounding. No member sees another: one that
@@ -57,11 +64,28 @@ class Ensemble:
     Args:
         configs: One configuration a member; `data`, `width`, `depth`, `zdim` and `batch` are to be
             the same for all.
-        dtype: Of weights, batches and samples.
+        dtype: Type of weights, batches and samples.
 
     Raises:
         OptionError: no member, or members of different shapes.
         ValueError: a key or a value that `small_gan.Config` refuses.
+
+    >>> ensemble = Ensemble([{"seed": seed, "lr_d": 1e-3} for seed in range(3)])
+    >>> for step in range(20):
+    ...     row = ensemble.step(step)
+    >>> row["discriminator/loss"].shape, ensemble.sample(n=5, seed=0).shape
+    (torch.Size([3]), torch.Size([3, 5, 2]))
+
+    A member can go back to an earlier state, and on from there with other settings:
+
+    >>> state = ensemble.member_state(0)
+    >>> values = ensemble.step_values(20)
+    >>> values.shape
+    torch.Size([7, 3])
+    >>> ensemble.load_member_state(0, state)
+    >>> ensemble.reconfigure(0, lr_d=1e-4)
+    >>> ensemble.configs[0].lr_d, ensemble.configs[1].lr_d
+    (0.0001, 0.001)
     """
 
     def __init__(
@@ -106,21 +130,34 @@ class Ensemble:
 
     @property
     def configs(self) -> tuple[Config, ...]:
-        """The members' configurations, as they are now."""
+        """Configurations of the members, as they are now."""
         return tuple(self._configs)
 
     # -------------------------------------------------------------------------------- training
 
     def step(self, step: int) -> dict[str, Tensor]:
-        """One iteration of every member; returns what is recorded of it: name → [N].
+        """Train every member for one step, and return what is recorded of it.
 
         The names and their meaning are those of `small_gan.SmallGAN.step`, all seven for every
         member; `discriminator/penalty` is 0 for those without one.
+
+        Args:
+            step: Number of the step, from 0; batches and rhythms depend on it.
+
+        Returns:
+            Each of `QUANTITIES` to its values, [N].
         """
         return dict(zip(QUANTITIES, self.step_values(step), strict=True))
 
     def step_values(self, step: int) -> Tensor:
-        """`step`, with its values as one tensor [7, N], in the order of `QUANTITIES`."""
+        """Train every member for one step as `step` does, and return the values as one tensor.
+
+        Args:
+            step: Number of the step, from 0.
+
+        Returns:
+            Values of `QUANTITIES`, [7, N], in their order.
+        """
         row = self._plan(step)
         batch = self._batches.at(step)
         fake = self._generate(batch)
@@ -130,7 +167,7 @@ class Ensemble:
         return torch.stack((*judged, *fooled))
 
     def _train_discriminators(self, batch: Batch, fake: Tensor, row: int) -> tuple[Tensor, ...]:
-        """Update them on what `_seen` holds; returns the first five of `QUANTITIES`, [N] each."""
+        """Update the discriminators on `_seen`: the first five of `QUANTITIES`, [N] each."""
         player = self._players["discriminator"]
         logits = self._judging.forward(self._seen)
         loss, back = _loss_and_slope(self._objectives.discriminator, logits)
@@ -145,7 +182,7 @@ class Ensemble:
         return (*outputs.unbind(1), penalty, loss + penalty, norm)
 
     def _train_generators(self, fake: Tensor, row: int) -> tuple[Tensor, ...]:
-        """Update them on D(fake) [N]; returns the last two of `QUANTITIES`."""
+        """Update the generators on D(fake): the last two of `QUANTITIES`, [N] each."""
         loss, back = _loss_and_slope(self._objectives.generator, self._fooling.forward(fake))
         back = self._fooling.by_input(back)
         if self._squash:
@@ -154,7 +191,7 @@ class Ensemble:
         return loss, self._descend("generator", row)
 
     def _generate(self, batch: Batch) -> Tensor:
-        """G(z) [N, batch, features]; `_seen` has it too, behind the real rows."""
+        """Generate G(z) [N, batch, features]; `_seen` has it too, behind the real rows."""
         fake = self._making.forward(batch.noise)
         if self._squash:
             fake.tanh_()
@@ -162,14 +199,14 @@ class Ensemble:
         return fake
 
     def _descend(self, name: str, row: int) -> Tensor:
-        """Update the players that are due; returns the norms [N] of all players' gradients."""
+        """Update the players that are due: the norms [N] of all players' gradients."""
         gradient = self._players[name].gradient()
         norms: Tensor = torch.linalg.vector_norm(gradient, dim=1)
         self._optimizers[name].update(gradient, self._plans[name], row)
         return norms
 
     def _plan(self, step: int) -> int:
-        """The row of the optimisers' plans for `step`; they reach to the end of its chunk."""
+        """Row of the optimisers' plans for `step`; the plans reach to the end of its chunk."""
         if step not in self._planned or step != self._next:
             steps = CHUNK - step % CHUNK
             self._planned = range(step, step + steps)
@@ -181,7 +218,15 @@ class Ensemble:
     # --------------------------------------------------------------------------------- samples
 
     def sample(self, n: int, seed: int) -> Tensor:
-        """Samples [N, n, features], each member's as its solo training's `sample(n, seed)`."""
+        """Draw samples of every member, each as its solo training's `sample(n, seed)` would.
+
+        Args:
+            n: Number of samples of each member.
+            seed: Seed of the noise, beside the member's own seed.
+
+        Returns:
+            Samples [N, n, features].
+        """
         noise = sample_noise(self._configs, n, seed).to(self.dtype)
         with torch.no_grad():
             return generate(self._players["generator"].layers, noise, self._squash)
@@ -189,7 +234,14 @@ class Ensemble:
     # --------------------------------------------------------------------------------- members
 
     def member_state(self, i: int) -> dict[str, Any]:
-        """Member i's state, as its solo training's `state_dict` gives it."""
+        """Copy the state of one member, in the form of its solo training's `state_dict`.
+
+        Args:
+            i: Number of the member, from 0.
+
+        Returns:
+            Weights and optimiser's tensors of each player, by name.
+        """
         state: dict[str, Any] = {}
         for name, player in self._players.items():
             state[name] = player.layout.unpack_state(player.block[i])
@@ -197,7 +249,12 @@ class Ensemble:
         return state
 
     def load_member_state(self, i: int, state: Mapping[str, Any]) -> None:
-        """Put member i into a state of its solo training's `state_dict`."""
+        """Put one member into a state of its solo training's `state_dict`.
+
+        Args:
+            i: Number of the member, from 0.
+            state: State as `member_state` or `small_gan.SmallGAN.state_dict` gives it.
+        """
         for name, player in self._players.items():
             player.block[i] = player.layout.pack_state(state[name]).to(self.dtype)
             kept = state[f"{name}_optimizer"]
@@ -205,10 +262,15 @@ class Ensemble:
         self._planned = range(0)
 
     def reconfigure(self, i: int, **changes: Any) -> None:
-        """Change member i's configuration from the next step on; its state stays.
+        """Change one member's configuration from the next step on; its state stays.
 
-        Raises ValueError for a key that cannot change while a member trains (those that can are
-        in `CHANGEABLE`), and for a value that `small_gan.Config` refuses.
+        Args:
+            i: Number of the member, from 0.
+            changes: Values of keys in `CHANGEABLE`.
+
+        Raises:
+            ValueError: a key that cannot change while a member trains, or a value that
+                `small_gan.Config` refuses.
         """
         for key in changes:
             if key not in CHANGEABLE:
@@ -227,7 +289,7 @@ class Ensemble:
 
 
 def _loss_and_slope(loss: Callable[[Tensor], Tensor], logits: Tensor) -> tuple[Tensor, Tensor]:
-    """The members' losses [N] of raw outputs [N, n, 1], and their gradients by these."""
+    """Losses [N] of the members from raw outputs [N, n, 1], and their gradients by these."""
     leaf = logits.detach().requires_grad_()
     losses = loss(leaf.squeeze(2))
     (slope,) = torch.autograd.grad(losses, leaf, torch.ones_like(losses))
@@ -235,10 +297,12 @@ def _loss_and_slope(loss: Callable[[Tensor], Tensor], logits: Tensor) -> tuple[T
 
 
 def _shape(config: Config) -> tuple[Any, ...]:
+    """Values of the keys `SHAPE`."""
     return tuple(getattr(config, key) for key in SHAPE)
 
 
 def _check_shapes(configs: Sequence[Config]) -> None:
+    """Raise OptionError where there is no member, or members differ in shape."""
     if not configs:
         raise OptionError("an ensemble has no members: give one configuration or more")
     for i, config in enumerate(configs):

@@ -1,4 +1,4 @@
-"""The losses and penalties of N members: [N] from raw outputs [N, n]; `small_gan` has sources."""
+"""Losses and penalties of N members, [N], from raw outputs [N, n]; `small_gan` names the papers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor
 
-from dlcc.ensembles.stacked import Stack, slopes
+from dlcc.ensembles.stacked import Stack, input_gradients
 from dlcc.recipes.adversarial_losses import ADVERSARIAL_LOSSES, RowLoss
 from dlcc.recipes.small_gan.training import (
     GRADIENT_PENALTY_WEIGHT,
@@ -23,10 +23,11 @@ MemberLoss = Callable[[Tensor], Tensor]
 
 
 def _discriminator(parts: tuple[RowLoss, RowLoss]) -> MemberLoss:
-    """Discriminators' losses, of outputs [N, 2·batch] with the real rows first."""
+    """Loss of the discriminators, of outputs [N, 2·batch] with the real rows first."""
     on_real, on_fake = parts
 
     def members(logits: Tensor) -> Tensor:
+        """Loss of each member, [N]."""
         real, fake = logits.chunk(2, dim=1)
         return on_real(real).mean(1) + on_fake(fake).mean(1)
 
@@ -34,7 +35,7 @@ def _discriminator(parts: tuple[RowLoss, RowLoss]) -> MemberLoss:
 
 
 def _generator(part: RowLoss) -> MemberLoss:
-    """Generators' losses, of outputs [N, batch]."""
+    """Loss of the generators, of outputs [N, batch]."""
     return lambda fake: part(fake).mean(1)
 
 
@@ -44,7 +45,7 @@ def has_penalty(config: Config) -> bool:
 
 
 class _Grouped(Generic[T]):
-    """A loss a member: each kind that occurs is computed once, for its members alone."""
+    """Loss of each member: every loss that occurs is computed once, for its members alone."""
 
     def __init__(self, kinds: Sequence[T], loss: Callable[[T], MemberLoss]) -> None:
         places = {kind: [i for i, k in enumerate(kinds) if k == kind] for kind in kinds}
@@ -59,27 +60,28 @@ class _Grouped(Generic[T]):
 
 
 class Objectives:
-    """The losses of all members under their configurations."""
+    """Losses of all members under their configurations."""
 
     def __init__(self, configs: Sequence[Config], dtype: torch.dtype) -> None:
         losses = [ADVERSARIAL_LOSSES[config.loss] for config in configs]
         self.discriminator = _Grouped([(one.real, one.fake) for one in losses], _discriminator)
-        """Raw outputs [N, 2·batch], the real rows first → losses [N] without penalties."""
+        """Losses [N] of the discriminators, without penalties, from raw outputs [N, 2·batch] with
+        the real rows first."""
         self.generator = _Grouped([one.generator for one in losses], _generator)
-        """Raw outputs [N, batch] → losses [N]."""
+        """Losses [N] of the generators, from raw outputs [N, batch]."""
         probability = [c.loss in PROBABILITY_LOSSES for c in configs]
         self._probability = torch.tensor(probability).unsqueeze(1)
         self._all_probability, self._any_probability = all(probability), any(probability)
         between = [i for i, c in enumerate(configs) if c.loss == "wgangp"]
         at_real = [i for i, c in enumerate(configs) if c.r1 > 0]
         self.penalised = any(has_penalty(config) for config in configs)
-        """Whether anyone's loss has a penalty."""
+        """Whether any member's loss has a penalty."""
         self._between, self._at_real = torch.tensor(between), torch.tensor(at_real)
         self._members = torch.tensor(between + at_real, dtype=torch.long)
         self._gamma = torch.tensor([configs[i].r1 for i in at_real], dtype=dtype)
 
     def outputs(self, logits: Tensor) -> Tensor:
-        """Raw outputs → what is recorded: probabilities for the losses that state them."""
+        """Convert raw outputs to what is recorded: probabilities where the loss states them."""
         if self._all_probability:
             return torch.sigmoid(logits)
         if self._any_probability:
@@ -87,13 +89,13 @@ class Objectives:
         return logits
 
     def penalty(self, discriminator: Stack, batch: Batch, fake: Tensor) -> Tensor:
-        """The weighted penalties [N] of the discriminators' losses; 0 where there are none.
+        """Weighted penalties [N] of the discriminators' losses; 0 where there are none.
 
         They depend on the discriminators' `leaves`.
         """
         weights = [leaf.index_select(0, self._members) for leaf in discriminator.leaves]
         biases = [layer.bias.index_select(0, self._members) for layer in discriminator.layers]
-        found = slopes(weights, biases, self._points(batch, fake))
+        found = input_gradients(weights, biases, self._points(batch, fake))
         split = len(self._between)
         parts = []
         if split > 0:
@@ -105,7 +107,7 @@ class Objectives:
         return zeros.index_add(0, self._members, torch.cat(parts))
 
     def _points(self, batch: Batch, fake: Tensor) -> Tensor:
-        """The points at which slopes are penalised, [n, batch, features]."""
+        """Points at which the input gradients are penalised, [n, batch, features]."""
         parts = []
         if len(self._between):
             at = self._between

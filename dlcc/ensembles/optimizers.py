@@ -34,27 +34,35 @@ ADAM, RMSPROP, SGD = "adam", "rmsprop", "sgd"
 
 @dataclass(frozen=True)
 class Plan:
-    """The rule's numbers for some steps in a row, [steps, N, 1] each but for what is said."""
+    """Numbers of the rule for some steps in a row, [steps, N, 1] each unless stated otherwise."""
 
-    momentum: Tensor  # a
-    memory: Tensor  # b
-    floor: Tensor  # c
-    rate: Tensor  # s
-    resting: Tensor  # whether the member rests
-    due: NDArray[np.bool_]  # [steps, N], the opposite
-    anyone: list[bool]  # [steps], whether any member is due
-    everyone: list[bool]  # [steps]
+    momentum: Tensor
+    """Factor a of the old m."""
+    memory: Tensor
+    """Factor b of the old v."""
+    floor: Tensor
+    """Summand c in the denominator."""
+    rate: Tensor
+    """Step size s."""
+    resting: Tensor
+    """Whether the member rests."""
+    due: NDArray[np.bool_]
+    """Whether the member is updated, [steps, N]."""
+    anyone: list[bool]
+    """Whether any member is due, [steps]."""
+    everyone: list[bool]
+    """Whether all members are due, [steps]."""
 
 
 class StackedOptimizer:
-    """The optimisers of one player of all members, each with its own kind and rates."""
+    """Optimisers of one player of all members, each with its own method and rates."""
 
     def __init__(self, block: Tensor, configs: Sequence[Config], player: str) -> None:
         self.block = block
         self.player = player
         self.kinds = np.array([config.optimizer for config in configs])
         self.count = np.zeros(len(configs), dtype=np.int64)
-        """Updates so far, [N]."""
+        """Number of updates so far, [N]."""
         self._first = torch.zeros_like(block)  # m
         self._second = torch.zeros_like(block)  # v
         self._scratch = torch.empty_like(block)
@@ -70,13 +78,14 @@ class StackedOptimizer:
         self.beta2 = np.array([config.beta2 for config in configs])
 
     def plan(self, first: int, steps: int) -> Plan:
-        """The rule's numbers for the steps first … first + steps − 1."""
+        """Compute the rule's numbers for the steps first … first + steps − 1."""
         number = np.arange(first, first + steps)[:, None]
         due = number % self.every == 0
         count = self.count + np.cumsum(due, axis=0)
         momentum, floor, rate = self._numbers(np.maximum(count, 1))
 
         def table(values: Floats, at_rest: float) -> Tensor:
+            """Numbers [steps, N, 1] of the rule, those at rest replaced."""
             chosen = torch.from_numpy(np.where(due, values, at_rest))
             return chosen.to(self.block.dtype).unsqueeze(2)
 
@@ -92,7 +101,7 @@ class StackedOptimizer:
         )
 
     def _numbers(self, count: NDArray[np.int64]) -> tuple[Floats, Floats, Floats]:
-        """a, c and s of the updates of number `count` [steps, N]; the numbers are from 1."""
+        """Factors a, c and s of the updates of number `count` [steps, N], which count from 1."""
         adam, plain = self.kinds == ADAM, self.kinds == SGD
         corrected1 = np.where(adam, (1 - self.beta1) / (1 - self.beta1**count), 1.0)
         corrected2 = np.where(adam, 1 - self.beta2**count, 1.0)
@@ -102,7 +111,7 @@ class StackedOptimizer:
         return momentum, EPS * widened, rate
 
     def update(self, gradient: Tensor, plan: Plan, row: int) -> None:
-        """One update of those that are due in row `row` of the plan.
+        """Update the members that are due in row `row` of the plan.
 
         `gradient` is [N, P], and is used up.
         """
@@ -114,7 +123,7 @@ class StackedOptimizer:
         self.block.sub_(self._move(gradient, plan, row).mul_(plan.rate[row]))
 
     def _move(self, gradient: Tensor, plan: Plan, row: int) -> Tensor:
-        """m/(√v + c)."""
+        """Direction m/(√v + c) of the update, [N, P]."""
         first, second, scratch = self._first, self._second, self._scratch
         first.mul_(plan.momentum[row]).add_(gradient)
         if len(self._plain) == len(first):
@@ -139,7 +148,7 @@ class StackedOptimizer:
         self._second[i] *= (1 - old.beta2) / (1 - new.beta2)
 
     def member_state(self, i: int, layout: Layout) -> dict[str, Tensor]:
-        """Member i's state as a solo training keeps it."""
+        """State of member i as a solo training keeps it."""
         kind = self.kinds[i]
         if self.count[i] == 0 or (kind == SGD and self.beta1[i] == 0):
             return {}
@@ -152,7 +161,7 @@ class StackedOptimizer:
         return state
 
     def load_member_state(self, i: int, layout: Layout, state: Mapping[str, Tensor]) -> None:
-        """Member i's state from that of a solo training."""
+        """Load member i's state from that of a solo training."""
         self._first[i].zero_()
         self._second[i].zero_()
         self.count[i] = int(state["0.step"]) if "0.step" in state else bool(state)
@@ -164,7 +173,7 @@ class StackedOptimizer:
             block[i] = layout.pack(parts).to(block.dtype) / scale
 
     def _kept(self, i: int) -> dict[str, Tensor]:
-        """Torch's names of member i's tensors → their rows [P]."""
+        """Tensors of member i by torch's names, as rows [P]."""
         names = {
             ADAM: ("exp_avg", "exp_avg_sq"),
             RMSPROP: ("square_avg",),
@@ -174,7 +183,7 @@ class StackedOptimizer:
         return dict(zip(names, rows, strict=True))
 
     def _places(self, i: int) -> list[tuple[Tensor, float]]:
-        """The blocks that hold member i's state, and what their rows are to be multiplied by."""
+        """Blocks that hold member i's state, and the factors that turn their rows into torch's."""
         first = (self._first, 1.0 if self.kinds[i] == SGD else float(1 - self.beta1[i]))
         second = (self._second, float(1 - self.beta2[i]))
         return {ADAM: [first, second], RMSPROP: [second], SGD: [first]}[str(self.kinds[i])]

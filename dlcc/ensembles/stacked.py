@@ -1,4 +1,4 @@
-"""One network in N copies: all weights in one block [N, P], and batched products over it."""
+"""Networks stacked in N copies: all weights in one block [N, P], and batched products over it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ NARROW = 4  # products with fewer columns are quicker the other way round: (Bᵀ
 
 
 class Layer(NamedTuple):
-    """A fully connected layer of N networks: y = x W + b."""
+    """Fully connected layer of N networks: y = x W + b."""
 
-    weight: Tensor  # [N, fan_in, fan_out]
-    bias: Tensor  # [N, 1, fan_out]
+    weight: Tensor
+    """Weights W, [N, fan_in, fan_out]."""
+    bias: Tensor
+    """Biases b, [N, 1, fan_out]."""
 
 
 class Layout:
-    """Where a fully connected network's weights lie in a row [P]: per layer W, row by row, then b.
+    """Layout of a fully connected network's weights in a row [P]: per layer W, row by row, then b.
 
     `sizes` are the widths from the input to the output. In a solo network's `state_dict` layer l
     is "2l" (activations lie between), with W transposed.
@@ -33,10 +35,10 @@ class Layout:
         sections = [size for i, o in self.fans for size in (i * o, o)]
         self.starts = tuple(accumulate(sections, initial=0))
         self.size = self.starts[-1]
-        """P, the number of weights of one network."""
+        """Number P of weights of one network."""
 
     def layers(self, block: Tensor) -> tuple[Layer, ...]:
-        """Views of a block [N, P]."""
+        """Views of a block [N, P], layer by layer."""
         found = []
         for number, (i, o) in enumerate(self.fans):
             a, b, c = self.starts[2 * number : 2 * number + 3]
@@ -45,11 +47,11 @@ class Layout:
         return tuple(found)
 
     def pack(self, tensors: Sequence[Tensor]) -> Tensor:
-        """One network's weight, bias, weight, … as `parameters()` gives them, as a row [P]."""
+        """Pack one network's tensors, in the order of `parameters()`, into a row [P]."""
         return torch.cat([(t.T if t.ndim == 2 else t).reshape(-1) for t in tensors])
 
     def unpack(self, row: Tensor) -> list[Tensor]:
-        """The opposite of `pack`: copies."""
+        """Unpack a row [P] into copies of the tensors that `pack` takes."""
         parts = []
         for layer in self.layers(row.unsqueeze(0)):
             weight = layer.weight[0].T.clone(memory_format=torch.contiguous_format)
@@ -57,31 +59,31 @@ class Layout:
         return parts
 
     def names(self) -> list[str]:
-        """The names of `pack`'s tensors in a solo network's `state_dict`."""
+        """Names of `pack`'s tensors in a solo network's `state_dict`."""
         return [f"{2 * k}.{part}" for k in range(len(self.fans)) for part in ("weight", "bias")]
 
     def pack_state(self, state: Mapping[str, Tensor]) -> Tensor:
-        """A solo network's `state_dict` as a row [P]."""
+        """Pack a solo network's `state_dict` into a row [P]."""
         return self.pack([state[name] for name in self.names()])
 
     def unpack_state(self, row: Tensor) -> dict[str, Tensor]:
-        """A row [P] as a solo network's `state_dict`."""
+        """Unpack a row [P] into a solo network's `state_dict`."""
         return dict(zip(self.names(), self.unpack(row), strict=True))
 
 
 class Stack:
-    """N networks of one layout, with their weights in `block` [N, P], which changes in place."""
+    """Stack of N networks of one layout, whose weights in `block` [N, P] change in place."""
 
     def __init__(self, layout: Layout, block: Tensor) -> None:
         self.layout = layout
         self.block = block
         self.layers = layout.layers(block)
-        """Views of the weights."""
+        """Views of the weights, layer by layer."""
         self._gradient = torch.empty_like(block)
         self.slots = [Layer(*map(torch.empty_like, layer)) for layer in self.layers]
-        """The gradients of the members' losses by `layers`; `Pass.by_weights` writes them."""
+        """Gradients of the members' losses by `layers`; `Pass.by_weights` writes them."""
         self.leaves = [layer.weight.detach().requires_grad_() for layer in self.layers]
-        """The layers' weights W, as leaves of autograd: what a penalty on slopes depends on."""
+        """Weights W of the layers as leaves of autograd: what a gradient penalty depends on."""
 
     def add_gradient(self, losses: Tensor) -> None:
         """Add the gradients of losses [N] that depend on `leaves` to `slots`."""
@@ -90,13 +92,13 @@ class Stack:
             slot.weight.add_(part)
 
     def gradient(self) -> Tensor:
-        """What `slots` hold, as a block [N, P], which the next call writes anew."""
+        """Gradients that `slots` hold, as a block [N, P], which the next call writes anew."""
         parts = [part.flatten(1) for slot in self.slots for part in slot]
         return torch.cat(parts, dim=1, out=self._gradient)
 
 
 class Pass:
-    """One pass forwards and back through N networks with leaky rectifiers, for n rows.
+    """Pass forwards and back through N networks with leaky rectifiers, for n rows.
 
     What is between the layers lies in buffers that each step uses anew: to ask for fresh memory
     takes longer than to fill it. Passes that share `room` overwrite each other's.
@@ -119,7 +121,7 @@ class Pass:
         self._x = stack.block
 
     def forward(self, x: Tensor) -> Tensor:
-        """Outputs [N, n, fan_out] of x [N, n, fan_in]."""
+        """Compute outputs [N, n, fan_out] of x [N, n, fan_in]."""
         self._x = x
         layers = self.stack.layers
         for layer, units in zip(layers[:-1], self._units, strict=False):
@@ -145,13 +147,13 @@ class Pass:
                 back = self._through(number, back)
 
     def by_input(self, back: Tensor) -> Tensor:
-        """The gradient by x of the last pass forwards, from that by its outputs."""
+        """Compute the gradient by x of the last pass forwards, from that by its outputs."""
         for number in reversed(range(1, len(self._units))):
             back = self._through(number, back)
         return torch.bmm(back, self.stack.layers[0].weight.transpose(1, 2))
 
     def _through(self, number: int, back: Tensor) -> Tensor:
-        """From the gradient by a layer's outputs to that by the outputs of the one before."""
+        """Carry the gradient by a layer's outputs back to the outputs of the layer before."""
         weight, units = self.stack.layers[number].weight, self._units[number - 1]
         into = self._backs[number - 1]
         if back.shape[2] == 1:
@@ -167,7 +169,7 @@ class Pass:
 
 
 def generate(layers: Sequence[Layer], noise: Tensor, squash: bool) -> Tensor:
-    """Generators: noise [N, n, zdim] → [N, n, features], through tanh if `squash`."""
+    """Generate samples [N, n, features] of noise [N, n, zdim], through tanh if `squash`."""
     x = noise
     for layer in layers[:-1]:
         x = torch.baddbmm(layer.bias, x, layer.weight).relu_()
@@ -175,12 +177,12 @@ def generate(layers: Sequence[Layer], noise: Tensor, squash: bool) -> Tensor:
     return torch.tanh(x) if squash else x
 
 
-def slopes(weights: Sequence[Tensor], biases: Sequence[Tensor], x: Tensor) -> Tensor:
-    """∇D(x) of discriminators, with gradients by the weights: x [N, n, features] → the same shape.
+def input_gradients(weights: Sequence[Tensor], biases: Sequence[Tensor], x: Tensor) -> Tensor:
+    """Gradients ∇D(x) [N, n, features] of discriminators by x, differentiable by the weights.
 
     Weights are [N, fan_in, fan_out], biases [N, 1, fan_out], layer by layer.
 
-    D is piecewise linear, so that its slope is the product of the weights between the units' own
+    D is piecewise linear, so that its gradient is the product of the weights between the units' own
     slopes at x, and these stand still where the weights move a little.
     """
     gains = []
@@ -189,7 +191,7 @@ def slopes(weights: Sequence[Tensor], biases: Sequence[Tensor], x: Tensor) -> Te
             x = torch.baddbmm(bias, x, weight)
             gains.append(torch.where(x > 0, x.new_ones(()), x.new_full((), LEAK)))
             F.leaky_relu_(x, LEAK)
-    slope = weights[-1].transpose(1, 2).expand(-1, x.shape[1], -1)
+    gradient = weights[-1].transpose(1, 2).expand(-1, x.shape[1], -1)
     for weight, gain in zip(weights[-2::-1], reversed(gains), strict=True):
-        slope = torch.bmm(slope * gain, weight.transpose(1, 2))
-    return slope
+        gradient = torch.bmm(gradient * gain, weight.transpose(1, 2))
+    return gradient

@@ -1,4 +1,4 @@
-"""What a training of an ensemble leaves behind: series and samples of every member."""
+"""Series and samples of every member, as the training of an ensemble leaves them."""
 
 from __future__ import annotations
 
@@ -22,23 +22,40 @@ PENALTY = "discriminator/penalty"
 
 @dataclass(frozen=True)
 class Trajectories:
-    """The series and samples of N members over T steps."""
+    """Series and samples of N members over T steps.
+
+    >>> configs = [{"seed": 0}, {"seed": 1}]
+    >>> trained = train_ensemble(configs, steps=10, checkpoint_steps=[10], samples=4)
+    >>> series, samples = trained.member(1)
+    >>> series["generator/loss"].shape, samples.shape
+    ((10,), (1, 4, 2))
+    """
 
     configs: tuple[Config, ...]
+    """Configuration of each member, [N]."""
     steps: NDArray[np.int64]
-    """The steps that were trained, [T]."""
+    """Steps that were trained, [T]."""
     series: dict[str, Floats]
-    """`player/quantity` → [N, T]; `discriminator/penalty` is NaN for members without one."""
+    """Values of each quantity, `player/quantity` → [N, T]; `discriminator/penalty` is NaN for
+    members without one."""
     checkpoint_steps: tuple[int, ...]
+    """Steps before which samples were taken, [C]."""
     samples: NDArray[Any]
-    """[N, checkpoints, n, features], of the state before each checkpoint's step; the seed of the
-    samples is the step."""
+    """Samples of each member at each checkpoint, [N, C, n, features], of the state before the
+    checkpoint's step; the seed of the samples is the step."""
 
     def __len__(self) -> int:
         return len(self.configs)
 
     def member(self, i: int) -> tuple[dict[str, Floats], NDArray[Any]]:
-        """Member i's series, name → [T], without those that it has not; its samples [C, n, f]."""
+        """Return series and samples of one member, without quantities that it does not have.
+
+        Args:
+            i: Number of the member, from 0.
+
+        Returns:
+            Quantity to its values [T], and the samples [C, n, features].
+        """
         penalised = has_penalty(self.configs[i])
         own = {
             name: values[i] for name, values in self.series.items() if name != PENALTY or penalised
@@ -59,19 +76,27 @@ def train_ensemble(
 
     Args:
         configs: One configuration a member, all of one shape.
-        steps: The last step is the one before this; by default the largest `steps` of a member.
-        start: The first step.
-        checkpoint_steps: The steps before which samples are taken; `steps` itself may be one. Those
+        steps: Number of the step after the last one; by default the largest `steps` of a member.
+        start: Number of the first step.
+        checkpoint_steps: Steps before which samples are taken; `steps` itself may be one. Those
             outside of the training are left out.
-        samples: Rows of a sample.
+        samples: Number of samples of each member at a checkpoint.
         progress: Called with the steps done and the steps in all after every step; what it raises
             ends the training.
         states: Number of a member → its state before step `start`, as its solo training's
             `state_dict`; the others begin as their configurations have it.
 
+    Returns:
+        Series and samples of all members.
+
     Raises:
         OptionError: no member, members of different shapes, or nothing to train.
         ValueError: a key or a value that `small_gan.Config` refuses.
+
+    >>> configs = [{"lr_d": rate} for rate in (1e-4, 1e-3, 1e-2)]
+    >>> trained = train_ensemble(configs, steps=20, checkpoint_steps=[20])
+    >>> trained.series["discriminator/grad_norm"].shape, trained.samples.shape
+    ((3, 20), (3, 1, 256, 2))
     """
     from dlcc.recipes.train import one_thread  # with the recorder, which an Ensemble does without
 
@@ -93,6 +118,7 @@ def _train(
     n: int,
     progress: Callable[[int, int], None] | None,
 ) -> Trajectories:
+    """Train an ensemble through `steps`, with samples of n rows before the steps `sample_at`."""
     kept = _Kept(ensemble, len(steps), n)
     for step in (*steps, steps.stop):
         if step in sample_at:
@@ -106,7 +132,7 @@ def _train(
 
 
 class _Kept:
-    """What is kept while an ensemble trains."""
+    """Record that grows while an ensemble trains."""
 
     def __init__(self, ensemble: Ensemble, steps: int, n: int) -> None:
         from dlcc.recipes.small_gan.family import sample_dtype
@@ -120,14 +146,17 @@ class _Kept:
         self.done = 0
 
     def log(self, values: Tensor) -> None:
+        """Keep the values [7, N] of the next step."""
         self._values[self.done] = values
         self.done += 1
 
     def sample(self, step: int) -> None:
+        """Take samples before a step."""
         self._at.append(step)
         self._samples.append(self._ensemble.sample(self._n, seed=step).to(self._dtype))
 
     def trajectories(self, start: int) -> Trajectories:
+        """Make the trajectories of what was kept, from step `start` on."""
         configs = self._ensemble.configs
         values = self._values[: self.done].permute(1, 2, 0).double().contiguous().numpy()
         series = dict(zip(QUANTITIES, values, strict=True))
@@ -141,6 +170,7 @@ class _Kept:
         )
 
     def _stacked(self) -> NDArray[Any]:
+        """Samples [N, C, n, features], also where C is 0."""
         if self._samples:
             return torch.stack(self._samples, dim=1).numpy()
         one = self._ensemble.sample(self._n, seed=0).to(self._dtype)

@@ -1,4 +1,4 @@
-"""What stages notice: `Finding`, and the catalogue of stable codes behind `dlcc explain`."""
+"""Findings of stages: `Finding`, and the catalogue of stable codes behind `dlcc explain`."""
 
 from dlcc.findings.catalogue import PAGES, CodePage, Severity, all_codes, page
 from dlcc.findings.finding import Finding

@@ -1,4 +1,4 @@
-"""The catalogue: one Markdown page a code, each of one shape.
+"""Catalogue of finding codes: one Markdown page a code, each of one shape.
 
 Pages lie in `findings/codes/` beside the module that brings a stage, format, kind or recipe, or in
 a package that the module is in; this package's own come first.
@@ -32,7 +32,7 @@ from dlcc.errors import OptionError, PluginError
 
 Severity = Literal["error", "warning", "note"]
 PAGES = Path("findings") / "codes"
-"""Where pages lie in a package, or beside a module."""
+"""Place of pages in a package, or beside a module."""
 _CODE = re.compile(r"[A-Z]{3}\d{3}")
 _HEAD = re.compile(r"# (?P<code>[A-Z]{3}\d{3}) (?P<title>.+)\nseverity: (?P<severity>\w+)\n\n")
 _of_stages: dict[Path, None] = {}  # folders, in the order in which their stages came
@@ -40,20 +40,20 @@ _of_stages: dict[Path, None] = {}  # folders, in the order in which their stages
 
 @dataclass(frozen=True)
 class CodePage:
-    """One code of the catalogue."""
+    """Page of one code of the catalogue."""
 
     code: str
     title: str
     severity: Severity
     remedy: str
-    """The first paragraph of "What to change", on one line."""
+    """First paragraph of "What to change", on one line."""
     text: str
-    """The whole page, Markdown."""
+    """Text of the whole page, Markdown."""
 
 
 def pages_of(kind: type[Any]) -> tuple[Path, ...]:
-    """The folders in which the pages of a class may lie: beside its module, and in the packages
-    above it."""
+    """Folders in which the pages of a class may lie: beside its module, and in the packages above
+    it."""
     file = getattr(sys.modules.get(kind.__module__), "__file__", None)
     if file is None:
         return ()
@@ -63,12 +63,19 @@ def pages_of(kind: type[Any]) -> tuple[Path, ...]:
 
 
 def add_pages_of(kind: type[Any]) -> None:
-    """Take in the pages of a stage's class."""
+    """Take the pages of a stage's class into the catalogue."""
     _of_stages.update(dict.fromkeys(pages_of(kind)))
 
 
 def all_codes() -> tuple[str, ...]:
-    """Every stable code, sorted."""
+    """List the stable codes of all findings.
+
+    Returns:
+        Codes, sorted.
+
+    >>> "GAN003" in all_codes()
+    True
+    """
     return tuple(sorted({path.stem for folder in _folders() for path in folder.glob("*.md")}))
 
 
@@ -78,11 +85,20 @@ def _folders() -> Iterator[Path]:
 
 
 def page(code: str) -> CodePage:
-    """The page of a code; of two, that of this package, or of the one that came first.
+    """Read the page of a finding's code.
+
+    Args:
+        code: Code such as GAN003, in any case.
+
+    Returns:
+        Page of the code. Where several packages have one, this package's comes first.
 
     Raises:
-        OptionError: there is none; the message has near ones.
-        PluginError: it is not of the shape that pages have.
+        OptionError: There is no such code; the message names near ones.
+        PluginError: The page is not of the shape that pages have.
+
+    >>> page("gan003").title, page("gan003").severity
+    ('mode collapse', 'error')
     """
     path = page_path(code)
     if path is None:
@@ -93,7 +109,7 @@ def page(code: str) -> CodePage:
 
 
 def page_path(code: str) -> Path | None:
-    """The file of a code's page; None where there is none."""
+    """Find the file of a code's page; None where there is none."""
     if not _CODE.fullmatch(code.upper()):
         return None
     paths = (folder / f"{code.upper()}.md" for folder in _folders())
@@ -102,10 +118,10 @@ def page_path(code: str) -> Path | None:
 
 @cache
 def read_page(path: Path) -> CodePage:
-    """A page's parts.
+    """Read a page into its parts.
 
     Raises:
-        PluginError: it is not of the shape that pages have.
+        PluginError: The page is not of the shape that pages have.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")

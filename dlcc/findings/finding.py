@@ -1,4 +1,4 @@
-"""One thing that a stage noticed."""
+"""Finding: one thing that a stage noticed."""
 
 from __future__ import annotations
 
@@ -12,27 +12,28 @@ Evidence = str | int | float | bool | None | tuple[float, ...]
 
 @dataclass(frozen=True)
 class Finding:
-    """A stable code, where and when it holds, and what shows it.
+    """Finding of a stage: a stable code, where and when it holds, and what shows it.
 
     Title, severity and remedy stand on the code's page (`dlcc explain CODE`).
     """
 
     code: str
     message: str
-    """One sentence with the figures of this run."""
+    """Sentence with the figures of this run."""
     player: str | None = None
     first_step: int | None = None
     last_step: int | None = None
     place: str | None = None
-    """Where in the folder: `source/train.py:41`, `snapshots/00001200`, `documents/method.md:17`."""
+    """Place in the folder, such as `source/train.py:41`, `snapshots/00001200`,
+    `documents/method.md:17`."""
     evidence: Mapping[str, Evidence] = field(default_factory=dict)
 
     @property
     def page(self) -> CodePage:
-        """The catalogue's page of this code."""
+        """Page of this code in the catalogue."""
         return page(self.code)
 
     @property
     def severity(self) -> Severity:
-        """error, warning or note, as the catalogue has it."""
+        """Severity of this code in the catalogue: error, warning or note."""
         return self.page.severity

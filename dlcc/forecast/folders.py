@@ -9,7 +9,7 @@ from typing import Any
 
 from dlcc.errors import RunError
 from dlcc.forecast.forecaster import Forecasters, Prediction
-from dlcc.health.gate import NotJudgeableError, judgeable_features, judgeable_kind
+from dlcc.health.judgeable import NotJudgeableError, judgeable_features, judgeable_kind
 from dlcc.health.run_features import RunFeatures
 from dlcc.past_runs.in_use import forecast_runs
 from dlcc.past_runs.store import Library

@@ -12,15 +12,21 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import xxhash
 from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch_geometric.nn import SAGEConv
 
+from dlcc import cache
+from dlcc.engine.scratch import scratch_folder
 from dlcc.past_runs.similarity import Space
 from dlcc.typing import Floats
 
 HIDDEN, EPOCHS, RATE, DECAY, DROPOUT = 32, 120, 1e-2, 1e-3, 0.3
+_WEIGHTS = "network.safetensors"
 FEATURE_DROPOUT = 0.2  # so that no single figure decides where a run is unlike the library
 
 
@@ -54,21 +60,18 @@ class OutcomeGNN:
 
     @classmethod
     def fit(cls, space: Space, seed: int = 0) -> OutcomeGNN:
-        """Train on the runs of a space; the same space gives the same network."""
+        """Train on the runs of a space; the same space gives the same network, and from the cache
+        where it was trained before."""
         x = torch.tensor(space.points, dtype=torch.float32)
         ends, labels = len(space.library.label_names), torch.tensor(space.library.labels)
         edges = _edges(space.neighbours[0], 0)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             network = OutcomeNetwork(x.shape[1], ends)
-            optimizer = torch.optim.Adam(network.parameters(), lr=RATE, weight_decay=DECAY)
-            for _ in range(EPOCHS):
-                hidden = torch.rand(len(labels)) < 0.5
-                logits = network(x, _shown(labels, ~hidden, ends), edges)
-                loss = F.cross_entropy(logits[hidden], labels[hidden])
-                optimizer.zero_grad()
-                torch.autograd.backward(loss)
-                optimizer.step()
+            key = _key(x, labels, edges, str(ends), str(seed))
+            if not _found(network, key):
+                _train(network, x, labels, edges)
+                _keep(network, key)
         network.eval()
         return cls(network, space)
 
@@ -88,6 +91,50 @@ class OutcomeGNN:
         with torch.no_grad():
             logits = self.network(x, shown, edges)[past:]
         return np.asarray(F.softmax(logits.double(), dim=1).numpy())
+
+
+def _train(network: OutcomeNetwork, x: Tensor, labels: Tensor, edges: Tensor) -> None:
+    optimizer = torch.optim.Adam(network.parameters(), lr=RATE, weight_decay=DECAY)
+    for _ in range(EPOCHS):
+        hidden = torch.rand(len(labels)) < 0.5
+        logits = network(x, _shown(labels, ~hidden, network.decide.out_features), edges)
+        loss = F.cross_entropy(logits[hidden], labels[hidden])
+        optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        optimizer.step()
+
+
+def _key(x: Tensor, labels: Tensor, edges: Tensor, *settings: str) -> str:
+    """Of all that the last bits of a trained network depend on."""
+    threads = str(torch.get_num_threads())
+    parts = (cache.package_digest(), torch.__version__, threads, *settings)
+    state = xxhash.xxh3_128("\0".join(parts).encode())
+    for tensor in (x, labels, edges):
+        state.update(f"{tuple(tensor.shape)}".encode())
+        state.update(tensor.numpy().tobytes())
+    return state.hexdigest()
+
+
+def _found(network: OutcomeNetwork, key: str) -> bool:
+    """Whether the cache has the network; its weights are then in place."""
+    entry = cache.find("networks", key)
+    if entry is None:
+        return False
+    try:
+        kept = load_file(entry / _WEIGHTS)
+    except (OSError, SafetensorError):
+        return False
+    own = network.state_dict()
+    if {n: t.shape for n, t in kept.items()} != {n: t.shape for n, t in own.items()}:
+        return False
+    network.load_state_dict(kept)
+    return True
+
+
+def _keep(network: OutcomeNetwork, key: str) -> None:
+    with scratch_folder() as folder:
+        save_file(network.state_dict(), folder / _WEIGHTS)
+        cache.keep("networks", key, folder)
 
 
 def _edges(neighbours: NDArray[np.int64], first: int) -> Tensor:

@@ -8,8 +8,8 @@ import numpy as np
 
 from dlcc.forecast.diffusion import fit_diffusion
 from dlcc.health.curves import Curves, run_vector
-from dlcc.health.gate import enough_rows
 from dlcc.health.good import GoodModel
+from dlcc.health.judgeable import enough_rows
 from dlcc.health.samples import sample_figure
 from dlcc.health.windows import window_features
 from dlcc.kinds import TrainingKind

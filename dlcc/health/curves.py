@@ -1,4 +1,4 @@
-"""From figures at checkpoints and in windows to the vector of a run that verdicts are made of.
+"""Feature vector of a run, which verdicts are made of, from figures at checkpoints and in windows.
 
 Good, healthy, oscillating, collapsed and diverged are words with definitions (docs/health.md); the
 vector holds estimates of what they speak of, made from records alone.
@@ -30,26 +30,56 @@ from dlcc.typing import Floats
 DIVERGED_REACH = 10.0  # times the extent of the training data, in the last fifth
 SHRUNK = math.log(1 / 400)  # variance of samples over that of the data: a twentieth of its extent
 
+SERIES_ONLY_OWN = (
+    "good_half",
+    "good_quarter",
+    "good_last",
+    "good_best",
+    "good_swing",
+    "good_trend",
+    "diverged",
+)
+"""Figures that differ between a run with samples and the same run without; the other figures are
+equal or missing."""
+NEEDS_SAMPLES = (
+    "coverage_last",
+    "quality_last",
+    "swing",
+    "imbalance_last",
+    "frechet_last",
+    "recall_last",
+    "density_last",
+    "reach_last",
+    "samples_lost",
+    "rule_healthy",
+    "rule_weak",
+    "rule_oscillating",
+    "rule_collapsed",
+    "rule_diverged",
+)
+"""Figures that a run without samples lacks."""
+
 
 @dataclass(frozen=True)
 class Curves:
-    """A run as figures over time; `samples` is None where none were recorded."""
+    """Record of a run as figures over time."""
 
     windows: Floats
-    """`WINDOW_FEATURES` in equal windows, [w, 11]."""
+    """Figures `WINDOW_FEATURES` in equal windows, [w, 11]."""
     samples: Floats | None
-    """`SAMPLE_FEATURES` at checkpoints, [c, 8]."""
+    """Figures `SAMPLE_FEATURES` at checkpoints, [c, 8]; None where no samples were recorded."""
     kind: TrainingKind = GAN
+    """Kind of the training."""
 
     @property
     def shrunk(self) -> NDArray[np.bool_]:
-        """Where samples are as good as one point, and the kind calls that collapsed, [c]."""
+        """Whether samples are as good as one point, and the kind calls that collapsed, [c]."""
         assert self.samples is not None
         return (sample_figure(self.samples, "spread") < SHRUNK) & self.kind.shrinks_to_a_point
 
 
 def run_vector(curves: Curves, good: Floats) -> dict[str, float]:
-    """Named figures of a run; `good` [c or w] is P(good) over time."""
+    """Compute the named figures of a run; `good` [c or w] is P(good) over time."""
     vector = {**_good_vector(good), **_window_vector(curves.windows)}
     if curves.samples is not None:
         vector |= _sample_vector(curves.samples)
@@ -67,6 +97,7 @@ def run_vector(curves: Curves, good: Floats) -> dict[str, float]:
 
 
 def _good_vector(good: Floats) -> dict[str, float]:
+    """Level, swing and trend of P(good)."""
     half, quarter = second_half(good), last_quarter(good)
     return {
         "good_half": float(half.mean()),
@@ -79,6 +110,7 @@ def _good_vector(good: Floats) -> dict[str, float]:
 
 
 def _sample_vector(samples: Floats) -> dict[str, float]:
+    """Figures of the last samples, their swing, and whether any were lost."""
     reach = sample_figure(samples, "reach")
     last = dict(zip(SAMPLE_FEATURES, last_four(samples).mean(axis=0).tolist(), strict=True))
     return {
@@ -116,7 +148,7 @@ def _window_vector(windows: Floats) -> dict[str, float]:
 
 
 def _is_diverged(vector: dict[str, float], kind: TrainingKind) -> bool:
-    """Not finite somewhere, or losses, gradients or samples of the last fifth out of all bounds."""
+    """Tell whether something is not finite, or out of all bounds in the last fifth."""
     return bool(
         vector["not_finite"]
         or vector.get("samples_lost")
@@ -127,10 +159,11 @@ def _is_diverged(vector: dict[str, float], kind: TrainingKind) -> bool:
 
 
 def _larger(one: Floats, other: Floats) -> Floats:
-    """The larger of each two of [n], one of which may be missing."""
+    """Maximum of each two of [n], one of which may be missing."""
     return np.fmax(one, other)
 
 
 def _median(values: Floats) -> float:
+    """Median of the finite values; 0 without any."""
     finite = values[np.isfinite(values)]
     return float(np.median(finite)) if len(finite) else 0.0

@@ -17,6 +17,8 @@ from dlcc.typing import Floats
 
 
 class _Sliceable(Protocol):
+    """Sequence or array that can be sliced."""
+
     def __len__(self) -> int: ...
     def __getitem__(self, part: slice, /) -> Any: ...
 
@@ -24,9 +26,10 @@ class _Sliceable(Protocol):
 T = TypeVar("T", bound=_Sliceable)
 
 REACHED_SHARE = 0.2
-"""Share of the samples that it should have with which a mode or region counts as reached."""
+"""Share of its expected samples with which a mode or region counts as reached."""
 OSCILLATING_SWING = 0.13
-"""Deviation of coverage or quality around their trend, over the second half."""
+"""Deviation of coverage or quality around their trend, over the second half, above which a
+training oscillates."""
 COLLAPSED_COVERAGE = 0.5
 """Mean coverage of the last four checkpoints below which a training has collapsed."""
 HEALTHY_SHARE = 0.8
@@ -101,23 +104,31 @@ def deviation_from_trend(values: Floats) -> float:
 
 
 def swing(coverage: Floats, quality: Floats) -> float:
-    """Larger deviation of coverage [n] and quality [n] around their trends, second half."""
+    """Deviation around the trend in the second half, the larger of coverage's and quality's [n]."""
     return max(
         deviation_from_trend(second_half(coverage)), deviation_from_trend(second_half(quality))
     )
 
 
 def label_of(*, diverged: bool, swing: float, coverage: float, good_share: float) -> str:
-    """Name the label of a training, the first that fits.
+    """Name the label of a training, the first that fits (docs/health.md).
 
     Args:
         diverged: Whether something is not finite or out of all bounds.
-        swing: Deviation of coverage or quality around their trend, over the second half.
-        coverage: Mean of the last four checkpoints.
-        good_share: Share of good checkpoints in the last quarter.
+        swing: Deviation of coverage or quality around their trend, over the second half, at least
+            0; a training oscillates above `OSCILLATING_SWING`.
+        coverage: Mean coverage of the last four checkpoints, in [0, 1]; a training has collapsed
+            below `COLLAPSED_COVERAGE`.
+        good_share: Share of good checkpoints in the last quarter, in [0, 1]; a training is healthy
+            from `HEALTHY_SHARE` on, else weak.
+
+    Returns:
+        "diverged", "oscillating", "collapsed", "healthy" or "weak".
 
     >>> label_of(diverged=False, swing=0.02, coverage=0.9, good_share=1.0)
     'healthy'
+    >>> label_of(diverged=False, swing=0.02, coverage=0.3, good_share=0.0)
+    'collapsed'
     """
     if diverged:
         return "diverged"
@@ -157,5 +168,5 @@ def label_probabilities(
 
 
 def _above(value: float, mark: float, error: float) -> float:
-    """P(value > mark) of a value measured with a logistic error."""
+    """Probability that a value exceeds a mark, for a value measured with a logistic error."""
     return 1 / (1 + math.exp(-max(-40.0, min(40.0, (value - mark) / error))))

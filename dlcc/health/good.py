@@ -1,4 +1,4 @@
-"""P(good) over time: whether a checkpoint's samples, or a window of the series, look good.
+"""Probability that a checkpoint's samples, or a window of the series, are good.
 
 Good is a word with a definition (docs/health.md): coverage and quality above their marks. The fits
 come from the library's runs, whose truth is known, and ship with it.
@@ -22,24 +22,26 @@ _WIDTHS = np.array([0.15, 0.05])  # how far from them a checkpoint is clearly on
 
 @dataclass(frozen=True)
 class GoodModel:
-    """P(good) from samples where a run has them, else from its series."""
+    """Model of P(good), from samples where a run has them, else from its series."""
 
     with_samples: LogisticPosterior
+    """Fit for checkpoints with samples."""
     series_only: LogisticPosterior
+    """Fit for windows of the series."""
 
     def __call__(self, curves: Curves) -> Floats:
-        """P(good) at every checkpoint [c], or without samples in every window [w]."""
+        """Compute P(good) at every checkpoint [c], or without samples in every window [w]."""
         if curves.samples is None:
             return self.series_only.probabilities(series_only_features(curves))[:, 1]
         return self.with_samples.probabilities(with_samples_features(curves))[:, 1]
 
 
 def with_samples_features(curves: Curves) -> Floats:
-    """What P(good) of a checkpoint is made of, [c, 11].
+    """Compute the features of a checkpoint for P(good), [c, 11].
 
-    The samples' figures, smoothed; on which side of the marks of "good" coverage and quality lie,
-    and the worse of the two: a logistic of the figures alone is too gentle for a word that is
-    defined by marks, all of which must be met.
+    They are the samples' figures, smoothed; the sides of the marks of "good" on which coverage and
+    quality lie, and the worse of the two: a logistic of the figures alone is too gentle for a word
+    that is defined by marks, all of which must be met.
     """
     assert curves.samples is not None
     figures = smooth(curves.samples)
@@ -49,5 +51,5 @@ def with_samples_features(curves: Curves) -> Floats:
 
 
 def series_only_features(curves: Curves) -> Floats:
-    """What P(good) of a window is made of without samples, [w, 11], smoothed."""
+    """Compute the features of a window for P(good) without samples, [w, 11], smoothed."""
     return smooth(np.nan_to_num(curves.windows))

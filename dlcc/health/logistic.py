@@ -21,18 +21,21 @@ class LogisticPosterior:
     """Posterior of coefficients W [features + 1, classes], the intercept last."""
 
     mode: Floats
+    """Coefficients of highest posterior density, [features + 1, classes]."""
     covariance: Floats
-    """[(features + 1)·classes] squared, in the order of `mode.ravel()`."""
+    """Covariance of the coefficients, [p, p] with p = (features + 1)·classes, in the order of
+    `mode.ravel()`."""
     centre: Floats
-    """Of the features, [features]."""
+    """Mean of each feature in the fitted rows, [features]."""
     scale: Floats
+    """Standard deviation of each feature in the fitted rows, [features]; 1 for constant ones."""
 
     def probabilities(self, x: Floats) -> Floats:
-        """Class probabilities [n, classes] at the mode for rows x [n, features]."""
+        """Compute class probabilities [n, classes] at the mode for rows x [n, features]."""
         return softmax(self._design(x) @ self.mode)
 
     def draws(self, x: Floats, normals: Floats) -> Floats:
-        """Class probabilities [m, classes] of one row x [features] under m posterior draws.
+        """Draw class probabilities [m, classes] of one row x [features] from the posterior.
 
         `normals` [m, classes] are standard normal numbers: the logits of one row are jointly normal
         with a covariance of classes × classes, so that no draw of all the coefficients is needed.
@@ -46,6 +49,7 @@ class LogisticPosterior:
         return softmax(design @ self.mode + normals @ root.T)
 
     def _design(self, x: Floats) -> Floats:
+        """Standardise rows [n, features] and add the intercept's column."""
         z = np.clip((x - self.centre) / self.scale, -6, 6)  # far outside the rows: no farther
         return np.hstack([z, np.ones((len(z), 1))])
 
@@ -67,6 +71,7 @@ def fit_logistic(
     w = np.zeros(z.shape[1] * classes)
 
     def objective(flat: Floats) -> float:
+        """Negative log posterior of coefficients, flattened, without its constant."""
         logits = z @ flat.reshape(-1, classes)
         top = logits.max(axis=1, keepdims=True)
         log_sum = top[:, 0] + np.log(np.exp(logits - top).sum(axis=1))
@@ -89,7 +94,7 @@ def fit_logistic(
 
 
 def _hessian(z: Floats, p: Floats, prior: Floats) -> Floats:
-    """Of the negative log posterior: sum over rows of (z zᵀ) ⊗ (diag p − p pᵀ), plus the prior."""
+    """Hessian of the negative log posterior: Σ (z zᵀ) ⊗ (diag p − p pᵀ) and the prior's."""
     classes = p.shape[1]
     features = z.shape[1]
     curvature = np.einsum("nk,kl->nkl", p, np.eye(classes)) - np.einsum("nk,nl->nkl", p, p)
@@ -98,6 +103,6 @@ def _hessian(z: Floats, p: Floats, prior: Floats) -> Floats:
 
 
 def softmax(logits: Floats) -> Floats:
-    """Along the last axis, shifted against overflow."""
+    """Softmax along the last axis, shifted against overflow."""
     shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))

@@ -1,4 +1,4 @@
-"""A record, up to some step, as curves: what feature vectors are made of."""
+"""Features of a record up to some step: its curves, and the vector made of them."""
 
 from __future__ import annotations
 
@@ -23,20 +23,34 @@ from dlcc.records import Samples, Series
 from dlcc.typing import Floats, Progress
 
 FEWEST_ROWS = 20
-"""Rows of the reference, and of the series, under which nothing is told."""
+"""Fewest rows of the series, and of the reference, that a verdict needs."""
 _FEWEST_CHECKPOINTS = 4
 _ROUNDING = 1e-6  # of float32
 
 
 @dataclass(frozen=True)
 class RunFeatures:
-    """The record of a run up to some step."""
+    """Features of a run's record up to some step.
+
+    >>> from dlcc.health import judgeable_features, judgeable_kind
+    >>> from dlcc.past_runs import shipped_library
+    >>> from dlcc.runs import Run
+    >>> run = Run.open("runs/ring-oscillating")
+    >>> kind = judgeable_kind(run.manifest.objective, run.manifest.players)
+    >>> features = judgeable_features(kind, run.series(), samples=None, length=run.length)
+    >>> model = shipped_library().good
+    >>> features.good(model).shape == features.steps.shape == (40,)
+    True
+    >>> round(features.vector(model)["good_half"], 2)
+    0.33
+    """
 
     curves: Curves
+    """Figures over time."""
     steps: NDArray[np.int64]
-    """Of the checkpoints, or without samples the ends of the windows, [c]."""
+    """Steps of the checkpoints, or without samples the ends of the windows, [c]."""
     recorded: int
-    """Steps that the record has."""
+    """Number of steps that the record has."""
     edges: NDArray[np.int64]
     """Steps that cut the record into windows, [windows + 1]."""
     seen: float
@@ -49,8 +63,10 @@ class RunFeatures:
 
     @property
     def still(self) -> bool:
-        """Whether there are no samples, and what else is judged changes by rounding at most. What
-        is not finite says much."""
+        """Whether there are no samples, and whatever else is judged changes by rounding at most.
+
+        A value that is not finite says much: such a record is not still.
+        """
         windows, lost = self.curves.windows, window_figure(self.curves.windows, "not_finite")
         spreads = [name for name in WINDOW_FEATURES if name.endswith("_sd")]
         means = np.array([window_figure(windows, name.removesuffix("_sd")) for name in spreads])
@@ -62,11 +78,25 @@ class RunFeatures:
         return bool(max(moved.max(), np.nanmax(deviations[told])) < _ROUNDING)
 
     def good(self, model: GoodModel) -> Floats:
-        """P(good) at `steps`, [c]."""
+        """Compute P(good) over time.
+
+        Args:
+            model: Model of P(good), such as `shipped_library().good`.
+
+        Returns:
+            The probabilities at `steps`, [c].
+        """
         return model(self.curves)
 
     def vector(self, model: GoodModel) -> dict[str, float]:
-        """The feature vector."""
+        """Compute the feature vector, which verdicts and forecasts are made from.
+
+        Args:
+            model: Model of P(good), such as `shipped_library().good`.
+
+        Returns:
+            Name to figure; figures that need samples are missing where there are none.
+        """
         return run_vector(self.curves, self.good(model))
 
 
@@ -76,10 +106,15 @@ def run_features(
     length: int,
     progress: Progress = lambda share, what: None,
     kind: TrainingKind = GAN,
+    *,
+    known: dict[int, Floats] | None = None,
 ) -> RunFeatures:
-    """The features of a record of a kind, cut before as it should be.
+    """Compute the features of a record, which was cut where one looks.
 
-    Whether they are enough to judge by is asked in `dlcc.health.gate`.
+    `known` has the figures of samples of the same run by their step, where it is cut several
+    times; those that are missing are added.
+
+    Whether they are enough to judge by is asked in `dlcc.health.judgeable`.
     """
     recorded = series.recorded
     windows = window_features(series, recorded, kind)
@@ -87,14 +122,14 @@ def run_features(
     steps, figures = edges[1:], None
     if samples is not None and (reference := reference_of(samples)) is not None:
         steps = np.array(samples.steps, dtype=np.int64)
-        figures = _sample_figures(samples, reference, progress)
+        figures = _sample_figures(samples, reference, progress, {} if known is None else known)
     return RunFeatures(
         Curves(windows, figures, kind), steps, recorded, edges, min(1.0, recorded / length)
     )
 
 
 def reference_of(samples: Samples) -> Reference | None:
-    """The training data to hold the samples against.
+    """Find the training data to hold the samples against.
 
     None where a run has no such data, too few of them or of samples, or none that are alike.
     """
@@ -106,10 +141,12 @@ def reference_of(samples: Samples) -> Reference | None:
     return Reference.shared(samples.reference)
 
 
-def _sample_figures(samples: Samples, reference: Reference, progress: Progress) -> Floats:
-    """`SAMPLE_FEATURES` of every checkpoint, [c, 8]."""
-    figures = []
+def _sample_figures(
+    samples: Samples, reference: Reference, progress: Progress, known: dict[int, Floats]
+) -> Floats:
+    """Figures `SAMPLE_FEATURES` of every checkpoint, [c, 8]."""
     for i, step in enumerate(samples.steps):
         progress(i / len(samples.steps), f"samples of step {step:,}")
-        figures.append(sample_features(samples.at(step), reference))
-    return np.array(figures)
+        if step not in known:
+            known[step] = sample_features(samples.at(step), reference)
+    return np.array([known[step] for step in samples.steps])

@@ -1,4 +1,4 @@
-"""What samples say of a generator, held against the training data that the run names.
+"""Figures of a generator's samples against the training data that the run names.
 
 Every figure here is one that any user's run can have: nothing is known of modes or classes.
 The training data fall into regions (k-means); a sample is in the domain where it lies as near to
@@ -20,10 +20,18 @@ from dlcc.metrics.frechet_distances import Moments, frechet_distance
 from dlcc.typing import Floats
 
 SAMPLE_FEATURES = (
-    "coverage", "quality", "imbalance", "frechet", "recall", "density", "spread", "reach",
-)  # fmt: skip
+    "coverage",
+    "quality",
+    "imbalance",
+    "frechet",
+    "recall",
+    "density",
+    "spread",
+    "reach",
+)
+"""Names of the figures of `sample_features`, which explains each."""
 LOST = (0.0, 0.0, 1.0, 8.0, 0.0, 0.0, 8.0, 12.0)
-"""Those of samples that are not finite."""
+"""Figures `SAMPLE_FEATURES` of samples that are not finite."""
 
 
 def sample_figure(table: Floats, name: str) -> Floats:
@@ -46,20 +54,43 @@ _NEIGHBOURS = 5  # of the manifold estimates (Kynkäänniemi et al. 2019; Naeem 
 
 @dataclass(frozen=True)
 class Reference:
-    """Training data [m, d], made ready to be compared with."""
+    """Training data made ready to be compared with.
+
+    >>> data = np.random.default_rng(0).standard_normal((100, 8, 10))
+    >>> reference = Reference.of(data)
+    >>> reference.rows.shape, reference.project(data[:5]).shape  # of 80 numbers 64 directions
+    ((100, 80), (5, 64))
+    >>> Reference.shared(data) is Reference.shared(data.copy())
+    True
+    """
 
     rows: Floats
+    """Rows of the training data, [m, d]."""
 
     @classmethod
     def of(cls, data: Floats) -> Reference:
-        """From training data [m, ...]: flattened, thinned, projected where they are wide."""
+        """Make a reference of training data: flattened, and thinned to at most 2,048 rows.
+
+        Args:
+            data: Training data [n, ...]; finite.
+
+        Returns:
+            The reference.
+        """
         flat = data.reshape(len(data), -1)
         stride = -(-len(flat) // _MOST_ROWS)
         return cls(flat[::stride])
 
     @classmethod
     def shared(cls, data: Floats) -> Reference:
-        """As `of`, made once for all runs that name the same data."""
+        """Make a reference as `of` does, but once for all runs that name the same data.
+
+        Args:
+            data: Training data [n, ...]; finite.
+
+        Returns:
+            The reference, the same object for equal data while it is among the last few.
+        """
         key = xxhash.xxh3_128_hexdigest(np.ascontiguousarray(data).tobytes())
         if key not in _MADE:
             if len(_MADE) >= _KEPT:
@@ -68,16 +99,26 @@ class Reference:
         return _MADE[key]
 
     def project(self, rows: Floats) -> Floats:
-        """Rows [n, ...] in the coordinates [n, k] in which they are compared."""
+        """Project rows to the coordinates in which they are compared.
+
+        Args:
+            rows: Samples or training data [n, ...], as wide as the reference.
+
+        Returns:
+            Coordinates [n, k]: the flattened rows, or where these have more than 64 numbers their
+            first principal directions in the training data.
+        """
         flat = rows.reshape(len(rows), -1)
         return flat if self._directions is None else (flat - self._centre) @ self._directions
 
     @cached_property
     def _centre(self) -> Floats:
+        """Mean row, [d]."""
         return np.asarray(self.rows.mean(axis=0))
 
     @cached_property
     def _directions(self) -> Floats | None:
+        """Principal directions [d, k] of wide rows; None for those that stay as they are."""
         if self.rows.shape[1] <= _MOST_DIMENSIONS:
             return None
         _, _, basis = np.linalg.svd(self.rows - self._centre, full_matrices=False)
@@ -85,7 +126,7 @@ class Reference:
 
     @cached_property
     def points(self) -> Floats:
-        """The training data in those coordinates, [m, k]."""
+        """Training data in the coordinates of `project`, [m, k]."""
         return self.project(self.rows)
 
     @cached_property
@@ -97,7 +138,7 @@ class Reference:
 
     @cached_property
     def near(self) -> float:
-        """How near to the training data is in the domain, squared."""
+        """Squared distance to the training data up to which a sample is in the domain."""
         return float((_NEAR * np.quantile(self._own_distances[:, 0], 0.99)) ** 2)
 
     @cached_property
@@ -143,11 +184,13 @@ class _Cut(NamedTuple):
     """Points cut into regions."""
 
     silhouette: float
+    """Mean silhouette of the points, from −1 to 1."""
     centres: Floats
+    """Centres of the regions, [k, d]."""
 
 
 def _cuts(points: Floats, *, starts: int) -> list[_Cut]:
-    """Points [n, d] cut by k-means, for every number of regions that they are enough for."""
+    """Cut points [n, d] by k-means, for every number of regions that they are enough for."""
     from sklearn.cluster import KMeans
     from sklearn.metrics import silhouette_score
 
@@ -158,8 +201,10 @@ def _cuts(points: Floats, *, starts: int) -> list[_Cut]:
 
 
 def _uniform_in_box(points: Floats, seed: int) -> Floats:
-    """As many uniform points [n, d] in the box around them along their principal axes (Tibshirani
-    2001, section 3, choice b)."""
+    """Draw as many uniform points [n, d] in the box around points along their principal axes.
+
+    It is the reference of Tibshirani 2001, section 3, choice b.
+    """
     _, _, axes = np.linalg.svd(points - points.mean(axis=0), full_matrices=False)
     along = points @ axes.T
     rng = np.random.default_rng(seed)
@@ -171,15 +216,30 @@ _MADE: dict[str, Reference] = {}
 
 
 def sample_features(samples: Floats, reference: Reference) -> Floats:
-    """The figures `SAMPLE_FEATURES` [8] of samples [n, ...]; what is not finite counts as lost.
+    """Compute the figures `SAMPLE_FEATURES` of samples against training data.
 
-    coverage: share of regions with at least .2 of their fair share of in-domain samples.
-    quality: share of in-domain samples.
-    imbalance: total variation between the regions' shares among samples and training data.
-    frechet: log of the Fréchet distance over the trace of the data's covariance.
-    recall, density: of k-nearest-neighbour manifolds (Kynkäänniemi 2019, Naeem 2020, eq. 3).
-    spread: log of the samples' variance over the data's. reach: log10 of the largest distance from
-    the data's mean over the data's own.
+    They are, in this order:
+
+    - coverage: share of regions with at least .2 of their fair share of in-domain samples.
+    - quality: share of in-domain samples.
+    - imbalance: total variation between the regions' shares among samples and training data.
+    - frechet: log of the Fréchet distance over the trace of the data's covariance.
+    - recall, density: of k-nearest-neighbour manifolds (Kynkäänniemi 2019, Naeem 2020, eq. 3).
+    - spread: log of the samples' variance over the data's.
+    - reach: log10 of the largest distance from the data's mean over the data's own.
+
+    Args:
+        samples: Samples [n, ...], as wide as the reference; rows that are not finite count as lost.
+        reference: Training data to compare with.
+
+    Returns:
+        The figures, [8]; those of `LOST` where fewer than eight samples are finite.
+
+    >>> corners = np.array([[x, y + d] for x in (0.0, 5.0) for y in (0.0, 5.0) for d in (0.0, 0.1)])
+    >>> collapsed = np.tile(corners[:4], (3, 1))  # two of the four corners
+    >>> figures = sample_features(collapsed, Reference.of(corners))
+    >>> dict(zip(SAMPLE_FEATURES[:3], figures.round(2).tolist()))
+    {'coverage': 0.5, 'quality': 1.0, 'imbalance': 0.5}
     """
     flat = samples.reshape(len(samples), -1)
     finite = np.isfinite(flat).all(axis=1) & (np.abs(flat) < 1e30).all(axis=1)
@@ -218,12 +278,12 @@ def _squared_distances(a: Floats, b: Floats) -> Floats:
 
 
 def _moments(points: Floats) -> Moments:
-    """Of points [n, d], which may be as far out as those of a training that diverges."""
+    """Moments of points [n, d], which may be as far out as those of a training that diverges."""
     return Moments(points.mean(axis=0), np.atleast_2d(np.cov(points.T)), len(points))
 
 
 def _recall(points: Floats, distances: Floats) -> float:
-    """Share of the training data within a sample's distance to its k-th fellow."""
+    """Share of the training data within some sample's distance to its k-th neighbour."""
     k = min(_NEIGHBOURS, len(points) - 1)
     own = _squared_distances(points, points)
     radius = np.partition(own, k, axis=1)[:, k]

@@ -1,4 +1,4 @@
-"""What losses, gradients and the discriminator's outputs say, in windows over the training."""
+"""Figures of losses, gradients and the discriminator's outputs, in windows over the training."""
 
 from __future__ import annotations
 
@@ -13,16 +13,31 @@ from dlcc.records import Series
 from dlcc.typing import Floats
 
 WINDOWS = 40
+"""Number of equal windows that a record is cut into."""
 QUANTITIES = (
-    "generator/loss", "discriminator/loss", "generator/grad_norm", "discriminator/grad_norm",
-    "discriminator/real", "discriminator/fake",
-)  # fmt: skip
+    "generator/loss",
+    "discriminator/loss",
+    "generator/grad_norm",
+    "discriminator/grad_norm",
+    "discriminator/real",
+    "discriminator/fake",
+)
+"""Quantities that windows are judged by."""
 PLAYERS = ("generator", "discriminator")
 WINDOW_FEATURES = (
-    "generator_loss", "generator_loss_sd", "discriminator_loss", "discriminator_loss_sd",
-    "generator_grad", "generator_grad_sd", "discriminator_grad", "discriminator_grad_sd",
-    "margin", "margin_sd", "not_finite",
-)  # fmt: skip
+    "generator_loss",
+    "generator_loss_sd",
+    "discriminator_loss",
+    "discriminator_loss_sd",
+    "generator_grad",
+    "generator_grad_sd",
+    "discriminator_grad",
+    "discriminator_grad_sd",
+    "margin",
+    "margin_sd",
+    "not_finite",
+)
+"""Names of the figures of `window_features`, which explains them."""
 
 
 def window_figure(table: Floats, name: str) -> Floats:
@@ -36,13 +51,13 @@ def window_edges(until: int, start: int = 0, windows: int = WINDOWS) -> NDArray[
 
 
 def first_step(series: Series, until: int) -> int:
-    """Where windows begin: at 0, or at the first row of a training that went on from another."""
+    """Step at which windows begin: 0, or the first row of a training that went on from another."""
     first = min((int(c.steps[0]) for c in series.columns.values() if len(c.steps)), default=0)
     return first if first > until / WINDOWS else 0
 
 
 def window_features(series: Series, until: int, kind: TrainingKind = GAN) -> Floats:
-    """`WINDOW_FEATURES` in each window, [WINDOWS, 11]; NaN where a quantity was not logged.
+    """Compute the figures of each window, [WINDOWS, 11]; NaN where a quantity was not logged.
 
     Losses are squashed by asinh (they span decades), gradient norms taken as log10, the margin is
     the mean output on real data less that on samples. "sd" is the deviation within the window.
@@ -62,19 +77,22 @@ def first_lost(series: Series, kind: TrainingKind = GAN) -> int | None:
     return min(lost, default=None)
 
 
-def has_diverged(series: Series, kind: TrainingKind = GAN) -> bool:
+def stops_being_finite(series: Series, kind: TrainingKind = GAN) -> bool:
     """Tell whether a quantity that is judged stops being finite."""
     return first_lost(series, kind) is not None
 
 
 def _by_player(series: Series) -> dict[str, str]:
-    """Quantity -> the column that bears its name."""
+    """Columns of the quantities: each the one that bears its name."""
     return {name: name for name in QUANTITIES}
 
 
 def _in_order(series: Series) -> dict[str, str]:
-    """Quantity -> column: whatever players are called, the first and second losses and gradient
-    norms stand in the players' places, and further ones count for what is not finite."""
+    """Columns of the quantities, whatever the players are called.
+
+    The first and second losses and gradient norms stand in the players' places; further ones count
+    for what is not finite.
+    """
     names = dict.fromkeys(QUANTITIES, "")
     for quantity in ("loss", "grad_norm"):
         found = sorted(n for n in series.columns if n.rpartition("/")[2] == quantity)
@@ -88,10 +106,11 @@ COLUMNS: Mapping[str, Callable[[Series], Mapping[str, str]]] = {
     "by player": _by_player,
     "in order": _in_order,
 }
-"""How a kind's series become run features, by the name that the kind gives."""
+"""Rules that assign columns to quantities, by the name that a kind gives."""
 
 
 def _cut(series: Series, name: str, edges: NDArray[np.int64]) -> Sequence[Floats]:
+    """Cut a column's values into windows; empty ones where it was not logged."""
     column = series.columns.get(name)
     if column is None:
         return [np.zeros(0)] * (len(edges) - 1)
@@ -99,6 +118,7 @@ def _cut(series: Series, name: str, edges: NDArray[np.int64]) -> Sequence[Floats
 
 
 def _one(rows: Mapping[str, Floats]) -> Floats:
+    """Figures `WINDOW_FEATURES` of one window, [11]."""
     finite = {name: values[np.isfinite(values)] for name, values in rows.items()}
     logged = sum(len(values) for values in rows.values())
     lost = 1 - sum(len(values) for values in finite.values()) / logged if logged else np.nan
@@ -114,6 +134,7 @@ def _one(rows: Mapping[str, Floats]) -> Floats:
 
 
 def _mean_and_sd(values: Floats) -> tuple[float, float]:
+    """Mean and standard deviation of values [n]; NaN without any."""
     if not len(values):
         return np.nan, np.nan
     return float(values.mean()), float(values.std())

@@ -13,7 +13,8 @@ _LN2 = math.log(2)
 
 OBJECTIVES = (
     Objective(
-        "ns", "non-saturating",
+        "ns",
+        "non-saturating",
         {"discriminator": _SOFTPLUS, "generator": "mean softplus(-D(G(z)))"},
         at_equilibrium={"discriminator": 2 * _LN2, "generator": _LN2},
         at_chance={"discriminator": 2 * _LN2, "generator": _LN2},
@@ -21,7 +22,9 @@ OBJECTIVES = (
         output="probability",
     ),
     Objective(
-        "mm", "minimax", {"discriminator": _SOFTPLUS, "generator": "-mean softplus(D(G(z)))"},
+        "mm",
+        "minimax",
+        {"discriminator": _SOFTPLUS, "generator": "-mean softplus(D(G(z)))"},
         at_equilibrium={"discriminator": 2 * _LN2, "generator": -_LN2},
         at_chance={"discriminator": 2 * _LN2, "generator": -_LN2},
         floor={"discriminator": 0.0},
@@ -29,33 +32,46 @@ OBJECTIVES = (
         output="probability",
     ),
     Objective(
-        "ls", "least squares",
-        {"discriminator": "½ mean (D(x) - 1)² + ½ mean D(G(z))²",
-         "generator": "½ mean (D(G(z)) - 1)²"},
+        "ls",
+        "least squares",
+        {
+            "discriminator": "½ mean (D(x) - 1)² + ½ mean D(G(z))²",
+            "generator": "½ mean (D(G(z)) - 1)²",
+        },
         at_equilibrium={"discriminator": 0.25, "generator": 0.125},
         at_chance={"discriminator": 0.5, "generator": 0.5},
         floor={"discriminator": 0.0, "generator": 0.0},
     ),
     Objective(
-        "hinge", "hinge",
-        {"discriminator": "mean max(0, 1 - D(x)) + mean max(0, 1 + D(G(z)))",
-         "generator": "-mean D(G(z))"},
+        "hinge",
+        "hinge",
+        {
+            "discriminator": "mean max(0, 1 - D(x)) + mean max(0, 1 + D(G(z)))",
+            "generator": "-mean D(G(z))",
+        },
         at_equilibrium={"discriminator": 2.0, "generator": 0.0},
         at_chance={"discriminator": 2.0, "generator": 0.0},
         floor={"discriminator": 0.0},
     ),
     Objective(
-        "wgangp", "Wasserstein, gradient penalty",
-        {"discriminator": "mean D(G(z)) - mean D(x), and the penalty",
-         "generator": "-mean D(G(z))"},
+        "wgangp",
+        "Wasserstein, gradient penalty",
+        {
+            "discriminator": "mean D(G(z)) - mean D(x), and the penalty",
+            "generator": "-mean D(G(z))",
+        },
     ),
     Objective(
-        "wgan", "Wasserstein, clipped weights",
+        "wgan",
+        "Wasserstein, clipped weights",
         {"discriminator": "mean D(G(z)) - mean D(x)", "generator": "-mean D(G(z))"},
     ),
-)  # fmt: skip
-"""Goodfellow 2014 (ns, mm), Mao 2017 with its ½ (ls), Lim and Ye 2017 (hinge), Gulrajani 2017
-(wgangp) and Arjovsky 2017 (wgan), whose outputs have no fixed level: a constant can be added."""
+)
+"""Objectives with their sources: Goodfellow 2014 (ns, mm), Mao 2017 with its ½ (ls), Lim and Ye
+2017 (hinge), Gulrajani 2017 (wgangp) and Arjovsky 2017 (wgan).
+
+Outputs of the last two have no fixed level: a constant can be added.
+"""
 
 GAN = TrainingKind(
     name="gan",

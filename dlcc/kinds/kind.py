@@ -1,4 +1,4 @@
-"""What a kind of training is: players, quantities, objectives, labels, and what can judge it."""
+"""Kind of training as data: its players, quantities, objectives, labels, and what can judge it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ Output = Literal["probability", "raw"]
 
 @dataclass(frozen=True)
 class Quantity:
-    """A quantity that trainings of a kind log, as `player/name`."""
+    """Quantity that trainings of a kind log, as `player/name`."""
 
     name: str
     meaning: str
     players: tuple[str, ...] = ()
-    """Players that have it; empty for any."""
+    """Players that have the quantity; empty for any."""
     fault_above: float = math.inf
     """Size above which its median over the last fifth of a training is a fault. Values that are not
     finite always are."""
@@ -37,28 +37,29 @@ class Quantity:
 
 @dataclass(frozen=True)
 class Objective:
-    """What the players of a kind minimise, and losses at which one knows where they stand.
+    """Objective that the players of a kind minimise, and losses at which one knows where they
+    stand.
 
     Losses are those of the formula in `title`; a training that averages or scales it differently
     has others.
     """
 
     name: str
-    """As `objective.loss` of run.json has it."""
+    """Name of the objective, as `objective.loss` of run.json has it."""
     title: str
     formula: Mapping[str, str]
-    """Player -> its loss."""
+    """Formula of each player's loss, by player."""
     at_equilibrium: Mapping[str, float] = field(default_factory=dict)
-    """Player -> loss where samples cannot be told from data and every player answers its best;
+    """Loss by player where samples cannot be told from data and every player answers its best;
     empty where that is no number."""
     at_chance: Mapping[str, float] = field(default_factory=dict)
-    """Player -> loss where the discriminator's raw output is 0 for everything."""
+    """Loss by player where the discriminator's raw output is 0 for everything."""
     floor: Mapping[str, float] = field(default_factory=dict)
-    """Player -> least loss that any outputs allow; without an entry there is none."""
+    """Least loss by player that any outputs allow; without an entry there is none."""
     ceiling: Mapping[str, float] = field(default_factory=dict)
-    """Player -> largest loss that any outputs allow; without an entry there is none."""
+    """Largest loss by player that any outputs allow; without an entry there is none."""
     output: Output = "raw"
-    """How `discriminator/real` and `discriminator/fake` are logged."""
+    """Scale on which `discriminator/real` and `discriminator/fake` are logged."""
 
     def __post_init__(self) -> None:
         _named("objective", self.name, _WORD)
@@ -78,7 +79,11 @@ class Objective:
 
 @dataclass(frozen=True)
 class Mark:
-    """A range of a feature of the feature vector, such as `generator_loss_swing`."""
+    """Range of a feature of the feature vector, such as `generator_loss_swing`.
+
+    >>> Mark("generator_loss_swing", above=2.0).holds({"generator_loss_swing": 3.5})
+    True
+    """
 
     feature: str
     above: float = -math.inf
@@ -89,21 +94,38 @@ class Mark:
             raise PluginError(f"a mark of {self.feature!r} needs a range with an end")
 
     def holds(self, vector: Mapping[str, float]) -> bool:
-        """Whether the feature is there and in the range."""
+        """Whether the feature is there and in the range.
+
+        Args:
+            vector: Feature vector of a run, name to value.
+
+        Returns:
+            True where above < value < below; False for a value that is missing or NaN.
+        """
         return self.above < vector.get(self.feature, math.nan) < self.below
 
 
 @dataclass(frozen=True)
 class HealthLabel:
-    """A way in which trainings of a kind end."""
+    """Label: a way in which trainings of a kind end.
+
+    >>> swinging = HealthLabel(
+    ...     "swinging", "failed", finding="GAN002", marks=(Mark("generator_loss_swing", above=2.0),)
+    ... )
+    >>> swinging.marked({"generator_loss_swing": 3.5}), swinging.marked({})
+    (True, False)
+    """
 
     name: str
     state: State
     finding: str | None = None
-    """Code of the finding that says so; None for healthy."""
+    """Code of the finding that tells the label; None for healthy."""
     marks: tuple[Mark, ...] = ()
-    """A run has this label where all of them hold, whatever past runs say; without any it is told
-    by definitions and past runs, which know the labels of `dlcc.records.LABELS` alone."""
+    """Marks of the label: a run has it where all of them hold, whatever past runs say.
+
+    Without any it is told by definitions and past runs, which know the labels of
+    `dlcc.records.LABELS` alone.
+    """
 
     def __post_init__(self) -> None:
         _named("label", self.name, _WORD)
@@ -117,20 +139,28 @@ class HealthLabel:
             raise PluginError(f"label {self.name!r} names no finding that says so")
 
     def marked(self, vector: Mapping[str, float]) -> bool:
-        """Whether there are marks, and all hold."""
+        """Whether the label has marks, and all hold.
+
+        Args:
+            vector: Feature vector of a run, name to value.
+
+        Returns:
+            True where the marks tell the label of the run.
+        """
         return bool(self.marks) and all(mark.holds(vector) for mark in self.marks)
 
 
 @dataclass(frozen=True)
 class PastRuns:
-    """Which past runs a kind learns from. Kinds of one group share theirs."""
+    """Choice of the past runs that a kind learns from. Kinds of one group share theirs."""
 
     group: str
-    """Where its own finished runs are put, and where the nearest ones are sought."""
+    """Group to which the kind's own finished runs are added, and in which the nearest ones are
+    sought."""
     forecast: tuple[str, ...]
     """Groups that forecasts are made from, in this order."""
     shipped: str | None = None
-    """`package:file.npz` with the group's past runs that ship; None where none do."""
+    """File `package:file.npz` with the group's past runs that ship; None where none do."""
 
     def __post_init__(self) -> None:
         for group in (self.group, *self.forecast):
@@ -144,40 +174,48 @@ class PastRuns:
 
 @dataclass(frozen=True)
 class TrainingKind:
-    """A kind of training: all that is particular to it, as data and names.
+    """Kind of training: all that is particular to it, as data and names.
 
     Names are looked up in the rooms that use them: `run_features` by `dlcc.health.windows`,
     `evidence` by the health stage, `remedies` by advice. Found by the entry point group
     `dlcc.kinds`; `dlcc.testing.check_kind` says whether one conforms.
 
+    >>> from dlcc.kinds.gan import GAN
+    >>> GAN.label("collapsed").state, GAN.failed
+    ('failed', ('oscillating', 'collapsed', 'diverged'))
+    >>> GAN.has("loss"), GAN.fault_above("loss"), GAN.fits(["model"])
+    (True, 1000.0, False)
+    >>> GAN.marked({"generator_loss_swing": 3.5}) is None  # its labels have no marks
+    True
+
     Raises:
-        PluginError: what is wrong with it in itself, as it is made.
+        PluginError: The kind is wrong in itself; raised as it is made.
     """
 
     name: str
-    """As `objective.kind` of run.json has it, in lower case."""
+    """Name of the kind, as `objective.kind` of run.json has it, in lower case."""
     title: str
-    """In words, such as "generative adversarial network"."""
+    """Title in words, such as "generative adversarial network"."""
     players: tuple[str, ...]
     """Players that a run must have, where it names any; empty for any."""
     quantities: tuple[Quantity, ...]
     labels: tuple[HealthLabel, ...]
-    """Healthy first; of those with marks the first that fits counts."""
+    """Labels, healthy first; of those with marks the first that fits counts."""
     past_runs: PastRuns
     objectives: tuple[Objective, ...] = ()
     series_tell_health: bool = False
-    """Whether series alone can tell; else a run without samples over time is not judged."""
+    """Whether series alone tell the label; else a run without samples over time is not judged."""
     shrinks_to_a_point: bool = False
     """Whether samples that are spread a twentieth as far as the data have collapsed, whatever the
-    point does."""
+    point to which they shrink does."""
     run_features: str = "in order"
-    """How series become run features: `by player`, or `in order` of their names."""
+    """Way in which series become run features: `by player`, or `in order` of their names."""
     feature_words: Mapping[str, str] = field(default_factory=dict)
-    """What run features are called: `{"generator_loss": "the loss"}`."""
+    """Words for run features in sentences, such as `{"generator_loss": "the loss"}`."""
     evidence: str = "samples"
-    """How the verdict is put into findings: `adversarial` or `samples`."""
+    """Way in which the verdict is put into findings: `adversarial` or `samples`."""
     remedies: str | None = None
-    """The changes that advice knows for it; None for none."""
+    """Name of the changes that advice knows for the kind; None for none."""
 
     def __post_init__(self) -> None:
         _named("kind", self.name, _GROUP)
@@ -193,7 +231,7 @@ class TrainingKind:
 
     @property
     def label_names(self) -> tuple[str, ...]:
-        """Names of its labels."""
+        """Names of the kind's labels."""
         return tuple(label.name for label in self.labels)
 
     @property
@@ -202,26 +240,64 @@ class TrainingKind:
         return tuple(label.name for label in self.labels if label.state == "failed")
 
     def label(self, name: str) -> HealthLabel:
-        """The label of that name; KeyError for another kind's."""
+        """Find a label by its name.
+
+        Args:
+            name: Name of the label.
+
+        Returns:
+            Label of that name.
+
+        Raises:
+            KeyError: The kind has no such label.
+        """
         for label in self.labels:
             if label.name == name:
                 return label
         raise KeyError(name)
 
     def marked(self, vector: Mapping[str, float]) -> str | None:
-        """Name of the first label whose marks hold for a feature vector; None where none do."""
+        """Find the label that a run has by its marks alone.
+
+        Args:
+            vector: Feature vector of the run, name to value.
+
+        Returns:
+            Name of the first label whose marks all hold; None where none do.
+        """
         return next((label.name for label in self.labels if label.marked(vector)), None)
 
     def has(self, quantity: str) -> bool:
-        """Whether trainings of this kind log a quantity."""
+        """Whether trainings of this kind log a quantity.
+
+        Args:
+            quantity: Name of the quantity without its player, such as `loss`.
+
+        Returns:
+            True where the kind knows the quantity.
+        """
         return any(known.name == quantity for known in self.quantities)
 
     def fault_above(self, quantity: str) -> float:
-        """Size above which a quantity's level is a fault; infinite where none is."""
+        """Find the size above which a quantity's level is a fault.
+
+        Args:
+            quantity: Name of the quantity without its player, such as `loss`.
+
+        Returns:
+            Size in the quantity's unit; infinite where none is a fault.
+        """
         return next((q.fault_above for q in self.quantities if q.name == quantity), math.inf)
 
     def fits(self, players: Collection[str]) -> bool:
-        """Whether a run with these players can be of this kind; a run that names none can."""
+        """Whether a run with these players can be of this kind.
+
+        Args:
+            players: Names of the run's players; empty where it names none.
+
+        Returns:
+            True where all players of the kind are there, or the run names none.
+        """
         return not players or set(self.players) <= set(players)
 
 

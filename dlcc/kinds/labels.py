@@ -1,4 +1,4 @@
-"""The usual ways in which trainings end, and the findings that say so."""
+"""Usual ways in which trainings end, and the findings that say so."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from dlcc.kinds.kind import HealthLabel, State
 from dlcc.records import LABELS
 
 USUAL: Mapping[str, State] = {
-    "healthy": "healthy", "weak": "suspect", "oscillating": "failed", "collapsed": "failed",
+    "healthy": "healthy",
+    "weak": "suspect",
+    "oscillating": "failed",
+    "collapsed": "failed",
     "diverged": "failed",
-}  # fmt: skip
-"""The usual labels, and the state of a run that has one."""
+}
+"""Usual labels, each with the state of a run that has it."""
 
 
 def usual_labels(findings: Mapping[str, str]) -> tuple[HealthLabel, ...]:
-    """The labels of `dlcc.records.LABELS`; `findings` names the code of each but healthy."""
+    """Make the labels of `dlcc.records.LABELS`; `findings` names the code of each but healthy."""
     return tuple(HealthLabel(name, USUAL[name], findings.get(name)) for name in LABELS)

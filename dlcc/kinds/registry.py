@@ -1,4 +1,4 @@
-"""The kinds that are there, this package's and those that others installed; and which a run is."""
+"""Registry of kinds, this package's and installed ones; and the kind that a run is of."""
 
 from __future__ import annotations
 
@@ -16,10 +16,16 @@ _USUAL = "gan"  # of a run that declares none
 
 @cache
 def kinds() -> Mapping[str, TrainingKind]:
-    """Every kind by its name.
+    """Find every kind of training, this package's and installed ones.
+
+    Returns:
+        Kinds by name.
 
     Raises:
-        PluginError: an installed one is no kind, or two have the same name.
+        PluginError: An installed kind is no `TrainingKind`, or two have the same name.
+
+    >>> {"autoencoder", "gan", "map", "vae"} <= set(kinds())
+    True
     """
     found: dict[str, TrainingKind] = {}
     for point, kind in loaded(GROUP).items():
@@ -34,21 +40,53 @@ def kinds() -> Mapping[str, TrainingKind]:
 
 
 def declared_kind(objective: Mapping[str, Any]) -> str:
-    """The name of the kind that a run declares, in lower case; `gan` where it declares none."""
+    """Read the name of the kind that a run declares.
+
+    Args:
+        objective: Key `objective` of run.json.
+
+    Returns:
+        Name in lower case; `gan` where the run declares none.
+
+    >>> declared_kind({"kind": "VAE", "loss": "elbo"}), declared_kind({})
+    ('vae', 'gan')
+    """
     return str(objective.get("kind", _USUAL)).strip().lower()
 
 
 def kind_of(objective: Mapping[str, Any]) -> TrainingKind:
-    """The kind that a run declares.
+    """Find the kind of training that a run declares.
 
     A run of a kind that nothing is known of is read as the usual one, and `why_unknown` says why it
     is not judged.
+
+    Args:
+        objective: Key `objective` of run.json.
+
+    Returns:
+        Declared kind; that of GANs for an unknown name.
+
+    >>> kind_of({"kind": "vae"}).title
+    'variational autoencoder'
     """
     return kinds().get(declared_kind(objective), kinds()[_USUAL])
 
 
 def why_unknown(objective: Mapping[str, Any], players: Collection[str]) -> str | None:
-    """Why a run cannot be judged as one of its kind; None where it can."""
+    """Explain why a run cannot be judged as one of its kind.
+
+    Args:
+        objective: Key `objective` of run.json.
+        players: Names of the run's players.
+
+    Returns:
+        Sentence for the user; None where the run can be judged.
+
+    >>> why_unknown({"kind": "gan"}, ["generator", "discriminator"]) is None
+    True
+    >>> why_unknown({"kind": "gan"}, ["model"])[:48]
+    "this run declares kind 'gan' with players model;"
+    """
     name = declared_kind(objective)
     if name in kinds() and kinds()[name].fits(players):
         return None

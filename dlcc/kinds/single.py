@@ -1,4 +1,4 @@
-"""What kinds share in which one loss is minimised, by one network or by several together."""
+"""Parts that kinds share in which one loss is minimised, by one network or by several together."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ LABELS_OF_SINGLE = usual_labels(
     {"weak": "GEN002", "oscillating": "GEN002", "collapsed": "GEN002", "diverged": "GEN003"}
 )
 PAST_RUNS = PastRuns("single", forecast=("gan", "single"), shipped="dlcc.past_runs:single.npz")
-"""Forecasts learn from GANs as well: without them less carries over to data that no past run had
-(benchmarks/single_networks.py)."""
+"""Past runs for forecasts of single networks, with GANs among them.
+
+Without GANs less carries over to data that no past run had (benchmarks/single_networks.py).
+"""
 QUANTITIES = (
     Quantity("loss", "what the player minimises", fault_above=1e3),
     Quantity("grad_norm", "L2 norm of the loss's gradient", fault_above=1e4),

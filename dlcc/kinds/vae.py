@@ -13,8 +13,9 @@ VAE = replace(
     title="variational autoencoder",
     objectives=(
         Objective(
-            "elbo", "negative evidence lower bound",
+            "elbo",
+            "negative evidence lower bound",
             {"model": "mean of -log p(x | z) + KL(q(z | x) || p(z))"},
         ),
     ),
-)  # fmt: skip
+)

@@ -1,174 +1,207 @@
-"""Curvature of a loss: both ends of the Hessian's spectrum, its trace, its density.
+"""Curvature of a loss: extreme eigenvalues of its Hessian, its trace, its spectral density.
 
-Everything works on products of the matrix with vectors; the matrix is never made. What is random is
-drawn from a seed: the same input gives the same result.
+Everything works on products of the matrix with vectors; the matrix is never made. Whatever is
+random is drawn from a seed: the same input gives the same result.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import reduce
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from dlcc.landscape.batches import NotFiniteError
-from dlcc.landscape.krylov import Basis, Operator
-from dlcc.landscape.products import QuickLinear
-
-Closure = Callable[[], Tensor]
-"""A loss as a scalar; called once."""
-Floats = NDArray[np.float64]
+from dlcc.landscape._engine.krylov import KrylovBasis
+from dlcc.landscape._engine.vectors import (
+    Closure,
+    check_loss,
+    check_params,
+    differentiable_gradients,
+    flatten,
+    gradients_vjp,
+    require_gradients,
+    unflatten,
+    vector_like,
+)
+from dlcc.landscape.batches import described
+from dlcc.landscape.linear_operator import LinearOperator
+from dlcc.measurement import Measurement
+from dlcc.typing import Floats
 
 
 @dataclass(frozen=True)
-class Ends:
-    """The smallest and the largest eigenvalue of a symmetric matrix."""
+class ExtremeEigenvalues:
+    """Smallest and largest eigenvalue of a symmetric matrix.
+
+    >>> found = ExtremeEigenvalues(-1.0, 2.0, 0.1, 0.1, products=9, converged=True)
+    >>> found.largest - found.smallest
+    3.0
+    """
 
     smallest: float
+    """Smallest eigenvalue."""
     largest: float
+    """Largest eigenvalue."""
     smallest_error: float
-    """‖Hx − λx‖ of the unit vector behind it: an eigenvalue lies no farther from `smallest` than
-    this (Parlett 1998, theorem 4.5.1)."""
+    """Residual ‖Hx − λx‖ of the unit vector behind it: an eigenvalue lies no farther from
+    `smallest` than this (Parlett 1998, theorem 4.5.1)."""
     largest_error: float
+    """Residual of the unit vector behind `largest`."""
     products: int
-    """Of the Hessian with a vector, that it took."""
+    """Number of matrix-vector products used."""
     converged: bool
     """Whether both errors came under the tolerance."""
 
 
 @dataclass(frozen=True)
-class Trace:
-    """An unbiased estimate of a trace."""
+class Trace(Measurement):
+    """Unbiased estimate of a trace, with its standard error.
 
-    value: float
-    error: float
-    """Standard error."""
+    >>> str(Trace(value=6.0, error=0.5, products=30))
+    '6 ± 0.5'
+    """
+
     products: int
+    """Number of matrix-vector products used."""
 
 
 @dataclass(frozen=True)
 class SpectralDensity:
-    """Where the eigenvalues lie, as points with weights that sum to 1."""
+    """Places of the eigenvalues, as points with weights that sum to 1.
+
+    >>> import numpy as np
+    >>> density = SpectralDensity(np.array([0.0, 2.0]), np.array([0.5, 0.5]), 0.0, 4)
+    >>> float(density.nodes @ density.weights)  # the mean eigenvalue
+    1.0
+    """
 
     nodes: Floats
-    """[m], ascending."""
+    """Points, ascending, [m]."""
     weights: Floats
-    """[m]"""
+    """Weight of each, [m]."""
     error: float
     """Standard error between probes: the mean Wasserstein distance of a probe's density from that
     of all, over √probes."""
     products: int
+    """Number of matrix-vector products used."""
 
 
-def hessian(loss: Closure, params: Sequence[Tensor]) -> Operator:
-    """The Hessian of a loss with respect to `params`; those of one player, and it is that player's.
+def hessian(loss: Closure, params: Sequence[Tensor]) -> LinearOperator:
+    """Give the Hessian of a loss as an operator (products after Pearlmutter 1994).
+
+    Args:
+        loss: closure without arguments that gives a scalar; called once.
+        params: parameters that all have a part in it; those of one player of a game, and it is that
+            player's own Hessian.
+
+    Returns:
+        Products with vectors [size], size the numbers in `params`.
 
     Raises:
-        ValueError: the loss is no finite scalar, or does not depend on one of the parameters.
+        ValueError: the loss is no scalar, or does not depend on one of the parameters.
+        NotFiniteError: the loss is not finite.
+
+    >>> import torch
+    >>> x = torch.tensor([1.0, 2.0], requires_grad=True)
+    >>> hessian(lambda: x.pow(3).sum(), [x]).matvec(torch.ones(2))
+    tensor([ 6., 12.])
     """
     params = check_params(params)
-    with QuickLinear():
-        value = loss()
-    slopes = slopes_of(value, params)
+    gradients = differentiable_gradients(loss(), params)
     size = sum(p.numel() for p in params)
-    return Operator(size, like(params), lambda vector: slopes_times(slopes, params, vector))
-
-
-def slopes_of(loss: Tensor, params: Sequence[Tensor]) -> list[Tensor]:
-    """The gradients of a loss, which can be derived once more.
-
-    Raises:
-        ValueError: as for `hessian`.
-    """
-    value, params = check_loss(loss), check_params(params)
-    if not value.requires_grad:
-        return all_there([None] * len(params), params)
-    found = torch.autograd.grad(value, params, create_graph=True, allow_unused=True)
-    return all_there(found, params)
-
-
-def slopes_times(slopes: Sequence[Tensor], params: Sequence[Tensor], vector: Tensor) -> Tensor:
-    """The slope of Σ slopes · vector in the parameters, [size]."""
-    parts = split(vector, params)
-    curved = [(s, part) for s, part in zip(slopes, parts, strict=True) if s.requires_grad]
-    if not curved:  # all of them constant
-        return torch.zeros_like(vector)
-    found = torch.autograd.grad(
-        [s for s, _ in curved], list(params), [part for _, part in curved],
-        retain_graph=True, allow_unused=True,
-    )  # fmt: skip
-    return joined(found, params)
+    return LinearOperator(size, vector_like(params), lambda v: gradients_vjp(gradients, params, v))
 
 
 def gauss_newton(
     outputs: Closure, loss_of: Callable[[Tensor], Tensor], params: Sequence[Tensor]
-) -> Operator:
-    """JᵀHJ, with J the outputs' Jacobian and H the loss' Hessian in the outputs (Schraudolph 2002).
+) -> LinearOperator:
+    """Give the generalised Gauss-Newton matrix JᵀHJ as an operator (Schraudolph 2002).
+
+    Args:
+        outputs: closure without arguments that gives a model's outputs; J is their Jacobian.
+        loss_of: function of the outputs that gives a scalar; H is its Hessian.
+        params: parameters that the outputs depend on.
+
+    Returns:
+        Products with vectors [size], size the numbers in `params`.
 
     Raises:
-        ValueError: as for `hessian`.
+        ValueError: the outputs are no tensor, the loss is no scalar, or one of the parameters has
+            no part in them.
+        NotFiniteError: the loss is not finite.
+
+    >>> import torch
+    >>> x = torch.tensor([1.0, 2.0], requires_grad=True)
+    >>> operator = gauss_newton(lambda: x.square(), lambda out: out.square().sum() / 2, [x])
+    >>> operator.matvec(torch.ones(2))  # JᵀJ, with J = diag(2x)
+    tensor([ 4., 16.])
     """
     params = check_params(params)
     out = outputs()
+    if not isinstance(out, Tensor):
+        raise ValueError(f"outputs gave {described(out)}; expected a tensor")
     check_loss(loss_of(out))
     if not out.requires_grad:
-        all_there([None] * len(params), params)
+        require_gradients([None] * len(params), params)
     zeros = torch.zeros_like(out, requires_grad=True)
     found = torch.autograd.grad(out, params, zeros, create_graph=True, allow_unused=True)
-    pulled = all_there(found, params)
+    vjp = require_gradients(found, params)  # Jᵀz
     inner = out.detach().requires_grad_()
-    (slope,) = torch.autograd.grad(loss_of(inner), inner, create_graph=True)
+    (gradient,) = torch.autograd.grad(loss_of(inner), inner, create_graph=True)
 
-    def times(vector: Tensor) -> Tensor:
-        if not slope.requires_grad:  # a loss that is linear in the outputs
+    def matvec(vector: Tensor) -> Tensor:
+        if not gradient.requires_grad:  # a loss that is linear in the outputs
             return torch.zeros_like(vector)
-        (pushed,) = torch.autograd.grad(  # J v, as the slope of Jᵀz·v in z
-            pulled, zeros, split(vector, params), retain_graph=True
+        (jvp,) = torch.autograd.grad(  # J v, as the gradient of Jᵀz·v in z
+            vjp, zeros, unflatten(vector, params), retain_graph=True
         )
-        (curved,) = torch.autograd.grad(slope, inner, pushed, retain_graph=True)
+        (curved,) = torch.autograd.grad(gradient, inner, jvp, retain_graph=True)
         back = torch.autograd.grad(out, params, curved, retain_graph=True, allow_unused=True)
-        return joined(back, params)
+        return flatten(back, params)
 
-    return Operator(sum(p.numel() for p in params), like(params), times)
+    return LinearOperator(sum(p.numel() for p in params), vector_like(params), matvec)
 
 
-def hessian_ends(
-    loss: Closure,
-    params: Sequence[Tensor],
+def extreme_eigenvalues(
+    operator: LinearOperator,
     tol: float = 1e-3,
     *,
     seed: int = 0,
     products: int = 300,
     vectors: int = 64,
-) -> Ends:
-    """Both ends of the Hessian's spectrum.
+) -> ExtremeEigenvalues:
+    """Find both ends of a symmetric matrix's spectrum, by thick-restarted Lanczos.
+
+    The method is that of Wu and Simon (2000), with full reorthogonalisation.
 
     Args:
-        loss: a closure without arguments.
-        params: the parameters, all of which the loss depends on.
+        operator: the matrix; of a loss, `hessian(loss, params)`.
         tol: errors relative to the larger of the two eigenvalues' sizes.
-        seed: of the first vector.
-        products: to stop at, converged or not.
-        vectors: held at a time, each as long as all parameters; restarted when there are so many.
+        seed: seed of the first vector.
+        products: number of products to stop at, converged or not.
+        vectors: vectors held at a time, each of `operator.size` numbers; the basis is restarted
+            when there are so many.
+
+    Returns:
+        Both eigenvalues with their errors.
 
     Raises:
-        ValueError: as for `hessian`, `tol` is not above 0, or a product with the Hessian is not
-            finite.
+        ValueError: `tol` is not above 0.
+        NotFiniteError: a product is not finite.
+
+    >>> import torch
+    >>> x = torch.zeros(3, requires_grad=True)
+    >>> weights = torch.tensor([-1.0, 0.5, 2.0])
+    >>> found = extreme_eigenvalues(hessian(lambda: (weights * x.square()).sum() / 2, [x]))
+    >>> round(found.smallest, 4), round(found.largest, 4), found.products
+    (-1.0, 2.0, 3)
     """
-    return ends(hessian(loss, params), tol, seed=seed, products=products, vectors=vectors)
-
-
-def ends(
-    operator: Operator, tol: float = 1e-3, *, seed: int = 0, products: int = 300, vectors: int = 64
-) -> Ends:
-    """The same of any symmetric operator: thick-restarted Lanczos (Wu and Simon 2000)."""
     if not tol > 0:
         raise ValueError(f"tol is {tol}; expected a number above 0")
-    basis = Basis.start(operator, operator.generator(seed), max(6, min(vectors, operator.size)))
+    most = max(6, min(vectors, operator.size))
+    basis = KrylovBasis.start(operator, operator.generator(seed), most)
     while True:
         basis.grow()
         values, vectors_small = np.linalg.eigh(basis.projected)
@@ -176,7 +209,7 @@ def ends(
         scale = max(abs(values[0]), abs(values[-1]), np.finfo(np.float64).tiny)
         converged = bool(max(errors[0], errors[-1]) <= tol * scale)
         if converged or basis.complete or basis.products >= products:
-            return Ends(
+            return ExtremeEigenvalues(
                 smallest=float(values[0]),
                 largest=float(values[-1]),
                 smallest_error=float(errors[0]),
@@ -190,31 +223,71 @@ def ends(
             basis.restart(vectors_small[:, kept], values[kept])
 
 
-def trace(operator: Operator, products: int = 30, *, seed: int = 0) -> Trace:
-    """Hutch++ (Meyer, Musco, Musco and Woodruff 2021, algorithm 1), at least 6 products."""
+def trace(operator: LinearOperator, products: int = 30, *, seed: int = 0) -> Trace:
+    """Estimate a trace by Hutch++ (Meyer, Musco, Musco and Woodruff 2021, algorithm 1).
+
+    Args:
+        operator: the matrix.
+        products: matrix-vector products to use, at least 6.
+        seed: seed of the random signs.
+
+    Returns:
+        The estimate with its standard error; exact where `products` is three times the size.
+
+    Raises:
+        ValueError: `products` is below 6.
+
+    >>> import torch
+    >>> x = torch.zeros(2, requires_grad=True)
+    >>> operator = hessian(lambda: (torch.tensor([1.0, 3.0]) * x.square()).sum(), [x])
+    >>> round(trace(operator, 6).value, 3)
+    8.0
+    """
     if products < 6:
         raise ValueError(f"products is {products}; expected at least 6")
     third = min(products // 3, operator.size)
     rng = operator.generator(seed)
-    sketch = operator.signs(third, rng)
-    basis, _ = torch.linalg.qr(operator.times_each(sketch).T)  # [size, third]
-    of_basis = float((basis * operator.times_each(basis.T).T).sum(dtype=torch.float64))
-    probes = operator.signs(third, rng).T
+    basis, _ = torch.linalg.qr(operator.matmat(operator.random_signs(third, rng)))
+    of_basis = float((basis * operator.matmat(basis)).sum(dtype=torch.float64))
+    probes = operator.random_signs(third, rng)
     probes = probes - basis @ (basis.T @ probes)
-    rest = (probes * operator.times_each(probes.T).T).sum(dim=0, dtype=torch.float64)
+    rest = (probes * operator.matmat(probes)).sum(dim=0, dtype=torch.float64)
     error = float(rest.std()) / third**0.5 if third < operator.size else 0.0
     return Trace(of_basis + float(rest.mean()), error, 3 * third)
 
 
 def spectral_density(
-    operator: Operator, *, probes: int = 8, steps: int = 64, seed: int = 0
+    operator: LinearOperator, *, probes: int = 8, steps: int = 64, seed: int = 0
 ) -> SpectralDensity:
-    """Stochastic Lanczos quadrature (Ubaru, Chen and Saad 2017; Ghorbani et al. 2019)."""
+    """Estimate the density of a symmetric matrix's eigenvalues, by stochastic Lanczos quadrature.
+
+    The method is that of Ubaru, Chen and Saad (2017), as Ghorbani et al. (2019) use it.
+
+    Args:
+        operator: the matrix.
+        probes: random vectors to begin from, at least 2.
+        steps: products with each at most.
+        seed: seed of the probes.
+
+    Returns:
+        Nodes [m] and their weights [m], with the error between probes.
+
+    Raises:
+        ValueError: `probes` is below 2.
+        NotFiniteError: a product is not finite.
+
+    >>> import torch
+    >>> x = torch.zeros(2, requires_grad=True)
+    >>> operator = hessian(lambda: x.square().sum(), [x])
+    >>> density = spectral_density(operator, probes=2)
+    >>> density.nodes.round(3).tolist(), density.weights.round(3).tolist()
+    ([2.0, 2.0], [0.5, 0.5])
+    """
     if probes < 2:
         raise ValueError(f"probes is {probes}; expected at least 2, to tell the error")
     found, rng = [], operator.generator(seed)
     for _ in range(probes):
-        basis = Basis.start(operator, rng, min(steps, operator.size))
+        basis = KrylovBasis.start(operator, rng, min(steps, operator.size))
         basis.grow()
         while not (basis.full or basis.complete):
             basis.grow()
@@ -223,7 +296,7 @@ def spectral_density(
     nodes = np.concatenate([values for values, _ in found])
     weights = np.concatenate([own / own.sum() for _, own in found]) / probes
     order = np.argsort(nodes, kind="stable")
-    distances = [wasserstein(values, own, nodes, weights) for values, own in found]
+    distances = [_wasserstein(values, own, nodes, weights) for values, own in found]
     return SpectralDensity(
         nodes[order],
         weights[order],
@@ -232,78 +305,8 @@ def spectral_density(
     )
 
 
-def wasserstein(a: Floats, of_a: Floats, b: Floats, of_b: Floats) -> float:
+def _wasserstein(a: Floats, of_a: Floats, b: Floats, of_b: Floats) -> float:
     """W₁ of two weighted sets of points."""
     from scipy.stats import wasserstein_distance
 
     return float(wasserstein_distance(a, b, of_a, of_b))
-
-
-# --- vectors and parameters -----------------------------------------------------------------------
-
-
-def split(vector: Tensor, params: Sequence[Tensor]) -> list[Tensor]:
-    """A vector [size] as pieces of the parameters' shapes."""
-    ends_ = np.cumsum([p.numel() for p in params])
-    parts = zip(ends_, params, strict=True)
-    return [vector[end - p.numel() : end].view_as(p).to(p.dtype) for end, p in parts]
-
-
-def joined(parts: Sequence[Tensor | None], params: Sequence[Tensor]) -> Tensor:
-    """The opposite, of the type of `like`; None is 0."""
-    flat = [
-        torch.zeros_like(p).flatten() if part is None else part.flatten()
-        for part, p in zip(parts, params, strict=True)
-    ]
-    return torch.cat(flat).to(like(params))
-
-
-def like(params: Sequence[Tensor]) -> Tensor:
-    """Of the device and type of vectors [size]: one that holds the numbers of all parameters, at
-    least single precision, in which a basis stays orthogonal."""
-    dtype = reduce(torch.promote_types, {p.dtype for p in params}, torch.float32)
-    return params[0].new_empty(0, dtype=dtype)
-
-
-# --- what is given --------------------------------------------------------------------------------
-
-
-def check_params(params: Sequence[Tensor], *, trained: bool = True) -> list[Tensor]:
-    """The parameters as a list, or a ValueError that says what is the matter with them; ones that
-    do not require a gradient are fine unless `trained`."""
-    params = list(params)
-    if not params:
-        raise ValueError("params is empty; give at least one parameter")
-    devices = sorted({str(p.device) for p in params})
-    if len(devices) > 1:
-        raise ValueError(f"params lie on {', '.join(devices)}; move them to one device first")
-    if devices == ["meta"]:
-        raise ValueError("params lie on meta, which holds no numbers; move them to another device")
-    for k, p in enumerate(params):
-        if trained and not p.requires_grad:
-            raise ValueError(
-                f"params[{k}] of shape {list(p.shape)} does not require a gradient; leave it out"
-            )
-    return params
-
-
-def check_loss(value: Tensor) -> Tensor:
-    """The loss as a scalar [], or a ValueError that says what was given instead."""
-    if not isinstance(value, Tensor) or value.numel() != 1:
-        shape = list(value.shape) if isinstance(value, Tensor) else type(value).__name__
-        raise ValueError(f"the loss is {shape}; expected a scalar: take its mean or sum")
-    if not torch.isfinite(value):
-        raise NotFiniteError(f"the loss is {value.item()}; measure before the training diverges")
-    return value.reshape(())
-
-
-def all_there(slopes: Sequence[Tensor | None], params: Sequence[Tensor]) -> list[Tensor]:
-    """The slopes, or a ValueError that names the first parameter that has none."""
-    found = []
-    for k, (slope, p) in enumerate(zip(slopes, params, strict=True)):
-        if slope is None:
-            raise ValueError(
-                f"the loss does not depend on params[{k}] of shape {list(p.shape)}; leave it out"
-            )
-        found.append(slope)
-    return found

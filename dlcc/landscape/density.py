@@ -1,4 +1,4 @@
-"""How dense the gradients of a batch lie, and how unstable the loss is where they lie (AKDE-BO).
+"""Density of a batch's gradients, and the instability of the loss where they lie (AKDE-BO).
 
 The gradients are projected to few directions first (`per_sample_gradients(..., project=P)` with P
 orthonormal): in the space of all parameters the kernel is exactly 0 between any two. Everything is
@@ -14,70 +14,109 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-_PAIRS = 1 << 22
+HELD_PAIRS = 1 << 22
 """Pairs of points that are held at a time, 32 MB each of a few tensors; or one point of each set
 with all of its set, where that is more."""
 _FAR = 1e300
-"""The largest squared distance: it is to stay finite."""
+"""Largest squared distance: it is to stay finite."""
 _FLOOR = 0.05
-"""Of the standard deviation: the least bandwidth."""
+"""Least bandwidth, as a share of the standard deviation."""
 _LIMIT = 3.0
 """Standard deviations at which the standardised sparsity is clipped."""
 
 
 @dataclass(frozen=True)
 class SignedLog:
-    """Numbers that may be too small or too large for their type, by sign and logarithm."""
+    """Numbers that may be too small or too large for their type, by sign and logarithm.
+
+    >>> import torch
+    >>> tiny = SignedLog(torch.tensor([-1.0]), torch.tensor([-2000.0]))
+    >>> tiny.value == 0, tiny.sign
+    (tensor([True]), tensor([-1.]))
+    """
 
     sign: Tensor
-    """−1, 0 or 1."""
+    """Signs −1, 0 or 1."""
     log: Tensor
-    """Of the size; −inf for 0."""
+    """Logarithms of the sizes; −inf for 0."""
 
     @property
     def value(self) -> Tensor:
-        """The numbers themselves: 0 where they are too small."""
+        """Numbers themselves: 0 where they are too small.
+
+        >>> import torch
+        >>> SignedLog(torch.tensor([-1.0]), torch.tensor([0.0])).value
+        tensor([-1.])
+        """
         return self.sign * self.log.exp()
 
 
 @dataclass(frozen=True)
 class Sparsity:
-    """How alone each gradient lies."""
+    """Loneliness of each gradient among the others.
+
+    >>> import torch
+    >>> found = sparsity(torch.tensor([[0.0], [0.1], [0.2], [3.0]]))
+    >>> int(found.raw.argmax())
+    3
+    """
 
     raw: Tensor
-    """o_i = log(n − 1) − log Σ_{j≠i} exp(−r_ij²/2), [..., n]: minus the logarithm of the density
-    that the others make at z_i, without the kernel's constant; at least 0."""
+    """Sparsity o_i = log(n − 1) − log Σ_{j≠i} exp(−r_ij²/2), [..., n]: minus the logarithm of the
+    density that the others make at z_i, without the kernel's constant; at least 0."""
     standardised: Tensor
-    """(o − mean) / standard deviation over the set, clipped to ±3; 0 where all are alike, [..., n].
-    """
+    """Sparsity less its mean, over its standard deviation in the set, clipped to ±3; 0 where all
+    are alike, [..., n]."""
 
 
 @dataclass(frozen=True)
 class GradientDensity:
-    """What one pass over all pairs of a set of gradients tells."""
+    """Density, instability and sparsity at the gradients themselves.
+
+    >>> import torch
+    >>> found = gradient_density(torch.tensor([[0.0, 0.0], [1.0, 2.0], [2.0, 1.0]]))
+    >>> found.bandwidth.shape, found.log_density.shape
+    (torch.Size([2]), torch.Size([3]))
+    """
 
     bandwidth: Tensor
-    """[..., k]"""
+    """Widths of the kernel, [..., k]."""
     log_density: Tensor
-    """At each gradient, its own kernel included, in units of z, [..., n]."""
+    """Logarithm of the density at each gradient, its own kernel included, in units of z; shape
+    [..., n]."""
     instability: Tensor
-    """The literal I at each gradient, [..., n]."""
+    """Literal I at each gradient, [..., n]."""
     sparsity: Sparsity
+    """Loneliness of each gradient."""
 
     @property
     def mean_instability(self) -> Tensor:
-        """I over the set, [...]: the term that AKDE-BO adds to the loss."""
+        """Mean of I over the set, [...]: the term that AKDE-BO adds to the loss.
+
+        >>> import torch
+        >>> found = gradient_density(torch.zeros(3, 2))  # all alike: I = k
+        >>> round(found.mean_instability.item(), 3)
+        2.0
+        """
         return self.instability.mean(dim=-1)
 
 
 def gradient_density(z: Tensor) -> GradientDensity:
-    """Density, instability and sparsity at the gradients themselves.
+    """Measure density, instability and sparsity at the gradients, in one pass over all pairs.
 
     Args:
         z: projected gradients [n, k], or m sets of them, [m, n, k].
 
+    Returns:
+        Tensors of the type of z.
+
     Raises:
         ValueError: z has another shape, fewer than 2 gradients or one that is not finite.
+
+    >>> import torch
+    >>> found = gradient_density(torch.tensor([[-1.0], [0.0], [1.0]]))
+    >>> int(found.log_density.argmax())
+    1
     """
     _check(z)
     n, k = z.shape[-2:]
@@ -95,7 +134,7 @@ def gradient_density(z: Tensor) -> GradientDensity:
 
 
 def bandwidth(z: Tensor) -> Tensor:
-    """h_j = 1.05 · IQR_j · √k, at least 0.05 standard deviations; [..., k], without a graph.
+    """Choose the kernel's widths h_j = 1.05 · IQR_j · √k, at least 0.05 standard deviations.
 
     The quartiles are interpolated linearly, the deviation is that of a sample (n − 1). Where half
     of the gradients agree in a direction the floor holds; where all do, there is no scale to
@@ -104,15 +143,22 @@ def bandwidth(z: Tensor) -> Tensor:
     Args:
         z: as for `gradient_density`.
 
+    Returns:
+        Widths [k] or [m, k], without a graph.
+
     Raises:
-        ValueError: likewise.
+        ValueError: as for `gradient_density`.
+
+    >>> import torch
+    >>> bandwidth(torch.tensor([[0.0], [1.0], [2.0], [3.0], [4.0]]))
+    tensor([2.1000])
     """
     _check(z)
     return _bandwidth(z).to(z.dtype)
 
 
 def log_density(z: Tensor, at: Tensor | None = None, *, h: Tensor | None = None) -> Tensor:
-    """Logarithm of KDE(v) = (1/n) Σ Π_j K((v_j − z_ij)/h_j)/h_j, K Gaussian, at points v.
+    """Compute log KDE(v), KDE(v) = (1/n) Σ Π_j K((v_j − z_ij)/h_j)/h_j, K Gaussian, at points v.
 
     Args:
         z: as for `gradient_density`.
@@ -124,6 +170,11 @@ def log_density(z: Tensor, at: Tensor | None = None, *, h: Tensor | None = None)
 
     Raises:
         ValueError: as for `gradient_density`, or `at` or `h` does not go with z.
+
+    >>> import torch
+    >>> z, h = torch.zeros(2, 1), torch.ones(1)
+    >>> round(log_density(z, torch.tensor([[2.0]]), h=h).item(), 3)  # of a normal distribution
+    -2.919
     """
     v, h = _points(z, at), _widths(z, h)
     sums = _kernel_sums(z, v, h)
@@ -132,7 +183,7 @@ def log_density(z: Tensor, at: Tensor | None = None, *, h: Tensor | None = None)
 
 
 def instability(z: Tensor, at: Tensor | None = None, *, h: Tensor | None = None) -> SignedLog:
-    """The literal I(v) = (1/n) Σ (k − r_i²) exp(−r_i²/2), r_i = ‖(v − z_i)/h‖, at points v.
+    """Compute the literal I(v) = (1/n) Σ (k − r_i²) exp(−r_i²/2), r_i = ‖(v − z_i)/h‖, at points v.
 
     It is −ΔKDE in units of h, without the kernel's constant: positive where the density bends down,
     at most k. Large where the gradients lie dense: added to a loss it drives them apart.
@@ -140,10 +191,18 @@ def instability(z: Tensor, at: Tensor | None = None, *, h: Tensor | None = None)
     Args:
         z: as for `gradient_density`.
         at: as for `log_density`.
-        h: likewise.
+        h: as for `log_density`.
+
+    Returns:
+        Signs and logarithms of the sizes, [q] or [m, q].
 
     Raises:
-        ValueError: likewise.
+        ValueError: as for `log_density`.
+
+    >>> import torch
+    >>> z, h = torch.zeros(2, 1), torch.ones(1)
+    >>> instability(z, torch.tensor([[0.0], [1.0]]), h=h).value
+    tensor([1., 0.])
     """
     v, h = _points(z, at), _widths(z, h)
     curved = _kernel_sums(z, v, h).curved
@@ -151,14 +210,21 @@ def instability(z: Tensor, at: Tensor | None = None, *, h: Tensor | None = None)
 
 
 def sparsity(z: Tensor, *, h: Tensor | None = None) -> Sparsity:
-    """How alone each gradient lies, from the density that the others make there.
+    """Measure how alone each gradient lies, from the density that the others make there.
 
     Args:
         z: as for `gradient_density`.
         h: as for `log_density`.
 
+    Returns:
+        Sparsity [n] or [m, n], raw and standardised.
+
     Raises:
-        ValueError: likewise.
+        ValueError: as for `log_density`.
+
+    >>> import torch
+    >>> sparsity(torch.tensor([[0.0], [1.0]]), h=torch.ones(1)).raw  # r²/2
+    tensor([0.5000, 0.5000])
     """
     h = _widths(z, h)
     return _sparsity(_kernel_sums(z, z, h, alone=True).log_kernels, z.shape[-2], z.dtype)
@@ -169,21 +235,21 @@ def sparsity(z: Tensor, *, h: Tensor | None = None) -> Sparsity:
 
 @dataclass(frozen=True)
 class _Sums:
-    """Over the gradients, at each point."""
+    """Sums over the gradients, at each point."""
 
     log_kernels: Tensor
-    """log Σ exp(−r²/2), [..., q]"""
+    """Logarithm of Σ exp(−r²/2), [..., q]."""
     curved: SignedLog
-    """Σ (k − r²) exp(−r²/2), [..., q]"""
+    """Sum Σ (k − r²) exp(−r²/2), [..., q]."""
 
 
 def _kernel_sums(z: Tensor, v: Tensor, h: Tensor, *, alone: bool = False) -> _Sums:
-    """At points v; at the gradients themselves, of all others, if `alone`."""
+    """Sums at points v; at the gradients themselves, over all others, if `alone`."""
     wide = h.double().unsqueeze(-2)
     centre = z.detach().double().mean(dim=-2, keepdim=True)
     sources, points = (z.double() - centre) / wide, (v.double() - centre) / wide
     n, k = z.shape[-2:]
-    step = max(1, _PAIRS // (n * math.prod(z.shape[:-2])))
+    step = max(1, HELD_PAIRS // (n * math.prod(z.shape[:-2])))
     parts = []
     for start in range(0, v.shape[-2], step):
         some = points[..., start : start + step, :]
@@ -200,8 +266,8 @@ def _kernel_sums(z: Tensor, v: Tensor, h: Tensor, *, alone: bool = False) -> _Su
 
 
 def _squared_distances(a: Tensor, b: Tensor) -> Tensor:
-    """[..., q, n] of a [..., q, k] and b [..., n, k]: from differences, not from products, which
-    would lose the distance of near points."""
+    """Squared distances [..., q, n] of a [..., q, k] from b [..., n, k]: by differences, since
+    products would lose the distance of near points."""
     total = (a[..., :, None, 0] - b[..., None, :, 0]).square()
     for j in range(1, a.shape[-1]):
         total = total + (a[..., :, None, j] - b[..., None, :, j]).square()
@@ -217,12 +283,12 @@ def _sparsity(others: Tensor, n: int, dtype: torch.dtype) -> Sparsity:
 
 
 def _log_volume(h: Tensor) -> Tensor:
-    """log Π h_j √(2π), [...]"""
+    """Logarithm of Π h_j √(2π), [...]."""
     return (h.double().log() + 0.5 * math.log(2 * math.pi)).sum(dim=-1)
 
 
 def _bandwidth(z: Tensor) -> Tensor:
-    """In double precision, [..., k]."""
+    """Bandwidth in double precision, [..., k]."""
     z = z.detach().double()
     low, high = z.amin(dim=-2, keepdim=True), z.amax(dim=-2, keepdim=True)
     span = high - low
@@ -234,7 +300,8 @@ def _bandwidth(z: Tensor) -> Tensor:
 
 
 def _quantile(ordered: Tensor, share: float) -> Tensor:
-    """Of rows in ascending order, interpolated linearly; `torch.quantile` is limited in size."""
+    """Quantile of rows in ascending order, interpolated linearly, since `torch.quantile` is limited
+    in size."""
     place = share * (ordered.shape[-2] - 1)
     below = ordered[..., math.floor(place), :]
     return below + (place - math.floor(place)) * (ordered[..., math.ceil(place), :] - below)
@@ -275,7 +342,7 @@ def _points(z: Tensor, at: Tensor | None) -> Tensor:
 
 
 def _widths(z: Tensor, h: Tensor | None) -> Tensor:
-    """The bandwidth in double precision, that of z where none is given."""
+    """Bandwidth in double precision, that of z where none is given."""
     _check(z)
     if h is None:
         return _bandwidth(z)

@@ -1,4 +1,4 @@
-"""Directions in the space of the parameters: by chance, along the gradient, along a path.
+"""Directions in the space of the parameters: random ones, the gradient, those of a path.
 
 A direction is a tensor for each parameter, of its shape.
 """
@@ -11,59 +11,101 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvTransposeNd
 
-from dlcc.landscape.curvature import Closure, all_there, check_loss, check_params
+from dlcc.landscape._engine.vectors import Closure, check_loss, check_params, require_gradients
+from dlcc.landscape.batches import described
+from dlcc.typing import Floats
 
-Floats = NDArray[np.float64]
 Direction = Sequence[Tensor]
+"""Tensors of the parameters' shapes, one for each."""
 
 
 @dataclass(frozen=True)
 class Trajectory:
-    """The plane in which a path of snapshots moves the most."""
+    """Plane in which a path of snapshots moves the most.
+
+    >>> import torch
+    >>> path = [[torch.tensor([t, t * t])] for t in (0.0, 1.0, 2.0)]
+    >>> found = trajectory_directions(path)
+    >>> found.explained.round(2).tolist(), found.coordinates[-1].round(2).tolist()
+    ([0.99, 0.01], [0.0, 0.0])
+    """
 
     directions: tuple[list[Tensor], ...]
     """Unit vectors over all parameters, pairwise orthogonal, the one of most variance first; each
     points from the first snapshot to the last."""
     explained: Floats
-    """Share of the snapshots' variance along each."""
+    """Share of the snapshots' variance along each, [directions]."""
     coordinates: Floats
-    """Of each snapshot, with the last one at 0, [snapshots, directions]: to draw into a slice that
-    was taken at the last."""
+    """Place of each snapshot, the last at 0, [snapshots, directions]: to draw into a slice that was
+    taken at the last."""
 
 
 def random_direction(params: Sequence[Tensor], seed: int = 0) -> list[Tensor]:
-    """Normal numbers, the same on every device."""
+    """Draw a direction of normal numbers, the same on every device.
+
+    Args:
+        params: what it is to belong to.
+        seed: seed of the numbers.
+
+    Returns:
+        A tensor of each parameter's shape, type and device.
+
+    >>> import torch
+    >>> drawn = random_direction([torch.zeros(2, 3)], seed=1)
+    >>> drawn[0].shape, torch.equal(drawn[0], random_direction([torch.ones(2, 3)], seed=1)[0])
+    (torch.Size([2, 3]), True)
+    """
     drawn = torch.Generator().manual_seed(seed)
     return [torch.randn(p.shape, generator=drawn, dtype=torch.float64).to(p) for p in params]
 
 
 def gradient_direction(loss: Closure, params: Sequence[Tensor]) -> list[Tensor]:
-    """The gradient: the loss rises along it.
+    """Take the gradient as a direction: the loss rises along it.
+
+    Args:
+        loss: closure without arguments that gives a scalar.
+        params: parameters that all have a part in it.
+
+    Returns:
+        A tensor of each parameter's shape.
 
     Raises:
-        ValueError: the loss is no finite scalar, or does not depend on one of the parameters.
+        ValueError: the loss is no scalar, or does not depend on one of the parameters.
+        NotFiniteError: the loss is not finite.
+
+    >>> import torch
+    >>> w = torch.tensor([1.0, -2.0], requires_grad=True)
+    >>> gradient_direction(lambda: w.square().sum(), [w])
+    [tensor([ 2., -4.])]
     """
     params = check_params(params)
     value = check_loss(loss())
     if not value.requires_grad:
-        return all_there([None] * len(params), params)
-    return all_there(torch.autograd.grad(value, params, allow_unused=True), params)
+        return require_gradients([None] * len(params), params)
+    return require_gradients(torch.autograd.grad(value, params, allow_unused=True), params)
 
 
 def trajectory_directions(snapshots: Sequence[Direction], count: int = 2) -> Trajectory:
-    """Principal components of a path (Li et al. 2018, section 7).
+    """Find the principal components of a path (Li et al. 2018, section 7).
 
     Args:
         snapshots: the parameters at each, in order; at least count + 1.
-        count: of directions.
+        count: directions to find.
+
+    Returns:
+        The directions, the variance along each, and the path in them.
 
     Raises:
         ValueError: there are too few snapshots, their shapes differ, they are not finite, or they
             lie in a space of fewer dimensions than `count`.
+
+    >>> import torch
+    >>> found = trajectory_directions([[torch.tensor([t, 0.0])] for t in (0.0, 1.0)], count=1)
+    >>> found.directions[0][0].round(decimals=3), found.coordinates.round(3).ravel().tolist()
+    (tensor([1., 0.]), [-1.0, 0.0])
     """
     if len(snapshots) < count + 1:
         raise ValueError(
@@ -74,10 +116,11 @@ def trajectory_directions(snapshots: Sequence[Direction], count: int = 2) -> Tra
     for k, snapshot in enumerate(snapshots):
         check_direction(snapshot, last, f"snapshots[{k}]")
     moved = [
-        torch.stack([s[j].detach().double().flatten() - p.detach().double().flatten()
-                     for s in snapshots])
+        torch.stack(
+            [s[j].detach().double().flatten() - p.detach().double().flatten() for s in snapshots]
+        )
         for j, p in enumerate(last)
-    ]  # fmt: skip
+    ]
     centred = [part - part.mean(dim=0) for part in moved]
     gram = torch.stack([part @ part.T for part in centred]).sum(dim=0).cpu().numpy()
     values, vectors = np.linalg.eigh(gram)
@@ -106,7 +149,7 @@ def filter_normalised(
     model: nn.Module | None = None,
     keep_vectors: bool = False,
 ) -> list[Tensor]:
-    """Each filter of a direction scaled to the norm of the parameters' (Li et al. 2018, section 4).
+    """Scale each filter of a direction to the norm of the parameters' (Li et al. 2018, section 4).
 
     A filter is what makes one channel or neuron: one index of a weight's first axis. Biases and the
     scales of normalisations, all of at most one axis, get 0, as in the authors' code.
@@ -118,8 +161,17 @@ def filter_normalised(
             counts the channels made.
         keep_vectors: scale biases and scales as one filter each instead.
 
+    Returns:
+        A tensor of each parameter's shape.
+
     Raises:
         ValueError: `direction` does not go with `params` or is not finite.
+
+    >>> import torch
+    >>> weight, bias = torch.tensor([[3.0, 4.0], [0.0, 1.0]]), torch.ones(2)
+    >>> found = filter_normalised([torch.ones(2, 2), torch.ones(2)], [weight, bias])
+    >>> found[0].norm(dim=1).round(decimals=3), found[1]
+    (tensor([5., 1.]), tensor([0., 0.]))
     """
     check_direction(direction, params, "direction")
     groups = {} if model is None else _groups_of_transposed(model)
@@ -138,7 +190,24 @@ def filter_normalised(
 
 
 def check_direction(direction: Direction, params: Sequence[Tensor], name: str) -> None:
-    """A ValueError unless the direction is finite and of the parameters' shapes."""
+    """Check that a direction is finite and of the parameters' shapes.
+
+    Args:
+        direction: a tensor for each parameter.
+        params: what it belongs to.
+        name: name of the argument, for the message.
+
+    Raises:
+        ValueError: it is not.
+
+    >>> import torch
+    >>> check_direction([torch.ones(2)], [torch.zeros(3)], "direction")
+    Traceback (most recent call last):
+    ...
+    ValueError: direction[0] has the shape [2]; expected [3], as params
+    """
+    if not isinstance(direction, Sequence) or any(not isinstance(d, Tensor) for d in direction):
+        raise ValueError(f"{name} is {described(direction)}; expected a list of tensors, as params")
     if len(direction) != len(params):
         raise ValueError(f"{name} has {len(direction)} tensors; expected {len(params)}, as params")
     for k, (d, p) in enumerate(zip(direction, params, strict=True)):
@@ -151,7 +220,7 @@ def check_direction(direction: Direction, params: Sequence[Tensor], name: str) -
 
 
 def _rescaled(d: Tensor, p: Tensor, dims: Iterable[int]) -> Tensor:
-    """d with the norms of p over `dims`; 0 where d or p is."""
+    """Tensor d with the norms of p over `dims`; 0 where d or p is."""
     over = tuple(dims)
     if not over:  # a single number
         return p.abs() * d.sign()
@@ -161,7 +230,7 @@ def _rescaled(d: Tensor, p: Tensor, dims: Iterable[int]) -> Tensor:
 
 
 def _groups_of_transposed(model: nn.Module) -> dict[int, int]:
-    """id of the weight of a transposed convolution -> its groups."""
+    """Groups of each transposed convolution, by the id of its weight."""
     found: dict[int, int] = {}
     for module in model.modules():
         if isinstance(module, _ConvTransposeNd):

@@ -1,4 +1,4 @@
-"""A game between players: the spectrum of its field's Jacobian, and the field along a path.
+"""Games between players: the spectrum of its field's Jacobian, and the field along a path.
 
 The simultaneous gradient field of players i with parameters θ_i and losses L_i is
 v(θ) = (∂L_1/∂θ_1, …, ∂L_n/∂θ_n). Its Jacobian is not symmetric: where its eigenvalues are far from
@@ -16,13 +16,22 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dlcc.landscape.curvature import Closure, check_params, like, slopes_of, slopes_times
-from dlcc.landscape.krylov import Basis, Operator, check_finite
+from dlcc.landscape._engine.krylov import KrylovBasis, check_finite
+from dlcc.landscape._engine.vectors import (
+    Closure,
+    check_params,
+    differentiable_gradients,
+    gradients_vjp,
+    vector_like,
+)
+from dlcc.landscape.batches import described
+from dlcc.landscape.linear_operator import LinearOperator
+from dlcc.typing import Floats
 
-Floats = NDArray[np.float64]
 Complexes = NDArray[np.complex128]
+"""Array of complex numbers."""
 Player = tuple[Closure, Sequence[Tensor]]
-"""A player's loss, and its parameters."""
+"""Loss of a player, a closure without arguments, and its parameters."""
 
 DENSE = 600
 """Parameters up to which all eigenvalues are computed."""
@@ -30,91 +39,154 @@ DENSE = 600
 
 @dataclass(frozen=True)
 class GameSpectrum:
-    """Eigenvalues of the Jacobian of a game's field."""
+    """Eigenvalues of the Jacobian of a game's field.
+
+    >>> import numpy as np
+    >>> found = GameSpectrum(np.array([2j, -2j]), np.zeros(2), complete=True, products=2)
+    >>> found.largest
+    2j
+    """
 
     values: Complexes
-    """By falling modulus: all of them, or those that a Krylov space shows."""
+    """Eigenvalues by falling modulus, [n]: all of them, or those that a Krylov space shows."""
     errors: Floats
-    """‖Jᵀx − λx‖ of the unit vectors behind them; 0 where all are known."""
+    """Residuals ‖Jᵀx − λx‖ of the unit vectors behind them, [n]; 0 where all are known."""
     complete: bool
+    """Whether these are all eigenvalues."""
     products: int
+    """Number of products with Jᵀ used."""
 
     @property
     def largest(self) -> complex:
-        """The eigenvalue of the largest modulus: it bounds the step."""
+        """Eigenvalue of the largest modulus, which bounds the step.
+
+        >>> import numpy as np
+        >>> GameSpectrum(np.array([3 + 4j, 1.0]), np.zeros(2), True, 2).largest
+        (3+4j)
+        """
         return complex(self.values[0])
 
     @property
     def nearest_axis(self) -> complex:
-        """The one with the smallest real part in size, among those known to a tenth of their
-        modulus: it turns the longest."""
+        """Eigenvalue nearest to the imaginary axis, which turns the longest, among those that are
+        known to a tenth of their modulus.
+
+        >>> import numpy as np
+        >>> GameSpectrum(np.array([3.0, 0.1 + 1j]), np.zeros(2), True, 2).nearest_axis
+        (0.1+1j)
+        """
         known = self.values[self.errors <= 0.1 * np.abs(self.values)]
         among = known if len(known) else self.values[:1]
         return complex(among[np.argmin(np.abs(among.real))])
 
     @property
     def rotation(self) -> float:
-        """Σ |Im λ| / Σ |λ|: 0 where the field is a gradient, 1 where it only turns."""
+        """Share Σ |Im λ| / Σ |λ|: 0 where the field is a gradient, 1 where it only turns.
+
+        >>> import numpy as np
+        >>> GameSpectrum(np.array([1j, -1j]), np.zeros(2), True, 2).rotation
+        1.0
+        """
         return float(np.abs(self.values.imag).sum() / max(np.abs(self.values).sum(), 1e-300))
 
 
 @dataclass(frozen=True)
 class PathAngle:
-    """The field along the straight line between two points (Berard et al. 2020, section 4.2)."""
+    """Field along the straight line between two points (Berard et al. 2020, section 4.2).
+
+    >>> import numpy as np
+    >>> found = PathAngle(np.array([0.0, 1.0]), np.array([1.0, -1.0]), np.ones(2))
+    >>> float(found.cosine[0])
+    1.0
+    """
 
     at: Floats
     """Place on the line, 0 at its start and 1 at its end, [n]."""
     cosine: Floats
-    """Of the angle between the field, downhill, and the line, [n]."""
+    """Cosine of the angle between the field, downhill, and the line, [n]."""
     norm: Floats
-    """Of the field, [n]."""
+    """Norm of the field, [n]."""
 
 
 def game_spectrum(players: Sequence[Player], *, vectors: int = 60, seed: int = 0) -> GameSpectrum:
-    """The spectrum of the Jacobian of the players' field.
+    """Find the spectrum of the Jacobian of the players' field.
+
+    Games of more than 600 parameters are looked at in a Krylov space (Arnoldi's method; Saad 2011,
+    section 6.2).
 
     Args:
         players: each one's loss, a closure without arguments, and its parameters.
-        vectors: of the Krylov space where the game has more than 600 parameters.
-        seed: of its first vector.
+        vectors: dimensions of the Krylov space.
+        seed: seed of its first vector.
+
+    Returns:
+        The eigenvalues, by falling modulus.
 
     Raises:
-        ValueError: there is no player, a loss is no finite scalar or does not depend on one of its
+        ValueError: there is no player, a loss is no scalar or does not depend on one of its
             player's parameters, or a parameter belongs to two players.
+        NotFiniteError: a loss, or a product with the Jacobian, is not finite.
+
+    >>> import torch
+    >>> x, y = (torch.zeros(1, requires_grad=True) for _ in range(2))
+    >>> found = game_spectrum([(lambda: (x * y).sum(), [x]), (lambda: -(x * y).sum(), [y])])
+    >>> sorted(found.values.imag.tolist()), found.rotation
+    ([-1.0, 1.0], 1.0)
     """
     transposed = field_jacobian_transposed(players)
     if transposed.size <= DENSE:
         eye = torch.eye(transposed.size).to(transposed.like)
-        matrix = transposed.times_each(eye).double().cpu().numpy()  # row i of J: Jᵀ e_i
+        matrix = transposed.matmat(eye).T.double().cpu().numpy()  # row i of J: Jᵀ e_i
         check_finite(matrix)
         values = np.linalg.eigvals(matrix)
         return _sorted(values, np.zeros(len(values)), True, transposed.size)
     return _arnoldi(transposed, vectors, seed)
 
 
-def field_jacobian_transposed(players: Sequence[Player]) -> Operator:
-    """Jᵀ of the players' field: it has the eigenvalues of J, and one pass back a product."""
+def field_jacobian_transposed(players: Sequence[Player]) -> LinearOperator:
+    """Give Jᵀ of the players' field, which has the eigenvalues of J; a product takes one pass back.
+
+    Args:
+        players: as for `game_spectrum`.
+
+    Returns:
+        Products with vectors [size], size the numbers in all players' parameters.
+
+    Raises:
+        ValueError: as for `game_spectrum`.
+        NotFiniteError: a loss is not finite.
+
+    >>> import torch
+    >>> x, y = (torch.zeros(1, requires_grad=True) for _ in range(2))
+    >>> field = [(lambda: (x * y).sum(), [x]), (lambda: -2 * (x * y).sum(), [y])]
+    >>> field_jacobian_transposed(field).matvec(torch.tensor([0.0, 1.0]))
+    tensor([-2.,  0.])
+    """
     if not players:
         raise ValueError("players is empty; give at least one loss with its parameters")
-    slopes: list[Tensor] = []
+    for k, player in enumerate(players):
+        if not isinstance(player, Sequence) or len(player) != 2 or not callable(player[0]):
+            given = described(player)
+            raise ValueError(f"players[{k}] is {given}; expected a closure and its parameters")
+    gradients: list[Tensor] = []
     everything = check_params([p for _, params in players for p in params])
     if len({id(p) for p in everything}) < len(everything):
         raise ValueError("a parameter belongs to two players; give it to the one that trains it")
     for loss, params in players:
-        slopes += slopes_of(loss(), params)
+        gradients += differentiable_gradients(loss(), params)
 
     size = sum(p.numel() for p in everything)
-    return Operator(
+    return LinearOperator(
         size,
-        like(everything),
-        lambda vector: slopes_times(slopes, everything, vector),
+        vector_like(everything),
+        lambda vector: gradients_vjp(gradients, everything, vector),
         symmetric=False,
     )
 
 
-def _arnoldi(operator: Operator, vectors: int, seed: int) -> GameSpectrum:
+def _arnoldi(operator: LinearOperator, vectors: int, seed: int) -> GameSpectrum:
     """Ritz values of a Krylov space (Saad 2011, section 6.2)."""
-    basis = Basis.start(operator, operator.generator(seed), min(vectors, operator.size))
+    basis = KrylovBasis.start(operator, operator.generator(seed), min(vectors, operator.size))
     basis.grow()
     while not (basis.full or basis.complete):
         basis.grow()
@@ -134,20 +206,29 @@ def _sorted(values: Complexes, errors: Floats, complete: bool, products: int) ->
 def path_angle(
     field: Callable[[Tensor], Tensor], start: Tensor, end: Tensor, points: int = 21
 ) -> PathAngle:
-    """How the field lies to the line from `start` to `end`, between and a quarter past both.
+    """Measure how the field lies to the line from `start` to `end`, and a quarter past both.
 
     Near a point that attracts, the cosine jumps from 1 to −1 there; where the field turns around
     it, it has a bump instead.
 
     Args:
-        field: of parameters [size], the gradients [size] of each player's own loss.
+        field: function of parameters [size] that gives the gradients [size] of each player's own
+            loss.
         start: parameters [size].
-        end: likewise.
-        points: on the line.
+        end: parameters [size].
+        points: number of points on the line.
+
+    Returns:
+        Places on the line, 0 at `start`, with the cosine of the angle and the field's norm.
 
     Raises:
         ValueError: start and end are the same point or of different shapes, or the field's shape is
             another.
+
+    >>> import torch
+    >>> found = path_angle(lambda x: x, torch.tensor([-1.0, 0.0]), torch.tensor([1.0, 0.0]), 4)
+    >>> found.at.tolist(), found.cosine.tolist()
+    ([-0.25, 0.25, 0.75, 1.25], [1.0, 1.0, -1.0, -1.0])
     """
     if start.shape != end.shape:
         raise ValueError(
@@ -160,9 +241,11 @@ def path_angle(
     at = np.linspace(-0.25, 1.25, points)
     cosine, norm = np.zeros(points), np.zeros(points)
     for k, place in enumerate(at):
-        v = field(start + float(place) * line).detach()
-        if v.shape != line.shape:
-            raise ValueError(f"field gave {list(v.shape)}; expected {list(line.shape)}")
+        v = field(start + float(place) * line)
+        if not isinstance(v, Tensor) or v.shape != line.shape:
+            expected = f"expected a tensor {list(line.shape)}, as start"
+            raise ValueError(f"field gave {described(v)}; {expected}")
+        v = v.detach()
         norm[k] = float(torch.linalg.vector_norm(v))
         cosine[k] = -float((v * line).sum()) / max(norm[k] * length, 1e-300)
     return PathAngle(at, cosine, norm)

@@ -1,58 +1,63 @@
-"""A loss along a line or over a plane in the space of the parameters (Li et al. 2018).
+"""Losses along a line or over a plane in the space of the parameters (Li et al. 2018).
 
-Points are evaluated one after the other, the parameters set in place and put back, with quicker
-ways for some calls (`shortcuts`) and, where rows are known to stand alone, in parts of the batch
-that caches hold; or several at once by `torch.func.vmap`, where the net is so small that calls cost
-more than sums (`is_batched`). Every point sees the same random numbers, and the random state is put
-back.
+Points are evaluated one after the other, the parameters set in place and put back, and, where rows
+are known to stand alone, in parts of the batch that caches hold; or several at once by
+`torch.func.vmap`, where the net is so small that calls cost more than sums (`is_batched`). Every
+point sees the same random numbers, and the random state is put back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
 import numpy as np
-import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
-from torch.func import vmap
 
-from dlcc.landscape.anatomy import as_of
-from dlcc.landscape.curvature import Closure, check_params
+from dlcc.landscape._engine.evaluation import evaluate_in_batches, evaluate_one_by_one
+from dlcc.landscape._engine.portions import points_per_batch
+from dlcc.landscape._engine.vectors import Closure, check_params
+from dlcc.landscape.batches import described
 from dlcc.landscape.directions import Direction, check_direction
-from dlcc.landscape.fallback import called_with, without_advice
-from dlcc.landscape.model_loss import ModelLoss, advised, parts_of, points_together
-from dlcc.landscape.shortcuts import Shortcuts
-
-Floats = NDArray[np.float64]
+from dlcc.landscape.model_loss import ModelLoss
+from dlcc.typing import Floats
 
 
 @dataclass(frozen=True)
 class Slice1D:
-    """A loss along a line."""
+    """Loss along a line.
+
+    >>> import numpy as np
+    >>> found = Slice1D(np.array([-1.0, 0.0, 1.0]), np.array([2.0, 1.0, 3.0]), batched=False)
+    >>> float(found.at[found.losses.argmin()])
+    0.0
+    """
 
     at: Floats
-    """Places on it, 0 at the parameters as they are, in lengths of the direction, [n]."""
+    """Places on the line, 0 at the parameters as they are, in lengths of the direction, [n]."""
     losses: Floats
-    """[n]; not finite where the loss is not."""
+    """Loss at each, [n]; not finite where the loss is not."""
     batched: bool
     """Whether points were evaluated several at a time."""
 
 
 @dataclass(frozen=True)
 class Slice2D:
-    """A loss over a plane."""
+    """Loss over a plane.
+
+    >>> import numpy as np
+    >>> found = Slice2D(np.arange(2.0), np.arange(3.0), np.zeros((2, 3)), batched=False)
+    >>> found.losses.shape
+    (2, 3)
+    """
 
     at: Floats
     """Places along the first direction, [n]."""
     across: Floats
-    """Along the second, [m]."""
+    """Places along the second, [m]."""
     losses: Floats
-    """[n, m]; not finite where the loss is not."""
+    """Loss at each pair, [n, m]; not finite where the loss is not."""
     batched: bool
     """Whether points were evaluated several at a time."""
 
@@ -65,19 +70,27 @@ def slice_1d(
     *,
     differentiates: bool = False,
 ) -> Slice1D:
-    """The loss at params + a · direction for each a of `at`.
+    """Evaluate a loss at params + a · direction for each a of `at`.
 
     Args:
-        loss: a closure without arguments that reads `params`; with a `ModelLoss` nets go
-            faster, and buffers that a pass writes are put back.
-        params: set in place and put back bit for bit, also after an error or Ctrl-C.
-        direction: a tensor for each of them.
-        at: places [n].
+        loss: closure without arguments that reads `params` and gives a scalar; with a `ModelLoss`
+            small nets go faster, and buffers that a pass writes are put back.
+        params: tensors set in place and put back bit for bit, also after an error or Ctrl-C.
+        direction: a tensor of each parameter's shape.
+        at: places [n], in lengths of the direction.
         differentiates: whether the loss takes gradients itself, as one with a gradient penalty.
+
+    Returns:
+        The places and the losses [n].
 
     Raises:
         ValueError: params is empty or on two devices, `direction` does not go with it or is not
             finite, `at` is empty, or the loss is no scalar.
+
+    >>> import torch
+    >>> w = torch.ones(2)
+    >>> slice_1d(lambda: w.square().sum(), [w], [torch.ones(2)], [-1, 0, 1]).losses.tolist()
+    [0.0, 2.0, 8.0]
     """
     places = _places(at, "at")
     losses, batched = _evaluated(loss, params, [direction], places[:, None], differentiates)
@@ -93,12 +106,30 @@ def slice_2d(
     *,
     differentiates: bool = False,
 ) -> Slice2D:
-    """The loss at params + a · directions[0] + b · directions[1] for each a of `at` and b of
-    `across`, which is `at` by default.
+    """Evaluate a loss at params + a · directions[0] + b · directions[1].
+
+    Args:
+        loss: as for `slice_1d`.
+        params: likewise.
+        directions: two of them, each a tensor of each parameter's shape.
+        at: values of a, [n].
+        across: values of b, [m]; those of a by default.
+        differentiates: as for `slice_1d`.
+
+    Returns:
+        The places and the losses [n, m].
 
     Raises:
         ValueError: as for `slice_1d`.
+
+    >>> import torch
+    >>> w = torch.zeros(2)
+    >>> axes = [torch.tensor([1.0, 0.0])], [torch.tensor([0.0, 1.0])]
+    >>> slice_2d(lambda: w[0] - 2 * w[1], [w], axes, [0, 1], [0, 3]).losses.tolist()
+    [[0.0, -6.0], [1.0, -5.0]]
     """
+    if len(directions) != 2:
+        raise ValueError(f"directions is {described(directions)}; expected two directions")
     places = _places(at, "at")
     others = places if across is None else _places(across, "across")
     grid = np.stack(np.meshgrid(places, others, indexing="ij"), axis=-1).reshape(-1, 2)
@@ -107,16 +138,26 @@ def slice_2d(
 
 
 def is_batched(loss: Closure | ModelLoss, *, differentiates: bool = False) -> bool:
-    """Whether points are evaluated several at a time: the same for the same loss and batch.
+    """Whether a slice evaluates several points at a time: the same for the same loss and batch.
 
-    They are for a `ModelLoss` whose layers take few multiplications (the table at
-    `BATCHED_CONVOLUTIONAL`), unless a layer in training has buffers to write to, as a batch
+    It does for a `ModelLoss` whose layers take few multiplications (the table in
+    docs/landscape-engine.md), unless a layer in training has buffers to write to, as a batch
     normalisation, or the loss takes gradients itself.
+
+    Args:
+        loss: as for `slice_1d`.
+        differentiates: likewise.
+
+    Returns:
+        True where it does.
+
+    >>> import torch
+    >>> from torch import nn
+    >>> loss = ModelLoss(nn.Linear(2, 1), lambda m, x: m(x).mean(), torch.zeros(4, 2))
+    >>> is_batched(loss), is_batched(lambda: torch.zeros(()))
+    (True, False)
     """
     return _together(loss, differentiates) is not None
-
-
-# --- evaluation -----------------------------------------------------------------------------------
 
 
 def _evaluated(
@@ -126,8 +167,10 @@ def _evaluated(
     grid: Floats,
     differentiates: bool,
 ) -> tuple[Floats, bool]:
-    """The losses [n] at params + grid [n, directions] · directions, and whether batched."""
+    """Losses [n] at params + grid [n, directions] · directions, and whether batched."""
     params = check_params(params, trained=False)
+    if not callable(loss):
+        raise ValueError(f"loss is {described(loss)}; expected a closure or a ModelLoss")
     if isinstance(loss, ModelLoss):
         _check_belong(params, loss.model)
     for k, direction in enumerate(directions):
@@ -137,155 +180,30 @@ def _evaluated(
     together = _together(loss, differentiates)
     if together is not None:
         assert isinstance(loss, ModelLoss)
-        return _in_batches(loss, params, moved, grid, together), True
-    return _one_by_one(loss, params, moved, grid, differentiates), False
+        return evaluate_in_batches(loss, params, moved, grid, together), True
+    return evaluate_one_by_one(loss, params, moved, grid, differentiates), False
 
 
 def _together(loss: Closure | ModelLoss, differentiates: bool) -> int | None:
-    """How many points go in one batch, as `points_together`."""
+    """Number of points in one batch, as `points_per_batch` has it."""
     if differentiates or not isinstance(loss, ModelLoss):
         return None
-    return points_together(loss)
-
-
-def _one_by_one(
-    loss: Closure | ModelLoss,
-    params: list[Tensor],
-    directions: list[list[Tensor]],
-    grid: Floats,
-    differentiates: bool,
-) -> Floats:
-    found = np.zeros(len(grid))
-    evaluate, batch, buffers = loss, None, list[Tensor]()
-    if isinstance(loss, ModelLoss):
-        batch, buffers = loss.batch, list(loss.model.buffers())
-        evaluate = partial(loss.over, [batch] if differentiates else parts_of(loss))
-    kept, kept_buffers = ([p.detach().clone() for p in some] for some in (params, buffers))
-    held, versions = [p.detach() for p in params], [p._version for p in params]
-    line = kept if len(directions) == 1 else [torch.empty_like(p) for p in kept]
-    known = isinstance(loss, ModelLoss)
-    shortcuts = Shortcuts(batch, params, kept, directions, channels_last=known)
-
-    def value() -> float:
-        _put_back(buffers, kept_buffers)
-        again()
-        return _scalar(evaluate()).item()
-
-    try:
-        with (
-            _same_random(params[0].device) as again,
-            shortcuts if shortcuts.useful and not differentiates else nullcontext(),
-            torch.set_grad_enabled(differentiates),
-            advised(),
-        ):
-            for k, point in enumerate(grid.tolist()):
-                shortcuts.point = point
-                if line is not kept and (k == 0 or point[0] != grid[k - 1, 0]):
-                    _move(line, kept, directions[0], point[0])
-                _move(held, line, directions[-1], point[-1])
-                try:
-                    found[k] = value()
-                except RuntimeError as error:
-                    if not shortcuts.is_to_blame(error):
-                        raise
-                    shortcuts.channels_last = False
-                    found[k] = value()
-    finally:
-        _put_back(held, kept)
-        for p, version in zip(params, versions, strict=True):
-            as_of(p, version)
-        _put_back(buffers, kept_buffers)
-    return found
-
-
-def _move(into: list[Tensor], start: list[Tensor], direction: list[Tensor], place: float) -> None:
-    """Write start + place · direction."""
-    for own, before, along in zip(into, start, direction, strict=True):
-        torch.add(before, along, alpha=place, out=own)
-
-
-def _put_back(tensors: Sequence[Tensor], kept: Sequence[Tensor]) -> None:
-    for tensor, before in zip(tensors, kept, strict=True):
-        tensor.detach().copy_(before)
-
-
-def _in_batches(
-    loss: ModelLoss,
-    params: list[Tensor],
-    directions: list[list[Tensor]],
-    grid: Floats,
-    together: int,
-) -> Floats:
-    whole = _Whole(loss)
-    names = {id(p): name for name, p in whole.named_parameters()}
-    own = [names[id(p)] for p in params]
-
-    def at(values: Mapping[str, Tensor]) -> Tensor:
-        return _scalar(called_with(whole, values))
-
-    evaluate, parts = vmap(at, randomness="same"), []
-    with _same_random(params[0].device) as again, torch.no_grad(), without_advice():
-        for start in range(0, len(grid), together):
-            points = torch.as_tensor(grid[start : start + together]).to(params[0])
-            values = {}
-            for j, (name, p) in enumerate(zip(own, params, strict=True)):
-                place = points.view(*points.shape, *[1] * p.ndim)
-                values[name] = p.detach() + place[:, 0] * directions[0][j]
-                for c, direction in enumerate(directions[1:], start=1):
-                    values[name] += place[:, c] * direction[j]
-            again()
-            parts.append(evaluate(values).double().cpu())
-    return torch.cat(parts).numpy()
-
-
-class _Whole(nn.Module):
-    """A loss as a module: so that its model's parameters can be put in from outside."""
-
-    def __init__(self, loss: ModelLoss) -> None:
-        super().__init__()
-        self.model, self.loss = loss.model, loss
-
-    def forward(self) -> Tensor:
-        return self.loss()
-
-
-def _scalar(value: Any) -> Tensor:
-    """A loss [], finite or not."""
-    if not isinstance(value, Tensor) or value.numel() != 1:
-        shape = list(value.shape) if isinstance(value, Tensor) else type(value).__name__
-        raise ValueError(f"the loss is {shape}; expected a scalar: take its mean or sum")
-    return value.reshape(())
-
-
-@contextmanager
-def _same_random(device: torch.device) -> Iterator[Callable[[], None]]:
-    """What is yielded sets the random state to what it was on entry; on exit it is put back."""
-    cuda = device.type == "cuda"
-    with torch.random.fork_rng(devices=[device] if cuda else []):
-        state = torch.get_rng_state()
-        of_device = torch.cuda.get_rng_state(device) if cuda else None
-
-        def again() -> None:
-            torch.set_rng_state(state)
-            if of_device is not None:
-                torch.cuda.set_rng_state(of_device, device)
-
-        yield again
-
-
-# --- what is given --------------------------------------------------------------------------------
+    return points_per_batch(loss)
 
 
 def _places(at: ArrayLike, name: str) -> Floats:
+    """Places as an array [n], or a ValueError."""
     places = np.asarray(at, dtype=np.float64)
     if places.ndim != 1 or len(places) == 0:
         raise ValueError(f"{name} has the shape {list(places.shape)}; expected places [n]")
     if not np.isfinite(places).all():
-        raise ValueError(f"{name} has places that are not finite")
+        bad = int((~np.isfinite(places)).sum())
+        raise ValueError(f"{name} has places that are not finite, {bad} of {len(places)}")
     return places
 
 
 def _check_belong(params: Sequence[Tensor], model: nn.Module) -> None:
+    """Check that all parameters are the model's."""
     own = {id(p) for p in model.parameters()}
     for k, p in enumerate(params):
         if id(p) not in own:

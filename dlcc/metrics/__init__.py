@@ -1,4 +1,4 @@
-"""How near the samples of a generator come to a target: pure functions on numpy arrays.
+"""Distances of a generator's samples from a target: pure functions on numpy arrays.
 
 Every figure comes with its standard error, how that was obtained, and the numbers of rows. Sums are
 in float64, a block at a time: 50,000 × 2,048 features need less than 1 GB beside themselves.

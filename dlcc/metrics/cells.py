@@ -1,4 +1,4 @@
-"""Samples counted in cells that the target fills equally: χ² and the share of filled cells."""
+"""Counts of samples in cells that the target fills equally: χ² and the share of filled cells."""
 
 from __future__ import annotations
 
@@ -17,43 +17,52 @@ _MOST_CELLS = 10_000_000
 
 @dataclass(frozen=True)
 class ChiSquared:
-    """Pearson's χ² against equally likely cells."""
+    """Result of Pearson's χ² test against equally likely cells."""
 
     statistic: float
+    """Pearson's χ², at least 0; 0 where all cells have the same count."""
     df: int
     """Degrees of freedom: cells − 1."""
     over_df: Measured
-    """χ² / df: 1 on average where the cells are equally likely."""
+    """Ratio χ² / df: 1 on average where the cells are equally likely."""
     p_value: float
-    """P(χ² at least as large | equally likely), by the χ² law: wants 5 samples a cell."""
+    """Probability of a χ² at least as large where the cells are equally likely, by the χ²
+    distribution, which needs about 5 samples a cell."""
     filled: Measured
     """Share of the cells with a sample, in [0, 1]."""
     expected_filled: float
-    """That share where the cells are equally likely."""
+    """Share of filled cells to expect where the cells are equally likely."""
 
 
 @dataclass(frozen=True)
 class Cells:
-    """Counts of samples."""
+    """Counts of samples in the cells of a grid."""
 
     counts: NDArray[np.int64]
-    """[cells]"""
+    """Number of samples in each cell, [cells]."""
     outside: int
-    """Samples in no cell: the target has none there, and χ² does not see them."""
+    """Number of samples in no cell; the target has none there, and χ² does not see them."""
 
 
 def grid_counts(unit: ArrayLike, bins: int) -> Cells:
-    """Counts in the binsᵈ equal cells of the cube [0, 1]ᵈ.
+    """Count samples in the binsᵈ equal cells of the cube [0, 1]ᵈ.
 
-    Equally likely for a target that is uniform there; another target with independent coordinates
-    becomes so by the distribution function of each coordinate.
+    The cells are equally likely for a target that is uniform on the cube. A target with other
+    independent coordinates becomes so by the distribution function of each coordinate.
 
     Args:
-        unit: coordinates [n, d]; those outside [0, 1] are counted apart.
-        bins: of each side; binsᵈ at most 10 million.
+        unit: Coordinates [n, d], n ≥ 1; samples outside of the cube are counted apart.
+        bins: Number of cells along each side, 1 or more; binsᵈ at most 10 million.
+
+    Returns:
+        The counts [binsᵈ], the first coordinate running fastest, and the number of samples outside.
 
     Raises:
         ValueError: coordinates or bins that cannot be used.
+
+    >>> found = grid_counts([[0.1, 0.1], [0.9, 0.2], [0.9, 0.3], [1.5, 0.5]], bins=2)
+    >>> found.counts.tolist(), found.outside
+    ([1, 2, 0, 0], 1)
     """
     x = checked(unit, "unit", 1)
     d = x.shape[1]
@@ -75,19 +84,28 @@ def grid_counts(unit: ArrayLike, bins: int) -> Cells:
 
 
 def chi_squared(counts: ArrayLike) -> ChiSquared:
-    """χ² = Σ (N − n/K)² / (n/K) of counts N in K equally likely cells (Pearson 1900).
+    """Test counts in equally likely cells by Pearson's χ², with its error (Pearson 1900).
+
+    χ² = Σ (N − n/K)² / (n/K) of counts N of n samples in K cells.
 
     Args:
-        counts: [cells], whole numbers of samples, at least 2 cells and 2 samples.
+        counts: Whole numbers of samples, [cells], of at least 2 cells and 2 samples in all.
 
     Returns:
-        The error of χ²/df is in closed form: the exact variance 2 (K − 1)(1 − 1/n) of equal cells,
-        and the first-order term of unequal ones. That of the filled share is an upper bound: the
-        jackknife, which counts the cells with a single sample, or the variance of empty cells that
-        are filled independently, which is at most their number; half a cell more, so never 0.
+        The statistic with its p-value, and the share of filled cells. The error of χ²/df is in
+        closed form: the exact variance 2 (K − 1)(1 − 1/n) of equal cells, and the first-order term
+        of unequal ones. That of the filled share is an upper bound: the jackknife, which counts the
+        cells with a single sample, or the variance of empty cells that are filled independently,
+        which is at most their number; half a cell more, so never 0.
 
     Raises:
         ValueError: counts that cannot be used.
+
+    >>> fair, loaded = chi_squared([98, 102, 95, 105]), chi_squared([70, 130, 95, 105])
+    >>> round(fair.statistic, 2), round(fair.p_value, 2)
+    (0.58, 0.9)
+    >>> round(loaded.statistic, 2), round(loaded.p_value, 4)
+    (18.5, 0.0003)
     """
     given = np.asarray(counts)
     if given.ndim != 1 or len(given) < 2 or given.dtype.kind not in "iu":
@@ -121,7 +139,7 @@ def chi_squared(counts: ArrayLike) -> ChiSquared:
 
 
 def _first_order(N: NDArray[np.float64], n: int, cells: int) -> float:
-    """4 n K² (Σp³ − (Σp²)²), the sums by factorial moments."""
+    """Variance of first order, 4 n K² (Σp³ − (Σp²)²), the sums by factorial moments."""
     if n < 4:
         return 0.0
     squares = float((N * (N - 1)).sum()) / (n * (n - 1))

@@ -20,7 +20,7 @@ _ROUNDING = 1e-14  # of a product, relative to the squared lengths of both rows
 
 
 def squared_distances(a: Floats, b: Floats) -> Floats:
-    """‖a_i − b_j‖² [p, q] of rows a [p, d] and b [q, d], at least 0."""
+    """Squared distances ‖a_i − b_j‖², [p, q], of rows a [p, d] and b [q, d]; at least 0."""
     if a.shape[1] <= _FEW_DIMENSIONS:
         return cdist(a, b, "sqeuclidean")
     lengths = np.add.outer(np.einsum("ij,ij->i", a, a), np.einsum("ij,ij->i", b, b))
@@ -33,8 +33,9 @@ def squared_distances(a: Floats, b: Floats) -> Floats:
 
 
 def kth_distances(x: Rows, k: int, to: Rows | None = None) -> Floats:
-    """Distance [n] of each row of x [n, d] to its k-th nearest row of `to` [m, d]; by default to
-    its k-th nearest other row of x. Copies count, as neighbours at distance 0.
+    """Distance [n] of each row of x [n, d] to its k-th nearest row of `to` [m, d].
+
+    Without `to` the other rows of x are meant. Copies count, as neighbours at distance 0.
 
     Exact: by a tree in up to 8 dimensions, else over all pairs, n·m·d multiplications.
     """
@@ -42,8 +43,11 @@ def kth_distances(x: Rows, k: int, to: Rows | None = None) -> Floats:
 
 
 def nearest_distances(x: Rows, k: int, to: Rows | None = None, groups: int = 1) -> Floats:
-    """Distances [n, groups, k] of each row to its k nearest in each group of the other rows, in any
-    order, as `kth_distances`. Row i is in group i mod `groups`; infinite where it has fewer."""
+    """Distances [n, groups, k] of each row to its k nearest in each group of the other rows.
+
+    They are in any order, and else as of `kth_distances`. Row i is in group i mod `groups`; the
+    distance is infinite where a group has fewer.
+    """
     if x.shape[1] <= _TREE_DIMENSIONS:
         return _by_trees(x, k, to, groups)
     nearest = np.full((len(x), groups, k), np.inf)
@@ -64,6 +68,7 @@ def nearest_distances(x: Rows, k: int, to: Rows | None = None, groups: int = 1) 
 
 
 def _by_trees(x: Rows, k: int, to: Rows | None, groups: int) -> Floats:
+    """Distances as of `nearest_distances`, by a tree for each group."""
     points = block(x, slice(None))
     others = points if to is None else block(to, slice(None))
     nearest = np.empty((len(x), groups, k))

@@ -1,4 +1,4 @@
-"""The features that images are compared in: any function of images, with a name for reports.
+"""Features that images are compared in: any function of images, with a name for reports.
 
 A distance of features says nothing without the features' name. Weights of Inception are not
 shipped; bring your own network:
@@ -27,25 +27,28 @@ from dlcc.metrics.inputs import checked_count
 from dlcc.typing import Rows
 
 Features = Callable[[Rows], ArrayLike]
-"""Features [b, d] of a batch of images [b, ...]; its `name`, where it has one, is what reports
-show."""
+"""Function from a batch of images [b, ...] to features [b, d]; reports show its `name`, where it
+has one."""
 
 AS_GIVEN = "rows as given"
 
 
 @dataclass(frozen=True)
 class Named:
-    """A function of images with the name that reports show."""
+    """Function of images with the name that reports show."""
 
     name: str
+    """Name of the features, such as "inception-v3 pool3, my weights"."""
     function: Features
+    """Function from a batch of images [b, ...] to features [b, d]."""
 
     def __call__(self, images: Rows) -> ArrayLike:
+        """Compute the features [b, d] of images [b, ...]."""
         return self.function(images)
 
 
 def name_of(features: Features | str | None) -> str:
-    """The name that reports show: a string is one, a function's `name`, else its own."""
+    """Name that reports show: a given string itself, else a function's `name`, else its own."""
     if features is None:
         return AS_GIVEN
     if isinstance(features, str):
@@ -58,7 +61,7 @@ def name_of(features: Features | str | None) -> str:
 
 
 def extract(features: Features, images: ArrayLike, *, batch: int = 256) -> Rows:
-    """Features [n, d] of images [n, ...], `batch` at a time, in the type that the function returns.
+    """Compute features [n, d] of images [n, ...], `batch` at a time, in the function's own type.
 
     Raises:
         ValueError: no images, or the function returns something other than rows [b, d].
@@ -88,4 +91,5 @@ def extract(features: Features, images: ArrayLike, *, batch: int = 256) -> Rows:
 
 
 def _width(made: Rows | None) -> int:
+    """Number of features made so far; −1 before the first batch."""
     return -1 if made is None else int(made.shape[1])

@@ -1,4 +1,4 @@
-"""Checks of what metrics are given, and how it is cut: never more than a block in float64."""
+"""Checks of the rows that metrics are given, and their blocks: never more than one in float64."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from dlcc.typing import Floats, Rows
 
-_VALUES = 1 << 22
-"""Numbers that are converted to float64 at a time (32 MB), and pairs that are held at a time."""
-_SIDE = 2048
-"""Rows of a block, at most: a block of pairs is then `_VALUES`."""
+BLOCK_VALUES = 1 << 22
+"""Number of values that are converted to float64 at a time (32 MB), and of pairs held at a time."""
+BLOCK_ROWS = 2048
+"""Largest number of rows in a block: a block of pairs is then `BLOCK_VALUES`."""
 _LARGEST = 1e20
-"""Of a number: above it sixth powers, which the KID's variance takes, run out of range."""
+"""Largest number allowed: above it sixth powers, which the KID's variance takes, overflow."""
 
 
 def checked(x: ArrayLike, name: str, at_least: int = 2) -> Rows:
-    """Rows [n, d] as they are (no copy), or what is wrong with them.
+    """Check rows [n, d] and return them as they are, without a copy.
 
     Raises:
         ValueError: another shape, numbers that are not real or not finite, or too few rows.
@@ -45,7 +45,7 @@ def checked(x: ArrayLike, name: str, at_least: int = 2) -> Rows:
 
 
 def checked_pair(generated: ArrayLike, data: ArrayLike, at_least: int = 2) -> tuple[Rows, Rows]:
-    """Both sets [n, d] and [m, d], checked.
+    """Check both sets, rows [n, d] and [m, d], and that their features are as many.
 
     Raises:
         ValueError: as `checked`, or the sets differ in their features.
@@ -60,7 +60,7 @@ def checked_pair(generated: ArrayLike, data: ArrayLike, at_least: int = 2) -> tu
 
 
 def checked_count(count: int, name: str, least: int, most: float = np.inf) -> int:
-    """A whole number within bounds.
+    """Check that a count is a whole number within bounds.
 
     Raises:
         ValueError: it is not.
@@ -74,19 +74,19 @@ def checked_count(count: int, name: str, least: int, most: float = np.inf) -> in
 
 
 def parts(x: Rows) -> Iterator[slice]:
-    """Slices of rows that are small enough to be converted."""
+    """Slices of rows that are small enough to be converted to float64."""
     step = side(x.shape[1])
     for start in range(0, len(x), step):
         yield slice(start, min(start + step, len(x)))
 
 
 def side(d: int) -> int:
-    """Rows of a block of d features."""
-    return max(1, min(_SIDE, _VALUES // d))
+    """Number of rows in a block of d features."""
+    return max(1, min(BLOCK_ROWS, BLOCK_VALUES // d))
 
 
 def block(x: Rows, rows: slice | NDArray[np.intp], centre: Floats | None = None) -> Floats:
-    """Rows in float64, from a centre [d] where one is given."""
+    """Convert rows to float64, less a centre [d] where one is given."""
     if centre is None:
         return np.asarray(x[rows], dtype=np.float64)
     found: Floats = np.subtract(x[rows], centre, dtype=np.float64)
@@ -94,7 +94,7 @@ def block(x: Rows, rows: slice | NDArray[np.intp], centre: Floats | None = None)
 
 
 def mean_of(x: Rows) -> Floats:
-    """The mean row [d], summed in float64."""
+    """Mean row [d], summed in float64."""
     total = np.zeros(x.shape[1])
     for part in parts(x):
         total += block(x, part).sum(axis=0)
@@ -102,6 +102,7 @@ def mean_of(x: Rows) -> Floats:
 
 
 def _bad(rows: Rows) -> NDArray[np.bool_]:
+    """Tell which rows hold a number that is not finite or too large, [n]."""
     if rows.dtype.itemsize == 2:  # whose largest number is far below
         return np.asarray(~np.isfinite(rows).all(axis=1))
     return np.asarray(~(np.abs(rows) <= _LARGEST).all(axis=1))

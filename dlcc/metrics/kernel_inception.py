@@ -1,4 +1,4 @@
-"""Kernel Inception distance (Bińkowski et al. 2018), on whatever features are given."""
+"""Kernel Inception distance (Bińkowski et al. 2018) on any features."""
 
 from __future__ import annotations
 
@@ -13,23 +13,32 @@ from dlcc.metrics.pairs import Discrepancy, discrepancy, discrepancy_over_blocks
 def kid(
     generated: ArrayLike, data: ArrayLike, *, block: int | None = 1_000, seed: int = 0
 ) -> Discrepancy:
-    """Unbiased MMD² with the kernel (a·b/d + 1)³ (Bińkowski et al. 2018, section 4).
+    """Estimate the kernel Inception distance, an unbiased MMD² with the kernel (a·b/d + 1)³.
+
+    It is that of Bińkowski et al. 2018, section 4, on whatever features are given.
 
     Args:
-        generated: features [n, d], n ≥ 4.
-        data: features [m, d], m ≥ 4.
-        block: rows of each of the disjoint blocks that are averaged, the way of the authors (who
-            draw overlapping ones); the error is the blocks' scatter. None: all pairs at once, the
-            sharpest value, with the closed form of its error (`pairs`); it takes n / block times
-            as long.
-        seed: of the shuffle before the blocks are cut.
+        generated: Features [n, d], n ≥ 4.
+        data: Features of the target [m, d], m ≥ 4.
+        block: Number of rows in each of the disjoint blocks that are averaged, 4 or more, the way
+            of the authors (who draw overlapping ones); the error is the blocks' scatter. None: all
+            pairs at once, the sharpest value, with the closed form of its error (`pairs`); it takes
+            n / block times as long.
+        seed: Seed of the shuffle before the blocks are cut.
 
     Returns:
-        Without a unit, unbiased at any number of rows; `floor` is the value's standard deviation
-        between two draws of the data.
+        The distance without a unit, unbiased at any number of rows; `floor` is the value's standard
+        deviation between two draws of the data.
 
     Raises:
         ValueError: features that cannot be used, or fewer than two blocks.
+
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> generated, data = rng.standard_normal((400, 8)) + 0.5, rng.standard_normal((400, 8))
+    >>> found = kid(generated, data, block=100)
+    >>> print(found, "and between two draws of the data 0 ±", round(found.floor, 3))
+    0.8874 ± 0.093 and between two draws of the data 0 ± 0.019
     """
     x, y = checked_pair(generated, data, LEAST_ROWS)
     if block is None:

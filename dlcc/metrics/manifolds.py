@@ -31,27 +31,30 @@ _METHOD = "closed form over the rows judged, jackknife over the balls that judge
 
 @dataclass(frozen=True)
 class PrecisionRecall:
-    """How much of each set lies in the other's manifold, in [0, 1]."""
+    """Shares of each set that lie in the other's manifold, in [0, 1]."""
 
     precision: Measured
     """Share of generated rows inside the data's balls: quality."""
     recall: Measured
     """Share of data rows inside the generated rows' balls: diversity."""
     k: int
+    """Number of the neighbour that a ball reaches to."""
 
 
 @dataclass(frozen=True)
 class DensityCoverage:
-    """How the data's balls are filled; a single far row counts for little."""
+    """Density and coverage of the data's balls; a single far row counts for little."""
 
     density: Measured
-    """Mean number of data balls around a generated row, over k: 1 where the laws are equal; no
-    upper bound."""
+    """Mean number of data balls around a generated row, over k: 1 where the distributions are
+    equal; no upper bound."""
     coverage: Measured
     """Share of data balls with a generated row inside, in [0, 1]."""
     expected_coverage: float
-    """Of equal laws at these rows and k: the mark to hold the coverage against."""
+    """Coverage to expect of equal distributions at these rows and k, the mark to hold `coverage`
+    against."""
     k: int
+    """Number of the neighbour that a ball reaches to."""
 
 
 class _Tally:
@@ -63,6 +66,7 @@ class _Tally:
         self._sole_row = np.zeros(m, dtype=np.intp)
 
     def add(self, inside: NDArray[np.bool_], rows: slice, columns: slice) -> None:
+        """Count the pairs `inside` [rows, columns] of one block."""
         in_rows, in_columns = np.count_nonzero(inside, axis=1), np.count_nonzero(inside, axis=0)
         self.rows[rows] += in_rows
         self.columns[columns] += in_columns
@@ -80,6 +84,7 @@ class _Tally:
         return self._share(self.columns, self._sole_row, len(self.rows))
 
     def _share(self, counts: NDArray[np.int64], sole: NDArray[np.intp], others: int) -> Measured:
+        """Share of rows with a pair, with its error, of counts and each row's only partner."""
         covered = int(np.count_nonzero(counts))
         depending = np.bincount(sole[counts == 1], minlength=others) / len(counts)
         variance = share_variance(covered, len(counts)) + depending.var() * (others - 1)
@@ -88,20 +93,30 @@ class _Tally:
 
 
 def precision_recall(generated: ArrayLike, data: ArrayLike, *, k: int = 3) -> PrecisionRecall:
-    """Improved precision and recall (Kynkäänniemi et al. 2019, eqs. 1 and 2), k = 3 as theirs.
+    """Estimate improved precision and recall, with their errors.
 
-    A row on a ball's surface is inside (≤).
+    Precision is the share of generated rows inside a ball of the data, recall that of data rows
+    inside a ball of the generated rows (Kynkäänniemi et al. 2019, eqs. 1 and 2). A row on a ball's
+    surface is inside (≤).
 
     Args:
-        generated: features [n, d], n > k.
-        data: features [m, d], m > k; take n = m, since both figures depend on the numbers of rows.
-        k: the neighbour that a ball reaches to.
+        generated: Features [n, d], n > k.
+        data: Features of the target [m, d], m > k; take n = m, since both figures depend on the
+            numbers of rows.
+        k: Number of the neighbour that a ball reaches to, 1 or more; the authors take 3.
 
     Returns:
-        Shares in [0, 1]; (n² / 2 + m² / 2 + nm) d multiplications.
+        Both shares in [0, 1]. Takes (n² / 2 + m² / 2 + nm) d multiplications.
 
     Raises:
-        ValueError: features that cannot be used, or k is not below the rows.
+        ValueError: features that cannot be used, or k is not below the numbers of rows.
+
+    >>> rng = np.random.default_rng(0)
+    >>> data = rng.standard_normal((200, 2))
+    >>> narrow = 0.5 * rng.standard_normal((200, 2))  # good samples, but too little variety
+    >>> found = precision_recall(narrow, data)
+    >>> round(found.precision.value, 2), round(found.recall.value, 2)
+    (0.99, 0.79)
     """
     x, y = _checked(generated, data, k)
     of_x, of_y = kth_distances(x, k) ** 2, kth_distances(y, k) ** 2
@@ -113,22 +128,29 @@ def precision_recall(generated: ArrayLike, data: ArrayLike, *, k: int = 3) -> Pr
 
 
 def density_coverage(generated: ArrayLike, data: ArrayLike, *, k: int = 5) -> DensityCoverage:
-    """Density and coverage (Naeem et al. 2020, eqs. 3 and 4), k = 5 as theirs.
+    """Estimate density and coverage, with their errors.
 
-    A row on a ball's surface is outside (<), as in the authors' program: a copy of the data then
-    has density 1.
+    Both look at the balls of the data alone (Naeem et al. 2020, eqs. 3 and 4). A row on a ball's
+    surface is outside (<), as in the authors' program: a copy of the data then has density 1.
 
     Args:
-        generated: features [n, d], n > k.
-        data: features [m, d], m > k.
-        k: the neighbour that a ball reaches to.
+        generated: Features [n, d], n > k.
+        data: Features of the target [m, d], m > k.
+        k: Number of the neighbour that a ball reaches to, 1 or more; the authors take 5.
 
     Returns:
-        Without units; the expected coverage is 1 − C(m−1, k) / C(n+m−1, k), their lemma 2.
-        (m² / 2 + nm) d multiplications.
+        Both figures, without units; the expected coverage is 1 − C(m−1, k) / C(n+m−1, k), their
+        lemma 2. Takes (m² / 2 + nm) d multiplications.
 
     Raises:
-        ValueError: features that cannot be used, or k is not below the rows.
+        ValueError: features that cannot be used, or k is not below the numbers of rows.
+
+    >>> rng = np.random.default_rng(0)
+    >>> data = rng.standard_normal((200, 2))
+    >>> narrow = 0.5 * rng.standard_normal((200, 2))
+    >>> found = density_coverage(narrow, data)
+    >>> print(found.coverage, "where", round(found.expected_coverage, 2), "is to be expected")
+    0.77 ± 0.058 where 0.97 is to be expected
     """
     x, y = _checked(generated, data, k)
     n, m = len(x), len(y)
@@ -153,6 +175,7 @@ def _pairs(x: Rows, y: Rows) -> Iterator[tuple[slice, slice, Floats]]:
 
 
 def _checked(generated: ArrayLike, data: ArrayLike, k: int) -> tuple[Rows, Rows]:
+    """Check both sets, and that k is below their numbers of rows."""
     x, y = checked_pair(generated, data)
     checked_count(k, "k", 1)
     if k >= min(len(x), len(y)):
@@ -164,4 +187,5 @@ def _checked(generated: ArrayLike, data: ArrayLike, k: int) -> tuple[Rows, Rows]
 
 
 def _log_binomial(n: int, k: int) -> float:
+    """Logarithm of the binomial coefficient C(n, k)."""
     return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)

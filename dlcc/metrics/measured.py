@@ -1,52 +1,48 @@
-"""A figure with its standard error: what every metric of this room returns."""
+"""Figures with their standard errors: the result of every metric."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from statistics import NormalDist
+
+from dlcc.measurement import Measurement
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What was estimated from samples, and how far another draw of them would put it.
+class Measured(Measurement):
+    """Estimate from samples, and how far another draw of them would put it.
 
     >>> low, high = Measured(0.5, 0.1, "closed form", (100, 100)).interval(0.9)
     >>> round(low, 3), round(high, 3)
     (0.336, 0.664)
     """
 
-    value: float
-    error: float
-    """Standard error in the value's own units."""
     method: str
-    """How the error was obtained, and what it leaves out."""
+    """Method by which the error was obtained, and what it leaves out."""
     rows: tuple[int, ...]
-    """Rows of each set: generated, then data."""
-
-    def interval(self, level: float = 0.9) -> tuple[float, float]:
-        """The normal interval that holds the truth with probability `level`, in (0, 1).
-
-        Raises:
-            ValueError: `level` is not a probability.
-        """
-        if not 0 < level < 1:
-            raise ValueError(f"level is {level}; expected a probability between 0 and 1")
-        reach = NormalDist().inv_cdf((1 + level) / 2) * self.error
-        return self.value - reach, self.value + reach
-
-    def __str__(self) -> str:
-        return f"{self.value:.4g} ± {self.error:.2g}"
+    """Number of rows of each set: generated, then data."""
 
 
 def over_floor(measured: Measured, floor: Measured) -> Measured:
-    """`measured / floor`, with both errors in it (delta method, the two taken as independent).
+    """Divide a distance by its noise floor: 1 is as near to the target as a fresh draw of it.
 
-    1 is as near to the target as a fresh draw of it. For distances whose floor is above 0 (sliced
-    Wasserstein); an unbiased MMD² or energy has floor 0: divide by the floor's `sd` there.
+    Meant for distances whose floor is above 0, such as sliced Wasserstein. An unbiased MMD² or
+    energy distance has floor 0: divide by the floor's `sd` there.
+
+    Args:
+        measured: Distance of the generated rows.
+        floor: Floor of that distance, as `noise_floor` measures it, above 0.
+
+    Returns:
+        The ratio, without a unit; both errors are in it (delta method, taken as independent).
 
     Raises:
         ValueError: the floor is not above 0.
+
+    >>> distance = Measured(0.6, 0.03, "closed form", (200, 200))
+    >>> floor = Measured(0.1, 0.004, "scatter of 20 pairs", (200, 200))
+    >>> print(over_floor(distance, floor))
+    6 ± 0.38
     """
     if not floor.value > 0:
         raise ValueError(
@@ -59,6 +55,6 @@ def over_floor(measured: Measured, floor: Measured) -> Measured:
 
 
 def share_variance(hits: int, total: int) -> float:
-    """Variance of a share, of the share with half a hit and half a miss more: never 0."""
+    """Variance of a share, computed with half a hit and half a miss more, so that it is never 0."""
     share = (hits + 0.5) / (total + 1)
     return share * (1 - share) / total

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from dlcc.metrics.inputs import checked_pair
@@ -11,36 +12,55 @@ from dlcc.metrics.kernels import Gaussian, median_bandwidth
 from dlcc.metrics.pairs import Discrepancy, discrepancy
 
 LEAST_ROWS = 4
+"""Fewest rows of a set that an unbiased statistic with its error can be computed from."""
 
 
 def squared_mmd(
     generated: ArrayLike,
     data: ArrayLike,
-    r: float | Sequence[float] | None = None,
     *,
+    gamma: float | Sequence[float] | None = None,
     biased: bool = False,
 ) -> Discrepancy:
-    """MMD² of kernels exp(−d²/r), unbiased (Gretton et al. 2012, eq. 3) or biased (eq. 5).
+    """Estimate the squared maximum mean discrepancy with Gaussian kernels, with its error.
 
-    The unbiased one may be below 0, and is 0 on average where the laws are equal. A kernel much
-    wider than the target can be gamed by a constant: keep r at the target's median, and look at
-    sliced Wasserstein beside it.
+    It is unbiased by default (Gretton et al. 2012, eq. 3) or biased (eq. 5), with kernels
+    exp(−γ d²), as scikit-learn has them. The unbiased one may be below 0, and is 0 on average for
+    equal distributions. A kernel much wider than the target can be gamed by a constant: keep γ at
+    one over the target's median, and look at sliced Wasserstein beside it.
 
     Args:
-        generated: rows [n, d], n ≥ 4.
-        data: rows [m, d], m ≥ 4: the target.
-        r: the width, in squared units of the rows, or several whose kernels are added; by default
-            `median_bandwidth(data)`.
-        biased: the V-statistic, with the pairs of a row with itself.
+        generated: Generated rows [n, d], n ≥ 4.
+        data: Rows of the target [m, d], m ≥ 4.
+        gamma: γ in 1 / squared units of the rows, above 0, or several whose kernels are added; by
+            default `1 / median_bandwidth(data)`.
+        biased: Whether to take the V-statistic, with the pairs of a row with itself.
 
     Returns:
-        Without a unit, from 0 to 2 per width. The error has the variance's closed form (`pairs`).
-        `floor` is the standard deviation of the unbiased value between two draws of the data.
-        (n + m)² d / 2 multiplications, a block of 2,048 × 2,048 pairs at a time.
+        The MMD², without a unit, from 0 to 2 per kernel. The error has the variance's closed form
+        (`pairs`). `floor` is the standard deviation of the unbiased value between two draws of the
+        data. Takes (n + m)² d / 2 multiplications, a block of 2,048 × 2,048 pairs at a time.
 
     Raises:
-        ValueError: rows or a width that cannot be used.
+        ValueError: rows or a gamma that cannot be used.
+
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> data, generated = rng.standard_normal((200, 2)), rng.standard_normal((200, 2)) + 1
+    >>> found = squared_mmd(generated, data)
+    >>> print(found, "and between two draws of the data 0 ±", round(found.floor, 4))
+    0.2218 ± 0.033 and between two draws of the data 0 ± 0.0034
     """
     x, y = checked_pair(generated, data, LEAST_ROWS)
-    kernel = Gaussian.of(median_bandwidth(y) if r is None else r)
+    kernel = Gaussian.of(median_bandwidth(y) if gamma is None else _widths(gamma))
     return discrepancy(kernel, x, y, biased=biased)
+
+
+def _widths(gamma: float | Sequence[float]) -> list[float]:
+    """Widths 1/γ of kernels; ValueError for a γ that is not above 0 and finite."""
+    given = np.atleast_1d(np.asarray(gamma, dtype=np.float64))
+    if not given.size or not np.all(np.isfinite(given) & (given > 0)):
+        raise ValueError(
+            f"gamma is {gamma}; expected numbers above 0, such as 1 / median_bandwidth(data)"
+        )
+    return [float(width) for width in 1 / given]

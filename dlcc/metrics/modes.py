@@ -16,34 +16,44 @@ from dlcc.metrics.measured import Measured, share_variance
 
 @dataclass(frozen=True)
 class Modes:
-    """What samples say against known centres."""
+    """Modes that samples reach, and the samples that lie near one."""
 
     coverage: Measured
     """Share of the modes that are reached, in [0, 1]."""
     good: Measured
     """Share of the samples within the radius of their nearest centre, in [0, 1]."""
     histogram: tuple[int, ...]
-    """Good samples of each mode."""
+    """Number of good samples of each mode, [modes]."""
 
 
 def mode_coverage(
     samples: ArrayLike, centres: ArrayLike, radius: float, *, reached: float = 0.2
 ) -> Modes:
-    """Modes reached and good samples (Srivastava et al. 2017, section 4.1, with shares).
+    """Estimate the share of known modes that samples reach, and the share of good samples.
+
+    They are those of Srivastava et al. 2017, section 4.1, as shares.
 
     Args:
-        samples: rows [n, d].
-        centres: [modes, d], equally likely.
-        radius: within which a sample is good, in units of the rows; three standard deviations of a
-            mode are usual.
-        reached: a mode is reached with this share of the n / modes samples that it should have.
+        samples: Generated rows [n, d], n ≥ 2.
+        centres: Centres of the modes [modes, d], equally likely.
+        radius: Distance to the nearest centre within which a sample is good, in units of the rows;
+            three standard deviations of a mode are usual.
+        reached: Share, in (0, 1], of the n / modes samples that a mode should have with which it
+            counts as reached.
 
     Returns:
-        Errors in closed form: binomial for the good samples; for the modes, each one's chance to be
-        reached again by a draw with the shares seen, taken as independent.
+        Both shares, and the good samples of each mode. Errors are in closed form: binomial for the
+        good samples; for the modes, each one's chance to be reached again by a draw with the shares
+        seen, taken as independent.
 
     Raises:
         ValueError: rows, centres, a radius or a share that cannot be used.
+
+    >>> centres = [[-1.0, 0.0], [0.0, 0.0], [1.0, 0.0]]
+    >>> samples = [[-1.0, 0.1], [-0.9, 0.0], [0.1, 0.0], [0.0, 0.0], [0.5, 0.5]]
+    >>> found = mode_coverage(samples, centres, radius=0.3)
+    >>> found.histogram, round(found.coverage.value, 2), found.good.value
+    ((2, 2, 0), 0.67, 0.8)
     """
     x, middles = checked(samples, "samples"), checked(centres, "centres", 1)
     if x.shape[1] != middles.shape[1]:

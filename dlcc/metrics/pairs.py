@@ -31,7 +31,7 @@ CLOSED_FORM = "closed form: variance of the U-statistic, first and second order"
 
 @dataclass(frozen=True)
 class Discrepancy(Measured):
-    """A squared distance between two sets of rows: 0 on average where their laws are equal."""
+    """Squared distance between two sets of rows: 0 on average for equal distributions."""
 
     floor: float
     """Standard deviation that the unbiased value has where both sets are draws of the target."""
@@ -39,26 +39,34 @@ class Discrepancy(Measured):
 
 @dataclass(frozen=True)
 class _Within:
+    """Sums of a kernel over the pairs of one set."""
+
     sums: Floats
-    """Σ_{j≠i} k(x_i, x_j), [n]"""
+    """Sum of each row with all others, Σ_{j≠i} k(x_i, x_j), [n]."""
     squares: float
-    """Σ_{i≠j} k²"""
+    """Sum of squares over pairs of different rows, Σ_{i≠j} k²."""
     diagonal: float
-    """Σ k(x_i, x_i)"""
+    """Sum of each row with itself, Σ k(x_i, x_i)."""
 
 
 @dataclass(frozen=True)
 class _Between:
+    """Sums of a kernel over the pairs of two sets."""
+
     rows: Floats
-    """Σ_j k(x_i, y_j), [n]"""
+    """Sum of each row of the first set, Σ_j k(x_i, y_j), [n]."""
     columns: Floats
-    """Σ_i k(x_i, y_j), [m]"""
+    """Sum of each row of the second set, Σ_i k(x_i, y_j), [m]."""
     squares: float
+    """Sum of squares over all pairs, Σ k²."""
 
 
 def discrepancy(kernel: Kernel, x: Rows, y: Rows, *, biased: bool = False) -> Discrepancy:
-    """U of checked rows x [n, d] and y [m, d], or the biased V-statistic, which is at least 0 for a
-    positive kernel and has the same error up to terms of 1/n."""
+    """Compute the U-statistic of checked rows x [n, d] and y [m, d], with its error.
+
+    The biased V-statistic is at least 0 for a positive kernel; its error is the same up to terms of
+    1/n.
+    """
     centre = mean_of(y) if kernel.translates else None
     own, other = _within(kernel, x, centre), _within(kernel, y, centre)
     both = _between(kernel, x, y, centre)
@@ -84,7 +92,7 @@ def discrepancy(kernel: Kernel, x: Rows, y: Rows, *, biased: bool = False) -> Di
 def discrepancy_over_blocks(
     kernel: Kernel, x: Rows, y: Rows, size: int, seed: int, *, biased: bool = False
 ) -> Discrepancy:
-    """The mean of `discrepancy` over disjoint blocks of `size` shuffled rows of each set.
+    """Average `discrepancy` over disjoint blocks of `size` shuffled rows of each set.
 
     As many blocks as the smaller set has; rows beyond are left out.
     """
@@ -104,6 +112,7 @@ def discrepancy_over_blocks(
 
 
 def _within(kernel: Kernel, x: Rows, centre: Floats | None) -> _Within:
+    """Sum a kernel over the pairs of one set, block by block."""
     sums, squares, diagonal = np.zeros(len(x)), 0.0, 0.0
     for rows in parts(x):
         a = block(x, rows, centre)
@@ -123,6 +132,7 @@ def _within(kernel: Kernel, x: Rows, centre: Floats | None) -> _Within:
 
 
 def _between(kernel: Kernel, x: Rows, y: Rows, centre: Floats | None) -> _Between:
+    """Sum a kernel over the pairs of two sets, block by block."""
     in_rows, in_columns, squares = np.zeros(len(x)), np.zeros(len(y)), 0.0
     for rows in parts(x):
         a = block(x, rows, centre)
@@ -135,7 +145,10 @@ def _between(kernel: Kernel, x: Rows, y: Rows, centre: Floats | None) -> _Betwee
 
 
 def _spread_within(own: _Within) -> float:
-    """τ of one set: E k² − 2 E (E k)² + (E k)², each from different rows; at least 0."""
+    """Mean square τ of the doubly centred kernel within one set; at least 0.
+
+    It is E k² − 2 E (E k)² + (E k)², each factor from different rows.
+    """
     n = len(own.sums)
     of_squares = own.squares / (n * (n - 1))
     of_means = (float(own.sums @ own.sums) - own.squares) / (n * (n - 1) * (n - 2))
@@ -144,6 +157,7 @@ def _spread_within(own: _Within) -> float:
 
 
 def _spread_between(both: _Between) -> float:
+    """Mean square τ of the doubly centred kernel between two sets; at least 0."""
     n, m = len(both.rows), len(both.columns)
     of_squares = both.squares / (n * m)
     over_y = (float(both.rows @ both.rows) - both.squares) / (n * m * (m - 1))

@@ -1,4 +1,4 @@
-"""Permutation test of two sets of rows: how rare their distance is among equal laws."""
+"""Permutation test of two sets of rows: how rare their distance is for equal distributions."""
 
 from __future__ import annotations
 
@@ -17,19 +17,21 @@ _ROWS = 2048
 
 @dataclass(frozen=True)
 class Permuted:
-    """A value among those that the same rows give when they change sets at random."""
+    """Statistic of two sets among its values when the same rows change sets at random."""
 
     value: float
-    """The unbiased statistic of the sets as given."""
+    """Unbiased statistic of the sets as given."""
     mean: float
-    """Of the permuted ones."""
+    """Mean of the permuted values."""
     sd: float
-    """Of the permuted ones: the noise floor."""
+    """Standard deviation of the permuted values: the noise floor."""
     upper: float
-    """Their 95 % quantile."""
+    """Quantile of the permuted values at 95 %."""
     p_value: float
-    """(1 + permuted ones at least as large) / (1 + permutations): exact for equal laws."""
+    """Probability of a value at least as large for equal distributions: (1 + permuted values at
+    least as large) / (1 + permutations), which is exact."""
     permutations: int
+    """Number of permutations."""
 
 
 def permutation_test(
@@ -40,20 +42,31 @@ def permutation_test(
     permutations: int = 499,
     seed: int = 0,
 ) -> Permuted:
-    """The unbiased MMD² of a kernel, by default the energy distance, against its permutations.
+    """Test by permutations whether two sets of rows have the same distribution.
 
-    All permutations are made in one pass over the pairs of the pooled rows (Gretton et al. 2012,
-    section 7; Phipson and Smyth 2010 for the p-value).
+    The statistic is the unbiased MMD² of a kernel, by default the energy distance. All permutations
+    are made in one pass over the pairs of the pooled rows (Gretton et al. 2012, section 7; Phipson
+    and Smyth 2010 for the p-value).
 
     Args:
-        generated: rows [n, d], n ≥ 4.
-        data: rows [m, d], m ≥ 4.
-        kernel: by default `Distance()`; `Gaussian.of(r)` for MMD.
-        permutations: how many; (n + m)² multiplications each.
-        seed: of the permutations.
+        generated: Generated rows [n, d], n ≥ 4.
+        data: Rows of the target [m, d], m ≥ 4.
+        kernel: Kernel of the statistic, by default `Distance()`; `Gaussian.of(r)` for MMD.
+        permutations: Number of permutations, 19 or more; (n + m)² multiplications each.
+        seed: Seed of the permutations.
+
+    Returns:
+        The statistic among its permuted values, with the p-value.
 
     Raises:
         ValueError: rows that cannot be used, or fewer than 19 permutations.
+
+    >>> rng = np.random.default_rng(0)
+    >>> data, fresh = rng.standard_normal((2, 100, 2))
+    >>> permutation_test(fresh, data, permutations=99).p_value > 0.05
+    True
+    >>> permutation_test(fresh + 1, data, permutations=99).p_value
+    0.01
     """
     x, y = checked_pair(generated, data, LEAST_ROWS)
     checked_count(permutations, "permutations", 19)
@@ -83,7 +96,7 @@ def permutation_test(
 
 
 def _sums(kernel: Kernel, x: Rows, y: Rows, taken: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """Σ_{j≠i} k over the pooled rows [n + m], and tᵀ K t of each column t of `taken` [p]."""
+    """Sums Σ_{j≠i} k over the pooled rows [n + m], and tᵀ K t of each column t of `taken` [p]."""
     centre = mean_of(y) if kernel.translates else None
     sets = [(x, part, part.start) for part in parts(x)]
     sets += [(y, part, part.start + len(x)) for part in parts(y)]

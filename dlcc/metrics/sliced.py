@@ -18,14 +18,15 @@ _DIRECTIONS = 32  # at a time: [n, 32] and [m, 32] in float64 are held
 
 @dataclass(frozen=True)
 class SlicedWasserstein(Measured):
-    """A sliced Wasserstein distance, in units of the rows."""
+    """Sliced Wasserstein distance, in units of the rows."""
 
     p: int
-    """Its order, 1 or 2."""
+    """Order of the distance, 1 or 2."""
     projections: int
+    """Number of directions."""
     projection_error: float
     """Standard error from the choice of directions: how far other directions of the same number
-    would put the value. It is shared by runs that are compared with the same seed."""
+    would put the value. Distances that are compared with the same seed share it."""
 
 
 def sliced_wasserstein(
@@ -36,35 +37,43 @@ def sliced_wasserstein(
     projections: int = 128,
     seed: int = 0,
 ) -> SlicedWasserstein:
-    """(mean over directions θ of W_p^p(θ·x, θ·y))^(1/p) (Bonneel et al. 2015, definition 3).
+    """Estimate the sliced Wasserstein distance of two sets of rows, with its error.
 
-    W_p in one dimension couples quantiles; it is exact for sets of different sizes too.
+    It is (mean over directions θ of W_p^p(θ·x, θ·y))^(1/p) (Bonneel et al. 2015, definition 3). W_p
+    in one dimension couples quantiles; it is exact for sets of different sizes too.
 
     Args:
-        generated: rows [n, d].
-        data: rows [m, d].
-        p: 1 or 2.
-        projections: how many directions, uniform on the sphere; one is enough for d = 1.
-        seed: of the directions: the same for all that is to be compared.
+        generated: Generated rows [n, d], n ≥ 2.
+        data: Rows of the target [m, d], m ≥ 2.
+        p: Order, 1 or 2.
+        projections: Number of directions, uniform on the sphere; one is enough for d = 1.
+        seed: Seed of the directions: the same for all that is to be compared.
 
     Returns:
-        In units of the rows. Above 0 even between two draws of the target: hold it against
-        `noise_floor`. The error is that of other rows with the same directions, the infinitesimal
-        jackknife: the variance of the Kantorovich potentials, averaged over directions (Manole,
-        Balakrishnan and Wasserman 2022, theorem 3). Near the floor it is up to 1.5 times the
-        scatter over draws; the floor's `sd` is sharper there. (n + m) log(n + m) steps a direction
-        and (n + m)·d·projections multiplications.
+        The distance in units of the rows. It is above 0 even between two draws of the target: hold
+        it against `noise_floor`. The error is that of other rows with the same directions, the
+        infinitesimal jackknife: the variance of the Kantorovich potentials, averaged over
+        directions (Manole, Balakrishnan and Wasserman 2022, theorem 3). Near the floor it is up to
+        1.5 times the scatter over draws; the floor's `sd` is sharper there. Takes (n + m) log(n +
+        m) steps a direction and (n + m)·d·projections multiplications.
 
     Raises:
         ValueError: rows that cannot be used, another p, or no projections.
+
+    >>> data = np.random.default_rng(0).standard_normal((200, 1))
+    >>> round(sliced_wasserstein(data + 2, data).value, 6)  # every quantile is moved by 2
+    2.0
+    >>> wide = np.random.default_rng(1).standard_normal((300, 2)) * [1.0, 3.0]
+    >>> print(sliced_wasserstein(wide, wide / [1.0, 3.0]))
+    0.8671 ± 0.066
     """
     x, y = checked_pair(generated, data)
     if p not in (1, 2):
         raise ValueError(f"p is {p!r}; expected 1 or 2")
     checked_count(projections, "projections", 1)
     d = x.shape[1]
-    directions = _directions(d, 1 if d == 1 else projections, seed)
-    coupling = _Coupling.of(len(x), len(y))
+    directions = random_directions(d, 1 if d == 1 else projections, seed)
+    coupling = Coupling.of(len(x), len(y))
     centre = mean_of(y)
     potentials_x, potentials_y = np.zeros(len(x)), np.zeros(len(y))
     powers = []
@@ -96,22 +105,26 @@ def sliced_wasserstein(
 
 
 @dataclass(frozen=True)
-class _Coupling:
-    """How the quantiles of n points meet those of m: a staircase of pairs and their masses."""
+class Coupling:
+    """Coupling of the quantiles of n points with those of m: a staircase of pairs with masses."""
 
     i: NDArray[np.intp]
+    """Index into the n ascending points, [pairs]."""
     j: NDArray[np.intp]
+    """Index into the m ascending points, [pairs]."""
     mass: Floats
+    """Mass that each pair carries, [pairs]; they sum to 1."""
 
     @classmethod
-    def of(cls, n: int, m: int) -> _Coupling:
+    def of(cls, n: int, m: int) -> Coupling:
+        """Couple n points of equal mass with m."""
         # in whole numbers of 1/nm, where equality of quantiles is exact
         ends = np.union1d(np.arange(1, n + 1) * m, np.arange(1, m + 1) * n)
         starts = np.concatenate([[0], ends[:-1]])
         return cls(starts // m, starts // n, (ends - starts) / (n * m))
 
     def solve(self, a: Floats, b: Floats, p: int) -> tuple[float, Floats, Floats]:
-        """W_p^p of ascending a [n] and b [m], and the potentials, centred, [n] and [m].
+        """Compute W_p^p of ascending a [n] and b [m], and the centred potentials, [n] and [m].
 
         From one pair of the staircase to the next the potentials grow by the difference of costs;
         where both sides step at once, halfway between the two ways around the corner.
@@ -130,17 +143,18 @@ class _Coupling:
 
 
 def _cost(difference: Floats, p: int) -> Floats:
+    """Cost |x − y|^p of differences in one dimension."""
     return np.abs(difference) if p == 1 else difference * difference
 
 
-def _directions(d: int, count: int, seed: int) -> Floats:
-    """Unit vectors, [d, count]."""
+def random_directions(d: int, count: int, seed: int) -> Floats:
+    """Draw unit vectors, [d, count], uniform on the sphere."""
     drawn = np.random.default_rng(seed).standard_normal((count, d)).T
     return np.asarray(drawn / np.linalg.norm(drawn, axis=0))
 
 
 def _projected(x: Rows, centre: Floats, directions: Floats) -> Floats:
-    """[count, n]"""
+    """Project rows [n, d] on directions [d, count]: [count, n]."""
     found = np.empty((directions.shape[1], len(x)))
     for rows in parts(x):
         found[:, rows] = (block(x, rows, centre) @ directions).T

@@ -1,4 +1,4 @@
-"""A run's configuration as figures: what the settings alone say.
+"""Configuration of a run as figures: what the settings alone say.
 
 The name of the data set is not among them, so that what is learnt carries over to other data.
 """
@@ -19,6 +19,7 @@ _SEED_KEYS = ("seed",)
 
 
 def _log10(value: float) -> float:
+    """Logarithm to base 10, bounded below."""
     return math.log10(max(value, 1e-12))
 
 
@@ -43,11 +44,13 @@ CONFIG_FEATURES = (
     *(f"loss_{loss}" for loss in LOSSES),
     *(f"optimizer_{name}" for name in OPTIMIZERS),
 )
+"""Names of the figures of `config_features`, which explains them."""
 
 
 def config_features(config: Mapping[str, Any]) -> NDArray[np.float64]:
-    """`CONFIG_FEATURES` of a configuration, [21]; NaN for what it does not say. A rate `lr` is that
-    of both players, where they have none of their own.
+    """Compute `CONFIG_FEATURES` of a configuration, [21]; NaN for what it does not say.
+
+    A rate `lr` is that of both players, where they have none of their own.
 
     Rates and r1 as log10, widths, ratios and sizes as log2, β2 as −log10(1 − β2); `lr_ratio` is
     log10(lr_d / lr_g); losses and optimisers are 0 or 1, all 0 for one that is not in the list.
@@ -64,12 +67,13 @@ def config_features(config: Mapping[str, Any]) -> NDArray[np.float64]:
 
 
 def setting_key(config: Mapping[str, Any]) -> str:
-    """A hash of the configuration without its seed: what benchmarks split by."""
+    """Hash a configuration without its seed: runs of one setting share it."""
     parts = sorted(f"{k}={v!r}" for k, v in config.items() if k not in _SEED_KEYS)
     return xxhash.xxh3_64_hexdigest("\0".join(parts).encode())
 
 
 def _figure(scale: Callable[[float], float], value: object) -> float:
+    """Scale a number; NaN for what is none."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return math.nan
     try:
@@ -79,4 +83,5 @@ def _figure(scale: Callable[[float], float], value: object) -> float:
 
 
 def _is(value: object, name: str) -> float:
+    """Indicator of a name, 0 or 1; NaN where there is no value."""
     return math.nan if value is None else float(value == name)

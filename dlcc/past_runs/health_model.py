@@ -1,4 +1,4 @@
-"""What past runs say about a vector: labels, P(good), stability."""
+"""Verdicts learnt from past runs: labels and stability of a feature vector."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcc.estimate import Estimate
+from dlcc.health.curves import NEEDS_SAMPLES
 from dlcc.health.logistic import LogisticPosterior, fit_logistic
 from dlcc.kinds import TrainingKind
 from dlcc.kinds.gan import GAN
-from dlcc.past_runs.store import NEEDS_SAMPLES, Library, row
+from dlcc.past_runs.store import Library, row
 from dlcc.records import LABELS
 from dlcc.typing import Floats
 
@@ -26,12 +27,26 @@ _RULES = tuple(f"rule_{name}" for name in LABELS)
 
 @dataclass(frozen=True)
 class HealthModel:
-    """The library's knowledge, with samples or without."""
+    """Model of a run's label and stability, learnt from past runs, with samples or without.
+
+    >>> from dlcc.past_runs import shipped_library
+    >>> past = shipped_library()
+    >>> vector = dict(zip(past.names, past.vectors[4, -1]))  # of a run whose outcome is known
+    >>> others = past.select(np.arange(len(past)) != 4)
+    >>> model = HealthModel(others, series_only=False)
+    >>> probabilities = model.labels(vector)
+    >>> max(probabilities, key=probabilities.get), past.label_of(4)
+    ('healthy', 'healthy')
+    >>> model.stability(vector).mean > 0.9
+    True
+    """
 
     library: Library
+    """Past runs to learn from."""
     series_only: bool
     """Whether the run has no samples to go by."""
     kind: TrainingKind = GAN
+    """Kind of the run's training."""
 
     @cached_property
     def _known(self) -> Library:
@@ -41,7 +56,14 @@ class HealthModel:
         return untampered.select(np.isfinite(good))
 
     def labels(self, vector: Mapping[str, float]) -> dict[str, float]:
-        """Probability of each label of the kind."""
+        """Estimate the probability of each label of the kind.
+
+        Args:
+            vector: Feature vector of the run, as `RunFeatures.vector` gives it.
+
+        Returns:
+            Label to probability; they sum to 1.
+        """
         certain = "diverged" if vector["diverged"] else self.kind.marked(vector)
         if certain is not None:
             return {name: float(name == certain) for name in self.kind.label_names}
@@ -51,17 +73,19 @@ class HealthModel:
         return dict.fromkeys(self.kind.label_names, 0.0) | found
 
     def _labels_of_samples(self, vector: Mapping[str, float]) -> dict[str, float]:
-        """What the definitions say, put right by how past runs with such probabilities ended."""
+        """Probabilities by definition, corrected by how past runs with the like ended."""
         rules = _log_rule(row(_RULES, vector)[None, :])
         found = self._rule_fit.probabilities(rules)[0]
         return {name: float(p) for name, p in zip(LABELS, found, strict=True)}
 
     @cached_property
     def _rule_fit(self) -> LogisticPosterior:
+        """Fit of the labels on the logarithms of their probabilities by definition."""
         table = _log_rule(self._known.columns(_RULES, series_only=False))
         return fit_logistic(table, self._known.labels, len(LABELS))
 
     def _labels_of_series(self, vector: Mapping[str, float]) -> dict[str, float]:
+        """Probabilities by trees grown on the series' figures."""
         trees = self._series_trees
         figures = np.nan_to_num(row(self._series_names, vector))[None, :]
         found = trees.predict_proba(figures)[0]
@@ -70,10 +94,12 @@ class HealthModel:
 
     @cached_property
     def _series_names(self) -> list[str]:
+        """Names of the figures that need no samples."""
         return [n for n in self.library.names if n not in NEEDS_SAMPLES]
 
     @cached_property
     def _series_trees(self) -> Any:
+        """Trees fitted on the series' figures of past runs."""
         from sklearn.ensemble import ExtraTreesClassifier
 
         trees = ExtraTreesClassifier(
@@ -84,10 +110,19 @@ class HealthModel:
         )
 
     def stability(self, vector: Mapping[str, float]) -> Estimate:
-        """Share of good checkpoints in the second half: as it was in the nearest past runs."""
+        """Estimate the share of good checkpoints in the second half.
+
+        Args:
+            vector: Feature vector of the run, as `RunFeatures.vector` gives it.
+
+        Returns:
+            Distribution of that share in the 30 past runs whose P(good) in the second half is
+            nearest.
+        """
         return Estimate.draws(self._known.stability[self._nearest(("good_half",), vector)])
 
     def _nearest(self, names: tuple[str, ...], vector: Mapping[str, float]) -> NDArray[np.int64]:
+        """Find the past runs whose figures `names` are nearest to a vector's, nearest first."""
         table = self._known.columns(names, series_only=self.series_only)
         distances = ((table - row(names, vector)) ** 2).sum(axis=1)
         return np.argsort(distances, kind="stable")[:_NEIGHBOURS]

@@ -1,4 +1,4 @@
-"""The past runs in use, by group of kinds: those that ship with a kind, and the user's own."""
+"""Past runs in use, by group of kinds: those that ship with a kind, and the user's own."""
 
 from __future__ import annotations
 
@@ -21,16 +21,30 @@ _OLD_SUFFIX = {"single": "alone"}  # of the user's file, before 0.2
 
 
 def groups() -> tuple[str, ...]:
-    """Every group of kinds that share their past runs."""
+    """Groups of kinds that share their past runs."""
     return tuple(dict.fromkeys(kind.past_runs.group for kind in kinds().values()))
 
 
 def user_library_path(group: str = JUDGES) -> Path:
-    """`$DLCC_LIBRARY`, else `$XDG_DATA_HOME/dlcc/library.npz`, else `~/.local/share/…`; those of
-    other groups stand beside it, `…-single.npz`.
+    """Find where the user's own past runs are kept, whether or not there are any.
+
+    It is `$DLCC_LIBRARY`, else `$XDG_DATA_HOME/dlcc/library.npz`, else
+    `~/.local/share/dlcc/library.npz`. Those of other groups than "gan" stand beside it, such as
+    `library-single.npz`.
+
+    Args:
+        group: Group of kinds that share their past runs.
+
+    Returns:
+        Path of the file.
 
     Raises:
         LibraryError: $DLCC_LIBRARY names no file.
+
+    >>> from unittest.mock import patch
+    >>> with patch.dict(os.environ, DLCC_LIBRARY="own/library.npz"):
+    ...     user_library_path().name, user_library_path("single").name
+    ('library.npz', 'library-single.npz')
     """
     home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
     chosen = os.environ.get("DLCC_LIBRARY")
@@ -47,8 +61,9 @@ def user_library_path(group: str = JUDGES) -> Path:
 
 
 def library_digest() -> str:
-    """Hashes of the user's own libraries, each empty where there is none (the shipped ones are the
-    packages').
+    """Hash the user's own libraries, each to an empty text where there is none.
+
+    The shipped ones need no hash: they belong to the packages.
 
     Raises:
         LibraryError: one cannot be read.
@@ -57,6 +72,7 @@ def library_digest() -> str:
 
 
 def _digest(own: Path) -> str:
+    """Hash one library's file."""
     try:
         return xxhash.xxh3_128_hexdigest(own.read_bytes())
     except FileNotFoundError:
@@ -69,7 +85,7 @@ def _digest(own: Path) -> str:
 
 
 def shipped_path(group: str) -> Path | None:
-    """The file of past runs that ships with the kinds of a group; None where none does.
+    """Find the file of past runs that ships with the kinds of a group; None where none does.
 
     Raises:
         PluginError: a kind names a file that its package does not have.
@@ -85,12 +101,28 @@ def shipped_path(group: str) -> Path | None:
 
 
 def shipped_library(group: str = JUDGES) -> Library:
-    """The past runs that ship for a group of kinds; none where none do."""
+    """Read the past runs that ship for a group of kinds.
+
+    Args:
+        group: Group of kinds that share their past runs.
+
+    Returns:
+        The library; one without runs where none ship for the group.
+
+    Raises:
+        PluginError: a kind names a file that its package does not have.
+        LibraryError: the file is damaged.
+
+    >>> past = shipped_library()
+    >>> past.group, past.label_names
+    ('gan', ('healthy', 'weak', 'oscillating', 'collapsed', 'diverged'))
+    """
     return _shipped(group)
 
 
 @cache
 def _shipped(group: str) -> Library:
+    """Read the shipped past runs once."""
     path = shipped_path(group)
     if path is not None:
         return read_library(path)
@@ -98,10 +130,21 @@ def _shipped(group: str) -> Library:
 
 
 def library(group: str = JUDGES) -> Library:
-    """The past runs of a group that ship, and the user's own where there are any.
+    """Read the past runs in use: those of a group that ship, joined by the user's own.
+
+    Args:
+        group: Group of kinds that share their past runs.
+
+    Returns:
+        The library; of shipped runs alone where the user has none.
 
     Raises:
         LibraryError: the user's library cannot be used.
+
+    >>> from unittest.mock import patch
+    >>> with patch.dict(os.environ, DLCC_LIBRARY="no/such/library.npz"):
+    ...     len(library()) == len(shipped_library())
+    True
     """
     own = users_library(group)
     shipped = shipped_library(group)
@@ -109,7 +152,7 @@ def library(group: str = JUDGES) -> Library:
 
 
 def forecast_runs(kind: TrainingKind) -> Library:
-    """The past runs that forecasts of a kind are made from.
+    """Read the past runs that forecasts of a kind are made from.
 
     Raises:
         LibraryError: the user's library cannot be used.
@@ -122,7 +165,7 @@ def forecast_runs(kind: TrainingKind) -> Library:
 
 
 def users_library(group: str = JUDGES) -> Library | None:
-    """The user's own runs of a group of kinds; None without any.
+    """Read the user's own runs of a group of kinds; None without any.
 
     Raises:
         LibraryError: the file cannot be read, or is of another group.

@@ -1,4 +1,4 @@
-"""How independent a run is of past ones: the run graph and its centrality.
+"""Independence of a run from past ones, by its centrality in the run graph.
 
 Runs are nodes, near runs are joined, an edge weighs as much as they are alike. A run that many like
 runs lead to is central; independence is one less the share of past runs that are less central.
@@ -16,7 +16,7 @@ NEIGHBOURS, SUBSETS, SUBSET = 10, 24, 0.6
 
 
 def independence(space: Space, point: Floats, rng: np.random.Generator) -> Estimate:
-    """Of a point [p] of the space; its spread is that over random parts of the library."""
+    """Estimate the independence of a point [p]; its spread is over random parts of the library."""
     n = len(space.points)
     size = max(NEIGHBOURS + 2, round(SUBSET * n))
     drawn = [
@@ -27,14 +27,14 @@ def independence(space: Space, point: Floats, rng: np.random.Generator) -> Estim
 
 
 def independence_among(points: Floats, point: Floats) -> float:
-    """1 less the share of `points` [n, p] that are less central than `point` [p], ties half."""
+    """Independence of `point` [p]: 1 less the share of `points` [n, p] less central, ties half."""
     centrality = run_graph_centrality(np.vstack([points, point]))
     others, own = centrality[:-1], centrality[-1]
     return float(1 - np.mean(others < own) - 0.5 * np.mean(others == own))
 
 
 def run_graph_centrality(points: Floats) -> Floats:
-    """PageRank [n] in the graph that joins each of points [n, p] to its nearest ones.
+    """Compute the PageRank [n] of points [n, p] in the graph that joins each to its nearest ones.
 
     An edge weighs exp(−½(d/s)²), s the median distance to a nearest neighbour.
     """

@@ -1,6 +1,6 @@
-"""Which past runs a run is like: distances in landscape space, by FAISS.
+"""Similarity of runs: distances in the space of their figures, by FAISS.
 
-The space: the figures of the feature vector and of the configuration, each standardised on the
+The figures are those of the feature vector and of the configuration, each standardised on the
 library and cut at ± 4, so that no single figure decides; missing figures stand at the mean, and so
 do those that no past run has.
 """
@@ -14,49 +14,72 @@ from typing import Any
 
 import numpy as np
 
+from dlcc.health.curves import NEEDS_SAMPLES
 from dlcc.past_runs.configuration import CONFIG_FEATURES, config_features
-from dlcc.past_runs.store import NEEDS_SAMPLES, Library, row
+from dlcc.past_runs.store import Library, row
 from dlcc.typing import Floats, Ints
 
 _CUT = 4.0
 _OWN_QUANTILE = 0.9  # of the library's distances among themselves: what still counts as near
 
 FEWEST_RUNS = 40
-"""With fewer past runs there is nothing to hold a run against."""
+"""Fewest past runs that a run can be held against."""
 OUTSIDE = 1.5
-"""`Space.distance` from which on a run lies outside of the library for sure."""
+"""Distance, as of `Space.distance`, from which on a run lies outside of the library for sure."""
 
 
 @dataclass(frozen=True)
 class Space:
-    """The library's runs as points at one of its fractions."""
+    """Space of runs: the library's runs as points at one of its fractions.
+
+    >>> from dlcc.past_runs import shipped_library
+    >>> past = shipped_library()
+    >>> space = Space(past, fraction=-1, series_only=False)
+    >>> vector = dict(zip(past.names, past.vectors[7, -1]))
+    >>> point = space.standardised(space.raw_of(vector, past.configs[7]))
+    >>> runs, distances = space.nearest(point[None, :], k=3)
+    >>> runs[0, 0], bool(distances[0, 0] < 0.001)  # the run itself
+    (np.int64(7), True)
+    >>> space.distance(point) < 1 < space.distance(point + 3)
+    True
+    """
 
     library: Library
+    """Past runs."""
     fraction: int
-    """Index into FRACTIONS."""
+    """Index into `FRACTIONS`."""
     series_only: bool
     """Whether figures that need samples are left out."""
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """The coordinates, [p]."""
+        """Names of the coordinates, [p]."""
         vector = (n for n in self.library.names if not (self.series_only and n in NEEDS_SAMPLES))
         return (*vector, *CONFIG_FEATURES)
 
     @cached_property
     def raw(self) -> Floats:
-        """The runs' figures, [n, p]; NaN where missing."""
+        """Figures of the library's runs, [n, p]; NaN where missing."""
         vector = self.names[: -len(CONFIG_FEATURES)]
         figures = self.library.columns(vector, series_only=self.series_only, fraction=self.fraction)
         return np.hstack([figures, self.library.config_vectors])
 
     def raw_of(self, vector: Mapping[str, float], config: Mapping[str, Any]) -> Floats:
-        """The figures of one run, [p]."""
+        """Collect the figures of one run in the order of the coordinates.
+
+        Args:
+            vector: Feature vector of the run, as `RunFeatures.vector` gives it.
+            config: Configuration of the run, key to value.
+
+        Returns:
+            The figures, [p]; NaN where missing.
+        """
         figures = row(self.names[: -len(CONFIG_FEATURES)], vector)
         return np.concatenate([figures, config_features(config)])
 
     @cached_property
     def _scaling(self) -> tuple[Floats, Floats]:
+        """Mean and scale of each coordinate, [p]; infinite scales for those that no run has."""
         present = np.isfinite(self.raw).any(axis=0)
         filled = np.where(present, self.raw, 0.0)
         spread = np.nanstd(filled, axis=0)
@@ -64,17 +87,25 @@ class Space:
         return np.nanmean(filled, axis=0), np.where(present, scale, np.inf)
 
     def standardised(self, raw: Floats) -> Floats:
-        """Figures [..., p] on the library's scale, missing ones at its mean."""
+        """Put figures on the library's scale: mean 0, deviation 1, cut at ± 4; missing ones at 0.
+
+        Args:
+            raw: Figures [..., p], as `raw_of` gives them.
+
+        Returns:
+            Points [..., p] of the space.
+        """
         centre, scale = self._scaling
         return np.clip(np.nan_to_num((raw - centre) / scale), -_CUT, _CUT)
 
     @cached_property
     def points(self) -> Floats:
-        """The runs in the space, [n, p]."""
+        """Points of the library's runs, [n, p]."""
         return self.standardised(self.raw)
 
     @cached_property
     def _index(self) -> Any:
+        """Index of FAISS over the points."""
         import faiss
 
         index = faiss.IndexFlatL2(self.points.shape[1])
@@ -82,13 +113,21 @@ class Space:
         return index
 
     def nearest(self, points: Floats, k: int) -> tuple[Ints, Floats]:
-        """The k nearest runs of points [m, p] and their distances per root dimension, [m, k]."""
+        """Find the nearest runs of the library, nearest first.
+
+        Args:
+            points: Points of the space [m, p].
+            k: Number of runs, at most those of the library.
+
+        Returns:
+            Numbers of the runs and their distances, both [m, k]; distances are Euclidean over √p.
+        """
         squared, found = self._index.search(np.ascontiguousarray(points, dtype=np.float32), k)
         return found, np.sqrt(np.maximum(squared, 0) / points.shape[1]).astype(np.float64)
 
     @cached_property
     def neighbours(self) -> tuple[Ints, Floats]:
-        """Of every run its 10 nearest others and their distances, [n, 10]."""
+        """Ten nearest other runs of every run and their distances, [n, 10]."""
         k = min(10, len(self.library) - 1)
         found, distances = self.nearest(self.points, k + 1)
         own = found == np.arange(len(found))[:, None]
@@ -96,14 +135,19 @@ class Space:
         return found[~own].reshape(-1, k), distances[~own].reshape(-1, k)
 
     def distance(self, point: Floats) -> float:
-        """How far a point [p] lies from its five nearest runs.
+        """Measure how far a point lies from its five nearest runs.
 
-        In units of what 90 % of the library's own runs keep to; above 1 is outside of it.
+        Args:
+            point: Point of the space [p].
+
+        Returns:
+            Mean distance to them, in units of what 90 % of the library's own runs do not exceed;
+            above 1 is outside of the library, from `OUTSIDE` on for sure.
         """
         _, distances = self.nearest(point[None, :], min(5, len(self.library)))
         return float(distances.mean() / self.usual_distance)
 
     @cached_property
     def usual_distance(self) -> float:
-        """What 90 % of the library's runs keep to their five nearest others at most."""
+        """Distance of runs to their five nearest others that 90 % of the library do not exceed."""
         return float(np.quantile(self.neighbours[1][:, :5].mean(axis=1), _OWN_QUANTILE)) or 1.0

@@ -1,4 +1,4 @@
-"""The library: past runs, each with its feature vector at four fractions, and how it ended.
+"""Library of past runs, each with its feature vector at four fractions, and how it ended.
 
 `dlcc library build` makes a file of one. Only figures are kept; what is fitted on them is fitted
 when it is needed.
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from dlcc.deprecation import renamed
 from dlcc.errors import LibraryError
+from dlcc.health.curves import NEEDS_SAMPLES, SERIES_ONLY_OWN
 from dlcc.health.good import GoodModel
 from dlcc.health.logistic import LogisticPosterior
 from dlcc.past_runs.configuration import config_features, setting_key
@@ -31,28 +32,55 @@ from dlcc.typing import Floats
 CONVENTIONS = 1
 """Version of what the rows mean: labels, checkpoints, fractions, the vector's figures."""
 FRACTIONS = (0.1, 0.2, 0.5, 1.0)
-"""Of the configured length: at each of them every run has a vector."""
+"""Fractions of the configured length at which every run has a vector."""
 TERMS = ("logic", "novelty", "impact", "reproducibility")
+"""Terms of the score that a library holds."""
 _PER_RUN = (
-    "configs", "vectors", "series_only_vectors", "labels", "stability", "next_quarter", "data",
-    "first_rows", "terms", "true_record", "judged_by",
-)  # fmt: skip
+    "configs",
+    "vectors",
+    "series_only_vectors",
+    "labels",
+    "stability",
+    "next_quarter",
+    "data",
+    "first_rows",
+    "terms",
+    "true_record",
+    "judged_by",
+)
 
 
 @dataclass(frozen=True)
 class Library:
-    """n past runs with k figures at each of `FRACTIONS`."""
+    """Library of n past runs with k figures at each of `FRACTIONS`.
+
+    >>> from dlcc.past_runs import shipped_library
+    >>> past = shipped_library()
+    >>> ring = past.select(past.data == "ring")
+    >>> healthy = [run for run in range(len(ring)) if ring.label_of(run) == "healthy"]
+    >>> good = ring.columns(["good_last", "good_half"], series_only=False)[healthy]
+    >>> good.mean(axis=0).round(1).tolist()
+    [1.0, 0.9]
+    >>> len(ring.joined(past.select(past.data == "digits"))) < len(past)
+    True
+    >>> past.excluding(None) is past  # a run without series has no twins
+    True
+    >>> past.term("impact").shape == (len(past), 2)
+    True
+    """
 
     names: tuple[str, ...]
-    """Of the figures, [k]: those of `run_vector`."""
+    """Names of the figures, [k]: those of `run_vector`."""
     configs: NDArray[np.object_]
     """Configuration of each run, [n] mappings."""
     vectors: Floats
-    """[n, fractions, k]: judged with samples; P(good) in them is out of fold. NaN without."""
+    """Figures of the runs judged with samples, [n, fractions, k]; P(good) in them is out of fold.
+    NaN where a run has no samples."""
     series_only_vectors: Floats
-    """[n, fractions, k]: the same runs judged without samples; NaN where a figure needs them."""
+    """Figures of the same runs judged without samples, [n, fractions, k]; NaN where a figure needs
+    samples."""
     labels: NDArray[np.int64]
-    """Index into `label_names`, [n]."""
+    """Label of each run as an index into `label_names`, [n]."""
     stability: Floats
     """Share of good checkpoints in the second half, [n]."""
     next_quarter: Floats
@@ -63,53 +91,83 @@ class Library:
     first_rows: NDArray[np.str_]
     """Hash of the first 32 rows of each run's series, [n]: twins share it."""
     terms: Floats
-    """[n, `TERMS`, 2]: mean and standard deviation, out of fold; NaN where not measured."""
+    """Mean and standard deviation of each of `TERMS`, [n, terms, 2], out of fold; NaN where not
+    measured."""
     true_record: NDArray[np.bool_]
-    """False for a row whose record was doctored, [n]."""
+    """Whether a row's record is true, not doctored, [n]."""
     judged_by: NDArray[np.str_]
-    """What the label rests on: "truth", "verdict" or "review", [n]."""
+    """Source of each label: "truth", "verdict" or "review", [n]."""
     good: GoodModel
-    """P(good) of a checkpoint or window."""
+    """Model of P(good) of a checkpoint or window."""
     group: str = "gan"
     """Group of kinds that the runs are of, see `dlcc.kinds.PastRuns`."""
     label_names: tuple[str, ...] = LABELS
-    """What labels stand for."""
+    """Names of the labels."""
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def columns(self, names: Sequence[str], *, series_only: bool, fraction: int = -1) -> Floats:
-        """The figures `names` of every run at FRACTIONS[fraction], [n, len(names)]."""
+        """Select figures of every run at one of `FRACTIONS`.
+
+        Args:
+            names: Names of the figures, of `Library.names`.
+            series_only: Whether to take those of the runs judged without samples.
+            fraction: Index into `FRACTIONS`; by default the whole length.
+
+        Returns:
+            The figures, [n, len(names)]; NaN where a run lacks one.
+        """
         table = self.series_only_vectors if series_only else self.vectors
         return table[:, fraction, [self.names.index(name) for name in names]]
 
     def term(self, name: str) -> Floats:
-        """Mean and standard deviation of a term of every run, [n, 2]."""
+        """Select mean and standard deviation of a term of the score.
+
+        Args:
+            name: Name of the term, one of `TERMS`.
+
+        Returns:
+            Both for every run, [n, 2]; NaN where not measured.
+        """
         return np.asarray(self.terms[:, TERMS.index(name)])
 
     @cached_property
     def settings(self) -> NDArray[np.str_]:
-        """A hash of each configuration without its seed, [n]."""
+        """Hash of each configuration without its seed, [n]."""
         return np.array([setting_key(config) for config in self.configs])
 
     @cached_property
     def config_vectors(self) -> Floats:
-        """`CONFIG_FEATURES` of every run, [n, 21]."""
+        """Figures `CONFIG_FEATURES` of every run, [n, 21]."""
         return np.array([config_features(config) for config in self.configs])
 
     def select(self, runs: NDArray[Any]) -> Library:
-        """The library of those runs only; P(good) stays as it was fitted."""
+        """Select runs; P(good) stays as it was fitted.
+
+        Args:
+            runs: Numbers of the runs, [m], or a mask [n].
+
+        Returns:
+            Library of those runs, in that order.
+        """
         return replace(self, **{name: getattr(self, name)[runs] for name in _PER_RUN})
 
     @cached_property
     def untampered(self) -> Library:
-        """Those of the runs whose record is true."""
+        """Library of the runs whose record is true."""
         return self.select(self.true_record)
 
     def excluding(self, series: Series | None) -> Library:
-        """The library without the run of these series: its twins, and their setting's other runs.
+        """Leave out the run of some series: its twins, and the other runs of their setting.
 
         Other seeds of a setting would give its end away where a library's own run is judged.
+
+        Args:
+            series: Series of the run; None for one without.
+
+        Returns:
+            Library of the other runs; this one where the run is not in it.
         """
         own = "" if series is None else first_rows_hash(series)
         twins = (self.first_rows == own) & (own != "")
@@ -120,7 +178,17 @@ class Library:
     apart_from = renamed("apart_from", "excluding")
 
     def joined(self, other: Library) -> Library:
-        """Both libraries' runs; P(good) is this one's."""
+        """Join the runs of both libraries; P(good) is this one's.
+
+        Args:
+            other: Library with the same figures.
+
+        Returns:
+            Library of this one's runs, then the other's.
+
+        Raises:
+            LibraryError: the two have different figures.
+        """
         if self.names != other.names:
             raise LibraryError("the two libraries have different figures; build both anew")
         names = tuple(dict.fromkeys([*self.label_names, *other.label_names]))
@@ -132,15 +200,37 @@ class Library:
         return replace(self, **joined, label_names=names)
 
     def label_of(self, run: int) -> str:
-        """How a run ended."""
+        """Name the label of a run.
+
+        Args:
+            run: Number of the run, from 0.
+
+        Returns:
+            The label, one of `label_names`.
+        """
         return self.label_names[int(self.labels[run])]
 
     def save(self, path: Path) -> None:
-        """As `save_all`, alone."""
+        """Write the library to a file, whole or not at all.
+
+        Args:
+            path: Path of the file, an .npz; its folder is made if missing.
+
+        Raises:
+            LibraryError: it cannot be written.
+
+        >>> import tempfile
+        >>> from dlcc.past_runs import shipped_library
+        >>> few = shipped_library().select(np.arange(10))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     few.save(Path(folder) / "few.npz")
+        ...     len(read_library(Path(folder) / "few.npz"))
+        10
+        """
         save_all({path: self})
 
     def _columns(self) -> dict[str, Any]:
-        """What is kept in the file; half precision is what figures are good for."""
+        """Columns that are kept in the file; figures are no better than half precision."""
         series_only_own = [k for k, name in enumerate(self.names) if name in SERIES_ONLY_OWN]
         return {
             "conventions": np.array(CONVENTIONS),
@@ -164,7 +254,7 @@ class Library:
 
 
 def save_all(libraries: Mapping[Path, Library]) -> None:
-    """Write all of them beside their paths, then put them in their places.
+    """Write several libraries: all beside their paths first, then each in its place.
 
     Raises:
         LibraryError: one cannot be written; then none was.
@@ -185,34 +275,37 @@ def save_all(libraries: Mapping[Path, Library]) -> None:
         beside.replace(path)
 
 
-SERIES_ONLY_OWN = (
-    "good_half", "good_quarter", "good_last", "good_best", "good_swing", "good_trend", "diverged",
-)  # fmt: skip
-"""Figures that differ between a run with samples and the same without; others it has or lacks."""
-NEEDS_SAMPLES = (
-    "coverage_last", "quality_last", "swing", "imbalance_last", "frechet_last", "recall_last",
-    "density_last", "reach_last", "samples_lost", "rule_healthy", "rule_weak", "rule_oscillating",
-    "rule_collapsed", "rule_diverged",
-)  # fmt: skip
-"""Figures that a run without samples lacks."""
-
-
 def nearest_fraction(seen: float) -> int:
-    """Index of the library's fraction that is nearest to a share of the length, as ratios go."""
+    """Index of the fraction whose ratio to a share of the length is nearest to 1."""
     ratios = np.abs(np.log(np.array(FRACTIONS) / min(max(seen, 1e-3), 1.0)))
     return int(ratios.argmin())
 
 
 def row(names: Sequence[str], vector: Mapping[str, float]) -> Floats:
-    """The figures `names` of one run, [len(names)]; NaN for what it lacks."""
+    """Figures `names` of one run, [len(names)]; NaN for what it lacks."""
     return np.array([vector.get(name, np.nan) for name in names], dtype=np.float64)
 
 
 def read_library(path: Path) -> Library:
-    """A library's file.
+    """Read a library's file, as `Library.save` or `dlcc library build` wrote it.
+
+    Args:
+        path: Path of the file, an .npz.
+
+    Returns:
+        The library.
 
     Raises:
         LibraryError: it is missing, damaged, or of other conventions than this version's.
+
+    >>> import tempfile
+    >>> from dlcc.past_runs import shipped_library
+    >>> past = shipped_library()
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     past.select(past.data == "ring").save(Path(folder) / "ring.npz")
+    ...     ring = read_library(Path(folder) / "ring.npz")
+    >>> set(ring.data.tolist())
+    {'ring'}
     """
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as table:
@@ -235,6 +328,7 @@ def read_library(path: Path) -> Library:
 
 
 def _unpacked_library(table: Mapping[str, Any]) -> Library:
+    """Make a library of a file's columns."""
     names = tuple(str(n) for n in table["names"])
     vectors = table["vectors"].astype(np.float64)
     series_only = vectors.copy()
@@ -268,14 +362,14 @@ def _unpacked_library(table: Mapping[str, Any]) -> Library:
 
 
 def _group(table: Mapping[str, Any]) -> str:
-    """The group of kinds that a file is of; those written before 0.2 say whether it is of GANs."""
+    """Group of kinds that a file is of; files written before 0.2 say whether it is of GANs."""
     if "group" in table:
         return str(table["group"])
     return "single" if "alone" in table and bool(table["alone"]) else "gan"
 
 
 def objects(items: Iterable[Any]) -> NDArray[np.object_]:
-    """An array of objects, [n]: numpy would unpack mappings or lists of equal length."""
+    """Make an array of objects, [n]; numpy would unpack mappings or lists of equal length."""
     listed = list(items)
     array = np.empty(len(listed), dtype=object)
     array[:] = listed
@@ -283,6 +377,7 @@ def objects(items: Iterable[Any]) -> NDArray[np.object_]:
 
 
 def _half(values: Floats) -> NDArray[np.float16]:
+    """Round to half precision, without infinities."""
     return np.clip(values, -6e4, 6e4).astype(np.float16)
 
 
@@ -290,8 +385,10 @@ _PARTS = ("mode", "covariance", "centre", "scale")
 
 
 def _packed(name: str, fit: LogisticPosterior) -> dict[str, Floats]:
+    """Columns of a fit."""
     return {f"{name}_{part}": getattr(fit, part) for part in _PARTS}
 
 
 def _unpacked(name: str, table: Mapping[str, Floats]) -> LogisticPosterior:
+    """Make a fit of its columns."""
     return LogisticPosterior(*(table[f"{name}_{part}"] for part in _PARTS))

@@ -1,4 +1,4 @@
-"""Whether two runs are the same training: twins share their first rows."""
+"""Twins: runs of the same training, which share their first rows."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import xxhash
 from dlcc.records import Series
 
 ROWS = 32
+"""Number of rows that twins share."""
 _OF_A_GAME = ("discriminator/loss", "generator/loss")
 
 
 def first_rows_hash(series: Series) -> str:
-    """A hash of the losses' first 32 rows; a copy, cut or export of the run has the same.
+    """Hash the losses' first 32 rows; a copy, cut or export of the run has the same hash.
 
     Empty where there are fewer rows, or no losses: such a run is nobody's twin.
     """

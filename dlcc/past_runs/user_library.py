@@ -1,4 +1,4 @@
-"""A user's own runs as rows of their library."""
+"""Additions to a user's library: their own runs as its rows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from dlcc.errors import LibraryError, OptionError, RunError
-from dlcc.health.gate import (
+from dlcc.health.judgeable import (
     NothingChangesError,
     NotJudgeableError,
     judgeable_features,
@@ -36,18 +36,38 @@ def add_runs(
 ) -> dict[Path, Library]:
     """Add finished runs to the user's libraries, each to that of its kind's group, and write them.
 
-    Those that are in it stay as they are, unless there is a label: then they are judged anew.
+    Runs that are in it stay as they are, unless there is a label: then they are judged anew.
 
     Args:
-        runs: Their records must reach the configured end.
-        label: How they ended, where the user knows; else the records' own verdict counts.
-        progress: Called with the share done and the run.
+        runs: Runs whose records reach the configured end.
+        label: Label of all of them, where the user knows it; else the records' own verdict counts.
+        progress: Called with the share done and the run's name.
 
     Returns:
-        What was written, and where.
+        Path of each file that was written, to the library in it.
 
     Raises:
-        InputError: a run cannot be used, the label is none, or the library cannot be written.
+        OptionError: the label is none, or none of a run's kind.
+        RunError: a run cannot be used.
+        LibraryError: no run was given, or a library cannot be read or written.
+
+    >>> import tempfile
+    >>> from unittest.mock import patch
+    >>> from torch import nn
+    >>> from dlcc.runs import Recorder
+    >>> players = {"generator": nn.Linear(2, 2), "discriminator": nn.Linear(2, 1)}
+    >>> objective = {"kind": "gan", "loss": "ns"}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with Recorder(
+    ...         f"{folder}/run", players=players, objective=objective, length=200
+    ...     ) as recorder:
+    ...         for step in range(200):
+    ...             losses = {"generator/loss": 1 + 1 / (1 + step), "discriminator/loss": 0.7}
+    ...             recorder.log(step, losses)
+    ...     with patch.dict("os.environ", DLCC_LIBRARY=f"{folder}/own.npz"):
+    ...         written = add_runs([Run.open(f"{folder}/run")], label="healthy")
+    >>> [(path.name, len(own), own.label_of(0)) for path, own in written.items()]
+    [('own.npz', 1, 'healthy')]
     """
     known = tuple(dict.fromkeys(name for kind in kinds().values() for name in kind.label_names))
     if label is not None and label not in known:
@@ -67,6 +87,7 @@ def add_runs(
 
 
 def _with(own: Library, new: Library, *, anew: bool) -> Library:
+    """Add a run to a library; where it is there, it stays, or is replaced if judged anew."""
     twins = (own.first_rows == new.first_rows[0]) & (own.first_rows != "")
     if twins.any() and not anew:
         return own
@@ -74,7 +95,7 @@ def _with(own: Library, new: Library, *, anew: bool) -> Library:
 
 
 def row_of(run: Run, past: Library, label: str | None) -> Library:
-    """A finished run as a library of one row, judged by what the library `past` knows."""
+    """Make a library of one finished run, judged by what the library `past` knows."""
     series = Series.of(run, run.length)
     if series is None:
         raise RunError(f"{run.path}: no series; record the run first")
@@ -82,8 +103,10 @@ def row_of(run: Run, past: Library, label: str | None) -> Library:
         kind = judgeable_kind(run.manifest.objective, run.manifest.players)
     except NotJudgeableError as error:
         raise RunError(f"{run.path}: cannot be added to the library: {error}") from None
+    known: dict[int, Floats] = {}
     *earlier, whole = (
-        _features(run, kind, series, fraction, labelled=label is not None) for fraction in FRACTIONS
+        _features(run, kind, series, fraction, known, labelled=label is not None)
+        for fraction in FRACTIONS
     )
     parts = [*earlier, whole]
     if label is not None and label not in kind.label_names:
@@ -124,8 +147,15 @@ def row_of(run: Run, past: Library, label: str | None) -> Library:
 
 
 def _features(
-    run: Run, kind: TrainingKind, series: Series, fraction: float, *, labelled: bool
+    run: Run,
+    kind: TrainingKind,
+    series: Series,
+    fraction: float,
+    known: dict[int, Floats],
+    *,
+    labelled: bool,
 ) -> RunFeatures:
+    """Compute the features up to a fraction of the length, or raise RunError."""
     until = round(fraction * run.length)
     try:
         return judgeable_features(
@@ -134,6 +164,7 @@ def _features(
             Samples.of(run, until),
             run.length,
             unchanging=labelled or fraction < 1,
+            known=known,
         )
     except NothingChangesError as error:
         raise RunError(f"{run.path}: {error}, or say how it ended with --label") from None
@@ -142,6 +173,7 @@ def _features(
 
 
 def _table(past: Library, features: RunFeatures) -> Floats:
+    """Figures of a run in the library's order, [k]."""
     return row(past.names, features.vector(past.good))
 
 

@@ -1,4 +1,4 @@
-"""Where stages come from: entry points, `file.py:Class`, and instances passed in Python."""
+"""Discovery of stages: entry points, `file.py:Class`, and instances passed in Python."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _REFUSED, _IMPORTED = "refused: ", "the stage file was imported"
 
 
 def installed() -> dict[str, Stage]:
-    """The stages of the entry point group `dlcc.stages`, at their default settings, by name.
+    """Find the stages of the entry point group `dlcc.stages`, at their default settings, by name.
 
     Raises:
-        PluginError: one cannot be imported, is no stage, or has the name of another.
+        PluginError: A stage cannot be imported, is no stage, or has the name of another.
     """
     found: dict[str, Stage] = {}
     for point, kind in sorted(loaded(GROUP).items()):
@@ -38,7 +38,7 @@ def installed() -> dict[str, Stage]:
 
 
 def from_argument(argument: str, seconds: float = 60.0, memory: int = 4 << 30) -> Stage:
-    """The stage that `--stage file.py:Class` names.
+    """Make the stage that `--stage file.py:Class` names.
 
     The file is imported in a bounded process first: what hangs, dies or gorges itself on import
     does so there.
@@ -50,9 +50,10 @@ def from_argument(argument: str, seconds: float = 60.0, memory: int = 4 << 30) -
     module = load_file(Path(file))
     if not hasattr(module, name):
         classes = [
-            n for n, v in vars(module).items()
+            n
+            for n, v in vars(module).items()
             if isinstance(v, type) and issubclass(v, Stage) and v.__module__ == module.__name__
-        ]  # fmt: skip
+        ]
         raise StageDeclarationError(
             f"{file} has no {name!r}; stages there: {', '.join(classes) or 'none'}"
         )
@@ -81,7 +82,7 @@ def _try_import(path: Path, seconds: float, memory: int) -> None:
 
 
 def make(kind: Any, origin: str) -> Stage:
-    """An instance of a stage class at its default settings."""
+    """Make an instance of a stage class at its default settings."""
     if not (isinstance(kind, type) and issubclass(kind, Stage)):
         raise StageDeclarationError(f"{origin}: expected a subclass of dlcc.Stage, got {kind!r}")
     add_pages_of(kind)
@@ -124,7 +125,7 @@ def load_file(path: Path) -> ModuleType:
 
 
 def file_of(kind: type[Any]) -> Path | None:
-    """The stage file that a type was loaded from by `load_file`; None for installed ones."""
+    """Stage file that a type was loaded from by `load_file`; None for installed ones."""
     if not kind.__module__.startswith(_PREFIX):
         return None
     file = sys.modules[kind.__module__].__file__
@@ -133,12 +134,12 @@ def file_of(kind: type[Any]) -> Path | None:
 
 
 def type_name(kind: type[Any]) -> str:
-    """`module:Class`, by which `find_type` finds it in another process."""
+    """Name `module:Class` of a type, by which `find_type` finds it in another process."""
     return f"{kind.__module__}:{kind.__qualname__}"
 
 
 def find_type(name: str) -> type[Any]:
-    """The type of that name; ValueError for one that is not reachable."""
+    """Find the type of that name; ValueError for one that is not reachable."""
     module, _, qualname = name.partition(":")
     value: Any = importlib.import_module(module)
     for part in qualname.split("."):

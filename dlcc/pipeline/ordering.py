@@ -11,10 +11,21 @@ from dlcc.stage import Stage, check_declaration
 
 
 def order(stages: Sequence[Stage]) -> list[Stage]:
-    """The stages sorted so that givers come before takers; ties stay as given.
+    """Sort stages so that givers come before takers; ties stay as given.
 
-    Raises StageDeclarationError, before anything runs, where two stages share a name or give the
-    same record, where a needed record has no giver, and where stages wait for each other.
+    Args:
+        stages: Stages that will run together.
+
+    Returns:
+        The same stages, in the order in which they can run.
+
+    Raises:
+        StageDeclarationError: Two stages share a name or give the same record, a needed record has
+            no giver, or stages wait for each other; raised before anything runs.
+
+    >>> from dlcc.pipeline.discovery import installed
+    >>> [stage.name for stage in order([installed()["impact"], installed()["health"]])]
+    ['health', 'impact']
     """
     for stage in stages:
         check_declaration(stage)
@@ -58,9 +69,25 @@ def _sorted(stages: Sequence[Stage], givers: Mapping[type[Any], Stage]) -> list[
 def select(
     stages: Sequence[Stage], only: Sequence[str] = (), skip: Sequence[str] = ()
 ) -> tuple[list[Stage], dict[str, str]]:
-    """The stages to run, and why each of the others is left out.
+    """Choose the stages to run.
 
-    `only` keeps the named ones and those that give what these need or want.
+    Args:
+        stages: Stages to choose from.
+        only: Names of stages to keep, with those that give what these need or want; empty for all.
+        skip: Names of stages to leave out.
+
+    Returns:
+        Stages to run, in the given order; and the reason why each other stage is left out, by name.
+
+    Raises:
+        StageDeclarationError: `only` or `skip` names a stage that is not there.
+
+    >>> from dlcc.pipeline.discovery import installed
+    >>> kept, left_out = select(list(installed().values()), only=["impact"])
+    >>> [stage.name for stage in kept]  # health gives what impact needs
+    ['health', 'impact']
+    >>> left_out["novelty"]
+    'left out on request'
     """
     known = {stage.name: stage for stage in stages}
     for name in (*only, *skip):

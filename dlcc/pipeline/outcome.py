@@ -18,12 +18,12 @@ class Limits:
 
     seconds: float = 300.0
     memory: int = 4 << 30
-    """Bytes."""
+    """Memory in bytes."""
 
 
 @dataclass(frozen=True)
 class StageOutcome:
-    """What the pipeline writes around a stage's result."""
+    """Result of a stage, with what the pipeline adds to it."""
 
     stage: str
     describes: str
@@ -38,11 +38,26 @@ class StageOutcome:
     digest: str = ""
     """Hash of all that the stage read."""
     environment: Mapping[str, Any] = field(default_factory=dict)
-    """What may differ between evaluations: seconds, peak memory, isolation, limits, tracebacks."""
+    """Figures that may differ between evaluations: seconds, peak memory, isolation, limits,
+    tracebacks."""
 
 
 def terms_of(outcomes: Iterable[StageOutcome]) -> dict[str, Estimate]:
-    """Every term that a stage fed, those fed by several pooled."""
+    """Collect every term of the score that stages fed, those fed by several pooled.
+
+    Args:
+        outcomes: Outcomes of stages.
+
+    Returns:
+        Estimate of each term, by its name.
+
+    >>> outcomes = [
+    ...     StageOutcome("a", "", 1, {}, "scored", terms={"logic": Estimate.proportion(9, 10)}),
+    ...     StageOutcome("b", "", 1, {}, "scored", terms={"logic": Estimate.proportion(5, 10)}),
+    ... ]
+    >>> terms_of(outcomes) == {"logic": Estimate.proportion(14, 20)}
+    True
+    """
     fed: dict[str, list[Estimate]] = {}
     for outcome in outcomes:
         for name, estimate in outcome.terms.items():

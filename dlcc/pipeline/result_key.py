@@ -16,14 +16,24 @@ from dlcc.pipeline import discovery
 from dlcc.stage import Stage
 
 _COMPUTING = (
-    "torch", "numpy", "scipy", "scikit-learn", "networkx", "sympy", "sentence-transformers",
-    "transformers", "markdown-it-py", "faiss-cpu", "torch-geometric", "shap",
-)  # fmt: skip
+    "torch",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "networkx",
+    "sympy",
+    "sentence-transformers",
+    "transformers",
+    "markdown-it-py",
+    "faiss-cpu",
+    "torch-geometric",
+    "shap",
+)
 
 
 @lru_cache(maxsize=1)
 def _versions() -> tuple[str, ...]:
-    """What else computes a stage's figures: another torch may give other last bits."""
+    """Versions of what else computes a stage's figures: another torch may give other last bits."""
     found = [sys.version]
     for package in _COMPUTING:
         with contextlib.suppress(PackageNotFoundError):
@@ -32,7 +42,7 @@ def _versions() -> tuple[str, ...]:
 
 
 def result_key(stage: Stage, digest: str, *given: str) -> str:
-    """Of everything that a result depends on; `given` is what the pipeline adds to the records."""
+    """Hash everything a result depends on; `given` is what the pipeline adds to the records."""
     kind = type(stage)
     file = discovery.file_of(kind)
     code = xxhash.xxh3_128_hexdigest(file.read_bytes()) if file else _module_code(kind)
@@ -48,7 +58,7 @@ def result_key(stage: Stage, digest: str, *given: str) -> str:
 
 
 def _module_code(kind: type[Any]) -> str:
-    """Hash of the file of a stage that is not ours; ours are in the package's digest."""
+    """Hash the file of a stage that is not ours; ours are in the package's digest."""
     module = sys.modules[kind.__module__]
     file = getattr(module, "__file__", None)
     if kind.__module__.startswith("dlcc.") or file is None:

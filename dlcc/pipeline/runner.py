@@ -1,4 +1,4 @@
-"""Runs stages in order, each in a bounded worker process, and caches what came out."""
+"""Runner of stages in order, each in a bounded worker process, with a cache of their results."""
 
 from __future__ import annotations
 
@@ -44,7 +44,31 @@ def run_stages(
     progress: StageProgress = lambda stage, share, what: None,
     left_out: Mapping[str, str] | None = None,
 ) -> list[StageOutcome]:
-    """Run `stages` on the run in order; a stage that fails does not take the others down."""
+    """Run stages on a run in order; a stage that fails does not take the others down.
+
+    Args:
+        run: Run to judge.
+        stages: Stages, in any order.
+        until: Step from which on the stages see nothing of the run.
+        limits: Time and memory of each stage; 300 s and 4 GiB by default.
+        trust: Whether the run's own code may run where this system offers no real isolation.
+        use_cache: Whether results of earlier calls may stand in.
+        progress: Callback, called with the stage, the share of its work and what it does.
+        left_out: Stages that are not run, name to reason, for the reasons of those that need them.
+
+    Returns:
+        Outcome of each stage, in the order in which they ran.
+
+    Raises:
+        StageDeclarationError: The stages cannot be put in order.
+
+    >>> from dlcc.pipeline.discovery import installed
+    >>> from dlcc.runs import Run
+    >>> run = Run.open("runs/digits-collapsed")
+    >>> outcomes = run_stages(run, [installed()["ingestion"]], until=run.length)
+    >>> outcomes[0].stage, outcomes[0].status
+    ('ingestion', 'scored')
+    """
     for stage in stages:
         add_pages_of(type(stage))
     runner = StageRunner(run, until, limits or Limits(), trust, use_cache, progress)
@@ -55,7 +79,7 @@ def run_stages(
 
 @dataclass
 class _Made:
-    """A record made by an earlier stage, with its digest."""
+    """Record made by an earlier stage, with its digest."""
 
     record: Any
     digest: str
@@ -63,7 +87,7 @@ class _Made:
 
 @dataclass
 class StageRunner:
-    """Runs stages on one run, one after the other, and remembers what they made."""
+    """Runner of stages on one run, one after the other, which keeps the records that they made."""
 
     run: Run
     until: int
@@ -74,7 +98,7 @@ class StageRunner:
     made: dict[type[Any], _Made] = field(default_factory=dict)
     giver: dict[type[Any], str] = field(default_factory=dict)
     ends: dict[str, str] = field(default_factory=dict)
-    """Why a stage that gave nothing gave nothing, by its name."""
+    """Reason why a stage gave nothing, by the stage's name."""
     _parts: dict[type[Any], str | None] = field(default_factory=dict)
 
     def one(self, stage: Stage) -> StageOutcome:
@@ -178,7 +202,7 @@ class StageRunner:
             return reply, records, environment
 
     def write_request(self, stage: Stage, folder: Path, seconds: float | None = None) -> None:
-        """Put into `folder` all that `python -m dlcc.pipeline.worker` needs to run the stage."""
+        """Write into `folder` all that `python -m dlcc.pipeline.worker` needs to run the stage."""
         made = [k for k in (*stage.needs, *stage.wants) if k in self.made]
         (folder / "records").mkdir()
         for i, kind in enumerate(made):
@@ -230,7 +254,10 @@ class StageRunner:
 def _paged(
     stage: Stage, reply: worker.Reply, records: tuple[Any, ...]
 ) -> tuple[worker.Reply, tuple[Any, ...]]:
-    """The reply, if each finding has its page here too, beside those of other stages, and still."""
+    """Check that each finding of a reply has its page here too, beside those of other stages.
+
+    The reply comes back as it is, or as a failure that names the finding.
+    """
     try:
         for finding in reply.findings:
             worker.check_page(stage, finding.code)
@@ -249,7 +276,7 @@ def _plain(stage: Stage) -> dict[str, Any]:
 
 
 def worker_env(folder: Path) -> dict[str, str]:
-    """The environment of a worker whose files lie in `folder`."""
+    """Environment variables of a worker whose files lie in `folder`."""
     path = os.pathsep.join(p or os.getcwd() for p in sys.path)
     temporary = folder / "tmp"
     temporary.mkdir()
@@ -266,7 +293,7 @@ def worker_env(folder: Path) -> dict[str, str]:
 
 
 def read_result(folder: Path) -> tuple[worker.Reply, tuple[Any, ...]]:
-    """What a worker wrote."""
+    """Read the reply and the records that a worker wrote."""
     reply = codec.load(folder / "reply", worker.Reply)
     records = tuple(
         codec.load(folder / f"record{i}", discovery.find_type(name))

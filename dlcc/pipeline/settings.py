@@ -10,7 +10,7 @@ from dlcc.stage import Stage
 
 
 def with_settings(stages: Sequence[Stage], settings: Sequence[str]) -> list[Stage]:
-    """The stages that `stage.key=value` settings change, changed."""
+    """Change the settings of stages by texts `stage.key=value`; returns the changed stages."""
     from pydantic import TypeAdapter, ValidationError
 
     changed = {stage.name: stage for stage in stages}

@@ -1,4 +1,4 @@
-"""The child process in which one stage runs: `python -m dlcc.pipeline.worker FOLDER`.
+"""Worker: the child process in which one stage runs, `python -m dlcc.pipeline.worker FOLDER`.
 
 The folder holds `request.json` and the records that the stage reads; the result is written there.
 What goes in and out is JSON and safetensors, never pickle.
@@ -30,21 +30,21 @@ from dlcc.stage import Case, Context, Deadline, NotApplicable, Stage, StageResul
 
 @dataclass(frozen=True)
 class Request:
-    """What the worker is asked to do."""
+    """Request to the worker: the stage to run, and what it reads."""
 
     run: str
     mapping: Mapping[str, str]
-    """What another tool's folder is opened with."""
+    """Mapping that another tool's folder is opened with."""
     until: int
     length: int
     stage: str
-    """`module:Class`."""
+    """Type of the stage, as `module:Class`."""
     settings: str
-    """The stage itself as JSON."""
+    """Settings of the stage as JSON."""
     files: tuple[str, ...]
     """Stage files to load first, so that their types exist."""
     records: tuple[str, ...]
-    """`module:Class` of each record made by an earlier stage, at `records/<index>`."""
+    """Type `module:Class` of each record of an earlier stage, which lies at `records/<index>`."""
     seed: int
     seconds: float
     trust: bool
@@ -52,7 +52,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """What came of it: everything of a `StageResult` but its records, or why there is none."""
+    """Reply of the worker: everything of a `StageResult` but its records, or why there is none."""
 
     status: str
     reason: str | None = None
@@ -86,7 +86,8 @@ def call(stage: Stage, case: Case, ctx: Context) -> tuple[Reply, tuple[Any, ...]
 
 
 def check_result(stage: Stage, result: object) -> None:
-    """StageDeclarationError that names the fault of a result that breaks the stage's word."""
+    """Refuse a result that breaks the stage's declaration; the StageDeclarationError names the
+    fault."""
     name = stage.name
     if not isinstance(result, StageResult):
         raise StageDeclarationError(f"stage {name!r} returned {result!r}; expected a StageResult")
@@ -121,7 +122,8 @@ def check_result(stage: Stage, result: object) -> None:
 
 
 def check_page(stage: Stage, code: str) -> None:
-    """StageDeclarationError unless a code has a page, which is the stage's where it brings one."""
+    """Refuse, with StageDeclarationError, a code without a page, which is the stage's where it has
+    one."""
     path = page_path(code)
     if path is None:
         raise StageDeclarationError(
@@ -143,7 +145,7 @@ def gather(
     kinds: Iterable[type[Any]],
     mapping: Mapping[str, str] | None = None,
 ) -> dict[type[Any], Any]:
-    """The run's own parts among `kinds`, read from its folder; absent ones are left out."""
+    """Read the run's own parts among `kinds` from its folder; absent ones are left out."""
     from dlcc.runs import Run
 
     run = Run.open(run_path, mapping)

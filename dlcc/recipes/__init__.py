@@ -1,4 +1,4 @@
-"""Trainings one can run, and the truth about how they ended."""
+"""Recipes: trainings that can be run by name, and the truth about how they ended."""
 
 from dlcc.recipes.recipe import Option, Recipe
 from dlcc.recipes.registry import get_recipe, recipes

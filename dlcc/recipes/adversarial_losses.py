@@ -39,14 +39,17 @@ class AdversarialLoss(NamedTuple):
 
 
 def _cross_entropy_real(real: Tensor) -> Tensor:
+    """Cross-entropy −log σ(D(x)) of real rows."""
     return F.softplus(-real)
 
 
 def _cross_entropy_fake(fake: Tensor) -> Tensor:
+    """Cross-entropy −log(1 − σ(D(G(z)))) of samples."""
     return F.softplus(fake)
 
 
 def _linear(fake: Tensor) -> Tensor:
+    """Negative raw output."""
     return -fake
 
 
@@ -59,5 +62,5 @@ ADVERSARIAL_LOSSES: Mapping[str, AdversarialLoss] = {
     "hinge": AdversarialLoss(lambda x: F.relu(1 - x), lambda z: F.relu(1 + z), _linear),
     "wgangp": AdversarialLoss(_linear, lambda z: z, _linear),
 }
-"""By the short names of `dlcc.kinds.gan`: Goodfellow 2014 (ns, mm), Mao 2017 with its ½ (ls), Lim
-and Ye 2017 (hinge), Gulrajani 2017 without its penalty (wgangp)."""
+"""Losses by the short names of `dlcc.kinds.gan`: Goodfellow 2014 (ns, mm), Mao 2017 with its ½
+(ls), Lim and Ye 2017 (hinge), Gulrajani 2017 without its penalty (wgangp)."""

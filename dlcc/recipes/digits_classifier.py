@@ -1,9 +1,9 @@
-"""The small classifier that says what a generated digit is, and in whose features digits compare.
+"""Classifier of generated digits, in whose features digits are compared.
 
 Its weights are shipped beside this file, because Fréchet distances depend on them: trained anew on
 another machine they would shift every figure a little. `python -m dlcc.recipes.digits_classifier`
 trains them again (1 s). Trained the same way on four fifths of the digits it names 98.3 % of the
-held-out fifth rightly, so a class it states is to be trusted.
+held-out fifth correctly, so a class that it states can be trusted.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FEATURES = 32
 
 
 class DigitsClassifier(NamedTuple):
-    """64 → 64 → 32 → 10, ReLU between; each layer a matrix [in, out] and a bias [out]."""
+    """Network 64 → 64 → 32 → 10 with ReLU between: matrices [in, out] and biases [out]."""
 
     w1: NDArray[np.float32]
     b1: NDArray[np.float32]
@@ -34,18 +34,18 @@ class DigitsClassifier(NamedTuple):
     b3: NDArray[np.float32]
 
     def features(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Images [n, 64] in [−1, 1] to the last hidden layer's activations [n, 32]."""
+        """Compute the last hidden layer's activations [n, 32] of images [n, 64] in [−1, 1]."""
         hidden = np.maximum(images @ self.w1 + self.b1, 0)
         return np.asarray(np.maximum(hidden @ self.w2 + self.b2, 0))
 
     def classify(self, images: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Images [n, 64] in [−1, 1] to digits [n]."""
+        """Classify images [n, 64] in [−1, 1] as digits 0 … 9, [n]."""
         return np.asarray(np.argmax(self.features(images) @ self.w3 + self.b3, axis=1))
 
 
 @lru_cache(maxsize=1)
 def load() -> DigitsClassifier:
-    """The shipped classifier."""
+    """Load the shipped classifier."""
     with np.load(WEIGHTS_FILE, allow_pickle=False) as stored:
         return DigitsClassifier(**{name: stored[name] for name in DigitsClassifier._fields})
 
@@ -53,7 +53,7 @@ def load() -> DigitsClassifier:
 def train(
     images: NDArray[np.float32], classes: NDArray[np.int64], *, epochs: int = 60
 ) -> DigitsClassifier:
-    """Adam on the cross-entropy, batches of 64; the same weights from the same data."""
+    """Train by Adam on the cross-entropy, in batches of 64; equal data give equal weights."""
     import torch
     from torch import nn
 

@@ -1,4 +1,4 @@
-"""What GANs on images have in common: their batches, noise and samples."""
+"""Batches, noise and samples that GANs on images have in common."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dlcc.recipes import optimised
 
 
 class ImageGAN(optimised.OptimisedTraining):
-    """A generator and a discriminator of images, which come in an order of its own each epoch."""
+    """Generator and discriminator of images, which come in a new order in each epoch."""
 
     def __init__(
         self,
@@ -26,7 +26,7 @@ class ImageGAN(optimised.OptimisedTraining):
         batch: int,
         noise: int,
     ) -> None:
-        """Of `images` [n, channels, side, side], with `noise` numbers for each that is made."""
+        """Set up players for `images` [n, channels, side, side], with `noise` numbers a sample."""
         super().__init__(seed, players, optimizers)
         self.generator, self.discriminator = players["generator"], players["discriminator"]
         self.images = torch.from_numpy(images)
@@ -34,7 +34,7 @@ class ImageGAN(optimised.OptimisedTraining):
         self._epoch, self._order = -1, torch.zeros(0)
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """Images at this step's place in the order of its epoch, and z [n, noise]."""
+        """Batch of a step: images at its place in the order of its epoch, and z [n, noise]."""
         of_epoch = math.ceil(len(self.images) / self._batch)
         epoch, place = divmod(step, of_epoch)
         if epoch != self._epoch:
@@ -44,12 +44,12 @@ class ImageGAN(optimised.OptimisedTraining):
         return self.images[rows], self.noise(optimised.STREAM_BATCHES, step, len(rows))
 
     def noise(self, stream: int, number: int, n: int) -> Tensor:
-        """z [n, noise], uniform in [−1, 1]."""
+        """Draw z [n, noise], uniform in [−1, 1]."""
         drawn = self.draws(stream, number).uniform(-1, 1, (n, self._noise))
         return torch.from_numpy(drawn.astype(np.float32))
 
     def sample(self, n: int, seed: int) -> Tensor:
-        """G(z), [n, channels, side, side], in evaluation mode."""
+        """Draw samples G(z) [n, channels, side, side] in evaluation mode."""
         z = self.noise(optimised.STREAM_SAMPLES, seed, n)
         self.generator.eval()
         with torch.no_grad():

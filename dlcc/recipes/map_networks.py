@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 def fully_connected(widths: tuple[int, ...], activation: type[nn.Module]) -> nn.Sequential:
-    """[n, first width] → [n, last width], normal weights of variance 1/fan-in, biases 0."""
+    """Make a network [n, first width] → [n, last width], weights of variance 1/fan-in, biases 0."""
     layers = [nn.Linear(fan_in, fan_out) for fan_in, fan_out in pairwise(widths)]
     for layer in layers:
         nn.init.normal_(layer.weight, std=layer.in_features**-0.5)
@@ -18,14 +18,15 @@ def fully_connected(widths: tuple[int, ...], activation: type[nn.Module]) -> nn.
 
 
 def centre(net: nn.Sequential, points: Tensor, steepness: float) -> None:
-    """Let the units of a network with two hidden layers divide its inputs.
+    """Initialise a network with two hidden layers so that its units divide the inputs.
 
-    Each unit of the first layer is in the middle of its range at one of the points, those behind
-    are so where all before them are.
+    Each unit of the first layer is in the middle of its range at one of the points; units of later
+    layers are so where all units before them are.
 
     Args:
-        points: [units of the first layer, inputs].
-        steepness: standard deviation of the first layer's weights.
+        net: Network, changed in place.
+        points: Inputs, one for each unit of the first layer, [units, inputs].
+        steepness: Standard deviation of the first layer's weights.
     """
     first, second, last = (layer for layer in net if isinstance(layer, nn.Linear))
     with torch.no_grad():
@@ -38,15 +39,17 @@ def centre(net: nn.Sequential, points: Tensor, steepness: float) -> None:
 
 
 class Chained(nn.ModuleList):
-    """u → (first(u), second(first(u))): the second takes the first's predictions."""
+    """Pair of networks u → (first(u), second(first(u)))."""
 
     def forward(self, u: Tensor) -> Tensor:
+        """Map u [n, inputs] to both coordinates, [n, 2]."""
         first = self[0](u)
         return torch.cat([first, self[1](first)], dim=1)
 
 
 class Parallel(nn.ModuleList):
-    """u → (first(u), second(u))."""
+    """Pair of networks u → (first(u), second(u))."""
 
     def forward(self, u: Tensor) -> Tensor:
+        """Map u [n, inputs] to both coordinates, [n, 2]."""
         return torch.cat([net(u) for net in self], dim=1)

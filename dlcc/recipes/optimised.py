@@ -1,4 +1,4 @@
-"""What trainings of recipes have in common: players with optimisers, and draws of (seed, step)."""
+"""Base of recipes' trainings: players with optimisers, and draws that depend on (seed, step)."""
 
 from __future__ import annotations
 
@@ -12,15 +12,22 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-(
-    STREAM_WEIGHTS, STREAM_ROWS, STREAM_ORDER, STREAM_BATCHES, STREAM_SAMPLES, STREAM_LAYERS,
-) = range(6)  # fmt: skip
-"""Keep the draws of a seed apart: initial weights, rows that stay the same, the order of an epoch,
-what a batch or samples are made of, and what layers draw."""
+STREAM_WEIGHTS = 0
+"""Stream of a seed that initial weights are drawn from; each use of a seed has its own stream."""
+STREAM_ROWS = 1
+"""Stream of the rows that stay the same throughout a training."""
+STREAM_ORDER = 2
+"""Stream of the order of rows in an epoch."""
+STREAM_BATCHES = 3
+"""Stream of the numbers that a batch is made of."""
+STREAM_SAMPLES = 4
+"""Stream of the numbers that samples are made of."""
+STREAM_LAYERS = 5
+"""Stream of the numbers that layers such as dropout draw."""
 
 
 class OptimisedTraining(ABC):
-    """Players with an optimiser each. What happens in a step is the recipe's.
+    """Training of players with an optimiser each; subclasses say what happens in a step.
 
     A step is a function of the state and (seed, step): batches are drawn from `draws`, and layers
     that draw for themselves, such as dropout, find torch's generator seeded by the step.
@@ -38,26 +45,26 @@ class OptimisedTraining(ABC):
 
     @abstractmethod
     def iterate(self, step: int) -> Mapping[str, Tensor]:
-        """One iteration; what is recorded of it, `player/quantity` to a number."""
+        """Do one iteration and return what is recorded of it, `player/quantity` to a scalar."""
 
     def step(self, step: int) -> dict[str, float]:
-        """One iteration; what is recorded of it."""
+        """Do one iteration with layers' draws seeded, and return what is recorded of it."""
         with seeded(self.seed, STREAM_LAYERS, step):
             row = self.iterate(step)
         values = torch.stack([value.detach().float() for value in row.values()]).tolist()
         return dict(zip(row, values, strict=True))
 
     def draws(self, stream: int, number: int) -> np.random.Generator:
-        """The generator of a batch, or of samples."""
+        """Make the generator of random numbers for draw `number` of a stream."""
         return np.random.default_rng([self.seed, stream, number])
 
     def anneal_rate(self, player: str, start: float, done: float) -> None:
-        """Half a wave from a rate down to 0, at this share of the training; 0 past its end."""
+        """Set a player's learning rate to half a cosine wave from `start` to 0, at share `done`."""
         for group in self.optimizers[player].param_groups:
             group["lr"] = start * (1 + math.cos(math.pi * min(1.0, done))) / 2
 
     def descend(self, losses: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Update players at once, all from the state as it is; `player/grad_norm`, Euclidean."""
+        """Update players at once, all from the present state, and return their gradients' norms."""
         slopes = {}
         for left, (player, loss) in enumerate(losses.items(), start=1 - len(losses)):
             parameters = list(self.players[player].parameters())
@@ -74,14 +81,14 @@ class OptimisedTraining(ABC):
         return norms
 
     def state_dict(self) -> dict[str, Any]:
-        """Copies of weights, buffers and what the optimisers hold."""
+        """Copy weights, buffers and the optimisers' state."""
         return {
             "players": {name: copied(net.state_dict()) for name, net in self.players.items()},
             "optimizers": {name: copied(o.state_dict()) for name, o in self.optimizers.items()},
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Back to a state of `state_dict`."""
+        """Go back to a state of `state_dict`."""
         for name, net in self.players.items():
             net.load_state_dict(state["players"][name])
         for name, optimizer in self.optimizers.items():
@@ -90,7 +97,7 @@ class OptimisedTraining(ABC):
 
 @contextmanager
 def seeded(*numbers: int) -> Iterator[None]:
-    """Torch's generator seeded by these numbers; afterwards it is as it was."""
+    """Seed torch's generator by these numbers; afterwards it is as it was."""
     (seed,) = np.random.SeedSequence(numbers).generate_state(1, np.uint64)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(seed))
@@ -98,7 +105,7 @@ def seeded(*numbers: int) -> Iterator[None]:
 
 
 def copied(state: Any) -> Any:
-    """A nested state whose tensors are its own."""
+    """Copy a nested state, tensors included."""
     if isinstance(state, Tensor):
         return state.detach().clone()
     if isinstance(state, Mapping):

@@ -1,4 +1,4 @@
-"""A recipe's configuration: fields with their meaning, choices and ranges, checked as they come.
+"""Configuration of a recipe: fields with their meaning, choices and ranges, checked as they come.
 
 `small_gan` brings the like of its own: its file goes into every run, to be complete in itself.
 """
@@ -19,7 +19,7 @@ def option(
     low: float = -math.inf,
     high: float = math.inf,
 ) -> Any:
-    """A field of `Options`; both ends of a range are allowed."""
+    """Make a field of `Options`; both ends of the range are allowed."""
     return field(
         default=default,
         metadata={"help": help, "choices": tuple(choices), "low": low, "high": high},
@@ -28,11 +28,11 @@ def option(
 
 @dataclass(frozen=True)
 class Options:
-    """The base of configurations whose fields are all made by `option`."""
+    """Base of configurations whose fields are all made by `option`."""
 
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> Self:
-        """The configuration of plain values; those left out take their defaults.
+        """Check plain values and make the configuration; those left out take their defaults.
 
         Raises:
             ValueError: for an unknown key, or a value of the wrong type or out of range; the
@@ -46,7 +46,7 @@ class Options:
 
 
 def _checked(entry: Any, value: Any) -> Any:
-    """`value` in the field's type, or ValueError."""
+    """Convert `value` to the field's type, or raise ValueError."""
     choices, low, high = (entry.metadata[key] for key in ("choices", "low", "high"))
     if choices:
         if value not in choices:

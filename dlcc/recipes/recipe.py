@@ -1,5 +1,4 @@
-"""Recipes: trainings by name; and what those of one kind share: how long they are, what they learn,
-how they are told healthy."""
+"""Recipes: trainings by name, and the families that share a program, its data and its truth."""
 
 from __future__ import annotations
 
@@ -20,30 +19,30 @@ from dlcc.errors import OptionError
 from dlcc.runs import Recorder
 
 Values = Mapping[str, Any]
-"""A whole configuration."""
+"""Whole configuration of a training, key to value."""
 
 
 class Look(Protocol):
-    """Measures a training as it is recorded."""
+    """Observer that measures a training as it is recorded."""
 
     def at_row(self, step: int) -> None:
-        """After the row of a step was logged."""
+        """Measure after the row of a step was logged."""
         ...
 
     def at_snapshot(self, step: int) -> None:
-        """After the snapshot of a step was taken."""
+        """Measure after the snapshot of a step was taken."""
         ...
 
 
 class Family(ABC):
-    """A kind of training."""
+    """Family of recipes that share a training program."""
 
     module: ModuleType
-    """With `Config`, whose fields are the options, and `build`, which makes the training. Its file
-    becomes the run's `source/train.py`."""
+    """Module with `Config`, whose fields are the options, and `build`, which makes the training.
+    Its file becomes the run's `source/train.py`."""
     changeable: tuple[str, ...] = ()
-    """Keys that may have other values where a training goes on from a snapshot; a change of others
-    needs a start from the beginning."""
+    """Keys whose values may change where a training goes on from a snapshot; changing others needs
+    a start from the beginning."""
 
     @abstractmethod
     def length(self, config: Values) -> int:
@@ -51,65 +50,75 @@ class Family(ABC):
 
     @abstractmethod
     def objective(self, config: Values) -> dict[str, Any]:
-        """What the players minimise, for `run.json`."""
+        """Objective that the players minimise, as `run.json` states it."""
 
     @abstractmethod
     def data(self, config: Values) -> str:
-        """The name of what is learned."""
+        """Name of the data that are learned."""
 
     @abstractmethod
     def page(self, recipe: Recipe, config: Values) -> str:
-        """The Markdown page of the method."""
+        """Markdown page of the method, `documents/method.md`."""
 
     @abstractmethod
     def reference(self, config: Values) -> NDArray[np.float32]:
-        """What samples are compared with, [n, ...]."""
+        """Data that samples are compared with, [n, ...]."""
 
     @abstractmethod
     def players(self, config: Values) -> Mapping[str, nn.Module]:
-        """Networks as the training has them, for their sizes."""
+        """Networks as the training has them, by player, to count their parameters."""
 
     def variants(self) -> tuple[str, ...]:
         """Values of `data` that make the networks differ in size; empty where none does."""
         return ()
 
     def samples(self, config: Values) -> int:
-        """Rows of a checkpoint."""
+        """Number of samples at each sample step."""
         return 512
 
     def sample_dtype(self, config: Values) -> torch.dtype:
-        """How samples are kept."""
+        """Type of numbers in which samples are kept."""
         return torch.float32
 
     def target(self, config: Values) -> str | None:
-        """The known generator that the truth is judged by; None where none is known."""
+        """Name of the known generator that the truth is judged by; None where none is known."""
         return None
 
     def as_target(self, samples: NDArray[Any], config: Values) -> NDArray[Any]:
-        """Samples as rows of the target."""
+        """Convert samples [n, ...] to rows of the target, [n, features]."""
         return samples
 
     def look(self, recorder: Recorder, training: Any) -> Look | None:
-        """What measures the landscape of a training; None where nothing does."""
+        """Observer that measures the landscape of a training; None where there is none."""
         return None
 
 
 @dataclass(frozen=True)
 class Option:
-    """A key of a recipe's configuration."""
+    """Key of a recipe's configuration, with its default and the values that it may have.
+
+    >>> from dlcc.recipes import get_recipe
+    >>> option = next(o for o in get_recipe("ring").options if o.key == "optimizer")
+    >>> option.default, option.allowed
+    ('adam', 'adam, rmsprop, sgd')
+    """
 
     key: str
+    """Name of the key."""
     default: Any
+    """Value that it has where it is not set."""
     help: str
+    """Meaning of the key, in a few words."""
     choices: tuple[str, ...]
-    """What it may be; empty for numbers."""
+    """Values that it may have; empty for numbers and free text."""
     low: float
+    """Lowest number allowed."""
     high: float
-    """Bounds of a number, both allowed."""
+    """Highest number allowed."""
 
     @property
     def allowed(self) -> str:
-        """The choices or the range in words."""
+        """Choices or range in words."""
         if self.choices:
             return ", ".join(self.choices)
         if isinstance(self.default, str):
@@ -119,29 +128,40 @@ class Option:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A training by name: a kind of training, and what of its configuration the name says."""
+    """Training by name: a family, and the part of the configuration that the name fixes.
+
+    >>> from dlcc.recipes import get_recipe
+    >>> ring = get_recipe("ring")
+    >>> ring.fixed, ring.configure({"lr_d": 2e-3})["lr_d"]
+    ({'data': 'ring'}, 0.002)
+    >>> ring.parameters()
+    {'ring': {'generator': 1410, 'discriminator': 1185}}
+    """
 
     name: str
+    """Name, unique among recipes."""
     description: str
+    """Description in one line."""
     family: Family
+    """Family of trainings that it belongs to."""
     fixed: Mapping[str, Any]
-    """Keys that the name stands for, such as `{"data": "ring"}`."""
+    """Values that the name stands for and nobody may set, such as `{"data": "ring"}`."""
     preset: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    """Defaults of its own, which one may set."""
+    """Values that replace the family's defaults, and may be set."""
 
     @property
     def module(self) -> ModuleType:
-        """Its `build(config)` makes the training, its file is the run's `source/train.py`."""
+        """Module whose `build(config)` makes the training; the run keeps its file."""
         return self.family.module
 
     @property
     def source(self) -> Path:
-        """The file with the training's code."""
+        """File with the training's code."""
         return Path(str(self.module.__file__))
 
     @property
     def options(self) -> tuple[Option, ...]:
-        """The keys one may set, with defaults and ranges."""
+        """Keys that may be set, with defaults and ranges."""
         return tuple(
             Option(entry.name, self.preset.get(entry.name, entry.default), **entry.metadata)
             for entry in dataclasses.fields(self.module.Config)
@@ -149,8 +169,12 @@ class Recipe:
         )
 
     def parameters(self) -> dict[str, dict[str, int]]:
-        """Trained numbers of each player with all defaults, by the data that they depend on; with
-        the only data otherwise."""
+        """Count the trained parameters of each player with all defaults.
+
+        Returns:
+            Name of the data to player to number of parameters: an entry for each data set on which
+            the networks' sizes depend, else one for the recipe's data.
+        """
         config = self.configure({})
         configs = {data: {**config, "data": data} for data in self.family.variants()}
         return {
@@ -162,10 +186,17 @@ class Recipe:
         }
 
     def configure(self, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """The whole configuration: `settings`, and the defaults of the keys left out.
+        """Make the whole configuration of settings, with defaults for the keys left out.
 
-        Raises OptionError for an unknown key, or a value of the wrong type or out of range; the
-        message says what is right.
+        Args:
+            settings: Key to value, keys of `options` alone.
+
+        Returns:
+            Every key of the family's configuration to its value, as plain numbers and text.
+
+        Raises:
+            OptionError: a key is unknown, or a value is of the wrong type or out of range; the
+                message says what is right.
         """
         known = {option.key for option in self.options}
         for key in settings:

@@ -1,4 +1,4 @@
-"""The trainings that one can run by name: this package's, and those that others installed."""
+"""Registry of recipes: this package's, and those that other installed packages bring."""
 
 from __future__ import annotations
 
@@ -10,14 +10,21 @@ from dlcc.errors import OptionError, PluginError
 from dlcc.recipes.recipe import Recipe
 
 GROUP = "dlcc.recipes"
+"""Group of entry points under which packages bring sequences of recipes."""
 
 
 @cache
 def recipes() -> Mapping[str, Recipe]:
-    """All recipes by name, this package's first. An entry point names a sequence of them.
+    """Find all recipes by name, this package's first; an entry point names a sequence of them.
+
+    Returns:
+        Name to recipe.
 
     Raises:
         PluginError: an installed package brings what is no recipe, or a name that is taken.
+
+    >>> [name for name in recipes() if name.startswith("grid")]
+    ['grid9', 'grid25']
     """
     found: dict[str, Recipe] = {}
     for point, brought in loaded(GROUP).items():
@@ -34,7 +41,21 @@ def recipes() -> Mapping[str, Recipe]:
 
 
 def get_recipe(name: str) -> Recipe:
-    """The recipe of this name; OptionError, which lists the names, where there is none."""
+    """Find a recipe by its name.
+
+    Args:
+        name: Name as `dlcc recipes` lists it, such as "ring".
+
+    Returns:
+        The recipe.
+
+    Raises:
+        OptionError: there is no recipe of this name; the message lists the names.
+        PluginError: an installed package brings what is no recipe, or a name that is taken.
+
+    >>> get_recipe("ring").configure({"steps": 500})["steps"]
+    500
+    """
     known = recipes()
     if name not in known:
         raise OptionError(f"there is no recipe {name!r}: choose one of {', '.join(known)}")

@@ -1,5 +1,7 @@
-"""Convolutions padded as TensorFlow's "same" (Dumoulin and Visin 2016): size / stride comes out,
-and of an odd number of rows and columns the one more is at the end."""
+"""Convolutions padded as TensorFlow's "same" (Dumoulin and Visin 2016): size / stride comes out.
+
+Where an odd number of rows and columns is added, the end gets one more than the beginning.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +9,14 @@ from torch import nn
 
 
 def same(fan_in: int, fan_out: int, kernel: int, stride: int) -> nn.Module:
-    """A convolution of sizes that stride divides."""
+    """Make a convolution, padded, for sizes that the stride divides."""
     over = kernel - stride
     pads = (over // 2, over - over // 2)
     return nn.Sequential(nn.ZeroPad2d(pads + pads), nn.Conv2d(fan_in, fan_out, kernel, stride))
 
 
 def same_transposed(fan_in: int, fan_out: int, stride: int) -> nn.Module:
-    """The transpose of `same`, 5 × 5 and without bias: what that pads is cut off."""
+    """Make the transpose of `same`, 5 × 5 and without bias: what that pads is cut off."""
     over = 5 - stride
     cut = (-(over // 2), -(over - over // 2))
     return nn.Sequential(

@@ -1,4 +1,4 @@
-"""Train a recipe into a run folder, and write the truth about it."""
+"""Training of a recipe into a run folder, and the truth about it."""
 
 from __future__ import annotations
 
@@ -27,25 +27,29 @@ OVERTRAIN = (1.0, 1.25)  # from the end of the length to the end of the quarter 
 
 @dataclass(frozen=True)
 class Start:
-    """Where a training goes on that another one began."""
+    """State of another run from which a training goes on."""
 
     step: int
+    """Step from which it goes on."""
     state: Mapping[str, Any]
-    """The training's `state_dict` before that step."""
+    """State before that step, as the training's `state_dict` gives it."""
     run: str
-    """Name of the run that it comes from."""
+    """Name of the run that the state comes from."""
 
 
 class Control(Protocol):
-    """What follows a recipe's training row by row, and may steer it."""
+    """Controller that follows a recipe's training row by row, and may steer it."""
 
     def take(self, training: Any, config: Mapping[str, Any]) -> Any:
-        """The training to record in the place of this one, before its first step."""
+        """Take over a training before its first step: return the one to record in its place."""
         ...
 
     def sources(self) -> tuple[str, Mapping[str, str]]:
-        """What builds it again, `source/FILE.py:FUNCTION`, and the files for that beside
-        `train.py`, name to text; an empty entry for those of the recipe."""
+        """Name what builds the training again: its entry `source/FILE.py:FUNCTION`, and files.
+
+        The files are those that it needs beside `train.py`, name to text. An empty entry stands for
+        the recipe's own.
+        """
         ...
 
     def catch_up(self, run: Run, step: int) -> None:
@@ -53,7 +57,7 @@ class Control(Protocol):
         ...
 
     def watch(self, step: int, row: Mapping[str, Any]) -> Mapping[str, float] | None:
-        """Take in a row; quantities to record at the same step."""
+        """Take in the row of a step, and return quantities to record at the same step."""
         ...
 
 
@@ -69,25 +73,28 @@ def train(
     landscape: bool = False,
     progress: CountProgress | None = None,
 ) -> truth.Truth | None:
-    """Train a recipe into the run folder `out`; returns the truth, which is written there too, of
-    data whose generator is known.
+    """Train a recipe into a run folder, and judge how it ended where the data's generator is known.
 
     Killed or interrupted at any instant, it leaves a good run; called again with the same
     arguments it goes on from the newest snapshot, and ends in the very run that an uninterrupted
     call would have left. A run that is complete is not trained again.
 
     Args:
-        recipe: A name of `dlcc.recipes.recipes()`.
-        out: The run folder; made if missing.
+        recipe: Name of a recipe, of `dlcc.recipes.recipes()`.
+        out: Run folder; made if missing.
         settings: Keys of the recipe's configuration; those left out take their defaults.
         overtrain: Train on to this multiple of the configured length, 1 to 1.25, which gives the
             truth its `next_quarter`. The run's length stays the configured one.
-        snapshots: How many, equally spaced over the configured length, besides that of step 0.
-        start: Go on from the state of another run; what is set here is set after that state was
-            loaded. The record begins at its step.
-        control: Follows the training and may steer it; its actions are recorded.
-        landscape: Measure gradients of rows now and then, and the landscape at snapshots.
+        snapshots: Number of snapshots, equally spaced over the configured length, besides step 0.
+        start: State of another run from which to go on; `settings` hold after it was loaded. The
+            record begins at its step.
+        control: Controller that follows the training and may steer it; its actions are recorded.
+        landscape: Whether to measure gradients of rows now and then, and the landscape at
+            snapshots.
         progress: Called after every step.
+
+    Returns:
+        The truth, which is also written to `out/truth.json`; None where no generator is known.
 
     Raises:
         OptionError: no such recipe, key or value, or `out` holds a run of another configuration.
@@ -110,8 +117,7 @@ def train(
 def _judged(
     family: Family, config: Mapping[str, Any], run: Run, extent: _Extent
 ) -> truth.Truth | None:
-    """The truth about a run, written into it unless it is there; None where its data have no known
-    generator."""
+    """Judge a run and write the truth into it, once; None where no generator is known."""
     target = family.target(config)
     if target is None:
         return None
@@ -132,7 +138,7 @@ def judge_run(
     start: Start | None = None,
     as_target: Callable[[NDArray[Any]], NDArray[Any]] = np.asarray,
 ) -> truth.Truth:
-    """The truth of a recorded run of a recipe, from its samples and series."""
+    """Judge a recorded run of a recipe, from its samples and series."""
     checkpoints = [
         truth.judge_samples(data, step, as_target(run.samples(step)))
         for step in _checkpoints(run.length, overtrain, start)
@@ -148,19 +154,25 @@ def judge_run(
 
 @dataclass(frozen=True)
 class _Extent:
-    """From where to where a training goes, and how often it is looked at."""
+    """Extent of a training: its steps, and those at which snapshots and samples are taken."""
 
     length: int
+    """Configured length in steps."""
     overtrain: float
+    """Multiple of the length that is trained to."""
     snapshots: int
+    """Number of snapshots over the length, besides that of step 0."""
     start: Start | None
+    """State of another run from which the training goes on."""
 
     @property
     def first(self) -> int:
+        """First step of the training."""
         return 0 if self.start is None else self.start.step
 
     @property
     def total(self) -> int:
+        """Number of steps to its end, overtraining included."""
         return round(self.length * self.overtrain)
 
     @property
@@ -169,17 +181,19 @@ class _Extent:
         return _checkpoints(self.length, self.overtrain, self.start)
 
     def is_reached(self, run: Run) -> bool:
-        """Whether a run has the last snapshot and the last samples."""
+        """Tell whether a run has the last snapshot and the last samples."""
         snapshots = [snapshot.step for snapshot in run.snapshots()]
         return self.total in snapshots and self.checkpoints[-1] in run.sample_steps()
 
     @property
     def snapshot_steps(self) -> set[int]:
+        """Steps at which snapshots are taken."""
         steps = {self.length * k // self.snapshots for k in range(self.snapshots + 1)}
         return steps | {self.first, self.total}
 
 
 def _checkpoints(length: int, overtrain: float, start: Start | None) -> list[int]:
+    """Steps at which samples are taken, after the one from which the training goes on."""
     first = 0 if start is None else start.step
     return [step for step in truth.checkpoint_steps(length, overtrain) if step > first]
 
@@ -249,6 +263,7 @@ def _record(
 
 
 def _page(recipe: Recipe, config: Mapping[str, Any], start: Start | None) -> str:
+    """Markdown page of the method, with the run that the training goes on from."""
     page = recipe.family.page(recipe, config)
     if start is None:
         return page
@@ -256,7 +271,7 @@ def _page(recipe: Recipe, config: Mapping[str, Any], start: Start | None) -> str
 
 
 def _check_rates(training: Any, config: Mapping[str, Any]) -> None:
-    """A state brings no rates of its own: those of the configuration hold after it was loaded."""
+    """Check that the configuration's rates hold after a state was loaded, which brings none."""
     for player, key in (("generator", "lr_g"), ("discriminator", "lr_d")):
         for group in training.optimizers[player].param_groups:
             if group["lr"] != config[key]:
@@ -265,7 +280,7 @@ def _check_rates(training: Any, config: Mapping[str, Any]) -> None:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Torch on one thread: nets this small only lose time to a second one."""
+    """Run torch on one thread: nets this small only lose time to a second one."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -275,11 +290,13 @@ def one_thread() -> Iterator[None]:
 
 
 def _copy(path: Path, text: str) -> Path:
+    """Write a text to a file and return its path."""
     path.write_text(text, encoding="utf-8")
     return path
 
 
 def _check_extent(overtrain: float, snapshots: int) -> None:
+    """Raise OptionError for a multiple of the length or a number of snapshots out of range."""
     low, high = OVERTRAIN
     if not low <= overtrain <= high:
         raise OptionError(f"overtrain is {overtrain!r}: give a value from {low:g} to {high:g}")
@@ -288,7 +305,7 @@ def _check_extent(overtrain: float, snapshots: int) -> None:
 
 
 def check_same(config: Mapping[str, Any], run: Run, out: Path) -> None:
-    """OptionError where the run that `out` holds has another configuration."""
+    """Raise OptionError where the run that `out` holds has another configuration."""
     recorded = run.manifest.config
     for key in sorted(config.keys() | recorded.keys()):
         if config.get(key) != recorded.get(key):

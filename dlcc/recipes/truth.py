@@ -1,4 +1,4 @@
-"""The truth about a run of a recipe: what its samples say against the known generator of the data.
+"""Truth about a run of a recipe: what its samples say against the known generator of the data.
 
 Recipes train on data whose modes or classes are known, so a run's fate can be read off its samples:
 which modes are there, how many samples are good ones, and from these the label, the onset and the
@@ -31,6 +31,7 @@ from dlcc.health.definitions import (
     smooth,
     swing,
 )
+from dlcc.kinds.gan import GAN
 from dlcc.metrics import frechet_distance
 from dlcc.recipes import digits_classifier
 from dlcc.recipes.data.points import POINTS
@@ -38,22 +39,30 @@ from dlcc.recipes.small_gan import training as small_gan
 from dlcc.typing import Floats
 
 TRUTH_FILE = "truth.json"
-CHECKPOINTS = 40  # over the configured length, equally spaced, the last one at its end
-SAMPLES = {"ring": 512, "grid9": 512, "grid25": 1024, "digits": 256}  # rows of a checkpoint
-
+"""Name of the file with the truth, in the run folder."""
+CHECKPOINTS = 40
+"""Number of checkpoints, equally spaced over the configured length, the last one at its end."""
+SAMPLES = {"ring": 512, "grid9": 512, "grid25": 1024, "digits": 256}
+"""Number of samples at a checkpoint, by the name of the data."""
 
 MODE_RADIUS = 3.0  # in standard deviations of a mode
 NEIGHBOUR_QUANTILE, NEIGHBOUR_SLACK = 0.99, 1.15  # how near to a real digit a digit must be
 GOOD_COVERAGE = 0.65
+"""Coverage from which on a checkpoint is good."""
 GOOD_QUALITY = {
-    "ring": 0.50, "grid9": 0.40, "grid25": 0.30, "digits": 0.55, "square": 0.80, "gaussian": 0.80,
-    "cube": 0.80, "cube_surface": 0.70,
-}  # fmt: skip
+    "ring": 0.50,
+    "grid9": 0.40,
+    "grid25": 0.30,
+    "digits": 0.55,
+    "square": 0.80,
+    "gaussian": 0.80,
+    "cube": 0.80,
+    "cube_surface": 0.70,
+}
+"""Quality from which on a checkpoint is good, by the name of the data."""
 CELLS = {"square": 6, "gaussian": 6, "cube": 3, "cube_surface": 3}  # along an axis: without modes
 ON_SURFACE = 0.15  # the farthest from it that counts as on it; the cube's sides are 2
 GOOD_FRECHET = 150.0  # on the digits classifier's features
-DIVERGED_LOSS = 1e3
-DIVERGED_GRAD_NORM = 1e4
 DIVERGED_SAMPLE = 25.0  # any coordinate, on the mixtures, whose own lie within 3
 
 
@@ -62,16 +71,16 @@ DIVERGED_SAMPLE = 25.0  # any coordinate, on the mixtures, whose own lie within 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What the samples of one step say."""
+    """Figures of the samples of one step."""
 
     step: int
-    """The state before this step made the samples."""
+    """Step before which the samples were drawn."""
     histogram: tuple[int, ...]
-    """In-domain samples of each mode or class."""
+    """Number of in-domain samples of each mode, class or cell."""
     coverage: float
     """Share of modes with at least a fifth of the samples that they should have."""
     quality: float
-    """In-domain share of the samples."""
+    """Share of the samples that are in the domain."""
     frechet: float | None
     """Fréchet distance to the training data in the classifier's features; digits only."""
     reach: float
@@ -79,12 +88,12 @@ class Checkpoint:
 
 
 def checkpoint_steps(length: int, overtrain: float = 1.0) -> list[int]:
-    """The checkpoints of a training of `length` steps, carried on to `overtrain` times that."""
+    """Steps of the checkpoints of `length` steps, carried on to `overtrain` times that."""
     return [length * k // CHECKPOINTS for k in range(1, round(CHECKPOINTS * overtrain) + 1)]
 
 
 def judge_samples(data: str, step: int, samples: NDArray[Any]) -> Checkpoint:
-    """The checkpoint of the samples [n, features] of one step."""
+    """Judge the samples [n, features] of one step against the known generator of the data."""
     samples = np.asarray(samples, dtype=np.float32)
     finite = bool(np.isfinite(samples).all())
     if not finite:
@@ -110,14 +119,14 @@ def judge_samples(data: str, step: int, samples: NDArray[Any]) -> Checkpoint:
 
 
 def _modes(data: str) -> int:
-    """Of a target: modes, classes or cells."""
+    """Number of a target's modes, classes or cells."""
     if data in CELLS:
         return POINTS[data].cells(np.zeros((1, POINTS[data].features)), CELLS[data]).number
     return 10 if data == "digits" else len(small_gan.MIXTURES[data].centres)
 
 
 def cells_histogram(data: str, samples: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Samples [n, features] in each cell of a distribution without modes, [cells]."""
+    """Count samples [n, features] in each cell of a distribution without modes, [cells]."""
     placed = POINTS[data].cells(samples, CELLS[data])
     inside = (placed.cell >= 0) & (placed.distance <= ON_SURFACE)
     return np.bincount(placed.cell[inside], minlength=placed.number)
@@ -126,7 +135,7 @@ def cells_histogram(data: str, samples: NDArray[np.float32]) -> NDArray[np.int64
 def mixture_histogram(
     mixture: small_gan.Mixture, samples: NDArray[np.float32]
 ) -> NDArray[np.int64]:
-    """Samples [n, 2] within three standard deviations of each centre: [modes]."""
+    """Count samples [n, 2] within three standard deviations of each centre, [modes]."""
     distances = cdist(samples, np.asarray(mixture.centres))
     nearest = distances.argmin(axis=1)
     inside = distances.min(axis=1) <= MODE_RADIUS * mixture.sd
@@ -134,7 +143,7 @@ def mixture_histogram(
 
 
 def digits_histogram(samples: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Samples [n, 64] that lie near a real digit, by the classifier's class: [10]."""
+    """Count samples [n, 64] that lie near a real digit, by the classifier's class, [10]."""
     images, _ = small_gan.load_digits()
     inside = cdist(samples, images).min(axis=1) <= _digits_radius()
     return np.bincount(digits_classifier.load().classify(samples)[inside], minlength=10)
@@ -142,7 +151,7 @@ def digits_histogram(samples: NDArray[np.float32]) -> NDArray[np.int64]:
 
 @lru_cache(maxsize=1)
 def _digits_radius() -> float:
-    """How far a digit may lie from the nearest real one: what real ones do among themselves."""
+    """Largest distance of a good digit to the nearest real one, by those of real ones."""
     images, _ = small_gan.load_digits()
     distances = cdist(images, images)
     np.fill_diagonal(distances, np.inf)
@@ -151,6 +160,7 @@ def _digits_radius() -> float:
 
 @lru_cache(maxsize=1)
 def _digits_features() -> NDArray[np.float32]:
+    """Features [n, 32] of the real digits."""
     return digits_classifier.load().features(small_gan.load_digits()[0])
 
 
@@ -158,7 +168,7 @@ def _digits_features() -> NDArray[np.float32]:
 
 
 def good_checkpoints(data: str, checkpoints: Sequence[Checkpoint]) -> NDArray[np.bool_]:
-    """Which checkpoints are good, smoothed over three neighbours: [checkpoints]."""
+    """Tell which checkpoints are good, smoothed over three neighbours, [checkpoints]."""
     coverage = smooth(np.array([c.coverage for c in checkpoints]))
     quality = smooth(np.array([c.quality for c in checkpoints]))
     good = (coverage >= GOOD_COVERAGE) & (quality >= GOOD_QUALITY[data])
@@ -169,29 +179,30 @@ def good_checkpoints(data: str, checkpoints: Sequence[Checkpoint]) -> NDArray[np
 
 
 def is_finite(checkpoints: Sequence[Checkpoint], series: Mapping[str, Floats]) -> bool:
-    """Whether all that was recorded is finite."""
+    """Tell whether all that was recorded is finite."""
     recorded = all(bool(np.isfinite(values).all()) for values in series.values())
     return recorded and bool(np.isfinite([c.reach for c in checkpoints]).all())
 
 
 def is_diverged(data: str, checkpoints: Sequence[Checkpoint], series: Mapping[str, Floats]) -> bool:
-    """Anything not finite, or losses, gradients or samples of the last fifth out of all bounds."""
+    """Tell whether anything is not finite, or out of all bounds in the last fifth."""
     if not is_finite(checkpoints, series):
         return True
 
     def larger_player(quantity: str) -> float:
+        """Median over the last fifth of the larger player's absolute quantity."""
         players = [abs(values) for name, values in series.items() if name.endswith(quantity)]
         larger = np.max(players, axis=0)
         return float(np.median(last_fifth(larger)))
 
-    if larger_player("/loss") > DIVERGED_LOSS or larger_player("/grad_norm") > DIVERGED_GRAD_NORM:
+    if any(larger_player(f"/{name}") > GAN.fault_above(name) for name in ("loss", "grad_norm")):
         return True
     late = last_fifth(checkpoints)
     return data in small_gan.MIXTURES and max(c.reach for c in late) > DIVERGED_SAMPLE
 
 
 def label(data: str, checkpoints: Sequence[Checkpoint], series: Mapping[str, Floats]) -> str:
-    """The label of a training, the first that fits.
+    """Name the label of a training, the first that fits.
 
     `checkpoints` and `series` (`player/quantity` → [steps]) are those of the configured length;
     the series are every player's `loss` and `grad_norm`.
@@ -207,9 +218,9 @@ def label(data: str, checkpoints: Sequence[Checkpoint], series: Mapping[str, Flo
 
 
 def onset(steps: Sequence[int], good: NDArray[np.bool_]) -> int | None:
-    """The first step of the bad stretch that lasts to the end.
+    """Find the first step of the bad stretch that lasts to the end.
 
-    None where the end is good, and where nothing before the stretch ever was.
+    None where the end is good, and where no checkpoint before it was good.
     """
     if good[-1] or not good.any():
         return None
@@ -221,12 +232,14 @@ def onset(steps: Sequence[int], good: NDArray[np.bool_]) -> int | None:
 
 @dataclass(frozen=True)
 class Truth:
-    """What the samples of a run say."""
+    """Truth about a run, from its samples against the known generator of the data."""
 
     data: str
+    """Name of the data."""
     length: int
-    """The configured length in steps."""
+    """Configured length in steps."""
     label: str
+    """Label of the run, such as "collapsed"."""
     onset: int | None
     """Step of the first checkpoint of the final unbroken bad stretch; none for a healthy run."""
     stability: float
@@ -234,8 +247,9 @@ class Truth:
     next_quarter: float | None
     """Share of good checkpoints from 1.0 to 1.25 of the length; none where none were made there."""
     checkpoints: tuple[Checkpoint, ...]
+    """Checkpoints in the order of their steps."""
     good: tuple[bool, ...]
-    """Of each checkpoint, smoothed over three neighbours."""
+    """Whether each checkpoint is good, smoothed over three neighbours."""
 
     def write(self, run: Path) -> None:
         """Write `truth.json` into the run's folder."""
@@ -247,7 +261,7 @@ class Truth:
 
 
 def read(run: Path) -> Truth:
-    """The truth of a run's folder."""
+    """Read the truth of a run's folder."""
     values = json.loads((run / TRUTH_FILE).read_text(encoding="utf-8"))
     checkpoints = []
     for entry in values.pop("checkpoints"):
@@ -263,7 +277,7 @@ def judge(
     checkpoints: Sequence[Checkpoint],
     series: Mapping[str, Floats],
 ) -> Truth:
-    """The truth of a training.
+    """Judge a training.
 
     `checkpoints` are those of `checkpoint_steps`, to 1.0 or to 1.25 of the length; `series`
     (`player/quantity` → [steps], of every step from 0) are cut at the length here.
@@ -287,7 +301,7 @@ def judge(
 
 
 def _plain(value: Any) -> Any:
-    """JSON has no infinity: null stands for it."""
+    """Replace what JSON does not have: null stands for infinity and NaN."""
     if isinstance(value, dict):
         return {key: _plain(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):

@@ -9,40 +9,50 @@ from dlcc.codec import Array
 from dlcc.estimate import Estimate
 
 LABELS = ("healthy", "weak", "oscillating", "collapsed", "diverged")
-"""The usual labels; a kind of training may have further ones."""
+"""Labels that are usual; a kind of training may have further ones."""
 
 
 def most_probable(probabilities: Mapping[str, float]) -> str:
-    """The label with the largest of these probabilities; of equal ones the first of `LABELS`."""
+    """Find the most probable label.
+
+    Args:
+        probabilities: Probability of each label; labels that are missing have 0.
+
+    Returns:
+        Label with the largest probability; of equal ones the first of `LABELS`.
+
+    >>> most_probable({"weak": 0.3, "collapsed": 0.6, "healthy": 0.1})
+    'collapsed'
+    """
     others = sorted(probabilities.keys() - set(LABELS))
     return max((*LABELS, *others), key=lambda label: probabilities.get(label, 0.0))
 
 
 @dataclass(frozen=True)
 class HealthRecord:
-    """The state of the run, and since when."""
+    """Health of a run: its label, and since when it holds."""
 
     label: str
     probabilities: Mapping[str, float]
-    """Of each label; they sum to 1."""
+    """Probability of each label; they sum to 1."""
     onset: int | None
     """First step of the final unbroken bad stretch; None for a run without one."""
     onset_interval: tuple[int, int] | None
-    """90 %; no finer than the checkpoints."""
+    """Interval of 90 % around the onset, no finer than the sample steps."""
     stability: Estimate
-    """Share of good checkpoints in the second half."""
+    """Share of good sample steps in the second half of the run."""
     checkpoints: Array
     """Steps int64 [c] at which samples or windows of the series were judged."""
     coverage: Array
-    """Share of the training data's regions that samples reach, [c]; NaN without samples."""
+    """Share [c] of the training data's regions that samples reach; NaN without samples."""
     quality: Array
-    """Share of samples that lie where training data lie, [c]; NaN without samples."""
+    """Share [c] of samples that lie where training data lie; NaN without samples."""
     figures: Array
-    """What samples say at each checkpoint, `dlcc.health.samples.SAMPLE_FEATURES`; [0, 8] without
-    samples."""
+    """Figures of the samples at each step, in the order of `dlcc.health.samples.SAMPLE_FEATURES`;
+    [0, 8] without samples."""
     good: Array
-    """P(good) at each checkpoint, [c]."""
+    """Probability [c] that the run is good at each step, P(good)."""
     seen: float
     """Share of the configured length that the record has, at most 1."""
     features: Mapping[str, float]
-    """The feature vector: what the verdict, the forecast and P(healthy) are made of."""
+    """Feature vector, by name: what the verdict, the forecast and P(healthy) are made of."""

@@ -8,22 +8,23 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class PastNeighbour:
-    """A past run that lies near in landscape space, and what became of it."""
+    """Past run that lies near in landscape space, and what became of it."""
 
     data: str
     config: Mapping[str, str | int | float | bool | None]
     label: str
     stability: float
     distance: float
-    """In units of what 90 % of the library's runs keep among themselves."""
+    """Distance in units of what 90 % of the library's runs keep among themselves."""
 
 
 @dataclass(frozen=True)
 class Neighbourhood:
-    """Where the run lies among past ones."""
+    """Neighbourhood of the run among past ones."""
 
     nearest: tuple[PastNeighbour, ...]
     distance: float
-    """Mean over the five nearest, in the same units; above 1 is outside of the library."""
+    """Mean distance to the five nearest, in the units of `PastNeighbour`; above 1 is outside of the
+    library."""
     independence: float
-    """1 less the share of past runs that are less central than this one in the run graph."""
+    """Share of past runs that are more central than this one in the run graph, or equally so."""

@@ -11,18 +11,18 @@ ObligationKind = Literal["record", "symbolic"]
 
 @dataclass(frozen=True)
 class Obligation:
-    """A statement that must hold, and what became of it."""
+    """Statement that must hold, and what became of it."""
 
     id: str
     kind: ObligationKind
     statement: str
     verdict: Verdict
     method: str
-    """What decided it: `sympy`, `counterexample`, `recomputed from the probe`, ..."""
+    """Method that decided it: `sympy`, `counterexample`, `recomputed from the probe`, ..."""
     place: str | None = None
     counterexample: str | None = None
     reason: str | None = None
-    """Why it is unknown."""
+    """Reason why it is unknown; None where it was decided."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ ReplayKind = Literal["weights", "probe", "steps", "state"]
 
 @dataclass(frozen=True)
 class ReplayCheck:
-    """One thing that was computed again from a snapshot and compared with the record.
+    """Comparison with the record of one thing that was computed again from a snapshot.
 
     `weights`: the players' tensors against those that the training has after loading its state;
     `probe`: the losses and outputs on the snapshot's batch; `steps`: the logged quantities of the
@@ -23,26 +23,26 @@ class ReplayCheck:
     first_step: int
     last_step: int
     compared: int
-    """Numbers compared."""
+    """Number of numbers compared."""
     worst: float
     """Largest deviation, relative to the larger of the recorded value's size and 1."""
     tolerance: float
-    """0: equal to the last bit."""
+    """Tolerance in the unit of `worst`; 0 asks for equality to the last bit."""
     agrees: bool | None
-    """None where it could not be decided; see `reason`."""
+    """Whether the two agree; None where it could not be decided, see `reason`."""
     deviating: tuple[str, ...] = ()
-    """The quantities or tensors that deviate by more than the tolerance."""
+    """Quantities or tensors that deviate by more than the tolerance."""
     deviating_steps: tuple[int, ...] = ()
-    """Of `steps`: the steps whose rows do."""
+    """Steps whose rows deviate, of a check of `steps`."""
     reason: str | None = None
 
 
 @dataclass(frozen=True)
 class Executed:
-    """What the code did when it ran again."""
+    """Results of running the run's code again."""
 
     replays: tuple[ReplayCheck, ...]
     extremes: Mapping[str, float]
-    """`player/input` -> share of finite outputs under extreme and random inputs."""
+    """Share of finite outputs under extreme and random inputs, by `player/input`."""
     exact: bool
     """Whether equality to the last bit was asked for: the same kind of machine and software."""

@@ -24,7 +24,8 @@ class RerunOutcome(Outcome):
     """End of one rerun of the run's training."""
 
     kind: Literal["seed", "batches", "setting"]
-    """Another seed; other batches from the same initial weights; another setting."""
+    """Type of the rerun: another seed; other batches from the same initial weights; another
+    setting."""
     seed: int
     changes: Mapping[str, str | int | float | bool | None]
     """Changes of the configuration, beside the seed."""
@@ -32,7 +33,7 @@ class RerunOutcome(Outcome):
 
 @dataclass(frozen=True)
 class Effect:
-    """What a setting does to the outcome."""
+    """Effect of a setting on the outcome."""
 
     setting: str
     low: str | int | float | bool | None
@@ -43,15 +44,16 @@ class Effect:
 
 @dataclass(frozen=True)
 class Reruns:
-    """What came of running the training again."""
+    """Results of running the training again."""
 
     outcomes: tuple[RerunOutcome, ...]
     how: str
-    """One ensemble, or one process after the other."""
+    """Way of running: one ensemble, or one process after the other."""
     deviation: Estimate
-    """1 less the normalised standard deviation of the stability of reruns with other seeds."""
+    """Closeness of reruns with other seeds: 1 less the normalised standard deviation of their
+    stability."""
     effects: tuple[Effect, ...]
     best: Mapping[str, str | int | float | bool | None]
-    """The changes with the best outcome; empty where none beats the run's own setting."""
+    """Changes with the best outcome; empty where none beats the run's own setting."""
     refused: int = 0
-    """Reruns with another setting that the run's code did not take."""
+    """Number of reruns with another setting that the run's code did not take."""

@@ -10,18 +10,28 @@ if TYPE_CHECKING:
 
 
 NodeKind = Literal[
-    "document", "section", "paragraph", "sentence", "formula", "table", "file", "function",
-    "player", "layer", "series", "snapshot",
-]  # fmt: skip
+    "document",
+    "section",
+    "paragraph",
+    "sentence",
+    "formula",
+    "table",
+    "file",
+    "function",
+    "player",
+    "layer",
+    "series",
+    "snapshot",
+]
 EdgeKind = Literal["contains", "calls", "data", "time", "means", "measures"]
 
 
 @dataclass(frozen=True)
 class Node:
-    """A node of the run's graph."""
+    """Node of the run's graph."""
 
     id: str
-    """Unique and stable: `function:source/train.py:SmallGan.step`."""
+    """Name that is unique and stable, such as `function:source/train.py:SmallGan.step`."""
     kind: NodeKind
     label: str
     place: str | None = None
@@ -29,7 +39,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Edge:
-    """A directed edge between two nodes."""
+    """Edge between two nodes, with a direction."""
 
     source: str
     target: str
@@ -40,15 +50,28 @@ class Edge:
 
 @dataclass(frozen=True)
 class RunGraph:
-    """One graph over documents, code, layers, series and snapshots."""
+    """Graph of a run over its documents, code, layers, series and snapshots."""
 
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
     embedding: str
-    """The model that found the "means" edges."""
+    """Model that found the "means" edges."""
 
     def to_networkx(self) -> nx.MultiDiGraph[str]:
-        """The same as a networkx multigraph, nodes and edges with their attributes."""
+        """Convert to a networkx multigraph, nodes and edges with their attributes.
+
+        Returns:
+            Graph with the node attributes `kind`, `label` and `place`; edges have their kind as
+            key and the attribute `weight`.
+
+        >>> graph = RunGraph(
+        ...     nodes=(Node("section:1", "section", "Loss"), Node("file:train.py", "file", "")),
+        ...     edges=(Edge("section:1", "file:train.py", "means", weight=0.8),),
+        ...     embedding="words",
+        ... )
+        >>> list(graph.to_networkx().edges(keys=True))
+        [('section:1', 'file:train.py', 'means')]
+        """
         import networkx as nx
 
         graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()

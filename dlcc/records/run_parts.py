@@ -1,4 +1,4 @@
-"""The parts of a run as records: read from its folder, all cut at the step `until`, read-only."""
+"""Parts of a run as records: read from its folder, all cut at the step `until`, read-only."""
 
 from __future__ import annotations
 
@@ -26,22 +26,46 @@ _LONGEST_TEXT = 4 << 20  # bytes of a document or source file that are read
 
 
 class RunPart(Protocol):
-    """A part of the run: read from its folder in the process that needs it."""
+    """Part of a run, read from its folder in the process that needs it.
+
+    >>> from dlcc.runs import Run
+    >>> run = Run.open("runs/digits-collapsed")
+    >>> for part in RUN_PARTS:  # all of these classes have `of(run, until)` and `digest()`
+    ...     assert len(part.of(run, until=600).digest()) == 32
+    """
 
     absent: ClassVar[str]
-    """What a stage says that needs this part of a run that has none."""
+    """Sentence for a stage that needs this part, where the run has none."""
 
     @classmethod
     def of(cls, run: Run, until: int | None) -> Self | None:
-        """The part before step `until`; None where the run has none."""
+        """Read the part.
+
+        Args:
+            run: Run to read.
+            until: Step from which on nothing is read; None for the whole run.
+
+        Returns:
+            The part before step `until`; None where the run has none.
+        """
 
     def digest(self) -> str:
-        """Hash of all that a stage could read in it."""
+        """Hash all that a stage could read in the part.
+
+        Returns:
+            Hash of 32 hexadecimal digits.
+        """
 
 
 @dataclass(frozen=True)
 class Config:
-    """What `run.json` says of the training."""
+    """Configuration of the training, as `run.json` has it.
+
+    >>> from dlcc.runs import Run
+    >>> config = Config.of(Run.open("runs/digits-collapsed"), until=None)
+    >>> config.objective, config.length, len(config.digest())
+    ({'kind': 'gan', 'loss': 'mm'}, 3200, 32)
+    """
 
     absent: ClassVar = "the run has no run.json"
 
@@ -51,14 +75,26 @@ class Config:
     config: Mapping[str, Any]
     seed: int | None
     length: int
-    """The configured number of steps; of a run that names none, the steps that it has."""
+    """Configured number of steps; of a run that names none, the steps that it has."""
     training: str | None
-    """How to build the training again: `source/train.py:build`."""
+    """Entry point that builds the training again: `source/train.py:build`."""
     versions: Mapping[str, str]
     machine: Mapping[str, Any]
 
     @classmethod
     def of(cls, run: Run, until: int | None) -> Config:
+        """Read the configuration of a run.
+
+        Args:
+            run: Run to read.
+            until: Step from which on nothing is read; has no effect on the configuration.
+
+        Returns:
+            Configuration; every run has one.
+
+        Raises:
+            SeriesError: The length had to be read from series that are damaged.
+        """
         m = run.manifest
         return cls(
             players={name: p.model_dump() for name, p in m.players.items()},
@@ -73,25 +109,50 @@ class Config:
         )
 
     def digest(self) -> str:
+        """Hash the configuration.
+
+        Returns:
+            Hash of 32 hexadecimal digits.
+        """
         return digest_of_parts(json.dumps(self.__dict__, sort_keys=True, default=str))
 
 
 @dataclass(frozen=True)
 class Snapshots:
-    """The snapshots, lazily: weights are read when asked for."""
+    """Snapshots of a run, read lazily: weights when they are asked for.
+
+    >>> from dlcc.runs import Run
+    >>> snapshots = Snapshots.of(Run.open("runs/digits-collapsed"), until=700)
+    >>> [snapshot.step for snapshot in snapshots], len(snapshots.digest())
+    ([0, 320, 640], 32)
+    """
 
     absent: ClassVar = "the run took no snapshots"
 
     run: Run = field(repr=False)
     handles: tuple[Snapshot, ...]
-    """Ascending in step."""
+    """Handles of the snapshots, ascending in step."""
 
     @classmethod
     def of(cls, run: Run, until: int | None) -> Snapshots | None:
+        """Find the snapshots of a run.
+
+        Args:
+            run: Run to read.
+            until: Last step of a snapshot; None for all.
+
+        Returns:
+            Snapshots; None where there are none.
+        """
         handles = tuple(run.snapshots(until=until))
         return cls(run, handles) if handles else None
 
     def digest(self) -> str:
+        """Hash all that the handles can read.
+
+        Returns:
+            Hash of 32 hexadecimal digits.
+        """
         return self.run.contents.snapshots_digest(self.handles)
 
     def __iter__(self) -> Iterator[Snapshot]:
@@ -100,20 +161,37 @@ class Snapshots:
 
 @dataclass(frozen=True)
 class Samples:
-    """What the generator made over time, and training data to hold it against."""
+    """Samples of the generator over time, and training data to compare them with.
+
+    >>> from dlcc.runs import Run
+    >>> samples = Samples.of(Run.open("runs/digits-collapsed"), until=200)
+    >>> samples.steps, samples.at(80).shape, samples.reference.shape
+    ((80, 160), (256, 64), (1797, 64))
+    >>> samples.comparable(80), len(samples.digest())
+    (True, 32)
+    """
 
     absent: ClassVar = "the run recorded no samples"
 
     run: Run = field(repr=False)
     steps: tuple[int, ...]
-    """Ascending steps at which samples were taken that can be read."""
+    """Sample steps, ascending, of which the samples can be read."""
     damaged: Mapping[str, str] = field(default_factory=dict)
     """Places in the run that cannot be read and are left out, with the reason."""
     taken: tuple[int, ...] = ()
-    """All steps at which samples were taken."""
+    """All sample steps, those with damaged samples included."""
 
     @classmethod
     def of(cls, run: Run, until: int | None) -> Samples | None:
+        """Find the samples of a run; files that cannot be read are left out and named in `damaged`.
+
+        Args:
+            run: Run to read.
+            until: Last sample step; None for all.
+
+        Returns:
+            Samples; None where the run recorded none.
+        """
         taken, place = tuple(run.sample_steps(until=until)), run.contents.samples_place
         steps, damaged = [], {}
         for step in taken:
@@ -129,11 +207,28 @@ class Samples:
         return cls(run, tuple(steps), damaged, taken) if steps or damaged else None
 
     def at(self, step: int) -> Floats:
-        """Samples [n, ...] taken before `step`."""
+        """Read the samples of a sample step.
+
+        Args:
+            step: One of `steps`.
+
+        Returns:
+            Samples [n, ...] taken before `step`, as read-only float64.
+
+        Raises:
+            SnapshotError: There are none, or the file is damaged.
+        """
         return _frozen(np.asarray(self.run.samples(step), dtype=np.float64))
 
     def comparable(self, step: int) -> bool:
-        """Whether the samples of a step are rows like the reference's, and enough to judge by."""
+        """Whether the samples of a step are rows like the reference's, and enough to judge by.
+
+        Args:
+            step: One of `steps`.
+
+        Returns:
+            True for at least 20 rows of the shape of the reference's rows.
+        """
         rows, reference = self.at(step), self.reference
         like = reference is not None and rows.shape[1:] == reference.shape[1:]
         return like and rows.ndim > 1 and len(rows) >= _FEWEST_SAMPLES
@@ -150,47 +245,98 @@ class Samples:
         return _frozen(np.asarray(rows[finite], dtype=np.float64))
 
     def digest(self) -> str:
+        """Hash the samples of all sample steps, and the reference.
+
+        Returns:
+            Hash of 32 hexadecimal digits.
+        """
         return self.run.contents.samples_digest(self.taken)
 
 
 @dataclass(frozen=True)
 class Sources:
-    """The code that came with the run. Hostile until proven otherwise: parsed, never imported."""
+    """Code that came with the run. Hostile until proven otherwise: parsed, never imported.
+
+    >>> from dlcc.runs import Run
+    >>> sources = Sources.of(Run.open("runs/digits-collapsed"), until=None)
+    >>> list(sources.files), len(sources.digest())
+    (['source/train.py'], 32)
+    """
 
     absent: ClassVar = "the run brought no source/"
 
     root: Path
-    """The run's folder."""
+    """Folder of the run."""
     files: Mapping[str, str]
-    """`source/...` -> text, of the files that are text."""
+    """Text by path `source/...`, of the files that are text."""
     paths: Mapping[str, Path] = field(default_factory=dict)
-    """`source/...` -> where the file lies, of all files: code may read those that are no text."""
+    """Place on the disk by path `source/...`, of all files: code may read any of them."""
 
     @classmethod
     def of(cls, run: Run, until: int | None) -> Sources | None:
+        """Read the code that came with a run.
+
+        Args:
+            run: Run to read.
+            until: Step from which on nothing is read; has no effect on the code.
+
+        Returns:
+            Code; None where the run brought no text in `source/`.
+
+        Raises:
+            RunError: A link leads out of the run, or a file is not what was recorded.
+        """
         paths = run.source_files()
         files = _texts(paths)
         return cls(run.path, files, paths) if files else None
 
     def digest(self) -> str:
+        """Hash all files of code, those that are no text included.
+
+        Returns:
+            Hash of 32 hexadecimal digits.
+        """
         return digest_of_files(self.paths)
 
 
 @dataclass(frozen=True)
 class Documents:
-    """The documents beside the run."""
+    """Documents beside the run.
+
+    >>> from dlcc.runs import Run
+    >>> documents = Documents.of(Run.open("runs/digits-collapsed"), until=None)
+    >>> list(documents.files), len(documents.digest())
+    (['documents/method.md'], 32)
+    """
 
     absent: ClassVar = "the run has no documents/"
 
     files: Mapping[str, str]
-    """`documents/...` -> text, of the files that are text."""
+    """Text by path `documents/...`, of the files that are text."""
 
     @classmethod
     def of(cls, run: Run, until: int | None) -> Documents | None:
+        """Read the documents beside a run.
+
+        Args:
+            run: Run to read.
+            until: Step from which on nothing is read; has no effect on documents.
+
+        Returns:
+            Documents; None where the run has no text in `documents/`.
+
+        Raises:
+            RunError: A link leads out of the run, or a file is not what was recorded.
+        """
         files = _texts(run.document_files())
         return cls(files) if files else None
 
     def digest(self) -> str:
+        """Hash the texts of all documents.
+
+        Returns:
+            Hash of 32 hexadecimal digits.
+        """
         return digest_of_parts(*(part for item in self.files.items() for part in item))
 
 
@@ -203,7 +349,7 @@ def _frozen(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def _texts(files: Mapping[str, Path]) -> dict[str, str]:
-    """Those of the files that are UTF-8 text, cut where they are absurdly long."""
+    """Read those of the files that are UTF-8 text, cut where they are absurdly long."""
     texts = {}
     for name, path in sorted(files.items()):
         try:

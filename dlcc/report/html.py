@@ -141,15 +141,15 @@ def _draw(
         ),
     ]
     found = [Picture(title, caption, svg) for title, caption, svg in drawn if svg]
-    surveys = landscape.surveys if landscape else ()
-    cloud = series and pictures.cloud(series, surveys)
+    summaries = landscape.surveys if landscape else ()
+    cloud = series and pictures.cloud(series, summaries)
     caption = (
         "Gradient norm over loss, one point a step, coloured by fifth of the training: "
         "purple, orange, black, green, yellow."
     )
     if landscape is None or not (landscape.surveys or landscape.measured):
         return [*found, Picture("Loss-gradient cloud", caption, cloud)] if cloud else found
-    if surveys:
+    if summaries:
         caption += " White marks: what the Hessian says of the point at a snapshot."
     within = [("Loss-gradient cloud", caption, cloud), *_of_landscape(series, landscape, length)]
     return found + [
@@ -162,14 +162,14 @@ def _of_landscape(
 ) -> list[tuple[str, str, str | None]]:
     from dlcc.report import landscape as drawn  # matplotlib is slow to import
 
-    surveys = landscape.surveys
+    summaries = landscape.surveys
     return [
         (
             "Curvature over time",
             "Both ends of the spectrum of each player's own Hessian with error bands, and its "
             "trace with its standard error. An upper end that climbs makes steps overshoot; a "
             "lower end far below 0 is a saddle; both ends at 0 is a player that no longer learns.",
-            drawn.spectrum(surveys),
+            drawn.spectrum(summaries),
         ),
         (
             "The game",
@@ -177,19 +177,19 @@ def _of_landscape(
             "mark the fifth of the training: right of the vertical axis they attract, left of it "
             "they repel, and near it the players turn around each other. Right, how much of "
             "them is turning: 0 for a single loss, 1 for turning alone.",
-            drawn.game(surveys, length),
+            drawn.game(summaries, length),
         ),
         (
             "The way between snapshots",
             "The players' field against the way that they took: where it draws in, the cosine "
             "falls through 0 at the snapshot; where it turns around a point, there is a bump.",
-            drawn.path_angle(surveys, length),
+            drawn.path_angle(summaries, length),
         ),
         (
             "Slices",
             "Loss of each player along a random direction, scaled as its weights are, the others "
             "held: a narrow valley is sharp, a level line is a player without slope.",
-            drawn.slices(surveys, length),
+            drawn.slices(summaries, length),
         ),
         (
             "Gradient noise",

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dlcc.landscape.surveyed import PlayerSurvey
+from dlcc.landscape.summary import PlayerSummary
 from dlcc.records import Series
 from dlcc.report.pictures import FARTHEST, FIFTHS, PLAYER_COLOURS, new_figure, svg_text
-from dlcc.runs.surveys import SurveyRecord
+from dlcc.runs.snapshot_landscape import SnapshotLandscape
 from dlcc.typing import Floats
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ _CURVES = 10  # slices of a player, paths: more hide each other
 _GREY = "0.93"  # yellow cannot be seen on white
 
 
-def spectrum(surveys: Sequence[SurveyRecord]) -> str | None:
+def spectrum(summaries: Sequence[SnapshotLandscape]) -> str | None:
     """Both ends of each player's Hessian over the steps, their errors as bands, and its trace."""
-    panels = list(_by_player(surveys))
+    panels = list(_by_player(summaries))
     if not panels:
         return None
     figure, axes = new_figure(9, 3.1, len(panels))
@@ -50,9 +50,9 @@ def spectrum(surveys: Sequence[SurveyRecord]) -> str | None:
     return svg_text(figure)
 
 
-def game(surveys: Sequence[SurveyRecord], length: int) -> str | None:
+def game(summaries: Sequence[SnapshotLandscape], length: int) -> str | None:
     """Eigenvalues of the game in the complex plane by fifth of the training; rotation over it."""
-    found = [(s.step, g) for s in surveys if (g := s.survey.game) and g.real]
+    found = [(s.step, g) for s in summaries if (g := s.survey.game) and g.real]
     if not found:
         return None
     figure, (plane, over_time) = new_figure(9, 3.6, 2)
@@ -93,10 +93,10 @@ def game(surveys: Sequence[SurveyRecord], length: int) -> str | None:
     return svg_text(figure)
 
 
-def path_angle(surveys: Sequence[SurveyRecord], length: int) -> str | None:
+def path_angle(summaries: Sequence[SnapshotLandscape], length: int) -> str | None:
     """Cosine of the angle between the field and the way from the snapshot before, a curve for the
     last way of each fifth."""
-    last = {_fifth(s.step, length): s for s in surveys if s.survey.path and s.survey.path.at}
+    last = {_fifth(s.step, length): s for s in summaries if s.survey.path and s.survey.path.at}
     if not last:
         return None
     figure, (ax,) = new_figure(9, 2.8)
@@ -121,9 +121,9 @@ def path_angle(surveys: Sequence[SurveyRecord], length: int) -> str | None:
     return svg_text(figure)
 
 
-def slices(surveys: Sequence[SurveyRecord], length: int) -> str | None:
-    """Loss along a line through each surveyed point, less the loss there, a curve a survey."""
-    panels = [panel for panel in _by_player(surveys) if any(p.slice_at for p in panel[2])]
+def slices(summaries: Sequence[SnapshotLandscape], length: int) -> str | None:
+    """Loss along a line through each point, less the loss there, a curve a snapshot."""
+    panels = [panel for panel in _by_player(summaries) if any(p.slice_at for p in panel[2])]
     if not panels:
         return None
     figure, axes = new_figure(9, 3.1, len(panels))
@@ -191,15 +191,15 @@ def gradient_noise(series: Series, batch: int | None) -> str | None:
 
 
 def _by_player(
-    surveys: Sequence[SurveyRecord],
-) -> Iterator[tuple[str, list[int], list[PlayerSurvey]]]:
+    summaries: Sequence[SnapshotLandscape],
+) -> Iterator[tuple[str, list[int], list[PlayerSummary]]]:
     """Player, steps, and what was found of it there."""
-    for player in sorted({p for s in surveys for p in s.survey.players}):
-        own = [(s.step, s.survey.players[player]) for s in surveys if player in s.survey.players]
+    for player in sorted({p for s in summaries for p in s.survey.players}):
+        own = [(s.step, s.survey.players[player]) for s in summaries if player in s.survey.players]
         yield player, [step for step, _ in own], [found for _, found in own]
 
 
-def _clipped(found: Sequence[PlayerSurvey], name: str) -> Floats:
+def _clipped(found: Sequence[PlayerSummary], name: str) -> Floats:
     values = np.array([getattr(p, name) for p in found], dtype=np.float64)
     return values.clip(-FARTHEST, FARTHEST)
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 import math
 from dataclasses import asdict
 
-from dlcc.landscape.clouds import CloudShape
-from dlcc.landscape.surveyed import GameSurvey, PlayerSurvey
+from dlcc.landscape.cloud_shape import CloudShape
+from dlcc.landscape.summary import GameSummary, PlayerSummary
 from dlcc.records import MeasuredLandscape
 from dlcc.report.record import (
     CloudRecord,
     CloudShapeRecord,
+    GameSummaryRecord,
     LandscapeRecord,
+    LandscapeSummaryRecord,
     MeasuredSeriesRecord,
-    SurveyedGameRecord,
-    SurveyedPlayerRecord,
-    SurveyedRecord,
+    PlayerSummaryRecord,
 )
-from dlcc.runs.surveys import SurveyRecord
+from dlcc.runs.snapshot_landscape import SnapshotLandscape
 
 
 def landscape_record(landscape: MeasuredLandscape) -> LandscapeRecord:
@@ -35,22 +35,22 @@ def landscape_record(landscape: MeasuredLandscape) -> LandscapeRecord:
             name: MeasuredSeriesRecord(rows=of.rows, medians=tuple(map(_known, of.medians)))
             for name, of in landscape.measured.items()
         },
-        surveys=tuple(map(_surveyed, landscape.surveys)),
+        surveys=tuple(map(_summary, landscape.surveys)),
     )
 
 
-def _surveyed(record: SurveyRecord) -> SurveyedRecord:
-    survey = record.survey
-    return SurveyedRecord(
+def _summary(record: SnapshotLandscape) -> LandscapeSummaryRecord:
+    summary = record.survey
+    return LandscapeSummaryRecord(
         step=record.step,
         rows=record.rows,
-        players={player: _player(found) for player, found in survey.players.items()},
-        game=None if survey.game is None else _game(survey.game),
+        players={player: _player(found) for player, found in summary.players.items()},
+        game=None if summary.game is None else _game(summary.game),
     )
 
 
-def _player(found: PlayerSurvey) -> SurveyedPlayerRecord:
-    return SurveyedPlayerRecord(
+def _player(found: PlayerSummary) -> PlayerSummaryRecord:
+    return PlayerSummaryRecord(
         loss=found.loss,
         gradient_norm=found.gradient_norm,
         smallest=found.smallest,
@@ -63,8 +63,8 @@ def _player(found: PlayerSurvey) -> SurveyedPlayerRecord:
     )
 
 
-def _game(found: GameSurvey) -> SurveyedGameRecord:
-    return SurveyedGameRecord(
+def _game(found: GameSummary) -> GameSummaryRecord:
+    return GameSummaryRecord(
         rotation=found.rotation,
         largest=(found.real[0], found.imaginary[0]) if found.real else None,
         nearest_axis=found.nearest_axis,

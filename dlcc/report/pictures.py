@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from dlcc.landscape.clouds import CurvatureClass
 from dlcc.records import HealthRecord, Samples, Series
 from dlcc.report.plain_text import show_as_written
-from dlcc.runs.surveys import SurveyRecord
+from dlcc.runs.snapshot_landscape import SnapshotLandscape
 from dlcc.typing import Floats
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def losses(series: Series, onset: int | None, interval: tuple[int, int] | None) 
     return svg_text(figure)
 
 
-def cloud(series: Series, surveys: Sequence[SurveyRecord] = ()) -> str | None:
+def cloud(series: Series, summaries: Sequence[SnapshotLandscape] = ()) -> str | None:
     """Draw gradient norm over loss, one panel a player, coloured by fifth of the training.
 
     Snapshots whose landscape was measured are marked by the class of the player's Hessian.
@@ -96,7 +96,7 @@ def cloud(series: Series, surveys: Sequence[SurveyRecord] = ()) -> str | None:
                 rasterized=True,
                 label=f"{k * 20}-{k * 20 + 20} %",
             )
-        _mark_surveyed(ax, player, surveys)
+        _mark_summaries(ax, player, summaries)
         ax.set(title=player, xlabel="loss", yscale="log", facecolor="0.93")
     axes[0].set_ylabel("gradient norm")
     fifths = [(h, name) for h, name in _labelled(axes[-1:]) if name not in CLASS_MARKERS]
@@ -113,8 +113,8 @@ def cloud(series: Series, surveys: Sequence[SurveyRecord] = ()) -> str | None:
     return svg_text(figure)
 
 
-def _mark_surveyed(ax: Axes, player: str, surveys: Sequence[SurveyRecord]) -> None:
-    found = [s.survey.players[player] for s in surveys if player in s.survey.players]
+def _mark_summaries(ax: Axes, player: str, summaries: Sequence[SnapshotLandscape]) -> None:
+    found = [s.survey.players[player] for s in summaries if player in s.survey.players]
     for kind, marker in CLASS_MARKERS.items():
         points = [p for p in found if p.curvature_class == kind and p.gradient_norm > 0]
         if points:

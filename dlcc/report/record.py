@@ -153,7 +153,7 @@ class MeasuredSeriesRecord(Frozen):
     may be."""
 
 
-class SurveyedPlayerRecord(Frozen):
+class PlayerSummaryRecord(Frozen):
     """Landscape around one player, the others held."""
 
     loss: float
@@ -176,7 +176,7 @@ class SurveyedPlayerRecord(Frozen):
     """Class of the point by both ends of the spectrum."""
 
 
-class SurveyedGameRecord(Frozen):
+class GameSummaryRecord(Frozen):
     """Eigenvalues of the Jacobian of the players' gradients, as (real, imaginary)."""
 
     rotation: float
@@ -187,16 +187,16 @@ class SurveyedGameRecord(Frozen):
     """Eigenvalue nearest to the imaginary axis, of those known."""
 
 
-class SurveyedRecord(Frozen):
+class LandscapeSummaryRecord(Frozen):
     """Landscape at a snapshot; its landscape.json holds slice and path too."""
 
     step: int
     """Step of the snapshot."""
     rows: int
     """Number of rows of the batch that was looked at."""
-    players: dict[str, SurveyedPlayerRecord]
+    players: dict[str, PlayerSummaryRecord]
     """Player -> landscape around the player."""
-    game: SurveyedGameRecord | None
+    game: GameSummaryRecord | None
     """Eigenvalues of the game; null with a single player."""
 
 
@@ -207,7 +207,7 @@ class LandscapeRecord(Frozen):
     """Player -> loss-gradient cloud."""
     measured: dict[str, MeasuredSeriesRecord]
     """Series such as `generator/grad_noise_scale` (in rows of a batch) -> its measurements."""
-    surveys: tuple[SurveyedRecord, ...]
+    surveys: tuple[LandscapeSummaryRecord, ...]
     """Landscape at snapshots, ascending in step."""
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from dlcc.errors import LimitExceeded, OptionError
-from dlcc.health.gate import NotJudgeableError, judgeable_kind
+from dlcc.health.judgeable import NotJudgeableError, judgeable_kind
 from dlcc.past_runs.in_use import library
 from dlcc.records import Config, Reruns, Samples, Series, Sources
 from dlcc.reruns.programs import Program, program_of

@@ -1,4 +1,4 @@
-"""Runs: recording a training, and reading what it left behind.
+"""Runs: recording a training, and reading the record back.
 
 Names are imported when they are first used, so that importing this package is quick.
 """

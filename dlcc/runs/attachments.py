@@ -12,21 +12,19 @@ from dlcc.runs.files import written_whole
 _LEFT_OUT = {"__pycache__", ".git"}
 
 
-def attach(
-    paths: Iterable[str | Path], folder: Path, written: Callable[[Path], None]
-) -> None:
-    """Copy files, and folders with what is in them, into a folder of the run.
+def attach(paths: Iterable[str | Path], folder: Path, written: Callable[[Path], None]) -> None:
+    """Copy files, and folders with their content, into a folder of the run.
 
     A copy that is there already is kept: the early rows were made with it.
 
     Args:
-        paths: to copy.
-        folder: of the run.
-        written: called with each copy that was made.
+        paths: Files and folders to copy.
+        folder: Folder of the run that gets the copies.
+        written: Callback, called with the path of each copy that was made.
 
     Raises:
-        OptionError: there is no such file, or two have one name.
-        RunError: a file differs from the copy that the run holds; the system refused a write.
+        OptionError: There is no such file, or two files have one name.
+        RunError: A file differs from the copy that the run holds; or the system refused a write.
     """
     if isinstance(paths, (str, Path)):
         raise OptionError(f"expected a sequence of paths, found one path {str(paths)!r}")
@@ -49,7 +47,7 @@ def attach(
 
 
 def _files(path: Path) -> Iterator[tuple[Path, Path]]:
-    """Each file with the place that it gets."""
+    """Iterate over the files of a path, each with its place in the copy."""
     if path.is_file():
         yield path, Path(path.name)
     elif path.is_dir():

@@ -1,4 +1,4 @@
-"""What a recorder is told about a run: put into a manifest, compared when a run is continued."""
+"""Description of a run: written into its manifest, compared when the run is continued."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PLAYER = re.compile(r"[A-Za-z0-9_.\-]+")
 
 @dataclass(frozen=True)
 class Description:
-    """The arguments of a recorder that describe the run."""
+    """Arguments of a recorder that describe the run."""
 
     name: str | None = None
     players: Mapping[str, nn.Module] = field(default_factory=dict)
@@ -35,10 +35,10 @@ class Description:
     training_entry: str | None = None
 
     def manifest(self, path: Path) -> Manifest:
-        """The manifest of a run that begins at `path`.
+        """Make the manifest of a run that begins at `path`.
 
         Raises:
-            OptionError: a value is not plain, makes no sense, or would not be read again.
+            OptionError: A value is not plain, makes no sense, or could not be read back.
         """
         said: dict[str, Any] = {
             "name": self.name or path.resolve().name,
@@ -60,10 +60,10 @@ class Description:
         )
 
     def check_agrees(self, path: Path, recorded: Manifest) -> None:
-        """Refuse to continue a run under another description; what is not given is not compared.
+        """Refuse to continue a run under another description; arguments left out are not compared.
 
         Raises:
-            RunError: naming the key.
+            RunError: A key differs from the recorded one; the message names it.
         """
         now = self.manifest(path)
         given = {
@@ -91,7 +91,7 @@ class Description:
 
 
 def _without_buffers(players: Mapping[str, PlayerEntry]) -> dict[str, PlayerEntry]:
-    """Earlier versions did not name them."""
+    """Players without their buffer names, which earlier versions did not record."""
     return {name: entry.model_copy(update={"buffers": ()}) for name, entry in players.items()}
 
 
@@ -128,7 +128,7 @@ def _entry(entry: str | None) -> str | None:
 
 
 def _difference(recorded: object, now: object, key: str) -> str | None:
-    """The first key at which two plain values differ, in words."""
+    """Find the first key at which two plain values differ; the answer is a sentence's end."""
     if isinstance(recorded, dict) and isinstance(now, dict):
         for name in [*recorded, *(name for name in now if name not in recorded)]:
             place = f"{key}.{name}"

@@ -1,8 +1,8 @@
-"""digests.txt: what every file of a run that is written once must be; docs/run-format.md.
+"""Journal digests.txt: checksums of every file of a run that is written once (docs/run-format.md).
 
-A journal: each line says what a file is from now on, or that it is no longer listed. A file is
-written first and listed then, and taken off the list before it is replaced or moved: a kill at any
-instant leaves files that are not listed, and never one that is listed wrongly.
+Each line says what a file is from now on, or that it is no longer listed. A file is written first
+and listed then, and taken off the list before it is replaced or moved: a kill at any instant leaves
+files that are not listed, and never one that is listed wrongly.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _CHUNK = 2**22
 
 
 class _Stamp(NamedTuple):
-    """What changes when a file does."""
+    """Attributes of a file that change when the file does."""
 
     device: int
     inode: int
@@ -34,10 +34,10 @@ class _Stamp(NamedTuple):
 
 
 class Digests:
-    """The list of one run, read anew whenever it has grown: a run may be read while it is recorded.
+    """List of one run's checksums, read anew whenever it has grown: a recording goes on writing.
 
     Args:
-        layout: of the run.
+        layout: Paths of the run folder.
     """
 
     def __init__(self, layout: RunLayout) -> None:
@@ -52,10 +52,10 @@ class Digests:
         return self._layout.digests.exists()
 
     def listed(self) -> Mapping[str, Digest]:
-        """Files by their path in the run. Of a series it is its header, for its rows grow.
+        """Digests by path in the run. A series has that of its header, for its rows grow.
 
         Raises:
-            RunError: the list is damaged.
+            RunError: The list is damaged.
         """
         stamp = _stamp(self._layout.digests)
         if stamp is None:
@@ -68,10 +68,10 @@ class Digests:
         return self._listed
 
     def check(self, path: Path, kind: type[RunError] = RunError) -> None:
-        """Compare a file with the list, where it is on it.
+        """Compare a file with the list, where the file is on it.
 
         Raises:
-            RunError: of the given kind; the file is gone, or it differs.
+            RunError: The file is gone, or it differs; of the class `kind`.
         """
         name = self._name(path)
         while (expected := self.listed().get(name)) is not None:
@@ -91,16 +91,17 @@ class Digests:
                 )
 
     def _lines_of(self, name: str) -> str:
-        """What to take out where a file is given up: of a snapshot all that it consists of."""
+        """Advice on what to remove when a damaged file is given up: its whole snapshot, if it is of
+        one."""
         folder = name.rpartition("/")[0]
         whole = folder.startswith(f"{self._layout.snapshots.name}/")
         return f"the lines of {folder}/" if whole else "its line"
 
     def check_there(self, *folders: Path, kind: type[RunError] = RunError) -> None:
-        """Compare the names of the list with what is in these folders.
+        """Compare the names on the list with the content of these folders.
 
         Raises:
-            RunError: of the given kind; a file that is listed is gone.
+            RunError: A file that is listed is gone; of the class `kind`.
         """
         below = tuple(f"{self._name(folder)}/" for folder in folders)
         for name in sorted(self.listed()):
@@ -109,7 +110,7 @@ class Digests:
                 self.check(path, kind)
 
     def not_listed(self, paths: Iterable[Path]) -> list[str]:
-        """The names of those files that are not on the list."""
+        """Names of those files that are not on the list."""
         listed = self.listed()
         return [name for path in paths if (name := self._name(path)) not in listed]
 
@@ -117,20 +118,22 @@ class Digests:
         """List a file that was just written.
 
         Args:
-            path: of the file.
-            digest: of it, where it is known.
+            path: File to list.
+            digest: Digest of the file, where it is known; otherwise it is computed.
 
         Raises:
-            RunError: the system refused the write.
+            RunError: The system refused the write.
         """
         digest = digest or _digest(path, None, RunError)
-        self._append([{"path": self._name(path), "bytes": digest.bytes, "xxh3_128": digest.xxh3_128}])
+        self._append(
+            [{"path": self._name(path), "bytes": digest.bytes, "xxh3_128": digest.xxh3_128}]
+        )
 
     def drop(self, *paths: Path) -> None:
-        """Take files off the list, and all that lies below folders; before they change.
+        """Take files, and all that lies below folders, off the list before they change.
 
         Raises:
-            RunError: the system refused the write.
+            RunError: The system refused the write.
         """
         names = [self._name(path) for path in paths]
         below = tuple(f"{name}/" for name in names)
@@ -139,10 +142,10 @@ class Digests:
             self._append([{"path": name} for name in gone])
 
     def mend(self) -> None:
-        """Cut off a last line that a kill cut short, before others follow.
+        """Cut off a last line that a kill left incomplete, before other lines follow.
 
         Raises:
-            RunError: the list is damaged elsewhere.
+            RunError: The list is damaged elsewhere.
         """
         path = self._layout.digests
         if not path.exists():
@@ -184,7 +187,8 @@ def _line(entry: Mapping[str, str | int]) -> str:
 
 
 def _parsed(path: Path, data: bytes) -> tuple[dict[str, Digest], int]:
-    """What the lines add up to, and the bytes up to the end of the last whole one."""
+    """Digests that the lines add up to, and the number of bytes up to the end of the last whole
+    line."""
     listed: dict[str, Digest] = {}
     intact = 0
     for number, line in enumerate(data.splitlines(keepends=True), 1):
@@ -206,7 +210,8 @@ def _parsed(path: Path, data: bytes) -> tuple[dict[str, Digest], int]:
 
 
 def _entry(line: bytes) -> tuple[str, Digest | None] | None:
-    """A path and what it must be, which is nothing where it is no longer listed; None: no line."""
+    """Path and digest in a line; no digest where the file is no longer listed, None for no valid
+    line."""
     checksum, space, text = line.rstrip(b"\n").partition(b" ")
     if not space or not line.endswith(b"\n"):
         return None
@@ -237,7 +242,8 @@ def _stamp(path: Path) -> _Stamp | None:
 
 
 def _digest(path: Path, expected: int | None, kind: type[RunError]) -> Digest:
-    """Digest of a file, or of a series' first bytes; a file of an unexpected size is not read."""
+    """Digest of a file, or of the first bytes of a series; files of an unexpected size are not
+    read."""
     state = xxhash.xxh3_128()
     with opened_regular(path, kind) as file:
         size = os.fstat(file.fileno()).st_size

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and reading those that others made."""
+"""Files that appear whole or not at all, and safe reading of files that others made."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from dlcc.runs.layout import beside
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
-    """Give a name beside `path` to write to; on leaving, sync it and rename it to `path`.
+    """Give a name beside `path` to write to; on leaving the block, sync it and rename it to `path`.
 
     If the block raises, or the disk is full, `path` stays as it was and nothing is left behind.
 
     Raises:
-        RunError: the system refused the write.
+        RunError: The system refused the write.
     """
     temporary = beside(path)
     try:
@@ -44,12 +44,12 @@ def write_text(path: Path, text: str) -> None:
 
 @contextmanager
 def opened_regular(path: Path, kind: type[RunError]) -> Iterator[BufferedReader]:
-    """Open a regular file for reading; what fails inside the block is the file's fault.
+    """Open a regular file for reading; an OSError inside the block becomes a fault of the file.
 
     A folder from elsewhere may hold pipes that nobody writes to and devices that never end.
 
     Raises:
-        RunError: of the given kind, where there is no such file or it cannot be read.
+        RunError: There is no such file, or it cannot be read; of the class `kind`.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -69,10 +69,10 @@ def opened_regular(path: Path, kind: type[RunError]) -> Iterator[BufferedReader]
 
 
 def read_regular(path: Path, max_bytes: int, kind: type[RunError]) -> bytes:
-    """The content of a regular file of bounded size.
+    """Read a regular file of bounded size.
 
     Raises:
-        RunError: of the given kind, as `opened_regular`, and for a larger file.
+        RunError: The file is missing, unreadable or larger than `max_bytes`; of the class `kind`.
     """
     with opened_regular(path, kind) as file:
         size = os.fstat(file.fileno()).st_size
@@ -85,14 +85,14 @@ def read_regular(path: Path, max_bytes: int, kind: type[RunError]) -> bytes:
 
 
 def write_all(descriptor: int, data: bytes, offset: int) -> None:
-    """Write at an offset; a short write is continued, so that a full disk raises."""
+    """Write at an offset; a short write is continued, so that a full disk raises an error."""
     written = 0
     while written < len(data):
         written += os.pwrite(descriptor, data[written:], offset + written)
 
 
 def sync(path: Path) -> None:
-    """fsync(2) a file or a folder."""
+    """Have the system put a file or a folder on the disk: fsync(2)."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -101,7 +101,7 @@ def sync(path: Path) -> None:
 
 
 def cannot_write(path: Path, error: OSError | MemoryError) -> RunError:
-    """The error for a write that the system refused."""
+    """Make the error for a write that the system refused."""
     reason = error.strerror if isinstance(error, OSError) else "out of memory"
     return RunError(
         f"{path}: cannot be written ({reason or error}); "

@@ -1,4 +1,4 @@
-"""What a forked child must let go of.
+"""Release, in forked children, of what belongs to the recording process.
 
 A child inherits descriptors and with them the lock of the run, which would stay taken after the
 recording process has ended; a data loader's workers are such children.
@@ -12,10 +12,10 @@ from typing import Protocol
 
 
 class Forgettable(Protocol):
-    """Something that holds descriptors of a run."""
+    """Holder of descriptors of a run."""
 
     def forget(self) -> None:
-        """Close them in a forked child, without a trace in any file."""
+        """Close the descriptors in a forked child, without a trace in any file."""
 
 
 _held: weakref.WeakSet[Forgettable] = weakref.WeakSet()

@@ -1,4 +1,4 @@
-"""Hashes of what a run holds: of files by their names in the run, and of arrays."""
+"""Hashes of the content of a run: of files by their names in the run, and of arrays."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _CHUNK = 1 << 22  # bytes
 
 
 def digest_of_files(files: Mapping[str, Path]) -> str:
-    """xxh3_128 of names and contents, in the order of the paths.
+    """Hash names and contents with xxh3_128, in the order of the paths.
 
     Raises:
-        RunError: a file is gone, is no regular one, or cannot be read.
+        RunError: A file is gone, is no regular one, or cannot be read.
     """
     state = xxhash.xxh3_128()
     for name, path in sorted(files.items(), key=lambda item: item[1]):
@@ -30,7 +30,7 @@ def digest_of_files(files: Mapping[str, Path]) -> str:
 
 
 def digest_of_arrays(arrays: Iterable[tuple[str, np.ndarray]]) -> str:
-    """xxh3_128 of names, types, shapes and values."""
+    """Hash names, types, shapes and values of arrays with xxh3_128."""
     state = xxhash.xxh3_128()
     for name, array in arrays:
         state.update(f"{name}\0{array.dtype.str}\0{array.shape}\0".encode())

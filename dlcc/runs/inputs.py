@@ -1,4 +1,4 @@
-"""What a training loop hands to the recorder, checked: steps, numbers, arrays."""
+"""Checks of what a training loop hands to the recorder: steps, numbers, arrays."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Number = SupportsFloat  # float, int, numpy scalar or 0-d tensor
 
 
 def checked_step(step: SupportsIndex) -> int:
-    """The step as a plain number; OptionError where it is none, or below 0."""
+    """Return a step as a plain number; OptionError unless it is a whole number from 0 on."""
     try:
         if isinstance(step, bool):
             raise TypeError
@@ -63,7 +63,7 @@ def numbers_of(
 
 
 def check_names(values: object, taken: Collection[str]) -> None:
-    """Refuse what is no mapping of quantities, or has names that others have; with OptionError."""
+    """Refuse values that are no mapping of quantities, or have names already taken; OptionError."""
     if not isinstance(values, Mapping) or not values:
         raise OptionError(
             f"expected quantities such as {{'generator/loss': 0.3}}, found {values!r:.80}"
@@ -78,7 +78,7 @@ def check_names(values: object, taken: Collection[str]) -> None:
 
 
 def as_rows(array: Tensor | np.ndarray, what: str) -> Tensor | np.ndarray:
-    """The array, if it is numbers [n, ...] of at least one row; else OptionError."""
+    """Check that an array has numbers [n, ...], n ≥ 1, and return it; else OptionError."""
     shape = getattr(array, "shape", None)
     if not shape or 0 in shape:
         raise OptionError(
@@ -91,7 +91,7 @@ def as_rows(array: Tensor | np.ndarray, what: str) -> Tensor | np.ndarray:
 
 
 def evenly_spaced(rows: Tensor | np.ndarray) -> Tensor | np.ndarray:
-    """At most `REFERENCE_ROWS` rows; not the first ones, for data sets come sorted by class."""
+    """Choose at most `REFERENCE_ROWS` rows evenly; the first ones alone may all be of one class."""
     if len(rows) <= REFERENCE_ROWS:
         return rows
     return rows[np.linspace(0, len(rows) - 1, REFERENCE_ROWS).astype(np.int64)]

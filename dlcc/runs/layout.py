@@ -1,4 +1,4 @@
-"""Where everything in a run folder is: the one module that knows file names."""
+"""Layout of a run folder: the one module that knows file names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SERIES_NAME = re.compile(r"\d{3,}\.series")
 
 
 def _numbered(name: str) -> int | None:
-    """The step in a canonical name such as `00000400`, None for any other name."""
+    """Step in a canonical name such as `00000400`, None for any other name."""
     if not (name.isascii() and name.isdigit()) or name != f"{int(name):08d}":
         return None
     return int(name)
@@ -20,92 +20,169 @@ def _numbered(name: str) -> int | None:
 
 @dataclass(frozen=True)
 class RunLayout:
-    """The paths of one run folder.
+    """Paths of one run folder.
 
     Names that begin with a dot are being written, or were when a process was killed; no reader
     looks at them.
+
+    >>> layout = RunLayout(Path("runs/digits-collapsed"))
+    >>> layout.snapshot(320).players.name, layout.snapshot_steps()[:3]
+    ('players.safetensors', [0, 320, 640])
+    >>> layout.samples_file(80).name, layout.sample_steps()[:3]
+    ('00000080.safetensors', [80, 160, 240])
+    >>> layout.series_file(0) in layout.series_files()
+    True
+    >>> layout.superseded_branch(1).samples.as_posix()
+    'runs/digits-collapsed/superseded/001/samples'
+    >>> layout.step_of_samples("samples/00000080.safetensors")
+    80
     """
 
     path: Path
 
     @property
     def manifest(self) -> Path:
+        """File run.json."""
         return self.path / "run.json"
 
     @property
     def digests(self) -> Path:
-        """What every file that is written once must be."""
+        """File with the checksums of every file that is written once."""
         return self.path / "digests.txt"
 
     @property
     def lock(self) -> Path:
-        """Held with flock(2) by the process that records; its content means nothing."""
+        """File that the recording process holds with flock(2); its content means nothing."""
         return self.path / ".lock"
 
     @property
     def series(self) -> Path:
+        """Folder of series files."""
         return self.path / "series"
 
     @property
     def snapshots(self) -> Path:
+        """Folder of snapshots, a folder each."""
         return self.path / "snapshots"
 
     @property
     def samples(self) -> Path:
+        """Folder of sample files."""
         return self.path / "samples"
 
     @property
     def source(self) -> Path:
+        """Folder of the code that came with the run."""
         return self.path / "source"
 
     @property
     def documents(self) -> Path:
+        """Folder of papers and notes."""
         return self.path / "documents"
 
     @property
     def superseded(self) -> Path:
-        """Snapshots and samples that a rewound training left on the abandoned branch."""
+        """Folder of snapshots and samples that a rewound training left on the abandoned branch."""
         return self.path / "superseded"
 
     @property
     def reference_file(self) -> Path:
-        """A part of the training data, for comparison with samples."""
+        """File of a part of the training data, for comparison with samples."""
         return self.samples / "reference.safetensors"
 
     def series_file(self, number: int) -> Path:
+        """Path of a series file, whether it exists or not.
+
+        Args:
+            number: Number of the file, counted from 0 in the order in which files are made.
+
+        Returns:
+            Path such as `series/000.series`.
+        """
         return self.series / f"{number:03d}.series"
 
     def snapshot(self, step: int) -> SnapshotLayout:
+        """Paths of a snapshot, whether it exists or not.
+
+        Args:
+            step: Step of the snapshot; its state is the one before this step.
+
+        Returns:
+            Layout of the folder, such as `snapshots/00000320`.
+        """
         return SnapshotLayout(self.snapshots / f"{step:08d}")
 
     def samples_file(self, step: int) -> Path:
+        """Path of a file of samples, whether it exists or not.
+
+        Args:
+            step: Sample step; the samples were taken before this step.
+
+        Returns:
+            Path such as `samples/00000080.safetensors`.
+        """
         return self.samples / f"{step:08d}.safetensors"
 
     def superseded_branch(self, number: int) -> RunLayout:
-        """The layout of the `number`-th abandoned branch, of which only two folders exist."""
+        """Layout of an abandoned branch, of which only snapshots and samples exist.
+
+        Args:
+            number: Number of the branch, counted from 0 in the order of the rewinds.
+
+        Returns:
+            Layout of the branch's folder, such as `superseded/000`.
+        """
         return RunLayout(self.superseded / f"{number:03d}")
 
     def series_files(self) -> list[Path]:
-        """The series files that exist, in the order in which they were made."""
+        """Find the series files.
+
+        Returns:
+            Paths of the files that exist, in the order in which they were made.
+
+        Raises:
+            RunError: The folder, or an entry of it, is a link.
+        """
         return sorted(
             (path for path in _entries(self.series) if _SERIES_NAME.fullmatch(path.name)),
             key=lambda path: int(path.stem),
         )
 
     def snapshot_steps(self) -> list[int]:
-        """The steps that have a snapshot, ascending; the folder's listing and nothing more."""
+        """Find the steps that have a snapshot, by the folder's listing and nothing more.
+
+        Returns:
+            Steps, ascending.
+
+        Raises:
+            RunError: The folder, or an entry of it, is a link.
+        """
         return sorted(
             step for path in _entries(self.snapshots) if (step := _numbered(path.name)) is not None
         )
 
     def step_of_samples(self, name: str) -> int | None:
-        """The step of `samples/00000400.safetensors`, None for any other path in the run."""
+        """Read the step from the name of a file of samples.
+
+        Args:
+            name: Path in the run, such as `samples/00000080.safetensors`.
+
+        Returns:
+            Step of the file; None for any other path in the run.
+        """
         folder, _, file = name.rpartition("/")
         stem, _, kind = file.partition(".")
         return _numbered(stem) if (folder, kind) == (self.samples.name, "safetensors") else None
 
     def sample_steps(self) -> list[int]:
-        """The steps that have samples, ascending; the folder's listing and nothing more."""
+        """Find the steps that have samples, by the folder's listing and nothing more.
+
+        Returns:
+            Steps, ascending.
+
+        Raises:
+            RunError: The folder, or an entry of it, is a link.
+        """
         return sorted(
             step
             for path in _entries(self.samples)
@@ -115,34 +192,38 @@ class RunLayout:
 
 @dataclass(frozen=True)
 class SnapshotLayout:
-    """The paths of one snapshot folder."""
+    """Paths of one snapshot folder."""
 
     path: Path
 
     @property
     def manifest(self) -> Path:
+        """File snapshot.json."""
         return self.path / "snapshot.json"
 
     @property
     def players(self) -> Path:
+        """File of the players' weights and buffers."""
         return self.path / "players.safetensors"
 
     @property
     def state(self) -> Path:
+        """File of the tensors of the training's state; only resumable snapshots have it."""
         return self.path / "state.safetensors"
 
     @property
     def probe(self) -> Path:
+        """File of losses and outputs on the batch of the step, where they were measured."""
         return self.path / "probe.safetensors"
 
     @property
     def landscape(self) -> Path:
-        """Beside what the manifest lists: measured when the snapshot stands."""
+        """File of landscape measures, written after the snapshot and not listed in its manifest."""
         return self.path / "landscape.json"
 
 
 def beside(path: Path) -> Path:
-    """The name under which `path` is written before it is renamed into place."""
+    """Name under which `path` is written before it is renamed into place."""
     return path.with_name(f".{path.name}.writing")
 
 
@@ -152,7 +233,7 @@ def is_beside(path: Path) -> bool:
 
 
 def _entries(folder: Path) -> list[Path]:
-    """The entries of a folder, none where there is no such folder; links are refused."""
+    """Entries of a folder, none where there is no such folder; links are refused."""
     try:
         entries = list(folder.iterdir())
     except (FileNotFoundError, NotADirectoryError):

@@ -1,4 +1,4 @@
-"""One process at a time records into a run."""
+"""Lock of a run: one process at a time records into it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from dlcc.runs.forks import forget_in_children
 
 
 class RunLock:
-    """An flock(2) on a file of the run; the kernel releases it when the process ends in any way.
+    """Lock on a file of the run, by flock(2); the kernel releases it when the process ends.
 
     Raises:
-        RunLockedError: another recorder holds it, in this process or in another one.
+        RunLockedError: Another recorder holds it, in this process or in another one.
     """
 
     def __init__(self, path: Path) -> None:
@@ -36,7 +36,8 @@ class RunLock:
         forget_in_children(self)
 
     def release(self) -> None:
-        """Let others record, also where a child has not yet let go; twice does nothing."""
+        """Release the lock, also where a forked child still has it open; a second call does
+        nothing."""
         if self._descriptor >= 0:
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
         self.forget()

@@ -1,4 +1,4 @@
-"""The machine and the software that a run was recorded with."""
+"""Description of the machine and the software that a run is recorded with."""
 
 from __future__ import annotations
 
@@ -12,11 +12,15 @@ _RECORDED_PACKAGES = ("dlcc", "numpy", "torch")
 
 
 def machine_fingerprint() -> dict[str, Any]:
-    """What decides whether floating-point results can be expected to agree bit for bit.
+    """Describe what decides whether floating-point results can agree bit for bit.
 
     Returns:
-        `cpu` (model), `cores` (that this process may use), `platform`, `threads` (of torch; None
-        where torch is not loaded) and `accelerator` (name of the current CUDA device, or None).
+        `cpu` (model), `cores` (number that this process may use), `platform`, `threads` (number
+        that torch uses; None where torch is not loaded) and `accelerator` (name of the current
+        CUDA device, or None).
+
+    >>> sorted(machine_fingerprint())
+    ['accelerator', 'cores', 'cpu', 'platform', 'threads']
     """
     torch: Any = sys.modules.get("torch")
     cuda = torch is not None and torch.cuda.is_initialized()

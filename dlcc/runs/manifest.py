@@ -1,4 +1,4 @@
-"""run.json: what a run is, in plain values."""
+"""Manifest run.json: description of a run, in plain values."""
 
 from __future__ import annotations
 
@@ -20,56 +20,66 @@ _FREE = ("objective", "data", "config", "machine")
 
 
 class PlayerEntry(BaseModel):
-    """A network that minimises a loss of its own."""
+    """Network that minimises a loss of its own."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     class_name: str = Field(validation_alias="class", serialization_alias="class")
-    """The class of the module, `module.QualName`."""
+    """Class of the module, as `module.QualName`."""
     parameters: int = Field(ge=0, strict=True)
-    """How many numbers its parameters hold."""
+    """Number of numbers that its parameters hold."""
     buffers: tuple[str, ...] = ()
     """Names of tensors of its state that no optimiser moves, such as running means."""
 
 
 class Manifest(BaseModel):
-    """The content of run.json."""
+    """Content of run.json."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     schema_version: int = Field(
         default=SCHEMA, validation_alias="schema", serialization_alias="schema", ge=1, strict=True
     )
-    """The version of the run folder's format."""
+    """Version of the run folder's format."""
     name: str = Field(min_length=1)
-    """What to call the run."""
+    """Name of the run."""
     players: dict[str, PlayerEntry] = Field(default_factory=dict)
-    """The players by name; empty where the recorder was given none."""
+    """Players by name; empty where the recorder was given none."""
     objective: dict[str, Any] = Field(default_factory=dict)
-    """What the players minimise, such as `{"kind": "gan", "loss": "ns"}`."""
+    """Objective of the players, such as `{"kind": "gan", "loss": "ns"}`."""
     data: dict[str, Any] = Field(default_factory=dict)
-    """The training data, such as `{"name": "ring"}`."""
+    """Description of the training data, such as `{"name": "ring"}`."""
     config: dict[str, Any] = Field(default_factory=dict)
-    """The configuration: the training's entry point is called with it."""
+    """Configuration: the training's entry point is called with it."""
     seed: int | None = Field(default=None, strict=True)
-    """The seed, where the training names one."""
+    """Seed of the training, where it names one."""
     length: int | None = Field(default=None, ge=1, le=2**53, strict=True)
-    """The configured number of steps; a run may be shorter or longer."""
+    """Configured number of steps; a run may be shorter or longer."""
     training: str | None = None
-    """How to build the training again, such as `source/train.py:build`."""
+    """Entry point that builds the training again, such as `source/train.py:build`."""
     versions: dict[str, str] = Field(default_factory=dict)
     """Versions of the software that recorded the run."""
     machine: dict[str, Any] = Field(default_factory=dict)
-    """Where it was recorded, see `machine_fingerprint`."""
+    """Machine that recorded the run, see `machine_fingerprint`."""
     created: str = ""
-    """When, as ISO 8601 with its time zone."""
+    """Time of the recording's start, as ISO 8601 with its time zone."""
 
 
 def read_manifest(path: Path) -> Manifest:
     """Read run.json.
 
+    Args:
+        path: File run.json.
+
+    Returns:
+        Its content, checked key by key.
+
     Raises:
-        RunError: it is missing, cut, of a later version, or a key has a wrong value.
+        RunError: The file is missing, cut, of a later version, or a key has a wrong value.
+
+    >>> manifest = read_manifest(Path("runs/digits-collapsed/run.json"))
+    >>> manifest.objective, manifest.length, manifest.training
+    ({'kind': 'gan', 'loss': 'mm'}, 3200, 'source/train.py:build')
     """
     if not path.exists():
         raise RunError(
@@ -108,7 +118,8 @@ def write_manifest(path: Path, manifest: Manifest) -> None:
 
 
 def bad_manifest_text(content: Mapping[str, Any]) -> str | None:
-    """The first text of a run.json that breaks the rule of `dlcc.runs.texts`, with its key.
+    """Find the first text of a run.json that breaks the rule of `dlcc.runs.texts`; answers with its
+    key.
 
     What describes the training is free text; everything else names something.
     """
@@ -119,10 +130,10 @@ def bad_manifest_text(content: Mapping[str, Any]) -> str | None:
 
 
 def plain(value: object, key: str) -> Any:
-    """A copy of `value` made of what JSON holds; tuples become lists.
+    """Copy `value` into what JSON holds; tuples become lists.
 
     Raises:
-        OptionError: naming the key, for anything else (NaN and infinities too).
+        OptionError: A part is anything else, NaN and infinities included; its key is named.
     """
     if value is None or type(value) in (bool, int, str):
         return value

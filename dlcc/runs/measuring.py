@@ -14,25 +14,31 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from dlcc.errors import OptionError, SnapshotError
-from dlcc.landscape.anatomy import Anatomy, unchanged
-from dlcc.landscape.batches import NotFiniteError, PerSampleLoss, rows_of, with_rows
-from dlcc.landscape.curvature import joined
+from dlcc.landscape._engine.structure import ModelStructure
+from dlcc.landscape._engine.vectors import flatten
+from dlcc.landscape.batches import NotFiniteError, PerSampleLoss, count_rows, select_rows
 from dlcc.landscape.density import gradient_density
-from dlcc.landscape.per_sample import RowPass
-from dlcc.landscape.surveying import Position, survey
+from dlcc.landscape.measurement import PlayerLoss, measure_landscape
+from dlcc.landscape.model_state import unchanged
+from dlcc.landscape.per_sample import PerSampleBackward
 from dlcc.runs.layout import RunLayout
+from dlcc.runs.snapshot_landscape import SCHEMA, SnapshotLandscape
 from dlcc.runs.snapshots import Snapshot
-from dlcc.runs.surveys import SCHEMA, SurveyRecord
 
 MEASURES = ("norms", "noise", "density")
-"""norms: mean and largest 2-norm of the rows' gradients. noise: trace of their covariance, and the
+"""Names of the measures.
+
+norms: mean and largest 2-norm of the rows' gradients. noise: trace of their covariance, and the
 gradient-noise scale in rows. density: mean instability of their density, and the standard deviation
-of how sparse it is around each, both in DIRECTIONS random directions that stay the same."""
+of how sparse it is around each, both in DIRECTIONS random directions that stay the same.
+"""
 DIRECTIONS = 4
 DENSITY_EVERY = 4
-"""Measurements from one of the density to the next, beside others: it costs as much as they do."""
+"""Number of measurements from one of the density to the next, beside others: it costs as much as
+they do."""
 OVERHEAD = "measuring/overhead"
-"""Logged with every measurement: the share of the training's own time that these took so far."""
+"""Series logged with every measurement: the share of the training's own time that these took so
+far."""
 
 
 class _Records(Protocol):
@@ -41,11 +47,11 @@ class _Records(Protocol):
 
     def log(self, step: int, values: Mapping[str, float]) -> None: ...
 
-    def survey(self, record: SurveyRecord) -> None: ...
+    def write_landscape(self, record: SnapshotLandscape) -> None: ...
 
 
 class Measuring:
-    """Measures players now and then; made by `Recorder.measure`.
+    """Measures of the landscape of players, taken now and then; made by `Recorder.measure`.
 
     Nothing of the training changes: weights, gradients, buffers and random numbers are the same
     bits with and without. Measured are the module behind a compiled or distributed one, without
@@ -89,13 +95,13 @@ class Measuring:
         self._recorded = dict(players)
         self.losses = dict(losses)
         self.every, self.budget, self.what, self.rows = every, budget, tuple(what), rows
-        self._anatomies: dict[str, Anatomy] = {}
+        self._structures: dict[str, ModelStructure] = {}
         self._directions: dict[str, Tensor] = {}
         self._taken = 0  # measurements
         self._density_every = DENSITY_EVERY if len(self.what) > 1 else 1
         self._began = time.perf_counter()
         self._spent = 0.0
-        self._apart = 0.0  # seconds of surveys, which count neither as measuring nor as training
+        self._apart = 0.0  # seconds of landscapes, which count neither as measuring nor as training
         self._last = 0.0  # seconds that the last measurement took
 
     @property
@@ -110,16 +116,17 @@ class Measuring:
         return self._spent + self._last <= self.budget * self._rest() or self._spent == 0
 
     def __call__(self, step: int, batches: Mapping[str, Any]) -> None:
-        """Measure, where it is due, and record it at this step, with the overhead so far.
+        """Measure, where it is due, and record the measures at this step, with the overhead so far.
+
+        Losses that are not finite are left to the training: nothing is measured of them.
 
         Args:
-            step: the training's.
-            batches: player -> what its loss takes; the first `rows` rows of it are used.
+            step: Step of the training.
+            batches: Player to what its loss takes; the first `rows` rows of it are used.
 
         Raises:
-            OptionError: a player has no loss here.
-            ValueError: a loss is not one number a row. Losses that are not finite are left to the
-                training: nothing is measured of them.
+            OptionError: A player has no loss here.
+            ValueError: A loss is not one number a row.
         """
         self._check_players(batches)
         if not self.is_due(step):
@@ -129,7 +136,7 @@ class Measuring:
         with self._players_unchanged():
             for player, loss in self.losses.items():
                 if player in batches and _is_trained(self.players[player]):
-                    rows = with_rows(batches[player], slice(self.rows))
+                    rows = select_rows(batches[player], slice(self.rows))
                     with contextlib.suppress(NotFiniteError):
                         values |= self._of(player, loss, rows)
         self._taken += 1
@@ -140,60 +147,65 @@ class Measuring:
         self._last = time.perf_counter() - start
         self._spent += self._last - measured  # to record it
 
-    def survey(
+    def landscape(
         self,
         step: int,
         batches: Mapping[str, Any],
         losses: Mapping[str, PerSampleLoss] | None = None,
     ) -> None:
-        """Look at the landscape around the snapshot of a step, and put what is found beside it.
+        """Measure the landscape around the snapshot of a step, and record it beside the snapshot.
 
-        Both ends of every player's Hessian, its trace and a slice; of several players the game's
-        eigenvalues, and their field on the way from the snapshot before. It takes the time of some
-        hundred passes: not within the budget, but as often as it is called. A snapshot that was
-        looked at already is left as it is.
+        Measured are both ends of every player's Hessian, its trace and a slice; of several players
+        also the game's eigenvalues, and their field on the way from the snapshot before. This takes
+        the time of some hundred passes: not within the budget, but as often as it is called. A
+        snapshot that was measured already is left as it is. Losses that are not finite are left to
+        the training: nothing is recorded.
 
         Args:
-            step: of the snapshot, which was just taken.
-            batches: player -> what its loss takes; the first `rows` rows of it are used. In a game
+            step: Step of the snapshot, which was just taken.
+            batches: Player to what its loss takes; the first `rows` rows of it are used. In a game
                 a player's loss has to depend on the others as it does in the training.
-            losses: of the players, where they are not those that are measured, as with a penalty
-                that takes gradients itself.
+            losses: Losses of the players, where they are not those that are measured, as with a
+                penalty that takes gradients itself.
 
         Raises:
-            OptionError: there is no snapshot of that step.
-            ValueError: a loss is not one number a row, or does not depend on what the player
-                trains. Losses that are not finite are left to the training: nothing is recorded.
+            OptionError: There is no snapshot of that step.
+            ValueError: A loss is not one number a row, or does not depend on what the player
+                trains.
         """
         snapshot = self.recorder.layout.snapshot(step)
         if not snapshot.path.exists():
-            raise OptionError(f"survey({step}): there is no snapshot of that step; take it first")
+            raise OptionError(
+                f"landscape({step}): there is no snapshot of that step; take it first"
+            )
         if snapshot.landscape.exists() or not _is_first_rank():
             return
         start = _now()
-        positions = {
-            name: Position(self.players[name], loss, with_rows(batches[name], slice(self.rows)))
+        given = {
+            name: PlayerLoss(self.players[name], loss, select_rows(batches[name], slice(self.rows)))
             for name, loss in (losses or self.losses).items()
             if name in batches and _is_trained(self.players[name])
         }
-        if not positions:
+        if not given:
             return
         with contextlib.suppress(NotFiniteError), self._players_unchanged():
-            since, before = self._place_before(step, positions)
-            device = next(iter(positions.values())).params[0].device.type
+            since, before = self._parameters_before(step, given)
+            device = next(iter(given.values())).params[0].device.type
             with torch.autocast(device, enabled=False):
-                found = survey(positions, before)
+                found = measure_landscape(given, before)
             taken = time.perf_counter() - start
-            counted = [rows_of(position.batch) for position in positions.values()]
+            counted = [count_rows(player_loss.batch) for player_loss in given.values()]
             rows = max((n for n in counted if n is not None), default=self.rows)
-            record = SurveyRecord(SCHEMA, step, rows, taken, since, found)
-            self.recorder.survey(record)
+            record = SnapshotLandscape(SCHEMA, step, rows, taken, since, found)
+            self.recorder.write_landscape(record)
         self._apart += time.perf_counter() - start
 
     @contextlib.contextmanager
     def _players_unchanged(self) -> Iterator[None]:
-        """Buffers of every player are put back: a player's loss may go through the others. So are
-        the random states that are not torch's."""
+        """Put back every player's buffers, and random states that are not torch's, after the block.
+
+        Buffers of every player, for a player's loss may go through the others.
+        """
         of_python, of_numpy = random.getstate(), np.random.get_state()
         try:
             with contextlib.ExitStack() as stack:
@@ -217,34 +229,36 @@ class Measuring:
         """Seconds that the training itself took so far."""
         return time.perf_counter() - self._began - self._spent - self._apart
 
-    def _place_before(
-        self, step: int, positions: Mapping[str, Position]
+    def _parameters_before(
+        self, step: int, losses: Mapping[str, PlayerLoss]
     ) -> tuple[int | None, dict[str, Tensor] | None]:
-        """The snapshot before that of `step`, and where its players stood; none where it is damaged
-        or holds other parameters."""
+        """Find the snapshot before that of `step`, and the parameters of its players.
+
+        There are none where that snapshot is damaged or holds other parameters.
+        """
         steps = [s for s in self.recorder.layout.snapshot_steps() if s < step]
         if not steps:
             return None, None
-        snapshot, places = Snapshot(self.recorder.layout.snapshot(steps[-1]).path, steps[-1]), {}
-        for name, position in positions.items():
+        snapshot, vectors = Snapshot(self.recorder.layout.snapshot(steps[-1]).path, steps[-1]), {}
+        for name, player_loss in losses.items():
             try:
                 weights = snapshot.torch_weights(name)
             except SnapshotError:
                 return None, None
             # wrapped or not, as it was recorded
             names = {id(p): n for n, p in self._recorded[name].named_parameters()}
-            found = [weights.get(names[id(p)]) for p in position.params]
-            both = zip(found, position.params, strict=True)
+            found = [weights.get(names[id(p)]) for p in player_loss.params]
+            both = zip(found, player_loss.params, strict=True)
             if any(w is None or w.shape != p.shape for w, p in both):
                 return None, None
-            places[name] = joined(found, position.params)
-        return steps[-1], places
+            vectors[name] = flatten(found, player_loss.params)
+        return steps[-1], vectors
 
     def _of(self, player: str, loss: PerSampleLoss, batch: Any) -> dict[str, float]:
         found: dict[str, float] = {}
         device = next(self.players[player].parameters()).device.type
         with torch.autocast(device, enabled=False):
-            done = RowPass.of(self._anatomy_of(player), loss, batch)
+            done = PerSampleBackward.of(self._structure_of(player), loss, batch)
             if done.n < 2:  # the rest of an epoch
                 return {}
             if "norms" in self.what or "noise" in self.what:
@@ -264,16 +278,16 @@ class Measuring:
                 found["sparsity_sd"] = float(density.sparsity.raw.std())
         return {f"{player}/{name}": value for name, value in found.items()}
 
-    def _anatomy_of(self, player: str) -> Anatomy:
-        """The player taken apart: anew where it is no longer what it was."""
-        kept = self._anatomies.get(player)
+    def _structure_of(self, player: str) -> ModelStructure:
+        """Structure of a player, taken anew where the player is no longer what it was."""
+        kept = self._structures.get(player)
         if kept is None or not kept.fits():
             others = [p for name, p in self.players.items() if name != player]
-            kept = self._anatomies[player] = Anatomy(self.players[player], others)
+            kept = self._structures[player] = ModelStructure(self.players[player], others)
         return kept
 
     def _directions_of(self, player: str) -> Tensor:
-        """Orthonormal directions [parameters, DIRECTIONS]: the same while as many are trained."""
+        """Orthonormal directions [parameters, DIRECTIONS]; the same while as many are trained."""
         trained = [p for p in self.players[player].parameters() if p.requires_grad]
         size = sum(p.numel() for p in trained)
         directions = self._directions.get(player)
@@ -286,19 +300,19 @@ class Measuring:
 
 
 def _now() -> float:
-    """The clock, when the training has no work left in an accelerator's queue."""
+    """Read the clock, when the training has no work left in an accelerator's queue."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
     return time.perf_counter()
 
 
 def _is_trained(model: nn.Module) -> bool:
-    """Whether anything of it is: while one player steps, another may be frozen."""
+    """Whether any parameter is trained: while one player steps, another may be frozen."""
     return any(p.requires_grad for p in model.parameters())
 
 
 def inner(model: nn.Module) -> nn.Module:
-    """The module itself, behind a compiled or a distributed one."""
+    """Find the module itself, behind a compiled or a distributed one."""
     for name in ("_orig_mod", "module"):
         wrapped = model._modules.get(name)
         if wrapped is not None and type(model).__module__.startswith("torch."):

@@ -1,4 +1,4 @@
-"""Numbers of rows that are still on an accelerator: fetched by the thread that writes them."""
+"""Numbers of rows that are still on an accelerator, fetched by the thread that writes them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Pending(NamedTuple):
 
     columns: tuple[int, ...]
     numbers: Tensor
-    """`[len(columns)]`."""
+    """Numbers `[len(columns)]`, on their device."""
 
 
 def pending_numbers(numbers: Mapping[str, Tensor], columns: Sequence[str]) -> Pending | None:
@@ -38,15 +38,13 @@ def pending_numbers(numbers: Mapping[str, Tensor], columns: Sequence[str]) -> Pe
     return Pending(tuple(columns.index(name) for name in numbers), torch.stack(tensors))
 
 
-def fetch_pending(
-    buffer: bytearray, waiting: list[tuple[int, Pending]], row_bytes: int
-) -> None:
-    """Bring the numbers that are on an accelerator into their rows, one copy a device.
+def fetch_pending(buffer: bytearray, waiting: list[tuple[int, Pending]], row_bytes: int) -> None:
+    """Copy the numbers that are on an accelerator into their rows, one transfer a device.
 
     Args:
-        buffer: the rows.
-        waiting: what is missing, with its row; emptied.
-        row_bytes: size of a row.
+        buffer: Bytes of the rows.
+        waiting: Index of each row that lacks numbers, with these numbers; emptied.
+        row_bytes: Size of a row in bytes.
     """
     if not waiting:
         return

@@ -1,4 +1,4 @@
-"""The global random states of torch, numpy and random, as tensors and plain values."""
+"""Global random states of torch, numpy and random, as tensors and plain values."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def random_state() -> dict[str, Any]:
-    """The current states; reading them changes none."""
+    """Read the current states; reading changes none."""
     import numpy as np
     import torch
 
@@ -61,7 +61,7 @@ def restore_random_state(state: Mapping[str, Any]) -> None:
 
 @contextmanager
 def torch_random_state_kept() -> Iterator[None]:
-    """Whatever the block draws from torch's global generators is undone afterwards."""
+    """Undo, after the block, all draws that it made from torch's global generators."""
     import torch
 
     devices = range(torch.cuda.device_count()) if _uses_cuda() else ()

@@ -1,4 +1,4 @@
-"""The folder of a run that is being recorded: made, cleaned, and turned back."""
+"""Folder of a run that is being recorded: made, cleaned, and rewound."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def begin_or_continue(
     *,
     resume: bool,
 ) -> Manifest:
-    """The manifest of the run in the folder; `fresh`, and written, if there is none yet.
+    """Write `fresh` as the manifest of a new run, or return the manifest of the run to continue.
 
     Raises:
-        RunError: there is one and it may not be continued, or not under this description.
+        RunError: There is a run and it may not be continued, or not under this description.
     """
     if not layout.manifest.exists():
         write_manifest(layout.manifest, fresh)
@@ -60,7 +60,7 @@ def begin_or_continue(
 
 
 def remove_leftovers(layout: RunLayout) -> None:
-    """Remove what a killed recorder was writing; nobody else is, for the lock is held."""
+    """Remove files that a killed recorder was writing; nobody else is, for the lock is held."""
     for folder in (layout.path, layout.series, layout.snapshots, layout.samples, layout.source):
         for path in folder.iterdir() if folder.is_dir() else ():
             if is_beside(path) and path.is_dir():
@@ -70,7 +70,7 @@ def remove_leftovers(layout: RunLayout) -> None:
 
 
 def check_entry(layout: RunLayout, manifest: Manifest) -> None:
-    """A training entry in `source/` names a file that is there."""
+    """Refuse a training entry in `source/` that names a file that is not there."""
     file, _, _ = (manifest.training or "").rpartition(":")
     if file.startswith("source/") and not (layout.path / file).is_file():
         raise OptionError(
@@ -86,7 +86,7 @@ def any_later(layout: RunLayout, step: int) -> bool:
 
 
 def move_aside(layout: RunLayout, first: int, digests: Digests) -> None:
-    """Move snapshots and samples of step `first` and later ones to a folder of their branch."""
+    """Move snapshots and samples of step `first` and later to a folder of their branch."""
     snapshots = [step for step in layout.snapshot_steps() if step >= first]
     samples = [step for step in layout.sample_steps() if step >= first]
     if not snapshots and not samples:

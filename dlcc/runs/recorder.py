@@ -1,4 +1,4 @@
-"""Recording a training into a run folder."""
+"""Recorder of a training into a run folder."""
 
 from __future__ import annotations
 
@@ -8,34 +8,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from dlcc.errors import OptionError, RunError
+from dlcc.errors import OptionError
 from dlcc.runs.attachments import attach
 from dlcc.runs.description import Description
 from dlcc.runs.digests import Digests
-from dlcc.runs.inputs import (
-    Number,
-    as_rows,
-    check_names,
-    checked_step,
-    evenly_spaced,
-    numbers_of,
-)
+from dlcc.runs.inputs import Number, as_rows, check_names, checked_step, evenly_spaced, numbers_of
 from dlcc.runs.layout import RunLayout
 from dlcc.runs.lock import RunLock
-from dlcc.runs.recorded_folder import (
-    any_later,
-    begin_or_continue,
-    check_entry,
-    make_folder,
-    move_aside,
-)
+from dlcc.runs.recorded_folder import begin_or_continue, check_entry, make_folder
+from dlcc.runs.recording_order import RecordingOrder
 from dlcc.runs.run import Run
 from dlcc.runs.sample_files import write_rows
 from dlcc.runs.series_writer import SeriesAppender, SeriesWriter
 from dlcc.runs.snapshots import write_snapshot
 from dlcc.runs.training import Training, content_of, resume
+from dlcc.runs.watcher import Watcher
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,56 +32,66 @@ if TYPE_CHECKING:
 
     from dlcc.landscape.batches import PerSampleLoss
     from dlcc.runs.measuring import Measuring
-    from dlcc.runs.surveys import SurveyRecord
+    from dlcc.runs.snapshot_landscape import SnapshotLandscape
     from dlcc.runs.updates import UpdateRows
 
 _PLAIN = frozenset((float, int))
 
 
-class Watcher(Protocol):
-    """Follows a training row by row, and may steer it."""
-
-    def watch(self, step: int, row: Mapping[str, Any]) -> Mapping[str, float] | None:
-        """Take in a row; quantities to record at the same step, always of the same names."""
-        ...
-
-
 class Recorder:
-    """Writes one run; a context manager.
+    """Recorder of one training into a run folder; a context manager.
 
-    >>> with Recorder("runs/ring", players={"generator": g}, length=6000) as rec:  # doctest: +SKIP
+    >>> import tempfile
+    >>> import numpy as np
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> objective = {"kind": "gan", "loss": "ns"}
+    >>> with Recorder(f"{folder.name}/ring", objective=objective, length=3) as rec:
+    ...     for step in range(3):
+    ...         rec.log(step, {"generator/loss": 0.7, "discriminator/loss": 1.3 + 0.1 * step})
+    ...     rec.samples(3, np.zeros((4, 2)))  # of the state before step 3
+    ...     rec.flush()
+    >>> run = Run.open(rec.path)
+    >>> run.series()["discriminator/loss"].values.round(1).tolist(), run.samples(3).shape
+    ([1.3, 1.4, 1.5], (4, 2))
+    >>> folder.cleanup()
+
+    With networks and a `training`, snapshots can be taken and training can go on from the newest:
+
+    >>> with Recorder("runs/ring", training=training, length=6000) as rec:  # doctest: +SKIP
     ...     for step in range(rec.resume(), 6000):
     ...         if step % 100 == 0:
-    ...             rec.snapshot(step)          # the state before the step
-    ...         rec.log(step, train(step))      # after its updates
+    ...             rec.snapshot(step)                   # the state before the step
+    ...         rec.log(step, training.step(step))       # after its updates
 
     A folder that holds a run already is continued. Logging or snapshotting an earlier step again
     is a rewind: it supersedes later rows, which readers then skip, and later snapshots and
     samples, which are moved to `superseded/`. Nothing recorded is ever deleted.
 
     Args:
-        path: the run folder, made if need be.
-        players: the networks by name; by default those of `training`.
-        config: plain values; `training_entry` is called with them.
-        name: what to call the run; by default the folder's name.
-        objective: what the players minimise, such as `{"kind": "gan", "loss": "ns"}`.
-        data: the training data, such as `{"name": "ring"}`.
-        seed: the training's seed.
-        length: the configured number of steps.
-        training: makes snapshots resumable; with a `probe` method they hold measurements too.
-        training_entry: how to build the training again, `source/train.py:build`.
-        sources: files and folders to copy into `source/`.
-        documents: files and folders to copy into `documents/`.
-        reference: training data `[n, ...]`, of which up to 4,096 evenly spaced rows are kept.
-        resume: whether a run that is there may be continued.
-        track_updates: log `<player>/updates`, the optimiser steps so far, and
-            `<player>/update_norm`, the L2 norm of the change of its parameters since the row
-            before (NaN where weights were put back in between).
+        path: Folder of the run, made if need be.
+        players: Networks by name; default those of `training`.
+        config: Configuration in plain values; `training_entry` is called with them.
+        name: Name of the run; default the folder's name.
+        objective: Objective of the players, such as `{"kind": "gan", "loss": "ns"}`.
+        data: Description of the training data, such as `{"name": "ring"}`.
+        seed: Seed of the training.
+        length: Configured number of steps.
+        training: Training that makes snapshots resumable; with a method `probe` they hold
+            measurements too.
+        training_entry: Entry point that builds the training again, `source/train.py:build`.
+        sources: Files and folders to copy into `source/`.
+        documents: Files and folders to copy into `documents/`.
+        reference: Training data `[n, ...]`, of which up to 4,096 evenly spaced rows are kept.
+        resume: Whether a run that is there may be continued.
+        track_updates: Whether to log `<player>/updates`, the number of optimiser steps so far, and
+            `<player>/update_norm`, the L2 norm of the change of the player's parameters since the
+            row before (NaN where weights were put back in between).
 
     Raises:
-        OptionError: an argument makes no sense.
-        RunError: the folder holds something else, or a run that the arguments do not describe;
-            the system refuses to write. As RunLockedError: another recorder is at work there.
+        OptionError: An argument makes no sense.
+        RunError: The folder holds something else, or a run that the arguments do not describe; or
+            the system refuses to write.
+        RunLockedError: Another recorder is at work there.
     """
 
     def __init__(
@@ -153,31 +152,28 @@ class Recorder:
             raise
         self._appenders: dict[tuple[str, ...], tuple[SeriesAppender, bool]] = {}
         self._watcher: Watcher | None = None
-        self._new_session = True  # nothing was recorded since the run was opened
-        self._resumed_at: int | None = None
+        self._order = RecordingOrder(self.layout, self._digests, self._writer, self._updates)
         self._close = weakref.finalize(self, resources.close)
 
     @property
     def path(self) -> Path:
-        """The run folder."""
+        """Folder of the run."""
         return self.layout.path
 
     def resume(self) -> int:
         """Restore the training from the newest resumable snapshot.
 
         Returns:
-            The step to go on with, 0 where no snapshot is resumable.
+            Step to go on with; 0 where no snapshot is resumable.
 
         Raises:
-            OptionError: the recorder was given no training.
-            SnapshotError: the newest resumable snapshot is damaged.
+            OptionError: The recorder was given no training.
+            SnapshotError: The newest resumable snapshot is damaged.
         """
         if self._training is None:
             raise OptionError(f"{self.path}: nothing to resume: pass Recorder(..., training=...)")
         step = resume(self._training, Run.open(self.path))
-        self._resumed_at = step if self.layout.snapshot(step).path.exists() else None
-        if self._updates:
-            self._updates.rebase()
+        self._order.resumed(step)
         return step
 
     def log(self, step: int, values: Mapping[str, Number]) -> None:
@@ -187,13 +183,13 @@ class Recorder:
         thread. Numbers on an accelerator stay there until then, so that nothing waits for it.
 
         Args:
-            step: may skip numbers; an earlier one than before, for the same quantities, is a
-                rewind, and the same one replaces the row.
+            step: Number of the step, from 0. Steps may be left out. An earlier step than before,
+                for the same quantities, is a rewind; the same step replaces the row.
             values: `player/quantity` to a number or 0-d tensor. NaN and infinities are kept.
 
         Raises:
-            OptionError: a name, number or step makes no sense.
-            RunError: the disk has refused rows for so long that no memory is left for them.
+            OptionError: A name, number or step makes no sense.
+            RunError: The disk has refused rows for so long that no memory is left for them.
         """
         try:
             appender, in_order = self._appenders[tuple(values)]
@@ -203,8 +199,8 @@ class Recorder:
         pending = None
         if not in_order or not _PLAIN.issuperset(map(type, numbers)):
             numbers, pending = numbers_of(values, appender.columns)
-        if type(step) is not int or step <= appender.last_step or self._new_session:
-            step = self._place_row(appender, step)
+        if type(step) is not int or step <= appender.last_step or self._order.new_session:
+            step = self._order.place_row(appender, step)
         if self._updates is not None and step > self._updates.appender.last_step:
             self._updates.add(step)
         try:
@@ -218,10 +214,25 @@ class Recorder:
     def control(self, watcher: Watcher) -> None:
         """Show every row that is logged from now on to a watcher, such as a controller.
 
-        It sees a row after it was recorded, and what it returns is recorded at the same step.
+        The watcher sees a row after it was recorded; what it returns is recorded at the same step.
+
+        Args:
+            watcher: Object with a method `watch(step, row)`.
 
         Raises:
-            OptionError: there is a watcher already.
+            OptionError: There is a watcher already.
+
+        >>> import tempfile
+        >>> class Halving:
+        ...     def watch(self, step, row):
+        ...         return {"generator/lr": 2e-4 / 2**step}
+        >>> with tempfile.TemporaryDirectory() as folder, Recorder(folder) as rec:
+        ...     rec.control(Halving())
+        ...     rec.log(0, {"generator/loss": 0.7})
+        ...     rec.log(1, {"generator/loss": 0.6})
+        ...     rec.flush()
+        ...     Run.open(folder).series()["generator/lr"].values.tolist()
+        [0.0002, 0.0001]
         """
         if self._watcher is not None:
             raise OptionError(f"{self.path}: a controller watches this recorder already; keep one")
@@ -236,7 +247,7 @@ class Recorder:
         what: Sequence[str] = ("norms", "noise"),
         rows: int = 32,
     ) -> Measuring:
-        """Landscape measures of players, now and then, within a budget of the training's time.
+        """Measure the landscape of players now and then, within a budget of the training's time.
 
         >>> measure = rec.measure({"discriminator": loss_of_each})  # doctest: +SKIP
         >>> for step in range(length):  # doctest: +SKIP
@@ -244,15 +255,19 @@ class Recorder:
         ...     measure(step, {"discriminator": batch})
 
         Args:
-            losses: player -> of the module and a batch, the loss of each row, `[n]`.
-            every: the densest cadence, in steps.
-            budget: share of the training's own time that measuring may take; where `every` costs
+            losses: Player to a function of the module and a batch that returns the loss of each
+                row, `[n]`.
+            every: Densest cadence, in steps.
+            budget: Share of the training's own time that measuring may take. Where `every` costs
                 more, measurements are left out, and the series has no row there.
-            what: of `dlcc.runs.measuring.MEASURES`.
-            rows: of a batch that are measured, the first ones.
+            what: Names of measures, of `dlcc.runs.measuring.MEASURES`.
+            rows: Number of rows of a batch that are measured; the first ones are.
+
+        Returns:
+            Callable to call after each step with the step and, by player, the batch.
 
         Raises:
-            OptionError: an argument makes no sense.
+            OptionError: An argument makes no sense.
         """
         from dlcc.runs.measuring import Measuring
 
@@ -266,20 +281,19 @@ class Recorder:
         Rows logged so far are on the disk when this returns, and so is the snapshot.
 
         Args:
-            step: the step that comes next; the number of steps done at the end of the training.
-            samples: `[n, ...]`, what the model generates in this state.
+            step: Step that comes next; at the end of the training, the number of steps done.
+            samples: Samples `[n, ...]` of the model in this state; None for none.
 
         Raises:
-            OptionError: the row of this step is logged already, so this is not the state before
+            OptionError: The row of this step is logged already, so this is not the state before
                 it; or the training's state holds something that cannot be recorded.
-            RunError: the system refused a write.
+            RunError: The system refused a write.
         """
         step = checked_step(step)
         self._writer.check_ready()
-        known = step == self._resumed_at and self._new_session
-        self._place_snapshot(step, step + 1 if known else step)
+        needed = self._order.place_snapshot(step)
         self._writer.sync()
-        if not known:
+        if needed:
             content = content_of(step, self.players, self._training)
             write_snapshot(self.layout.snapshot(step).path, content)
             self._digests.add(self.layout.snapshot(step).manifest)
@@ -287,11 +301,15 @@ class Recorder:
             self.samples(step, samples)
 
     def samples(self, step: int, samples: Tensor | np.ndarray) -> None:
-        """Record samples `[n, ...]` of the model in the state before a step.
+        """Record samples of the model in the state before a step.
+
+        Args:
+            step: Step that comes next.
+            samples: Samples `[n, ...]`, at least one; they replace those of the same step.
 
         Raises:
-            OptionError: it is not an array of at least one row.
-            RunError: the system refused the write.
+            OptionError: The samples are not an array of at least one row.
+            RunError: The system refused the write.
         """
         step = checked_step(step)
         self._writer.check_ready()
@@ -299,25 +317,36 @@ class Recorder:
         self._digests.drop(path)  # where samples of this step are replaced
         self._digests.add(path, write_rows(path, "samples", rows))
 
-    def survey(self, record: SurveyRecord) -> None:
-        """Put what was measured of the landscape beside the snapshot of its step.
+    def write_landscape(self, record: SnapshotLandscape) -> None:
+        """Record measures of the landscape beside the snapshot of their step.
+
+        Args:
+            record: Measures, as `Recorder.measure(...).landscape` makes them; they name the step.
 
         Raises:
-            RunError: the system refused the write.
+            RunError: The system refused the write.
+
+        >>> import tempfile
+        >>> record = Run.open("runs/digits-collapsed").snapshots()[1].landscape()
+        >>> with tempfile.TemporaryDirectory() as folder, Recorder(folder) as rec:
+        ...     rec.snapshot(record.step)
+        ...     rec.write_landscape(record)
+        ...     Run.open(folder).snapshots()[0].landscape() == record
+        True
         """
         self._writer.check_ready()
-        from dlcc.runs.surveys import write_survey
+        from dlcc.runs.snapshot_landscape import write_landscape
 
         path = self.layout.snapshot(record.step).landscape
         self._digests.drop(path)
-        write_survey(path, record)
+        write_landscape(path, record)
         self._digests.add(path)
 
     def flush(self) -> None:
         """Wait until all rows are in the files.
 
         Raises:
-            RunError: the system refuses; the rows are kept and tried again.
+            RunError: The system refuses; the rows are kept and tried again.
         """
         self._writer.flush()
 
@@ -325,7 +354,15 @@ class Recorder:
         """Write what is left and let others record; closing twice does nothing.
 
         Raises:
-            RunError: the last rows could not be written and are lost.
+            RunError: The last rows could not be written and are lost.
+
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     rec = Recorder(folder)
+        ...     rec.log(0, {"model/loss": 2.5})
+        ...     rec.close()
+        ...     Run.open(folder).series()
+        <Series of 1 quantities, 1 steps>
         """
         self._close()
 
@@ -341,7 +378,7 @@ class Recorder:
         self.close()
 
     def _watch(self, watcher: Watcher, step: int, values: Mapping[str, Number]) -> None:
-        """Show a row to the watcher, and record what it says."""
+        """Show a row to the watcher, and record the quantities that it returns."""
         said = watcher.watch(step, values)
         if said:
             self._watcher = None  # what a watcher says is not shown to it
@@ -351,46 +388,9 @@ class Recorder:
                 self._watcher = watcher
 
     def _appender_for(self, values: Mapping[str, Number]) -> tuple[SeriesAppender, bool]:
-        """The file for these quantities, and whether they come in the order of its columns."""
+        """Find the file for these quantities, and whether they come in the order of its columns."""
         check_names(values, self._updates.tracker.columns if self._updates else ())
         names = tuple(values)
         appender = self._writer.appender(names)
         self._appenders[names] = appender, names == appender.columns
         return self._appenders[names]
-
-    def _place_row(self, appender: SeriesAppender, step: int) -> int:
-        """Check a step that does not simply follow, and rewind to it if it goes back."""
-        step = checked_step(step)
-        last = max(appender.last_step for appender in self._writer)
-        if self._new_session:
-            if step <= last or any_later(self.layout, step + 1):
-                self._rewind(step, step + 1)
-        elif step < appender.last_step:
-            self._rewind(step, step + 1)
-        self._new_session = False
-        return step
-
-    def _place_snapshot(self, step: int, first_state: int) -> None:
-        """Rewind if this goes back; refuse the state after a step as the one before it."""
-        last = max((appender.last_step for appender in self._writer), default=-1)
-        if step == last and not self._new_session:
-            raise OptionError(
-                f"snapshot({step}) is the state before step {step}, whose row is logged already; "
-                f"call it before the step, or snapshot({step + 1}) after it"
-            )
-        if step <= last or any_later(self.layout, first_state):
-            self._rewind(step, first_state)
-        elif not self._new_session:
-            return
-        self._new_session = False
-        if self._updates:
-            self._updates.rebase()
-
-    def _rewind(self, step: int, first_state: int) -> None:
-        """Supersede rows from `step` on and snapshots and samples from `first_state` on."""
-        for appender in self._writer:
-            if appender.last_step >= step:
-                appender.rewind(step)
-        move_aside(self.layout, first_state, self._digests)
-        if self._updates:
-            self._updates.rewind(step)

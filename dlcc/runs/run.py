@@ -1,4 +1,4 @@
-"""A recorded run, read lazily and never written to."""
+"""Run: a recorded training, read lazily and never written to."""
 
 from __future__ import annotations
 
@@ -20,27 +20,46 @@ from dlcc.runs.snapshots import Snapshot
 
 @dataclass(frozen=True)
 class Run:
-    """What one training left behind. Made by `Run.open`, which of a recorded run reads run.json
-    and nothing else."""
+    """Record of one training.
+
+    Made by `Run.open`, which reads run.json and nothing else of a recorded run.
+
+    >>> run = Run.open("runs/digits-collapsed")
+    >>> run
+    <Run 'digits-collapsed': gan, 3,200 steps>
+    >>> run.check_names()
+    >>> run.series(until=600)
+    <Series of 23 quantities, 600 steps>
+    >>> [snapshot.step for snapshot in run.snapshots(until=700)]
+    [0, 320, 640]
+    >>> run.sample_steps()[:2], run.samples(80).shape, run.reference().shape
+    ([80, 160], (256, 64), (1797, 64))
+    >>> [*run.source_files(), *run.document_files()]
+    ['source/train.py', 'documents/method.md']
+    """
 
     path: Path
     contents: Contents
-    """What the folder holds, by the format that it has."""
+    """Content of the folder, read by its format."""
     mapping: Mapping[str, str] = field(default_factory=dict)
-    """What the folder was opened with."""
+    """Mapping of names that the folder was opened with."""
 
     @classmethod
     def open(cls, path: str | Path, mapping: Mapping[str, str] | None = None) -> Run:
         """Open a run folder, or one that another tool left (see `dlcc.runs.formats`).
 
         Args:
-            path: the folder.
-            mapping: of another tool's folder, `player/quantity` or `step` to the column that holds
-                it, such as `{"discriminator/loss": "errD"}`.
+            path: Folder of the run.
+            mapping: Names for the columns of another tool's folder: `player/quantity` or `step` to
+                the column that holds it, such as `{"discriminator/loss": "errD"}`. None where the
+                folder's names are known.
+
+        Returns:
+            Run, of which only what describes it has been read.
 
         Raises:
-            RunError: there is no such folder, or nothing in it that can be read as a run.
-            OptionError: the mapping makes no sense, or the folder has no use for one.
+            RunError: There is no such folder, or nothing in it that can be read as a run.
+            OptionError: The mapping makes no sense, or the folder has no use for one.
         """
         names = checked_mapping(mapping)
         path = Path(path)
@@ -61,7 +80,7 @@ class Run:
 
     @property
     def manifest(self) -> Manifest:
-        """What the run is, in plain values."""
+        """Description of the run, in plain values."""
         return self.contents.manifest
 
     @property
@@ -69,26 +88,26 @@ class Run:
         """Sentences on how the folder was read: what was left out, and what was assumed.
 
         Raises:
-            SeriesError: the series had to be read for it and are damaged.
+            SeriesError: The series had to be read for it and are damaged.
         """
         return self.contents.notes
 
     @property
     def layout(self) -> RunLayout:
-        """The paths in the folder."""
+        """Paths in the folder."""
         return RunLayout(self.path)
 
     @property
     def name(self) -> str:
-        """What to call the run."""
+        """Name of the run."""
         return self.manifest.name
 
     @cached_property
     def length(self) -> int:
-        """The configured number of steps; of a run that names none, its last step plus one.
+        """Configured number of steps; where the run names none, its last step plus one.
 
         Raises:
-            SeriesError: the series had to be read for it and are damaged.
+            SeriesError: The series had to be read for it and are damaged.
         """
         if self.manifest.length is not None:
             return self.manifest.length
@@ -96,10 +115,10 @@ class Run:
         return max((int(column.steps[-1]) + 1 for column in columns), default=0)
 
     def check_names(self) -> None:
-        """Look through the folder's names, before hours are spent on what it holds.
+        """Check the folder's names, before hours are spent on its content.
 
         Raises:
-            RunError: a link leads out of the run or nowhere, or a recorded file is gone.
+            RunError: A link leads out of the run or nowhere, or a recorded file is gone.
         """
         self.contents.check_there()
         self.source_files()
@@ -108,65 +127,108 @@ class Run:
         self.sample_steps()
 
     def series(self, until: int | None = None) -> Series:
-        """Every quantity, rows with `step < until`.
+        """Read every quantity.
+
+        Args:
+            until: Step before which rows are read (`step < until`); None for all rows.
+
+        Returns:
+            Series of the rows that count; superseded ones are left out.
 
         Raises:
-            SeriesError: a series file is damaged.
+            SeriesError: A series file is damaged.
         """
         return self.contents.series(until)
 
     def snapshots(self, until: int | None = None) -> list[Snapshot]:
-        """Handles of the snapshots, ascending in step; at most of step `until`.
+        """Find the snapshots.
 
-        Snapshot s is the state before step s, so that of `until` itself shows no later step.
+        Args:
+            until: Last step of a snapshot; None for all. Snapshot s is the state before step s, so
+                that of `until` itself shows no later step.
+
+        Returns:
+            Handles, ascending in step; nothing is read from them yet.
+
+        Raises:
+            SnapshotError: A recorded snapshot is gone.
         """
         return self.contents.snapshots(until)
 
     def sample_steps(self, until: int | None = None) -> list[int]:
-        """The steps before which samples were taken, ascending, at most `until`."""
+        """Find the sample steps: the steps before which samples were taken.
+
+        Args:
+            until: Last sample step; None for all.
+
+        Returns:
+            Steps, ascending.
+        """
         return self.contents.sample_steps(until)
 
     def samples(self, step: int) -> np.ndarray:
-        """Samples `[n, ...]` taken before `step`.
+        """Read the samples of a sample step.
+
+        Args:
+            step: One of `sample_steps()`.
+
+        Returns:
+            Samples `[n, ...]` taken before `step`, in the units and dtype of the recording.
 
         Raises:
-            SnapshotError: there are none, or the file is damaged.
+            SnapshotError: There are none, or the file is damaged.
         """
         return self.contents.samples(step)
 
     def reference(self) -> np.ndarray | None:
-        """Rows `[n, ...]` of the training data, n ≤ 4,096; None where the run holds none.
+        """Read the rows of the training data that the run holds.
+
+        Returns:
+            Rows `[n, ...]`, n ≤ 4,096; None where the run holds none.
 
         Raises:
-            SnapshotError: the file is damaged.
+            SnapshotError: The file is damaged.
         """
         return self.contents.reference()
 
     def source_files(self) -> dict[str, Path]:
-        """The files of code by their path in the run, `source/train.py`.
+        """Find the files of code that came with the run.
+
+        Returns:
+            Path in the run, such as `source/train.py`, to the path on the disk.
 
         Raises:
-            RunError: a link leads out of the run, or a file is not what was recorded.
+            RunError: A link leads out of the run, or a file is not what was recorded.
         """
         return dict(self.contents.sources())
 
     def document_files(self) -> dict[str, Path]:
-        """The documents by their path in the run, `documents/method.md`.
+        """Find the papers and notes beside the run.
+
+        Returns:
+            Path in the run, such as `documents/method.md`, to the path on the disk.
 
         Raises:
-            RunError: a link leads out of the run, or a file is not what was recorded.
+            RunError: A link leads out of the run, or a file is not what was recorded.
         """
         return dict(self.contents.documents())
 
 
 def resolve_until(until: str | float, length: int) -> int:
-    """The step that `--until` names.
+    """Find the step that `--until` names.
 
-    With a point it is a fraction of the configured length, else a step: `0.1` of 6,000 is 600,
-    `1` is step 1, `1.0` is all.
+    Args:
+        until: Step, or with a point (or as a float) a fraction of the length in (0, 1].
+        length: Configured number of steps.
+
+    Returns:
+        Step, at least 1.
 
     Raises:
-        OptionError: it is neither, or outside of what it can be.
+        OptionError: `until` is neither a step of at least 1 nor a fraction in (0, 1].
+
+    >>> resolve_until("0.1", 6000), resolve_until("1", 6000), resolve_until(1.0, 6000)
+    (600, 1, 6000)
     """
     text = repr(until) if isinstance(until, float) else str(until).strip()
     expected = "expected a step such as 600 or a fraction of the length such as 0.1"

@@ -22,8 +22,8 @@ def write_rows(path: Path, name: str, rows: Tensor | np.ndarray) -> Digest:
     """Write rows `[n, ...]`, n of at least 1, as the file's only tensor.
 
     Raises:
-        OptionError: no reader would take as much.
-        RunError: the system refused the write.
+        OptionError: The rows are more than a reader takes.
+        RunError: The system refused the write.
     """
     numbers = math.prod(rows.shape)
     if numbers > MAX_NUMBERS or numbers * rows.dtype.itemsize > MAX_BYTES:
@@ -35,15 +35,15 @@ def write_rows(path: Path, name: str, rows: Tensor | np.ndarray) -> Digest:
 
 
 def read_rows(path: Path, name: str) -> np.ndarray:
-    """The rows `[n, ...]` of a file that holds this tensor and no other.
+    """Read the rows `[n, ...]` of a file that holds this tensor and no other.
 
     Raises:
-        SnapshotError: the file is missing, too large, damaged, or holds no numbers.
+        SnapshotError: The file is missing, too large, damaged, or holds no numbers.
     """
     tensors = read_tensors(path, max_bytes=MAX_BYTES + 2**20, max_numbers=MAX_NUMBERS)
     if tensors.keys() != {name}:
         raise SnapshotError(
-            f"{path}: expected the one tensor {name!r}, found {ascii(sorted(tensors)[:5]):.200}"
+            f"{path}: expected the one tensor {name!r}, found {sorted(tensors)[:5]!a:.200}"
         )
     rows = tensors[name]
     if rows.ndim == 0 or rows.size == 0:

@@ -21,10 +21,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Column:
-    """One quantity, as it was logged.
+    """Values of one quantity, as they were logged.
 
-    >>> Column.at_every_step(np.array([0.7, 0.5])).steps.tolist()
-    [0, 1]
+    >>> column = Column.at_every_step(np.array([0.7, 0.5, 0.4]))
+    >>> column.steps.tolist()
+    [0, 1, 2]
+    >>> column.before(2).values.tolist()
+    [0.7, 0.5]
     """
 
     steps: Ints
@@ -36,11 +39,25 @@ class Column:
 
     @classmethod
     def at_every_step(cls, values: Floats) -> Column:
-        """Column of values [n] that are known at every step from 0 on, without a clock."""
+        """Make a column of values that are known at every step from 0 on, without a clock.
+
+        Args:
+            values: Values [steps], in the quantity's unit.
+
+        Returns:
+            Column with the steps 0, 1, 2, ... and a clock of NaN.
+        """
         return cls(np.arange(len(values)), values, np.full(len(values), np.nan))
 
     def before(self, step: int) -> Column:
-        """Part that was logged before a step."""
+        """Cut the column before a step.
+
+        Args:
+            step: First step that is left out.
+
+        Returns:
+            Column of the rows with `steps < step`, on the same memory.
+        """
         end = int(np.searchsorted(self.steps, step))
         return Column(self.steps[:end], self.values[:end], self.clock[:end])
 
@@ -54,6 +71,10 @@ class Series:
     >>> series = Series.from_start({"generator/loss": np.array([0.7, 0.5, 0.4])})
     >>> series["generator/loss"].values.tolist(), series.recorded
     ([0.7, 0.5, 0.4], 3)
+    >>> series.before(2).recorded
+    2
+    >>> series.digest() == series.before(None).digest()
+    True
     """
 
     absent: ClassVar = "the run logged no series"
@@ -63,13 +84,28 @@ class Series:
     restarts: tuple[int, ...] = ()
     """First steps that later recording sessions logged."""
     rewinds: tuple[tuple[int, int], ...] = ()
-    """(from, to) whenever the training went back from step `from` to log step `to` again."""
+    """Rewinds (from, to): the training went back from step `from` to log step `to` again."""
     torn: bool = False
     """Whether a file ended in a block or a line that a kill cut off, which was ignored."""
 
     @classmethod
     def of(cls, run: Run, until: int | None) -> Series | None:
-        """Series of a run before a step, names in order, arrays read-only; None without any."""
+        """Read the series of a run, as stages get them.
+
+        Args:
+            run: Run to read.
+            until: Step before which rows are read (`step < until`); None for all rows.
+
+        Returns:
+            Series with names in order and read-only arrays; None where the run logged nothing.
+
+        Raises:
+            SeriesError: A series file is damaged.
+
+        >>> from dlcc.runs import Run
+        >>> Series.of(Run.open("runs/digits-collapsed"), until=600)
+        <Series of 23 quantities, 600 steps>
+        """
         read = run.series(until=until)
         if not read.columns:
             return None
@@ -81,7 +117,14 @@ class Series:
 
     @classmethod
     def from_start(cls, quantities: Mapping[str, Floats]) -> Series:
-        """Series of quantities, [steps] each, that are known at every step from 0 on."""
+        """Make series of quantities that are known at every step from 0 on.
+
+        Args:
+            quantities: `player/quantity` to its values [steps].
+
+        Returns:
+            Series without clocks, restarts and rewinds.
+        """
         return cls({name: Column.at_every_step(values) for name, values in quantities.items()})
 
     def __getitem__(self, name: str) -> Column:
@@ -110,7 +153,14 @@ class Series:
         return max((int(column.steps[-1]) + 1 for column in self.columns.values()), default=0)
 
     def before(self, step: int | None) -> Series:
-        """Series as they were read up to a step; all of them for None."""
+        """Cut the series before a step.
+
+        Args:
+            step: First step that is left out; None to leave out nothing.
+
+        Returns:
+            Series as they would have been read before that step.
+        """
         if step is None:
             return self
         cut = {name: column.before(step) for name, column in self.columns.items()}
@@ -122,18 +172,24 @@ class Series:
         )
 
     def to_pandas(self) -> pd.DataFrame:
-        """Table of all quantities, NaN where one was not logged.
+        """Convert to a table of all quantities, NaN where one was not logged.
 
         Returns:
             A frame with the steps as its index and a column a quantity.
 
         Raises:
             OptionError: pandas is not installed.
+
+        >>> series = Series.from_start({"generator/loss": np.array([0.7, 0.5])})
+        >>> series.to_pandas()["generator/loss"].to_dict()
+        {0: 0.7, 1: 0.5}
         """
         try:
             import pandas as pd
         except ImportError:
-            raise OptionError("to_pandas needs pandas; install it with: pip install pandas") from None
+            raise OptionError(
+                "to_pandas needs pandas; install it with: pip install pandas"
+            ) from None
         columns = {
             name: pd.Series(column.values, index=column.steps)
             for name, column in self.columns.items()
@@ -141,7 +197,11 @@ class Series:
         return pd.DataFrame(columns).rename_axis("step")
 
     def digest(self) -> str:
-        """Hash of all that a stage could read in it."""
+        """Hash all that a stage could read in the series.
+
+        Returns:
+            Hash of 32 hexadecimal digits, the same for equal content.
+        """
         parts: list[bytes | str] = [repr((self.restarts, self.rewinds, self.torn))]
         for name, column in self.columns.items():
             parts += [name, *(a.tobytes() for a in (column.steps, column.values, column.clock))]

@@ -1,4 +1,4 @@
-"""The bytes of a series file; docs/run-format.md has the same as tables.
+"""Byte format of a series file; docs/run-format.md has the same as tables.
 
 A file holds the rows of one set of quantities: a header that names them, then blocks of rows.
 All numbers are little-endian. Every part carries a checksum, so that a reader can tell a tail that
@@ -25,11 +25,18 @@ BLOCK_MAGIC = b"DBLK"
 BLOCK_ROWS = 4096
 NO_REWIND = -1
 QUANTITY = re.compile(r"[A-Za-z0-9_.\-]+(/[A-Za-z0-9_.\-]+)+")
-"""A name `player/quantity`, where it is no longer than a name may be: `is_quantity`."""
-MEASURED = frozenset({
-    "sample_grad_norm", "sample_grad_norm_max", "grad_trace", "grad_noise_scale", "instability",
-    "sparsity_sd", "overhead",
-})  # fmt: skip
+"""Pattern of a name `player/quantity`; `is_quantity` also bounds its length."""
+MEASURED = frozenset(
+    {
+        "sample_grad_norm",
+        "sample_grad_norm_max",
+        "grad_trace",
+        "grad_noise_scale",
+        "instability",
+        "sparsity_sd",
+        "overhead",
+    }
+)
 """Quantities that `Recorder.measure` records, where its budget allows them."""
 
 _FILE_START = struct.Struct("<8sII")  # magic, version, bytes of JSON
@@ -39,47 +46,47 @@ _BLOCK = struct.Struct("<4sIIIqdQ")
 BLOCK_HEADER_BYTES = _BLOCK.size + _CHECKSUM.size
 MAX_COLUMNS = 4096
 MAX_BYTES = 2**31
-"""What all series files of a run may have together: a reader holds them in memory."""
+"""Bytes that all series files of a run may have together: a reader holds them in memory."""
 _MAX_JSON_BYTES = 2**20
 
 
 class FormatError(ValueError):
-    """The bytes are not a series file; the message ends a sentence that names the file."""
+    """Error for bytes that are no series file; the message ends a sentence that names the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class BlockHeader:
-    """What stands before the rows of a block."""
+    """Header of a block, before its rows."""
 
     number: int
-    """0, 1, 2, ... within the file, so that a lost block is noticed."""
+    """Number of the block in its file, counted from 0, so that a lost block is noticed."""
     session: int
-    """0, 1, 2, ...: how often the run had been reopened, the same for all files of the run."""
+    """Number of the recording session, counted from 0, the same for all files of the run."""
     rows: int
-    """How many rows follow, at most `BLOCK_ROWS`."""
+    """Number of rows that follow, at most `BLOCK_ROWS`."""
     rewind: int
     """Rows before this block with this step or a later one are superseded; -1 for none."""
     start: float
     """Unix time in seconds from which the clock of these rows counts."""
     checksum: int
-    """xxh3_64 of the rows."""
+    """Checksum xxh3_64 of the rows."""
 
 
 def row_struct(columns: int) -> struct.Struct:
-    """One row: step, clock in milliseconds, values."""
+    """Make the struct of one row: step, clock in milliseconds, values."""
     return struct.Struct(f"<qI{columns}d")
 
 
 def row_dtype(columns: int) -> np.dtype[np.void]:
-    """The same for numpy."""
+    """Make the numpy dtype of one row: step, clock in milliseconds, values."""
     return np.dtype([("step", "<i8"), ("clock", "<u4"), ("values", "<f8", (columns,))])
 
 
 def encode_file_header(columns: Sequence[str]) -> bytes:
-    """The start of a file that holds these quantities.
+    """Encode the start of a file that holds these quantities.
 
     Raises:
-        FormatError: no reader would take them.
+        FormatError: No reader would take them.
     """
     _check_columns(columns)
     text = json.dumps({"columns": list(columns)}, ensure_ascii=False).encode()
@@ -90,10 +97,10 @@ def encode_file_header(columns: Sequence[str]) -> bytes:
 
 
 def read_file_header(file: BinaryIO) -> tuple[tuple[str, ...], int]:
-    """The quantities of a file and the offset of its first block.
+    """Read the quantities of a file and the offset of its first block.
 
     Raises:
-        FormatError: it is not such a file, of a later version, or damaged.
+        FormatError: The file is no series file, of a later version, or damaged.
     """
     start = file.read(_FILE_START.size)
     if len(start) < _FILE_START.size or start[:8] != FILE_MAGIC:
@@ -116,7 +123,7 @@ def read_file_header(file: BinaryIO) -> tuple[tuple[str, ...], int]:
 
 
 def is_quantity(name: object) -> bool:
-    """Whether it can name a series."""
+    """Whether a value can name a series."""
     return (
         isinstance(name, str) and len(name) <= LONGEST_NAME and QUANTITY.fullmatch(name) is not None
     )
@@ -129,7 +136,7 @@ def _check_columns(columns: object) -> None:
         if not is_quantity(name):
             raise FormatError(
                 f"expected names 'player/quantity' of letters, digits, _ . and - in its header, "
-                f"found {ascii(name):.80}"
+                f"found {name!a:.80}"
             )
     if len(set(columns)) != len(columns):
         raise FormatError("a quantity stands twice in its header")
@@ -138,17 +145,17 @@ def _check_columns(columns: object) -> None:
 def encode_block_header(
     number: int, session: int, rows: int, rewind: int, start: float, payload: memoryview
 ) -> bytes:
-    """The header for a block whose rows are `payload`."""
+    """Encode the header of a block whose rows are `payload`."""
     checksum = xxhash.xxh3_64_intdigest(payload)
     head = _BLOCK.pack(BLOCK_MAGIC, number, session, rows, rewind, start, checksum)
     return head + _CHECKSUM.pack(xxhash.xxh3_64_intdigest(head))
 
 
 def decode_block_header(data: bytes) -> BlockHeader:
-    """The block header in `BLOCK_HEADER_BYTES` bytes.
+    """Decode the block header in `BLOCK_HEADER_BYTES` bytes.
 
     Raises:
-        FormatError: there is no intact block header.
+        FormatError: The bytes are no intact block header.
     """
     (checksum,) = _CHECKSUM.unpack_from(data, _BLOCK.size)
     if xxhash.xxh3_64_intdigest(data[: _BLOCK.size]) != checksum:

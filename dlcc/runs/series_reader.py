@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from io import BufferedReader
 from pathlib import Path
@@ -15,7 +15,6 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
-from dlcc.typing import Floats, Ints
 from dlcc.errors import SeriesError
 from dlcc.runs.files import opened_regular
 from dlcc.runs.layout import RunLayout
@@ -31,38 +30,39 @@ from dlcc.runs.series_format import (
     read_file_header,
     row_dtype,
 )
-
+from dlcc.typing import Floats, Ints
 
 _NEVER = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True)
 class SeriesFile:
-    """One file as it is on the disk, superseded rows included."""
+    """Content of one file as it is on the disk, superseded rows included."""
 
     columns: tuple[str, ...]
     blocks: tuple[BlockHeader, ...]
     steps: Ints
-    """`[n]`."""
+    """Step `[n]` of each row."""
     clock: Floats
-    """`[n]`, unix time in seconds."""
+    """Unix time `[n]` of each row, in seconds."""
     values: Floats
-    """`[columns, n]`."""
+    """Values `[columns, n]`, in the units of the quantities."""
     intact_bytes: int
-    """The size of the file up to the end of its last intact block."""
+    """Size of the file in bytes up to the end of its last intact block."""
     torn: bool
 
     def row_offsets(self) -> Ints:
-        """`[blocks + 1]`: the row at which each block begins, and the number of rows."""
+        """Index `[blocks + 1]` of each block's first row, and last the number of rows."""
         return np.concatenate(([0], np.cumsum([block.rows for block in self.blocks], dtype=int)))
 
     @cached_property
     def straight(self) -> bool:
-        """Whether the training never went back, as nearly all do; what follows is then short."""
+        """Whether the training never went back, as in nearly all runs; the methods below are then
+        short."""
         return not self._rewinds() and bool(np.all(self.steps[1:] > self.steps[:-1]))
 
     def kept(self) -> NDArray[np.bool_]:
-        """`[n]`: row i is kept if its step is below every step and rewind that follows it."""
+        """Mask `[n]` of the rows whose step is below every step and rewind that follows them."""
         if self.straight:
             return np.ones(len(self.steps), dtype=bool)
         rewinds = self._rewinds()
@@ -77,7 +77,7 @@ class SeriesFile:
         return kept
 
     def last_kept_step(self) -> int:
-        """The last step that is not superseded, -1 where there is none."""
+        """Last step that is not superseded, -1 where there is none."""
         kept = self.steps[self.kept()]
         return int(kept[-1]) if len(kept) else -1
 
@@ -103,7 +103,7 @@ class SeriesFile:
         return found
 
     def _rewinds(self) -> list[tuple[int, int]]:
-        """(row, step): rows before `row` with that step or a later one are superseded."""
+        """Rewinds (row, step): rows before `row` with that step or a later one are superseded."""
         smallest: dict[int, int] = {}
         offsets = self.row_offsets()
         for block, row in zip(self.blocks, offsets.tolist(), strict=False):
@@ -130,11 +130,11 @@ def read_series(layout: RunLayout, until: int | None = None) -> Series:
     """Read the series of a run, superseded rows left out.
 
     Args:
-        layout: the run's folder.
-        until: rows with `step < until`; None for all.
+        layout: Paths of the run folder.
+        until: Step before which rows are read (`step < until`); None for all rows.
 
     Raises:
-        SeriesError: a file is damaged anywhere but in a tail that a kill cut off.
+        SeriesError: A file is damaged anywhere but in a tail that a kill cut off.
     """
     files = list(read_series_files(layout).values())
     parts: dict[str, list[_Rows]] = defaultdict(list)
@@ -152,10 +152,10 @@ def read_series(layout: RunLayout, until: int | None = None) -> Series:
 
 
 def read_series_files(layout: RunLayout) -> dict[Path, SeriesFile]:
-    """Read and verify all files of a run, in the order in which they were made.
+    """Read and verify all series files of a run, in the order in which they were made.
 
     Raises:
-        SeriesError: one is damaged, or together they are larger than a reader can hold.
+        SeriesError: A file is damaged, or together they are larger than a reader can hold.
     """
     paths = layout.series_files()
     _check_size(layout.series, sum(os.stat(path).st_size for path in paths))
@@ -163,17 +163,17 @@ def read_series_files(layout: RunLayout) -> dict[Path, SeriesFile]:
 
 
 def read_series_file(path: Path) -> SeriesFile:
-    """Read and verify one file.
+    """Read and verify one series file.
 
     Raises:
-        SeriesError: it is damaged anywhere but in a tail that a kill cut off.
+        SeriesError: The file is damaged anywhere but in a tail that a kill cut off.
     """
     with opened_regular(path, SeriesError) as file:
         return _Scan(path, file).read()
 
 
 class _Scan:
-    """One pass over a file, a block at a time.
+    """Pass over a file, a block at a time.
 
     The rows of a block are checked and spread over the columns while the processor's cache holds
     them; reading the whole file first takes twice as long.
@@ -196,7 +196,7 @@ class _Scan:
         self.buffer = memoryview(bytearray(BLOCK_ROWS * self.dtype.itemsize))
 
     def read(self) -> SeriesFile:
-        """The blocks up to the end or a torn tail."""
+        """Read the blocks up to the end or a torn tail."""
         blocks: list[BlockHeader] = []
         rows = 0
         while block := self._next(len(blocks)):
@@ -218,7 +218,7 @@ class _Scan:
         )
 
     def _next(self, number: int) -> BlockHeader | None:
-        """The header of the next intact block, its rows in the buffer; None at the end.
+        """Read the header of the next intact block, its rows into the buffer; None at the end.
 
         A kill leaves a prefix of the last block; a power cut may leave zeros, or a last block
         whose rows were not written. Only these count as a torn tail.
@@ -278,7 +278,7 @@ def _kept_before(file: SeriesFile, until: int | None) -> tuple[Ints, Floats, Flo
 
 
 def _merged(parts: Sequence[_Rows]) -> Column:
-    """One column of rows from several files; of equal steps the one logged last stays."""
+    """Merge rows from several files into one column; of equal steps the one logged last stays."""
     if len(parts) == 1:
         return Column(parts[0].steps, parts[0].values, parts[0].clock)
     steps, clock, values = (np.concatenate(pieces) for pieces in zip(*parts, strict=True))
@@ -301,7 +301,7 @@ def _restarts(files: Sequence[SeriesFile], until: int | None) -> tuple[int, ...]
 
 
 def _all_rewinds(files: Sequence[SeriesFile], until: int | None) -> tuple[tuple[int, int], ...]:
-    """The rewinds that any file shows; the same one shows in several, most of it in the fullest."""
+    """Rewinds that any file shows; the same one shows in several, most of it in the fullest."""
     reached: dict[tuple[int, int, int], int] = {}
     for file in files:
         seen: dict[tuple[int, int], int] = defaultdict(int)

@@ -1,4 +1,4 @@
-"""Appending rows to series files so that a kill at any instant costs at most the last moments.
+"""Writer of series files: a kill at any instant costs at most the last moments.
 
 The caller packs rows into memory; one thread seals and writes them. Only that thread touches the
 files: signals reach the main thread alone, so Ctrl-C can never come between a write and the note
@@ -21,7 +21,6 @@ from dlcc.runs.files import cannot_write, write_all, written_whole
 from dlcc.runs.forks import forget_in_children
 from dlcc.runs.layout import RunLayout
 from dlcc.runs.pending import Pending, fetch_pending
-from dlcc.runs.series_reader import SeriesFile, read_series_files
 from dlcc.runs.series_format import (
     BLOCK_HEADER_BYTES,
     BLOCK_ROWS,
@@ -33,14 +32,15 @@ from dlcc.runs.series_format import (
     row_dtype,
     row_struct,
 )
+from dlcc.runs.series_reader import SeriesFile, read_series_files
 from dlcc.runs.troubles import Troubles
 
 FLUSH_SECONDS = 0.05
 MAX_FILES = 256  # each holds a descriptor and two buffers
 _MAX_BLOCK_BYTES = 2**19
 _MAX_BACKLOG = 16  # blocks that may wait for the disk before the caller has to
-_RESERVED = (MAX_FILES + _MAX_BACKLOG) * _MAX_BLOCK_BYTES  # what memory may hold at the end
-_MAX_CLOCK = 2**31  # milliseconds; after 24 days blocks count from a new start
+RESERVED_BYTES = (MAX_FILES + _MAX_BACKLOG) * _MAX_BLOCK_BYTES  # what memory may hold at the end
+MAX_CLOCK_MILLISECONDS = 2**31  # after 24 days blocks count from a new start
 
 
 class _Block:
@@ -63,32 +63,30 @@ class _Block:
 
 
 class SeriesWriter:
-    """The series files of one run, open for appending, and the thread that writes them.
+    """Series files of one run, open for appending, and the thread that writes them.
 
     Opening continues the files that are there and drops the tails that a kill cut off. `made` is
     called with each new file, when it holds its header and no rows.
 
     Raises:
-        SeriesError: an existing file is damaged.
-        RunError: the system refuses to open a file.
+        SeriesError: An existing file is damaged.
+        RunError: The system refuses to open a file.
     """
 
-    def __init__(
-        self, layout: RunLayout, made: Callable[[Path], None] = lambda path: None
-    ) -> None:
+    def __init__(self, layout: RunLayout, made: Callable[[Path], None] = lambda path: None) -> None:
         self.lock = threading.Lock()
-        """Held while rows change hands between the caller and the thread."""
+        """Lock held while rows change hands between the caller and the thread."""
         self.changed = threading.Condition(self.lock)
-        """Notified after every pass of the thread."""
+        """Condition that is notified after every pass of the thread."""
         self.backlog: deque[tuple[SeriesAppender, _Block]] = deque()
         """Sealed blocks, oldest first."""
         self.failure: OSError | MemoryError | None = None
-        """Why the oldest block could not be written yet."""
+        """Error because of which the oldest block is not written yet."""
         self.lost_numbers: RuntimeError | None = None
-        """Why numbers could not be fetched from an accelerator and became NaN."""
+        """Error because of which numbers were not fetched from an accelerator and became NaN."""
         self.closed = False
         self._finished = False
-        self.troubles = Troubles(layout, MAX_BYTES - _RESERVED)
+        self.troubles = Troubles(layout, MAX_BYTES - RESERVED_BYTES)
         existing = read_series_files(layout)
         sessions = [block.session for file in existing.values() for block in file.blocks]
         self.session = max(sessions, default=-1) + 1
@@ -111,7 +109,7 @@ class SeriesWriter:
         return iter(self._appenders.values())
 
     def appender(self, columns: Sequence[str]) -> SeriesAppender:
-        """The file for this set of quantities, made where there is none."""
+        """Find the file for this set of quantities; it is made where there is none."""
         key = frozenset(columns)
         if key not in self._appenders:
             if len(self._appenders) >= MAX_FILES:
@@ -133,7 +131,7 @@ class SeriesWriter:
         return self._appenders[key]
 
     def restart_clock(self) -> None:
-        """Rows logged from now on count their time from now on."""
+        """Have the clock of rows logged from now on count from now on."""
         self.start, self.start_ns = time.time(), time.monotonic_ns()
 
     def request_write(self) -> None:
@@ -144,7 +142,7 @@ class SeriesWriter:
         """Wait until all that was logged is in the files.
 
         Raises:
-            RunError: the system refuses; the rows are kept and tried again.
+            RunError: The system refuses; the rows are kept and tried again.
         """
         with self.changed:
             self.check_open()
@@ -156,7 +154,7 @@ class SeriesWriter:
         self.troubles.check_place()
 
     def sync(self) -> None:
-        """`flush`, and have the system put the files on the disk."""
+        """Write all rows to the files, and have the system put the files on the disk."""
         self.flush()
         for appender in self._appenders.values():
             appender.sync()
@@ -165,7 +163,7 @@ class SeriesWriter:
         """Write what is left, stop the thread and close the files; closing twice does nothing.
 
         Raises:
-            RunError: the last rows could not be written and are lost.
+            RunError: The last rows could not be written and are lost.
         """
         if self._finished or self._process != os.getpid():
             return
@@ -190,7 +188,7 @@ class SeriesWriter:
         self.troubles.check_place()
 
     def forget(self) -> None:
-        """In a forked child: close the descriptors, drop what the parent will write."""
+        """Close the descriptors in a forked child, and drop what the parent will write."""
         self.lock = threading.Lock()  # the parent's may have been held at the fork
         self.changed = threading.Condition(self.lock)
         self.closed = True
@@ -198,7 +196,7 @@ class SeriesWriter:
             appender.close()
 
     def check_failure(self) -> None:
-        """Raise what the thread met, as an error of the run."""
+        """Raise an error that the thread met, as an error of the run."""
         if self.failure is not None:
             raise cannot_write(self._layout.series, self.failure) from self.failure
         if self.lost_numbers is not None:
@@ -211,7 +209,7 @@ class SeriesWriter:
         """Wait, with the lock held, until another block may be sealed.
 
         Raises:
-            RunError: the disk refuses and all memory set aside for that is used.
+            RunError: The disk refuses, and all memory set aside for that is used.
         """
         while len(self.backlog) >= _MAX_BACKLOG:
             self._wake.set()
@@ -219,7 +217,7 @@ class SeriesWriter:
             self.changed.wait()
 
     def check_open(self) -> None:
-        """Raise where nothing can be logged any more: closed, or in a forked child."""
+        """Raise where nothing can be logged any more: the writer is closed, or this is a child."""
         if self._process != os.getpid():
             raise RunError(
                 f"{self._layout.path}: the recorder belongs to process {self._process}, which "
@@ -229,7 +227,7 @@ class SeriesWriter:
             raise RunError(f"{self._layout.path}: the recorder is closed; open it again")
 
     def check_ready(self) -> None:
-        """`check_open`, and that the run's folder is where it was."""
+        """Raise where nothing can be logged any more, or the run's folder was moved."""
         self.check_open()
         self.troubles.check_place()
 
@@ -276,7 +274,7 @@ class SeriesWriter:
 
 
 class SeriesAppender:
-    """One series file that is open for appending."""
+    """Series file that is open for appending."""
 
     def __init__(
         self, writer: SeriesWriter, path: Path, columns: Sequence[str], existing: SeriesFile | None
@@ -284,7 +282,7 @@ class SeriesAppender:
         self.path = path
         self.columns = tuple(columns)
         self.last_step = existing.last_kept_step() if existing else -1
-        """The last step that is not superseded, -1 where there is none."""
+        """Last step that is not superseded, -1 where there is none."""
         self._writer = writer
         self._row = row_struct(len(columns))
         self.row_bytes = self._row.size
@@ -301,10 +299,10 @@ class SeriesAppender:
         self._active = self._next_block()
 
     def append(self, step: int, values: Iterable[float], pending: Pending | None = None) -> None:
-        """Add a row: one number a column, where `pending` has no number for it.
+        """Add a row: one number a column, except those that are still in `pending`.
 
         Raises:
-            RunError: the writer is closed; or the disk refuses and the memory for that is used.
+            RunError: The writer is closed; or the disk refuses, and the memory for that is used.
         """
         writer = self._writer
         with writer.lock:
@@ -319,7 +317,7 @@ class SeriesAppender:
                 block = self._active
                 writer.request_write()
             clock = (time.monotonic_ns() - block.start_ns) // 1_000_000
-            if clock > _MAX_CLOCK:
+            if clock > MAX_CLOCK_MILLISECONDS:
                 writer.restart_clock()
                 self.seal()
                 block, clock = self._active, 0
@@ -338,7 +336,7 @@ class SeriesAppender:
             self.last_step = min(self.last_step, step - 1)
 
     def seal(self) -> None:
-        """Put the rows so far into the backlog; the writer's lock is held."""
+        """Put the rows so far into the backlog, with the writer's lock held."""
         if self._active.rows or self._active.rewind != NO_REWIND:
             self._writer.troubles.grew(BLOCK_HEADER_BYTES + self._active.rows * self.row_bytes)
             self._writer.backlog.append((self, self._active))
@@ -348,7 +346,7 @@ class SeriesAppender:
         """Append a block to the file, whole or not at all.
 
         Raises:
-            OSError: the system refused; the file is as before.
+            OSError: The system refused; the file is as before.
         """
         payload = memoryview(block.buffer)[: block.rows * self.row_bytes]
         header = encode_block_header(
@@ -364,12 +362,12 @@ class SeriesAppender:
         self._end += size
 
     def steps_of(self, block: _Block) -> set[int]:
-        """The steps of a block's rows."""
+        """Steps of a block's rows."""
         rows = np.frombuffer(block.buffer, row_dtype(len(self.columns)), block.rows)
         return set(rows["step"].tolist())
 
     def check_place(self) -> None:
-        """Note where the file is no longer what its path names."""
+        """Note a file that is no longer what its path names."""
         self._writer.troubles.check_file(self.path, self._descriptor)
 
     def give_back(self, block: _Block) -> None:
@@ -378,7 +376,7 @@ class SeriesAppender:
         self._spare = block
 
     def sync(self) -> None:
-        """fsync(2)."""
+        """Have the system put the file on the disk: fsync(2)."""
         try:
             os.fsync(self._descriptor)
         except OSError as error:

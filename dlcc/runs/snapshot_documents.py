@@ -15,7 +15,7 @@ from dlcc.runs.texts import bad_text
 
 
 class OfStep(Protocol):
-    """A document that says which step it belongs to."""
+    """Head of a document that says which step it belongs to."""
 
     @property
     def step(self) -> int: ...
@@ -37,16 +37,17 @@ def read_document(
     """Read a document of the folder for `step`.
 
     Args:
-        path: of the file.
-        step: that the folder is named after.
-        validate: makes the record, or raises pydantic's ValidationError.
-        schema: the newest version that is understood.
-        max_bytes: that the file may have.
-        remedy: what to do with a damaged one, to end a sentence.
-        unchecked: keys whose texts are nobody's names and are never shown.
+        path: JSON file.
+        step: Step that the folder is named after.
+        validate: Function that makes the record, or raises pydantic's ValidationError.
+        schema: Newest version that is understood.
+        max_bytes: Largest size of the file in bytes.
+        remedy: Advice for a damaged document, as the end of a sentence.
+        unchecked: Keys whose texts name nothing and are never shown.
 
     Raises:
-        SnapshotError: it is missing, cut, of a later version, of another step or has wrong values.
+        SnapshotError: The document is missing, cut, of a later version, of another step, or has
+            wrong values.
     """
     try:
         content = json.loads(read_regular(path, max_bytes, SnapshotError))

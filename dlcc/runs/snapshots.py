@@ -1,4 +1,4 @@
-"""The state of a training at one step: a folder that is there whole or not at all."""
+"""Snapshots: the state of a training at one step, a folder that is there whole or not at all."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from dlcc.runs.digests import Digests
 from dlcc.runs.files import cannot_write, sync
 from dlcc.runs.layout import SnapshotLayout, beside
 from dlcc.runs.snapshot_documents import read_document
+from dlcc.runs.snapshot_landscape import SnapshotLandscape, read_landscape
 from dlcc.runs.state import pack_state, unpack_state
-from dlcc.runs.surveys import SurveyRecord, read_survey
 from dlcc.runs.tensors import (
     Digest,
     read_tensors,
@@ -41,7 +41,7 @@ _TREES = ("state", "random")  # keys of snapshot.json whose texts only the train
 
 
 class FileEntry(BaseModel):
-    """A tensor file of the snapshot and what it must be."""
+    """Size and checksum of a tensor file of the snapshot."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -49,11 +49,12 @@ class FileEntry(BaseModel):
     xxh3_128: str
 
     def digest(self) -> Digest:
+        """Size and checksum, as readers of tensors take them."""
         return Digest(self.bytes, self.xxh3_128)
 
 
 class SnapshotManifest(BaseModel):
-    """The content of snapshot.json."""
+    """Content of snapshot.json."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
@@ -61,41 +62,65 @@ class SnapshotManifest(BaseModel):
         default=SCHEMA, validation_alias="schema", serialization_alias="schema", ge=1, strict=True
     )
     step: int = Field(ge=0, strict=True)
-    """The state is the one before this step."""
+    """Step of the snapshot; the state is the one before this step."""
     created: str
     players: dict[str, list[str]]
-    """The names of each player's tensors, without the player's name before them."""
+    """Names of each player's tensors, without the player's name before them."""
     resumable: bool
     """Whether `state` is there, so that a training can go on from here."""
     state: Any = None
-    """The tree of `Training.state_dict()`, see `dlcc.runs.state`."""
+    """Tree of `Training.state_dict()`, see `dlcc.runs.state`."""
     random: Any = None
-    """The tree of the global random states."""
+    """Tree of the global random states."""
     files: dict[str, FileEntry]
     """Size and checksum of each tensor file."""
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A handle: nothing is read before it is asked for.
+    """Handle of a snapshot: nothing is read before it is asked for.
 
     All readers raise SnapshotError where a file is missing, damaged or not what it claims.
+
+    >>> from dlcc.runs import Run
+    >>> snapshot = Run.open("runs/digits-collapsed").snapshots()[1]
+    >>> snapshot.step, snapshot.players, snapshot.resumable
+    (320, ('generator', 'discriminator'), True)
+    >>> snapshot.weights("generator")["0.weight"].shape
+    (32, 4)
+    >>> snapshot.probe()["discriminator/real"].shape  # outputs on the batch of step 320
+    (32,)
+    >>> [path.name for path in snapshot.files()][:2]
+    ['landscape.json', 'players.safetensors']
+    >>> snapshot.landscape().since  # step of the snapshot from which its path comes
+    0
+    >>> sorted(snapshot.torch_weights("generator"))[:2]
+    ['0.bias', '0.weight']
+    >>> sorted(snapshot.state())[:2], sorted(snapshot.random_state())
+    (['discriminator', 'discriminator_optimizer'], ['numpy', 'python', 'torch'])
     """
 
     path: Path
     step: int
-    """The state is the one before this step."""
+    """Step of the snapshot; the state is the one before this step."""
     digests: Digests | None = field(default=None, repr=False, compare=False)
-    """What its snapshot.json and landscape.json must be."""
+    """Digests of the run, which its snapshot.json and landscape.json are compared with."""
 
     @cached_property
     def manifest(self) -> SnapshotManifest:
-        """The content of snapshot.json."""
+        """Content of snapshot.json."""
         self._check(self._layout.manifest)
         return read_snapshot_manifest(self._layout.manifest, self.step)
 
     def files(self) -> list[Path]:
-        """All that the snapshot consists of."""
+        """List the files of the snapshot.
+
+        Returns:
+            Paths of all its files, sorted.
+
+        Raises:
+            SnapshotError: There is no such folder, or it is a link.
+        """
         if self.path.is_symlink() or not self.path.is_dir():
             raise SnapshotError(
                 f"{self.path}: not a folder of a snapshot; remove it or restore the copy"
@@ -104,7 +129,7 @@ class Snapshot:
 
     @property
     def players(self) -> tuple[str, ...]:
-        """The players whose weights are held."""
+        """Players whose weights are held."""
         return tuple(self.manifest.players)
 
     @property
@@ -113,9 +138,17 @@ class Snapshot:
         return self.manifest.resumable
 
     def weights(self, player: str | None = None) -> dict[str, np.ndarray]:
-        """Parameters and buffers by `player/name`, or by name alone of one player.
+        """Read parameters and buffers, without importing torch.
 
-        bfloat16 comes as float32 of the same values.
+        Args:
+            player: Player to read; None for all players.
+
+        Returns:
+            Arrays by the names of the player's module, such as `0.weight`; of all players by
+            `player/name`. bfloat16 comes as float32 of the same values.
+
+        Raises:
+            SnapshotError: The snapshot has no such player, or is damaged.
         """
         arrays = read_tensors(self._layout.players, digest=self._digest(self._layout.players))
         if player is None:
@@ -123,12 +156,29 @@ class Snapshot:
         return self._of_player(player, arrays)
 
     def torch_weights(self, player: str) -> dict[str, Tensor]:
-        """What `load_state_dict` of that player's module takes, bit for bit."""
+        """Read the weights of a player for `load_state_dict` of its module, bit for bit.
+
+        Args:
+            player: Player to read.
+
+        Returns:
+            CPU tensors by the names of the player's module.
+
+        Raises:
+            SnapshotError: The snapshot has no such player, or is damaged.
+        """
         path = self._layout.players
         return self._of_player(player, read_torch_tensors(path, digest=self._digest(path)))
 
     def state(self) -> dict[str, Any]:
-        """What `Training.load_state_dict` takes."""
+        """Read the state for `Training.load_state_dict`.
+
+        Returns:
+            State as `Training.state_dict` gave it, with CPU tensors.
+
+        Raises:
+            SnapshotError: The snapshot holds weights alone, or is damaged.
+        """
         if not self.resumable:
             raise SnapshotError(
                 f"{self.path}: holds weights alone, so no training can go on from it; "
@@ -138,21 +188,42 @@ class Snapshot:
         return state
 
     def random_state(self) -> dict[str, Any]:
-        """What `restore_random_state` takes; empty where it was not recorded."""
+        """Read the global random states for `restore_random_state`.
+
+        Returns:
+            States of torch, numpy and random; empty where they were not recorded.
+
+        Raises:
+            SnapshotError: The snapshot is damaged.
+        """
         return self._unpacked["random"] or {} if self.resumable else {}
 
     def probe(self) -> dict[str, np.ndarray]:
-        """Losses and per-sample outputs on the batch of this step; empty where there is none."""
+        """Read the measurements on the batch of the snapshot's step.
+
+        Returns:
+            Losses, 0-d, and outputs `[batch]`, by `player/quantity`; empty where there are none.
+
+        Raises:
+            SnapshotError: The snapshot is damaged.
+        """
         path = self._layout.probe
         if path.name not in self.manifest.files:
             return {}
         return read_tensors(path, digest=self._digest(path))
 
-    def survey(self) -> SurveyRecord | None:
-        """What was measured of the landscape; None where nothing was."""
+    def landscape(self) -> SnapshotLandscape | None:
+        """Read the measures of the landscape in this state.
+
+        Returns:
+            Measures; None where nothing was measured.
+
+        Raises:
+            SnapshotError: The file is damaged.
+        """
         path = self._layout.landscape
         self._check(path)
-        return read_survey(path, self.step) if path.exists() else None
+        return read_landscape(path, self.step) if path.exists() else None
 
     def _check(self, path: Path) -> None:
         if self.digests is not None:
@@ -199,12 +270,12 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class SnapshotContent:
-    """What to write into a snapshot."""
+    """State to write into a snapshot."""
 
     step: int
     players: Mapping[str, nn.Module]
     state: Mapping[str, Any] | None = None
-    """`Training.state_dict()`; without it the snapshot is not resumable."""
+    """State of the training, from `state_dict()`; without it the snapshot is not resumable."""
     random: Mapping[str, Any] | None = None
     probe: Mapping[str, Tensor] = field(default_factory=dict)
 
@@ -213,9 +284,9 @@ def write_snapshot(path: Path, content: SnapshotContent) -> None:
     """Write a snapshot folder: beside, synced, renamed. `path` must not exist.
 
     Raises:
-        OptionError: the state holds something that is neither a tensor nor a plain value, or a
+        OptionError: The state holds something that is neither a tensor nor a plain value, or a
             tensor has a name that no reader would take.
-        RunError: the system refused a write.
+        RunError: The system refused a write.
     """
     temporary = beside(path)
     try:
@@ -240,8 +311,9 @@ def _write_files(layout: SnapshotLayout, content: SnapshotContent) -> None:
         }
         for player, module in content.players.items()
     }
-    if problem := bad_text({player: list(tensors) for player, tensors in weights.items()},
-                           values=False):
+    if problem := bad_text(
+        {player: list(tensors) for player, tensors in weights.items()}, values=False
+    ):
         raise OptionError(f"{layout.players}: {problem}; rename the parameter or buffer")
     named: dict[Path, Mapping[str, Tensor]] = {
         layout.players: {
@@ -279,7 +351,8 @@ def read_snapshot_manifest(path: Path, step: int) -> SnapshotManifest:
     """Read snapshot.json of the folder for `step`.
 
     Raises:
-        SnapshotError: it is missing, cut, of a later version, of another step or has wrong values.
+        SnapshotError: The file is missing, cut, of a later version, of another step, or has wrong
+            values.
     """
     return read_document(
         path,

@@ -24,14 +24,14 @@ Tree = Any  # what json.loads returns
 
 
 def pack_state(state: object) -> tuple[Tree, dict[str, Tensor]]:
-    """Take a state apart.
+    """Take a state apart into a tree and tensors.
 
     Returns:
         The tree and the tensors; a tensor's name is its key path, as `optimiser/state/0/exp_avg`.
 
     Raises:
-        OptionError: naming the key path, for anything but tensors, plain values, lists, tuples
-            and mappings.
+        OptionError: The state holds anything but tensors, plain values, lists, tuples and mappings;
+            the message names the key path.
     """
     tensors: dict[str, Tensor] = {}
     try:
@@ -44,7 +44,7 @@ def unpack_state(tree: Tree, tensors: Mapping[str, Tensor]) -> Any:
     """Put a state together again: equal to the packed one bit for bit.
 
     Raises:
-        SnapshotError: the tree is not one that `pack_state` made, or a tensor is missing.
+        SnapshotError: The tree is not one that `pack_state` made, or a tensor is missing.
     """
     try:
         return _unpack(tree, tensors)
@@ -95,7 +95,7 @@ def _pack_mapping(
 
 
 def _free_name(name: str, taken: Mapping[str, object]) -> str:
-    """`name`, or with a number where keys such as 1 and "1" would share it."""
+    """Choose `name`, or `name` with a number where keys such as 1 and "1" would share it."""
     candidate, number = name, 1
     while candidate in taken or candidate == "__metadata__":
         number += 1

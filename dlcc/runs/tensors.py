@@ -1,4 +1,4 @@
-"""safetensors files that are checked before anything they claim is believed.
+"""Reader and writer of safetensors files, which are checked before any of their claims is believed.
 
 A header can lie about sizes, a bit can flip, a pickle can be renamed: each is refused by name
 before memory is taken for it. See https://github.com/huggingface/safetensors for the format.
@@ -29,16 +29,38 @@ _MAX_RANK = 32
 _DIGEST_KEY = "xxh3_64"
 
 _ITEM_BYTES = {
-    "BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1,
-    "U16": 2, "I16": 2, "F16": 2, "BF16": 2,
-    "U32": 4, "I32": 4, "F32": 4,
-    "U64": 8, "I64": 8, "F64": 8, "C64": 8,
-}  # fmt: skip
+    "BOOL": 1,
+    "U8": 1,
+    "I8": 1,
+    "F8_E4M3": 1,
+    "F8_E5M2": 1,
+    "U16": 2,
+    "I16": 2,
+    "F16": 2,
+    "BF16": 2,
+    "U32": 4,
+    "I32": 4,
+    "F32": 4,
+    "U64": 8,
+    "I64": 8,
+    "F64": 8,
+    "C64": 8,
+}
 _NUMPY_DTYPES = {
-    "BOOL": "?", "U8": "u1", "I8": "i1", "U16": "<u2", "I16": "<i2", "F16": "<f2",
-    "U32": "<u4", "I32": "<i4", "F32": "<f4", "U64": "<u8", "I64": "<i8", "F64": "<f8",
+    "BOOL": "?",
+    "U8": "u1",
+    "I8": "i1",
+    "U16": "<u2",
+    "I16": "<i2",
+    "F16": "<f2",
+    "U32": "<u4",
+    "I32": "<i4",
+    "F32": "<f4",
+    "U64": "<u8",
+    "I64": "<i8",
+    "F64": "<f8",
     "C64": "<c8",
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -51,7 +73,7 @@ class Digest:
 
 @dataclass(frozen=True)
 class _Entry:
-    """One line of a safetensors header, checked."""
+    """Entry of a safetensors header, checked."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -65,9 +87,16 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor | np.ndarray]) -> Dig
     Tensors may be anywhere, shared, non-contiguous or require gradients: what is written is a
     detached copy. The file's metadata holds a checksum of the data, which reading verifies.
 
+    Args:
+        path: File to write; one that is there is replaced.
+        tensors: Tensors or arrays by name.
+
+    Returns:
+        Size and checksum of the file.
+
     Raises:
-        SnapshotError: a tensor is of a kind that the format does not hold (sparse, quantised).
-        RunError: the system refused the write.
+        SnapshotError: A tensor is of a kind that the format does not hold (sparse, quantised).
+        RunError: The system refused the write.
     """
     from safetensors import SafetensorError
     from safetensors.torch import save_file
@@ -95,13 +124,13 @@ def read_tensors(
     bfloat16 and the float8 types, which numpy lacks, come as float32 of the same values.
 
     Args:
-        path: of the file.
-        max_bytes: that the file may have.
-        max_numbers: that it may hold, whatever their type.
-        digest: what the file must be.
+        path: safetensors file.
+        max_bytes: Largest size of the file in bytes.
+        max_numbers: Largest count of numbers in it, whatever their type; None for any.
+        digest: Size and checksum that the file must have; None where they are not known.
 
     Raises:
-        SnapshotError: the file is missing, too large, cut, lies about its content, is not
+        SnapshotError: The file is missing, too large, cut, lies about its content, is not
             safetensors, or differs from `digest`.
     """
     data = _checked_bytes(path, max_bytes, digest)
@@ -116,10 +145,10 @@ def read_tensors(
 
 
 def parse_tensors(data: bytes, source: str) -> dict[str, np.ndarray]:
-    """The same of bytes that came from elsewhere than a file; `source` is what errors name.
+    """Read tensors from bytes that came from elsewhere than a file; errors name `source`.
 
     Raises:
-        SnapshotError: they lie about their content or are not safetensors.
+        SnapshotError: The bytes lie about their content or are not safetensors.
     """
     entries = _checked_header(Path(source), data)
     return {name: _array(data, entry) for name, entry in entries.items()}
@@ -131,7 +160,7 @@ def read_torch_tensors(
     """Read a tensor file into CPU tensors, bit for bit as they were written.
 
     Raises:
-        SnapshotError: as `read_tensors`.
+        SnapshotError: The file is missing, damaged or too large, as for `read_tensors`.
     """
     from safetensors.torch import load
 
@@ -141,7 +170,7 @@ def read_torch_tensors(
 
 
 def _plain_tensor(path: Path, name: str, value: Tensor | np.ndarray) -> Tensor:
-    """A dense, contiguous, unshared copy on the CPU."""
+    """Copy a tensor to the CPU: dense, contiguous and unshared."""
     import torch
 
     tensor = torch.tensor(value) if isinstance(value, np.ndarray) else value.detach()
@@ -179,7 +208,7 @@ def _file_digest(path: Path) -> Digest:
 
 
 def _checked_bytes(path: Path, max_bytes: int, digest: Digest | None) -> bytes:
-    """The content of a regular file of bounded size, compared with its digest."""
+    """Read a regular file of bounded size, and compare it with its digest."""
     if digest is not None:
         with opened_regular(path, SnapshotError) as file:
             size = os.fstat(file.fileno()).st_size
@@ -189,22 +218,21 @@ def _checked_bytes(path: Path, max_bytes: int, digest: Digest | None) -> bytes:
                 "the file is cut or replaced, restore it from a copy"
             )
     data = read_regular(path, max_bytes, SnapshotError)
-    if digest is not None:
-        if xxhash.xxh3_128_hexdigest(data) != digest.xxh3_128:
-            raise SnapshotError(
-                f"{path}: differs from its checksum in snapshot.json; "
-                "the file is damaged or replaced, restore it from a copy"
-            )
+    if digest is not None and xxhash.xxh3_128_hexdigest(data) != digest.xxh3_128:
+        raise SnapshotError(
+            f"{path}: differs from its checksum in snapshot.json; "
+            "the file is damaged or replaced, restore it from a copy"
+        )
     return data
 
 
 def _is_pickle(data: bytes) -> bool:
-    """Whether it begins as a pickle does and is no safetensors with a header of 640 or so bytes."""
+    """Whether data begin like a pickle, not like safetensors with a header of 640 or so bytes."""
     return data[:1] == b"\x80" and data[1:2] in b"\x02\x03\x04\x05" and data[8:9] != b"{"
 
 
 def _checked_header(path: Path, data: bytes) -> dict[str, _Entry]:
-    """The header of a safetensors file, every claim compared with the file's size."""
+    """Parse the header of a safetensors file, every claim compared with the file's size."""
     if data[:4] == b"PK\x03\x04" or _is_pickle(data):
         kind = "zip archive (torch.save writes such)" if data[:2] == b"PK" else "pickle"
         raise SnapshotError(
@@ -241,7 +269,7 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _entry(path: Path, name: str, claim: object, start: int) -> _Entry:
-    """One claim of a header, consistent in itself."""
+    """Parse one claim of a header, which must be consistent in itself."""
 
     def lie(what: str) -> SnapshotError:
         return SnapshotError(f"{path}: tensor {name[:80]}: {what}; the header is damaged or forged")
@@ -268,7 +296,7 @@ def _are_sizes(value: object) -> bool:
 
 
 def _check_extent(path: Path, entries: Mapping[str, _Entry], start: int, size: int) -> None:
-    """The data of all tensors follow each other without gap or overlap and fill the file."""
+    """Refuse tensors whose data overlap, leave a gap or do not fill the file."""
     position = start
     for name, entry in sorted(entries.items(), key=lambda item: (item[1].begin, item[1].end)):
         if entry.begin != position:
@@ -287,7 +315,7 @@ def _check_extent(path: Path, entries: Mapping[str, _Entry], start: int, size: i
 def _check_data_digest(
     path: Path, data: bytes, entries: Mapping[str, _Entry], metadata: object
 ) -> None:
-    """Compare with the checksum in the metadata; files of other writers have none."""
+    """Compare the data with the checksum in the metadata; files of other writers have none."""
     expected = metadata.get(_DIGEST_KEY) if isinstance(metadata, dict) else None
     if expected is None:
         return
@@ -303,7 +331,7 @@ def _check_data_digest(
 
 
 def _array(data: bytes, entry: _Entry) -> np.ndarray:
-    """One tensor as an array of its own."""
+    """Copy one tensor into an array of its own."""
     raw = np.frombuffer(data, np.uint8, entry.end - entry.begin, entry.begin)
     if entry.dtype in _NUMPY_DTYPES:
         return raw.view(_NUMPY_DTYPES[entry.dtype]).reshape(entry.shape).copy()

@@ -1,4 +1,4 @@
-"""The rule for text in a run: the recorder refuses to write what the reader refuses to read.
+"""Rule for text in a run: the recorder refuses to write what the reader refuses to read.
 
 Names end up on terminals, which obey escape sequences, and in HTML and SVG, which hold no control
 characters at all.
@@ -17,7 +17,8 @@ _DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
 def problem_of(text: str, *, value: bool = False) -> str | None:
-    """What is wrong with a name, or with a text that is a value, as `expected ..., found ...`.
+    """Fault of a name, or of a text that is a value, as `expected ..., found ...`; None without
+    one.
 
     A name has one line of at most `LONGEST_NAME` characters, a value lines of at most
     `LONGEST_TEXT`; neither has control characters, lone surrogates or marks that turn the
@@ -37,11 +38,11 @@ def problem_of(text: str, *, value: bool = False) -> str | None:
 
 
 def bad_text(content: object, *, values: bool = True) -> str | None:
-    """The first text in plain values that breaks the rule: `key config.note: expected ...`.
+    """Find the first text in plain values that breaks the rule: `key config.note: expected ...`.
 
     Args:
-        content: what JSON holds; keys of mappings are names.
-        values: whether texts that are no keys are values, which may have lines; else names.
+        content: Value that JSON holds; keys of mappings are names.
+        values: Whether texts that are no keys are values, which may have lines; else names.
     """
     names: list[object] = []  # of what is being looked at, from the outside in
     waiting = [_items(content)]
@@ -61,7 +62,7 @@ def bad_text(content: object, *, values: bool = True) -> str | None:
 
 
 def _items(content: object) -> Iterator[tuple[object, object]]:
-    """Key or index with each value of a container; nothing else has any."""
+    """Pairs of key or index and value of a container; other values have none."""
     if isinstance(content, Mapping):
         return iter(content.items())
     return enumerate(content) if isinstance(content, list | tuple) else iter(())

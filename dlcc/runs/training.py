@@ -1,4 +1,4 @@
-"""What a training must offer to be replayed, rerun and steered."""
+"""Interface that a training offers to be replayed, rerun and steered."""
 
 from __future__ import annotations
 
@@ -15,41 +15,111 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class Training(Protocol):
-    """A training that can be taken up at any snapshot.
+    """Training that can be taken up at any snapshot.
 
     Batches and noise are functions of (seed, step), so that step s draws the same numbers whether
     the training ran up to it or was restored there.
+
+    >>> import torch
+    >>> class Doubling:  # learns the map z -> 2 z
+    ...     def __init__(self, seed):
+    ...         self.seed, self.model = seed, torch.nn.Linear(2, 2)
+    ...         self.players = {"model": self.model}
+    ...         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.1)
+    ...     def draw(self, n, number):
+    ...         return torch.randn(n, 2, generator=torch.Generator().manual_seed(number))
+    ...     def step(self, step):
+    ...         z = self.draw(64, 10**6 * self.seed + step)
+    ...         loss = (self.model(z) - 2 * z).square().mean()
+    ...         self.optimizer.zero_grad()
+    ...         loss.backward()
+    ...         self.optimizer.step()
+    ...         return {"model/loss": loss.item()}
+    ...     def sample(self, n, seed):
+    ...         return self.model(self.draw(n, seed)).detach()
+    ...     def state_dict(self):
+    ...         return {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
+    ...     def load_state_dict(self, state):
+    ...         self.model.load_state_dict(state["model"])
+    ...         self.optimizer.load_state_dict(state["optimizer"])
+    ...     def probe(self, step):
+    ...         z = self.draw(64, 10**6 * self.seed + step)
+    ...         return {"model/loss": (self.model(z) - 2 * z).square().mean().detach()}
+    >>> training = Doubling(seed=1)
+    >>> isinstance(training, Training), isinstance(training, ProbedTraining)
+    (True, True)
+    >>> losses = [training.step(step)["model/loss"] for step in range(100)]
+    >>> losses[-1] < 0.01 * losses[0]
+    True
     """
 
     @property
     def players(self) -> Mapping[str, nn.Module]:
-        """The networks by name."""
+        """Networks by name."""
         ...
 
     def step(self, step: int) -> Mapping[str, float]:
-        """Do step number `step` and return its quantities, named `player/quantity`."""
+        """Train for one step.
+
+        Args:
+            step: Number of the step, from 0; it decides the batch and the noise.
+
+        Returns:
+            Quantities of the step, named `player/quantity`.
+        """
         ...
 
     def sample(self, n: int, seed: int) -> Tensor:
-        """`n` samples of the model as it is, `[n, ...]`, the same for the same seed."""
+        """Draw samples of the model as it is.
+
+        Args:
+            n: Number of samples.
+            seed: Seed of the draw; the same seed gives the same samples.
+
+        Returns:
+            Samples `[n, ...]`.
+        """
         ...
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that changes from step to step: nested mappings, lists and tuples of tensors
-        and plain values (weights, optimisers, schedules, averages, scaler)."""
+        """Collect everything that changes from step to step.
+
+        Returns:
+            Nested mappings, lists and tuples of tensors and plain values: weights, optimisers,
+            schedules, averages, scaler.
+        """
         ...
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go back to a state that `state_dict` returned."""
+        """Go back to a state.
+
+        Args:
+            state: State that `state_dict` returned.
+        """
         ...
 
 
 @runtime_checkable
 class ProbedTraining(Training, Protocol):
-    """A training whose snapshots also hold measurements, for replay to compare with."""
+    """Training whose snapshots also hold measurements, for replay to compare with.
+
+    The example of `Training` has a method `probe(step)` and is one.
+
+    >>> from dlcc.recipes.small_gan.training import build
+    >>> training = build({"data": "ring", "seed": 1})
+    >>> sorted(training.probe(0))
+    ['discriminator/fake', 'discriminator/loss', 'discriminator/real', 'generator/loss']
+    """
 
     def probe(self, step: int) -> Mapping[str, Tensor]:
-        """The losses and per-sample outputs on the batch of (seed, step), state untouched."""
+        """Measure on the batch of a step, with the state untouched.
+
+        Args:
+            step: Number of the step whose batch is used.
+
+        Returns:
+            Losses, 0-d, and per-sample outputs `[batch]`, by `player/quantity`.
+        """
         ...
 
 
@@ -58,11 +128,22 @@ def resume(training: Training, run: Run | str | Path) -> int:
 
     The global random states of torch, numpy and random are restored as well.
 
+    Args:
+        training: Training, built as at its start.
+        run: Run, or its folder.
+
     Returns:
-        The step to go on with: the snapshot's step, or 0 where no snapshot is resumable.
+        Step to go on with: the snapshot's step, or 0 where no snapshot is resumable.
 
     Raises:
-        RunError: there is no such run; as SnapshotError, its newest snapshot is damaged.
+        RunError: There is no such run.
+        SnapshotError: The newest resumable snapshot is damaged.
+
+    >>> from dlcc.recipes.small_gan.training import build
+    >>> from dlcc.runs import Run
+    >>> run = Run.open("runs/ring-oscillating")
+    >>> resume(build(run.manifest.config), run)
+    3000
     """
     from dlcc.runs.random_state import restore_random_state
     from dlcc.runs.run import Run
@@ -79,7 +160,7 @@ def resume(training: Training, run: Run | str | Path) -> int:
 def content_of(
     step: int, players: Mapping[str, nn.Module], training: Training | None
 ) -> SnapshotContent:
-    """What a snapshot holds; drawing random numbers for it changes nothing."""
+    """Collect the content of a snapshot; random numbers drawn for it change nothing."""
     from dlcc.runs.random_state import random_state, torch_random_state_kept
     from dlcc.runs.snapshots import SnapshotContent
 

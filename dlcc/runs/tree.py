@@ -1,4 +1,4 @@
-"""The files under a folder of a run: `source/`, `documents/`."""
+"""Files under a folder of a run: `source/`, `documents/`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dlcc.errors import RunError
 
 
 def files_under(run: Path, name: str) -> dict[str, Path]:
-    """Regular files under the run's folder `name` by their path in the run, sorted.
+    """Find the regular files under the run's folder `name`, sorted by their path in the run.
 
     Raises:
-        RunError: a link leads out of the folder, or nowhere.
+        RunError: A link leads out of the folder, or nowhere.
     """
     folder, inside = run / name, os.path.join(os.path.realpath(run), name)
     if folder.is_symlink():

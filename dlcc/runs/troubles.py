@@ -1,4 +1,4 @@
-"""What writing a run met that its training should hear of, at the next row."""
+"""Troubles of the writing thread, raised or warned of in the training at its next row."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _CALLER = 5  # frames from a warning here to the call of `Recorder.log`
 
 
 class Troubles:
-    """Noted by the thread that writes, told in the one that logs: an error there is seen.
+    """Troubles noted by the thread that writes, told in the one that logs: an error there is seen.
 
     Args:
-        layout: of the run, whose folder exists.
-        most: bytes of series from which on no more are taken.
+        layout: Paths of the run, whose folder exists.
+        most: Bytes of series from which on no more are taken.
     """
 
     def __init__(self, layout: RunLayout, most: int) -> None:
@@ -43,7 +43,7 @@ class Troubles:
             )
 
     def grew(self, size: int) -> None:
-        """Note that so many bytes more are to be written; half of what may be is told."""
+        """Note that so many bytes more are to be written; a warning comes at half of the limit."""
         self._size += size
         if self._size > self._half:
             self._half = self._most + 1
@@ -54,14 +54,14 @@ class Troubles:
         self.waiting |= self._size > self._most
 
     def check_file(self, path: Path, descriptor: int) -> None:
-        """Note where an open file is no longer the one at its path."""
+        """Note an open file that is no longer the one at its path."""
         self._look(path, os.fstat(descriptor))
 
     def check_place(self) -> None:
-        """Raise where the run's folder is no longer the one that was opened.
+        """Raise an error where the run's folder is no longer the one that was opened.
 
         Raises:
-            RunError: it was moved or deleted.
+            RunError: The folder was moved or deleted.
         """
         self._look(self._layout.path, self._folder)
         if self._moved:
@@ -72,10 +72,10 @@ class Troubles:
             )
 
     def tell(self) -> None:
-        """Say what was noted since the last time.
+        """Tell what was noted since the last time.
 
         Raises:
-            RunError: nothing more can be recorded.
+            RunError: Nothing more can be recorded.
         """
         if self._moved:
             self.check_place()

@@ -1,4 +1,4 @@
-"""How often and how far each player's weights moved, measured without touching the training.
+"""Count of optimiser steps and size of weight changes per player; the training is not touched.
 
 No random numbers, no gradients, no work on the training's own tensors: bits stay what they were.
 """
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class UpdateTracker:
-    """Counts optimiser steps and measures the change of weights per player."""
+    """Counter of optimiser steps, and measure of the change of weights, per player."""
 
     def __init__(self, players: Mapping[str, nn.Module]) -> None:
         from torch.optim.optimizer import register_optimizer_step_post_hook
@@ -66,7 +66,7 @@ class UpdateTracker:
             self._counts[player] += 1
 
     def _owners(self, optimizer: Optimizer) -> tuple[str, ...]:
-        """The players that own any parameter of an optimiser, by identity."""
+        """Find the players that own any parameter of an optimiser, by identity."""
         stepped = {id(p) for group in optimizer.param_groups for p in group["params"]}
         return tuple(
             player for player, weights in self._weights.items() if weights.owns_any(stepped)
@@ -74,7 +74,7 @@ class UpdateTracker:
 
 
 class _Weights:
-    """The parameters of one player, and a copy of them as they were."""
+    """Parameters of one player, and a copy of their earlier values."""
 
     def __init__(self, module: nn.Module) -> None:
         self._module = module
@@ -113,21 +113,22 @@ class _Weights:
 
 
 def _flat(parameters: Sequence[Tensor]) -> Tensor:
-    """A copy of all their numbers in one buffer: three operations a row, not three a layer."""
+    """Copy all numbers of the parameters into one buffer: three operations a row, not three a
+    layer."""
     # Of one parameter flattening makes a view, not a copy.
     flat: Tensor = torch._C._nn.flatten_dense_tensors(list(parameters))
     return flat.clone() if len(parameters) == 1 else flat
 
 
 def _norm(numbers: Tensor) -> Tensor:
-    """L2 norm; of half-precision numbers in float32, where their squares do not overflow."""
+    """Compute the L2 norm; half precision in float32, where its squares do not overflow."""
     half = numbers.dtype in (torch.float16, torch.bfloat16)
     norm: Tensor = torch.linalg.vector_norm(numbers, dtype=torch.float32 if half else None)
     return norm
 
 
 class UpdateRows:
-    """Writes one row a step of what the tracker measured, into a file of its own."""
+    """Writer of one row a step with the tracker's measures, into a file of its own."""
 
     def __init__(self, writer: SeriesWriter, players: Mapping[str, nn.Module]) -> None:
         self.tracker = UpdateTracker(players)
@@ -137,7 +138,7 @@ class UpdateRows:
         self._totals = self._totals_before(self.appender.last_step + 1)
 
     def add(self, step: int) -> None:
-        """Log what happened since the row before; numbers on accelerators stay there."""
+        """Log updates since the row before; numbers on accelerators stay there."""
         row = {}
         on_accelerator = {}
         norms = self.tracker.take_norms()

@@ -1,4 +1,4 @@
-"""Where code that came with a run is executed, and what of this machine it can reach: nothing.
+"""Sandbox for code that came with a run, which can reach nothing of this machine.
 
 `Session` builds a run's training in a process of its own and asks it to load states, to step and to
 show what it computed. Everything that comes out is checked and belongs to whoever wrote the code:
@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING
 from dlcc.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from dlcc.sandbox.inside import Limits as Limits
     from dlcc.sandbox.levels import Level as Level
     from dlcc.sandbox.levels import available_levels as available_levels
     from dlcc.sandbox.levels import best_level as best_level
-    from dlcc.sandbox.session import Limits as Limits
     from dlcc.sandbox.session import Session as Session
     from dlcc.sandbox.session import Stepped as Stepped
 
 _HOMES = {
     "Level": "dlcc.sandbox.levels",
-    "Limits": "dlcc.sandbox.session",
+    "Limits": "dlcc.sandbox.inside",
     "Session": "dlcc.sandbox.session",
     "Stepped": "dlcc.sandbox.session",
     "available_levels": "dlcc.sandbox.levels",

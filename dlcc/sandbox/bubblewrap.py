@@ -1,4 +1,4 @@
-"""The command that starts a program inside bubblewrap."""
+"""Command that starts a program inside bubblewrap."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from dlcc.sandbox import seccomp
 from dlcc.sandbox.environment import ENVIRONMENT, python_paths
 
 STAGE = "/run/subject"
-"""Where the staged folder lies inside."""
+"""Place of the staged folder inside."""
 TMPFS_BYTES = 64 << 20
-"""Size of /tmp and of /dev/shm; what is written there is memory."""
+"""Size of /tmp and of /dev/shm in bytes; what is written there is memory."""
 
 _NOBODY = 65534
 _FIRST_UID = 1_000_000_000  # users that no machine has; one a sandbox, so that limits are its own
@@ -25,7 +25,7 @@ _UNSHARED = ("ipc", "pid", "net", "uts")
 
 @contextmanager
 def seccomp_file() -> Iterator[IO[bytes]]:
-    """The filter as an open file, for `command`; the caller passes its descriptor on."""
+    """Open a file of the filter for `command`; the caller passes its descriptor on."""
     with tempfile.TemporaryFile() as file:
         file.write(seccomp.program("contained"))
         file.seek(0)
@@ -35,8 +35,9 @@ def seccomp_file() -> Iterator[IO[bytes]]:
 def command(
     program: Sequence[str], staged: Path, seccomp_fd: int, as_root: bool, data: Path | None = None
 ) -> list[str]:
-    """Start `program` in namespaces of its own, with `staged` at `STAGE` and `data` where they lie,
-    all of it read-only.
+    """Build the command that starts `program` in namespaces of its own, all that it sees read-only.
+
+    `staged` lies at `STAGE` inside, and `data` where they lie outside.
 
     As real root, user namespaces would leave the program root to the kernel: bubblewrap keeps the
     three capabilities that setpriv needs to become a nobody, and loses them there.
@@ -70,7 +71,8 @@ def command(
 
 
 def _top_folders() -> list[str]:
-    """/lib and the like as they are here: links into /usr, or folders of older systems."""
+    """Arguments for /lib and the like as they are here: links into /usr, or folders of older
+    systems."""
     arguments = []
     for name in ("lib", "lib64", "lib32", "bin", "sbin"):
         path = Path("/", name)
@@ -82,7 +84,7 @@ def _top_folders() -> list[str]:
 
 
 def _passable_parents(paths: Iterable[str]) -> list[str]:
-    """The folders above `paths`: bubblewrap would make them for their owner alone."""
+    """Folders above `paths`; bubblewrap would make them for their owner alone."""
     parents = {parent for path in paths for parent in Path(path).parents} - {
         Path("/"),
         Path("/tmp"),
@@ -93,5 +95,15 @@ def _passable_parents(paths: Iterable[str]) -> list[str]:
 
 def _become_nobody() -> list[str]:
     uid = str(_FIRST_UID + os.getpid())
-    return ["setpriv", "--reuid", uid, "--regid", uid, "--clear-groups", "--bounding-set=-all",
-            "--inh-caps=-all", "--no-new-privs", "--"]  # fmt: skip
+    return [
+        "setpriv",
+        "--reuid",
+        uid,
+        "--regid",
+        uid,
+        "--clear-groups",
+        "--bounding-set=-all",
+        "--inh-caps=-all",
+        "--no-new-privs",
+        "--",
+    ]

@@ -1,4 +1,4 @@
-"""The process inside: `python -I child.py REQUESTS ANSWERS` (two descriptors).
+"""Process inside the sandbox: `python -I child.py REQUESTS ANSWERS` (two descriptors).
 
 It locks itself where nobody else locked it, and only then loads what came with the run. It answers
 one frame for each that it reads (`dlcc.sandbox.wire`). From the first foreign line on nothing that
@@ -27,7 +27,10 @@ _LONGEST_PATH = 4096
 
 
 def _make_dlcc_importable() -> None:
-    """Without its parent folder on the path: that may hold anything, and must not be listed."""
+    """Make this package importable without its parent folder on the path.
+
+    That folder may hold anything, and must not be listed.
+    """
     folder = Path(__file__).resolve().parent.parent
     spec = importlib.util.spec_from_file_location(
         "dlcc", folder / "__init__.py", submodule_search_locations=[str(folder)]
@@ -40,12 +43,28 @@ def _make_dlcc_importable() -> None:
 
 
 class Subject:
-    """The run's training, as far as it was built."""
+    """Training of the run, as far as it was built."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.training: Any = None
         self.tracker: UpdateTracker | None = None
+
+    def answer(self, message: Mapping[str, Any], tensors: bytes) -> bytes:
+        """Encode the frame that answers a request: what was asked for, or how the code failed."""
+        from dlcc.sandbox import wire
+
+        operations: dict[str, Callable[[Mapping[str, Any], bytes], Answer]] = {
+            name: getattr(self, name)
+            for name in ("build", "load", "step", "probe", "sample", "state", "weights", "forward")
+        }
+        try:
+            reply, made = operations[message["op"]](message, tensors)
+            return wire.encode(reply, _dense(made))
+        except (Exception, SystemExit) as error:
+            text = f"{type(error).__name__}: {error}"
+            told = {"error": text[:2000], "place": _place_of(error, self.root)}
+            return wire.encode({**told, "missed": _files_missed(error)})
 
     def build(self, message: Mapping[str, Any], tensors: bytes) -> Answer:
         """Import the entry point and call it with the configuration."""
@@ -58,7 +77,7 @@ class Subject:
         return {"players": sorted(self.training.players)}, {}
 
     def load(self, message: Mapping[str, Any], tensors: bytes) -> Answer:
-        """Go to a state; the global random states go with it."""
+        """Load a state; the global random states go with it."""
         from safetensors.torch import load
 
         from dlcc.runs.random_state import restore_random_state
@@ -71,7 +90,8 @@ class Subject:
         return {}, {}
 
     def step(self, message: Mapping[str, Any], tensors: bytes) -> Answer:
-        """Step, and give the quantities that were asked for; a watched weight after each step.
+        """Step, and answer with the quantities that were asked for, and a watched weight after each
+        step.
 
         What the training does not return and a recorder would have tracked is taken at `ends`.
         """
@@ -95,7 +115,8 @@ class Subject:
         return {}, answer | ({"watched": torch.stack(watched)} if watch else {})
 
     def probe(self, message: Mapping[str, Any], tensors: bytes) -> Answer:
-        """The training's own measurement, random states kept as they are when one is recorded."""
+        """Measure with the training's own probe, random states kept as they are when one is
+        recorded."""
         from dlcc.runs.random_state import random_state, restore_random_state
 
         before = random_state()
@@ -104,22 +125,23 @@ class Subject:
         return {}, measured
 
     def sample(self, message: Mapping[str, Any], tensors: bytes) -> Answer:
-        """Samples of the model as it is."""
+        """Draw samples of the model as it is."""
         return {}, {"samples": self.training.sample(message["n"], message["seed"])}
 
     def state(self, message: Mapping[str, Any], tensors: bytes) -> Answer:
-        """The training's state, taken apart as in a snapshot."""
+        """Answer with the training's state, taken apart as in a snapshot."""
         from dlcc.runs.state import pack_state
 
         tree, packed = pack_state({"state": dict(self.training.state_dict())})
         return {"tree": tree["state"]}, packed
 
     def weights(self, message: Mapping[str, Any], tensors: bytes) -> Answer:
-        """Parameters and buffers by `player/name`."""
+        """Answer with parameters and buffers by `player/name`."""
         return {}, self._weights()
 
     def forward(self, message: Mapping[str, Any], tensors: bytes) -> Answer:
-        """What a player makes of `inputs`, `[n, features]`, without dropout and the like."""
+        """Run a player on `inputs`, `[n, features]`, in evaluation mode: without dropout and the
+        like."""
         import torch
         from safetensors.torch import load
 
@@ -142,7 +164,7 @@ class Subject:
         self.tracker = UpdateTracker(self.training.players)
 
     def _updates(self) -> dict[str, float]:
-        """Each player's optimiser steps and change of weights since the last call or `load`."""
+        """Optimiser steps and change of weights of each player since the last call or `load`."""
         if self.tracker is None:
             return {}
         counts, norms = self.tracker.take_counts(), self.tracker.take_norms()
@@ -160,10 +182,16 @@ class Subject:
 
 
 def _import_file(path: Path, source: Path) -> Any:
-    """Import a file of the run; its neighbours come after everything that is installed, so that a
-    `torch.py` among them does not pass for torch."""
-    sys.path += [folder for folder in dict.fromkeys([str(source), str(path.parent)])
-                 if folder not in sys.path]  # fmt: skip
+    """Import a file of the run.
+
+    Its neighbours come after everything that is installed, so that a `torch.py` among them does not
+    pass for torch.
+    """
+    sys.path += [
+        folder
+        for folder in dict.fromkeys([str(source), str(path.parent)])
+        if folder not in sys.path
+    ]
     found = importlib.util.find_spec(path.stem)
     if found is not None and found.origin == str(path):
         return importlib.import_module(path.stem)
@@ -177,7 +205,7 @@ def _import_file(path: Path, source: Path) -> Any:
 
 
 def _dense(tensors: Mapping[str, Any]) -> bytes:
-    """safetensors of detached, unshared copies."""
+    """Encode detached, unshared copies of tensors as safetensors."""
     import torch
     from safetensors.torch import save
 
@@ -189,7 +217,7 @@ def _dense(tensors: Mapping[str, Any]) -> bytes:
 
 
 def _place_of(error: BaseException, root: Path) -> str | None:
-    """The innermost line of the run's own code, `source/train.py:41`."""
+    """Innermost line of the run's own code in a traceback, such as `source/train.py:41`."""
     if isinstance(error, SyntaxError) and error.filename:
         frames = [(error.filename, error.lineno)]
     else:
@@ -201,7 +229,7 @@ def _place_of(error: BaseException, root: Path) -> str | None:
 
 
 def _files_missed(error: BaseException | None) -> list[str]:
-    """The files that an error, or its cause, says are not there or may not be read."""
+    """Files that an error, or its cause, says are not there or may not be read."""
     missed = []
     for e in (error, None if error is None else error.__cause__):
         if isinstance(e, FileNotFoundError | PermissionError):
@@ -211,23 +239,9 @@ def _files_missed(error: BaseException | None) -> list[str]:
 
 
 def _serve(requests: io.BufferedIOBase, answers: io.BufferedIOBase, root: Path) -> None:
-    from dlcc.sandbox import wire
-
     subject = Subject(root)
-    operations: dict[str, Callable[[Mapping[str, Any], bytes], Answer]] = {
-        name: getattr(subject, name)
-        for name in ("build", "load", "step", "probe", "sample", "state", "weights", "forward")
-    }
     while (request := _read(requests)) is not None:
-        message, tensors = request
-        try:
-            reply, made = operations[message["op"]](message, tensors)
-            frame = wire.encode(reply, _dense(made))
-        except (Exception, SystemExit) as error:
-            text = f"{type(error).__name__}: {error}"
-            told = {"error": text[:2000], "place": _place_of(error, root)}
-            frame = wire.encode({**told, "missed": _files_missed(error)})
-        answers.write(frame)
+        answers.write(subject.answer(*request))
         answers.flush()
 
 
@@ -244,7 +258,7 @@ def _read(requests: io.BufferedIOBase) -> tuple[dict[str, Any], bytes] | None:
 
 
 def _trial(secret: Path, readable: list[str]) -> int:
-    """0 if a locked process is refused `secret`, which also holds the filter to lock with."""
+    """Try the lock: 0 if a locked process is refused `secret`, which also holds the filter."""
     from dlcc.sandbox.lock import lock
 
     lock(readable, secret.read_bytes(), os.getppid())

@@ -1,4 +1,4 @@
-"""What the inside may see of this machine: the system's libraries and the Python environment."""
+"""Environment inside the sandbox: the system's libraries and the Python environment, read-only."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ENVIRONMENT = {
     # nothing can be written making one is refused, and finding one is not.
     "TORCHINDUCTOR_CACHE_DIR": "/tmp",
 }
-"""All the variables that exist inside."""
+"""Environment variables inside; there are no others."""
 
 _SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache")
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/proc/cpuinfo", "/sys/devices/system/cpu")
@@ -28,19 +28,19 @@ _NEEDED = ("torch", "numpy", "safetensors")
 
 @cache
 def python_paths() -> tuple[str, ...]:
-    """The folders of the interpreter, of its packages and of this package."""
+    """Folders of the interpreter, of its packages and of this package."""
     paths = {Path(sys.prefix), Path(sys.base_prefix), PACKAGE, *map(Path, package_folders())}
     return tuple(sorted(str(p) for p in paths if not p.is_relative_to("/usr")))
 
 
 @cache
 def package_folders() -> tuple[str, ...]:
-    """Where the needed packages are found; an isolated Python may not look there by itself."""
+    """Folders of the needed packages; an isolated Python may not look there by itself."""
     specs = [find_spec(name) for name in _NEEDED]
     homes = {Path(spec.origin).parent.parent for spec in specs if spec and spec.origin}
     return tuple(sorted(str(home) for home in homes))
 
 
 def readable_paths() -> tuple[str, ...]:
-    """All of it, where paths stay what they are."""
+    """Paths of all that the inside may read, where they stay the same as outside."""
     return (*_SYSTEM, *_DEVICES, *python_paths())

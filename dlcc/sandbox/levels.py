@@ -1,4 +1,4 @@
-"""How well this machine can isolate foreign code, found out by trying."""
+"""Levels of isolation that this machine offers for foreign code, found out by trying."""
 
 from __future__ import annotations
 
@@ -18,23 +18,32 @@ _PATIENCE = 10.0  # seconds a trial may take; it takes 0.05
 
 
 class Level(StrEnum):
-    """What holds the code, best first."""
+    """Level of isolation, best first."""
 
     BUBBLEWRAP = "bubblewrap"
     """Namespaces, seccomp and limits, set up by an ordinary user."""
     BUBBLEWRAP_AS_ROOT = "bubblewrap as root"
-    """The same set up by real root, who then becomes a user that nobody is."""
+    """Namespaces, seccomp and limits, set up by real root, who then becomes an unused user."""
     LANDLOCK = "landlock"
     """Landlock, seccomp and limits: needs Linux 6.2 and no package."""
     NONE = "none"
-    """A process like any other: only for code that the user trusts."""
+    """No isolation, a process like any other: only for code that the user trusts."""
 
 
 def best_level(trust: bool = False) -> Level:
-    """The best level that holds on this machine.
+    """Find the best level of isolation that holds on this machine.
+
+    Args:
+        trust: Whether the user says that the code can be trusted, so that no isolation will do.
+
+    Returns:
+        Best level that was tried and held; `Level.NONE` with `trust` where none holds.
 
     Raises:
-        IsolationError: none holds, and the user has not said that the code can be trusted.
+        IsolationError: No level holds, and the user has not said that the code can be trusted.
+
+    >>> best_level(trust=True) in Level
+    True
     """
     levels = available_levels()
     if levels:
@@ -49,7 +58,7 @@ def best_level(trust: bool = False) -> Level:
 
 @cache
 def available_levels() -> tuple[Level, ...]:
-    """The levels that were tried and held, best first; tried once a process."""
+    """Levels that were tried and held, best first; tried once a process."""
     if sys.platform != "linux":
         return ()
     as_root = os.geteuid() == 0

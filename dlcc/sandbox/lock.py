@@ -1,4 +1,4 @@
-"""Locking this process with Landlock and seccomp: rights given up here never come back.
+"""Lock on this process with Landlock and seccomp: rights given up here never come back.
 
 Needs no package and no privilege, only Linux 6.2 or later (Landlock ABI 3). Called by the process
 itself, while it has one thread and before it runs anything foreign.
@@ -51,7 +51,7 @@ class _Program(ctypes.Structure):
 
 
 def landlock_abi() -> int:
-    """The version of Landlock that the kernel offers, 0 for none."""
+    """Version of Landlock that the kernel offers, 0 for none."""
     version: int = _libc.syscall(_CREATE_RULESET, None, 0, _CREATE_RULESET_VERSION)
     return max(0, version)
 
@@ -60,7 +60,7 @@ def lock(readable: Sequence[str], seccomp: bytes, parent: int) -> None:
     """Give up every right but to compute and to read the files and folders of `readable`.
 
     Raises:
-        OSError: the kernel refused a step; the process must end then.
+        OSError: The kernel refused a step; the process must end then.
     """
     abi = landlock_abi()
     if abi < LANDLOCK_ABI_NEEDED:
@@ -75,12 +75,12 @@ def lock(readable: Sequence[str], seccomp: bytes, parent: int) -> None:
 
 
 def bound(memory: int, seconds: float, processes: int) -> None:
-    """Limits of the kernel behind those that are watched from outside.
+    """Set limits of the kernel, behind those that are watched from outside.
 
     Args:
-        memory: bytes of address space of one process; torch alone needs 0.8 GiB.
-        seconds: of processor time.
-        processes: how many processes and threads the user may have; does not bind real root.
+        memory: Bytes of address space of one process; torch alone needs 0.8 GiB.
+        seconds: Seconds of processor time.
+        processes: Number of processes and threads that the user may have; does not bind real root.
     """
     hard = {
         resource.RLIMIT_AS: memory,
@@ -97,7 +97,7 @@ def bound(memory: int, seconds: float, processes: int) -> None:
 
 
 def _drop_privileges(readable: Sequence[str]) -> None:
-    """As root: become nobody where nobody can read the environment, and lose all capabilities."""
+    """Become nobody, as root, where nobody can read the environment, and lose all capabilities."""
     if os.geteuid() != 0:
         return
     for capability in range(64):

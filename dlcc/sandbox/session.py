@@ -1,13 +1,9 @@
-"""A run's training in a process of its own, asked one thing after the other."""
+"""Session with a run's training in a process of its own, asked one thing after the other."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import select
-import sys
-import threading
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,80 +13,79 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcc.engine.process import Ended, supervise
+from dlcc.engine.process import Ended
 from dlcc.engine.scratch import scratch_folder
-from dlcc.errors import (
-    DlccError,
-    ForeignCodeError,
-    ForeignCodeStopped,
-    ForeignDataError,
-    IsolationError,
-    SnapshotError,
-)
+from dlcc.errors import ForeignCodeError, ForeignDataError, IsolationError, SnapshotError
 from dlcc.runs.tensors import parse_tensors
-from dlcc.sandbox import bubblewrap, seccomp, wire
-from dlcc.sandbox.environment import CHILD, ENVIRONMENT, package_folders, readable_paths
+from dlcc.sandbox import seccomp, wire
+from dlcc.sandbox.environment import package_folders, readable_paths
+from dlcc.sandbox.inside import Inside, Limits
 from dlcc.sandbox.levels import Level
 from dlcc.sandbox.staging import Staged
 
 Tensors = dict[str, NDArray[Any]]
 
 _HEADER_ROOM = 1 << 20  # bytes that safetensors may spend on names beyond the data asked for
-_CHUNK = 1 << 16
-_FAREWELL = 1.0  # seconds a child has to end by itself
 _OUTPUTS = 256 << 20  # bytes of a player's outputs
 _NAMED_FILES = 4  # of an error that are looked for
 
 
 @dataclass(frozen=True)
-class Limits:
-    """Bounds on the process inside and all that it starts."""
-
-    seconds: float = 120.0
-    """From its start to its end."""
-    memory: int = 2 << 30
-    """Bytes, of the whole tree; at least 1 GiB, for importing torch takes most of that."""
-    processes: int = 64
-    """Processes and threads; where the level cannot bind them, memory does."""
-
-
-@dataclass(frozen=True)
 class Stepped:
-    """What steps gave: `n` steps, `k` quantities that were asked for."""
+    """Results of `n` steps, with `k` quantities that were asked for."""
 
     values: NDArray[np.float64]
-    """[n, k], NaN where a step gave nothing; see `present` and `tracked`."""
+    """Values [n, k]; NaN where a step gave nothing, see `present` and `tracked`."""
     present: NDArray[np.bool_]
-    """[n, k], returned by the training."""
+    """Mask [n, k] of values that the training returned."""
     tracked: NDArray[np.bool_]
-    """[n, k], not returned, but counted or measured as a recorder does: see `ends`."""
+    """Mask [n, k] of values not returned, but tracked as a recorder does: see `ends`."""
     watched: NDArray[Any] | None
-    """[n, ...], the watched weight after each step."""
+    """Watched weight after each step, [n, ...]; None where none is watched."""
 
 
 class Session:
-    """A context manager around the process inside.
+    """Session with a run's training in a process inside the sandbox; a context manager.
 
-    >>> with Session(files, Level.LANDLOCK, Limits()) as session:        # doctest: +SKIP
-    ...     session.build("source/train.py:build", run.manifest.config, threads=1)
-    ...     session.load(tree, state_bytes)
-    ...     session.step(1200, 20, ["generator/loss"]).values
+    >>> from dlcc.runs import Run
+    >>> from dlcc.sandbox import best_level
+    >>> run = Run.open("runs/ring-oscillating")
+    >>> snapshot = run.snapshots()[1]
+    >>> tree = {"state": snapshot.manifest.state, "random": snapshot.manifest.random}
+    >>> with Session(run.source_files(), best_level(trust=True)) as session:
+    ...     players = session.build(run.manifest.training, run.manifest.config)
+    ...     session.load(tree, (snapshot.path / "state.safetensors").read_bytes())
+    ...     stepped = session.step(snapshot.step, 2, ["generator/loss"])
+    ...     made = session.sample(5, seed=0)
+    ...     outputs = session.forward("discriminator", np.zeros((3, 2), np.float32))
+    ...     measured = session.probe(snapshot.step)["discriminator/real"]
+    ...     keys, weights = sorted(session.state()[0]), session.weights()
+    ...     answer, _ = session.exchange(wire.encode({"op": "weights"}), largest=1 << 20)
+    >>> players, stepped.values.shape, made.shape, outputs.shape
+    (['discriminator', 'generator'], (2, 1), (5, 2), (3, 1))
+    >>> keys[0], measured.shape, len(weights), "error" in answer
+    ('discriminator', (32,), 12, False)
 
     The inside sees copies of `files` and nothing else of the run. A state is shown to it when it is
     loaded and not before, so that it cannot copy from a later snapshot what it should compute.
 
-    Every method raises ForeignCodeError where the code fails, dies or answers anything but what was
-    asked; as ForeignCodeStopped where it used up its limits, and as ForeignDataError where it names
-    a file that is not shown to it, which is looked at from outside. After an error that the code
-    raised the session goes on; after the others it is over, and `alive` is false.
+    After an error that the code raised the session goes on; after the other errors it is over, and
+    `alive` is false.
 
     Args:
-        files: path inside (`source/train.py`) -> file to copy.
-        level: of isolation, see `best_level`.
-        limits: bounds on time, memory and processes.
-        max_answer: largest answer in bytes, for answers whose size is not known beforehand.
-        data: a file or folder that the code may read too, where it lies, and by its name in the
+        files: Path inside, such as `source/train.py`, to the file to copy.
+        level: Level of isolation, see `best_level`.
+        limits: Bounds on time, memory and processes; default `Limits()`.
+        max_answer: Largest answer in bytes, for answers whose size is not known beforehand.
+        data: File or folder that the code may read too, where it lies, and by its name in the
             folder in which the code runs. Whatever is in it can come out in an answer.
+
+    Raises:
+        ForeignCodeError: By every method, where the code fails, dies or answers anything but what
+            was asked.
+        ForeignCodeStopped: By every method, where the code used up its limits.
+        ForeignDataError: By every method, where the code names a file that is not shown to it,
+            which is looked at from outside.
     """
 
     def __init__(
@@ -104,13 +99,10 @@ class Session:
         self.level = level
         self.limits = limits or Limits()
         self.alive = False
-        self.ended: Ended | None = None
-        """How the process ended, once it has."""
         self._files = files
         self._data = data
         self._max_answer = max_answer
-        self._not_started: OSError | None = None
-        self._stop = threading.Event()
+        self._inside = Inside(level, self.limits, data)
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -118,12 +110,13 @@ class Session:
             folder = stack.enter_context(scratch_folder("dlcc-subject-"))
             self._staged = Staged(folder / "subject", self.level, self._data)
             self._staged.fill(self._files)
-            self._start(self._staged.folder, stack)
+            self._inside.start(self._staged.folder, stack)
+            self.alive = True
             self._stack = stack.pop_all()
         try:
             self._begin(self._staged)
         except BaseException:
-            self._stack.close()
+            self._close()
             raise
         return self
 
@@ -133,10 +126,27 @@ class Session:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._stack.close()
+        self._close()
+
+    @property
+    def ended(self) -> Ended | None:
+        """Result of the process, once it has ended."""
+        return self._inside.ended
 
     def build(self, entry: str, config: Mapping[str, Any], threads: int = 1) -> list[str]:
-        """Build the training; returns its players, sorted. Called again, it is built anew."""
+        """Build the training; another call builds it anew.
+
+        Args:
+            entry: Entry point, such as `source/train.py:build`.
+            config: Configuration that the entry point is called with.
+            threads: Number of threads of torch.
+
+        Returns:
+            Names of the players, sorted.
+
+        Raises:
+            ForeignCodeError: The code fails, dies or names no players.
+        """
         message = {"op": "build", "entry": entry, "config": dict(config), "threads": threads}
         players = self._ask(message)[0].get("players")
         if not isinstance(players, list) or not all(isinstance(name, str) for name in players):
@@ -144,7 +154,15 @@ class Session:
         return [wire.printable(name, 80) for name in players]
 
     def load(self, tree: Any, tensors: bytes) -> None:
-        """Go to a state: a snapshot's tree `{"state": ..., "random": ...}` and its tensor file."""
+        """Go to the state of a snapshot.
+
+        Args:
+            tree: Trees `{"state": ..., "random": ...}` of snapshot.json.
+            tensors: Content of the snapshot's state.safetensors.
+
+        Raises:
+            ForeignCodeError: The code does not take the state, or dies.
+        """
         self._ask({"op": "load", "tree": tree}, tensors)
 
     def step(
@@ -158,16 +176,29 @@ class Session:
         """Do the steps `first` to `first + count - 1`.
 
         Args:
-            first: number of the first step.
-            count: how many.
-            names: the quantities that are wanted.
-            watch: a weight `player/name` and its size in bytes, to be given after each step.
-            ends: steps after which `<player>/updates` and `<player>/update_norm` are taken, each
+            first: Number of the first step.
+            count: Number of steps.
+            names: Names `player/quantity` of the quantities that are wanted.
+            watch: Weight `player/name` and its size in bytes, to be given after each step; None for
+                none.
+            ends: Steps after which `<player>/updates` and `<player>/update_norm` are taken, each
                 since the one before or since `load`.
+
+        Returns:
+            Values [count, len(names)] with masks of where they come from, and the watched weight.
+
+        Raises:
+            ForeignCodeError: The code fails, dies or answers nonsense.
         """
         name, size = watch or (None, 0)
-        message = {"op": "step", "first": first, "count": count, "names": list(names),
-                   "watch": name, "ends": list(ends)}  # fmt: skip
+        message = {
+            "op": "step",
+            "first": first,
+            "count": count,
+            "names": list(names),
+            "watch": name,
+            "ends": list(ends),
+        }
         _, made = self._ask(message, expected=count * (10 * len(names) + size))
         shape = (count, len(names))
         values = self._one(made, "values", np.float64, shape)
@@ -179,27 +210,80 @@ class Session:
         return Stepped(values, present, tracked, watched)
 
     def probe(self, step: int, expected: int | None = None) -> Tensors:
-        """The training's measurement on the batch of `step`, of at most about `expected` bytes."""
+        """Measure with the training's own probe on the batch of a step.
+
+        Args:
+            step: Number of the step whose batch is used.
+            expected: Size of the answer in bytes, about; None where it is not known.
+
+        Returns:
+            Losses, 0-d, and outputs `[batch]`, by `player/quantity`.
+
+        Raises:
+            ForeignCodeError: The code fails, dies or answers nonsense.
+        """
         return self._ask({"op": "probe", "step": step}, expected=expected)[1]
 
     def sample(self, n: int, seed: int) -> NDArray[Any]:
-        """`n` samples of the model as it is, [n, ...]."""
+        """Draw samples of the model as it is.
+
+        Args:
+            n: Number of samples.
+            seed: Seed of the draw.
+
+        Returns:
+            Samples `[n, ...]`.
+
+        Raises:
+            ForeignCodeError: The code fails, dies or does not give `n` samples.
+        """
         made = self._ask({"op": "sample", "n": n, "seed": seed})[1].get("samples")
         if made is None or made.ndim < 2 or len(made) != n:
             raise self._nonsense(f"gives no {n} samples")
         return made
 
     def state(self, expected: int | None = None) -> tuple[Any, Tensors]:
-        """The training's state as a snapshot holds it: the tree, and tensors `state/...`."""
+        """Fetch the training's state, taken apart as in a snapshot.
+
+        Args:
+            expected: Size of the answer in bytes, about; None where it is not known.
+
+        Returns:
+            Tree of the state, and its tensors by `state/...`.
+
+        Raises:
+            ForeignCodeError: The code fails, dies or answers nonsense.
+        """
         message, made = self._ask({"op": "state"}, expected=expected)
         return message.get("tree"), made
 
     def weights(self, expected: int | None = None) -> Tensors:
-        """Parameters and buffers by `player/name`."""
+        """Fetch parameters and buffers.
+
+        Args:
+            expected: Size of the answer in bytes, about; None where it is not known.
+
+        Returns:
+            Arrays by `player/name`.
+
+        Raises:
+            ForeignCodeError: The code fails, dies or answers nonsense.
+        """
         return self._ask({"op": "weights"}, expected=expected)[1]
 
     def forward(self, player: str, inputs: NDArray[np.float32]) -> NDArray[Any]:
-        """Outputs `[n, ...]` of a player on `inputs`, `[n, features]`."""
+        """Run a player on inputs, in evaluation mode.
+
+        Args:
+            player: Name of the player.
+            inputs: Inputs `[n, features]`.
+
+        Returns:
+            Outputs `[n, ...]`.
+
+        Raises:
+            ForeignCodeError: The code fails, dies or does not give one output for each input.
+        """
         from safetensors.numpy import save
 
         message = {"op": "forward", "player": player}
@@ -209,46 +293,6 @@ class Session:
             raise self._nonsense("does not give one output for each input")
         return outputs
 
-    def _start(self, staged: Path, stack: contextlib.ExitStack) -> None:
-        """Start the process and the thread that watches it; `stack` ends both."""
-        requests_out, self._requests = os.pipe()
-        self._answers, answers_in = os.pipe()
-        stack.callback(os.close, self._answers)
-        for descriptor in (self._requests, self._answers):
-            os.set_blocking(descriptor, False)
-        inherited = [requests_out, answers_in]
-        program = [sys.executable, "-I", "-B", str(CHILD), str(requests_out), str(answers_in)]
-        if self._wrapped:
-            filter_ = stack.enter_context(bubblewrap.seccomp_file()).fileno()
-            inherited.append(filter_)
-            as_root = self.level is Level.BUBBLEWRAP_AS_ROOT
-            program = bubblewrap.command(program, staged, filter_, as_root, self._data)
-        self._deadline = time.monotonic() + self.limits.seconds
-        self.alive = True
-        self._watcher = threading.Thread(
-            target=self._watch, args=(program, staged, inherited), name="sandbox", daemon=True
-        )
-        self._watcher.start()
-        stack.callback(self._end)
-
-    def _watch(self, program: list[str], staged: Path, inherited: list[int]) -> None:
-        # The kernel kills the child when the thread that started it ends: this one, which waits.
-        try:
-            self.ended = supervise(
-                program,
-                seconds=self.limits.seconds,
-                memory=self.limits.memory,
-                cwd=staged,
-                env=ENVIRONMENT,
-                pass_fds=inherited,
-                stop=self._stop,
-            )
-        except OSError as error:
-            self._not_started = error
-        finally:
-            for descriptor in inherited[:2]:  # the third belongs to seccomp_file
-                os.close(descriptor)
-
     def _begin(self, staged: Staged) -> None:
         """Lock and bound the process before it loads anything foreign."""
         alone = self.level is Level.LANDLOCK
@@ -257,37 +301,32 @@ class Session:
             "lock": [*readable_paths(), str(staged.folder), *data] if alone else None,
             "memory": max(self.limits.memory, 1 << 30) + (1 << 30),
             "seconds": self.limits.seconds,
-            "processes": self.limits.processes + (0 if self._wrapped else _tasks_of_this_user()),
+            "processes": self.limits.processes
+            + (0 if self._inside.wrapped else _tasks_of_this_user()),
             "packages": package_folders(),
             "root": staged.root,
         }
         self._ask(settings, seccomp.program("locked") if alone else b"")
 
-    def _end(self) -> None:
+    def _close(self) -> None:
         self.alive = False
-        self._stop.set()
-        self._watcher.join()
-        os.close(self._requests)
-
-    @property
-    def _wrapped(self) -> bool:
-        return self.level in (Level.BUBBLEWRAP, Level.BUBBLEWRAP_AS_ROOT)
+        self._stack.close()
 
     def _ask(
         self, message: dict[str, Any], tensors: bytes = b"", expected: int | None = None
     ) -> tuple[dict[str, Any], Tensors]:
-        """One request and its answer, of about `expected` bytes of data."""
+        """Send a request and receive its answer, of about `expected` bytes of data."""
         if not self.alive:
             raise ForeignCodeError("the run's code has ended before it was asked everything")
         largest = self._max_answer if expected is None else expected + _HEADER_ROOM
-        self._send(wire.encode(message, tensors))
         try:
-            sizes = wire.parse_sizes(self._receive(wire.HEADER.size), largest)
-            answer = wire.parse_message(self._receive(sizes[0]))
-            data = self._receive(sizes[1])
+            answer, data = self.exchange(wire.encode(message, tensors), largest)
             arrays = parse_tensors(data, "answer") if data else {}
         except wire.WireError as error:
             raise self._nonsense(str(error)) from None
+        except (ForeignCodeError, IsolationError):
+            self.alive = False
+            raise
         except SnapshotError as error:
             raise self._nonsense(f"sends tensors that are none ({error})") from None
         if "error" in answer:
@@ -301,71 +340,33 @@ class Session:
             )
         return answer, arrays
 
-    def _send(self, frame: bytes) -> None:
-        view = memoryview(frame)
-        while view:
-            self._wait(self._requests, select.POLLOUT)
-            try:
-                view = view[os.write(self._requests, view[:_CHUNK]) :]
-            except BlockingIOError:
-                continue
-            except BrokenPipeError:
-                raise self._over() from None
+    def exchange(self, frame: bytes, largest: int) -> tuple[dict[str, Any], bytes]:
+        """Send the frame of a request and receive the answer's.
 
-    def _receive(self, size: int) -> bytes:
-        """Exactly `size` bytes, taken as they come: a claim alone costs no memory."""
-        data = bytearray()
-        while len(data) < size:
-            self._wait(self._answers, select.POLLIN)
-            try:
-                chunk = os.read(self._answers, min(size - len(data), 1 << 20))
-            except BlockingIOError:
-                continue
-            if not chunk:
-                raise self._over()
-            data += chunk
-        return bytes(data)
+        Args:
+            frame: Request, as of `dlcc.sandbox.wire.encode`.
+            largest: Largest tensor file that is taken, in bytes.
 
-    def _wait(self, descriptor: int, event: int) -> None:
-        """Until the descriptor is ready or its other end is gone."""
-        poll = select.poll()
-        poll.register(descriptor, event)
-        while not poll.poll(100):
-            if time.monotonic() > self._deadline or not self._watcher.is_alive():
-                raise self._over()
+        Returns:
+            Message and tensor file of the answer, parsed but not believed.
 
-    def _over(self) -> DlccError:
-        """What to say of a process that answers no more."""
-        self.alive = False
-        self._watcher.join(_FAREWELL)  # it may be about to end
-        self._stop.set()
-        self._watcher.join()
-        if self._not_started is not None:
-            return IsolationError(f"level {self.level} cannot be started: {self._not_started}")
-        ended = self.ended
-        if ended is not None and ended.how == "memory":
-            return ForeignCodeStopped(
-                f"the run's code used more than {self.limits.memory >> 20} MB and was stopped"
-            )
-        if ended is not None and ended.how == "exited":
-            last = wire.printable((ended.output.strip().splitlines() or ["nothing"])[-1])
-            return ForeignCodeError(
-                f"the run's code ended its process with status {ended.returncode}; it said: {last}"
-            )
-        return ForeignCodeStopped(
-            f"the run's code was not done after {self.limits.seconds:.0f} s and was stopped"
-        )
+        Raises:
+            WireError: The answer is malformed, or larger.
+            ForeignCodeError: The process has ended.
+        """
+        return self._inside.exchange(frame, largest)
 
     def _nonsense(self, what: str) -> ForeignCodeError:
-        """An answer that no honest child gives ends the session."""
+        """End the session because of an answer that no honest child gives, and make the error for
+        it."""
         self.alive = False
-        self._stop.set()
+        self._inside.stop()
         return ForeignCodeError(f"the run's code answers for the process that runs it: it {what}")
 
     def _one(
         self, made: Tensors, name: str, dtype: type[np.generic], shape: tuple[int, ...]
     ) -> NDArray[Any]:
-        """An array of the answer, which must be of this type and shape."""
+        """Take an array of the answer, which must be of this type and shape."""
         array = made.get(name)
         if array is None or array.dtype != dtype or array.shape != shape:
             raise self._nonsense(f"gives no {name} of shape {shape}")
@@ -373,7 +374,7 @@ class Session:
 
 
 def _tasks_of_this_user() -> int:
-    """Processes and threads that this user has now; the limit of the kernel counts them."""
+    """Count the processes and threads of this user; the kernel's limit counts them."""
     uid, tasks = os.getuid(), 0
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""The files that the inside is shown: copies of the run's own, and what the user lets it read."""
+"""Staging of files that the inside is shown: copies of the run's own, and data the user allows."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ _OF_THE_KERNEL = ("/proc", "/dev", "/sys")  # what is there differs from process
 
 @dataclass(frozen=True)
 class Staged:
-    """A folder of copies in which the code runs, and the data beside it."""
+    """Folder of copies in which the code runs, and the data beside it."""
 
     folder: Path
     level: Level
     data: Path | None = None
-    """A file or folder that lies inside where it does outside, and in the folder by its name."""
+    """File or folder that lies inside where it does outside, and in the folder by its name."""
 
     @property
     def root(self) -> str:
-        """The folder as the inside sees it."""
+        """Path of the folder as the inside sees it."""
         return bubblewrap.STAGE if self._wrapped else str(self.folder)
 
     def fill(self, files: Mapping[str, Path]) -> None:
         """Copy the files, readable to whoever the process inside becomes.
 
         Raises:
-            ForeignCodeError: they are too large.
-            ValueError: a name leads out of the folder.
+            ForeignCodeError: The files are too large.
+            ValueError: A name leads out of the folder.
         """
         total = 0
         self.folder.mkdir()
@@ -63,7 +63,7 @@ class Staged:
     def lacks(self, name: str) -> bool:
         """Whether the inside cannot read a file of this name, as seen from outside.
 
-        What it says of itself is not asked: code can raise any error, and name any file.
+        What the code says of itself is not asked: it can raise any error, and name any file.
         """
         try:
             return self._lacks(name)

@@ -1,4 +1,4 @@
-"""What goes between the inside and the outside: frames of JSON and safetensors.
+"""Wire format between the inside and the outside: frames of JSON and safetensors.
 
 A frame is 16 bytes, the sizes of its two parts as little-endian uint64, then the JSON, then the
 tensors. The inside may be hostile: the outside believes no size, no nesting and no key before it
@@ -17,17 +17,18 @@ _MAX_DEPTH = 64
 
 
 class WireError(ValueError):
-    """A frame is not what it must be; the message ends a sentence that names the sender."""
+    """Error for a frame that is malformed; the message ends a sentence that names the sender."""
 
 
 def encode(message: dict[str, Any], tensors: bytes = b"") -> bytes:
-    """A frame; ValueError where the message holds a NaN or an infinity."""
+    """Encode a frame; ValueError where the message holds a NaN or an infinity."""
     text = json.dumps(message, allow_nan=False).encode()
     return HEADER.pack(len(text), len(tensors)) + text + tensors
 
 
 def parse_sizes(header: bytes, max_tensor_bytes: int) -> tuple[int, int]:
-    """Sizes of the JSON and of the tensors; WireError where they are beyond what was asked for."""
+    """Parse the sizes of the JSON and of the tensors; WireError where they exceed what was asked
+    for."""
     text, tensors = HEADER.unpack(header)
     if text > MAX_JSON_BYTES or tensors > max_tensor_bytes:
         raise WireError(
@@ -38,7 +39,7 @@ def parse_sizes(header: bytes, max_tensor_bytes: int) -> tuple[int, int]:
 
 
 def parse_message(text: bytes) -> dict[str, Any]:
-    """The JSON object of a frame; WireError for deep nesting, repeated keys and NaN."""
+    """Parse the JSON object of a frame; WireError for deep nesting, repeated keys and NaN."""
     if _depth(text) > _MAX_DEPTH:
         raise WireError(f"sends JSON nested deeper than {_MAX_DEPTH}")
     try:
@@ -51,7 +52,7 @@ def parse_message(text: bytes) -> dict[str, Any]:
 
 
 def printable(text: object, limit: int = 400) -> str:
-    """Text from inside, made safe to show: one line, no control characters, bounded."""
+    """Make text from inside safe to show: one line, no control characters, bounded."""
     line = " ".join(str(text)[: 4 * limit].split())
     shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
     return shown if len(shown) <= limit else shown[: limit - 3] + "..."

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from dlcc.errors import OptionError
 
-DEFAULT_JUDGEMENTS = Path(__file__).with_name("judgements.json")
+DEFAULT_JUDGEMENTS = Path(__file__).with_name("pairwise_judgements.json")
 """File with this package's own judgements of the five terms."""
 CONSISTENT = 0.1
 """Consistency ratio from which on judgements are refused (Saaty, 1980)."""

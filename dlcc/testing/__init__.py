@@ -1,4 +1,4 @@
-"""Conformance kits for what others bring: of stages, formats, kinds of training and recipes.
+"""Conformance kits for stages, formats, kinds of training and recipes of other authors.
 
 ```python
 from dlcc.testing import check_stage
@@ -18,9 +18,12 @@ if TYPE_CHECKING:
     from dlcc.testing.stages import check_stage
 
 _HOMES = {
-    "NonConformance": "conformance", "check_format": "formats", "check_kind": "kinds",
-    "check_recipe": "recipes", "check_stage": "stages",
-}  # fmt: skip
+    "NonConformance": "conformance",
+    "check_format": "formats",
+    "check_kind": "kinds",
+    "check_recipe": "recipes",
+    "check_stage": "stages",
+}
 __all__ = ["NonConformance", "check_format", "check_kind", "check_recipe", "check_stage"]
 
 

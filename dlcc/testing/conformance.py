@@ -1,4 +1,4 @@
-"""What all kits share: the error, and what a folder holds."""
+"""Parts that all kits share: the error, and what a folder holds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class NonConformance(AssertionError):  # noqa: N818  # an assertion about a plug-in, in words
-    """Something breaks the contract that it is to follow; the message names the fault."""
+    """Breach of a contract by what was to follow it; the message names the fault."""
 
 
 def fingerprint(folder: Path) -> dict[str, str]:
@@ -21,5 +21,5 @@ def fingerprint(folder: Path) -> dict[str, str]:
 
 
 def difference(before: Mapping[str, str], after: Mapping[str, str]) -> str:
-    """The files that one of two fingerprints has otherwise."""
+    """Name the files that differ between two fingerprints."""
     return ", ".join(sorted(p for p in {*before, *after} if before.get(p) != after.get(p)))

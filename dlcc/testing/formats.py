@@ -1,4 +1,4 @@
-"""The conformance kit for authors of formats: `check_format`.
+"""Conformance kit for authors of formats: `check_format`.
 
 A folder of the format is read whole, cut, moved, and with each of its files damaged. What a
 reader must not do is to write, to see past `until`, to depend on where the folder lies, to end in
@@ -36,13 +36,23 @@ _DAMAGES: Mapping[str, Callable[[bytes], bytes]] = {
 def check_format(
     format_: type[Any] | Format, folder: str | Path, mapping: Mapping[str, str] | None = None
 ) -> None:
-    """Raise NonConformance, with a message that names the fault, unless a format conforms.
+    r"""Check that a format conforms: it never writes, cuts at `until`, and notices damage.
 
     Args:
-        format_: the class, or an instance.
-        folder: a folder of the format, with series and as many other parts as it can have; a copy
+        format_: Class of the format, or an instance.
+        folder: Folder of the format, with series and as many other parts as it can have; a copy
             is used.
-        mapping: of names to columns, where the folder needs one.
+        mapping: Names for columns, where the folder needs one.
+
+    Raises:
+        NonConformance: The format does not conform; the message names the fault.
+
+    >>> import tempfile
+    >>> from dlcc.runs.formats.metrics_csv import MetricsCsv
+    >>> rows = "step,d_loss,g_loss\n0,1.4,0.7\n1,1.3,0.8\n2,1.2,0.9\n3,1.2,0.9\n"
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "metrics.csv").write_text(rows)
+    ...     check_format(MetricsCsv, folder)
     """
     kind = format_ if isinstance(format_, type) else type(format_)
     name = kind.__name__
@@ -101,7 +111,7 @@ class _Bench:
         return Run(folder, contents, self.mapping)
 
     def read(self, folder: Path) -> _Read:
-        """Everything in a folder."""
+        """Read everything in a folder."""
         run = self.opened(folder)
         contents, steps = run.contents, run.sample_steps()
         snapshots, reference = run.snapshots(), run.reference()
@@ -125,7 +135,7 @@ class _Bench:
 
 
 def _check_mapping(name: str, reader: Format, folder: Path) -> None:
-    """A mapping that names nothing there is refused: it was given for a reason."""
+    """Check that a mapping that names nothing in the folder is refused."""
     try:
         contents = reader.open(folder, {"nobody/loss": "no such column"})
         contents.series(None)
@@ -135,7 +145,7 @@ def _check_mapping(name: str, reader: Format, folder: Path) -> None:
 
 
 def _check_parts(name: str, run: Run, folder: Path) -> None:
-    """Types, orders and places of every part."""
+    """Check types, orders and places of every part."""
     contents = run.contents
     if not isinstance(contents.manifest, Manifest):
         raise NonConformance(f"{name}: manifest is {contents.manifest!r}; expected a Manifest")
@@ -191,7 +201,7 @@ def _check_files(name: str, contents: Contents, folder: Path) -> None:
 
 
 def _check_cut(name: str, run: Run) -> None:
-    """Nothing after `until`, and the same up to it."""
+    """Check that nothing after `until` is read, and the same up to it."""
     whole = run.series()
     last = max(int(column.steps[-1]) for column in whole.columns.values())
     until = max(1, last // 2)
@@ -223,7 +233,7 @@ def _check_cut(name: str, run: Run) -> None:
 
 
 def _check_again(name: str, bench: _Bench, copy: Path, whole: _Read) -> None:
-    """The same folder elsewhere is the same run."""
+    """Check that the same folder elsewhere is the same run."""
     moved = copy.with_name("moved")
     copy.rename(moved)
     try:
@@ -240,7 +250,7 @@ def _check_again(name: str, bench: _Bench, copy: Path, whole: _Read) -> None:
 def _check_damaged(
     name: str, bench: _Bench, copy: Path, place: Path, file: str, damage: str, whole: _Read
 ) -> None:
-    """A damaged file is refused in one sentence, or shows in the digest of its part."""
+    """Check that a damaged file is refused in one sentence, or shows in the digest of its part."""
     shutil.copytree(copy, place)
     try:
         (place / file).write_bytes(_DAMAGES[damage]((copy / file).read_bytes()))

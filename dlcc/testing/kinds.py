@@ -1,4 +1,4 @@
-"""The conformance kit for authors of kinds of training: `check_kind`."""
+"""Conformance kit for authors of kinds of training: `check_kind`."""
 
 from __future__ import annotations
 
@@ -16,10 +16,19 @@ _GAME = {"generator", "discriminator"}
 
 
 def check_kind(kind: TrainingKind) -> None:
-    """Raise NonConformance, with a message that names the fault, unless a kind conforms.
+    """Check that a kind of training conforms.
 
     The names that it gives must be known to the rooms that look them up, the codes of its labels
     must have pages, and the figures of its marks must be ones that runs have.
+
+    Args:
+        kind: Kind to check.
+
+    Raises:
+        NonConformance: The kind does not conform; the message names the fault.
+
+    >>> from dlcc.kinds.gan import GAN
+    >>> check_kind(GAN)
     """
     if not isinstance(kind, TrainingKind):
         raise NonConformance(f"{kind!r} is no TrainingKind; make an instance of dlcc.kinds'")
@@ -61,7 +70,7 @@ def _faulty_labels(kind: TrainingKind) -> Iterator[str]:
 def _faulty_names(kind: TrainingKind) -> Iterator[str]:
     from dlcc.advice.remedies import REMEDIES
     from dlcc.health.windows import COLUMNS
-    from dlcc.stages.health.evidence import EVIDENCE
+    from dlcc.stages.health.findings import EVIDENCE
 
     for what, name, known in (
         ("run_features", kind.run_features, COLUMNS),

@@ -1,4 +1,4 @@
-"""The conformance kit for authors of recipes: `check_recipe`.
+"""Conformance kit for authors of recipes: `check_recipe`.
 
 A recipe's training is built, stepped, taken back and built again from a copy of its file, as a
 replay does. What it must not do is to draw from anything but its configuration and the step.
@@ -18,7 +18,7 @@ import torch
 
 from dlcc.engine.scratch import scratch_folder
 from dlcc.errors import DlccError, OptionError
-from dlcc.health.gate import NotJudgeableError, judgeable_kind
+from dlcc.health.judgeable import NotJudgeableError, judgeable_kind
 from dlcc.recipes.recipe import Recipe
 from dlcc.recipes.train import one_thread
 from dlcc.runs.series_format import QUANTITY
@@ -30,11 +30,17 @@ _STEPS = 6
 
 
 def check_recipe(recipe: Recipe, settings: Mapping[str, Any] | None = None) -> None:
-    """Raise NonConformance, with a message that names the fault, unless a recipe conforms.
+    """Check that a recipe conforms: its training repeats, resumes and needs its file alone.
 
     Args:
-        recipe: the recipe.
-        settings: keys that make its training small and quick.
+        recipe: Recipe to check.
+        settings: Settings that make its training small and quick; default none.
+
+    Raises:
+        NonConformance: The recipe does not conform; the message names the fault.
+
+    >>> from dlcc.recipes import get_recipe
+    >>> check_recipe(get_recipe("ring"), {"steps": 50})
     """
     if not isinstance(recipe, Recipe):
         raise NonConformance(f"{recipe!r} is no Recipe")
@@ -143,7 +149,7 @@ def _check_samples(name: str, recipe: Recipe, config: Mapping[str, Any]) -> None
 def _check_resumed(
     name: str, recipe: Recipe, config: Mapping[str, Any], rows: list[dict[str, float]]
 ) -> None:
-    """A training that is put back goes on as it did."""
+    """Check that a training that is put back goes on as it did."""
     training, middle = _built(name, recipe.module, config), _STEPS // 2
     _steps(name, training, 0, middle)
     try:
@@ -161,7 +167,7 @@ def _check_resumed(
 def _check_copy(
     name: str, recipe: Recipe, config: Mapping[str, Any], rows: list[dict[str, float]]
 ) -> None:
-    """The file alone builds the training: it becomes the run's source/train.py."""
+    """Check that the file alone builds the training: it becomes the run's source/train.py."""
     with scratch_folder("dlcc-check-") as folder:
         file = folder / "train.py"
         file.write_text(recipe.source.read_text(encoding="utf-8"), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The conformance kit for authors of stages: `check_stage`.
+"""Conformance kit for authors of stages: `check_stage`.
 
 ```python
 from dlcc.testing import check_stage
@@ -41,14 +41,14 @@ _FAULTS: Mapping[Change, str] = {
     "clock": "depends on the clock; a result may only depend on the case and ctx.rng",
     "hash seed": "depends on the order of a set or on hash(); sort before you iterate",
 }
-_GRACE = 10.0  # seconds to come to an end after the deadline
+GRACE_SECONDS = 10.0  # seconds to come to an end after the deadline
 _LONG = 20.0  # seconds; a stage that takes longer must be able to stop early
 _MUTATION = ("read-only", "FrozenInstanceError", "does not support item assignment")
 
 
 @dataclass(frozen=True)
 class _Trial:
-    """What one run of the stage left behind."""
+    """Result that one run of the stage left behind."""
 
     ended: Ended
     reply: worker.Reply | None
@@ -59,13 +59,29 @@ class _Trial:
 def check_stage(
     stage: Stage, run: str | Path, *, stages: Sequence[Stage] = (), seconds: float = 120
 ) -> None:
-    """Raise NonConformance, with a message that names the fault, unless `stage` conforms.
+    """Check that a stage conforms to what the pipeline expects of it.
+
+    The stage runs several times on a copy of the run, so this takes seconds to minutes.
 
     Args:
-        stage: the stage; its type must be importable (not defined in a notebook).
-        run: a run folder that the stage applies to; a copy is used.
-        stages: further stages whose records it needs, beside the installed ones.
-        seconds: its deadline.
+        stage: Stage to check; its type must be importable (not defined in a notebook).
+        run: Folder of a run that the stage applies to; a copy is used.
+        stages: Further stages whose records it needs, beside the installed ones.
+        seconds: Deadline of the stage in seconds.
+
+    Raises:
+        NonConformance: The stage does not conform; the message names the fault.
+        StageDeclarationError: The stage is not declared as it must be.
+
+    >>> check_stage(MyStage(), "runs/digits-healthy")  # doctest: +SKIP
+
+    The declaration is checked first, before anything runs:
+
+    >>> class Calm(Stage):
+    ...     name = "calm"
+    >>> check_stage(Calm(), "runs/digits-healthy")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    dlcc.errors.StageDeclarationError: stage 'calm' must be decorated with ...
     """
     name = getattr(stage, "name", type(stage).__name__)
     check_declaration(stage)
@@ -90,8 +106,8 @@ def check_stage(
 def _check_trial(name: str, trial: _Trial, seconds: float) -> None:
     if trial.ended.how == "time":
         raise NonConformance(
-            f"{name}: ignores its deadline: still running {_GRACE:g} s after the {seconds:g} s "
-            "that it was given; call ctx.deadline.check() in long loops"
+            f"{name}: ignores its deadline: still running {GRACE_SECONDS:g} s after the "
+            f"{seconds:g} s that it was given; call ctx.deadline.check() in long loops"
         )
     if trial.mutated:
         raise NonConformance(f"{name}: mutates the record {trial.mutated}; records are read-only")
@@ -111,13 +127,13 @@ def _check_deadline(name: str, bench: _Bench, took: float) -> None:
     trial = bench.trial("nothing", seconds=given)
     if trial.ended.how == "time":
         raise NonConformance(
-            f"{name}: ignores its deadline: still running {_GRACE:g} s after the {given:.0f} s "
-            "that it was given; call ctx.deadline.check() in long loops"
+            f"{name}: ignores its deadline: still running {GRACE_SECONDS:g} s after the "
+            f"{given:.0f} s that it was given; call ctx.deadline.check() in long loops"
         )
 
 
 class _Bench:
-    """Runs the stage again and again under one change of the world at a time."""
+    """Bench that runs the stage again and again, with one change of the world at a time."""
 
     def __init__(self, stage: Stage, run: Path, stages: Sequence[Stage], seconds: float) -> None:
         others = {**discovery.installed(), **{s.name: s for s in stages}}
@@ -137,7 +153,7 @@ class _Bench:
             env["PYTHONHASHSEED"] = "4711" if change == "hash seed" else "0"
             ended = supervise(
                 [sys.executable, "-m", "dlcc.testing.stages", str(folder), change],
-                seconds=given + _GRACE,
+                seconds=given + GRACE_SECONDS,
                 memory=8 << 30,
                 cwd=folder,
                 env=env,

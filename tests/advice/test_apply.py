@@ -20,8 +20,8 @@ from tests.conftest import unlisted
 CHANGE = Change({"lr_d": 1e-3})
 
 
-def judged(good_until: int, onset: int | None = None) -> HealthRecord:
-    """Of a run of 200 steps that was good until a step."""
+def health_of(good_until: int, onset: int | None = None) -> HealthRecord:
+    """The health of a run of 200 steps whose samples were good until a step."""
     steps = np.arange(5, 201, 5)
     return HealthRecord(
         label="oscillating", probabilities={}, onset=onset, onset_interval=None,
@@ -38,7 +38,7 @@ def test_a_training_goes_on_from_where_it_was_good(
     small_run: Path, good_until: int, onset: int | None, step: int | None
 ) -> None:
     """In the first half: a run is judged by its second."""
-    found = last_good_snapshot(Run.open(small_run), judged(good_until, onset))
+    found = last_good_snapshot(Run.open(small_run), health_of(good_until, onset))
     assert (None if found is None else found.step) == step
 
 
@@ -47,7 +47,7 @@ def test_without_a_verdict_a_training_starts_again(small_run: Path) -> None:
 
 
 def test_a_change_is_trained_from_the_last_good_snapshot(small_run: Path, tmp_path: Path) -> None:
-    done = apply_change(Run.open(small_run), CHANGE, tmp_path / "new", judged(200), seed=0)
+    done = apply_change(Run.open(small_run), CHANGE, tmp_path / "new", health_of(200), seed=0)
     assert done.words == "resumed from step 100"
     new = Run.open(tmp_path / "new")
     assert new.manifest.config["lr_d"] == 1e-3
@@ -73,7 +73,7 @@ def test_every_recipe_of_gans_is_known_by_its_code_and_what_its_name_stands_for(
     train("lgc-vanilla", tmp_path / "run", {"steps": 40, "batch": 4})
     run = Run.open(tmp_path / "run")
     assert recipe_of(run).name == "lgc-vanilla"
-    done = apply_change(run, Change({"lr": 5e-4}), tmp_path / "new", judged(200), seed=0)
+    done = apply_change(run, Change({"lr": 5e-4}), tmp_path / "new", health_of(200), seed=0)
     assert done.words == "started again"  # its snapshots hold the rate
     assert Run.open(tmp_path / "new").manifest.config["lr"] == 5e-4
     (unlisted(tmp_path / "run") / "source" / "train.py").write_text("# mine")

@@ -15,6 +15,7 @@ WHOLE = {
 
 @pytest.fixture(scope="module")
 def prior():
+    """What the shipped library says of settings of the ring."""
     return ConfigPrior.fit(shipped_library(), "ring")
 
 

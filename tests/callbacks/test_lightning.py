@@ -69,8 +69,8 @@ def test_a_training_is_recorded_and_not_changed(tmp_path: Path, accumulate: int)
     assert not (columns["net/sample_grad_norm"].steps % 4).any()
     snapshots = run.snapshots()
     assert [s.step for s in snapshots] == list(range(0, steps + 1, steps // 10))
-    surveys = [s.survey() for s in snapshots]
-    assert all(found and found.survey.players["net"].largest > 0 for found in surveys)
+    summaries = [s.landscape() for s in snapshots]
+    assert all(found and found.survey.players["net"].largest > 0 for found in summaries)
     last = snapshots[-1].torch_weights("net")
     for name, value in last.items():
         assert torch.equal(value, measured[f"net.{name}"]), name

@@ -77,7 +77,7 @@ def test_a_training_is_recorded_and_not_changed(tmp_path: Path) -> None:
     assert not (columns["model/sample_grad_norm"].steps % 4).any()
     snapshots = run.snapshots()
     assert [s.step for s in snapshots] == list(range(0, 21, 2))
-    assert all(s.survey() for s in snapshots)
+    assert all(s.landscape() for s in snapshots)
 
 
 @pytest.mark.parametrize("snapshots", [0, -1, 2.5, True])

@@ -79,6 +79,7 @@ def test_a_member_of_an_ensemble_is_adjusted_alone() -> None:
 
 @pytest.fixture(scope="module")
 def controlled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ring GAN whose controller changed a setting while it trained; nobody writes to it."""
     out = tmp_path_factory.mktemp("control") / "controlled"
     train("ring", out, SMALL, snapshots=4, control=eager())
     return out

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dlcc.engine import scratch
-from dlcc.engine.scratch import remove_leftovers, scratch_folder
+from dlcc.engine.scratch import scratch_folder
 
 HOLDS = """
 import sys, time
@@ -25,15 +24,17 @@ with scratch_folder(".new-", Path(sys.argv[1])) as folder:
 """
 
 
-@pytest.fixture(autouse=True)
-def _each_call_cleans(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scratch, "_CLEANED", set())
+CLEANS = """
+import sys
+from pathlib import Path
+from dlcc.engine.scratch import remove_leftovers
+remove_leftovers(Path(sys.argv[1]), ".new-")
+"""
 
 
-def cleaned(folder: Path) -> list[str]:
-    """What is there after the next call, which another process would make."""
-    scratch._CLEANED.clear()
-    remove_leftovers(folder, ".new-")
+def names_after_cleaning(folder: Path) -> list[str]:
+    """The names in a folder once another process has removed what was left there."""
+    subprocess.run([sys.executable, "-c", CLEANS, str(folder)], check=True)
     return sorted(path.name for path in folder.iterdir())
 
 
@@ -56,10 +57,10 @@ def test_what_a_killed_process_left_goes_and_what_a_living_one_has_stays(tmp_pat
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as owner:
         assert owner.stdout is not None
         folder = Path(owner.stdout.readline().strip())
-        assert cleaned(tmp_path) == [folder.parent.name]
+        assert names_after_cleaning(tmp_path) == [folder.parent.name]
         assert (folder / "half").read_text() == "a"
         owner.send_signal(signal.SIGKILL)
-    assert cleaned(tmp_path) == []
+    assert names_after_cleaning(tmp_path) == []
 
 
 def test_the_next_folder_removes_what_was_left(tmp_path: Path) -> None:
@@ -78,7 +79,7 @@ def leftover(folder: Path) -> Path:
 def test_a_folder_without_a_lock_is_somebody_elses(tmp_path: Path) -> None:
     (tmp_path / ".new-x").mkdir()
     (tmp_path / ".new-file").touch()
-    assert cleaned(tmp_path) == [".new-file", ".new-x"]
+    assert names_after_cleaning(tmp_path) == [".new-file", ".new-x"]
 
 
 def test_links_are_not_followed(tmp_path: Path) -> None:
@@ -94,14 +95,14 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
     (inner / "content").mkdir(parents=True)
     (inner / ".dlcc-owner").touch()
     (inner / "content" / "link").symlink_to(elsewhere)
-    assert cleaned(here) == [".new-link", ".new-linked-lock"]
+    assert names_after_cleaning(here) == [".new-link", ".new-linked-lock"]
     assert target.is_dir()
 
 
 def test_a_pipe_in_place_of_a_lock_does_not_hang(tmp_path: Path) -> None:
     (tmp_path / ".new-x").mkdir()
     os.mkfifo(tmp_path / ".new-x" / ".dlcc-owner")
-    assert cleaned(tmp_path) == [".new-x"]
+    assert names_after_cleaning(tmp_path) == [".new-x"]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
@@ -109,4 +110,4 @@ def test_a_pipe_in_place_of_a_lock_does_not_hang(tmp_path: Path) -> None:
 def test_folders_of_others_stay(tmp_path: Path, what: str) -> None:
     leftover(tmp_path)
     os.chown(tmp_path / what, 12345, 12345)
-    assert cleaned(tmp_path) == [".new-abc"]
+    assert names_after_cleaning(tmp_path) == [".new-abc"]

@@ -6,4 +6,5 @@ import torch
 
 @pytest.fixture(autouse=True, scope="session")
 def _one_thread():
+    """torch on one thread: what is compared to the last bit must not depend on cores."""
     torch.set_num_threads(1)

@@ -11,7 +11,6 @@ from dlcc.forecast.folders import forecast_folders
 from dlcc.kinds.map import MAP
 from dlcc.past_runs.build import doctoring
 from dlcc.past_runs.in_use import forecast_runs, shipped_library
-from dlcc.recipes.train import train
 from dlcc.records import LABELS
 from dlcc.runs import Run
 from tests.conftest import example
@@ -19,6 +18,7 @@ from tests.conftest import example
 
 @pytest.fixture(scope="module")
 def past():
+    """Every eighth past run that ships."""
     whole = shipped_library()
     return whole.select(np.arange(0, len(whole), 8))
 
@@ -92,28 +92,27 @@ def test_before_twenty_rows_there_is_no_forecast(past):
     assert caught.value.exit_code == 2
 
 
-def test_a_network_alone_is_forecast_from_its_own_kind_too(tmp_path):
-    train("map-f1", tmp_path / "map", {"batch": 800, "epochs": 400})
-    (found,) = forecast_folders([tmp_path / "map"], "0.2")
+def test_a_network_alone_is_forecast_from_its_own_kind_too(recorded_map):
+    (found,) = forecast_folders([recorded_map], "0.2")
     assert found.prediction.p_healthy.mean > 0.5
-    (both,) = forecast_folders([tmp_path / "map"], "0.2", past=forecast_runs(MAP))
+    (both,) = forecast_folders([recorded_map], "0.2", past=forecast_runs(MAP))
     assert both.prediction.p_healthy.mean == found.prediction.p_healthy.mean
 
 
-def test_a_damaged_library_of_networks_alone_is_no_matter_for_a_gan(tmp_path, monkeypatch):
+def test_a_damaged_library_of_networks_alone_is_no_matter_for_a_gan(
+    recorded_map, tmp_path, monkeypatch
+):
     monkeypatch.setenv("DLCC_LIBRARY", str(tmp_path / "own.npz"))
     (tmp_path / "own-single.npz").write_text("nothing")
     (found,) = forecast_folders([example("digits-healthy")], "0.2")
     assert found.seen == pytest.approx(0.2)
-    train("map-f1", tmp_path / "map", {"batch": 800, "epochs": 400})
     with pytest.raises(LibraryError, match=r"own-single.npz: not a readable library"):
-        list(forecast_folders([tmp_path / "map"], "0.2"))
+        list(forecast_folders([recorded_map], "0.2"))
 
 
-def test_a_network_alone_without_samples_is_not_forecast(tmp_path):
-    train("map-f1", tmp_path / "map", {"batch": 800, "epochs": 200})
-    for file in (tmp_path / "map" / "samples").iterdir():
-        file.unlink()
+def test_a_network_alone_without_samples_is_not_forecast(recorded_map, tmp_path):
+    shutil.copytree(recorded_map, tmp_path / "map")
+    shutil.rmtree(tmp_path / "map" / "samples")
     with pytest.raises(RunError, match="kind 'map' is judged by its samples"):
         list(forecast_folders([tmp_path / "map"]))
 

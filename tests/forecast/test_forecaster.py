@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save
 from sklearn.metrics import roc_auc_score
 
 from dlcc.errors import LibraryError
@@ -31,6 +32,7 @@ def halves():
 
 @pytest.fixture(scope="module")
 def fitted(halves):
+    """A forecaster at a fifth of the training, fitted to the first half of the past runs."""
     return Forecaster.fit(halves[0], 0.2, series_only=False)
 
 
@@ -111,6 +113,20 @@ def test_the_network_leaves_the_global_generator_alone(halves):
     before = torch.get_rng_state()
     OutcomeGNN.fit(Space(halves[0].select(np.arange(60)), 1, series_only=False))
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_a_network_is_trained_once(halves, own_cache, monkeypatch):
+    space = Space(halves[0].select(np.arange(60)), 1, series_only=False)
+    trained = OutcomeGNN.fit(space).network.state_dict()
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.optim, "Adam", None)  # who trains needs it
+        again = OutcomeGNN.fit(space).network.state_dict()
+    assert all(torch.equal(again[name], trained[name]) for name in trained)
+    (kept,) = own_cache.rglob("*.safetensors")
+    for damaged in (kept.read_bytes()[:100], save({"encode.weight": torch.zeros(2, 2)})):
+        kept.write_bytes(damaged)
+        anew = OutcomeGNN.fit(space).network.state_dict()
+        assert all(torch.equal(anew[name], trained[name]) for name in trained)
 
 
 def test_what_moved_adds_up_to_the_forest(halves, fitted):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dlcc.health.gate import NotJudgeableError, judgeable_features
+from dlcc.health.judgeable import NotJudgeableError, judgeable_features
 from dlcc.health.run_features import FEWEST_ROWS, run_features
 from dlcc.health.windows import first_step, window_edges, window_features
 from dlcc.kinds.gan import GAN

@@ -26,6 +26,7 @@ def named(samples: np.ndarray, reference: Reference) -> dict[str, float]:
 
 @pytest.fixture(scope="module")
 def reference() -> Reference:
+    """Data in six clusters."""
     return Reference.of(blobs(600, seed=0))
 
 

@@ -33,9 +33,9 @@ def brute_force(
     trained = [p for p in model.parameters() if p.requires_grad]
     rows = []
     for value in loss(model, batch):
-        slopes = torch.autograd.grad(value, trained, retain_graph=True, allow_unused=True)
+        gradients = torch.autograd.grad(value, trained, retain_graph=True, allow_unused=True)
         parts = [
-            torch.zeros_like(p) if g is None else g for g, p in zip(slopes, trained, strict=True)
+            torch.zeros_like(p) if g is None else g for g, p in zip(gradients, trained, strict=True)
         ]
         rows.append(torch.cat([part.flatten() for part in parts]))
     return torch.stack(rows).detach()
@@ -51,7 +51,7 @@ def assert_right(model: nn.Module, batch: Any, tolerance: float = 1e-10) -> None
     model.load_state_dict(before)  # what a pass in training wrote
     with pytest.MonkeyPatch.context() as patch:
         _assert_right(model, batch, expected, tolerance)
-        patch.setattr(per_sample, "_SMALL", 0)
+        patch.setattr(per_sample, "NUMBERS_AT_ONCE", 0)
         _assert_right(model, batch, expected, tolerance)
     assert torch.equal(torch.get_rng_state(), random_state)
     for name, value in model.state_dict().items():
@@ -78,6 +78,6 @@ def close(found: Tensor, expected: Tensor, tolerance: float) -> None:
 
 
 def head(body: nn.Module, batch: Tensor) -> nn.Sequential:
-    """A body, an activation in place, and a linear map: the body's slopes are not constant."""
+    """A body, an activation in place and a linear map: no gradient at the body is constant."""
     width = body(batch).flatten(1).shape[1]
     return nn.Sequential(body, nn.LeakyReLU(0.2, inplace=True), nn.Flatten(), nn.Linear(width, 2))

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dlcc.landscape import Ends, curvature_class, gradient_cloud
+from dlcc.landscape import ExtremeEigenvalues, curvature_class, gradient_cloud
 from dlcc.typing import Floats
 
 T = np.linspace(0, 1, 2000)
@@ -145,9 +145,11 @@ def test_each_fifth_is_measured_in_units_of_the_whole() -> None:
 @example(n=18, seed=50, scale=1.25, offset=0.0)  # a vertex at the median, on a cell's edge
 @settings(max_examples=30, deadline=None)
 @given(
-    n=st.integers(10, 60), seed=st.integers(0, 99), scale=st.floats(1e-6, 1e6),
+    n=st.integers(10, 60),
+    seed=st.integers(0, 99),
+    scale=st.floats(1e-6, 1e6),
     offset=st.floats(-100, 100),
-)  # fmt: skip
+)
 def test_units_do_not_matter(n: int, seed: int, scale: float, offset: float) -> None:
     x, y = noise(seed, n), np.abs(noise(seed + 1, n))
     a = gradient_cloud(x, y).whole
@@ -218,8 +220,8 @@ def test_bad_series() -> None:
 # --- classes of points ----------------------------------------------------------------------------
 
 
-def ends(smallest: float, largest: float, error: float = 0.0) -> Ends:
-    return Ends(smallest, largest, error, error, 1, True)
+def spectrum(smallest: float, largest: float, error: float = 0.0) -> ExtremeEigenvalues:
+    return ExtremeEigenvalues(smallest, largest, error, error, 1, True)
 
 
 @pytest.mark.parametrize(
@@ -242,15 +244,15 @@ def ends(smallest: float, largest: float, error: float = 0.0) -> Ends:
     ],
 )
 def test_classes(smallest: float, largest: float, error: float, expected: str) -> None:
-    assert curvature_class(ends(smallest, largest, error)) == expected
+    assert curvature_class(spectrum(smallest, largest, error)) == expected
 
 
 def test_the_tolerance_is_relative() -> None:
-    weak = ends(-0.1, 10)
+    weak = spectrum(-0.1, 10)
     assert curvature_class(weak) == "saddle"
     assert curvature_class(weak, 0.05) == "singular"
     assert curvature_class(replace(weak, smallest=-1e-9, largest=1e-9)) == "saddle"
-    assert curvature_class(ends(1e-12, 1), 0) == "convex"
+    assert curvature_class(spectrum(1e-12, 1), 0) == "convex"
     for tol in (-1, 1, math.nan):
         with pytest.raises(ValueError, match="tol is"):
             curvature_class(weak, tol)

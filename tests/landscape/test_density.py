@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import logsumexp
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from dlcc.landscape import bandwidth, gradient_density, instability, log_density, sparsity
 from dlcc.landscape import density as density_module
@@ -40,8 +41,9 @@ def brute_force(
     n, k = z.shape
     logs, curved, alone = [], [], []
     for i, v in enumerate(at):
-        squared = [math.fsum(((a - b) / w) ** 2 for a, b, w in zip(v, row, h, strict=True))
-                   for row in z]  # fmt: skip
+        squared = [
+            math.fsum(((a - b) / w) ** 2 for a, b, w in zip(v, row, h, strict=True)) for row in z
+        ]
         volume = math.fsum(math.log(w * math.sqrt(2 * math.pi)) for w in h)
         logs.append(float(logsumexp([-s / 2 for s in squared])) - math.log(n) - volume)
         curved.append(math.fsum((k - s) * math.exp(-s / 2) for s in squared) / n)
@@ -58,9 +60,12 @@ def close(found: Tensor, expected: Any, tolerance: float) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(
-    n=st.integers(2, 40), k=st.integers(1, 6), seed=st.integers(0, 1000),
-    single=st.booleans(), offset=st.sampled_from([0.0, 1e3]),
-)  # fmt: skip
+    n=st.integers(2, 40),
+    k=st.integers(1, 6),
+    seed=st.integers(0, 1000),
+    single=st.booleans(),
+    offset=st.sampled_from([0.0, 1e3]),
+)
 def test_against_brute_force(n: int, k: int, seed: int, single: bool, offset: float) -> None:
     z = gradients(n, k, seed) + offset
     z = z.float() if single else z
@@ -129,30 +134,38 @@ def test_a_gradient_alone_stays_finite_and_is_clipped() -> None:
     assert found.standardised.abs().max() <= 3
 
 
+class LargestTensor(TorchDispatchMode):
+    """Notes how many numbers the largest tensor has that torch makes within it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.numel = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        made = func(*args, **(kwargs or {}))
+        for each in made if isinstance(made, tuple | list) else (made,):
+            if isinstance(each, Tensor):
+                self.numel = max(self.numel, each.numel())
+        return made
+
+
 @pytest.mark.parametrize("pairs", [1, 7, 100])
 def test_any_cut_gives_the_same(monkeypatch: pytest.MonkeyPatch, pairs: int) -> None:
     z = gradients(23, 4)
     whole = gradient_density(z)
-    monkeypatch.setattr(density_module, "_PAIRS", pairs)
+    monkeypatch.setattr(density_module, "HELD_PAIRS", pairs)
     cut = gradient_density(z)
     torch.testing.assert_close(cut.log_density, whole.log_density, rtol=1e-14, atol=1e-14)
     torch.testing.assert_close(cut.sparsity.raw, whole.sparsity.raw, rtol=1e-14, atol=1e-14)
 
 
 def test_4096_gradients_are_never_all_pairs_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    widest = 0
-    distances = density_module._squared_distances
-
-    def watched(a: Tensor, b: Tensor) -> Tensor:
-        nonlocal widest
-        found = distances(a, b)
-        widest = max(widest, found.numel())
-        return found
-
-    monkeypatch.setattr(density_module, "_squared_distances", watched)
-    monkeypatch.setattr(density_module, "_PAIRS", 1 << 20)
-    gradient_density(gradients(4096, 1))
-    assert widest <= 1 << 20
+    monkeypatch.setattr(density_module, "HELD_PAIRS", 1 << 20)
+    with LargestTensor() as made:
+        gradient_density(gradients(4096, 1))
+    assert made.numel <= 1 << 20
 
 
 # --- bandwidth ------------------------------------------------------------------------------------
@@ -229,8 +242,12 @@ NAN, INF = float("nan"), float("inf")
 )
 def test_bad_gradients(z: Any, words: str) -> None:
     functions: list[Callable[[Any], Any]] = [
-        gradient_density, bandwidth, log_density, instability, sparsity,
-    ]  # fmt: skip
+        gradient_density,
+        bandwidth,
+        log_density,
+        instability,
+        sparsity,
+    ]
     for function in functions:
         with pytest.raises(ValueError, match=words):
             function(z)

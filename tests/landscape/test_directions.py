@@ -40,18 +40,19 @@ def test_the_gradient_is_where_the_loss_rises() -> None:
     def loss() -> Tensor:
         return F.softplus(-model(batch)).mean()
 
-    slopes = gradient_direction(loss, params)
-    length = sum(float(s.square().sum()) for s in slopes)
-    found = slice_1d(loss, params, slopes, [-1e-5, 0, 1e-5])
+    gradients = gradient_direction(loss, params)
+    length = sum(float(s.square().sum()) for s in gradients)
+    found = slice_1d(loss, params, gradients, [-1e-5, 0, 1e-5])
     rise = (found.losses[2] - found.losses[0]) / 2e-5
     assert rise == pytest.approx(length, rel=1e-6)
 
 
 @settings(max_examples=30, deadline=None)
 @given(
-    shape=st.lists(st.integers(1, 4), min_size=2, max_size=5), seed=st.integers(0, 99),
+    shape=st.lists(st.integers(1, 4), min_size=2, max_size=5),
+    seed=st.integers(0, 99),
     groups=st.none() | st.integers(1, 3),
-)  # fmt: skip
+)
 def test_filters_take_the_norms_of_the_parameters(
     shape: list[int], seed: int, groups: int | None
 ) -> None:
@@ -78,10 +79,16 @@ def test_filters_take_the_norms_of_the_parameters(
 
 
 def test_vectors_and_empty_filters() -> None:
-    params = [torch.tensor([[3.0, 4.0], [0.0, 0.0], [1.0, 0.0]]), torch.tensor([3.0, 4.0]),
-              torch.tensor(-2.0)]  # fmt: skip
-    direction = [torch.tensor([[0.0, 2.0], [1.0, 1.0], [0.0, 0.0]]), torch.tensor([1.0, 0.0]),
-                 torch.tensor(7.0)]  # fmt: skip
+    params = [
+        torch.tensor([[3.0, 4.0], [0.0, 0.0], [1.0, 0.0]]),
+        torch.tensor([3.0, 4.0]),
+        torch.tensor(-2.0),
+    ]
+    direction = [
+        torch.tensor([[0.0, 2.0], [1.0, 1.0], [0.0, 0.0]]),
+        torch.tensor([1.0, 0.0]),
+        torch.tensor(7.0),
+    ]
     weights, bias, scale = filter_normalised(direction, params)
     assert weights.tolist() == [[0, 5], [0, 0], [0, 0]]
     assert (bias.tolist(), scale.item()) == ([0, 0], 0)

@@ -89,8 +89,8 @@ def dense_jacobian(players: list[Player], everything: list[Tensor]) -> NDArray[n
     """Of the field, one row after the other."""
     rows = []
     for loss, params in players:
-        slopes = torch.autograd.grad(loss(), list(params), create_graph=True)
-        for number in torch.cat([s.flatten() for s in slopes]):
+        gradients = torch.autograd.grad(loss(), list(params), create_graph=True)
+        for number in torch.cat([s.flatten() for s in gradients]):
             found = torch.autograd.grad(number, everything, retain_graph=True, allow_unused=True)
             parts = [
                 torch.zeros_like(p) if f is None else f
@@ -104,7 +104,7 @@ def test_a_gan_against_its_dense_jacobian() -> None:
     players, everything = gan()
     jacobian = dense_jacobian(players, everything)
     operator = field_jacobian_transposed(players)
-    rows = operator.times_each(torch.eye(operator.size, dtype=DOUBLE)).numpy()
+    rows = operator.matmat(torch.eye(operator.size, dtype=DOUBLE)).T.numpy()
     np.testing.assert_allclose(rows, jacobian, atol=1e-12)
     exact = np.linalg.eigvals(jacobian)
     found = game_spectrum(players)
@@ -197,6 +197,8 @@ def test_games_that_are_none() -> None:
 
     with pytest.raises(ValueError, match="players is empty"):
         game_spectrum([])
+    with pytest.raises(ValueError, match=r"players\[0\] is function; expected a closure and its"):
+        game_spectrum([loss])  # type: ignore[list-item]
     with pytest.raises(ValueError, match="belongs to two players"):
         game_spectrum([(loss, [x]), (loss, [x])])
     with pytest.raises(ValueError, match="cpu, meta"):
@@ -205,7 +207,7 @@ def test_games_that_are_none() -> None:
         game_spectrum([(loss, [x]), (lambda: x.sum(), [y])])
     with pytest.raises(ValueError, match="the loss is nan"):
         game_spectrum([(loss, [x]), (lambda: -loss() * math.nan, [y])])
-    with pytest.raises(ValueError, match=r"the loss is \[2\]"):
+    with pytest.raises(ValueError, match=r"the loss is a tensor \[2\]"):
         game_spectrum([(loss, [x]), (lambda: x * y, [y])])
     with pytest.raises(ValueError, match="params is empty"):
         game_spectrum([(loss, [x]), (loss, [])])
@@ -217,5 +219,7 @@ def test_lines_that_are_none() -> None:
         path_angle(lambda v: v, a, a.clone())
     with pytest.raises(ValueError, match=r"start has the shape \[2\], end \[3\]"):
         path_angle(lambda v: v, a, torch.ones(3))
-    with pytest.raises(ValueError, match=r"field gave \[1\]; expected \[2\]"):
+    with pytest.raises(ValueError, match=r"field gave a tensor \[1\] of .*; expected a tensor \["):
         path_angle(lambda v: v[:1], a, 2 * a)
+    with pytest.raises(ValueError, match=r"field gave list of 2; expected a tensor \["):
+        path_angle(lambda v: [v, v], a, 2 * a)  # type: ignore[arg-type, return-value]

@@ -16,7 +16,7 @@ from dlcc.landscape import (
     per_sample_gradient_norms,
     per_sample_gradients,
 )
-from dlcc.landscape import rows as row_gradients
+from dlcc.landscape._engine import parameter_gradients
 from tests.landscape.oracles import assert_right, brute_force, close, head, squares
 
 pytestmark = pytest.mark.usefixtures("double")
@@ -219,8 +219,8 @@ def test_a_gradient_penalty_is_refused() -> None:
     def penalised(model: nn.Module, batch: Tensor) -> Tensor:
         x = batch.clone().requires_grad_()
         out = model(x).squeeze(1)
-        (slopes,) = torch.autograd.grad(out.sum(), x, create_graph=True)
-        return out + 10 * slopes.square().sum(dim=1)
+        (input_gradients,) = torch.autograd.grad(out.sum(), x, create_graph=True)
+        return out + 10 * input_gradients.square().sum(dim=1)
 
     model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1))
     with pytest.raises(ValueError, match="without the penalty"):
@@ -248,9 +248,9 @@ def test_both_ways_and_any_cut_of_the_batch_agree(monkeypatch: pytest.MonkeyPatc
     model = head(nn.Conv1d(2, 3, 2), batch)
     usual = per_sample_gradient_norms(model, squares, batch)
     for cost in (0.0, 1e9):  # by Gram matrices always, never
-        monkeypatch.setattr(row_gradients, "_GRAM_COST", cost)
+        monkeypatch.setattr(parameter_gradients, "GRAM_COST", cost)
         for chunk in (1, 100, 1 << 22):
-            monkeypatch.setattr(row_gradients, "_CHUNK", chunk)
+            monkeypatch.setattr(parameter_gradients, "CHUNK_NUMBERS", chunk)
             close(per_sample_gradient_norms(model, squares, batch), usual, 1e-12)
             noise = gradient_noise(model, squares, batch)
             mean = brute_force(model, batch).mean(dim=0)
@@ -295,11 +295,14 @@ def model_and_batch() -> tuple[nn.Module, Tensor]:
 @pytest.mark.parametrize(
     ("loss", "words"),
     [
-        (lambda m, b: m(b).sum(), r"shape \[\]; expected one loss a row, \[4\]"),
-        (lambda m, b: m(b), r"shape \[4, 2\]; expected one loss a row"),
+        (
+            lambda m, b: m(b).sum(),
+            r"gave a tensor \[\] of .*; expected one loss a row, \[4\]",
+        ),
+        (lambda m, b: m(b), r"gave a tensor \[4, 2\] of torch.float64; expected one loss a row"),
         (lambda m, b: m(b)[:3].sum(1), "3 losses for a batch of 4 rows"),
         (lambda m, b: m(b).sum(1) / 0, "4 of 4 losses are not finite"),
-        (lambda m, b: 1.0, "gave float, expected a tensor"),
+        (lambda m, b: 1.0, "gave float 1.0; expected a tensor"),
     ],
 )
 def test_losses_that_are_none_a_row(loss: Any, words: str) -> None:
@@ -340,7 +343,7 @@ def test_directions_of_another_size() -> None:
 
 def test_hooks_and_buffers_are_put_back_after_an_error() -> None:
     model = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))
-    with pytest.raises(ValueError, match="shape"), warnings.catch_warnings():
+    with pytest.raises(ValueError, match="expected one loss a row"), warnings.catch_warnings():
         per_sample_gradient_norms(model, lambda m, b: m(b).sum(), torch.randn(4, 3))
     assert not model[0]._forward_hooks
     assert model[1].training

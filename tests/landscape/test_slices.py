@@ -19,12 +19,11 @@ from torch.nn.utils import parametrizations
 from dlcc.landscape import (
     ModelLoss,
     is_batched,
-    model_loss,
     random_direction,
-    shortcuts,
     slice_1d,
     slice_2d,
 )
+from dlcc.landscape._engine import portions
 
 DOUBLE = torch.float64
 AT = [-1.0, -0.3, 0.0, 0.7, 2.0]
@@ -41,13 +40,18 @@ def models(dtype: torch.dtype = DOUBLE) -> dict[str, tuple[nn.Module, Tensor]]:
         "mlp": (nn.Sequential(nn.Linear(3, 5), nn.Tanh(), nn.Linear(5, 1)), torch.randn(7, 3)),
         "conv": (
             nn.Sequential(
-                nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3).eval(), nn.Tanh(),
-                nn.ConvTranspose2d(3, 2, 2, stride=2), nn.Flatten(), nn.Linear(128, 1),
+                nn.Conv2d(1, 3, 3),
+                nn.BatchNorm2d(3).eval(),
+                nn.Tanh(),
+                nn.ConvTranspose2d(3, 2, 2, stride=2),
+                nn.Flatten(),
+                nn.Linear(128, 1),
             ),
             torch.randn(4, 1, 6, 6),
         ),
         "training": (
-            nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 1)), torch.randn(7, 3),
+            nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 1)),
+            torch.randn(7, 3),
         ),
         "spectral": (
             nn.Sequential(parametrizations.spectral_norm(nn.Linear(3, 4)), nn.Linear(4, 1)).eval(),
@@ -58,14 +62,18 @@ def models(dtype: torch.dtype = DOUBLE) -> dict[str, tuple[nn.Module, Tensor]]:
             torch.randn(7, 3),
         ),
         "wide": (nn.Sequential(nn.Linear(200, 200), nn.Linear(200, 1)), torch.randn(64, 200)),
-    }  # fmt: skip
+    }
     return {name: (model.to(dtype), batch.to(dtype)) for name, (model, batch) in found.items()}
 
 
 BATCHED = {
-    "mlp": True, "conv": True, "training": False, "spectral": True, "spectral, training": False,
+    "mlp": True,
+    "conv": True,
+    "training": False,
+    "spectral": True,
+    "spectral, training": False,
     "wide": False,
-}  # fmt: skip
+}
 
 
 def direct(
@@ -112,9 +120,12 @@ def test_against_direct_evaluation(name: str, dtype: torch.dtype, tolerance: flo
 
 @settings(max_examples=20, deadline=None)
 @given(
-    widths=st.lists(st.integers(1, 6), min_size=1, max_size=3), n=st.integers(1, 5),
-    points=st.integers(1, 9), together=st.integers(1, 40), seed=st.integers(0, 99),
-)  # fmt: skip
+    widths=st.lists(st.integers(1, 6), min_size=1, max_size=3),
+    n=st.integers(1, 5),
+    points=st.integers(1, 9),
+    together=st.integers(1, 40),
+    seed=st.integers(0, 99),
+)
 def test_both_ways_and_any_cut_agree(
     widths: list[int], n: int, points: int, together: int, seed: int
 ) -> None:
@@ -129,9 +140,9 @@ def test_both_ways_and_any_cut_agree(
     at = np.linspace(-1, 1, points)
     loss = ModelLoss(model, softplus, batch)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(model_loss, "_TOGETHER", together)
+        patch.setattr(portions, "BATCHED_NUMBERS", together)
         batched = slice_1d(loss, params, direction, at)
-        patch.setattr(model_loss, "BATCHED_LINEAR", -1)
+        patch.setattr(portions, "BATCHED_LINEAR", -1)
         looped = slice_1d(loss, params, direction, at)
     assert batched.batched
     assert not looped.batched
@@ -157,7 +168,7 @@ def test_every_point_sees_the_same_random_numbers(
     batch = torch.randn(5, 3, dtype=DOUBLE)
     still = [torch.zeros_like(p) for p in params]
     if not batched:
-        monkeypatch.setattr(model_loss, "BATCHED_LINEAR", -1)
+        monkeypatch.setattr(portions, "BATCHED_LINEAR", -1)
     torch.manual_seed(4)
     expected = softplus(model, batch).item()
     torch.manual_seed(4)
@@ -196,8 +207,8 @@ def test_a_loss_that_takes_gradients_itself() -> None:
 
     def penalised(critic: nn.Module, rows: Tensor) -> Tensor:
         x = rows.clone().requires_grad_()
-        (slope,) = torch.autograd.grad(critic(x).sum(), x, create_graph=True)
-        return slope.square().sum(dim=1).mean()
+        (input_gradient,) = torch.autograd.grad(critic(x).sum(), x, create_graph=True)
+        return input_gradient.square().sum(dim=1).mean()
 
     loss = ModelLoss(model, penalised, batch)
     with pytest.raises(RuntimeError) as raised:
@@ -225,10 +236,9 @@ FIRST: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
 
 
 @pytest.mark.parametrize("kind", FIRST)
-def test_first_layers_as_sums(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model_loss, "BATCHED_LINEAR", -1)
-    monkeypatch.setattr(model_loss, "BATCHED_CONVOLUTIONAL", -1)
-    monkeypatch.setattr(shortcuts, "WIDE", 0)
+def test_planes_through_first_layers(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(portions, "BATCHED_LINEAR", -1)
+    monkeypatch.setattr(portions, "BATCHED_CONVOLUTIONAL", -1)
     torch.manual_seed(0)
     make, shape = FIRST[kind]
     model = nn.Sequential(make(), nn.Tanh()).double()
@@ -242,7 +252,7 @@ def test_first_layers_as_sums(kind: str, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_batch_that_a_loss_writes_to() -> None:
-    """What was made of it before does not hold."""
+    """Each point sees what the one before left."""
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(80, 120), nn.Tanh(), nn.Linear(120, 1)).double()
     params = list(model.parameters())
@@ -265,7 +275,7 @@ def test_a_batch_that_a_loss_writes_to() -> None:
 
 
 class Viewing(nn.Module):
-    """Views what a convolution gives, which is not possible with its channels last."""
+    """Views what a convolution gives, which takes the layout that it usually has."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -279,25 +289,33 @@ class Viewing(nn.Module):
 
 def pictures() -> dict[str, nn.Module]:
     torch.manual_seed(0)
-    layers = [nn.Conv2d(1, 16, 3), nn.Tanh(), nn.Conv2d(16, 64, 4, 2), nn.ELU(inplace=True),
-              nn.ConvTranspose2d(64, 9, 2), nn.Flatten(), nn.Linear(9 * 9, 1)]  # fmt: skip
+    layers = [
+        nn.Conv2d(1, 16, 3),
+        nn.Tanh(),
+        nn.Conv2d(16, 64, 4, 2),
+        nn.ELU(inplace=True),
+        nn.ConvTranspose2d(64, 9, 2),
+        nn.Flatten(),
+        nn.Linear(9 * 9, 1),
+    ]
     tracked, untracked = nn.BatchNorm2d(1), nn.BatchNorm2d(1, track_running_stats=False)
     tracked.running_mean = torch.tensor([0.3])
     return {
-        "alone": nn.Sequential(*layers), "views": Viewing(),
+        "alone": nn.Sequential(*layers),
+        "views": Viewing(),
         "normalised": nn.Sequential(tracked, *layers).eval(),
         "coupled": nn.Sequential(untracked, *layers).eval(),
         "in training": nn.Sequential(nn.BatchNorm2d(1), *layers),
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize("kind", pictures())
 @pytest.mark.parametrize("per_sample", [True, False])
-def test_convolutions_in_parts_and_with_channels_last(
+def test_convolutions_in_parts(
     kind: str, per_sample: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(model_loss, "BATCHED_CONVOLUTIONAL", -1)
-    monkeypatch.setattr(model_loss, "_PART", 4000)
+    monkeypatch.setattr(portions, "BATCHED_CONVOLUTIONAL", -1)
+    monkeypatch.setattr(portions, "PART_NUMBERS", 4000)
     model, batch, seen = pictures()[kind], torch.randn(11, 1, 8, 8), []
 
     def loss(critic: nn.Module, rows: Tensor) -> Tensor:
@@ -319,8 +337,8 @@ def test_convolutions_in_parts_and_with_channels_last(
 
 
 def test_rows_that_draw_random_numbers_stay_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model_loss, "BATCHED_LINEAR", -1)
-    monkeypatch.setattr(model_loss, "_PART", 10)
+    monkeypatch.setattr(portions, "BATCHED_LINEAR", -1)
+    monkeypatch.setattr(portions, "PART_NUMBERS", 10)
     model = nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.5), nn.Linear(8, 1))
     params, batch = list(model.parameters()), torch.randn(50, 3)
     torch.manual_seed(4)
@@ -329,22 +347,6 @@ def test_rows_that_draw_random_numbers_stay_together(monkeypatch: pytest.MonkeyP
     loss = ModelLoss(model, lambda m, x: F.softplus(-m(x)).flatten(), batch, per_sample=True)
     found = slice_1d(loss, params, [torch.zeros_like(p) for p in params], AT)
     np.testing.assert_allclose(found.losses, expected, rtol=1e-6)
-
-
-def test_large_linear_maps_are_near_the_usual_ones() -> None:
-    torch.manual_seed(0)
-    model = nn.Sequential(nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 256, bias=False))
-    params, x = list(model.parameters()), torch.randn(64, 256)
-    direction = random_direction(params)
-
-    def loss(critic: nn.Module, rows: Tensor) -> Tensor:  # of one row, and of three dimensions too
-        return sum((critic(r).square().mean() for r in (rows, rows[:1], rows.view(2, 32, 256))),
-                   torch.zeros(()))  # fmt: skip
-
-    usual = slice_1d(lambda: loss(model, x), params, direction, [0.0]).losses[0]
-    assert usual == pytest.approx(loss(model, x).item(), rel=1e-5)
-    found = slice_1d(ModelLoss(model, loss, x), params, direction, [0.0]).losses[0]
-    assert found == pytest.approx(usual, rel=1e-5)
 
 
 # --- bad input ------------------------------------------------------------------------------------
@@ -367,8 +369,14 @@ def good() -> Tensor:
         (good, [W], [W / 0], AT, r"direction\[0\] is not finite"),
         (good, [W], [W], [], r"at has the shape \[0\]; expected places"),
         (good, [W], [W], [0, float("nan")], "at has places that are not finite"),
-        (lambda: W, [W], [W], AT, r"the loss is \[2, 2\]; expected a scalar"),
-        (lambda: 1.0, [W], [W], AT, "the loss is float; expected a scalar"),
+        (
+            lambda: W,
+            [W],
+            [W],
+            AT,
+            r"the loss is a tensor \[2, 2\] of .*; expected a scalar",
+        ),
+        (lambda: 1.0, [W], [W], AT, "the loss is float 1.0; expected a scalar"),
     ],
 )
 def test_bad_slices(
@@ -382,6 +390,12 @@ def test_bad_slices(
 def test_a_plane_names_what_is_wrong() -> None:
     with pytest.raises(ValueError, match=r"directions\[1\] has 0 tensors"):
         slice_2d(good, [W], ([W], []), AT)
+    with pytest.raises(ValueError, match="directions is list of 1; expected two directions"):
+        slice_2d(good, [W], [[W]], AT)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"direction is a tensor \[2, 2\] .*; expected a list of"):
+        slice_1d(good, [W], W, AT)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"loss is float 1\.0; expected a closure or a ModelLoss"):
+        slice_1d(1.0, [W], [W], AT)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="across has the shape"):
         slice_2d(good, [W], ([W], [W]), AT, [])
 
@@ -391,10 +405,10 @@ def test_losses_of_models() -> None:
     params = list(model.parameters())
     with pytest.raises(ValueError, match=r"params\[0\] of shape \[2, 2\] is no parameter"):
         slice_1d(ModelLoss(model, softplus, batch), [W], [W], AT)
-    with pytest.raises(ValueError, match=r"the loss is \[7, 1\]; expected a scalar"):
+    with pytest.raises(ValueError, match=r"the loss is a tensor \[7, 1\] of .*; expected a scalar"):
         slice_1d(ModelLoss(model, lambda m, b: m(b), batch), params, params, AT)
     for shape, loss in (([7, 1], lambda m, b: m(b)), ([], softplus)):
-        words = re.escape(f"the loss is {shape}; with per_sample, expected one a row, [7]")
+        words = re.escape(f"the loss is a tensor {shape} of ") + ".*; with per_sample, expected one"
         with pytest.raises(ValueError, match=words):
             slice_1d(ModelLoss(model, loss, batch, per_sample=True), params, params, AT)
 
@@ -405,3 +419,22 @@ def test_a_graph_from_before_can_go_back() -> None:
     slice_1d(lambda: layer(batch).mean(), params, random_direction(params), [0.0, 1.0])
     value.backward()
     assert batch.grad is not None
+
+
+def test_a_graph_through_buffers_can_go_back() -> None:
+    """A batch normalisation that is evaluated saves its buffers for the way back."""
+    layer, batch = nn.BatchNorm1d(3), torch.randn(4, 3, requires_grad=True)
+    params = list(layer.parameters())
+    value = layer.eval()(batch).square().mean()
+    loss = ModelLoss(layer.train(), lambda m, x: m(x).square().mean(), batch.detach())
+    slice_1d(loss, params, random_direction(params), [0.0, 1.0])
+    value.backward()
+    assert batch.grad is not None
+
+
+def test_parameters_that_share_their_numbers_with_others() -> None:
+    """What a loss reads through a view moves too."""
+    w = torch.ones(4)
+    found = slice_1d(lambda: w.sum(), [w[:2]], [torch.ones(2)], [0.0, 1.0])
+    assert found.losses.tolist() == [4, 6]
+    assert w.tolist() == [1, 1, 1, 1]

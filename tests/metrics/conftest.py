@@ -46,6 +46,6 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Cuts rows into blocks of so many from here on."""
 
     def cut(rows: int) -> None:
-        monkeypatch.setattr(inputs, "_SIDE", rows)
+        monkeypatch.setattr(inputs, "BLOCK_ROWS", rows)
 
     return cut

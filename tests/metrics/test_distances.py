@@ -23,7 +23,7 @@ from tests.metrics.conftest import normal
 def test_kth_neighbours(n: int, m: int, d: int, k: int, seed: int, side: int) -> None:
     x, y = normal(n, d, seed, 100.0), normal(m, d, seed, 100.5, at=1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(inputs_module, "_SIDE", side)
+        patch.setattr(inputs_module, "BLOCK_ROWS", side)
         own, other = kth_distances(x, k), kth_distances(x, k, y)
     np.testing.assert_allclose(own, np.sort(cdist(x, x), axis=1)[:, k], rtol=1e-9)
     np.testing.assert_allclose(other, np.sort(cdist(x, y), axis=1)[:, k - 1], rtol=1e-9)

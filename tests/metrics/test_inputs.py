@@ -94,8 +94,8 @@ def test_counts(count: Any, words: str) -> None:
 
 
 def test_blocks_hold_few_numbers_however_wide_the_rows() -> None:
-    assert inputs.side(2) == inputs._SIDE
-    assert inputs.side(1 << 20) * (1 << 20) <= inputs._VALUES
+    assert inputs.side(2) == inputs.BLOCK_ROWS
+    assert inputs.side(1 << 20) * (1 << 20) <= inputs.BLOCK_VALUES
     assert inputs.side(1 << 30) == 1
     slices = list(inputs.parts(np.zeros((5000, 4))))
     assert [s.stop for s in slices[:-1]] == [s.start for s in slices[1:]]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import wasserstein_distance
 
 from dlcc.metrics import sliced_wasserstein
-from dlcc.metrics.sliced import _Coupling, _directions
+from dlcc.metrics.sliced import Coupling, random_directions
 from tests.metrics.conftest import calibration, normal
 
 
@@ -36,7 +36,7 @@ def test_one_dimension(n: int, m: int, seed: int) -> None:
 @pytest.mark.parametrize(("n", "m"), [(20, 20), (12, 30)])
 def test_the_mean_over_directions(p: Literal[1, 2], n: int, m: int) -> None:
     x, y = normal(n, 3, 0, 1.0), normal(m, 3, 1)
-    directions = _directions(3, 40, 7)
+    directions = random_directions(3, 40, 7)
     np.testing.assert_allclose(np.linalg.norm(directions, axis=0), 1)
     powers = [
         sliced_wasserstein((x @ way)[:, None], (y @ way)[:, None], p).value ** p
@@ -92,13 +92,13 @@ def test_the_error_is_the_scatter_over_100_seeds(
 def test_the_potentials_are_derivatives_by_the_rows_weights(p: int, n: int, m: int) -> None:
     a, b = np.sort(normal(n, 1, 0, 0.3)[:, 0]), np.sort(normal(m, 1, 1)[:, 0])
     many = 400
-    power, f, g = _Coupling.of(n, m).solve(a, b, p)
+    power, f, g = Coupling.of(n, m).solve(a, b, p)
     for i in range(n):
         sides = []  # at a corner of the staircase the two differ
         for more in (1, -1):
             times = np.full(n, many)
             times[i] += more
-            leaning, _, _ = _Coupling.of(n * many + more, m).solve(np.repeat(a, times), b, p)
+            leaning, _, _ = Coupling.of(n * many + more, m).solve(np.repeat(a, times), b, p)
             sides.append((leaning - power) * more * n * many)
         assert np.mean(sides) == pytest.approx(f[i], abs=0.01)
     assert abs(f.mean()) + abs(g.mean()) < 1e-12

@@ -11,6 +11,7 @@ from dlcc.past_runs.similarity import Space
 
 @pytest.fixture(scope="module")
 def space():
+    """The space of features of every eighth past run."""
     past = shipped_library()
     return Space(past.select(np.arange(0, len(past), 8)), fraction=1, series_only=False)
 

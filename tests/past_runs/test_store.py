@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 
 from dlcc.errors import LibraryError
+from dlcc.health.curves import NEEDS_SAMPLES, SERIES_ONLY_OWN
 from dlcc.past_runs.in_use import shipped_library
 from dlcc.past_runs.store import (
     FRACTIONS,
-    NEEDS_SAMPLES,
-    SERIES_ONLY_OWN,
     read_library,
     row,
     save_all,

@@ -1,5 +1,7 @@
 """A user's own runs in a library of theirs."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,6 @@ from dlcc.errors import LibraryError, OptionError, RunError
 from dlcc.past_runs.in_use import library, shipped_library
 from dlcc.past_runs.store import FRACTIONS, read_library
 from dlcc.past_runs.user_library import add_runs, row_of
-from dlcc.recipes.train import train
 from dlcc.records import LABELS, Series
 from dlcc.runs import Run
 
@@ -82,10 +83,9 @@ def test_a_blind_run_can_be_added(small_run):
     ).all()
 
 
-def test_networks_alone_go_to_a_library_of_their_own(small_run, path, tmp_path):
-    train("map-f1", tmp_path / "map", {"batch": 800, "epochs": 200})
+def test_networks_alone_go_to_a_library_of_their_own(small_run, path, recorded_map):
     beside = path.with_name("own-single.npz")
-    written = add_runs([Run.open(small_run), Run.open(tmp_path / "map")])
+    written = add_runs([Run.open(small_run), Run.open(recorded_map)])
     assert [*written] == [path, beside]
     assert [len(own) for own in written.values()] == [1, 1]
     assert read_library(beside).data.tolist() == ["square"]
@@ -93,9 +93,8 @@ def test_networks_alone_go_to_a_library_of_their_own(small_run, path, tmp_path):
     assert len(library()) == len(shipped_library()) + 1
 
 
-def test_of_a_network_alone_twins_are_told_too(path, tmp_path):
-    train("map-f1", tmp_path / "map", {"batch": 800, "epochs": 200})
-    run, beside = Run.open(tmp_path / "map"), path.with_name("own-single.npz")
+def test_of_a_network_alone_twins_are_told_too(path, recorded_map):
+    run, beside = Run.open(recorded_map), path.with_name("own-single.npz")
     assert len(add_runs([run, run])[beside]) == 1
     own = add_runs([run], "weak")[beside]
     assert len(own) == 1
@@ -104,10 +103,9 @@ def test_of_a_network_alone_twins_are_told_too(path, tmp_path):
     assert len(past) == len(shipped_library("single"))
 
 
-def test_a_network_alone_without_samples_cannot_be_learnt_from(path, tmp_path):
-    train("map-f1", tmp_path / "map", {"batch": 800, "epochs": 200})
-    for file in (tmp_path / "map" / "samples").iterdir():
-        file.unlink()
+def test_a_network_alone_without_samples_cannot_be_learnt_from(path, recorded_map, tmp_path):
+    shutil.copytree(recorded_map, tmp_path / "map")
+    shutil.rmtree(tmp_path / "map" / "samples")
     with pytest.raises(RunError, match="kind 'map' is judged by its samples"):
         add_runs([Run.open(tmp_path / "map")])
 

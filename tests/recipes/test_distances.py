@@ -15,6 +15,7 @@ from dlcc.recipes.distances import mmd, sliced_wasserstein
 
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
+    """The same random numbers in each test."""
     torch.manual_seed(0)
 
 

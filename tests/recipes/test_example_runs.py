@@ -20,6 +20,7 @@ LABELS = {
 
 @pytest.fixture(params=LABELS)
 def run(request):
+    """Each of the example runs."""
     return Run.open(RUNS / request.param)
 
 

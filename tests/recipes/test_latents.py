@@ -14,6 +14,7 @@ from dlcc.recipes.latents import Latents, divergence, information_rate, latent_p
 
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
+    """The same random numbers in each test."""
     torch.manual_seed(0)
 
 

@@ -25,12 +25,12 @@ from dlcc.records import (
 )
 from dlcc.report import Report, html, landscape, pictures
 from dlcc.report.landscape_record import landscape_record
-from dlcc.runs.surveys import SurveyRecord
-from tests.surveyed import game, path, player, put_surveys, record
+from dlcc.runs.snapshot_landscape import SnapshotLandscape
+from tests.landscape_summaries import game, path, player, put_summaries, record
 
 LENGTH = 1_000
 STEPS = range(0, 1_001, 100)
-SURVEYS = tuple(
+SUMMARIES = tuple(
     record(s, of_game=game(2, 0.1 + 1j, 0.1 - 1j), way=path() if s else None) for s in STEPS
 )
 HUGE = 1.7e308
@@ -53,7 +53,7 @@ def texts(svg: str) -> set[str]:
     return {"".join(e.itertext()).strip() for e in ElementTree.fromstring(svg).iter()}
 
 
-def measured(surveys: tuple[SurveyRecord, ...] = SURVEYS) -> MeasuredLandscape:
+def measured(summaries: tuple[SnapshotLandscape, ...] = SUMMARIES) -> MeasuredLandscape:
     rng = np.random.default_rng(0)
     cloud = gradient_cloud(rng.normal(size=60), rng.exponential(size=60), length=LENGTH)
     return MeasuredLandscape(
@@ -63,7 +63,7 @@ def measured(surveys: tuple[SurveyRecord, ...] = SURVEYS) -> MeasuredLandscape:
                 (3, 2, 0, 0, 1), (10.0, np.inf, np.nan, np.nan, 9.0)
             )
         },
-        surveys=surveys,
+        surveys=summaries,
         batch=32,
     )
 
@@ -73,10 +73,10 @@ def measured(surveys: tuple[SurveyRecord, ...] = SURVEYS) -> MeasuredLandscape:
 
 def test_every_picture_is_well_formed_and_the_same_each_time() -> None:
     for draw in (
-        lambda: landscape.spectrum(SURVEYS),
-        lambda: landscape.game(SURVEYS, LENGTH),
-        lambda: landscape.path_angle(SURVEYS, LENGTH),
-        lambda: landscape.slices(SURVEYS, LENGTH),
+        lambda: landscape.spectrum(SUMMARIES),
+        lambda: landscape.game(SUMMARIES, LENGTH),
+        lambda: landscape.path_angle(SUMMARIES, LENGTH),
+        lambda: landscape.slices(SUMMARIES, LENGTH),
         lambda: landscape.gradient_noise(noise(np.r_[np.inf, np.arange(50.0)]), 32),
     ):
         svg = draw()
@@ -86,10 +86,10 @@ def test_every_picture_is_well_formed_and_the_same_each_time() -> None:
 
 
 def test_pictures_name_what_they_show() -> None:
-    spectrum = texts(landscape.spectrum(SURVEYS) or "")
+    spectrum = texts(landscape.spectrum(SUMMARIES) or "")
     assert {"discriminator", "generator", "largest eigenvalue", "trace"} <= spectrum
-    assert {"0-20 %", "80-100 %", "real part"} <= texts(landscape.game(SURVEYS, LENGTH) or "")
-    way = texts(landscape.path_angle(SURVEYS, LENGTH) or "")
+    assert {"0-20 %", "80-100 %", "real part"} <= texts(landscape.game(SUMMARIES, LENGTH) or "")
+    way = texts(landscape.path_angle(SUMMARIES, LENGTH) or "")
     assert {"steps 0 to 100", "steps 900 to 1,000", "snapshot before"} <= way
     drawn = texts(landscape.gradient_noise(noise(np.arange(1, 50.0)), 32) or "")
     assert "batch, 32 rows" in drawn
@@ -114,16 +114,16 @@ def test_numbers_that_mean_harm_are_drawn_to_a_bound(step: int) -> None:
     )  # fmt: skip
     turn = replace(game(), real=(HUGE, 0.0), imaginary=(-HUGE, 5e-324), errors=(-1.0, HUGE))
     way = replace(path(), at=(HUGE, 0.0), cosine=(HUGE, -HUGE), norm=(0.0, 0.0))
-    surveys = (record(step, {"$x_y": wild}, replace(turn, rotation=HUGE), way),)
-    surveys = (replace(surveys[0], since=-(10**15)),)
-    assert landscape.spectrum(surveys)
-    assert landscape.game(surveys, LENGTH)
-    assert landscape.path_angle(surveys, LENGTH)
-    assert landscape.slices(surveys, LENGTH)
+    summaries = (record(step, {"$x_y": wild}, replace(turn, rotation=HUGE), way),)
+    summaries = (replace(summaries[0], since=-(10**15)),)
+    assert landscape.spectrum(summaries)
+    assert landscape.game(summaries, LENGTH)
+    assert landscape.path_angle(summaries, LENGTH)
+    assert landscape.slices(summaries, LENGTH)
     assert landscape.gradient_noise(noise(np.array([HUGE, 5e-324, -1.0, np.nan, np.inf])), 1)
 
 
-def test_surveyed_points_are_marked_on_the_cloud_by_shape() -> None:
+def test_measured_points_are_marked_on_the_cloud_by_shape() -> None:
     rng = np.random.default_rng(0)
     series = Series({
         "generator/loss": column(rng.normal(size=90)),
@@ -133,8 +133,8 @@ def test_surveyed_points_are_marked_on_the_cloud_by_shape() -> None:
         "convex": player(0.5, 2.0), "concave": player(-2.0, -0.5), "saddle": player(-1.0, 2.0),
         "singular": player(0.0, 2.0),
     }  # fmt: skip
-    surveys = [record(k, {"generator": p}) for k, p in enumerate(kinds.values())]
-    assert set(kinds) <= texts(pictures.cloud(series, surveys) or "")
+    summaries = [record(k, {"generator": p}) for k, p in enumerate(kinds.values())]
+    assert set(kinds) <= texts(pictures.cloud(series, summaries) or "")
     assert not set(kinds) & texts(pictures.cloud(series) or "")
     assert len(set(pictures.CLASS_MARKERS.values())) == len(kinds)
 
@@ -166,10 +166,10 @@ def test_what_was_measured_stands_in_one_section(evaluated: Evaluation) -> None:
     assert text.count("<h2>") - text.count("<h2>Landscape</h2>") > 5
 
 
-def test_other_surveys_are_drawn_anew(evaluated: Evaluation) -> None:
+def test_other_summaries_are_drawn_anew(evaluated: Evaluation) -> None:
     text = page(evaluated, measured())
     assert page(evaluated, measured()) == text
-    assert page(evaluated, measured(SURVEYS[:5])) != text
+    assert page(evaluated, measured(SUMMARIES[:5])) != text
 
 
 # --- report.json ----------------------------------------------------------------------------------
@@ -177,7 +177,7 @@ def test_other_surveys_are_drawn_anew(evaluated: Evaluation) -> None:
 
 @pytest.mark.usefixtures("in_process")
 def test_the_report_has_the_numbers(small_run: Path, tmp_path: Path) -> None:
-    steps = put_surveys(small_run)
+    steps = put_summaries(small_run)
     report = evaluate(small_run, only=["landscape"], out=tmp_path / "out").report
     plain = json.loads((tmp_path / "out" / "report.json").read_text())
     jsonschema.validate(instance=plain, schema=Report.model_json_schema(by_alias=True))
@@ -200,9 +200,9 @@ def test_what_is_infinite_or_unknown_is_null() -> None:
 
 
 @pytest.mark.usefixtures("in_process")
-def test_scores_do_not_depend_on_surveys(small_run: Path) -> None:
+def test_scores_do_not_depend_on_the_landscape(small_run: Path) -> None:
     without = evaluate(small_run, only=["health", "landscape"]).report
-    put_surveys(small_run)
+    put_summaries(small_run)
     measured_too = evaluate(small_run, only=["health", "landscape"]).report
     assert measured_too.landscape != without.landscape
     assert measured_too.value == without.value

@@ -11,20 +11,20 @@ import pytest
 
 from dlcc.records import Series
 from dlcc.report import landscape, pictures
-from tests.surveyed import player, record
+from tests.landscape_summaries import player, record
 
 FORMULA = r"p$\nosuch{$"
 STEPS = range(0, 1_001, 100)
-SURVEYS = tuple(record(s, players={FORMULA: player()}) for s in STEPS)
+SUMMARIES = tuple(record(s, players={FORMULA: player()}) for s in STEPS)
 VALUES = np.exp(np.linspace(-9, 9, 100))
 SERIES = Series.from_start(
     {f"{FORMULA}/{quantity}": VALUES for quantity in ("loss", "grad_norm", "grad_noise_scale")}
 )
 DRAWINGS: list[Callable[[], str | None]] = [
     lambda: pictures.losses(SERIES, 10, (5, 20)),
-    lambda: pictures.cloud(SERIES, SURVEYS),
-    lambda: landscape.spectrum(SURVEYS),
-    lambda: landscape.slices(SURVEYS, 1_000),
+    lambda: pictures.cloud(SERIES, SUMMARIES),
+    lambda: landscape.spectrum(SUMMARIES),
+    lambda: landscape.slices(SUMMARIES, 1_000),
     lambda: landscape.gradient_noise(SERIES, 32),
 ]
 

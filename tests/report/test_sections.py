@@ -77,11 +77,8 @@ RERUNS = Reruns(
 
 
 @pytest.fixture
-def done(
-    evaluated: Evaluation, monkeypatch: pytest.MonkeyPatch
-) -> tuple[Report, Run, HealthRecord]:
-    """Report, run and health; without the pictures, which other tests look at."""
-    monkeypatch.setattr(html, "_pictures", lambda *_: [])
+def done(evaluated: Evaluation) -> tuple[Report, Run, HealthRecord]:
+    """The report of the collapsed example, its run, and what was found of its health."""
     health = evaluated.record(HealthRecord)
     assert health is not None
     return evaluated.report, evaluated.run, health

@@ -20,6 +20,7 @@ from tests.conftest import example
 
 @pytest.fixture(scope="module")
 def page(evaluated: Evaluation) -> tuple[Report, str]:
+    """The report of the collapsed example and its HTML."""
     health = evaluated.record(HealthRecord)
     return evaluated.report, html.render(evaluated.report, evaluated.run, health)
 

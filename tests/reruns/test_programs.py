@@ -16,6 +16,7 @@ from dlcc.runs import Run
 from dlcc.sandbox import Level
 from dlcc.stage import Deadline
 from tests.conftest import example
+from tests.sandbox.in_process import InProcessSession
 
 SETTING = {"data": "ring", "seed": 4, "lr_g": 1e-3, "lr_d": 4e-3, "optimizer": "adam"}
 
@@ -110,8 +111,12 @@ def test_a_study_of_every_kind_of_rerun():
         ("    def batch(self, step: int) -> Batch:\n", "raise ValueError('odd')"),
     ],
 )
-def test_a_setting_with_which_the_code_fails_does_not_end_the_reruns(small_run, where, fault):
+def test_a_setting_with_which_the_code_fails_does_not_end_the_reruns(
+    small_run, where, fault, monkeypatch
+):
     """Where it is built, where it ends its process, and where it makes a step."""
+    if "_exit" not in fault:
+        monkeypatch.setattr("dlcc.reruns.programs.Session", InProcessSession)
     asked = "config['lr_g'] == 9" if "build" in where else "self.config.lr_g == 9"
     indent = "    " * (1 + where.startswith("    "))
     doctoring.edit_source(small_run, where, f"{where}{indent}if {asked}:\n{indent}    {fault}\n")
@@ -129,13 +134,13 @@ class Refusing(EnsembleProgram):
 
     def __init__(self, kind):
         super().__init__(None)
-        object.__setattr__(self, "_kind", kind)
+        object.__setattr__(self, "refused_kind", kind)
 
     def run(self, plan, length, deadline, progress):
         made = super().run(plan, length, deadline, progress)
         refused = Refused(ForeignCodeError("not with me"))
         return [
-            refused if rerun.kind == self._kind else recorded
+            refused if rerun.kind == self.refused_kind else recorded
             for rerun, recorded in zip(plan, made, strict=True)
         ]
 

@@ -66,9 +66,11 @@ class SmallTraining:
 
 @pytest.fixture
 def training() -> SmallTraining:
+    """A training of a few numbers, not begun."""
     return SmallTraining()
 
 
 @pytest.fixture
 def make_training() -> type[SmallTraining]:
+    """What makes such a training anew, as a resumed program would."""
     return SmallTraining

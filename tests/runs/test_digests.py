@@ -18,11 +18,11 @@ from dlcc.errors import RunError, SnapshotError
 from dlcc.records import Samples
 from dlcc.runs import Recorder, Run, RunLayout
 from dlcc.runs.digests import Digests
-from dlcc.runs.surveys import write_survey
+from dlcc.runs.snapshot_landscape import write_landscape
 from dlcc.runs.tensors import write_tensors
 from tests.conftest import example
+from tests.landscape_summaries import player, record
 from tests.runs.conftest import LOSS, SmallTraining
-from tests.surveyed import player, record
 
 ROWS = np.arange(60, dtype=np.float32).reshape(30, 2)
 ONCE = [
@@ -42,7 +42,7 @@ def run(tmp_path: Path) -> Path:
         sources=[tmp_path / "train.py"], documents=[tmp_path / "notes.md"], length=30,
     ) as rec:  # fmt: skip
         rec.snapshot(0, samples=ROWS)
-        rec.survey(record(0, players={"model": player()}))
+        rec.write_landscape(record(0, players={"model": player()}))
         for step in range(30):
             rec.log(step, LOSS)
     return tmp_path / "run"
@@ -55,7 +55,7 @@ def read_all(run: Path) -> Run:
     opened.series()
     for snapshot in opened.snapshots():
         snapshot.weights()
-        snapshot.survey()
+        snapshot.landscape()
         if snapshot.resumable:
             snapshot.state()
     for step in opened.sample_steps():
@@ -165,7 +165,7 @@ def test_any_flipped_bit_of_the_list_accuses_no_file(run: Path) -> None:
         try:
             notes = read_all(run).notes
         except RunError as error:
-            assert "digests.txt: line " in str(error)
+            assert "digests.txt: line " in str(error)  # noqa: PT017  # not every bit is damage
         else:
             assert "does not list" in notes[0]
 
@@ -193,7 +193,7 @@ def test_a_line_that_makes_no_sense_is_damage(entry: Any, run: Path) -> None:
 def actions(rec: Recorder) -> Iterator[Callable[[], Any]]:
     """Everything that makes, replaces or moves a listed file."""
     yield lambda: rec.snapshot(0, samples=ROWS)
-    yield lambda: rec.survey(record(0, players={"model": player()}))
+    yield lambda: rec.write_landscape(record(0, players={"model": player()}))
     yield lambda: rec.log(0, LOSS)
     yield lambda: rec.samples(1, ROWS)
     yield lambda: rec.samples(1, ROWS + 1)  # replaced
@@ -217,7 +217,6 @@ def test_rewinds_and_replacements_keep_the_list_true(tmp_path: Path) -> None:
                 assert read_all(tmp_path / "run").notes == ()
 
 
-
 def test_a_kill_at_any_instant_accuses_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -229,8 +228,8 @@ def test_a_kill_at_any_instant_accuses_nobody(
 
         def call(*arguments: Any, **options: Any) -> Any:
             nonlocal seen
+            done: list[Any] = []
             for do in (lambda: None, lambda: done.append(real(*arguments, **options))):
-                done: list[Any] = []
                 do()
                 if (tmp_path / "run" / "run.json").exists():
                     seen += 1
@@ -275,9 +274,9 @@ def test_a_list_that_cannot_be_written_leaves_no_half_line(
     assert read_all(tmp_path / "run").notes == ()
 
 
-def test_a_survey_written_by_another_hand_is_said(run: Path) -> None:
+def test_a_landscape_written_by_another_hand_is_said(run: Path) -> None:
     path = RunLayout(run).snapshot(0).landscape
     path.unlink()
-    write_survey(path, record(0, players={"model": player(largest=9.0)}))
+    write_landscape(path, record(0, players={"model": player(largest=9.0)}))
     with pytest.raises(SnapshotError, match=r"landscape\.json: differs"):
-        Run.open(run).snapshots()[0].survey()
+        Run.open(run).snapshots()[0].landscape()

@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from dlcc import Recorder
 from dlcc.errors import OptionError
 from dlcc.landscape import gradient_noise
-from dlcc.runs.surveys import SurveyRecord
 from dlcc.runs import Run, RunLayout
 from dlcc.runs.measuring import MEASURES, Measuring, inner
 from dlcc.runs.series_format import MEASURED
+from dlcc.runs.snapshot_landscape import SnapshotLandscape
 
 STEPS = 40
 
@@ -67,9 +67,13 @@ def test_every_measure_is_recorded_where_it_was_taken(tmp_path: Path) -> None:
     trained(tmp_path / "run", MEASURES, every=8, budget=1.0)
     columns = Run.open(tmp_path / "run").series().columns
     names = (
-        "sample_grad_norm", "sample_grad_norm_max", "grad_trace", "grad_noise_scale",
-        "instability", "sparsity_sd",
-    )  # fmt: skip
+        "sample_grad_norm",
+        "sample_grad_norm_max",
+        "grad_trace",
+        "grad_noise_scale",
+        "instability",
+        "sparsity_sd",
+    )
     assert {name.partition("/")[2] for name in columns} >= {*names, "overhead"}
     assert {*names, "overhead"} == MEASURED
     for name in names:
@@ -92,8 +96,8 @@ def test_the_figures_are_those_of_the_first_rows(tmp_path: Path) -> None:
         def log(self, step: int, values: Mapping[str, float]) -> None:
             kept.update(values)
 
-        def survey(self, record: SurveyRecord) -> None:
-            raise AssertionError("no survey was asked for")
+        def write_landscape(self, record: SnapshotLandscape) -> None:
+            raise AssertionError("no landscape was asked for")
 
     measure = Measuring(
         Kept(), {"net": model}, {"net": loss_of_each}, every=1, budget=0.5, what=("noise",), rows=10
@@ -241,8 +245,8 @@ def test_other_ranks_measure_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
         measure = rec.measure({"net": loss_of_each}, every=1, budget=1.0)
         measure(0, {"net": torch.randn(8, 3)})
         rec.snapshot(1)
-        measure.survey(1, {"net": torch.randn(8, 3)})
-        assert Run.open(rec.path).snapshots()[0].survey() is None
+        measure.landscape(1, {"net": torch.randn(8, 3)})
+        assert Run.open(rec.path).snapshots()[0].landscape() is None
     assert not Run.open(tmp_path / "run").series().columns
 
 
@@ -254,7 +258,7 @@ def test_random_numbers_that_are_not_of_torch_stay_the_same(tmp_path: Path) -> N
         measure = rec.measure({"net": noisy}, every=1)
         rec.snapshot(0)
         before = random.getstate(), np.random.get_state()[2]
-        measure.survey(0, {"net": torch.randn(4, 3)})
+        measure.landscape(0, {"net": torch.randn(4, 3)})
         measure(0, {"net": torch.randn(4, 3)})
         assert (random.getstate(), np.random.get_state()[2]) == before
 
@@ -263,6 +267,6 @@ def test_batches_of_players_that_have_no_loss(tmp_path: Path) -> None:
     with Recorder(tmp_path / "run", players={"net": network()}, length=10) as rec:
         measure = rec.measure({"net": loss_of_each})
         with pytest.raises(
-            OptionError, match="batches for nets, of which no loss was given; .*net"
+            OptionError, match=r"batches for nets, of which no loss was given; .*net"
         ):
             measure(0, {"nets": torch.randn(8, 3)})

@@ -20,6 +20,7 @@ from tests.conftest import unlisted
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
+    """The folder of a run of 50 steps that has recorded 20."""
     path = tmp_path / "run"
     with Recorder(path, config={"lr": 0.1}, data={"name": "ring"}, seed=1, length=50) as recorder:
         for step in range(20):

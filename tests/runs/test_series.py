@@ -31,7 +31,7 @@ def test_a_quantity_is_found_by_its_name(uneven: Series) -> None:
 
 
 def test_a_wrong_name_is_told_the_nearest(uneven: Series) -> None:
-    with pytest.raises(KeyError, match="no quantity 'generator/los' was logged.*generator/loss"):
+    with pytest.raises(KeyError, match=r"no quantity 'generator/los' was logged.*generator/loss"):
         uneven["generator/los"]
 
 

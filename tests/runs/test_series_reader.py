@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from dlcc.errors import SeriesError
 from dlcc.runs import Recorder, Run
-from dlcc.runs.series_reader import read_series_file
 from dlcc.runs.series_format import encode_file_header
+from dlcc.runs.series_reader import read_series_file
 from tests.conftest import unlisted
 
 ANY_FLOAT = st.floats(allow_nan=True, allow_infinity=True, width=64)

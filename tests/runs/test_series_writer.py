@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Sized
 from pathlib import Path
 
 import numpy as np
@@ -18,18 +18,19 @@ import pytest
 
 from dlcc.errors import RunError
 from dlcc.runs import Recorder, Run
-from dlcc.runs.series_writer import SeriesWriter
 from tests.runs.conftest import LOSS, column
 
 
 class Disk:
-    """os.pwrite to a disk with so many bytes left."""
+    """os.pwrite to a disk with so many bytes left, where each write takes so many seconds."""
 
     def __init__(self) -> None:
         self.left: float = math.inf
+        self.seconds = 0.0
         self._pwrite = os.pwrite
 
     def pwrite(self, descriptor: int, data: bytes, offset: int) -> int:
+        time.sleep(self.seconds)
         if self.left <= 0:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         written = self._pwrite(descriptor, data[: int(min(self.left, len(data)))], offset)
@@ -39,24 +40,21 @@ class Disk:
 
 @pytest.fixture
 def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    """The disk that series are written to: roomy and quick until the test says otherwise."""
     disk = Disk()
     monkeypatch.setattr("dlcc.runs.series_writer.os.pwrite", disk.pwrite)
     return disk
 
 
-def log_until_told(recorder: Recorder, first: int, end: int) -> None:
-    """Log these steps, the last of them when the thread has met the disk."""
-    for step in range(first, end - 1):
+def log_until_told(recorder: Recorder, first: int, told: Sized) -> int:
+    """Log steps from `first` on until a warning is among those `told`; the next step."""
+    step = first
+    while not told:
+        assert step < first + 10_000
         recorder.log(step, LOSS)
-    wait_for(lambda: recorder._writer.failure is not None)
-    recorder.log(end - 1, LOSS)
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 10
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.005)
-    assert condition()
+        time.sleep(0.001)
+        step += 1
+    return step
 
 
 def test_a_full_disk_costs_nothing_once_there_is_space(tmp_path: Path, disk: Disk) -> None:
@@ -64,8 +62,10 @@ def test_a_full_disk_costs_nothing_once_there_is_space(tmp_path: Path, disk: Dis
         recorder.log(0, LOSS)
         recorder.flush()
         disk.left = 30  # in the middle of a block header
-        with pytest.warns(RuntimeWarning, match="No space left .*kept in memory") as told:
-            log_until_told(recorder, 1, 10_000)
+        with pytest.warns(RuntimeWarning, match=r"No space left .*kept in memory") as told:  # noqa: PT031
+            end = log_until_told(recorder, 1, told)
+            for step in range(end, end + 10_000):
+                recorder.log(step, LOSS)
         assert len(told) == 1
         assert told[0].filename == __file__
         with pytest.raises(RunError, match=r"series.*No space left on device.*free some space"):
@@ -75,8 +75,8 @@ def test_a_full_disk_costs_nothing_once_there_is_space(tmp_path: Path, disk: Dis
         assert table.columns["model/loss"].steps.tolist() == [0]
         disk.left = math.inf
         recorder.flush()
-        recorder.log(10_000, LOSS)
-    assert len(column(tmp_path / "run", "model/loss")) == 10_001
+        recorder.log(end + 10_000, LOSS)
+    assert len(column(tmp_path / "run", "model/loss")) == end + 10_001
 
 
 def test_a_disk_that_stays_full_stops_the_recording(tmp_path: Path, disk: Disk) -> None:
@@ -159,7 +159,9 @@ def test_a_folder_that_is_gone_is_noticed(tmp_path: Path, how: str) -> None:
             recorder.log(step, LOSS)
             time.sleep(0.01)
 
-    with pytest.raises(RunError, match=r"run: the run's folder.* was moved or deleted.*put it back"):
+    with pytest.raises(
+        RunError, match=r"run: the run's folder.* was moved or deleted.*put it back"
+    ):
         record()
     with pytest.raises(RunError, match="was moved or deleted"):
         recorder.snapshot(1)
@@ -184,7 +186,7 @@ def test_a_run_that_records_nothing_but_snapshots_notices_too(tmp_path: Path) ->
 
 def test_no_more_is_recorded_than_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dlcc.runs.series_writer.MAX_BYTES", 200_000)
-    monkeypatch.setattr("dlcc.runs.series_writer._RESERVED", 100_000)
+    monkeypatch.setattr("dlcc.runs.series_writer.RESERVED_BYTES", 100_000)
     recorder = Recorder(tmp_path / "run")
 
     def record() -> None:
@@ -203,7 +205,7 @@ def test_no_more_is_recorded_than_is_read(tmp_path: Path, monkeypatch: pytest.Mo
 def test_the_clock_starts_anew_before_it_overflows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dlcc.runs.series_writer._MAX_CLOCK", 20)
+    monkeypatch.setattr("dlcc.runs.series_writer.MAX_CLOCK_MILLISECONDS", 20)
     began = time.time()
     with Recorder(tmp_path / "run") as recorder:
         for step in range(10):
@@ -216,10 +218,9 @@ def test_the_clock_starts_anew_before_it_overflows(
 
 
 def test_the_writer_thread_waits_for_the_disk_and_not_the_training(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, disk: Disk
 ) -> None:
-    drain = SeriesWriter._drain
-    monkeypatch.setattr(SeriesWriter, "_drain", lambda self: (time.sleep(0.3), drain(self))[1])
+    disk.seconds = 0.3
     with Recorder(tmp_path / "run") as recorder:
         recorder.log(0, LOSS)
         time.sleep(0.1)  # the thread is busy now

@@ -21,6 +21,7 @@ GIB = 2**30
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
+    """The folder of a small run with a series, a snapshot, samples and a reference."""
     with Recorder(tmp_path / "run", reference=np.ones((3, 2))) as rec:
         rec.snapshot(0, samples=np.ones((3, 2)))
         for step in range(30):
@@ -86,7 +87,9 @@ def test_samples_without_numbers(run: Path, shape: tuple[int, ...]) -> None:
     for file, name in (("00000000", "samples"), ("reference", "reference")):
         write_tensors(run / "samples" / f"{file}.safetensors", {name: np.zeros(shape)})
     opened = Run.open(run)
-    with pytest.raises(SnapshotError, match=r"00000000.*tensor 'samples': expected rows \[n, ...\]"):
+    with pytest.raises(
+        SnapshotError, match=r"00000000.*tensor 'samples': expected rows \[n, ...\]"
+    ):
         opened.samples(0)
     with pytest.raises(SnapshotError, match=r"reference.*'reference': expected rows \[n, ...\]"):
         opened.reference()

@@ -15,7 +15,7 @@ from dlcc.runs import Recorder, Run
 from dlcc.runs.series_format import MAX_COLUMNS, encode_file_header
 from dlcc.runs.texts import LONGEST_NAME, LONGEST_TEXT, bad_text, problem_of
 from tests.conftest import unlisted
-from tests.surveyed import put_surveys
+from tests.landscape_summaries import put_summaries
 
 CONTROL = ["\x1b[2J", "\x07", "\x9b31m", "\u202e", "\x00", "a\nb", "\ud800", "\u2028"]
 LONG = "x" * (LONGEST_NAME + 1)
@@ -81,7 +81,10 @@ def test_a_parameter_with_an_escape_in_its_name_is_refused_by_the_snapshot(tmp_p
 
 
 def test_what_is_text_stays_readable(tmp_path: Path) -> None:
-    config = {"note": "zwei\tZeilen\r\nmit Umlauten ü, 漢字, 👩‍🔬", "x" * LONGEST_NAME: "y" * LONGEST_TEXT}
+    config = {
+        "note": "zwei\tZeilen\r\nmit Umlauten ü, 漢字, 👩‍🔬",
+        "x" * LONGEST_NAME: "y" * LONGEST_TEXT,
+    }
     with Recorder(tmp_path / "run", name="GAN № 7 – ünï ✓", config=config) as rec:
         rec.log(0, {"p/loss": 1.0})
     opened = Run.open(tmp_path / "run")
@@ -142,7 +145,7 @@ def test_the_recorder_logs_no_more_or_longer_names_than_are_read(tmp_path: Path)
     assert encode_file_header(["p/" + "x" * (LONGEST_NAME - 2)])
 
 
-# --- snapshots and surveys ------------------------------------------------------------------------
+# --- snapshots and landscapes ---------------------------------------------------------------------
 
 
 def test_a_snapshot_whose_names_break_the_rule_is_refused(tmp_path: Path) -> None:
@@ -153,13 +156,13 @@ def test_a_snapshot_whose_names_break_the_rule_is_refused(tmp_path: Path) -> Non
         _ = Run.open(tmp_path / "run").snapshots()[0].manifest
 
 
-def test_a_survey_whose_players_break_the_rule_is_refused(tmp_path: Path) -> None:
+def test_a_landscape_whose_players_break_the_rule_is_refused(tmp_path: Path) -> None:
     run = a_run(tmp_path / "run")
-    put_surveys(run)
+    put_summaries(run)
     path = run / "snapshots" / "00000000" / "landscape.json"
     path.write_text(path.read_text().replace('"generator"', '"generator\\u202e"'))
     with pytest.raises(RunError, match="control characters"):
-        Run.open(run).snapshots()[0].survey()
+        Run.open(run).snapshots()[0].landscape()
 
 
 def test_a_foreign_configuration_with_an_escape_is_refused(tmp_path: Path) -> None:

@@ -61,6 +61,7 @@ class Host:
 
 @pytest.fixture(params=REAL_LEVELS, ids=lambda level: level.name.lower())
 def level(request: pytest.FixtureRequest) -> Level:
+    """Each kind of isolation that this machine offers."""
     chosen: Level = request.param
     if chosen not in available_levels():
         pytest.skip(f"{chosen} does not hold on this machine for this user")
@@ -69,6 +70,7 @@ def level(request: pytest.FixtureRequest) -> Level:
 
 @pytest.fixture
 def host(level: Level, tmp_path: Path) -> Iterator[Host]:
+    """A host with a secret that foreign code must not read."""
     folder = tmp_path / "host"
     folder.mkdir()
     for passable in (tmp_path, tmp_path.parent, tmp_path.parent.parent):

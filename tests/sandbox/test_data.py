@@ -38,6 +38,7 @@ def asked(
 
 @pytest.fixture
 def code(tmp_path: Path) -> Path:
+    """A training that reads `data/number.txt`, beside data."""
     (tmp_path / "data").mkdir(mode=0o755)
     (tmp_path / "data" / "number.txt").write_text("42")
     (tmp_path / "data" / "other.txt").write_text("7")

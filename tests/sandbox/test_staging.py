@@ -15,6 +15,7 @@ LEVELS = (Level.BUBBLEWRAP, Level.BUBBLEWRAP_AS_ROOT, Level.LANDLOCK, Level.NONE
 
 @pytest.fixture(params=LEVELS, ids=lambda level: level.name.lower())
 def staged(request: pytest.FixtureRequest, tmp_path: Path) -> Staged:
+    """Staged code that is shown one file of data, at each level of isolation."""
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "shown.txt").touch(mode=0o644)
     (tmp_path / "train.py").touch()

@@ -52,7 +52,7 @@ def test_the_default_file_weighs_every_term_of_the_formula() -> None:
 def test_a_file_that_cannot_be_used_is_one_sentence(
     judgements: object, says: str, tmp_path: Path
 ) -> None:
-    path = tmp_path / "judgements.json"
+    path = tmp_path / "pairwise_judgements.json"
     path.write_text(json.dumps({"judgements": judgements}))
     with pytest.raises(OptionError, match=says) as error:
         ahp_weights(path)

@@ -26,6 +26,7 @@ LIKELY = Probability(np.full(DRAWS, 0.9), np.full(DRAWS, 0.95), "the record")
 
 @pytest.fixture(scope="module")
 def done() -> Score:
+    """The score of a run with two terms measured."""
     measured = {"logic": Estimate.obligations(40, 0), "impact": Estimate.beta(8, 2)}
     return score(measured, ahp_weights(), verified())
 

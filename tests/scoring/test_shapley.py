@@ -46,6 +46,7 @@ def test_values_are_the_mean_gain_over_all_orders(n, seed):
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
+    """What each term tells of past runs."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DLCC_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
         return evidence(verified())

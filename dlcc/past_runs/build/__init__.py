@@ -1,1 +1,1 @@
-"""Where past runs come from: settings drawn, trained, judged, and put together to a library."""
+"""Building of a library: settings are drawn, trained and judged, and the runs put together."""

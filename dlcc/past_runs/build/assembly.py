@@ -1,4 +1,4 @@
-"""From past runs to a library: P(good) and vectors, of fits that never saw the run's setting."""
+"""Assembly of past runs to a library; P(good) comes from fits that never saw a run's setting."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from dlcc.past_runs.configuration import setting_key
 from dlcc.past_runs.store import FRACTIONS, TERMS, Library, objects
 
 FOLDS = 5
+"""Number of folds that settings are divided into."""
 USUAL_MARKS = ("ring", "digits")
+"""Data sets on which "good" has its usual marks."""
 
 
 def assemble(runs: Sequence[PastRun], seed: int = 0, good: GoodModel | None = None) -> Library:
-    """The library of these runs, without terms; with P(good) fitted on other runs, or on these."""
+    """Make the library of runs, without terms; P(good) is `good`, or fitted on these runs."""
     fold = folds_by_setting([setting_key(run.config) for run in runs], FOLDS, seed)
     vectors: list[list[dict[str, float]]] = [[] for _ in runs]
     series_only: list[list[dict[str, float]]] = [[] for _ in runs]
@@ -52,10 +54,10 @@ def assemble(runs: Sequence[PastRun], seed: int = 0, good: GoodModel | None = No
 
 
 def fit_good(runs: Sequence[PastRun]) -> GoodModel:
-    """P(good) of checkpoints, and of windows of the whole record.
+    """Fit P(good) of checkpoints, and of windows of the whole record.
 
-    From the data sets on which good has the usual marks: those of the 3×3 grid are lower, and
-    fitted together they blur each other.
+    Only data sets on which "good" has its usual marks are used: those of the 3×3 grid are lower,
+    and fitted together they blur each other.
     """
     runs = [run for run in runs if run.data in USUAL_MARKS] or runs
     good = np.concatenate([run.good for run in runs]).astype(np.int64)
@@ -72,10 +74,11 @@ def fit_good(runs: Sequence[PastRun]) -> GoodModel:
 
 
 def folds_by_setting(settings: Sequence[str], folds: int, seed: int) -> NDArray[np.int64]:
-    """A fold for each run, [n]; runs of one setting share it."""
+    """Draw a fold for each run, [n]; runs of one setting share it."""
     names, which = np.unique(settings, return_inverse=True)
     return np.asarray(np.random.default_rng(seed).permutation(len(names)) % folds)[which]
 
 
 def _table(names: Sequence[str], rows: Sequence[Sequence[dict[str, float]]]) -> NDArray[np.float64]:
+    """Table of vectors, [runs, fractions, names]; NaN for what a vector lacks."""
     return np.array([[[at.get(n, np.nan) for n in names] for at in row] for row in rows])

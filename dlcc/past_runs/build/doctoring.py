@@ -1,4 +1,4 @@
-"""Changing a recorded run as a forger would: every checksum is put right again."""
+"""Changes to a recorded run as a forger would make them: every checksum is put right again."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from dlcc.runs.tensors import read_tensors, write_tensors
 
 _BLOCK = struct.Struct("<4sIIIqdQQ")  # docs/run-format.md
 Tensors = dict[str, np.ndarray]
+"""Tensors of a file by name."""
 
 
 def set_value(run: Path, name: str, step: int, value: float) -> float:
@@ -37,6 +38,7 @@ def set_value(run: Path, name: str, step: int, value: float) -> float:
 def _set_in_file(
     data: bytearray, at: int, columns: int, column: int, step: int, value: float
 ) -> float:
+    """Put `value` into a file's bytes, with its block's checksums; returns what was there."""
     row_bytes = 12 + 8 * columns
     while at < len(data):
         magic, number, session, rows, rewind, start, _, _ = _BLOCK.unpack_from(data, at)
@@ -73,6 +75,7 @@ def change_weight(run: Path, step: int, name: str, factor: float = 1.01) -> None
     """Scale one weight `player/tensor` of a snapshot, in the players' file and in the state."""
 
     def scale(key: str) -> Callable[[Tensors], None]:
+        """Make the change that scales one tensor."""
         return lambda tensors: tensors.update({key: tensors[key] * np.float32(factor)})
 
     change_tensors(run, step, scale(name))
@@ -104,6 +107,7 @@ def edit_manifest(run: Path, change: Callable[[dict[str, Any]], object]) -> None
 
 
 def _edit_json(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change a JSON file; `change` works on its content in place."""
     content = json.loads(path.read_text())
     change(content)
     path.write_text(json.dumps(content))

@@ -1,4 +1,4 @@
-"""Records put to the test: the logic term of honest runs, and of copies that are forged here."""
+"""Test of records: the logic term of honest runs, and of copies that are forged here."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from dlcc.pipeline import discovery
 from dlcc.runs import Run
 
 CHECKING = ("ingestion", "consistency", "execution")
+"""Names of the stages that check a record."""
 
 
 def logic_of(folder: Path) -> Estimate | None:
-    """What consistency and execution say of a run folder; None where neither could say anything."""
+    """Evaluate the logic term of a run folder by consistency and execution; None without any."""
     stages = [stage for name, stage in discovery.installed().items() if name in CHECKING]
     run = Run.open(folder)
     outcomes = pipeline.run_stages(run, stages, until=run.length)
@@ -35,7 +36,7 @@ def doctored_copy(folder: Path, target: Path, rng: np.random.Generator) -> str:
 
 
 def logic_of_doctored(folder: Path, rng: np.random.Generator) -> tuple[str, Estimate | None]:
-    """What was forged in a copy of the run, and what the checking stages say of that."""
+    """Forge a copy of a run: what was forged, and the logic term that the stages give it."""
     with scratch_folder("dlcc-doctored-") as scratch:
         copy = scratch / folder.name
         kind = doctored_copy(folder, copy, rng)
@@ -43,7 +44,7 @@ def logic_of_doctored(folder: Path, rng: np.random.Generator) -> tuple[str, Esti
 
 
 def _smooth_the_end(run: Path, rng: np.random.Generator) -> None:
-    """The last quarter's losses as they were in a better one."""
+    """Replace the last quarter's losses by those of an earlier quarter."""
     opened = Run.open(run)
     values = opened.series().columns["discriminator/loss"].values
     length = opened.length
@@ -53,33 +54,41 @@ def _smooth_the_end(run: Path, rng: np.random.Generator) -> None:
 
 
 def _one_value(run: Path, rng: np.random.Generator) -> None:
+    """Change the generator's loss at one snapshot."""
     step = _snapshot(run, rng)
     old = doctoring.set_value(run, "generator/loss", step, 0.0)
     doctoring.set_value(run, "generator/loss", step, old * 0.9 - 0.05)
 
 
 def _a_weight(run: Path, rng: np.random.Generator) -> None:
+    """Scale a weight of the discriminator in one snapshot."""
     doctoring.change_weight(run, _snapshot(run, rng), "discriminator/0.weight")
 
 
 def _another_state(run: Path, rng: np.random.Generator) -> None:
+    """Put a snapshot in place of the next one."""
     steps = Run.open(run).layout.snapshot_steps()
     doctoring.copy_snapshot(run, steps[1], steps[2])
 
 
 def _other_code(run: Path, rng: np.random.Generator) -> None:
+    """Change the source so that the generator's loss sees scaled samples."""
     old = "g_loss = self.generator_loss(self.discriminator(fake).squeeze(1))"
     doctoring.edit_source(run, old, old.replace("fake)", "fake * 1.01)"))
 
 
 def _another_rate(run: Path, rng: np.random.Generator) -> None:
+    """State half the discriminator's learning rate."""
+
     def halve(manifest: dict[str, dict[str, float]]) -> None:
+        """Halve the rate in a manifest."""
         manifest["config"]["lr_d"] /= 2
 
     doctoring.edit_manifest(run, halve)
 
 
 def _snapshot(run: Path, rng: np.random.Generator) -> int:
+    """Draw the step of a snapshot before the end."""
     steps = [s for s in Run.open(run).layout.snapshot_steps() if s < Run.open(run).length]
     return int(rng.choice(steps))
 
@@ -92,3 +101,4 @@ FORGERIES: dict[str, Callable[[Path, np.random.Generator], None]] = {
     "code": _other_code,
     "rate": _another_rate,
 }
+"""Forgeries by name: each changes a run folder in place."""

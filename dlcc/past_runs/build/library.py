@@ -1,4 +1,4 @@
-"""A library from nothing: settings drawn and trained, recorded runs taken in, terms worked out."""
+"""Building of a library from nothing: settings trained, recorded runs taken in, terms computed."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ from dlcc.runs.files import write_text
 from dlcc.typing import Progress
 
 DOCTORED_EVERY = 5
-"""Of the runs whose record is put to the test, every fifth is a doctored copy."""
+"""Period of doctored copies: every fifth run whose record is put to the test is replaced by one."""
 
 
 @dataclass(frozen=True)
 class BuildPlan:
-    """What goes into a library."""
+    """Plan of a library: the runs that go into it."""
 
     groups: int = 27
-    """Ensembles; data sets alternate."""
+    """Number of ensembles; data sets alternate."""
     members: int = 56
-    """Settings in each."""
+    """Number of settings in each ensemble."""
     seed: int = 11
-    """Of the settings, and of which records are put to the test."""
+    """Seed of the settings, and of the choice of records that are put to the test."""
     recorded: tuple[Path, ...] = ()
     """Folders of recorded runs with their truth, as benchmarks/corpus.py leaves them."""
     tested: int = 200
-    """How many of the recorded runs have their record put to the test."""
+    """Number of recorded runs whose record is put to the test."""
 
 
 def build_library(out: Path, plan: BuildPlan, jobs: int, progress: Progress) -> Library:
@@ -83,9 +83,10 @@ def build_library(out: Path, plan: BuildPlan, jobs: int, progress: Progress) -> 
 
 
 def complete_runs(corpus: Path) -> list[Path]:
-    """The runs of a corpus that have their truth beside them.
+    """Find the runs of a corpus that have their truth beside them.
 
-    Raises LibraryError where there are none.
+    Raises:
+        LibraryError: there are none.
     """
     found = sorted(path.parent for path in corpus.glob(f"*/{truth.TRUTH_FILE}"))
     if not found:
@@ -97,7 +98,7 @@ def complete_runs(corpus: Path) -> list[Path]:
 
 
 def make_parts_folder(out: Path) -> Path:
-    """Where a build of the library `out` keeps what it has done."""
+    """Make the folder in which a build of the library `out` keeps what it has done."""
     parts = out.with_name(f"{out.name}.parts")
     try:
         parts.mkdir(parents=True, exist_ok=True)
@@ -119,7 +120,7 @@ def check_size(runs: int) -> None:
 def _with_tests(
     library: Library, tested: dict[Path, int], parts: Path, progress: Progress
 ) -> Library:
-    """With logic and reproducibility of the tested runs, and rows for the doctored copies."""
+    """Add logic and reproducibility of the tested runs, and rows for the doctored copies."""
     logic: dict[int, tuple[float, float]] = {}
     doctored: dict[int, tuple[float, float]] = {}
     for folder, run in tested.items():
@@ -160,7 +161,7 @@ def make_missing(
 
 
 _STRUCK = threading.Event()
-"""Set in a worker by Ctrl-C."""
+"""Event that Ctrl-C sets in a worker."""
 
 
 def _make_unless_struck(make: Callable[..., None], file: Path, *given: Any) -> None:
@@ -175,11 +176,12 @@ def _make_unless_struck(make: Callable[..., None], file: Path, *given: Any) -> N
 
 
 def _make_group(file: Path, plan: BuildPlan, group: int) -> None:
+    """Train the settings of a group and write its runs."""
     write_part(file, simulate(draw_group(plan.seed, group, plan.members)))
 
 
 def _group_of(plan: BuildPlan, group: int, file: Path) -> list[PastRun]:
-    """The runs of a group, which may have been left by a build with another plan."""
+    """Read the runs of a group, which may have been left by a build with another plan."""
     runs = read_part(file)
     drawn = draw_group(plan.seed, group, plan.members)
     if [run.config["seed"] for run in runs] != [config["seed"] for config in drawn]:
@@ -191,6 +193,7 @@ def _group_of(plan: BuildPlan, group: int, file: Path) -> list[PastRun]:
 
 
 def _make_recorded(file: Path, folder: Path) -> None:
+    """Read a recorded run and write what the library needs of it."""
     run = Run.open(folder)
     write_part(file, [recorded_run(run, reference_of(str(run.manifest.data["name"])))])
 
@@ -207,12 +210,15 @@ def _make_test(file: Path, folder: Path, doctored: bool) -> None:
 
 
 def _number(folder: Path) -> int:
+    """Seed made of a folder's name."""
     return int.from_bytes(folder.name.encode()[-8:], "little")
 
 
 def _recorded_file(parts: Path, folder: Path) -> Path:
+    """File for what is read of a recorded run."""
     return parts / f"recorded-{folder.parent.name}-{folder.name}.npz"
 
 
 def _test_file(parts: Path, folder: Path) -> Path:
+    """File for the test of a run's record."""
     return parts / f"test-{folder.parent.name}-{folder.name}.json"

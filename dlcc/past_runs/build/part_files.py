@@ -30,13 +30,14 @@ def write_part(path: Path, runs: Sequence[PastRun]) -> None:
 
 
 def read_part(path: Path) -> list[PastRun]:
-    """What `write_part` wrote."""
+    """Read the runs that `write_part` wrote."""
     with np.load(path, allow_pickle=False) as table:
         columns = {name: table[name] for name in table.files}
     return [_run(columns, i) for i in range(len(columns["configs"]))]
 
 
 def _run(columns: Mapping[str, Any], i: int) -> PastRun:
+    """Make a run of row i."""
     fields: dict[str, Any] = {name: columns[name][i] for name in _STACKED}
     fields |= {name: str(columns[name][i]) for name in _TEXTS}
     kind = kinds()[str(columns["kind"][i])] if "kind" in columns else GAN  # older ones are of GANs

@@ -1,4 +1,4 @@
-"""A past run as the library needs it: figures of its record at every fraction, and its truth."""
+"""Past run as the library needs it: figures of its record at every fraction, and its truth."""
 
 from __future__ import annotations
 
@@ -24,33 +24,40 @@ from dlcc.typing import Floats
 
 @dataclass(frozen=True)
 class PastRun:
-    """One run: its figures over time, and how it ended."""
+    """Past run: its figures over time, and how it ended."""
 
     config: Mapping[str, Any]
+    """Configuration, key to value."""
     data: str
+    """Name of the data set."""
     windows: Floats
-    """`window_features` of the record up to each of FRACTIONS, [fractions, windows, 11]."""
+    """Figures of `window_features` up to each of FRACTIONS, [fractions, windows, 11]."""
     samples: Floats
-    """`sample_features` at the checkpoints of the configured length, [c, 8]."""
+    """Figures of `sample_features` at the checkpoints of the configured length, [c, 8]."""
     reached: NDArray[np.int64]
-    """How many of these checkpoints lie within each of FRACTIONS, [fractions]."""
+    """Number of checkpoints within each of FRACTIONS, [fractions]."""
     label: str
+    """Label by the truth."""
     stability: float
+    """Share of good checkpoints in the second half."""
     good: NDArray[np.bool_]
-    """Of each checkpoint of the configured length, [c]."""
+    """Whether each checkpoint of the configured length is good, [c]."""
     next_quarter: Floats
-    """Share of good checkpoints in the quarter of the length after each of FRACTIONS."""
+    """Share of good checkpoints in the quarter of the length after each of FRACTIONS,
+    [fractions]."""
     first_rows: str
+    """Hash of the first rows, which twins share."""
     kind: TrainingKind = GAN
+    """Kind of the training."""
 
     def curves(self, fraction: int, *, series_only: bool = False) -> Curves:
-        """The record up to FRACTIONS[fraction]."""
+        """Cut the record at FRACTIONS[fraction]."""
         samples = None if series_only else self.samples[: self.reached[fraction]]
         return Curves(self.windows[fraction], samples, self.kind)
 
     @property
     def label_index(self) -> int:
-        """Index into LABELS."""
+        """Label as an index into LABELS."""
         return LABELS.index(self.label)
 
 
@@ -63,7 +70,7 @@ def past_run(
     reference: Reference,
     kind: TrainingKind = GAN,
 ) -> PastRun:
-    """From a record and its truth; `samples` [n, ...] were taken at `steps`, past the end too."""
+    """Make a past run of a record, its truth, and samples [n, ...] taken at `steps`."""
     length = judged.length
     within = [k for k, step in enumerate(steps) if step <= length]
     figures = [sample_features(np.asarray(samples[k], dtype=np.float64), reference) for k in within]
@@ -93,7 +100,7 @@ def next_quarters(good: Sequence[bool]) -> Floats:
 
 
 def recorded_run(run: Run, reference: Reference) -> PastRun:
-    """From a run folder of a recipe, with its truth beside it."""
+    """Make a past run of a recipe's run folder, with its truth beside it."""
     series, samples = Series.of(run, None), Samples.of(run, None)
     assert series is not None
     assert samples is not None

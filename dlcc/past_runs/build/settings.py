@@ -15,25 +15,27 @@ import numpy as np
 
 STEPS = 2500
 DATA = ("ring", "digits", "grid9")
-SEEDS_APART = 1_000_000  # training seeds of one corpus: its seed times this, plus the number
+SEEDS_APART = 1_000_000
+"""Factor of a corpus' seed in its training seeds, to which the run's number is added."""
 SHAPE = ("width", "depth", "zdim", "batch")
 """Keys that the members of one ensemble share."""
 
 Shares = Mapping[Any, float]
+"""Value to its relative share."""
 
 
 @dataclass(frozen=True)
 class Region:
-    """Where settings are drawn from."""
+    """Region that settings are drawn from."""
 
     share: float
-    """Of the runs, relative to the other regions that are asked for."""
+    """Share of the runs, relative to the other regions that are asked for."""
     lr_d: tuple[float, float]
     """Range of the discriminator's rate; for SGD the rates are twenty times as large."""
     lr_ratio: tuple[float, float]
     """Range of the generator's rate relative to it."""
     choices: Mapping[str, Shares] = field(default_factory=dict)
-    """In place of those of `CHOICES`."""
+    """Shares in place of those of `CHOICES`, by key."""
 
 
 MIX = {
@@ -45,8 +47,11 @@ MIX = {
 PLAIN: dict[str, Shares] = {key: {1: 1.0} for key in ("g_every", "d_every", "init")}
 DRIFT = {  # good first, failing later: what does that differs between the data sets
     "ring": Region(
-        1.0, (1.8e-2, 5e-2), (0.15, 0.5),
-        PLAIN | {
+        share=1.0,
+        lr_d=(1.8e-2, 5e-2),
+        lr_ratio=(0.15, 0.5),
+        choices={
+            **PLAIN,
             "loss": {"ns": 0.4, "mm": 0.3, "wgangp": 0.3},
             "optimizer": {"adam": 0.6, "rmsprop": 0.4},
             "beta1": {0.0: 0.6, 0.5: 0.4},
@@ -57,8 +62,11 @@ DRIFT = {  # good first, failing later: what does that differs between the data 
         },
     ),
     "digits": Region(
-        1.0, (2e-3, 5e-3), (0.2, 0.7),
-        PLAIN | {
+        share=1.0,
+        lr_d=(2e-3, 5e-3),
+        lr_ratio=(0.2, 0.7),
+        choices={
+            **PLAIN,
             "loss": {"mm": 1.0},
             "optimizer": {"rmsprop": 1.0},
             "beta2": {0.98: 0.3, 0.99: 0.5, 0.995: 0.2},
@@ -69,7 +77,7 @@ DRIFT = {  # good first, failing later: what does that differs between the data 
             "zdim": {4: 0.7, 8: 0.3},
         },
     ),
-}  # fmt: skip
+}
 DRIFT["grid9"] = DRIFT["ring"]
 REGIONS = (*MIX, "drift")
 SGD_FACTOR = 20.0
@@ -95,7 +103,7 @@ CHOICES: dict[str, Shares] = {
 def draw_setting(
     corpus_seed: int, number: int, data: str, regions: Sequence[str] = tuple(MIX)
 ) -> dict[str, Any]:
-    """The configuration of one run: a function of the corpus' seed, its regions and the number."""
+    """Draw the configuration of one run, which depends on the corpus' seed and the number."""
     rng = np.random.default_rng([corpus_seed, number])
     settings = {key: _draw(rng, shares) for key, shares in CHOICES.items()}
     offered = MIX | {"drift": DRIFT[data]}
@@ -110,7 +118,7 @@ def draw_setting(
 
 
 def draw_group(corpus_seed: int, group: int, size: int) -> list[dict[str, Any]]:
-    """The configurations of one ensemble: one data set and shape, all else drawn for each member.
+    """Draw the configurations of one ensemble: one data set and shape, all else for each member.
 
     Members 0 to 7 of every ten come from the four regions, 8 and 9 from "drift".
     """
@@ -126,9 +134,11 @@ def draw_group(corpus_seed: int, group: int, size: int) -> list[dict[str, Any]]:
 
 
 def _draw(rng: np.random.Generator, shares: Shares) -> Any:
+    """Draw a value by the shares."""
     p = np.array(list(shares.values()))
     return list(shares)[int(rng.choice(len(p), p=p / p.sum()))]
 
 
 def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
+    """Draw a number whose logarithm is uniform."""
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))

@@ -1,4 +1,4 @@
-"""Groups of settings trained as ensembles, each member judged like a recorded run."""
+"""Training of groups of settings as ensembles, each member judged like a recorded run."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from dlcc.records import Series
 from dlcc.typing import CountProgress
 
 OVERTRAIN = 1.25
+"""Multiple of the configured length that runs are trained to."""
 
 
 def simulate(
@@ -38,7 +39,7 @@ def simulate(
 
 
 def judged_member(trained: Trajectories, i: int) -> PastRun:
-    """Member i of an ensemble that was trained past its length."""
+    """Make the past run of member i of an ensemble that was trained past its length."""
     rows, samples = trained.member(i)
     config = trained.configs[i]
     judged = judge_member(config.data, config.steps, rows, trained.checkpoint_steps, samples)
@@ -61,7 +62,7 @@ def judge_member(
     steps: Sequence[int],
     samples: NDArray[Any],
 ) -> truth.Truth:
-    """The truth about a member's series [steps] and samples [c, n, features]."""
+    """Judge a member by its series [steps] and samples [c, n, features]."""
     checkpoints = [
         truth.judge_samples(data, int(step), drawn)
         for step, drawn in zip(steps, samples, strict=True)
@@ -72,6 +73,6 @@ def judge_member(
 
 @lru_cache(maxsize=8)
 def reference_of(data: str) -> Reference:
-    """The training data that runs of a recipe name."""
+    """Training data that runs of a recipe name."""
     kept = np.asarray(small_gan.reference(data), dtype=np.float64)
     return Reference.of(kept)

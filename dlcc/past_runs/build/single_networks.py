@@ -34,10 +34,19 @@ from dlcc.runs import Run
 from dlcc.typing import Progress
 
 RECIPES: Mapping[str, float] = {
-    "map-f1": 2, "map-f2": 2, "map-f3": 2, "map-reg": 2, "ae-f1": 1, "ae-f2": 1, "ae-f3": 1,
-    "ae-f4": 1, "ae-f5": 1, "ae-beta": 2, "ae-sliced": 2,
-}  # fmt: skip
-"""Relative shares of the runs."""
+    "map-f1": 2,
+    "map-f2": 2,
+    "map-f3": 2,
+    "map-reg": 2,
+    "ae-f1": 1,
+    "ae-f2": 1,
+    "ae-f3": 1,
+    "ae-f4": 1,
+    "ae-f5": 1,
+    "ae-beta": 2,
+    "ae-sliced": 2,
+}
+"""Recipe to its relative share of the runs."""
 _AS_THE_PAPER = 0.35  # of the maps; most of them end in a point
 _STEPS = (300, 2400)
 
@@ -65,7 +74,7 @@ def build_single(out: Path, runs: int, seed: int, jobs: int, progress: Progress)
 
 
 def _run_of(file: Path, seed: int, number: int) -> PastRun:
-    """What was made of a draw, which may have been left by a version that drew otherwise."""
+    """Read the run of a draw, which may have been left by a version that drew otherwise."""
     (run,) = read_part(file)
     recipe, settings = draw_single(seed, number)
     if dict(run.config) != get_recipe(recipe).configure(settings):
@@ -77,7 +86,7 @@ def _run_of(file: Path, seed: int, number: int) -> PastRun:
 
 
 def make_run(file: Path, seed: int, number: int) -> None:
-    """Train one, past its end, and write what the library needs of it."""
+    """Train one run, past its end, and write what the library needs of it."""
     recipe, settings = draw_single(seed, number)
     with scratch_folder() as folder:
         train(recipe, folder, settings, overtrain=OVERTRAIN, snapshots=1)
@@ -89,7 +98,7 @@ def make_run(file: Path, seed: int, number: int) -> None:
 
 
 def draw_single(corpus_seed: int, number: int) -> tuple[str, dict[str, Any]]:
-    """Recipe and settings of one run: a function of the corpus' seed and the number."""
+    """Draw recipe and settings of one run: a function of the corpus' seed and the number."""
     rng = np.random.default_rng([corpus_seed, number])
     shares = np.array([*RECIPES.values()])
     recipe = str(rng.choice([*RECIPES], p=shares / shares.sum()))
@@ -98,6 +107,7 @@ def draw_single(corpus_seed: int, number: int) -> tuple[str, dict[str, Any]]:
 
 
 def _map(recipe: str, rng: np.random.Generator) -> dict[str, Any]:
+    """Draw the settings of a map."""
     if recipe != "map-reg" and rng.random() < _AS_THE_PAPER:
         return {"variant": "paper", "epochs": int(_log_uniform(rng, 40, 500))}
     batch = int(rng.choice([64, 128, 256, 768]))
@@ -111,6 +121,7 @@ def _map(recipe: str, rng: np.random.Generator) -> dict[str, Any]:
 
 
 def _autoencoder(recipe: str, rng: np.random.Generator) -> dict[str, Any]:
+    """Draw the settings of an autoencoder."""
     offered: dict[str, Any] = {
         "snr": float(rng.choice([0, 5, 10, 15, 20])),
         "beta": _rounded(_log_uniform(rng, 1e-4, 2.0)),
@@ -130,8 +141,10 @@ def _autoencoder(recipe: str, rng: np.random.Generator) -> dict[str, Any]:
 
 
 def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
+    """Draw a number whose logarithm is uniform."""
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
 def _rounded(value: float) -> float:
+    """Round to three significant digits."""
     return float(f"{value:.3g}")

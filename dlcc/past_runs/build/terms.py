@@ -1,4 +1,4 @@
-"""The library's terms: what scores are made of, from fits that never saw the setting.
+"""Terms of a library, which scores are made of, from fits that never saw the setting.
 
 Impact and novelty for every run; reproducibility and logic, which cost reruns and replays, for the
 runs that were put to the test.
@@ -32,13 +32,13 @@ _DAY = 86_400.0
 
 
 def moments(estimate: Estimate, name: str) -> tuple[float, float]:
-    """Mean and standard deviation."""
+    """Compute mean and standard deviation of an estimate."""
     draws = estimate.sample(name)
     return float(draws.mean()), float(draws.std())
 
 
 def with_term(library: Library, name: str, values: Mapping[int, tuple[float, float]]) -> Library:
-    """The library with mean and deviation of a term for some of its runs."""
+    """Add mean and deviation of a term for some of a library's runs."""
     terms = library.terms.copy()
     for run, pair in values.items():
         terms[run, TERMS.index(name)] = pair
@@ -48,7 +48,7 @@ def with_term(library: Library, name: str, values: Mapping[int, tuple[float, flo
 def impacts(
     library: Library, seed: int = 0, beside: Library | None = None
 ) -> dict[int, tuple[float, float]]:
-    """Impact of every run, forecast from the other folds, and from the runs `beside` them."""
+    """Forecast the impact of every run from the other folds, and from the runs `beside` them."""
     fold = folds_by_setting(list(library.settings), FOLDS, seed)
     raw = Space(library, _END, series_only=False).raw
     found = {}
@@ -63,7 +63,7 @@ def impacts(
 
 
 def novelties(library: Library, seed: int = 0) -> dict[int, tuple[float, float]]:
-    """Independence of every run among random parts of the library."""
+    """Estimate the independence of every run among random parts of the library."""
     points = Space(library, _END, series_only=False).points
     rng = np.random.default_rng(seed)
     n = len(points)
@@ -84,7 +84,7 @@ def novelties(library: Library, seed: int = 0) -> dict[int, tuple[float, float]]
 def reproducibilities(
     library: Library, runs: Sequence[int], reference: Callable[[str], Any], progress: Progress
 ) -> dict[int, tuple[float, float]]:
-    """Reproducibility of these runs, from reruns with other seeds."""
+    """Estimate the reproducibility of these runs from reruns with other seeds."""
     from dlcc.ensembles import by_shape
 
     rng = np.random.default_rng(len(library))

@@ -40,7 +40,7 @@ _FITTED_ON = 4096  # latents that a fitted prior is fitted to when samples are m
 
 @dataclass(frozen=True)
 class Config(Options):
-    """The configuration, with its defaults and ranges."""
+    """Configuration, with its defaults and ranges."""
 
     model: str = option("f2", "which autoencoder", choices=MODELS)
     data: str = option("cube_surface", "what is learned", choices=("cube_surface", "cube"))
@@ -65,7 +65,7 @@ def length(config: Config) -> int:
 
 
 class Autoencoder(nn.Module):
-    """Points [n, 3] → latents [n, latents] → points."""
+    """Pair of networks: points [n, 3] → latents [n, latents] → points [n, 3]."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -74,24 +74,27 @@ class Autoencoder(nn.Module):
         self.decoder = network(config.latents, 3)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Encoder and decoder, without noise; of variational ones the means are decoded."""
+        """Encode and decode points without noise; variational models decode the means."""
         decoded: Tensor = self.decoder(self.encoder(x)[:, : self.decoder[0].in_features])
         return decoded
 
 
 def network(inputs: int, outputs: int) -> nn.Sequential:
-    """Two hidden layers of rectified units."""
+    """Make a network with two hidden layers of rectified units."""
     return nn.Sequential(
-        nn.Linear(inputs, WIDTH), nn.ReLU(), nn.Linear(WIDTH, WIDTH), nn.ReLU(),
+        nn.Linear(inputs, WIDTH),
+        nn.ReLU(),
+        nn.Linear(WIDTH, WIDTH),
+        nn.ReLU(),
         nn.Linear(WIDTH, outputs),
-    )  # fmt: skip
+    )
 
 
 # --- training -------------------------------------------------------------------------------------
 
 
 class CubeAutoencoder(optimised.OptimisedTraining):
-    """One loss for encoder and decoder."""
+    """Training of encoder and decoder by one loss."""
 
     def __init__(self, config: Config) -> None:
         self.config, self.length = config, length(config)
@@ -101,7 +104,7 @@ class CubeAutoencoder(optimised.OptimisedTraining):
         super().__init__(config.seed, {"autoencoder": self.model}, {"autoencoder": optimizer})
 
     def encode(self, x: Tensor) -> Latents:
-        """Latents of points [n, 3]."""
+        """Encode points [n, 3]."""
         config = self.config
         if config.model == "sliced":
             mean = self.model.encoder(torch.cat([x, torch.randn(len(x), _ENCODER_NOISE)], dim=1))
@@ -115,11 +118,11 @@ class CubeAutoencoder(optimised.OptimisedTraining):
         )
 
     def prior(self, z: Tensor, n: int) -> Tensor:
-        """Draws [n, latents] of it; latents z [m, latents] are what it may be fitted to."""
+        """Draw [n, latents] from the prior, which may be fitted to latents z [m, latents]."""
         return like(z, n) if self.config.prior == "fitted" else torch.randn(n, z.shape[1])
 
     def iterate(self, step: int) -> Mapping[str, Tensor]:
-        """One iteration; what is recorded is of the state before its update."""
+        """Do one iteration; what is recorded is of the state before its update."""
         config = self.config
         done = step / self.length
         self.anneal_rate("autoencoder", RATE, done)
@@ -149,12 +152,12 @@ class CubeAutoencoder(optimised.OptimisedTraining):
         return row | self.descend({"autoencoder": loss})
 
     def points(self, n: int, stream: int, number: int) -> Tensor:
-        """Points of the data, [n, 3]."""
+        """Draw points of the data, [n, 3]."""
         return torch.from_numpy(POINTS[self.config.data].draw(n, self.draws(stream, number)))
 
     @torch.no_grad()
     def sample(self, n: int, seed: int) -> Tensor:
-        """Decoded draws of the prior; of f1 and f2, which have none, reconstructions: [n, 3]."""
+        """Decode draws of the prior, [n, 3]; f1 and f2, which have none, reconstruct points."""
         noisy = self.config.model in NOISY
         with optimised.seeded(self.seed, optimised.STREAM_SAMPLES, seed):
             x = self.points(n if noisy else _FITTED_ON, optimised.STREAM_SAMPLES, seed)
@@ -164,14 +167,14 @@ class CubeAutoencoder(optimised.OptimisedTraining):
 
 
 def annealed(weight: float, share: float, done: float) -> float:
-    """weight · min(1, t/T), with T this share of the training and t what is done of it."""
+    """Weight min(1, done / share) · `weight`: it rises while `done` rises to `share`."""
     return weight * min(1.0, done / share) if share else weight
 
 
 def build(values: Mapping[str, Any]) -> CubeAutoencoder:
-    """The training of a configuration, before its first step.
+    """Build the training of a configuration, before its first step.
 
     Raises:
-        ValueError: for a key or a value that is not in `Config`.
+        ValueError: a key or a value is not in `Config`.
     """
     return CubeAutoencoder(Config.parse(values))

@@ -26,7 +26,7 @@ class AutoencoderFamily(Family):
     def recipe(
         self, model: str, description: str, preset: Mapping[str, Any] | None = None
     ) -> Recipe:
-        """That of a model, with the options that it uses."""
+        """Make the recipe of a model, with the options that it uses."""
         unused = {key: value for key, value in _NEUTRAL.items() if key not in _USES[model]}
         return Recipe(f"ae-{model}", description, self, {"model": model, **unused}, preset or {})
 
@@ -57,9 +57,13 @@ class AutoencoderFamily(Family):
 
 
 _NEUTRAL = {
-    "snr": 15.0, "beta": 0.0, "anneal_beta": 0.0, "mmd": 0.0, "anneal_mmd": 0.0,
+    "snr": 15.0,
+    "beta": 0.0,
+    "anneal_beta": 0.0,
+    "mmd": 0.0,
+    "anneal_mmd": 0.0,
     "prior": "standard",
-}  # fmt: skip
+}
 _USES = {
     "f1": ("snr",),
     "f2": ("snr",),

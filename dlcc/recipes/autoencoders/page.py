@@ -1,4 +1,4 @@
-"""The method page of an autoencoder: what it minimises, in formulas, and its configuration."""
+"""Method page of an autoencoder: what it minimises, in formulas, and its configuration."""
 
 from __future__ import annotations
 
@@ -56,22 +56,26 @@ _SLICED = (
 
 
 def autoencoders_page(recipe: Recipe, config: Mapping[str, Any]) -> str:
-    """The Markdown page of an autoencoder."""
+    """Write the Markdown page of an autoencoder."""
     parsed = Config.parse(config)
     used = {option.key: option.help for option in recipe.options}
     meaning = {"model": "which autoencoder", **used}
     return _PAGE.format(
-        model=parsed.model, latents=parsed.latents, batch=parsed.batch,
+        model=parsed.model,
+        latents=parsed.latents,
+        batch=parsed.batch,
         where="on a cube's surface" if parsed.data == "cube_surface" else "in a cube",
         length=cube_autoencoders.length(parsed),
-        noise=_noise(parsed), samples=_samples(parsed), loss=_loss(parsed), terms=_terms(parsed),
-        table="\n".join(
-            f"| {key} | {config[key]} | {said} |" for key, said in meaning.items()
-        ),
-    )  # fmt: skip
+        noise=_noise(parsed),
+        samples=_samples(parsed),
+        loss=_loss(parsed),
+        terms=_terms(parsed),
+        table="\n".join(f"| {key} | {config[key]} | {said} |" for key, said in meaning.items()),
+    )
 
 
 def _noise(config: Config) -> str:
+    """Sentence on the noise in the latents."""
     if config.model == "f1":
         return (
             "To each latent $z_{ij} = E(x_i)_j + \\epsilon_{ij}$ noise is added whose variance is "
@@ -92,6 +96,7 @@ def _noise(config: Config) -> str:
 
 
 def _samples(config: Config) -> str:
+    """Sentence on what samples are."""
     if config.model in NOISY:
         return "What is recorded as samples are reconstructions of points drawn anew."
     if config.prior == "standard":
@@ -103,6 +108,7 @@ def _samples(config: Config) -> str:
 
 
 def _loss(config: Config) -> str:
+    """Formula of the loss."""
     terms = [_RECONSTRUCTION]
     if config.model == "f2":
         terms.append(_PENALTY)
@@ -118,11 +124,12 @@ def _loss(config: Config) -> str:
 
 
 def _number(value: float) -> str:
-    """Without an exponent, which LaTeX would read as a product."""
+    """Write a number without an exponent, which LaTeX would read as a product."""
     return np.format_float_positional(value, trim="-")
 
 
 def _terms(config: Config) -> str:
+    """Sentences on the symbols in the loss."""
     said = []
     for weight, factor, share in (
         (config.beta, "b_t", config.anneal_beta),

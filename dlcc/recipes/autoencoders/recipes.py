@@ -1,4 +1,4 @@
-"""Recipes of the family: one a model of the paper, and what mends them."""
+"""Recipes of the family: one for each model of the paper, and two that mend them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ RECIPES = (
     _FAMILY.recipe("f4", "ae-f3 with MMD of latents and prior in the divergence's place"),
     _FAMILY.recipe("f5", "ae-f3 with the divergence and MMD"),
     _FAMILY.recipe(
-        "beta", "variational autoencoder whose divergence is light and sets in slowly",
+        "beta",
+        "variational autoencoder whose divergence is light and sets in slowly",
         {"beta": 0.01, "anneal_beta": 0.5},
     ),
     _FAMILY.recipe(
-        "sliced", "autoencoder that samples well, by sliced Wasserstein distances", {"latents": 3},
+        "sliced",
+        "autoencoder that samples well, by sliced Wasserstein distances",
+        {"latents": 3},
     ),
-)  # fmt: skip
+)

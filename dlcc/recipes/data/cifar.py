@@ -1,4 +1,4 @@
-"""CIFAR-10 in the two forms that it is published in, images with classes 0 … 9.
+"""CIFAR-10 in the two forms that it is published in: images with classes 0 … 9.
 
 Binary: rows of 3,073 bytes, the class and 1,024 bytes of each of red, green and blue, line by line.
 Python: pickles of a dict with `data`, bytes [n, 3072] in that order, and `labels`, n numbers
@@ -25,6 +25,7 @@ Batch = tuple[NDArray[np.uint8], NDArray[np.int64]]
 
 CLASSES = 10
 PLACES = ("cifar-10-batches-py", "cifar-10-batches-bin")
+"""Subfolders that are searched after the folder itself: those of the published archives."""
 _SHAPE = (3, 32, 32)
 _PIXELS = 3 * 32 * 32
 _ROW = 1 + _PIXELS
@@ -37,7 +38,7 @@ _NAMES: dict[Part, tuple[str, ...]] = {
 
 
 def find_batches(folder: str, part: Part) -> list[Path]:
-    """The files of a part, in the folder or in one of `PLACES`, Python's before binary ones.
+    """Find the files of a part, in the folder or in one of `PLACES`, Python's before binary ones.
 
     Raises:
         RunError: there are none, or one of several is missing.
@@ -57,7 +58,7 @@ def find_batches(folder: str, part: Part) -> list[Path]:
 
 
 def read_batch(path: Path) -> Batch:
-    """One file: images [n, 3, 32, 32] and classes [n].
+    """Read images [n, 3, 32, 32] and classes [n] of one file.
 
     Raises:
         RunError: it is missing, cut or not such a file; a pickle that asks for anything but arrays
@@ -67,7 +68,7 @@ def read_batch(path: Path) -> Batch:
 
 
 def count_batch(path: Path) -> int:
-    """The images of one file, of a binary one by its size.
+    """Count the images of one file, of a binary one by its size.
 
     Raises:
         RunError: as `read_batch`.
@@ -79,7 +80,7 @@ def count_batch(path: Path) -> int:
 
 
 def read_binary(path: Path) -> Batch:
-    """As `read_batch`, of a binary file."""
+    """Read a binary file, as `read_batch`."""
     with opened_regular(path, RunError) as file:
         n = _rows(path, os.fstat(file.fileno()).st_size)
         rows = np.frombuffer(file.read(n * _ROW), np.uint8)
@@ -90,7 +91,7 @@ def read_binary(path: Path) -> Batch:
 
 
 def read_pickled(path: Path) -> Batch:
-    """As `read_batch`, of a pickle."""
+    """Read a pickle, as `read_batch`."""
     with opened_regular(path, RunError) as file:
         size = os.fstat(file.fileno()).st_size
         if size > _MOST_BYTES:
@@ -115,11 +116,12 @@ def read_pickled(path: Path) -> Batch:
 
 
 def _reader(path: Path) -> Callable[[Path], Batch]:
+    """Choose the reader of a file by its name."""
     return read_binary if path.suffix == ".bin" else read_pickled
 
 
 def _rows(path: Path, size: int) -> int:
-    """Of a binary file of this size."""
+    """Number of rows in a binary file of this size."""
     if not size or size % _ROW or size > _MOST_BYTES:
         raise damaged(
             path, f"{size:,} bytes, expected a multiple of {_ROW:,}, at most {_MOST_BYTES:,}"
@@ -128,6 +130,7 @@ def _rows(path: Path, size: int) -> int:
 
 
 def _labels(path: Path, labels: Any) -> NDArray[np.int64]:
+    """Convert the labels of a pickle to an array [n]."""
     if isinstance(labels, np.ndarray) and labels.ndim == 1 and labels.dtype.kind in "iu":
         return labels.astype(np.int64)
     if type(labels) is list and all(type(n) is int and 0 <= n < CLASSES for n in labels):
@@ -136,6 +139,7 @@ def _labels(path: Path, labels: Any) -> NDArray[np.int64]:
 
 
 def _classes(path: Path, labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Check that labels [n] are classes."""
     if labels.min() < 0 or labels.max() >= CLASSES:
         raise damaged(path, f"has a class that is not below {CLASSES}")
     return labels

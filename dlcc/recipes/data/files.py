@@ -1,4 +1,4 @@
-"""What the readers share: where files are looked for, what damage is called, how pixels are scaled.
+"""Search for files, errors for damaged ones and scaling of pixels, shared by all readers.
 
 A message says what is wrong with which file and what to put in its place, with the size that the
 publisher's file has.
@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from dlcc.errors import MissingDataError, RunError
 
 Part = Literal["train", "test"]
+"""Part of a data set, as its publisher divided it."""
 
 MOST_NUMBERS = 2**30
-"""Of one array: as float32 they take 4 GiB."""
+"""Largest number of values in one array: as float32 they take 4 GiB."""
 
 PUBLISHED = {
     "train-images-idx3-ubyte": "47,040,016 bytes",
@@ -43,19 +44,19 @@ PUBLISHED = {
 
 
 def damaged(path: Path, what: str) -> RunError:
-    """The error for a file that is not what it should be."""
+    """Make the error for a file that is not what it should be."""
     if path.name in PUBLISHED:
         return RunError(f"{path}: {what}; put the published {described(path.name)} there again")
     return RunError(f"{path}: {what}; replace it, or name another with the key folder")
 
 
 def described(name: str) -> str:
-    """A file's name, and its published size where one is known."""
+    """Name of a file, with its published size where one is known."""
     return f"{name} ({PUBLISHED[name]})" if name in PUBLISHED else name
 
 
 def named_folder(data: str, folder: str, wanted: Sequence[str]) -> Path:
-    """The folder that the setting names.
+    """Find the folder that the setting names.
 
     Raises:
         RunError: it is empty, or there is nothing of this name.
@@ -73,14 +74,17 @@ def named_folder(data: str, folder: str, wanted: Sequence[str]) -> Path:
 def find(
     data: str, folder: str, places: Sequence[str], names: Sequence[str], also: Sequence[str] = ()
 ) -> Path:
-    """The first file of these names in the folder itself, then in its subfolders `places`.
+    """Find the first file of these names in the folder itself, then in its subfolders `places`.
 
     Args:
-        data: name of the data set, for the message.
-        folder: as the setting has it.
-        places: subfolders, in the order in which they are looked at.
-        names: what the file is called, in the order of preference.
-        also: further names, which the message leaves out.
+        data: Name of the data set, for the message.
+        folder: Folder as the setting has it.
+        places: Subfolders, in the order in which they are searched.
+        names: Names of the file, in the order of preference.
+        also: Further names, which the message leaves out.
+
+    Returns:
+        Path of the file.
 
     Raises:
         RunError: there is none.
@@ -94,7 +98,7 @@ def find(
 
 
 def missing(data: str, root: Path, places: Sequence[str], names: Sequence[str]) -> MissingDataError:
-    """The error for data that are not there: what to put where."""
+    """Make the error for data that are not there: it says what to put where."""
     return MissingDataError(
         f"{root}: data is {data}, and neither here nor in {' or '.join(places)} is there "
         f"{' or '.join(map(described, names))}; put it there, or set folder to where it is",
@@ -103,7 +107,7 @@ def missing(data: str, root: Path, places: Sequence[str], names: Sequence[str]) 
 
 
 def scaled(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """0 … 255 to −1 … 1, of any shape."""
+    """Scale pixels from 0 … 255 to −1 … 1, of any shape."""
     images = pixels.astype(np.float32)
     images /= 127.5
     images -= 1

@@ -1,4 +1,4 @@
-"""A folder of PNG and JPEG files, in it and below it, as images of one size."""
+"""Folder of PNG and JPEG files, in it and below it, read as images of one size."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ _NAMED = 3  # files that a message lists
 
 
 def list_images(folder: Path) -> list[Path]:
-    """The image files in and below a folder by name; links to folders are not followed, hidden
-    files left out.
+    """List the image files in and below a folder by name.
+
+    Links to folders are not followed, hidden files are left out.
 
     Raises:
         RunError: there are none, or too many.
@@ -46,9 +47,9 @@ def list_images(folder: Path) -> list[Path]:
 
 
 def read_folder(folder: Path, side: int) -> NDArray[np.uint8]:
-    """Colour images [n, 3, side, side]: each cut to a centred square and resized, bicubic.
+    """Read colour images [n, 3, side, side], each cut to a centred square and resized, bicubic.
 
-    Turned as its EXIF data say; transparency is dropped, 16 bits are rounded to 8.
+    Each is turned as its EXIF data say; transparency is dropped, 16 bits are rounded to 8.
 
     Raises:
         RunError: no images, too many for memory, or files that cannot be read, which it names.
@@ -77,7 +78,7 @@ def read_folder(folder: Path, side: int) -> NDArray[np.uint8]:
 
 
 def _read(path: Path, side: int) -> NDArray[np.uint8]:
-    """[3, side, side]."""
+    """Read one image, [3, side, side]."""
     with opened_regular(path, RunError) as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -96,7 +97,7 @@ def _read(path: Path, side: int) -> NDArray[np.uint8]:
 
 
 def _coloured(image: Image.Image) -> Image.Image:
-    """In red, green and blue of 8 bits, upright."""
+    """Convert an image to red, green and blue of 8 bits, upright."""
     upright = ImageOps.exif_transpose(image)
     if upright.mode.startswith("I"):  # 16 bits, which convert() would cut off at 255
         wide = np.asarray(upright, np.float64) / 257

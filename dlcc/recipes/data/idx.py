@@ -34,7 +34,7 @@ _PREFIXES: dict[Part, str] = {"train": "train", "test": "t10k"}
 
 
 def find_idx(data: str, folder: str, places: Sequence[str], part: Part, what: str) -> Path:
-    """The file of `images` or `labels` of a part, by any of the names that it goes by.
+    """Find the file of `images` or `labels` of a part, by any of the names that it goes by.
 
     Raises:
         RunError: there is none; it says which file to put where.
@@ -46,7 +46,7 @@ def find_idx(data: str, folder: str, places: Sequence[str], part: Part, what: st
 
 
 def read_idx(path: Path, ndim: int) -> NDArray[np.uint8]:
-    """The numbers of a file of `ndim` sizes: images [n, rows, columns], labels [n].
+    """Read the numbers of a file of `ndim` sizes: images [n, rows, columns], labels [n].
 
     Its length is compared with what the header claims before memory is taken; a gzipped file is
     inflated to that length and no further, and its checksum is verified.
@@ -68,7 +68,7 @@ def read_idx(path: Path, ndim: int) -> NDArray[np.uint8]:
 
 
 def read_idx_shape(path: Path, ndim: int) -> tuple[int, ...]:
-    """The sizes that the header claims, as far as they fit the length of the file.
+    """Read the sizes that the header claims, checked against the length of the file.
 
     Raises:
         RunError: as `read_idx`, of the header alone.
@@ -79,7 +79,7 @@ def read_idx_shape(path: Path, ndim: int) -> tuple[int, ...]:
 
 @contextmanager
 def _opened(path: Path, ndim: int) -> Iterator[tuple[_Stream, tuple[int, ...]]]:
-    """What comes after the header, and the sizes."""
+    """Open a file and yield what comes after its header, and the sizes."""
     with opened_regular(path, RunError) as file:
         size = os.fstat(file.fileno()).st_size
         packed = file.peek(2)[:2] == _GZIP
@@ -101,7 +101,7 @@ def _opened(path: Path, ndim: int) -> Iterator[tuple[_Stream, tuple[int, ...]]]:
 
 
 def _header(path: Path, stream: _Stream, ndim: int) -> tuple[int, ...]:
-    """The sizes, none of them 0 and not too many numbers together."""
+    """Read the sizes, none of them 0 and not too many numbers together."""
     head = stream.read(4 + 4 * ndim)
     if len(head) < 4 + 4 * ndim:
         raise damaged(path, f"{len(head)} bytes, fewer than the header of an IDX file has")
@@ -118,5 +118,6 @@ def _header(path: Path, stream: _Stream, ndim: int) -> tuple[int, ...]:
 
 
 def _check_length(path: Path, size: int, expected: int) -> None:
+    """Raise RunError where a file is longer or shorter than its header says, in bytes."""
     if size != expected:
         raise damaged(path, f"{size:,} bytes, expected {expected:,} by its header")

@@ -17,31 +17,32 @@ from dlcc.recipes.data.idx import find_idx, read_idx, read_idx_shape
 from dlcc.recipes.data.npy import count_npy, read_npy
 
 ROWS = {"digits": 1_797, "mnist": 60_000, "fashion": 60_000, "cifar10": 50_000}
-"""Images of the training part of a data set, as published; `count_images` counts those there."""
+"""Number of images in the published training part; `count_images` counts those that are there."""
 SHAPES = {"digits": (1, 28), "mnist": (1, 28), "fashion": (1, 28), "cifar10": (3, 32)}
-"""Their channels and side."""
+"""Channels and side of the images of a data set."""
 IMAGES = (*ROWS, "folder", "npy")
-"""The names that `load_images` knows; the last two are the user's own."""
+"""Names that `load_images` knows; the last two are the user's own data."""
 
 PLACES = {"mnist": ("MNIST/raw",), "fashion": ("FashionMNIST/raw",)}
 """Subfolders that are searched after the folder itself: torchvision's."""
 NPY = "images.npy"
-"""What is looked for where the setting names a folder, not a file."""
+"""Name of the file that is looked for where the setting names a folder."""
 FOLDER_SIDE = 32
+"""Side in pixels to which the images of a folder are resized."""
 HALVED = 4
-"""Divides the sides of all images, which networks halve twice."""
+"""Divisor of the sides of all images, which networks halve twice."""
 
 
 def load_images(
     name: str, folder: str, *, part: Part = "train", side: int = FOLDER_SIDE
 ) -> NDArray[np.float32]:
-    """Images [n, channels, side, side] in [−1, 1].
+    """Load images [n, channels, side, side] in [−1, 1].
 
     Args:
-        name: of `IMAGES`; digits are scaled up to the 28 pixels that MNIST has.
-        folder: where the files are; digits need none, npy may have the file itself here.
-        part: of mnist, fashion and cifar10; the others have no parts.
-        side: to which the images of a folder are cut and resized.
+        name: One of `IMAGES`; digits are scaled up to the 28 pixels that MNIST has.
+        folder: Folder with the files; digits need none, npy may have the file itself here.
+        part: Part of mnist, fashion or cifar10; the others have no parts.
+        side: Side in pixels to which the images of a folder are cut and resized.
 
     Raises:
         RunError: a file is missing, cut or not what it should be; it says what to put where.
@@ -73,12 +74,12 @@ def load_images(
 
 
 def as_shares(images: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Images in [0, 1] of those in [−1, 1]."""
+    """Rescale images from [−1, 1] to [0, 1]."""
     return np.multiply(np.add(images, 1, dtype=np.float32), 0.5, dtype=np.float32)
 
 
 def load_labels(name: str, folder: str, *, part: Part = "train") -> NDArray[np.int64]:
-    """The classes [n] of the images of `load_images`; of a folder and of npy none are known.
+    """Load the classes [n] of the images of `load_images`; folder and npy have none.
 
     Raises:
         RunError: a file is missing, cut or not what it should be.
@@ -97,7 +98,7 @@ def load_labels(name: str, folder: str, *, part: Part = "train") -> NDArray[np.i
 
 
 def count_images(name: str, folder: str, *, part: Part = "train") -> int:
-    """How many `load_images` gives; reads headers where there are some.
+    """Count the images that `load_images` gives; only headers are read, where there are any.
 
     Raises:
         RunError: as `load_images`, as far as that shows before the images are read.
@@ -119,12 +120,12 @@ def count_images(name: str, folder: str, *, part: Part = "train") -> int:
 
 
 def scaled_up(images: Tensor, size: tuple[int, int]) -> Tensor:
-    """Images [n, channels, *] to a larger size, bilinear."""
+    """Enlarge images [n, channels, *, *] to a size (rows, columns), bilinear."""
     return F.interpolate(images, size=size, mode="bilinear", align_corners=False)
 
 
 def _check_sides(path: Path) -> int:
-    """The images of a file whose header says that they have 28 × 28 pixels."""
+    """Count the images of a file, and check that its header says 28 × 28 pixels."""
     n, *sides = read_idx_shape(path, 3)
     if sides != [28, 28]:
         raise damaged(path, f"has images of {sides[0]}×{sides[1]}, expected 28×28")
@@ -132,6 +133,7 @@ def _check_sides(path: Path) -> int:
 
 
 def _own_folder(folder: str) -> Path:
+    """Find the user's folder of images."""
     path = named_folder("folder", folder, ("your images (.png, .jpg)",))
     if not path.is_dir():
         raise RunError(f"{path}: a file; set folder to the folder that your images are in")
@@ -139,5 +141,6 @@ def _own_folder(folder: str) -> Path:
 
 
 def _own_array(folder: str) -> Path:
+    """Find the user's `.npy` file."""
     path = named_folder("npy", folder, (NPY,))
     return path / NPY if path.is_dir() else path

@@ -24,17 +24,20 @@ _TYPES = ("u1", "f2", "f4", "f8")
 
 
 class _Header(NamedTuple):
-    """What the file says of its numbers, checked."""
+    """Description of the numbers in a file, checked."""
 
     shape: tuple[int, ...]
+    """Sizes of the array."""
     fortran: bool
+    """Whether the first index runs fastest."""
     dtype: np.dtype[Any]
+    """Type of the numbers."""
     axes: tuple[int, ...]
-    """Which of them are the images', the channels', the rows' and the columns'."""
+    """Axes of the images, channels, rows and columns, in this order."""
 
 
 def read_npy(path: Path) -> NDArray[np.float32]:
-    """The images [n, channels, side, side] in [−1, 1].
+    """Read images [n, channels, side, side] in [−1, 1].
 
     Raises:
         RunError: the file is missing, cut or no such file, or holds something else than images.
@@ -53,7 +56,7 @@ def read_npy(path: Path) -> NDArray[np.float32]:
 
 
 def count_npy(path: Path) -> int:
-    """The images that the header claims and the file has room for.
+    """Count the images that the header claims and the file has room for.
 
     Raises:
         RunError: as `read_npy`, of the header alone.
@@ -63,7 +66,7 @@ def count_npy(path: Path) -> int:
 
 
 def _read_header(path: Path, file: BufferedReader) -> _Header:
-    """The header; the file stands at the numbers."""
+    """Read and check the header; the file then stands at the numbers."""
     try:
         version = np.lib.format.read_magic(file)
     except ValueError as error:
@@ -93,7 +96,7 @@ def _read_header(path: Path, file: BufferedReader) -> _Header:
 
 
 def _axes(shape: tuple[int, ...]) -> tuple[int, ...] | None:
-    """Of images, channels, rows and columns; None for sizes that are not those of images."""
+    """Axes of images, channels, rows and columns; None for sizes that are not those of images."""
     match shape:
         case (_, rows, columns) if rows == columns:
             return 0, 1, 2
@@ -105,7 +108,7 @@ def _axes(shape: tuple[int, ...]) -> tuple[int, ...] | None:
 
 
 def _unit_floats(path: Path, array: NDArray[Any]) -> NDArray[np.float32]:
-    """Floats of either range in [−1, 1]."""
+    """Convert floats of either range to [−1, 1]."""
     low, high = float(array.min()), float(array.max())
     if not (low >= -1 and high <= 1):  # NaN fails too
         raise damaged(

@@ -1,4 +1,4 @@
-"""A pickle of plain values and numpy arrays, read without running any of it.
+"""Pickles of plain values and numpy arrays, read without running any of them.
 
 `pickle.load` calls what a file asks for. Here a file gets stand-ins for the five names that numpy's
 pickles of arrays ask for, and no other name; the stand-ins call nothing and make an array only of
@@ -27,30 +27,69 @@ _MOST_SIZES, _LARGEST = 8, 2**31
 _PLAIN = {"b1", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8"}
 
 _NAMES = (
-    "numpy._core.multiarray._reconstruct", "numpy._core.numeric._frombuffer",
-    "numpy.ndarray", "numpy.dtype", "_codecs.encode",
-)  # fmt: skip
+    "numpy._core.multiarray._reconstruct",
+    "numpy._core.numeric._frombuffer",
+    "numpy.ndarray",
+    "numpy.dtype",
+    "_codecs.encode",
+)
 # what a file may refer to -> what numpy 2 calls it; numpy 1 had no underscore
 _KNOWN = {name: name for name in _NAMES} | {n.replace("._core.", ".core."): n for n in _NAMES}
 
 # Sets and keys other than text are left out: they can be made to take forever to hash.
-_ADMITTED = frozenset({
-    "PROTO", "FRAME", "STOP", "MARK", "NONE", "NEWTRUE", "NEWFALSE", "BININT", "BININT1",
-    "BININT2", "LONG1", "BINSTRING", "SHORT_BINSTRING", "BINUNICODE", "SHORT_BINUNICODE",
-    "BINUNICODE8", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8", "EMPTY_DICT",
-    "EMPTY_LIST", "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "APPEND", "APPENDS",
-    "SETITEM", "SETITEMS", "BINPUT", "LONG_BINPUT", "BINGET", "LONG_BINGET", "MEMOIZE", "GLOBAL",
-    "STACK_GLOBAL", "REDUCE", "BUILD",
-})  # fmt: skip
+_ADMITTED = frozenset(
+    [
+        "PROTO",
+        "FRAME",
+        "STOP",
+        "MARK",
+        "NONE",
+        "NEWTRUE",
+        "NEWFALSE",
+        "BININT",
+        "BININT1",
+        "BININT2",
+        "LONG1",
+        "BINSTRING",
+        "SHORT_BINSTRING",
+        "BINUNICODE",
+        "SHORT_BINUNICODE",
+        "BINUNICODE8",
+        "BINBYTES",
+        "SHORT_BINBYTES",
+        "BINBYTES8",
+        "BYTEARRAY8",
+        "EMPTY_DICT",
+        "EMPTY_LIST",
+        "EMPTY_TUPLE",
+        "TUPLE",
+        "TUPLE1",
+        "TUPLE2",
+        "TUPLE3",
+        "APPEND",
+        "APPENDS",
+        "SETITEM",
+        "SETITEMS",
+        "BINPUT",
+        "LONG_BINPUT",
+        "BINGET",
+        "LONG_BINGET",
+        "MEMOIZE",
+        "GLOBAL",
+        "STACK_GLOBAL",
+        "REDUCE",
+        "BUILD",
+    ]
+)
 _CODES = {ord(op.code): op.name for op in pickletools.opcodes}
 
 
 class PickleRefusedError(Exception):
-    """A pickle asks for what is not read here, or is damaged; the message is a clause."""
+    """Raised for a pickle that is damaged or asks for what is not read; a clause says which."""
 
 
 def read_pickle(data: bytes) -> dict[str, Any]:
-    """The dict that a pickle holds, its keys as text, arrays as numpy's.
+    """Read the dict that a pickle holds, its keys as text, arrays as numpy's.
 
     Values deeper than in the dict itself may hold arrays that are not resolved: nothing that is
     read here has such.
@@ -70,7 +109,7 @@ def read_pickle(data: bytes) -> dict[str, Any]:
 
 
 class _Dict(dict[Any, Any]):
-    """A dict whose keys are text."""
+    """Dict whose keys are text."""
 
     __slots__ = ()
 
@@ -81,7 +120,7 @@ class _Dict(dict[Any, Any]):
 
 
 class _Instructions(dict[int, Callable[[Any], None]]):
-    """Instructions that are admitted, and a limit on how many are followed."""
+    """Instructions that are admitted, with a limit on how many are followed."""
 
     def __init__(self) -> None:
         known = pickle._Unpickler.dispatch
@@ -103,12 +142,13 @@ class _Instructions(dict[int, Callable[[Any], None]]):
 
 
 def _load_bytearray8(reader: Any) -> None:
+    """Load a bytearray as bytes, as long as its 8-byte length says."""
     (length,) = struct.unpack("<Q", reader.read(8))
     reader.append(bytes(reader.read(length)))
 
 
 class _Reader(pickle._Unpickler):
-    """Python's reader of pickles, with stand-ins in place of what a file refers to."""
+    """Reader of pickles, Python's own, with stand-ins in place of what a file refers to."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__(BytesIO(data), encoding="bytes")
@@ -117,6 +157,7 @@ class _Reader(pickle._Unpickler):
         self._to_encode = len(data)
 
     def find_class(self, module: Any, name: Any) -> _Name:
+        """Give the stand-in for a name that numpy's pickles ask for, and refuse any other."""
         full = f"{module}.{name}"
         if full not in _KNOWN:
             raise PickleRefusedError(f"asks for {_shown(full)}, which was not run")
@@ -130,14 +171,14 @@ class _Reader(pickle._Unpickler):
 
 
 class _StandIn:
-    """Whatever a file refers to or builds; it takes no state unless it says so."""
+    """Stand-in for whatever a file refers to or builds; it takes no state unless it says so."""
 
     def __setstate__(self, state: Any) -> None:
         raise PickleRefusedError(f"sets the state of a {_kind(self)}")
 
 
 class _Name(_StandIn):
-    """What a file refers to by name; never looked up."""
+    """Stand-in for what a file refers to by name, which is never looked up."""
 
     def __init__(self, name: str, reader: _Reader) -> None:
         self.name, self._reader = name, reader
@@ -149,7 +190,7 @@ class _Name(_StandIn):
 
 
 class _Type(_StandIn):
-    """A type of numbers on its way."""
+    """Stand-in for a type of numbers, complete when its state has come."""
 
     def __init__(self, code: str) -> None:
         self.code, self.order = code, ""
@@ -160,11 +201,12 @@ class _Type(_StandIn):
         self.order = _byte_order(state)
 
     def make(self) -> np.dtype[Any]:
+        """Make numpy's type."""
         return np.dtype(f"{self.order.replace('|', '')}{self.code}")
 
 
 class _Array(_StandIn):
-    """An array on its way: empty until its state comes."""
+    """Stand-in for an array: empty until its state comes."""
 
     def __init__(self, made: NDArray[Any] | None = None) -> None:
         self.made = made
@@ -176,7 +218,7 @@ class _Array(_StandIn):
 
 
 def _reduced(name: str, arguments: tuple[Any, ...]) -> Any:
-    """What numpy and Python would make of a call that their own pickles hold."""
+    """Do what numpy and Python would do for a call that their own pickles hold."""
     match name, arguments:
         case "numpy._core.multiarray._reconstruct", (_Name(name="numpy.ndarray"), (0,), b"b"):
             return _Array()
@@ -193,7 +235,7 @@ def _reduced(name: str, arguments: tuple[Any, ...]) -> Any:
 
 
 def _array(state: Any) -> NDArray[Any]:
-    """The array of a state (version, shape, type, column-major, bytes)."""
+    """Make the array of a state (version, shape, type, column-major, bytes)."""
     match state:
         case (1, tuple() as shape, _Type() as kind, bool() as fortran, bytes() as raw):
             return _shaped(raw, kind, shape, fortran)
@@ -201,6 +243,7 @@ def _array(state: Any) -> NDArray[Any]:
 
 
 def _shaped(raw: bytes, kind: _Type, shape: Any, fortran: bool) -> NDArray[Any]:
+    """Make an array of bytes, whose number must be what the shape and type ask for."""
     sizes_are_plain = type(shape) is tuple and all(type(n) is int and n >= 0 for n in shape)
     if not sizes_are_plain or len(shape) > _MOST_SIZES:
         raise PickleRefusedError("gives an array sizes that are none")
@@ -214,7 +257,7 @@ def _shaped(raw: bytes, kind: _Type, shape: Any, fortran: bool) -> NDArray[Any]:
 
 
 def _byte_order(state: Any) -> str:
-    """Of the state (3, order, no subtype, no names, no fields, …) of a plain type."""
+    """Byte order in the state (3, order, no subtype, no names, no fields, …) of a plain type."""
     match state:
         case (3, str() | bytes() as order, None, None, None, -1, -1, 0):
             text = _text(order)
@@ -224,7 +267,7 @@ def _byte_order(state: Any) -> str:
 
 
 def _finished(value: Any) -> Any:
-    """An array that is complete; anything else as it is."""
+    """Replace the stand-in of an array by the array; leave anything else as it is."""
     if type(value) is not _Array:
         return value
     if value.made is None:
@@ -233,11 +276,12 @@ def _finished(value: Any) -> Any:
 
 
 def _text(value: str | bytes) -> str:
+    """Convert text or bytes to text."""
     return value if isinstance(value, str) else value.decode("latin-1")
 
 
 def _kind(value: Any) -> str:
-    """What to call a value; its content stays unseen, for it may refer to itself."""
+    """Name for the type of a value; its content stays unseen, for it may refer to itself."""
     names: dict[type, str] = {
         _Array: "numpy array",
         _Type: "numpy type",
@@ -248,6 +292,6 @@ def _kind(value: Any) -> str:
 
 
 def _shown(text: str) -> str:
-    """A name of a file's own making, fit for a message."""
+    """Shorten a name from a file, and make it fit for a message."""
     safe = "".join(c if c.isprintable() else "?" for c in text[:80])
     return safe if len(text) <= 80 else f"{safe}…"

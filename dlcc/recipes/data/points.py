@@ -22,39 +22,39 @@ _MOST_ALONG = 200  # cells along an axis: 8 million in a cube
 
 
 class Placed(NamedTuple):
-    """Samples in cells."""
+    """Samples assigned to cells."""
 
     cell: NDArray[np.int64]
-    """The cell of each sample, [n]; −1 for one that is in none."""
+    """Cell of each sample, [n]; −1 for one that is in none."""
     number: int
-    """Of cells, all equally likely."""
+    """Number of cells, all equally likely."""
     distance: Floats
-    """From each sample to the nearest point that can be drawn, [n]; infinite where a coordinate is
-    not finite, 0 everywhere for distributions that have all of the plane."""
+    """Distance of each sample to the nearest point that can be drawn, [n]; infinite where a
+    coordinate is not finite, 0 everywhere for distributions that fill the plane."""
 
     @property
     def counts(self) -> NDArray[np.int64]:
-        """Samples in each cell, [number]."""
+        """Number of samples in each cell, [number]."""
         return np.bincount(self.cell[self.cell >= 0], minlength=self.number)
 
     @property
     def outside(self) -> int:
-        """Samples in no cell."""
+        """Number of samples in no cell."""
         return int(np.count_nonzero(self.cell < 0))
 
 
 class Points(ABC):
-    """A distribution in the plane or in space."""
+    """Distribution in the plane or in space."""
 
     features: ClassVar[int]
-    """Coordinates of a point."""
+    """Number of coordinates of a point."""
 
     @abstractmethod
     def draw(self, n: int, rng: np.random.Generator) -> NDArray[np.float32]:
-        """Independent points, [n, features]."""
+        """Draw independent points, [n, features]."""
 
     def cells(self, samples: NDArray[Any], k: int) -> Placed:
-        """Samples [n, features] in cells, `k` along each axis.
+        """Assign samples [n, features] to cells, `k` along each axis.
 
         Raises:
             ValueError: the samples have other sizes, or `k` is not from 1 to 200.
@@ -70,12 +70,12 @@ class Points(ABC):
 
     @abstractmethod
     def _cells(self, points: Floats, k: int) -> Placed:
-        """As `cells`, of finite points."""
+        """Assign finite points [n, features] to cells, as `cells`."""
 
 
 @dataclass(frozen=True)
 class Mixture(Points):
-    """Equally likely Gaussians in the plane, those of `small_gan.MIXTURES`.
+    """Mixture of equally likely Gaussians in the plane, one of `small_gan.MIXTURES`.
 
     A sample within `radius` standard deviations of a centre belongs to it; there it falls into one
     of the k × k cells of that Gaussian. With k = 1 the cells are the modes.
@@ -83,7 +83,9 @@ class Mixture(Points):
 
     features: ClassVar = 2
     name: str
+    """Name of the mixture."""
     radius: float = 3.0
+    """Largest distance of a sample from its centre, in standard deviations."""
 
     def draw(self, n: int, rng: np.random.Generator) -> NDArray[np.float32]:
         return small_gan.draw_data(self.name, (n,), rng)
@@ -99,6 +101,7 @@ class Mixture(Points):
 
     @property
     def _sd(self) -> float:
+        """Standard deviation of each Gaussian."""
         return small_gan.MIXTURES[self.name].sd
 
 
@@ -116,7 +119,7 @@ class Gaussian(Points):
 
 
 class _Box(Points):
-    """Uniform on [−1, 1] to the power of `features`; cells are equal boxes."""
+    """Uniform distribution on [−1, 1] to the power of `features`; cells are equal boxes."""
 
     def draw(self, n: int, rng: np.random.Generator) -> NDArray[np.float32]:
         return _uniform((n, self.features), rng)
@@ -129,21 +132,21 @@ class _Box(Points):
 
 @dataclass(frozen=True)
 class Square(_Box):
-    """Uniform on the square [−1, 1]²; k × k cells."""
+    """Uniform distribution on the square [−1, 1]²; k × k cells."""
 
     features: ClassVar = 2
 
 
 @dataclass(frozen=True)
 class Cube(_Box):
-    """Uniform in the cube [−1, 1]³; k × k × k cells."""
+    """Uniform distribution in the cube [−1, 1]³; k × k × k cells."""
 
     features: ClassVar = 3
 
 
 @dataclass(frozen=True)
 class CubeSurface(Points):
-    """Uniform on the surface of the cube [−1, 1]³.
+    """Uniform distribution on the surface of the cube [−1, 1]³.
 
     Cells are k × k squares on each of the six faces: −x, +x, −y, +y, −z, +z. Every finite sample
     falls into that of the nearest point of the surface; how far off it is, is its distance.
@@ -176,14 +179,15 @@ POINTS: dict[str, Points] = {
     "cube": Cube(),
     "cube_surface": CubeSurface(),
 }
+"""Distributions by name."""
 
 
 def _uniform(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float32]:
-    """In [−1, 1)."""
+    """Draw uniform numbers in [−1, 1)."""
     return 2 * rng.random(shape, dtype=np.float32) - 1
 
 
 def _index(shares: Floats, k: int) -> NDArray[np.int64]:
-    """The box of points [n, d] of the unit cube, cut into k along each axis; 0 … k^d − 1."""
+    """Number the boxes of points [n, d] of the unit cube, k along each axis: 0 … k^d − 1."""
     along = np.minimum((shares * k).astype(np.int64), k - 1)
     return along @ k ** np.arange(shares.shape[1])[::-1]

@@ -1,1 +1,1 @@
-"""GANs on images: of the study of loss-gradient clouds, and the deep convolutional one."""
+"""GANs on images: those of the study of loss-gradient clouds, and a deep convolutional one."""

@@ -1,4 +1,4 @@
-"""Deep convolutional GAN that adaptive kernel density estimation is to steady: its baseline.
+"""Deep convolutional GAN, the baseline that adaptive kernel density estimation is to steady.
 
 The study gives pixels in [0, 1], a split of 80 to 20 and a batch. Layers, initialisation and rates
 are those of the deep convolutional GAN (Radford 2016): strided convolutions, with batch
@@ -29,7 +29,7 @@ _HELD_OUT = 256  # images on which the discriminator is tried, at most
 
 @dataclass(frozen=True)
 class Config(Options):
-    """The configuration, with its defaults and ranges."""
+    """Configuration, with its defaults and ranges."""
 
     data: str = option("digits", "what is learned", choices=IMAGES)
     folder: str = option("", "where the files of the data are; digits need none")
@@ -41,7 +41,7 @@ class Config(Options):
 
     @property
     def loss(self) -> str:
-        """Both players'."""
+        """Loss of both players."""
         return "ns"
 
 
@@ -49,30 +49,40 @@ class Config(Options):
 
 
 def generator(channels: int, side: int) -> nn.Module:
-    """[n, 100] → [n, channels, side, side] in [0, 1]."""
+    """Make the generator [n, 100] → [n, channels, side, side] in [0, 1]."""
     small = side // 4
     return nn.Sequential(
-        nn.Linear(ZDIM, 128 * small**2, bias=False), nn.Unflatten(1, (128, small, small)),
-        nn.BatchNorm2d(128), nn.ReLU(),
-        nn.ConvTranspose2d(128, 64, 4, 2, 1, bias=False), nn.BatchNorm2d(64), nn.ReLU(),
-        nn.ConvTranspose2d(64, channels, 4, 2, 1), nn.Sigmoid(),
-    )  # fmt: skip
+        nn.Linear(ZDIM, 128 * small**2, bias=False),
+        nn.Unflatten(1, (128, small, small)),
+        nn.BatchNorm2d(128),
+        nn.ReLU(),
+        nn.ConvTranspose2d(128, 64, 4, 2, 1, bias=False),
+        nn.BatchNorm2d(64),
+        nn.ReLU(),
+        nn.ConvTranspose2d(64, channels, 4, 2, 1),
+        nn.Sigmoid(),
+    )
 
 
 def discriminator(channels: int, side: int) -> nn.Module:
-    """[n, channels, side, side] → [n, 1], raw."""
+    """Make the discriminator [n, channels, side, side] → [n, 1], raw."""
     return nn.Sequential(
-        nn.Conv2d(channels, 64, 4, 2, 1), nn.LeakyReLU(0.2),
-        nn.Conv2d(64, 128, 4, 2, 1, bias=False), nn.BatchNorm2d(128), nn.LeakyReLU(0.2),
-        nn.Flatten(), nn.Linear(128 * (side // 4) ** 2, 1),
-    )  # fmt: skip
+        nn.Conv2d(channels, 64, 4, 2, 1),
+        nn.LeakyReLU(0.2),
+        nn.Conv2d(64, 128, 4, 2, 1, bias=False),
+        nn.BatchNorm2d(128),
+        nn.LeakyReLU(0.2),
+        nn.Flatten(),
+        nn.Linear(128 * (side // 4) ** 2, 1),
+    )
 
 
 def make_players(channels: int, side: int) -> dict[str, nn.Module]:
-    """Both players, initialised from torch's generator."""
+    """Make both players, initialised from torch's generator."""
     players = {
-        "generator": generator(channels, side), "discriminator": discriminator(channels, side),
-    }  # fmt: skip
+        "generator": generator(channels, side),
+        "discriminator": discriminator(channels, side),
+    }
     for network in players.values():
         for module in network.modules():
             if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
@@ -86,12 +96,12 @@ def make_players(channels: int, side: int) -> dict[str, nn.Module]:
 
 
 def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
-    """Of raw outputs: cross-entropy (Goodfellow 2014, eq. 1)."""
+    """Cross-entropy of raw outputs [n, 1] (Goodfellow 2014, eq. 1)."""
     return F.softplus(-real).mean() + F.softplus(fake).mean()
 
 
 def generator_loss(fake: Tensor) -> Tensor:
-    """Non-saturating (Goodfellow 2014, section 3)."""
+    """Non-saturating loss of raw outputs [n, 1] (Goodfellow 2014, section 3)."""
     return F.softplus(-fake).mean()
 
 
@@ -99,10 +109,10 @@ def generator_loss(fake: Tensor) -> Tensor:
 
 
 class DCGAN(ImageGAN):
-    """The discriminator's update, and then the generator's against it, from the same noise."""
+    """Training that updates the discriminator, then the generator against it on the same noise."""
 
     def __init__(self, config: Config, images: NDArray[np.float32]) -> None:
-        """Of images [n, channels, side, side] in [0, 1]."""
+        """Set up the players for images [n, channels, side, side] in [0, 1], and split these."""
         self.config = config
         rng = np.random.default_rng([config.seed, optimised.STREAM_ROWS])
         order = rng.permutation(len(images))
@@ -119,8 +129,10 @@ class DCGAN(ImageGAN):
         self.held_out = torch.from_numpy(images[order[trained:][:_HELD_OUT]])
 
     def iterate(self, step: int) -> Mapping[str, Tensor]:
-        """One iteration. Each player's figures are of the state before its own update; outputs are
-        probabilities, `discriminator/held_out` of images that no batch brings, if there are any.
+        """Do one iteration; each player's figures are of the state before its own update.
+
+        Outputs are probabilities; `discriminator/held_out` is that of images which no batch brings,
+        if there are any.
         """
         real, z = self.batch(step)
         of_real, of_fake = self.discriminator(real), self.discriminator(self.generator(z).detach())
@@ -141,10 +153,10 @@ class DCGAN(ImageGAN):
 
 
 def build(values: Mapping[str, Any]) -> DCGAN:
-    """The training of a configuration, before its first step.
+    """Build the training of a configuration, before its first step.
 
     Raises:
-        ValueError: for a key or a value that is not in `Config`.
+        ValueError: a key or a value is not in `Config`.
         RunError: files of the data are missing or damaged.
     """
     config = Config.parse(values)

@@ -1,4 +1,4 @@
-"""GANs on images: of the study of loss-gradient clouds, and the deep convolutional one."""
+"""Families of GANs on images: the study of loss-gradient clouds, and a deep convolutional one."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from dlcc.landscape.anatomy import unchanged
 from dlcc.landscape.batches import PerSampleLoss
+from dlcc.landscape.model_state import unchanged
 from dlcc.recipes.adversarial_losses import ADVERSARIAL_LOSSES
 from dlcc.recipes.data.images import SHAPES, as_shares, count_images, load_images, scaled_up
 from dlcc.recipes.image_gan import ImageGAN
@@ -60,11 +60,11 @@ class CloudFamily(Family):
         return torch.float16
 
     def target(self, config: Values) -> str | None:
-        """Digits are known to a classifier; what other images show is not known here."""
+        """Name of the known generator: "digits", which a classifier knows; None for others."""
         return "digits" if config["data"] == "digits" else None
 
     def as_target(self, samples: NDArray[Any], config: Values) -> NDArray[Any]:
-        """Images of 28 pixels a side as the 8×8 that scale up to them best, [n, 64]."""
+        """Convert images of 28 pixels a side to the 8×8 that scale up to them best, [n, 64]."""
         images = np.asarray(samples, dtype=np.float32)[:, 0]
         down = np.linalg.pinv(_upsampling())  # exact for images that were scaled up
         return (down @ images @ down.T).reshape(len(images), -1)
@@ -102,13 +102,14 @@ class DCGANFamily(CloudFamily):
 
 
 class CloudLook:
-    """Measures rows now and then, and the landscape at snapshots, without penalties."""
+    """Observer that measures rows now and then, the landscape at snapshots, without penalties."""
 
     def __init__(self, recorder: Recorder, training: ImageGAN, loss: str) -> None:
         self.training, self.loss = training, loss
         self.measure = recorder.measure(_losses(training, loss), what=MEASURES)
 
     def at_row(self, step: int) -> None:
+        """Measure on the next batch after the row of a step was logged, where it is due."""
         if self.measure.is_due(step):
             real, z = self.training.batch(step + 1)  # that no step has been taken on
             with unchanged(self.training.generator), torch.no_grad():
@@ -116,25 +117,29 @@ class CloudLook:
             self.measure(step, {"discriminator": (real, fake), "generator": z})
 
     def at_snapshot(self, step: int) -> None:
+        """Measure the landscape after the snapshot of a step was taken."""
         real, z = self.training.batch(step)
         training, batches = self.training, {"discriminator": (real, z), "generator": z}
 
         def of_discriminator(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+            """Loss of each row of images and z."""
             return losses["discriminator"](model, (batch[0], training.generator(batch[1])))
 
         losses = _losses(training, self.loss)
-        self.measure.survey(step, batches, {**losses, "discriminator": of_discriminator})
+        self.measure.landscape(step, batches, {**losses, "discriminator": of_discriminator})
 
 
 def _losses(training: ImageGAN, loss: str) -> dict[str, PerSampleLoss]:
-    """Of each row: of images and samples, and of z."""
+    """Losses of each row: the discriminator's of images and samples, the generator's of z."""
     of_rows = ADVERSARIAL_LOSSES["ns" if loss == "ns" else "wgangp"]
 
     def of_discriminator(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+        """Loss of each row of images and samples, [n]."""
         real, fake = batch
         return of_rows.discriminator(model(real).squeeze(1), model(fake).squeeze(1))
 
     def of_generator(model: nn.Module, z: Tensor) -> Tensor:
+        """Loss of each row of z, [n]."""
         return of_rows.generator(training.discriminator(model(z)).squeeze(1))
 
     return {"discriminator": of_discriminator, "generator": of_generator}
@@ -142,5 +147,5 @@ def _losses(training: ImageGAN, loss: str) -> dict[str, PerSampleLoss]:
 
 @lru_cache(maxsize=1)
 def _upsampling() -> NDArray[np.float32]:
-    """Of a row of 8 pixels to one of 28, [28, 8]."""
+    """Matrix [28, 8] that scales a row of 8 pixels up to one of 28."""
     return scaled_up(torch.eye(8).view(8, 1, 1, 8), (1, 28)).view(8, 28).T.numpy()

@@ -29,7 +29,7 @@ ZDIM, SLOPE, KEEP, CLIP, PENALTY = 20, 0.3, 0.7, 0.01, 10.0
 
 @dataclass(frozen=True)
 class Config(Options):
-    """The configuration, with its defaults and ranges."""
+    """Configuration, with its defaults and ranges."""
 
     net: str = option("vanilla", "the players", choices=("vanilla", "dcgan"))
     data: str = option("digits", "what is learned", choices=IMAGES)
@@ -47,49 +47,71 @@ class Config(Options):
 
 
 def vanilla_generator(channels: int, side: int) -> nn.Module:
-    """[n, 20] → [n, channels, side, side] through one hidden layer."""
+    """Make the generator [n, 20] → [n, channels, side, side] with one hidden layer."""
     return nn.Sequential(
-        nn.Linear(ZDIM, 100, bias=False), nn.LeakyReLU(SLOPE),
-        nn.Linear(100, channels * side**2), nn.Tanh(), nn.Unflatten(1, (channels, side, side)),
-    )  # fmt: skip
+        nn.Linear(ZDIM, 100, bias=False),
+        nn.LeakyReLU(SLOPE),
+        nn.Linear(100, channels * side**2),
+        nn.Tanh(),
+        nn.Unflatten(1, (channels, side, side)),
+    )
 
 
 def vanilla_discriminator(channels: int, side: int) -> nn.Module:
-    """[n, channels, side, side] → [n, 1]."""
+    """Make the discriminator [n, channels, side, side] → [n, 1] with one hidden layer."""
     return nn.Sequential(
-        nn.Flatten(), nn.Linear(channels * side**2, 100), nn.LeakyReLU(SLOPE), nn.Dropout(0.5),
+        nn.Flatten(),
+        nn.Linear(channels * side**2, 100),
+        nn.LeakyReLU(SLOPE),
+        nn.Dropout(0.5),
         nn.Linear(100, 1),
-    )  # fmt: skip
+    )
 
 
 def dcgan_generator(channels: int, side: int) -> nn.Module:
-    """[n, 20] → [n, channels, side, side] through four transposed convolutions."""
+    """Make the generator [n, 20] → [n, channels, side, side] of four transposed convolutions."""
     small = side // 4
     return nn.Sequential(
         nn.Linear(ZDIM, 128 * small**2, bias=False),
         nn.BatchNorm1d(128 * small**2, eps=1e-3, momentum=0.01),
-        nn.LeakyReLU(SLOPE), nn.Unflatten(1, (128, small, small)),
-        same_transposed(128, 128, 1), normalised(128), nn.LeakyReLU(SLOPE),
-        same_transposed(128, 64, 2), normalised(64), nn.LeakyReLU(SLOPE),
-        same_transposed(64, 32, 2), normalised(32), nn.LeakyReLU(SLOPE),
-        same_transposed(32, channels, 1), nn.Tanh(),
-    )  # fmt: skip
+        nn.LeakyReLU(SLOPE),
+        nn.Unflatten(1, (128, small, small)),
+        same_transposed(128, 128, 1),
+        normalised(128),
+        nn.LeakyReLU(SLOPE),
+        same_transposed(128, 64, 2),
+        normalised(64),
+        nn.LeakyReLU(SLOPE),
+        same_transposed(64, 32, 2),
+        normalised(32),
+        nn.LeakyReLU(SLOPE),
+        same_transposed(32, channels, 1),
+        nn.Tanh(),
+    )
 
 
 def dcgan_discriminator(channels: int, side: int) -> nn.Module:
-    """[n, channels, side, side] → [n, 1] through four convolutions."""
+    """Make the discriminator [n, channels, side, side] → [n, 1] of four convolutions."""
     return nn.Sequential(
-        same(channels, 64, 5, 1), normalised(64), nn.LeakyReLU(SLOPE),
-        same(64, 128, 5, 2), normalised(128), nn.LeakyReLU(SLOPE),
+        same(channels, 64, 5, 1),
+        normalised(64),
+        nn.LeakyReLU(SLOPE),
+        same(64, 128, 5, 2),
+        normalised(128),
+        nn.LeakyReLU(SLOPE),
         nn.Dropout(1 - KEEP),
-        same(128, 256, 5, 2), normalised(256), nn.LeakyReLU(SLOPE),
+        same(128, 256, 5, 2),
+        normalised(256),
+        nn.LeakyReLU(SLOPE),
         nn.Dropout(1 - KEEP),
-        same(256, 1, 7, 1), nn.Flatten(), nn.Linear((side // 4) ** 2, 1),
-    )  # fmt: skip
+        same(256, 1, 7, 1),
+        nn.Flatten(),
+        nn.Linear((side // 4) ** 2, 1),
+    )
 
 
 def normalised(channels: int) -> nn.Module:
-    """Batch normalisation; Keras counts as momentum .99 what is kept."""
+    """Make a batch normalisation with Keras' defaults, whose momentum .99 is the share kept."""
     return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)
 
 
@@ -97,16 +119,17 @@ NETS = {
     "vanilla": (vanilla_generator, vanilla_discriminator),
     "dcgan": (dcgan_generator, dcgan_discriminator),
 }
+"""Makers of generator and discriminator by the value of `net`."""
 
 
 def make_players(net: str, channels: int, side: int) -> dict[str, nn.Module]:
-    """Both players, not initialised."""
+    """Make both players, not initialised."""
     generator, discriminator = NETS[net]
     return {"generator": generator(channels, side), "discriminator": discriminator(channels, side)}
 
 
 def initialise(network: nn.Module) -> None:
-    """Glorot's uniform weights, biases 0; normalisations begin at 1 and 0 anyway."""
+    """Initialise weights by Glorot's uniform rule, biases with 0; normalisations are left alone."""
     for module in network.modules():
         if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
             nn.init.xavier_uniform_(module.weight)
@@ -118,19 +141,19 @@ def initialise(network: nn.Module) -> None:
 
 
 def discriminator_loss(loss: str, real: Tensor, fake: Tensor) -> Tensor:
-    """Of raw outputs: cross-entropy (Goodfellow 2014, eq. 1), or Wasserstein (Arjovsky 2017)."""
+    """Cross-entropy of raw outputs (Goodfellow 2014, eq. 1), or Wasserstein (Arjovsky 2017)."""
     if loss == "ns":
         return F.softplus(-real).mean() + F.softplus(fake).mean()
     return fake.mean() - real.mean()
 
 
 def generator_loss(loss: str, fake: Tensor) -> Tensor:
-    """Non-saturating (Goodfellow 2014, section 3), or Wasserstein."""
+    """Non-saturating loss of raw outputs (Goodfellow 2014, section 3), or Wasserstein."""
     return F.softplus(-fake).mean() if loss == "ns" else -fake.mean()
 
 
 def gradient_penalty(critic: nn.Module, real: Tensor, fake: Tensor, mixing: Tensor) -> Tensor:
-    """mean[(‖∇D(x̂)‖ − 1)²] at x̂ = ε·x + (1 − ε)·G(z) (Gulrajani 2017, eq. 3)."""
+    """Penalty mean[(‖∇D(x̂)‖ − 1)²] at x̂ = ε·x + (1 − ε)·G(z) (Gulrajani 2017, eq. 3)."""
     x = (mixing * real + (1 - mixing) * fake).detach().requires_grad_()
     (slope,) = torch.autograd.grad(critic(x).sum(), x, create_graph=True)
     norms: Tensor = torch.linalg.vector_norm(slope.flatten(1), dim=1)
@@ -141,7 +164,7 @@ def gradient_penalty(critic: nn.Module, real: Tensor, fake: Tensor, mixing: Tens
 
 
 class CloudGAN(ImageGAN):
-    """Both players updated at once, from the same batch and state."""
+    """Training that updates both players at once, from the same batch and state."""
 
     def __init__(self, config: Config, images: NDArray[np.float32]) -> None:
         self.config = config
@@ -153,12 +176,13 @@ class CloudGAN(ImageGAN):
         super().__init__(config.seed, players, optimizers, images, batch=config.batch, noise=ZDIM)
 
     def _optimizer(self, network: nn.Module) -> torch.optim.Optimizer:
+        """Make the configured optimiser, with Keras' defaults."""
         if self.config.optimizer == "adam":
             return torch.optim.Adam(network.parameters(), lr=self.config.lr, eps=1e-7)
         return torch.optim.RMSprop(network.parameters(), lr=self.config.lr, alpha=0.9, eps=1e-7)
 
     def iterate(self, step: int) -> Mapping[str, Tensor]:
-        """One iteration; all that is recorded is of the state before its updates.
+        """Do one iteration; all that is recorded is of the state before its updates.
 
         `real` and `fake` are D's mean outputs: probabilities for "ns", raw for the others.
         """
@@ -189,10 +213,10 @@ class CloudGAN(ImageGAN):
 
 
 def build(values: Mapping[str, Any]) -> CloudGAN:
-    """The training of a configuration, before its first step.
+    """Build the training of a configuration, before its first step.
 
     Raises:
-        ValueError: for a key or a value that is not in `Config`.
+        ValueError: a key or a value is not in `Config`.
         RunError: files of the data are missing or damaged.
     """
     config = Config.parse(values)

@@ -1,4 +1,4 @@
-"""The method pages of GANs on images: what is minimised, in formulas, and the configuration."""
+"""Method pages of GANs on images: what is minimised, in formulas, and the configuration."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _NETWORKS = {
 
 
 def clouds_page(recipe: Recipe, config: Mapping[str, Any]) -> str:
-    """The Markdown page of a GAN of the study of loss-gradient clouds."""
+    """Write the Markdown page of a GAN of the study of loss-gradient clouds."""
     optimizer = {"adam": "Adam", "rmsprop": "RMSprop"}[config["optimizer"]]
     return _filled(
         recipe,
@@ -69,7 +69,7 @@ def clouds_page(recipe: Recipe, config: Mapping[str, Any]) -> str:
 
 
 def dcgan_page(recipe: Recipe, config: Mapping[str, Any]) -> str:
-    """The Markdown page of the deep convolutional GAN."""
+    """Write the Markdown page of the deep convolutional GAN."""
     return _filled(
         recipe,
         {**config, "loss": "ns"},
@@ -84,6 +84,7 @@ def dcgan_page(recipe: Recipe, config: Mapping[str, Any]) -> str:
 
 
 def _filled(recipe: Recipe, config: Mapping[str, Any], **words: str) -> str:
+    """Fill the page with what all these GANs share, and with `words`."""
     _, discriminator, generator = FORMULAS["ns" if config["loss"] == "ns" else "wgangp"]
     meaning = {option.key: option.help for option in recipe.options} | {"net": "the players"}
     return _PAGE.format(

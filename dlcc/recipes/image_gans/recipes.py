@@ -1,4 +1,4 @@
-"""Recipes of the family: two of a study, and the baseline of another."""
+"""Recipes of the families: two of one study, and the baseline of another."""
 
 from __future__ import annotations
 
@@ -8,15 +8,21 @@ from dlcc.recipes.recipe import Recipe
 _CLOUDS = CloudFamily()
 RECIPES = (
     Recipe(
-        "lgc-vanilla", "GAN of two fully connected networks on images, from the study of clouds",
-        _CLOUDS, {"net": "vanilla"},
+        "lgc-vanilla",
+        "GAN of two fully connected networks on images, from the study of clouds",
+        _CLOUDS,
+        {"net": "vanilla"},
     ),
     Recipe(
-        "lgc-dcgan", "the study's deep convolutional GAN; .2 s a step on a core at a batch of 16",
-        _CLOUDS, {"net": "dcgan"},
+        "lgc-dcgan",
+        "the study's deep convolutional GAN; .2 s a step on a core at a batch of 16",
+        _CLOUDS,
+        {"net": "dcgan"},
     ),
     Recipe(
-        "akde-dcgan", "deep convolutional GAN, the baseline of the study of density estimation",
-        DCGANFamily(), {},
+        "akde-dcgan",
+        "deep convolutional GAN, the baseline of the study of density estimation",
+        DCGANFamily(),
+        {},
     ),
-)  # fmt: skip
+)

@@ -1,4 +1,4 @@
-"""Maps between distributions in the plane."""
+"""Families of maps between distributions in the plane."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ class MapFamily(Family):
         return mmd_maps.make_players(self._parsed(config))
 
     def _parsed(self, config: Values) -> mmd_maps.Config:
+        """Check the configuration and make it an object."""
         return mmd_maps.Config.parse(config)
 
     def reference(self, config: Values) -> NDArray[np.float32]:
@@ -53,7 +54,7 @@ class MapFamily(Family):
         return self.data(config)
 
     def as_target(self, samples: NDArray[Any], config: Values) -> NDArray[Any]:
-        """The square of the maps is [0, 1]², that of the cells [−1, 1]²."""
+        """Convert samples to the target's square, [−1, 1]²; that of the maps is [0, 1]²."""
         return 2 * samples - 1 if self.data(config) == "square" else samples
 
 

@@ -36,15 +36,20 @@ RATE = 5e-3  # of Adam, in the first step when mended
 
 @dataclass(frozen=True)
 class Map:
-    """What the paper says of one map, and what mends it."""
+    """Settings of one map in the paper, and those that mend it."""
 
     target: str
+    """Name of the distribution to map to."""
     inputs: int
+    """Number of coordinates that it is given."""
     epochs: int
+    """Number of passes through the rows in the paper."""
     penalty: float
+    """Factor of the paper's penalty on the squared weights."""
     rate: float
+    """Learning rate in the paper."""
     width: float
-    """r of the kernel exp(−‖x − y‖²/r)."""
+    """Width r of the kernel exp(−‖x − y‖²/r), in squared units of the target."""
     steepness: float
     """Standard deviation of the first layer's weights when mended."""
     steps: int
@@ -60,7 +65,7 @@ MAPS = {
 
 @dataclass(frozen=True)
 class Config(Options):
-    """The configuration, with its defaults and ranges."""
+    """Configuration, with its defaults and ranges."""
 
     map: str = option("f1", "which map", choices=tuple(MAPS))
     variant: str = option("mended", "as the paper has it, or mended", choices=tuple(BATCH))
@@ -70,7 +75,7 @@ class Config(Options):
 
 
 def batch_size(config: Config) -> int:
-    """Rows a step; as the paper has it, at most those that there are."""
+    """Number of rows a step; as the paper has it, at most those that there are."""
     batch = config.batch or BATCH[config.variant]
     return min(batch, ROWS["train"]) if config.variant == "paper" else batch
 
@@ -87,21 +92,21 @@ def length(config: Config) -> int:
 
 
 def inputs(name: str, n: int, rng: np.random.Generator) -> Tensor:
-    """What a map is given: Gaussian in the plane, or uniform in [0, 1] to the power of inputs."""
+    """Draw inputs of a map: Gaussian in the plane, or uniform in [0, 1] to the power of inputs."""
     if name == "f1":
         return torch.from_numpy(Gaussian().draw(n, rng))
     return torch.from_numpy(rng.random((n, MAPS[name].inputs), dtype=np.float32))
 
 
 def target(name: str, n: int, rng: np.random.Generator) -> Tensor:
-    """What it should give, [n, 2]: uniform on the square [0, 1]², or Gaussian in the plane."""
+    """Draw targets of a map, [n, 2]: uniform on the square [0, 1]², or Gaussian in the plane."""
     if MAPS[name].target == "gaussian":
         return torch.from_numpy(Gaussian().draw(n, rng))
     return torch.from_numpy((Square().draw(n, rng) + 1) / 2)
 
 
 def make_players(config: Config) -> dict[str, nn.Module]:
-    """The map [n, inputs] → [n, 2], its weights drawn from the seed."""
+    """Make the map [n, inputs] → [n, 2], its weights drawn from the seed."""
     with optimised.seeded(config.seed, optimised.STREAM_WEIGHTS):
         if config.map != "f3":
             return {"generator": network((2, 125, 125, 2), nn.Sigmoid, config)}
@@ -110,7 +115,7 @@ def make_players(config: Config) -> dict[str, nn.Module]:
 
 
 def network(widths: tuple[int, ...], activation: type[nn.Module], config: Config) -> nn.Module:
-    """Fully connected; when mended, its first units are centred on inputs."""
+    """Make a fully connected network; when mended, its first units are centred on inputs."""
     net = fully_connected(widths, activation)
     if config.variant == "mended":
         drawn = np.random.default_rng([config.seed, optimised.STREAM_WEIGHTS])
@@ -122,7 +127,7 @@ def network(widths: tuple[int, ...], activation: type[nn.Module], config: Config
 
 
 class DistributionMap(optimised.OptimisedTraining):
-    """One network, and a distance of what it gives from what it should."""
+    """Training of one network by the distance of its outputs from the target."""
 
     def __init__(self, config: Config, players: Mapping[str, nn.Module]) -> None:
         self.config, self.map = config, MAPS[config.map]
@@ -139,12 +144,12 @@ class DistributionMap(optimised.OptimisedTraining):
         }
 
     def iterate(self, step: int) -> Mapping[str, Tensor]:
-        """One iteration; what is recorded is of the state before its update."""
+        """Do one iteration; what is recorded is of the state before its update."""
         row = self._as_the_paper(step) if self.config.variant == "paper" else self._mended(step)
         return row | self.descend({"generator": row["generator/loss"]})
 
     def _as_the_paper(self, step: int) -> dict[str, Tensor]:
-        """MMD of rows that stay the same; at each epoch's beginning that of the held-out ones."""
+        """MMD of rows that stay the same; when an epoch begins, that of the held-out ones too."""
         epoch, place = divmod(step, math.ceil(ROWS["train"] / self.batch))
         order = self.draws(optimised.STREAM_ORDER, epoch).permutation(ROWS["train"])
         rows = torch.from_numpy(order[place * self.batch : (place + 1) * self.batch])
@@ -163,21 +168,21 @@ class DistributionMap(optimised.OptimisedTraining):
         return self.losses(sliced_wasserstein(self.generator(x), y))
 
     def losses(self, distance: Tensor) -> dict[str, Tensor]:
-        """The loss, and its parts where it has two."""
+        """Loss of the generator, with its parts where it has two."""
         if (penalty := self.penalty()) is None:
             return {"generator/loss": distance}
         parts = {f"generator/{LOSS[self.config.variant]}": distance, "generator/penalty": penalty}
         return parts | {"generator/loss": distance + penalty}
 
     def penalty(self) -> Tensor | None:
-        """The paper's, on all weights and biases."""
+        """Penalty of the paper on all weights and biases; None when mended."""
         if self.config.variant == "mended":
             return None
         squares = [p.square().sum() for p in self.generator.parameters()]
         return self.map.penalty * torch.stack(squares).sum()
 
     def mapped(self, x: Tensor) -> Tensor:
-        """What the network gives of x in evaluation mode, [n, 2]."""
+        """Map x [n, inputs] in evaluation mode, [n, 2]."""
         self.generator.eval()
         with torch.no_grad():
             made: Tensor = self.generator(x)
@@ -185,15 +190,15 @@ class DistributionMap(optimised.OptimisedTraining):
         return made
 
     def sample(self, n: int, seed: int) -> Tensor:
-        """What fresh inputs are mapped to, [n, 2]."""
+        """Map fresh inputs, [n, 2]."""
         return self.mapped(inputs(self.config.map, n, self.draws(optimised.STREAM_SAMPLES, seed)))
 
 
 def build(values: Mapping[str, Any]) -> DistributionMap:
-    """The training of a configuration, before its first step.
+    """Build the training of a configuration, before its first step.
 
     Raises:
-        ValueError: for a key or a value that is not in `Config`.
+        ValueError: a key or a value is not in `Config`.
     """
     config = Config.parse(values)
     return DistributionMap(config, make_players(config))

@@ -1,4 +1,4 @@
-"""The page `documents/method.md` of a map between distributions."""
+"""Method page of a map between distributions, `documents/method.md`."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _TARGETS = {"square": "a uniform unit square", "gaussian": "a standard normal in
 
 
 def maps_page(recipe: Recipe, config: Mapping[str, Any]) -> str:
-    """The Markdown page of a map as `mmd_maps` trains it."""
+    """Write the Markdown page of a map as `mmd_maps` trains it."""
     parsed = mmd_maps.Config.parse(config)
     penalty = ""
     if parsed.variant == "paper":
@@ -66,7 +66,7 @@ def maps_page(recipe: Recipe, config: Mapping[str, Any]) -> str:
 
 
 def regularised_page(recipe: Recipe, config: Mapping[str, Any]) -> str:
-    """The same of `regularised_map`."""
+    """Write the Markdown page of a map as `regularised_map` trains it."""
     parsed = regularised_map.Config.parse(config)
     penalty = dropout = ""
     if parsed.regulariser != "none":
@@ -87,6 +87,7 @@ def regularised_page(recipe: Recipe, config: Mapping[str, Any]) -> str:
 def _page(
     recipe: Recipe, config: Mapping[str, Any], parsed: mmd_maps.Config, penalty: str, dropout: str
 ) -> str:
+    """Fill the page with what both have, a penalty and dropout."""
     chosen, paper = mmd_maps.MAPS[parsed.map], parsed.variant == "paper"
     meaning = {option.key: option.help for option in recipe.options} | {
         "map": "which map",
@@ -107,13 +108,14 @@ def _page(
 
 
 def _terms(parsed: mmd_maps.Config) -> str:
-    """What the distance leaves to be said."""
+    """Sentence on the symbols of the distance."""
     if parsed.variant == "paper":
         return f"with $k(x,y) = \\exp(-\\|x-y\\|^2/{mmd_maps.MAPS[parsed.map].width:g})$."
     return "over 48 directions $\\theta_s$ drawn anew in each step; $(\\cdot)_{(i)}$ sorts."
 
 
 def _network(parsed: mmd_maps.Config) -> str:
+    """Sentence on the network's layers."""
     if parsed.map != "f3":
         return "2, 125, 125 and 2 units, logistic functions between."
     joined = ", the second on what the first gives" if parsed.variant == "paper" else ""
@@ -121,6 +123,7 @@ def _network(parsed: mmd_maps.Config) -> str:
 
 
 def _descent(parsed: mmd_maps.Config) -> str:
+    """Sentence on the optimiser."""
     if parsed.variant == "paper":
         return f"Stochastic gradient descent at a rate of {mmd_maps.MAPS[parsed.map].rate:g}."
     return "Adam at a rate of 0.005 that falls to 0 along half a wave."

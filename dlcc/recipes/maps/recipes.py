@@ -11,7 +11,9 @@ RECIPES = (
     Recipe("map-f2", "a uniform square mapped to a Gaussian in the plane", _MAPS, {"map": "f2"}),
     Recipe("map-f3", "a uniform line mapped to a Gaussian in the plane", _MAPS, {"map": "f3"}),
     Recipe(
-        "map-reg", "map-f1 mended, with an L1 or L2 penalty on its weights, or dropout",
-        RegularisedFamily(), {"map": "f1", "variant": "mended"},
+        "map-reg",
+        "map-f1 mended, with an L1 or L2 penalty on its weights, or dropout",
+        RegularisedFamily(),
+        {"map": "f1", "variant": "mended"},
     ),
-)  # fmt: skip
+)

@@ -1,4 +1,4 @@
-"""What L1, L2 and dropout do to the weights of a map that works: f1 of `mmd_maps`, mended.
+"""Map f1 of `mmd_maps`, mended, with L1, L2 or dropout: what they do to its weights.
 
 The paper compares L1 with L2 by the weights alone, of a map that its penalty shrinks. A penalty
 here comes in the place of the map's own and leaves out the biases, which only place the units
@@ -22,7 +22,7 @@ NORMS = {"l1": torch.abs, "l2": torch.square}
 
 @dataclass(frozen=True)
 class Config(mmd_maps.Config):
-    """The configuration of the map, and of what keeps its weights small."""
+    """Configuration of the map, and of what keeps its weights small."""
 
     map: str = option("f1", "which map", choices=("f1",))
     regulariser: str = option("none", "penalty on the weights", choices=("none", *NORMS))
@@ -31,7 +31,7 @@ class Config(mmd_maps.Config):
 
 
 def make_players(config: Config) -> dict[str, nn.Module]:
-    """The map [n, 2] → [n, 2] with dropout behind both hidden layers (Srivastava 2014)."""
+    """Make the map [n, 2] → [n, 2] with dropout behind both hidden layers (Srivastava 2014)."""
     layers: list[nn.Module] = []
     for layer in mmd_maps.make_players(config)["generator"].children():
         layers += [layer] if isinstance(layer, nn.Linear) else [layer, nn.Dropout(config.dropout)]
@@ -39,17 +39,17 @@ def make_players(config: Config) -> dict[str, nn.Module]:
 
 
 def weights(network: nn.Module) -> list[Tensor]:
-    """The weights [units, inputs] of each layer, without biases."""
+    """Weights [units, inputs] of each layer, without biases."""
     return [layer.weight for layer in network.modules() if isinstance(layer, nn.Linear)]
 
 
 class RegularisedMap(mmd_maps.DistributionMap):
-    """A map whose distance is minimised together with a penalty on its weights."""
+    """Training of a map by its distance and a penalty on its weights."""
 
     config: Config
 
     def penalty(self) -> Tensor | None:
-        """λ Σ |w| or λ Σ w² over all weights, biases excepted."""
+        """Penalty λ Σ |w| or λ Σ w² over all weights, biases excepted; None without one."""
         if self.config.regulariser == "none":
             return None
         norm = NORMS[self.config.regulariser]
@@ -60,10 +60,10 @@ class RegularisedMap(mmd_maps.DistributionMap):
 
 
 def build(values: Mapping[str, Any]) -> RegularisedMap:
-    """The training of a configuration, before its first step.
+    """Build the training of a configuration, before its first step.
 
     Raises:
-        ValueError: for a key or a value that is not in `Config`.
+        ValueError: a key or a value is not in `Config`.
     """
     config = Config.parse(values)
     return RegularisedMap(config, make_players(config))

@@ -1,4 +1,4 @@
-"""The small GAN with settings that may change while it trains; its state brings them along.
+"""Small GAN with settings that may change while it trains; its state brings them along.
 
 A controlled run keeps this file as `source/controlled.py` beside `source/train.py` and is built
 from it, so that a replay which loads a snapshot steps with the settings of that moment.
@@ -12,15 +12,16 @@ from dlcc.recipes.small_gan.training import Config, SmallGAN
 
 RATES = {"lr_g": "generator", "lr_d": "discriminator"}
 FIELDS = (*RATES, "r1", "g_every", "d_every")
+"""Settings that may change."""
 
 
 def settings_of(training: SmallGAN) -> dict[str, float]:
-    """The settings that may change, as they are now."""
+    """Settings of a training that may change, as they are now."""
     return {field: getattr(training.config, field) for field in FIELDS}
 
 
 def change_settings(training: SmallGAN, changes: Mapping[str, float]) -> None:
-    """Change them from the next step on; ValueError for a value that `Config` refuses."""
+    """Change settings from the next step on; ValueError for a value that `Config` refuses."""
     whole = {field: round(v) if field.endswith("every") else v for field, v in changes.items()}
     training.config = Config.parse(asdict(training.config) | whole)
     for field, player in RATES.items():
@@ -29,14 +30,14 @@ def change_settings(training: SmallGAN, changes: Mapping[str, float]) -> None:
 
 
 class ControlledGAN(SmallGAN):
-    """A small GAN whose state holds its settings."""
+    """Small GAN whose state holds its settings."""
 
     def settings(self) -> dict[str, float]:
-        """The settings that may change, as they are now."""
+        """Settings that may change, as they are now."""
         return settings_of(self)
 
     def adjust(self, **changes: float) -> None:
-        """Change them from the next step on."""
+        """Change settings from the next step on."""
         change_settings(self, changes)
 
     def state_dict(self) -> dict[str, Any]:
@@ -44,14 +45,15 @@ class ControlledGAN(SmallGAN):
         return super().state_dict() | {"settings": self.settings()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Back to a state of `state_dict`; one without settings leaves these as they are."""
+        """Go back to a state of `state_dict`; one without settings leaves these as they are."""
         super().load_state_dict(state)
         change_settings(self, state.get("settings", {}))
 
 
 def build(config: Mapping[str, Any]) -> ControlledGAN:
-    """The training of a configuration, before its first step.
+    """Build the training of a configuration, before its first step.
 
-    Raises ValueError for a key or a value that is not in `Config`.
+    Raises:
+        ValueError: a key or a value is not in `Config`.
     """
     return ControlledGAN(Config.parse(config))

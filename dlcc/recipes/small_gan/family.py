@@ -1,4 +1,4 @@
-"""Small GANs on mixtures in the plane, and on 8×8 digits."""
+"""Family of small GANs on mixtures in the plane, and on 8×8 digits."""
 
 from __future__ import annotations
 
@@ -57,5 +57,5 @@ class SmallGANFamily(Family):
 
 
 def sample_dtype(data: str) -> torch.dtype:
-    """How samples are kept: pixels, whose real values are multiples of 1/8, at half precision."""
+    """Type in which samples are kept: half precision for digits, whose pixels are eighths."""
     return torch.float16 if data == "digits" else torch.float32

@@ -1,4 +1,4 @@
-"""The landscape of a recipe's GAN while it trains: what of each row is measured, and when."""
+"""Landscape of a recipe's GAN while it trains: what of each row is measured, and when."""
 
 from __future__ import annotations
 
@@ -14,47 +14,53 @@ from dlcc.runs.measuring import MEASURES
 
 
 class SmallGANLook:
-    """Measures a GAN as it is recorded: rows now and then, the landscape at snapshots."""
+    """Observer that measures a GAN's rows now and then, and its landscape at snapshots."""
 
     def __init__(self, recorder: Recorder, training: SmallGAN) -> None:
         self.training = training
         self.measure = recorder.measure(losses(training), what=MEASURES)
 
     def at_row(self, step: int) -> None:
-        """After the row of a step was logged: on the next batch, for on its own the gradient is
-        smaller after a step than elsewhere."""
+        """Measure after the row of a step was logged, where it is due.
+
+        The next batch is taken: on the batch of a step the gradient is smaller after that step than
+        elsewhere.
+        """
         if self.measure.is_due(step):
             self.measure(step, batches(self.training, step + 1))
 
     def at_snapshot(self, step: int) -> None:
-        """After the snapshot of a step was taken."""
-        self.measure.survey(step, batches(self.training, step), penalised_losses(self.training))
+        """Measure the landscape after the snapshot of a step was taken."""
+        self.measure.landscape(step, batches(self.training, step), penalised_losses(self.training))
 
 
 def batches(training: SmallGAN, step: int) -> dict[str, Batch]:
-    """What the players' losses take, of the batch of a step."""
+    """Batch of a step as the players' losses take it, by player."""
     return dict.fromkeys(("discriminator", "generator"), training.batch(step))
 
 
 def losses(training: SmallGAN) -> dict[str, PerSampleLoss]:
-    """Player -> its loss of each row, without penalties."""
+    """Loss of each row by player, without penalties."""
     of_rows = ADVERSARIAL_LOSSES[training.config.loss]
 
     def of_discriminator(model: nn.Module, batch: Batch) -> Tensor:
+        """Discriminator's loss of each row, [n]."""
         fake = training.generator(batch.noise)
         return of_rows.discriminator(model(batch.real).squeeze(1), model(fake).squeeze(1))
 
     def of_generator(model: nn.Module, batch: Batch) -> Tensor:
+        """Generator's loss of each row, [n]."""
         return of_rows.generator(training.discriminator(model(batch.noise)).squeeze(1))
 
     return {"discriminator": of_discriminator, "generator": of_generator}
 
 
 def penalised_losses(training: SmallGAN) -> dict[str, PerSampleLoss]:
-    """The same with the discriminator's penalties, which take gradients themselves."""
+    """Loss of each row by player, with the discriminator's penalties, which take gradients."""
     plain, config = losses(training), training.config
 
     def of_discriminator(model: nn.Module, batch: Batch) -> Tensor:
+        """Discriminator's loss of each row with its penalties, [n]."""
         found = plain["discriminator"](model, batch)
         if config.loss == "wgangp":
             fake = training.generator(batch.noise)
@@ -69,7 +75,7 @@ def penalised_losses(training: SmallGAN) -> dict[str, PerSampleLoss]:
 
 
 def _slopes(model: nn.Module, x: Tensor) -> Tensor:
-    """Of the outputs in what goes in, [n, features]."""
+    """Gradients of the outputs by the inputs x, [n, features]."""
     x = x if x.requires_grad else x.detach().requires_grad_()
     (found,) = torch.autograd.grad(model(x).sum(), x, create_graph=True)
     return found

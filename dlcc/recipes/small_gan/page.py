@@ -1,4 +1,4 @@
-"""The page `documents/method.md` of a run: what was trained, how, and the losses as formulas."""
+"""Method page of a small GAN, `documents/method.md`: networks, optimisers and losses."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ of {width} units with LeakyReLU of slope 0.2. All initial weights and biases are
 
 
 def method_page(recipe: Recipe, config: Mapping[str, Any]) -> str:
-    """The Markdown page of a whole configuration, as `recipe.configure` returns it."""
+    """Write the Markdown page of a whole configuration, as `recipe.configure` returns it."""
     loss_name, discriminator, generator = FORMULAS[config["loss"]]
     digits = config["data"] == "digits"
     meaning = {option.key: option.help for option in recipe.options} | {"data": "what is learned"}
@@ -111,6 +111,7 @@ def method_page(recipe: Recipe, config: Mapping[str, Any]) -> str:
 
 
 def _opening(config: Mapping[str, Any]) -> str:
+    """Sentences on the data and the length."""
     if config["data"] == "digits":
         data = "scikit-learn's 1,797 handwritten digits of 8×8 pixels, scaled to x/8 − 1"
     else:
@@ -123,6 +124,7 @@ def _opening(config: Mapping[str, Any]) -> str:
 
 
 def _penalties(config: Mapping[str, Any]) -> str:
+    """Paragraphs on the discriminator's penalties."""
     text = ""
     if config["loss"] == "wgangp":
         weight = small_gan.GRADIENT_PENALTY_WEIGHT
@@ -139,6 +141,7 @@ def _penalties(config: Mapping[str, Any]) -> str:
 
 
 def _pace(config: Mapping[str, Any]) -> str:
+    """Sentence on how often the players are updated."""
     if config["d_every"] == config["g_every"] == 1:
         return "Both players are updated in every step."
     return (
@@ -148,6 +151,7 @@ def _pace(config: Mapping[str, Any]) -> str:
 
 
 def _optimizer(config: Mapping[str, Any]) -> str:
+    """Sentence on the optimiser."""
     method = {
         "adam": "Adam with $\\beta_1 = {beta1:g}$ and $\\beta_2 = {beta2:g}$",
         "rmsprop": "RMSprop with $\\alpha = {beta2:g}$",

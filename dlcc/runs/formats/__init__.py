@@ -1,4 +1,4 @@
-"""The formats in which a run can be read: our own, and folders that other tools left.
+"""Formats in which a run can be read: our own, and folders that other tools left.
 
 A further format is one module: a class that follows `Format`, named by the entry point group
 `dlcc.formats`.
@@ -22,13 +22,13 @@ GROUP = "dlcc.formats"
 
 @cache
 def formats() -> tuple[Format, ...]:
-    """All formats in the order in which they are asked; the first that recognises a folder reads it.
+    """Formats in the order in which they are asked; the first that recognises a folder reads it.
 
-    Our own comes first: a folder with run.json is always one of ours. Those that others installed
+    Our own comes first: a folder with run.json is always one of ours. Formats that others installed
     come before the rest of this package's, for they know their folders better.
 
     Raises:
-        PluginError: an installed one cannot be used.
+        PluginError: An installed format cannot be used.
     """
     found = {name: as_format(kind, f"entry point {name!r}") for name, kind in loaded(GROUP).items()}
     ranked = sorted(found.values(), key=lambda f: type(f).__module__.startswith("dlcc."))
@@ -36,10 +36,10 @@ def formats() -> tuple[Format, ...]:
 
 
 def as_format(kind: Any, origin: str) -> Format:
-    """An instance of a class that follows `Format`.
+    """Make an instance of a class that follows `Format`.
 
     Raises:
-        PluginError: it is none.
+        PluginError: The class does not follow `Format`.
     """
     if not isinstance(kind, type):
         raise PluginError(f"{origin}: expected a class that follows Format, found {kind!r}")
@@ -55,7 +55,8 @@ def as_format(kind: Any, origin: str) -> Format:
 
 @contextmanager
 def _its_fault(format_: Format) -> Iterator[None]:
-    """Within, what is raised beside our own errors is a fault of who wrote the format."""
+    """Turn an exception inside the block, our own errors excepted, into a fault of the format's
+    author."""
     try:
         yield
     except DlccError:
@@ -69,11 +70,11 @@ def _its_fault(format_: Format) -> Iterator[None]:
 
 
 def open_folder(path: Path, mapping: Mapping[str, str]) -> Contents:
-    """What the folder holds, by the first format that recognises it.
+    """Open a folder with the first format that recognises it.
 
     Raises:
-        RunError: no format does, or what it should read first is damaged.
-        OptionError: the format has no use for the mapping.
+        RunError: No format recognises the folder, or what it reads first is damaged.
+        OptionError: The format has no use for the mapping.
     """
     for format_ in formats():
         with _its_fault(format_):

@@ -1,4 +1,4 @@
-"""A config.json as training scripts write one: flat keys, of which some say what they mean."""
+"""Reader of a config.json as training scripts write it: flat keys, some of a known meaning."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ _LARGEST = 2**63 - 1  # of a whole number anywhere in the file
 
 @dataclass(frozen=True)
 class _Key:
-    """A key that means something."""
+    """Key of a known meaning."""
 
     name: str
-    """What our recipes call it."""
+    """Name of the key in our recipes."""
     kind: str
-    """`text`, `whole` or `number`."""
+    """Type of the value: `text`, `whole` or `number`."""
     low: float = 0
     high: float = math.inf
     one_of_ours: bool = False
     """Whether the text names a loss or an optimiser, which ours write in lower case."""
 
     def read(self, place: str, value: object) -> str | int | float:
-        """The value in its type.
+        """Read the value in the key's type.
 
         Raises:
-            RunError: it has another type, or makes no sense.
+            RunError: The value has another type, or makes no sense.
         """
         if self.kind == "text":
             if isinstance(value, str) and value.strip():
@@ -80,25 +80,25 @@ KEYS: Mapping[str, _Key] = {
     "seed": _Key("seed", "whole", -(2.0**53), 2.0**53),
     "total_iterations": _Key("steps", "whole", 1, 2.0**53),
 }
-"""What each key means to us; every other one is kept as it is."""
+"""Known keys and what each means; every other key is kept as it is."""
 
 
 @dataclass(frozen=True)
 class ConfigFile:
-    """What a config.json says, under our names."""
+    """Content of a config.json, under our names."""
 
     values: Mapping[str, Any] = field(default_factory=dict)
     known: Mapping[str, Any] = field(default_factory=dict)
-    """Those of them that the keys in `KEYS` gave, by these keys."""
+    """Values of the keys in `KEYS`, by these keys."""
     left_out: tuple[str, ...] = ()
-    """Keys that were not taken: they hold lists or mappings, or say again what another key says."""
+    """Keys that were not taken: they hold lists or mappings, or repeat what another key says."""
 
 
 def read_config(path: Path) -> ConfigFile:
-    """Read the file; one that is not there says nothing.
+    """Read the file; a missing file gives an empty `ConfigFile`.
 
     Raises:
-        RunError: it is no JSON object, or a key's value has a wrong type or makes no sense.
+        RunError: The file is no JSON object, or a key's value has a wrong type or makes no sense.
     """
     if not os.path.lexists(path):
         return ConfigFile()
@@ -142,7 +142,7 @@ def _parsed(path: Path) -> dict[str, Any]:
 
 
 def _scalar(place: str, value: object) -> str | int | float | bool | None:
-    """A value that we keep without knowing what it means."""
+    """Check and return a single value that is kept without its meaning being known."""
     if isinstance(value, float) and not math.isfinite(value):
         raise RunError(
             f"{place}: expected a finite number, found {value}; write it as text or take it out"

@@ -1,4 +1,4 @@
-"""The first line of a CSV of metrics: which column is which series."""
+"""Header of a CSV of metrics: which column is which series."""
 
 from __future__ import annotations
 
@@ -22,40 +22,40 @@ KNOWN: Mapping[str, str] = {
     "d_real": "discriminator/real",
     "d_fake": "discriminator/fake",
 }
-"""Columns that need no mapping."""
+"""Columns that need no mapping, with the series that each is."""
 EXAMPLE = "step,d_loss,g_loss"
 _DELIMITERS = (",", ";", "\t")
 
 
 @dataclass(frozen=True)
 class Header:
-    """What the first line says."""
+    """Content of the first line: columns, and the series that they are."""
 
     delimiter: str
     columns: tuple[str, ...]
     steps: int | None
-    """The column of steps."""
+    """Index of the column of steps; None where there is none."""
     series: Mapping[str, int]
-    """`player/quantity` to its column."""
+    """Series `player/quantity` to the index of its column."""
     optional: frozenset[str]
-    """Those that are taken for their names alone, and may turn out to be text."""
+    """Series that are taken for their column's name alone, and may turn out to be text."""
     left_out: tuple[str, ...]
-    """The names of columns that are no series."""
+    """Names of columns that are no series."""
 
     @property
     def players(self) -> set[str]:
-        """Whose series there are."""
+        """Players that have a series here."""
         return {name.partition("/")[0] for name in self.series}
 
 
 def read_header(path: Path, line: str, mapping: Mapping[str, str]) -> Header:
-    """The columns of the first line, and which series they are.
+    """Read the columns of the first line, and find the series that they are.
 
     A mapped column goes before one that bears a series' name, and that before a known short one.
 
     Raises:
-        SeriesError: it is no header, or names a column twice.
-        OptionError: the mapping names a column that is not there.
+        SeriesError: The line is no header, or names a column twice.
+        OptionError: The mapping names a column that is not there.
     """
     delimiter, columns = _split(path, line)
     place = {name: i for i, name in enumerate(columns) if name}
@@ -84,7 +84,8 @@ def read_header(path: Path, line: str, mapping: Mapping[str, str]) -> Header:
 
 
 def _split(path: Path, line: str) -> tuple[str, tuple[str, ...]]:
-    """The delimiter that makes most of the line, and the columns' names."""
+    """Split the line with the delimiter that gives most columns; returns the delimiter and the
+    names."""
     splits: dict[str, Sequence[str]] = {}
     for candidate in _DELIMITERS:
         try:

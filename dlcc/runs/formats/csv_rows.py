@@ -1,4 +1,4 @@
-"""The rows of a CSV of metrics, read in one pass and in bounded memory."""
+"""Rows of a CSV of metrics, read in one pass and in bounded memory."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ from typing import NamedTuple, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcc.typing import Floats, Ints
 from dlcc.errors import SeriesError
 from dlcc.runs.formats.csv_header import EXAMPLE, Header, read_header
 from dlcc.runs.formats.history import History, Logged
 from dlcc.runs.formats.quoting import listed, short
 from dlcc.runs.series import Series
+from dlcc.typing import Floats, Ints
 
 _MAX_BYTES = 2 << 30
-_MAX_NUMBERS = 150_000_000  # what is held of a file: 8 bytes each
+MAX_NUMBERS = 150_000_000  # what is held of a file: 8 bytes each
 _MAX_FALLS = 1000  # how often a training can plausibly have been resumed from an earlier step
-_BLOCK = 1 << 20  # bytes read at once; no line may be longer
+BLOCK_BYTES = 1 << 20  # bytes read at once; no line may be longer
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+(e[+-]?\d+)?\s*", re.IGNORECASE)
 
 
 class CsvSeries(NamedTuple):
-    """What a file holds."""
+    """Series of a CSV file, with notes on how it was read."""
 
     table: Series
     text: tuple[str, ...]
     """Columns that bear a series' name and hold text."""
     rows: int
     replaced: int
-    """Rows, the first ones, of trainings that a later one in the same file supersedes."""
+    """Number of first rows, of earlier trainings that a later one in the file supersedes."""
 
 
 class CsvFile:
-    """One pass over a file: its header at once, its rows when asked for.
+    """Pass over a CSV file: its header is read at once, its rows when asked for.
 
     Raises:
-        SeriesError: naming the line, what was expected and what to do.
-        OptionError: the mapping names a column that is not there.
+        SeriesError: A line is malformed; the message says which, what was expected, what to do.
+        OptionError: The mapping names a column that is not there.
     """
 
     def __init__(self, path: Path, stream: BufferedReader, mapping: Mapping[str, str]) -> None:
@@ -66,10 +66,10 @@ class CsvFile:
         self.header = read_header(path, line, mapping)
 
     def read(self) -> CsvSeries:
-        """All series.
+        """Read all series.
 
         Raises:
-            SeriesError: as the class.
+            SeriesError: A line is malformed.
         """
         if not self.header.series:
             named = [name for name in self.header.columns if name]
@@ -85,24 +85,24 @@ class CsvFile:
 
 
 class _Block(NamedTuple):
-    """Some lines, without their ends."""
+    """Block of lines, without their line ends."""
 
     lines: list[str]
     cut: bool
-    """Whether the file ends with the last of them and this has no end."""
+    """Whether the file ends with the block's last line, and that line has no line end."""
 
 
 def _blocks(path: Path, stream: BufferedReader) -> Iterator[_Block]:
     rest, offset = b"", 0
-    while data := stream.read(_BLOCK):
+    while data := stream.read(BLOCK_BYTES):
         whole, newline, rest = (rest + data).rpartition(b"\n")
         if newline:
             yield _Block(_decoded(path, whole, offset).split("\n"), False)
             offset += len(whole) + 1
-        if len(rest) > _BLOCK:
+        if len(rest) > BLOCK_BYTES:
             raise SeriesError(
-                f"{path}: a line of more than {_BLOCK:,} bytes after byte {offset:,}; expected one "
-                "row a line"
+                f"{path}: a line of more than {BLOCK_BYTES:,} bytes after byte {offset:,}; "
+                "expected one row a line"
             )
     if rest:
         yield _Block([_decoded(path, rest, offset)], True)
@@ -122,7 +122,7 @@ def _decoded(path: Path, data: bytes, offset: int) -> str:
 
 
 class _BadCellError(Exception):
-    """A cell that is no number, by its row."""
+    """Error for a cell that is no number, by its row."""
 
     def __init__(self, row: int) -> None:
         super().__init__(row)
@@ -131,7 +131,7 @@ class _BadCellError(Exception):
 
 @dataclass
 class _Rows:
-    """The numbers read so far."""
+    """Numbers read so far."""
 
     path: Path
     header: Header
@@ -154,14 +154,14 @@ class _Rows:
         else:
             self._add_cells(*self._cells(block))
         self.line += len(block.lines)
-        if self.rows * (len(self.parts) + 1) > _MAX_NUMBERS:
+        if self.rows * (len(self.parts) + 1) > MAX_NUMBERS:
             raise SeriesError(
-                f"{self.path}: more than {_MAX_NUMBERS:,} numbers; keep every tenth row, or the "
+                f"{self.path}: more than {MAX_NUMBERS:,} numbers; keep every tenth row, or the "
                 "columns that are needed"
             )
 
     def series(self) -> CsvSeries:
-        """What the rows add up to."""
+        """Put the rows read so far together as series."""
         if not self.rows:
             raise SeriesError(
                 f"{self.path}: a header and no rows; expected a row a step, so name the folder of "
@@ -181,7 +181,7 @@ class _Rows:
     # Most files are numbers and nothing else, which numpy reads several times as fast.
 
     def _regular(self, lines: Sequence[str]) -> Floats | None:
-        """The used columns `[n, k]` of lines that hold a number in each of them; else None."""
+        """Used columns `[n, k]` of lines that hold a number in each of them; else None."""
         delimiter, between = self.header.delimiter, len(self.header.columns) - 1
         if not lines or {line.count(delimiter) for line in lines} != {between}:
             return None
@@ -213,7 +213,7 @@ class _Rows:
     # Empty cells, quotes, blank lines, repeated headers, and whatever is wrong.
 
     def _cells(self, block: _Block) -> tuple[list[list[str]], list[int]]:
-        """The rows with as many cells as the header, and the line of each."""
+        """Cells of those rows that have as many as the header, and the line number of each."""
         columns = self.header.columns
         rows: list[list[str]] = []
         numbers: list[int] = []
@@ -308,17 +308,17 @@ class _Rows:
 
 
 def _first_bad_step(steps: Floats) -> int | None:
-    """The first that is no whole number from 0 to 2⁵³ − 1."""
+    """Index of the first step that is no whole number from 0 to 2⁵³ − 1."""
     with np.errstate(invalid="ignore"):
         good = (steps >= 0) & (steps < 2**53) & (steps % 1 == 0)
     return None if good.all() else int(np.argmin(good))
 
 
 def _numbers(cells: Sequence[str]) -> Logged:
-    """The numbers of a column's cells; empty ones were not logged.
+    """Parse the cells of a column; empty cells were not logged.
 
     Raises:
-        _BadCellError: of the first that is neither.
+        _BadCellError: A cell is neither a number nor empty; the first one is named.
     """
     present = np.array([bool(cell) and not cell.isspace() for cell in cells])
     values = np.full(len(cells), np.nan)

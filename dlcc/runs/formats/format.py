@@ -1,4 +1,4 @@
-"""What a format is, and what it makes of a folder."""
+"""Interface of a format: how it recognises a folder, and the parts that it reads from one."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from dlcc.runs.series_format import is_quantity
 from dlcc.runs.snapshots import Snapshot
 
 STEP = "step"
-"""The name under which a mapping gives the column of steps."""
+"""Key of a mapping that names the column of steps."""
 
 
 class Contents(ABC):
-    """What a run folder holds, read when it is asked for; a format has at least series.
+    """Content of a run folder, read when it is asked for; a format has at least series.
 
     Nothing above the formats knows where in the folder anything lies: each part comes from here,
     with a digest that changes when the part does.
@@ -36,21 +36,21 @@ class Contents(ABC):
 
     @abstractmethod
     def series(self, until: int | None) -> Series:
-        """Every quantity, rows with `step < until`."""
+        """Every quantity, of rows with `step < until`."""
 
     def snapshots(self, until: int | None) -> list[Snapshot]:
-        """Handles of the snapshots, ascending in step; at most of step `until`."""
+        """Handles of the snapshots, ascending in step; those of at most step `until`."""
         return []
 
     def sample_steps(self, until: int | None) -> list[int]:
-        """The steps before which samples were taken, ascending, at most `until`."""
+        """Sample steps, ascending, of at most `until`."""
         return []
 
     def samples(self, step: int) -> np.ndarray:
         """Samples `[n, ...]` taken before `step`."""
         raise SnapshotError(f"samples of step {step}: the run's format holds none")
 
-    def check_there(self) -> None:
+    def check_there(self) -> None:  # noqa: B027  # a format need not be able to tell
         """Raise RunError where a file that was recorded is gone, if the format can tell."""
 
     def reference(self) -> np.ndarray | None:
@@ -58,16 +58,16 @@ class Contents(ABC):
         return None
 
     def samples_place(self, step: int | None) -> str:
-        """Where the samples of a step lie, or with None the training data: a path in the run, or
+        """Place of the samples of a step, or with None of the training data: a path in the run, or
         words."""
         return "the training data" if step is None else f"samples of step {step:,}"
 
     def sources(self) -> Mapping[str, Path]:
-        """Files of code that came with the run, by `source/...`."""
+        """Files of code that came with the run, by their path `source/...`."""
         return {}
 
     def documents(self) -> Mapping[str, Path]:
-        """Papers and notes beside the run, by `documents/...`."""
+        """Papers and notes beside the run, by their path `documents/...`."""
         return {}
 
     def snapshots_digest(self, snapshots: Sequence[Snapshot]) -> str:
@@ -81,8 +81,8 @@ class Contents(ABC):
         )
 
     def samples_digest(self, steps: Sequence[int]) -> str:
-        """Hash of the samples of these steps and of the reference; what cannot be read is hashed as
-        such."""
+        """Hash of the samples of these steps and of the reference; unreadable ones are hashed as
+        unreadable."""
         arrays = []
         for step in (*steps, None):
             try:
@@ -94,7 +94,7 @@ class Contents(ABC):
         return digest_of_arrays(arrays)
 
     def sources_digest(self) -> str:
-        """Hash of all files of code, those too that are no text: code may read them."""
+        """Hash of all files of code, those that are no text included: code may read them."""
         return digest_of_files(self.sources())
 
     def documents_digest(self) -> str:
@@ -103,32 +103,32 @@ class Contents(ABC):
 
 
 class Format(Protocol):
-    """One way in which a folder holds a run."""
+    """Way in which a folder holds a run."""
 
     looks_for: ClassVar[str]
-    """The file by which such a folder is known."""
+    """Name of the file by which such a folder is recognised."""
 
     def recognises(self, path: Path) -> bool:
-        """Whether the folder is one of this format; looks at names only."""
+        """Whether the folder is one of this format, decided by names only."""
 
     def open(self, path: Path, mapping: Mapping[str, str]) -> Contents:
-        """What the folder holds; reads as little as it can.
+        """Open a folder; reads as little as it can.
 
         Args:
-            path: the folder.
-            mapping: `player/quantity`, or `step`, to what the format calls it.
+            path: Folder of the run.
+            mapping: `player/quantity`, or `step`, to the name that the folder has for it.
 
         Raises:
-            RunError: naming the file, what was expected and what to do.
-            OptionError: the format has no use for such a mapping.
+            RunError: A file is damaged; the message says which, what was expected and what to do.
+            OptionError: The format has no use for such a mapping.
         """
 
 
 def checked_mapping(mapping: Mapping[str, str] | None) -> dict[str, str]:
-    """The mapping, if each name can be one of a series.
+    """Check that each name of a mapping can be one of a series.
 
     Raises:
-        OptionError: repeating what was given.
+        OptionError: A name cannot; the message repeats it.
     """
     checked = dict(mapping or {})
     for name, column in checked.items():

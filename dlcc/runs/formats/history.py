@@ -1,4 +1,4 @@
-"""From rows in the order in which they were written to series, for formats that note no more."""
+"""Conversion of rows in the order in which they were written to series, rewinds included."""
 
 from __future__ import annotations
 
@@ -8,38 +8,38 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcc.typing import Floats, Ints
 from dlcc.runs.series import Column, Series
+from dlcc.typing import Floats, Ints
 
 _NEVER = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True)
 class Logged:
-    """One quantity as its rows hold it."""
+    """Values of one quantity, row by row."""
 
     values: Floats
-    """`[n]`, NaN where nothing was logged."""
+    """Values `[n]`; NaN where nothing was logged."""
     present: NDArray[np.bool_] | None = None
-    """`[n]`: whether something was; None where every row has it."""
+    """Mask `[n]` of the rows that have the quantity; None where all have it."""
 
 
 @dataclass(frozen=True)
 class History:
-    """Rows as they were written, of which a training that went back supersedes some."""
+    """Rows as they were written, some superseded by a training that went back."""
 
     steps: Ints
-    """`[n]`."""
+    """Step `[n]` of each row."""
     quantities: Mapping[str, Logged]
     sessions: Sequence[int] = ()
-    """The rows at which later recording sessions began."""
+    """Indices of the rows at which later recording sessions began."""
     torn: bool = False
 
     def falls(self) -> Ints:
-        """The rows at which the training went back: their step lies below that of the row before.
+        """Indices of the rows at which the training went back: their step lies below the last one.
 
-        A step that comes twice in a row is none, for a script may write each player's cells apart;
-        but it is where a session begins with it.
+        A step that comes twice in a row does not count, for a script may write each player's cells
+        apart; it does count where a session begins with it.
         """
         rows = np.flatnonzero(self.steps[1:] < self.steps[:-1]) + 1
         again = [row for row in self.sessions if 0 < row < len(self.steps)]
@@ -47,7 +47,8 @@ class History:
         return np.union1d(rows, again).astype(np.int64) if again else rows
 
     def kept(self) -> NDArray[np.bool_] | None:
-        """`[n]`: row i stands if its step lies below that of each fall after it; None: all do."""
+        """Mask `[n]` of the rows whose step lies below that of each fall after them; None: all
+        rows."""
         falls = self.falls()
         if not len(falls):
             return None
@@ -58,13 +59,13 @@ class History:
         return kept
 
     def replaced(self) -> int:
-        """How many rows are of trainings that a later one, from its first step on, supersedes."""
+        """Number of rows of trainings that a later one, from its first step on, supersedes."""
         falls = self.falls()
         anew = falls[self.steps[falls] <= self.steps[: falls[0]].min()] if len(falls) else falls
         return int(anew[-1]) if len(anew) else 0
 
     def rewinds(self) -> tuple[tuple[int, int], ...]:
-        """(from, to) wherever the training went back."""
+        """Rewinds (from, to): the last step reached, and the step the training went back to."""
         found = []
         reached, position = -1, 0
         for row in self.falls().tolist():
@@ -75,7 +76,7 @@ class History:
         return tuple(found)
 
     def table(self) -> Series:
-        """The series; of equal steps the value that was written last stands."""
+        """Put the rows together as series; of equal steps the value written last stands."""
         kept = self.kept()
         steps = self.steps if kept is None else self.steps[kept]
         unknown = np.full(len(steps), np.nan)

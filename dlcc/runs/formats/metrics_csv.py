@@ -1,4 +1,4 @@
-"""A folder with metrics.csv and config.json, as a user's own training script leaves one."""
+"""Format of folders with metrics.csv and config.json, as a user's own training script may write."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _GAN = ("discriminator", "generator")
 
 @dataclass(frozen=True)
 class MetricsCsv:
-    """One row a step in metrics.csv; config.json beside it may say what was trained."""
+    """Format with one row a step in metrics.csv; config.json beside it may say what was trained."""
 
     looks_for: ClassVar = "metrics.csv"
 
@@ -47,7 +47,7 @@ class MetricsCsv:
 
 @dataclass(frozen=True)
 class CsvFolder(Contents):
-    """What such a folder holds: series, and what config.json says."""
+    """Content of such a folder: series, and what config.json says."""
 
     metrics: Path
     mapping: Mapping[str, str]
@@ -112,7 +112,7 @@ class CsvFolder(Contents):
 
 @lru_cache(maxsize=1)
 def _read(path: Path, stamp: tuple[int, ...], mapping: tuple[tuple[str, str], ...]) -> CsvSeries:
-    """The file's series; `stamp` changes with the file.
+    """Read the file's series, remembered by `stamp`, which changes with the file.
 
     One file is remembered: an evaluation asks for the same series again and again.
     """
@@ -121,9 +121,10 @@ def _read(path: Path, stamp: tuple[int, ...], mapping: tuple[tuple[str, str], ..
 
 
 def _manifest(path: Path, said: ConfigFile, header: Header) -> Manifest:
-    """What config.json and the columns say of the run, in the words of run.json.
+    """Make the manifest from config.json and the columns, with the keys of run.json.
 
-    Players need the count of their parameters there, which nothing here tells: there are none.
+    A manifest's players need the count of their parameters. Nothing here tells it, so the
+    manifest has no players.
     """
     known = said.known
     objective = {"kind": "gan" if header.players.issuperset(_GAN) else "unknown"}

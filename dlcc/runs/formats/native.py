@@ -1,4 +1,4 @@
-"""The folders that `dlcc.Recorder` writes: docs/run-format.md."""
+"""Format of the folders that `dlcc.Recorder` writes: docs/run-format.md."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from dlcc.runs.tree import files_under
 
 @dataclass(frozen=True)
 class Native:
-    """A folder with run.json; whatever else lies in it, it is ours."""
+    """Format of a folder with run.json; whatever else lies in it, it is ours."""
 
     looks_for: ClassVar = "run.json"
 
@@ -47,7 +47,7 @@ class Native:
 
 @dataclass(frozen=True)
 class RecordedFolder(Contents):
-    """What a recorder left behind."""
+    """Content of a folder that a recorder wrote."""
 
     layout: RunLayout
     manifest: Manifest
@@ -98,7 +98,7 @@ class RecordedFolder(Contents):
         self.digests.check_there(layout.series, layout.snapshots, layout.source, layout.documents)
 
     def _files(self) -> Iterator[Path]:
-        """What a recorder lists, as far as it is there."""
+        """Iterate over the files that a recorder lists, as far as they are there."""
         yield self.layout.manifest
         yield from self.layout.series_files()
         for step in self.layout.snapshot_steps():
@@ -130,7 +130,7 @@ class RecordedFolder(Contents):
         return self._named(self._samples_file(step))
 
     def samples_digest(self, steps: Sequence[int]) -> str:
-        """Hash of the files, which are not decoded for it."""
+        """Hash of the sample files; they are not decoded for it."""
         files = [self._samples_file(step) for step in (*steps, None)]
         return digest_of_files({self._named(file): file for file in files if file.is_file()})
 
@@ -142,5 +142,6 @@ class RecordedFolder(Contents):
 
 
 def _is_aside(path: Path) -> bool:
-    """Whether a file is none of the run's: a name that begins with a dot, or Python's cache."""
+    """Whether a file is not part of the run: its name begins with a dot, or it is in Python's
+    cache."""
     return path.name.startswith(".") or path.parent.name == "__pycache__"

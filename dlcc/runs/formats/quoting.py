@@ -8,13 +8,13 @@ _MOST = 12
 
 
 def short(text: object) -> str:
-    """`repr` of it, cut where it is long."""
+    """Quote a value with `repr`, cut where it is long."""
     shown = repr(text)
     return shown if len(shown) <= 60 else f"{shown[:57]}..."
 
 
 def listed(what: str, names: Sequence[str]) -> str:
-    """The names with what they are.
+    """Name a list in words: what its items are, and the items.
 
     >>> listed("column", ["step", "errD"])
     'columns step, errD'

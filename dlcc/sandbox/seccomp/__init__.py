@@ -1,4 +1,4 @@
-"""The system calls that code from a run may not make, as compiled filters.
+"""System calls that code from a run may not make, as compiled filters.
 
 A filter is a classic BPF program, `<kind>.<machine>.bpf`, that the kernel runs before each system
 call. `contained` goes with bubblewrap; `locked` goes with Landlock, which hides neither other
@@ -15,9 +15,9 @@ Kind = Literal["contained", "locked"]
 
 
 def program(kind: Kind) -> bytes:
-    """The filter for this machine, as `struct sock_filter[n]`.
+    """Read the filter for this machine, as `struct sock_filter[n]`.
 
     Raises:
-        FileNotFoundError: there is none for this kind of processor.
+        FileNotFoundError: There is none for this kind of processor.
     """
     return (Path(__file__).parent / f"{kind}.{platform.machine()}.bpf").read_bytes()

@@ -1,4 +1,5 @@
-"""Compile the filters: `python -m dlcc.sandbox.seccomp.build`, with pyseccomp 0.1.2 and libseccomp.
+"""Compiler of the filters: `python -m dlcc.sandbox.seccomp.build`, with pyseccomp 0.1.2 and
+libseccomp.
 
 Run it after a change here and commit the files: those who install the package need neither.
 Everything is allowed but what stands here and what is younger than this list. A call by the number
@@ -168,7 +169,7 @@ _ONLY_ON_ITSELF = (  # call, position of the process number, which must be 0
 
 
 def build(kind: Kind, architecture: Any) -> Any:
-    """The filter of one kind for one architecture."""
+    """Build the filter of one kind for one architecture."""
     made = seccomp.SyscallFilter(seccomp.ALLOW)
     if architecture != seccomp.system_arch():
         made.add_arch(architecture)
@@ -196,7 +197,7 @@ def _deny(made: Any, calls: Iterable[str], *arguments: Any) -> None:
 
 
 def compiled(kind: Kind, architecture: Any) -> bytes:
-    """The program of one kind for one architecture, as the kernel takes it."""
+    """Compile the program of one kind for one architecture, as the kernel takes it."""
     with tempfile.TemporaryFile() as file:
         build(kind, architecture).export_bpf(file)
         file.seek(0)
@@ -204,7 +205,7 @@ def compiled(kind: Kind, architecture: Any) -> bytes:
 
 
 def _refuse_younger_calls(program: bytes) -> bytes:
-    """The program, which answers ENOSYS to calls that this list has never heard of."""
+    """Change a program to answer ENOSYS to calls that this list has never heard of."""
     load_number = struct.pack("<HBBI", 0x20, 0, 0, 0)
     unless_younger_skip = struct.pack("<HBBI", 0x35, 0, 1, _FIRST_YOUNGER)
     answer_enosys = struct.pack("<HBBI", 0x06, 0, 0, 0x0005_0000 | errno.ENOSYS)

@@ -153,13 +153,13 @@ def _loss_functions(
 
 def _compare(formula: Formula, function: Function) -> Proof:
     equation = parse_equation(formula.latex)
-    document, code = per_sample(_in_outputs(equation)), per_sample(loss_expression(function))
+    document, code = per_sample(in_outputs(equation)), per_sample(loss_expression(function))
     if document is None or code is None:
         return Proof("unknown", "a mean inside a non-linear expression")
     return prove(document - code, "= 0")
 
 
-def _in_outputs(equation: Equation) -> sp.Expr:
+def in_outputs(equation: Equation) -> sp.Expr:
     """Write a formula in D(x) and D(G(z)); a D whose logarithm is taken is a probability."""
 
     def output(argument: sp.Expr) -> sp.Expr:

@@ -34,7 +34,7 @@ def check_record(
         tensors = {s.step: s.weights() for s in snapshots}
         moved = {step: _flat_weights(_moved(config, named)) for step, named in tensors.items()}
         _check_distances(ledger, series, moved)
-        _check_finite(ledger, series, tensors)
+        check_finite(ledger, series, tensors)
 
 
 def _check_clocks(ledger: Ledger, series: Series) -> None:
@@ -173,9 +173,10 @@ def _check_distances(
             ledger.refuted(id_, "record", statement, "triangle inequality", finding)
 
 
-def _check_finite(
+def check_finite(
     ledger: Ledger, series: Series, tensors: Mapping[int, Mapping[str, NDArray[np.generic]]]
 ) -> None:
+    """Finite losses after weights that are not: `tensors` are a snapshot's by name, by step."""
     statement = "once weights are not finite, the losses that follow are not either"
     lost = [
         (step, name.partition("/")[0])

@@ -292,9 +292,9 @@ class _Work:
             found.append(
                 Finding(
                     "EXE007",
-                    "the run was recorded on another machine or with other versions: replays may "
-                    f"deviate by {allowed['probe']:.1g} at snapshots and {allowed['steps']:.1g} "
-                    "along steps",
+                    "the run was recorded on another machine or with other versions: replays "
+                    f"may deviate by {allowed['probe']:.1g} at snapshots and "
+                    f"{allowed['steps']:.1g} along steps",
                     evidence={"probe": allowed["probe"], "steps": allowed["steps"]},
                 )
             )

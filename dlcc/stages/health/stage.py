@@ -10,14 +10,14 @@ from typing import ClassVar
 import numpy as np
 
 from dlcc.findings import Finding
-from dlcc.health.gate import NotJudgeableError, enough_rows, judgeable_features, judgeable_kind
+from dlcc.health.judgeable import NotJudgeableError, enough_rows, judgeable_features, judgeable_kind
 from dlcc.health.run_features import RunFeatures
 from dlcc.health.samples import SAMPLE_FEATURES, sample_figure
 from dlcc.health.windows import first_lost
 from dlcc.past_runs.health_model import HealthModel
 from dlcc.records import Config, HealthRecord, Samples, Series, most_probable
 from dlcc.stage import Case, Context, NotApplicable, Stage, StageResult
-from dlcc.stages.health.evidence import Judged, findings_of
+from dlcc.stages.health.findings import Judged, findings_of
 from dlcc.stages.health.onset import find_onset
 
 
@@ -36,7 +36,7 @@ class Health(Stage):
         try:
             kind = judgeable_kind(config.objective, config.players)
             features = judgeable_features(
-                kind, series, samples, case.length, _patient(ctx), diverged_is_enough=True
+                kind, series, samples, case.length, _patient(ctx), not_finite_is_enough=True
             )
         except NotJudgeableError as error:
             raise NotApplicable(str(error)) from None

@@ -1,4 +1,4 @@
-"""What was measured of the landscape: clouds, measured series and surveys."""
+"""Landscape as it was measured: clouds, measured series and summaries at snapshots."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import numpy as np
 
 from dlcc.errors import SnapshotError
 from dlcc.findings import Finding
-from dlcc.landscape.clouds import FIFTHS, gradient_cloud
-from dlcc.landscape.surveyed import Survey
+from dlcc.landscape.cloud_shape import FIFTHS
+from dlcc.landscape.clouds import gradient_cloud
+from dlcc.landscape.summary import LandscapeSummary
 from dlcc.records import (
     Column,
     MeasuredLandscape,
@@ -21,15 +22,16 @@ from dlcc.records import (
     Snapshots,
 )
 from dlcc.runs.series_format import MEASURED
-from dlcc.runs.surveys import SurveyRecord
+from dlcc.runs.snapshot_landscape import SnapshotLandscape
 
-MOST_SURVEYS = 200
-"""That are read, spread over the run: more cannot be told apart in a picture."""
+MOST_SUMMARIES = 200
+"""Most summaries that are read, spread over the run: more cannot be told apart in a picture."""
 MOST_NUMBERS = 2_000
-"""Eigenvalues, or places on a line, in a survey: ten times what this package writes."""
+"""Eigenvalues, or places on a line, in a summary: ten times what this package writes."""
 MOST_PLAYERS = 16
 MOST_POINTS = 20_000
-"""Of a cloud, evenly spaced: its shape is made of medians and shares, and they stay the same."""
+"""Most points of a cloud, evenly spaced: its shape is made of medians and shares, and they stay the
+same."""
 _BATCH_KEYS = ("batch", "batch_size")
 _PLAYER = re.compile(r"[A-Za-z0-9_.\-]{1,80}")  # as in names of series
 _OF_NO_PLAYER = "overhead"  # the share of time that measuring took
@@ -38,7 +40,7 @@ _OF_NO_PLAYER = "overhead"  # the share of time that measuring took
 def measured_landscape(
     series: Series, snapshots: Snapshots | None, config: Mapping[str, object], length: int
 ) -> tuple[MeasuredLandscape | None, tuple[Finding, ...]]:
-    """What there is, None for nothing; and what could not be read.
+    """Landscape as it was measured, None for nothing; and findings of what could not be read.
 
     `config` is the flattened configuration.
     """
@@ -48,10 +50,10 @@ def measured_landscape(
         for name, column in series.columns.items()
         if (quantity := name.rpartition("/")[2]) in MEASURED and quantity != _OF_NO_PLAYER
     }
-    surveys, unread = _surveys(snapshots)
-    if not (clouds or measured or surveys):
+    summaries, unread = _summaries(snapshots)
+    if not (clouds or measured or summaries):
         return None, unread
-    return MeasuredLandscape(clouds, measured, surveys, batch_size(config)), unread
+    return MeasuredLandscape(clouds, measured, summaries, batch_size(config)), unread
 
 
 def batch_size(config: Mapping[str, object]) -> int | None:
@@ -99,16 +101,16 @@ def _by_fifth(column: Column, length: int) -> MeasuredSeries:
     )
 
 
-def _surveys(
+def _summaries(
     snapshots: Snapshots | None,
-) -> tuple[tuple[SurveyRecord, ...], tuple[Finding, ...]]:
+) -> tuple[tuple[SnapshotLandscape, ...], tuple[Finding, ...]]:
     found, unread = [], []
     handles = snapshots.handles if snapshots else ()
-    chosen = np.unique(np.linspace(0, len(handles) - 1, min(len(handles), MOST_SURVEYS)).round())
+    chosen = np.unique(np.linspace(0, len(handles) - 1, min(len(handles), MOST_SUMMARIES)).round())
     for snapshot in (handles[int(k)] for k in chosen):
         place = f"snapshots/{snapshot.path.name}/landscape.json"
         try:
-            record = snapshot.survey()
+            record = snapshot.landscape()
             if record is not None:
                 _check(record.survey)
                 found.append(record)
@@ -120,17 +122,17 @@ def _surveys(
     return tuple(found), tuple(unread)
 
 
-def _check(survey: Survey) -> None:
+def _check(summary: LandscapeSummary) -> None:
     """SnapshotError where it is none that a training of this package's kind leaves behind."""
-    lists = [player.slice_at for player in survey.players.values()]
-    lists += [survey.game.real] if survey.game else []
-    lists += [survey.path.at] if survey.path else []
-    if len(survey.players) > MOST_PLAYERS or any(len(x) > MOST_NUMBERS for x in lists):
+    lists = [player.slice_at for player in summary.players.values()]
+    lists += [summary.game.real] if summary.game else []
+    lists += [summary.path.at] if summary.path else []
+    if len(summary.players) > MOST_PLAYERS or any(len(x) > MOST_NUMBERS for x in lists):
         raise SnapshotError(
             f"holds more than {MOST_PLAYERS} players or {MOST_NUMBERS:,} numbers of a kind; "
             "remove it"
         )
-    if not all(_PLAYER.fullmatch(player) for player in survey.players):
+    if not all(_PLAYER.fullmatch(player) for player in summary.players):
         raise SnapshotError(
             "names a player with other characters than A-Z a-z 0-9 _ . -; remove it"
         )

@@ -52,10 +52,10 @@ class Ingestion(Stage):
         functions, unread_sources = _functions(case.get(Sources))
         ctx.progress(0.8, "reads what was measured of the landscape")
         config = flatten(case[Config].config)
-        landscape, unread_surveys = measured_landscape(
+        landscape, unread_summaries = measured_landscape(
             series, case.get(Snapshots), config, case.length
         )
-        unread = (*unread_sources, *unread_surveys)
+        unread = (*unread_sources, *unread_summaries)
         dossier = Dossier(
             steps=steps,
             names=names,

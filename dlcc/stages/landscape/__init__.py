@@ -1,4 +1,4 @@
-"""What the curvature, the game and the gradients' noise say; it feeds no term."""
+"""Stage of the curvature, the game and the gradients' noise; it feeds no term."""
 
 from dlcc.stages.landscape.stage import Landscape
 

@@ -1,4 +1,4 @@
-"""What surveys show over time: sharpness, rotation of the game, a discriminator that went flat."""
+"""Curvature over time: sharpness, rotation of the game, a discriminator that went flat."""
 
 from __future__ import annotations
 
@@ -8,50 +8,52 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from dlcc.findings import Finding
-from dlcc.landscape.surveyed import PathSurvey, PlayerSurvey
+from dlcc.landscape.summary import PathSummary, PlayerSummary
 from dlcc.records import Dossier
-from dlcc.runs.surveys import SurveyRecord
+from dlcc.runs.snapshot_landscape import SnapshotLandscape
 
 LEAST = 8
-"""Surveys after the start, so that a quarter has two: between neighbours the largest eigenvalue
+"""Summaries after the start, so that a quarter has two: between neighbours the largest eigenvalue
 changes fivefold by the batch alone."""
 SHARPER = 3.0
-"""By which every survey of the last quarter must exceed the first one and all of the first quarter,
-errors off."""
+"""Factor by which every summary of the last quarter must exceed the first one and all of the first
+quarter, errors off."""
 ROUGHER = 3.0
-"""By which the loss must jump more from row to row than it did: a training that goes well sharpens
-too, generators fivefold, but not until steps overshoot."""
+"""Factor by which the loss must jump more from row to row than it did: a training that goes well
+sharpens too, generators fivefold, but not until steps overshoot."""
 BUMP = 0.08
-"""Of the path-angle: 85 healthy runs stayed below .042, runs that failed reached .86."""
+"""Bump of the path-angle: 85 healthy runs stayed below .042, failed ones got to .86."""
 TURNS = 0.02
 """Σ |Im λ| / Σ |λ| below which a bump comes from a player that stands still."""
 ONLY_TURNS = 0.95
-"""Of a field that hardly does anything but turn. Healthy Wasserstein and hinge games reached .93:
-rotation alone is no fault."""
+"""Rotation of a field that hardly does anything but turn. Healthy Wasserstein and hinge games
+reached .93: rotation alone is no fault."""
 FLAT = 0.01
-"""Of what curvature and gradient were at the start; no healthy run fell below .2."""
+"""Share of what curvature and gradient were at the start; no healthy run fell below .2."""
 
 
-def findings_of_surveys(dossier: Dossier, surveys: Sequence[SurveyRecord]) -> Iterator[Finding]:
-    """Of surveys in ascending step; none where they are too few to tell a change."""
-    after = [s for s in surveys if s.step > 0]
+def curvature_findings(
+    dossier: Dossier, summaries: Sequence[SnapshotLandscape]
+) -> Iterator[Finding]:
+    """Findings of summaries in ascending step; none where they are too few to tell a change."""
+    after = [s for s in summaries if s.step > 0]
     if len(after) < LEAST:
         return
-    players = set.intersection(*(set(s.survey.players) for s in surveys))
+    players = set.intersection(*(set(s.survey.players) for s in summaries))
     for player in sorted(players):
-        yield from _sharper(dossier, player, surveys[0], after)
+        yield from _sharper(dossier, player, summaries[0], after)
     yield from _rotation(after)
     if "discriminator" in players:
-        yield from _flat("discriminator", surveys[0], after)
+        yield from _flat("discriminator", summaries[0], after)
 
 
-def _quarters(after: Sequence[SurveyRecord]) -> tuple[Sequence[SurveyRecord], ...]:
+def _quarters(after: Sequence[SnapshotLandscape]) -> tuple[Sequence[SnapshotLandscape], ...]:
     size = math.ceil(len(after) / 4)
     return after[:size], after[-size:]
 
 
 def _sharper(
-    dossier: Dossier, player: str, start: SurveyRecord, after: Sequence[SurveyRecord]
+    dossier: Dossier, player: str, start: SnapshotLandscape, after: Sequence[SnapshotLandscape]
 ) -> Iterator[Finding]:
     first, last = _quarters(after)
     before = max(p.largest + p.largest_error for p in _of(player, [start, *first]))
@@ -76,8 +78,8 @@ def _sharper(
     )
 
 
-def _of(player: str, surveys: Sequence[SurveyRecord]) -> list[PlayerSurvey]:
-    return [s.survey.players[player] for s in surveys]
+def _of(player: str, summaries: Sequence[SnapshotLandscape]) -> list[PlayerSummary]:
+    return [s.survey.players[player] for s in summaries]
 
 
 def _jump(dossier: Dossier, player: str, first: int, last: int) -> float:
@@ -91,7 +93,7 @@ def _jump(dossier: Dossier, player: str, first: int, last: int) -> float:
     return float(np.median(known)) if len(known) else math.nan
 
 
-def _rotation(after: Sequence[SurveyRecord]) -> Iterator[Finding]:
+def _rotation(after: Sequence[SnapshotLandscape]) -> Iterator[Finding]:
     _, last = _quarters(after)
     games = [s.survey.game for s in last]
     bumps = [b for s in last if s.survey.path and (b := bump(s.survey.path)) is not None]
@@ -122,8 +124,8 @@ def _rotation(after: Sequence[SurveyRecord]) -> Iterator[Finding]:
     )
 
 
-def bump(path: PathSurvey) -> float | None:
-    """How far the cosine rises between the ends of the line above both of them; None of less than
+def bump(path: PathSummary) -> float | None:
+    """Rise of the cosine between the ends of the line above both of them; None of less than
     seven places.
 
     Berard et al. 2020 (section 4.2): a field that attracts makes the cosine fall from one end to
@@ -136,12 +138,14 @@ def bump(path: PathSurvey) -> float | None:
     return float(cosine.max() - max(cosine[:seventh].max(), cosine[-seventh:].max()))
 
 
-def _flat(player: str, start: SurveyRecord, after: Sequence[SurveyRecord]) -> Iterator[Finding]:
+def _flat(
+    player: str, start: SnapshotLandscape, after: Sequence[SnapshotLandscape]
+) -> Iterator[Finding]:
     began = start.survey.players[player]
     curved = FLAT * max(abs(began.smallest), abs(began.largest))
     steep = FLAT * began.gradient_norm
 
-    def is_flat(p: PlayerSurvey) -> bool:
+    def is_flat(p: PlayerSummary) -> bool:
         size = max(abs(p.smallest) + p.smallest_error, abs(p.largest) + p.largest_error)
         return size <= curved and p.gradient_norm <= steep
 
@@ -163,7 +167,7 @@ def _flat(player: str, start: SurveyRecord, after: Sequence[SurveyRecord]) -> It
 
 
 def _since(holds: Sequence[bool]) -> int:
-    """Where the last unbroken stretch of True begins."""
+    """Index at which the last unbroken stretch of True begins."""
     return len(holds) - next((k for k, held in enumerate(reversed(holds)) if not held), len(holds))
 
 

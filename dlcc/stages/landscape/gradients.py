@@ -1,4 +1,4 @@
-"""What gradients of rows show: noise that drowns them, and a discriminator that has none left."""
+"""Gradients of rows: noise that drowns them, and a discriminator that has none left."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcc.findings import Finding
-from dlcc.landscape.clouds import FIFTHS
+from dlcc.landscape.cloud_shape import FIFTHS
 from dlcc.records import Dossier, MeasuredLandscape
 
 NOISY = 5.0
@@ -18,14 +18,14 @@ with 60 measurements, 1 with 20. (Near an equilibrium their median is often infi
 LEAST = 20
 """Measurements: of the last fifth, and where it has fewer, the last ones of the second half."""
 GONE = 0.01
-"""Of the rows' gradient norms in the first fifth, and of 1: losses have slopes of that size in
-networks that learn, and a norm that fell from an explosion is not gone."""
+"""Share of the rows' gradient norms in the first fifth, and of 1: losses have slopes of that size
+in networks that learn, and a norm that fell from an explosion is not gone."""
 
 
 def findings_of_gradients(
     dossier: Dossier, landscape: MeasuredLandscape, length: int
 ) -> Iterator[Finding]:
-    """Of the series that `Recorder.measure` recorded."""
+    """Findings of the series that `Recorder.measure` recorded."""
     for name in landscape.measured:
         player, _, quantity = name.rpartition("/")
         if quantity == "grad_noise_scale" and landscape.batch is not None:

@@ -7,10 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from dlcc.landscape.clouds import CloudShape
+from dlcc.landscape.cloud_shape import CloudShape
 from dlcc.records import Dossier, MeasuredLandscape
 from dlcc.stage import Case, Context, NotApplicable, Stage, StageResult
-from dlcc.stages.landscape.curvature import findings_of_surveys
+from dlcc.stages.landscape.curvature import curvature_findings
 from dlcc.stages.landscape.gradients import findings_of_gradients
 
 _HOW = (
@@ -37,7 +37,7 @@ class Landscape(Stage):
             )
         with np.errstate(all="ignore"):  # numbers of a run that diverged
             findings = [
-                *findings_of_surveys(dossier, landscape.surveys),
+                *curvature_findings(dossier, landscape.surveys),
                 *findings_of_gradients(dossier, landscape, case.length),
             ]
         return StageResult(findings=findings, details=_details(landscape))

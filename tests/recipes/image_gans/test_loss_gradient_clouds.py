@@ -139,7 +139,7 @@ def test_its_landscape_can_be_looked_at(tmp_path: Path) -> None:
     plain, seen = Run.open(tmp_path / "plain"), Run.open(tmp_path / "seen")
     for a, b in zip(plain.snapshots(), seen.snapshots(), strict=True):
         assert _same(a.state(), b.state())
-        assert b.survey() is not None
+        assert b.landscape() is not None
 
 
 def test_rows_of_players_with_normalisations_are_measured_without_a_trace(tmp_path: Path) -> None:

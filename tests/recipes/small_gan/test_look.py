@@ -47,9 +47,9 @@ def test_a_look_changes_no_training_and_is_taken_up_again(tmp_path: Path) -> Non
     for before, after in zip(plain.snapshots(), seen.snapshots(), strict=True):
         for name, weights in before.weights().items():
             assert np.array_equal(weights, after.weights()[name]), name
-        assert before.survey() is None
+        assert before.landscape() is None
     assert {name.partition("/")[2] for name in others} >= MEASURED
-    surveys = [snapshot.survey() for snapshot in seen.snapshots()]
-    assert [s.since for s in surveys if s] == [None, *(20 * k for k in range(10))]
-    assert all(s and s.survey.game and s.survey.players for s in surveys)
-    assert all(s and s.survey.path for s in surveys[1:])
+    summaries = [snapshot.landscape() for snapshot in seen.snapshots()]
+    assert [s.since for s in summaries if s] == [None, *(20 * k for k in range(10))]
+    assert all(s and s.survey.game and s.survey.players for s in summaries)
+    assert all(s and s.survey.path for s in summaries[1:])

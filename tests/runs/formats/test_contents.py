@@ -18,7 +18,7 @@ from dlcc.runs.series import Series
 
 @dataclass(frozen=True)
 class Tables(Contents):
-    """A folder in which samples are .npy files of other names than ours, and code lies elsewhere."""
+    """Folder in which samples are .npy files of other names than ours, and code lies elsewhere."""
 
     path: Path
     manifest: Manifest
@@ -45,6 +45,7 @@ class Tables(Contents):
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
+    """A run whose parts are those of the format `Tables`."""
     rng = np.random.default_rng(0)
     for name in ("fakes-10", "fakes-20", "real"):
         np.save(tmp_path / f"{name}.npy", rng.normal(size=(30, 2)))

@@ -265,7 +265,7 @@ def test_any_bytes_are_read_or_refused(data: bytes, headed: bool) -> None:
 def test_blocks_and_odd_rows_between_regular_ones(
     leave: Leave, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(csv_rows, "_BLOCK", 64)
+    monkeypatch.setattr(csv_rows, "BLOCK_BYTES", 64)
     rows = [f"{i},{i}.25,{'' if i % 17 == 0 else i}\n" for i in range(500)]
     rows.insert(250, "\n")
     run = Run.open(leave("step,d_loss,g_loss\n" + "".join(rows)))
@@ -286,7 +286,6 @@ def test_a_big_file_is_read_quickly(leave: Leave) -> None:
 
 
 # --- what is refused ------------------------------------------------------------------------------
-
 
 
 @pytest.mark.parametrize(
@@ -335,7 +334,7 @@ def test_a_metrics_csv_that_is_none(metrics: str | bytes, what: str, leave: Leav
 
 def test_sizes_are_bounded(leave: Leave, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = leave(HEAD + "0,1,2\n" * 3)
-    monkeypatch.setattr(csv_rows, "_MAX_NUMBERS", 8)
+    monkeypatch.setattr(csv_rows, "MAX_NUMBERS", 8)
     with pytest.raises(RunError, match="more than 8 numbers; keep every tenth row"):
         Run.open(folder).series()
     os.truncate(folder / "metrics.csv", 3 << 30)

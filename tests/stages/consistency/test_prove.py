@@ -7,7 +7,7 @@ import sympy as sp
 
 from dlcc.recipes.small_gan import training as small_gan
 from dlcc.recipes.small_gan.page import FORMULAS
-from dlcc.stages.consistency.documents import _in_outputs
+from dlcc.stages.consistency.documents import in_outputs
 from dlcc.stages.consistency.latex import Mean, parse_equation
 from dlcc.stages.consistency.objectives import OBJECTIVES
 from dlcc.stages.consistency.prove import per_sample, prove
@@ -28,7 +28,7 @@ def code(text: str) -> sp.Expr:
 @pytest.mark.parametrize("player", ["discriminator", "generator"])
 def test_every_recipes_formula_is_its_code_and_its_promises_hold(loss: str, player: str) -> None:
     formula = FORMULAS[loss][1 if player == "discriminator" else 2]
-    document = per_sample(_in_outputs(parse_equation(formula)))
+    document = per_sample(in_outputs(parse_equation(formula)))
     implemented = per_sample(loss_expression(FUNCTIONS[f"{player}_loss_{loss}"]))
     assert prove(document - implemented, "= 0").verdict == "proved"
     for whose, claim, of, relation in OBJECTIVES[loss].properties:
@@ -40,7 +40,7 @@ def test_every_recipes_formula_is_its_code_and_its_promises_hold(loss: str, play
 def test_the_formula_of_another_loss_is_refuted_with_a_counterexample(loss: str) -> None:
     implemented = per_sample(loss_expression(FUNCTIONS[f"generator_loss_{loss}"]))
     for other in FORMULAS:
-        document = per_sample(_in_outputs(parse_equation(FORMULAS[other][2])))
+        document = per_sample(in_outputs(parse_equation(FORMULAS[other][2])))
         same = FORMULAS[other][2] == FORMULAS[loss][2]
         proof = prove(document - implemented, "= 0")
         assert proof.verdict == ("proved" if same else "refuted")

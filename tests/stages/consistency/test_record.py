@@ -11,7 +11,7 @@ import pytest
 
 from dlcc.records import Column, Config, Series, Snapshots
 from dlcc.runs import Run
-from dlcc.stages.consistency.invariants import check_record
+from dlcc.stages.consistency.invariants import check_finite, check_record
 from dlcc.stages.consistency.ledger import Ledger
 from dlcc.stages.consistency.losses import check_losses
 from dlcc.stages.consistency.objectives import OBJECTIVES
@@ -158,14 +158,12 @@ def test_objectives_are_the_losses_of_the_recipes(loss: str) -> None:
 def test_finite_losses_after_lost_weights(small_run: Path) -> None:
     config, series, _ = parts(small_run)
     ledger = Ledger()
-    from dlcc.stages.consistency.invariants import _check_finite
-
-    _check_finite(ledger, series, {100: {"generator": np.array([1.0, np.nan])}})
+    check_finite(ledger, series, {100: {"generator": np.array([1.0, np.nan])}})
     assert [f.code for f in ledger.findings] == ["LOG007"]
     steps = np.arange(3, dtype=np.int64)
     lost = Column(steps, np.full(3, np.nan), np.zeros(3))
     ledger = Ledger()
-    _check_finite(ledger, Series({"generator/loss": lost}), {0: {"generator": np.array([np.nan])}})
+    check_finite(ledger, Series({"generator/loss": lost}), {0: {"generator": np.array([np.nan])}})
     assert not ledger.findings
     assert config.length == 200
 

@@ -15,14 +15,18 @@ from dlcc.stages.decomposition import Decomposition
 from dlcc.stages.decomposition.graph import GraphParts
 from dlcc.stages.decomposition.phrases import latex_in_words
 from dlcc.stages.ingestion import Ingestion
-from tests.conftest import session_cache
+from tests.conftest import one_process_at_a_time, session_cache
 
 
 @pytest.fixture(scope="module")
-def graph(_recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> RunGraph:
-    with pytest.MonkeyPatch.context() as patch:
+def graph(recorded_ring: Path, tmp_path_factory: pytest.TempPathFactory) -> RunGraph:
+    """The graph of the recorded ring GAN."""
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        one_process_at_a_time(tmp_path_factory, "graph"),  # the second one finds the cache full
+    ):
         patch.setenv("DLCC_CACHE_DIR", str(session_cache(tmp_path_factory)))
-        outcomes = run_stages(Run.open(_recorded), [Ingestion(), Decomposition()], until=200)
+        outcomes = run_stages(Run.open(recorded_ring), [Ingestion(), Decomposition()], until=200)
     (record,) = outcomes[1].records
     assert isinstance(record, RunGraph)
     return record

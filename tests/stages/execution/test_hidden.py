@@ -14,7 +14,7 @@ from dlcc.runs import Run
 from dlcc.sandbox import available_levels
 from dlcc.stages.execution.measures import possible_measures
 from tests.conftest import example
-from tests.stages.execution.test_execution import STEP, Outcome, execute
+from tests.stages.execution.test_execution import STEP, ExecutionResult, execute
 
 pytestmark = pytest.mark.skipif(
     not available_levels(), reason="this machine offers neither bubblewrap nor Landlock"
@@ -34,16 +34,28 @@ def forged(small_run: Path) -> Path:
     return small_run
 
 
-def severe(outcome: Outcome) -> dict[str, Finding]:
+@pytest.fixture(scope="module")
+def honest(recorded_ring: Path) -> ExecutionResult:
+    """What the stage gives for the small run as it is, and so how long the sandbox takes."""
+    return execute(recorded_ring, sandboxed=True)
+
+
+def execute_with_sleep(run: Path, honest: ExecutionResult) -> ExecutionResult:
+    """The stage on code that sleeps, in the time that an honest run would need twice."""
+    usual = honest.environment["seconds_sandbox"]
+    return execute(run, seconds=2 * usual + 3, sandboxed=True)
+
+
+def severe_findings(result: ExecutionResult) -> dict[str, Finding]:
     """The findings that are no notes, by code."""
-    assert outcome.status == "scored", (outcome.reason, outcome.traceback)
-    return {f.code: f for f in outcome.findings if f.severity in ("warning", "error")}
+    assert result.status == "scored", (result.reason, result.traceback)
+    return {f.code: f for f in result.findings if f.severity in ("warning", "error")}
 
 
 @pytest.mark.parametrize("full", [False, True])
 def test_a_withheld_quantity_is_named_with_its_share(forged: Path, full: bool) -> None:
     doctoring.edit_source(forged, RETURN, f'row.pop("{FORGED}"); values.pop()\n        {RETURN}')
-    finding = severe(execute(forged, full=full))["EXE009"]
+    finding = severe_findings(execute(forged, full=full, sandboxed=full))["EXE009"]
     assert FORGED in finding.message
     columns = Run.open(forged).series().columns
     share = len(columns[FORGED].steps) / sum(len(c.steps) for c in columns.values())
@@ -56,23 +68,23 @@ def test_a_quantity_withheld_where_it_was_forged_is_named(small_run: Path) -> No
     doctoring.set_value(small_run, FORGED, 81, 0.5)
     lines = f'if step == 81: row.pop("{FORGED}"); values.pop()\n        {RETURN}'
     doctoring.edit_source(small_run, RETURN, lines)
-    assert f"{FORGED} at 1 of" in severe(execute(small_run))["EXE009"].message
+    assert f"{FORGED} at 1 of" in severe_findings(execute(small_run))["EXE009"].message
 
 
 def test_a_forgery_between_replays_is_found_by_the_full_replay(small_run: Path) -> None:
     doctoring.set_value(small_run, FORGED, 31, 0.5)
-    assert "EXE001" in severe(execute(small_run, full=True))
+    assert "EXE001" in severe_findings(execute(small_run, full=True))
     doctoring.edit_source(
         small_run, RETURN, f'if step == 31: row.pop("{FORGED}"); values.pop()\n        {RETURN}'
     )
-    assert "EXE009" in severe(execute(small_run, full=True))
+    assert "EXE009" in severe_findings(execute(small_run, full=True))
 
 
 @pytest.mark.parametrize("name", ["generator/update_norm", "discriminator/updates"])
 def test_what_the_recorder_tracks_is_compared(small_run: Path, name: str) -> None:
     old = doctoring.set_value(small_run, name, 81, 0.0)
     doctoring.set_value(small_run, name, 81, old + 1.0)
-    finding = severe(execute(small_run))["EXE001"]
+    finding = severe_findings(execute(small_run))["EXE001"]
     assert finding.first_step == 81
     assert finding.evidence["quantities"] == name
 
@@ -83,34 +95,39 @@ def test_a_quantity_at_steps_that_no_replay_reaches_is_named(small_run: Path) ->
     with Recorder(small_run) as recorder:
         for step in (37, 173):
             recorder.log(step, {"generator/fid": 12.0})
-    finding = severe(execute(small_run))["EXE009"]
+    finding = severe_findings(execute(small_run))["EXE009"]
     assert finding.evidence.keys() == {"generator/fid"}
     assert "no replayed step" in finding.message
 
 
 @pytest.mark.parametrize("when", ["True", "step == 81"])
-def test_replays_that_were_cut_off_are_unknown(small_run: Path, when: str) -> None:
+def test_replays_that_were_cut_off_are_unknown(
+    small_run: Path, honest: ExecutionResult, when: str
+) -> None:
     """And what was replayed until then counts."""
-    honest = execute(small_run)
-    usual = honest.environment["seconds_sandbox"]
     doctoring.edit_source(
         small_run, STEP, f"if {when}: __import__('time').sleep(60)\n        {STEP}"
     )
-    outcome = execute(small_run, seconds=2 * usual + 2)
-    (record,) = outcome.records
+    result = execute_with_sleep(small_run, honest)
+    (record,) = result.records
     undecided = sum(check.agrees is None for check in record.replays)
     planned = len(honest.records[0].replays)
-    assert severe(outcome)["EXE010"].evidence == {"undecided": undecided, "planned": planned}
-    assert outcome.terms["logic"].parameters[2] == undecided > 0
-    widths = [np.diff(o.terms["logic"].interval())[0] for o in (honest, outcome)]
+    assert severe_findings(result)["EXE010"].evidence == {
+        "undecided": undecided,
+        "planned": planned,
+    }
+    assert result.terms["logic"].parameters[2] == undecided > 0
+    widths = [np.diff(o.terms["logic"].interval())[0] for o in (honest, result)]
     assert widths[1] > 1.5 * widths[0]
-    assert "time" in outcome.environment["cut"] or "was stopped" in outcome.environment["cut"]
+    assert "time" in result.environment["cut"] or "was stopped" in result.environment["cut"]
     assert record.replays[0].agrees
     assert record.replays[-1].agrees is None
 
 
 @pytest.mark.parametrize("does", ["sleep", "no numbers"])
-def test_a_player_cannot_hide_what_deviates(forged: Path, does: str) -> None:
+def test_a_player_cannot_hide_what_deviates(
+    forged: Path, honest: ExecutionResult, does: str
+) -> None:
     """Extreme inputs are tried last, and whatever comes of them is no reason to fail."""
     eval_ = (
         "__import__('time').sleep(60)"
@@ -119,13 +136,15 @@ def test_a_player_cannot_hide_what_deviates(forged: Path, does: str) -> None:
     )
     line = "for name, network in self.players.items():\n            network.load_state_dict"
     doctoring.edit_source(forged, line, f"self.generator.eval = lambda: {eval_}\n        {line}")
-    assert FORGED in severe(execute(forged, seconds=15))["EXE005"].message
+    assert FORGED in severe_findings(execute_with_sleep(forged, honest))["EXE005"].message
 
 
-def test_what_deviates_is_told_even_where_it_cannot_be_located(forged: Path) -> None:
+def test_what_deviates_is_told_even_where_it_cannot_be_located(
+    forged: Path, honest: ExecutionResult
+) -> None:
     line = "if step == 121: __import__('time').sleep(60)"
     doctoring.edit_source(forged, STEP, f"{line}\n        {STEP}")
-    found = severe(execute(forged, seconds=15))
+    found = severe_findings(execute_with_sleep(forged, honest))
     assert FORGED in found["EXE005"].message
     assert "EXE010" in found
 
@@ -141,24 +160,24 @@ def test_what_deviates_is_told_even_where_it_cannot_be_located(forged: Path) -> 
 )
 def test_an_error_is_not_believed_for_its_kind(forged: Path, line: str) -> None:
     doctoring.edit_source(forged, "import math\n", f"{line}\nimport math\n")
-    outcome = execute(forged)
-    assert severe(outcome).keys() == {"EXE003"}
-    assert outcome.terms["logic"].mean < 0.1
+    result = execute(forged, sandboxed=True)
+    assert severe_findings(result).keys() == {"EXE003"}
+    assert result.terms["logic"].mean < 0.1
 
 
 def test_a_file_that_is_not_shown_is_seen_from_outside(forged: Path) -> None:
     """Such code may be honest: nothing is held against the record, and nothing for it."""
     doctoring.edit_source(forged, "import math\n", "open('/data/of/mine.npy')\nimport math\n")
-    outcome = execute(forged)
-    assert severe(outcome).keys() == {"EXE008"}
-    assert outcome.terms["logic"].decided == 0
-    assert outcome.terms["logic"].parameters[2] == len(outcome.records[0].replays) > 12
+    result = execute(forged, sandboxed=True)
+    assert severe_findings(result).keys() == {"EXE008"}
+    assert result.terms["logic"].decided == 0
+    assert result.terms["logic"].parameters[2] == len(result.records[0].replays) > 12
 
 
 def test_an_error_in_a_replay_is_a_failure_of_that_replay(forged: Path) -> None:
     line = "raise FileNotFoundError(2, 'No such file or directory', '/no/such')"
     doctoring.edit_source(forged, STEP, f"{line}\n        {STEP}")
-    assert "EXE003" in severe(execute(forged))
+    assert "EXE003" in severe_findings(execute(forged))
 
 
 @pytest.mark.parametrize("change", [0.1, 10.0, -1.0])
@@ -179,9 +198,9 @@ def test_measures_are_excused_where_they_are_possible(change: float) -> None:
 
 def test_an_honest_run_leaves_no_finding() -> None:
     """Its measures were recorded beside the steps; the details have them with their shares."""
-    outcome = execute(example("ring-oscillating"), seconds=200)
-    assert severe(outcome) == {}
-    uncompared = outcome.details["not_compared"]
+    result = execute(example("ring-oscillating"), seconds=200)
+    assert severe_findings(result) == {}
+    uncompared = result.details["not_compared"]
     assert "measuring/overhead" in uncompared
     assert not {"generator/update_norm", "generator/updates", FORGED} & uncompared.keys()
     assert sum(uncompared.values()) < 0.05

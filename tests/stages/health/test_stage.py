@@ -22,7 +22,7 @@ EXAMPLES = {
 }
 
 
-def call(run: Path, *, series_only: bool = False, **changed: object) -> StageResult:
+def run_health(run: Path, *, series_only: bool = False, **changed: object) -> StageResult:
     """The stage on a run folder, with parts of it changed (`config`, `series`)."""
     opened = Run.open(run)
     kinds = [Config, Series] if series_only else [Config, Series, Samples]
@@ -34,11 +34,13 @@ def call(run: Path, *, series_only: bool = False, **changed: object) -> StageRes
 
 
 @cache
-def judged(name: str) -> StageResult:
-    return call(example(name))
+def example_result(name: str) -> StageResult:
+    """What the stage gives for an example run."""
+    return run_health(example(name))
 
 
-def record(result: StageResult) -> HealthRecord:
+def health_record(result: StageResult) -> HealthRecord:
+    """The one record of a result."""
     (only,) = result.records
     return only
 
@@ -60,7 +62,7 @@ def with_series(run: Path, change) -> Series:
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_examples_are_judged_right(name):
-    found, true = record(judged(name)), truth.read(example(name))
+    found, true = health_record(example_result(name)), truth.read(example(name))
     assert found.label == true.label == EXAMPLES[name]
     assert sum(found.probabilities.values()) == pytest.approx(1)
     low, high = found.stability.interval(0.95)
@@ -68,22 +70,25 @@ def test_examples_are_judged_right(name):
 
 
 def test_the_collapse_begins_within_the_interval_that_is_given():
-    found, true = record(judged("digits-collapsed")), truth.read(example("digits-collapsed"))
+    found, true = (
+        health_record(example_result("digits-collapsed")),
+        truth.read(example("digits-collapsed")),
+    )
     low, high = found.onset_interval
     assert low <= true.onset <= high
     assert abs(found.onset - true.onset) < 0.2 * true.length
-    (collapse,) = [f for f in judged("digits-collapsed").findings if f.code == "GAN003"]
+    (collapse,) = [f for f in example_result("digits-collapsed").findings if f.code == "GAN003"]
     assert (collapse.first_step, collapse.last_step) == (found.onset, true.length)
 
 
 def test_a_healthy_run_has_no_onset_and_no_findings():
-    assert record(judged("digits-healthy")).onset is None
-    assert codes(judged("digits-healthy")) == set()
+    assert health_record(example_result("digits-healthy")).onset is None
+    assert codes(example_result("digits-healthy")) == set()
 
 
 def test_examples_are_in_order():
     """P(healthy): healthy above the others; expected stability: one above the next."""
-    records = [record(judged(name)) for name in EXAMPLES]
+    records = [health_record(example_result(name)) for name in EXAMPLES]
     healthy, oscillating, collapsed = (p_healthy(r.features) for r in records)
     assert np.mean(healthy > np.maximum(oscillating, collapsed)) >= 0.95
     stability = [r.stability for r in records]
@@ -94,24 +99,24 @@ def test_examples_are_in_order():
 
 
 def test_what_it_feeds_is_left_to_others():
-    result = judged("digits-healthy")
+    result = example_result("digits-healthy")
     assert result.terms == {}
-    assert record(result).seen == 1
-    assert record(result).figures.shape == (40, 8)
+    assert health_record(result).seen == 1
+    assert health_record(result).figures.shape == (40, 8)
 
 
 def test_without_samples_it_says_so_and_is_less_sure(small_run):
-    result = call(example("digits-healthy"), series_only=True)
+    result = run_health(example("digits-healthy"), series_only=True)
     assert "GAN009" in codes(result)
-    assert np.isnan(record(result).coverage).all()
-    assert max(record(result).probabilities.values()) < max(
-        record(judged("digits-healthy")).probabilities.values()
+    assert np.isnan(health_record(result).coverage).all()
+    assert max(health_record(result).probabilities.values()) < max(
+        health_record(example_result("digits-healthy")).probabilities.values()
     )
 
 
 def test_samples_without_a_reference_are_no_samples(small_run, few_past_runs):
     (small_run / "samples" / "reference.safetensors").unlink()
-    assert "GAN009" in codes(call(small_run))
+    assert "GAN009" in codes(run_health(small_run))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -121,23 +126,23 @@ def test_losses_that_are_not_finite_have_diverged(small_run, value, series_only)
         values[150:] = value
         return values
 
-    result = call(small_run, series_only=series_only, series=with_series(small_run, spoil))
-    assert record(result).label == "diverged"
+    result = run_health(small_run, series_only=series_only, series=with_series(small_run, spoil))
+    assert health_record(result).label == "diverged"
     assert "GAN001" in codes(result)
-    assert np.isfinite(list(record(result).features.values())).all()
+    assert np.isfinite(list(health_record(result).features.values())).all()
 
 
 def test_samples_that_are_not_finite_have_diverged(small_run, monkeypatch):
     at = Samples.at
     monkeypatch.setattr(Samples, "at", lambda self, step: at(self, step) * np.nan)
-    assert record(call(small_run)).label == "diverged"
+    assert health_record(run_health(small_run)).label == "diverged"
 
 
 @pytest.mark.parametrize("kept", ["generator/loss", "discriminator/real", "generator/grad_norm"])
 @pytest.mark.parametrize("series_only", [False, True])
 def test_one_quantity_is_enough_for_a_verdict(small_run, few_past_runs, kept, series_only):
     series = with_series(small_run, lambda name, values: values if name == kept else None)
-    found = record(call(small_run, series_only=series_only, series=series))
+    found = health_record(run_health(small_run, series_only=series_only, series=series))
     assert sum(found.probabilities.values()) == pytest.approx(1)
 
 
@@ -149,28 +154,28 @@ def test_trainings_of_another_kind_are_refused(small_run):
         NotApplicable,
         match="declares kind 'diffusion' with players encoder; kinds",
     ):
-        call(small_run, config=other)
+        run_health(small_run, config=other)
 
 
 def test_a_few_rows_are_too_few(small_run):
     opened = Run.open(small_run)
     few = Series.of(opened, 19)
     with pytest.raises(NotApplicable, match="19 rows are too few"):
-        call(small_run, series=few)
+        run_health(small_run, series=few)
 
 
 def test_the_truth_is_not_looked_at(small_run, tmp_path):
-    before = record(call(small_run))
+    before = health_record(run_health(small_run))
     (small_run / "truth.json").write_text("{}")
     shutil.rmtree(small_run / "documents")
-    after = record(call(small_run))
+    after = health_record(run_health(small_run))
     assert (after.label, after.features) == (before.label, before.features)
 
 
 def test_a_record_that_is_still_has_no_verdict(small_run):
     still = with_series(small_run, lambda name, values: np.full(len(values), 1.2))
     with pytest.raises(NotApplicable, match="changes anywhere in the record"):
-        call(small_run, series_only=True, series=still)
+        run_health(small_run, series_only=True, series=still)
 
 
 @pytest.mark.parametrize("name", ["00000080.safetensors", "reference.safetensors"])
@@ -178,17 +183,17 @@ def test_a_damaged_file_of_samples_is_left_out_and_named(name: str, tmp_path: Pa
     shutil.copytree(example("digits-collapsed"), tmp_path / "run")
     file = tmp_path / "run" / "samples" / name
     file.write_bytes(file.read_bytes()[:-5])
-    result = call(tmp_path / "run")
+    result = run_health(tmp_path / "run")
     (found,) = (f for f in result.findings if f.code == "REC008")
     assert found.place == f"samples/{name}"
     assert "differs from what was recorded" in found.message
     assert result.details["left_out"] == [f"samples/{name}"]
-    whole = judged("digits-collapsed")
+    whole = example_result("digits-collapsed")
     if name == "reference.safetensors":
         assert result.details["judged_by"] == "series alone"
     else:
-        assert record(result).label == record(whole).label
-        assert len(record(result).checkpoints) == len(record(whole).checkpoints) - 1
+        assert health_record(result).label == health_record(whole).label
+        assert len(health_record(result).checkpoints) == len(health_record(whole).checkpoints) - 1
     assert "left_out" not in whole.details
 
 
@@ -198,9 +203,9 @@ def test_losses_that_are_not_finite_are_told_of_a_short_record_too(
 ) -> None:
     lines = (f"{i},1.{i},{'nan' if i >= first else 0.5}\n" for i in range(rows))
     (tmp_path / "metrics.csv").write_text("step,d_loss,g_loss\n" + "".join(lines))
-    result = call(tmp_path, series_only=True)
-    assert record(result).label == "diverged"
-    assert record(result).onset == first
+    result = run_health(tmp_path, series_only=True)
+    assert health_record(result).label == "diverged"
+    assert health_record(result).onset == first
     assert "GAN001" in codes(result)
 
 
@@ -208,4 +213,4 @@ def test_a_short_record_whose_other_losses_are_lost_says_nothing(tmp_path: Path)
     lines = (f"{i},1.{i},0.5,nan\n" for i in range(6))
     (tmp_path / "metrics.csv").write_text("step,d_loss,g_loss,test/loss\n" + "".join(lines))
     with pytest.raises(NotApplicable, match="6 rows are too few"):
-        call(tmp_path, series_only=True)
+        run_health(tmp_path, series_only=True)

@@ -1,4 +1,4 @@
-"""What ingestion makes of clouds, measured series and surveys."""
+"""What ingestion makes of clouds, measured series and summaries."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from dlcc.stages.ingestion.landscape import (
     batch_size,
     measured_landscape,
 )
-from tests.surveyed import put_surveys, spoil
+from tests.landscape_summaries import put_summaries, spoil
 
 pytestmark = pytest.mark.usefixtures("in_process")
 
@@ -122,11 +122,11 @@ def test_the_batch_that_a_configuration_names(config: dict[str, object], batch: 
     assert batch_size(config) == batch
 
 
-# --- surveys --------------------------------------------------------------------------------------
+# --- summaries ------------------------------------------------------------------------------------
 
 
-def test_surveys_come_in_their_order_with_their_steps(small_run: Path) -> None:
-    steps = put_surveys(small_run)
+def test_summaries_come_in_their_order_with_their_steps(small_run: Path) -> None:
+    steps = put_summaries(small_run)
     landscape = of_run(small_run).landscape
     assert landscape is not None
     assert [s.step for s in landscape.surveys] == steps
@@ -135,7 +135,7 @@ def test_surveys_come_in_their_order_with_their_steps(small_run: Path) -> None:
 
 
 def test_what_is_after_until_is_not_read(small_run: Path) -> None:
-    put_surveys(small_run)
+    put_summaries(small_run)
     run = Run.open(small_run)
     found, _ = measured_landscape(Series.of(run, 50), Snapshots.of(run, 50), {}, run.length)
     assert found is not None
@@ -151,7 +151,9 @@ DAMAGE = {
     "a later version": {"schema": 99},
     "nothing": {"survey": None},
     "too many eigenvalues": {
-        "survey__game__real": HUGE, "survey__game__imaginary": HUGE, "survey__game__errors": HUGE,
+        "survey__game__real": HUGE,
+        "survey__game__imaginary": HUGE,
+        "survey__game__errors": HUGE,
     },
     "a slice without end": {
         "survey__players__generator__slice_at": HUGE,
@@ -159,14 +161,16 @@ DAMAGE = {
     },
     "players without end": {"survey__players": None},
     "a player of a wrong name": {"survey__players": None},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_a_damaged_survey_is_a_finding_and_the_others_stand(damage: str, small_run: Path) -> None:
+def test_a_damaged_landscape_is_a_finding_and_the_others_stand(
+    damage: str, small_run: Path
+) -> None:
     import json
 
-    steps = put_surveys(small_run)
+    steps = put_summaries(small_run)
     file = RunLayout(small_run).snapshot(steps[2]).landscape
     changes = dict(DAMAGE[damage])
     if "survey__players" in changes:
@@ -186,7 +190,7 @@ def test_a_damaged_survey_is_a_finding_and_the_others_stand(damage: str, small_r
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b"0" * (5 << 20)])
 def test_what_is_no_json_is_a_finding(content: bytes, small_run: Path) -> None:
-    steps = put_surveys(small_run)
+    steps = put_summaries(small_run)
     RunLayout(small_run).snapshot(steps[0]).landscape.write_bytes(content)
     dossier = of_run(small_run)
     assert [place for place, _ in dossier.skipped] == [f"snapshots/{0:08d}/landscape.json"]
@@ -197,8 +201,8 @@ def test_what_is_no_json_is_a_finding(content: bytes, small_run: Path) -> None:
 def test_of_many_snapshots_some_are_read_over_the_whole_run(
     small_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    steps = put_surveys(small_run)
-    monkeypatch.setattr("dlcc.stages.ingestion.landscape.MOST_SURVEYS", 3)
+    steps = put_summaries(small_run)
+    monkeypatch.setattr("dlcc.stages.ingestion.landscape.MOST_SUMMARIES", 3)
     run = Run.open(small_run)
     found, _ = measured_landscape(Series.of(run, 10_000), Snapshots.of(run, 10_000), {}, run.length)
     assert found is not None
@@ -206,7 +210,7 @@ def test_of_many_snapshots_some_are_read_over_the_whole_run(
 
 
 def test_the_process_that_ingests_imports_no_torch(small_run: Path) -> None:
-    put_surveys(small_run)
+    put_summaries(small_run)
     code = (
         "import sys\n"
         "from dlcc.records import Series, Snapshots\n"

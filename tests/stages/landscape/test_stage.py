@@ -11,20 +11,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlcc.findings import Finding
-from dlcc.landscape.surveyed import PathSurvey
+from dlcc.landscape.summary import PathSummary
 from dlcc.records import Dossier, MeasuredLandscape, MeasuredSeries
-from dlcc.runs.surveys import SurveyRecord
+from dlcc.runs.snapshot_landscape import SnapshotLandscape
 from dlcc.stage import Case, Context, Deadline, NotApplicable, StageResult
 from dlcc.stages.landscape import Landscape
 from dlcc.stages.landscape.curvature import bump
-from tests.surveyed import game, path, player, record
+from tests.landscape_summaries import game, path, player, record
 
 LENGTH = 1_000
 STEPS = range(0, 1_001, 100)
 
 
 def dossier(
-    surveys: tuple[SurveyRecord, ...] = (),
+    summaries: tuple[SnapshotLandscape, ...] = (),
     series: dict[str, np.ndarray] | None = None,
     measured: dict[str, MeasuredSeries] | None = None,
     batch: int | None = 32,
@@ -33,10 +33,16 @@ def dossier(
     columns = series or {}
     values = np.array(list(columns.values())).T if columns else np.zeros((LENGTH, 0))
     return Dossier(
-        steps=np.arange(LENGTH), names=tuple(columns), values=values,
-        present=np.ones(values.shape, dtype=bool), config={}, blocks=(), formulas=(), functions=(),
-        landscape=MeasuredLandscape({}, measured or {}, surveys, batch),
-    )  # fmt: skip
+        steps=np.arange(LENGTH),
+        names=tuple(columns),
+        values=values,
+        present=np.ones(values.shape, dtype=bool),
+        config={},
+        blocks=(),
+        formulas=(),
+        functions=(),
+        landscape=MeasuredLandscape({}, measured or {}, summaries, batch),
+    )
 
 
 def call(of: Dossier) -> StageResult:
@@ -54,7 +60,7 @@ def loss(jumps: tuple[float, float]) -> np.ndarray:
     return size * (np.arange(LENGTH) % 2)
 
 
-def sharpening(last: float, since: int = 600, **changes: float) -> tuple[SurveyRecord, ...]:
+def sharpening(last: float, since: int = 600, **changes: float) -> tuple[SnapshotLandscape, ...]:
     def at(step: int) -> float:
         return last if step >= since else 2.0
 
@@ -103,19 +109,19 @@ def test_sharpness_that_rises_with_a_loss_that_jumps_is_said_with_its_steps() ->
 
 
 @pytest.mark.parametrize(
-    ("surveys", "series"),
+    ("summaries", "series"),
     [
         (sharpening(5.9), JUMPY),  # not by the factor
         (sharpening(9, largest_error=2.0), JUMPY),  # not beyond the errors
         (sharpening(9, since=900), JUMPY),  # not the whole last quarter
-        (sharpening(9)[:8], JUMPY),  # too few surveys
+        (sharpening(9)[:8], JUMPY),  # too few summaries
         (sharpening(9), {"discriminator/loss": loss((0.1, 0.2))}),  # no step overshoots
         (sharpening(9), {}),
         ((record(0, {"discriminator": player(largest=8.0)}), *sharpening(9)[1:]), JUMPY),
     ],
 )
-def test_sharpness_is_not_said_to_rise(surveys, series) -> None:
-    assert findings(dossier(surveys, series)) == []
+def test_sharpness_is_not_said_to_rise(summaries, series) -> None:
+    assert findings(dossier(summaries, series)) == []
 
 
 def test_a_player_that_is_not_always_there_is_left_out() -> None:
@@ -161,8 +167,8 @@ def test_a_bump_is_of_the_places_not_of_their_order(points, order) -> None:
     places = dict(points)
     at = list(places)
 
-    def along(at: list[float]) -> PathSurvey:
-        return PathSurvey(tuple(at), tuple(places[x] for x in at), (1.0,) * len(at))
+    def along(at: list[float]) -> PathSummary:
+        return PathSummary(tuple(at), tuple(places[x] for x in at), (1.0,) * len(at))
 
     one = along(sorted(at))
     order.shuffle(at)
@@ -187,7 +193,7 @@ def test_a_discriminator_without_curvature_and_gradient_is_flat() -> None:
     assert findings(flattening(500, gradient_norm=1e-4)) == [("LND003", "discriminator", 500)]
 
 
-def test_a_slope_or_a_late_survey_is_not_flat() -> None:
+def test_a_slope_or_a_late_summary_is_not_flat() -> None:
     assert findings(flattening(500)) == []
     assert findings(flattening(1_000, gradient_norm=1e-4)) == []
     assert findings(flattening(0, gradient_norm=1e-4)) == []  # it began so
@@ -233,8 +239,11 @@ def mixed(share: float, high: float = np.inf) -> np.ndarray:
 def test_noise_at_three_of_four_measurements_is_said() -> None:
     (found,) = call(noisy(mixed(0.8, 400))).findings
     assert (found.code, found.player, found.first_step, found.last_step) == (
-        "LND004", "generator", 800, 999,
-    )  # fmt: skip
+        "LND004",
+        "generator",
+        800,
+        999,
+    )
     assert found.evidence == {"noise_scale": 400.0, "batch": 32, "measurements": 200}
     assert findings(noisy(mixed(0.8))) == [("LND004", "generator", 800)]
 
@@ -269,7 +278,7 @@ WILD = st.floats(allow_nan=False, allow_infinity=False)
 
 @given(st.lists(st.tuples(WILD, WILD, WILD, WILD), min_size=11, max_size=11))
 def test_any_finite_numbers_are_judged_without_a_fault(numbers) -> None:
-    surveys = tuple(
+    summaries = tuple(
         record(
             step,
             {"discriminator": player(a, b, gradient_norm=c, largest_error=d, smallest_error=d)},
@@ -278,5 +287,5 @@ def test_any_finite_numbers_are_judged_without_a_fault(numbers) -> None:
         )
         for step, (a, b, c, d) in zip(STEPS, numbers, strict=True)
     )
-    result = call(dossier(surveys, JUMPY))
+    result = call(dossier(summaries, JUMPY))
     assert all(isinstance(f, Finding) for f in result.findings)

@@ -10,8 +10,8 @@ from dlcc.stages.reproducibility import Reproducibility, stage
 from tests.stages.past_runs import call, parts_of
 
 
-def judged(monkeypatch, labels, deviation=0.9, refused=0):
-    """The stage's word on reruns that ended like this."""
+def result_for_reruns(monkeypatch, labels, deviation=0.9, refused=0):
+    """What the stage gives where reruns ended with these labels."""
     outcomes = tuple(
         RerunOutcome(label, 0.5, 0.5, kind="seed", seed=seed, changes={})
         for seed, label in enumerate(labels)
@@ -22,24 +22,24 @@ def judged(monkeypatch, labels, deviation=0.9, refused=0):
 
 
 def test_reruns_that_end_alike_are_no_finding(monkeypatch):
-    result = judged(monkeypatch, ["collapsed"] * 6)
+    result = result_for_reruns(monkeypatch, ["collapsed"] * 6)
     assert result.terms["reproducibility"].mean == pytest.approx(0.9, abs=0.01)
     assert result.findings == []
     assert not result.environment
 
 
 def test_ends_that_fall_apart_and_an_end_that_was_chance(monkeypatch):
-    result = judged(monkeypatch, ["healthy"] * 5 + ["weak"], deviation=0.3)
+    result = result_for_reruns(monkeypatch, ["healthy"] * 5 + ["weak"], deviation=0.3)
     assert [f.code for f in result.findings] == ["REP001", "REP002"]
     assert "5 healthy, 1 weak" in result.findings[0].message
     assert "The run ended collapsed" in result.findings[1].message
 
 
 def test_fewer_reruns_than_asked_for_are_not_kept_for_another_time(monkeypatch):
-    assert "cut" in judged(monkeypatch, ["collapsed"] * 5).environment
-    assert not judged(monkeypatch, ["collapsed"] * 5, refused=1).environment
+    assert "cut" in result_for_reruns(monkeypatch, ["collapsed"] * 5).environment
+    assert not result_for_reruns(monkeypatch, ["collapsed"] * 5, refused=1).environment
     with pytest.raises(NotApplicable, match="3 reruns were done in time, 4 are needed"):
-        judged(monkeypatch, ["collapsed"] * 3)
+        result_for_reruns(monkeypatch, ["collapsed"] * 3)
 
 
 def test_too_few_reruns_to_say_anything_are_refused():

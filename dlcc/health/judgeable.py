@@ -1,0 +1,115 @@
+"""Gate before every verdict: whether a training's record can be judged, and if not, why.
+
+Verdicts, forecasts, past runs, reruns and advice all pass here, so that no two of them disagree
+about what can be judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from dlcc.health.run_features import FEWEST_ROWS, RunFeatures, run_features
+from dlcc.health.windows import stops_being_finite
+from dlcc.kinds import TrainingKind, kind_of, why_unknown
+from dlcc.records import Samples, Series
+from dlcc.typing import Floats, Progress
+
+
+class NotJudgeableError(ValueError):
+    """Raised for a training that no verdict can be given on; the message is the reason."""
+
+
+class NothingChangesError(NotJudgeableError):
+    """Raised for a record in which nothing changes, which says nothing of how a training went."""
+
+
+def judgeable_kind(objective: Mapping[str, Any], players: Collection[str]) -> TrainingKind:
+    """Find the kind of a training among those that can be judged.
+
+    Args:
+        objective: Objective that the run declares, as in `run.json`: at least its "kind".
+        players: Names of the players that it declares.
+
+    Returns:
+        The kind that the objective names.
+
+    Raises:
+        NotJudgeableError: No such kind is known, or its players are others.
+
+    >>> judgeable_kind({"kind": "gan"}, ["generator", "discriminator"]).name
+    'gan'
+    """
+    unknown = why_unknown(objective, players)
+    if unknown is not None:
+        raise NotJudgeableError(unknown)
+    return kind_of(objective)
+
+
+def judgeable_features(
+    kind: TrainingKind,
+    series: Series,
+    samples: Samples | None,
+    length: int,
+    progress: Progress = lambda share, what: None,
+    *,
+    not_finite_is_enough: bool = False,
+    unchanging: bool = False,
+    known: dict[int, Floats] | None = None,
+) -> RunFeatures:
+    """Compute the features of a record, where there is enough in it to be judged.
+
+    Args:
+        kind: Kind of the training.
+        series: Logged quantities, cut where one looks.
+        samples: Samples, cut there too; None where there are none.
+        length: Configured length in steps.
+        progress: Called while samples are compared with the reference.
+        diverged_is_enough: Whether a value that is not finite tells, however few rows there are.
+        unchanging: Whether a record in which nothing changes is let through all the same.
+        known: Figures of samples of the same run by their step, where it is cut several times;
+            those that are missing are added.
+
+    Returns:
+        The features, from samples where these are enough, else from the series alone.
+
+    Raises:
+        NotJudgeableError: There are too few rows or samples.
+        NothingChangesError: Nothing in the record changes.
+
+    >>> import numpy as np
+    >>> losses = {"generator/loss": np.linspace(1, 2, 50), "discriminator/loss": np.ones(50)}
+    >>> kind = judgeable_kind({"kind": "gan"}, ["generator", "discriminator"])
+    >>> features = judgeable_features(kind, Series.from_start(losses), samples=None, length=100)
+    >>> features.seen, features.series_only
+    (0.5, True)
+    >>> judgeable_features(kind, Series.from_start(losses).before(10), samples=None, length=100)
+    Traceback (most recent call last):
+        ...
+    dlcc.health.judgeable.NotJudgeableError: 10 rows are too few to judge: 20 are needed
+    """
+    if not (enough_rows(series) or (not_finite_is_enough and stops_being_finite(series, kind))):
+        raise NotJudgeableError(
+            f"{series.rows} rows are too few to judge: {FEWEST_ROWS} are needed"
+        )
+    features = run_features(series, samples, length, progress, kind, known=known)
+    if features.series_only and not kind.series_tell_health:
+        raise NotJudgeableError(
+            f"a training of kind {kind.name!r} is judged by its samples, and this run has too few "
+            "over time, or no reference to hold them against"
+        )
+    if features.still and not unchanging:
+        raise NothingChangesError(
+            "no loss, gradient norm or output of a network changes anywhere in the record, so "
+            "nothing says how the training went; log those of every batch, or samples"
+        )
+    return features
+
+
+def enough_rows(series: Series) -> bool:
+    """Tell whether a quantity was logged often enough to be judged.
+
+    >>> enough_rows(Series({}))
+    False
+    """
+    return series.rows >= FEWEST_ROWS
