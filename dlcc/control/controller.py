@@ -54,6 +54,7 @@ class Controller:
         OptionError: A bound is empty, excludes the present value, or is of no setting; or `every`
             or `cooldown` is too small.
 
+    >>> import numpy as np
     >>> import torch
     >>> weight = torch.nn.Parameter(torch.zeros(3))
     >>> optimizer = torch.optim.SGD([weight], lr=0.1)
@@ -354,6 +355,7 @@ def controller_for(
     Raises:
         OptionError: A bound is empty, excludes the present value, or is of no setting.
 
+    >>> import numpy as np
     >>> import torch
     >>> from dlcc.past_runs.in_use import library
     >>> few = library().select(np.arange(60) * 30)

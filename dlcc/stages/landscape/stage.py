@@ -22,7 +22,7 @@ _SHOWN = ("drift", "spread", "central_area", "turn", "net_turn", "returns", "bim
 
 @dataclass(frozen=True)
 class Landscape(Stage):
-    """What the loss-gradient clouds, the curvature, the game and the gradients' noise show."""
+    """Findings on loss-gradient clouds, curvature, the game and the noise of the gradients."""
 
     name: ClassVar = "landscape"
     needs: ClassVar = (Dossier,)
