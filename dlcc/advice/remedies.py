@@ -2,7 +2,8 @@
 
 Each changes a few fields of the configuration. Reruns and past runs decide which ones help
 (`dlcc.advice.advice`). The values are usual ones of the literature (Kingma 2015; Heusel 2017;
-Mescheder 2018; Gidel 2019); benchmarks/mend.py measures what they mend.
+Mescheder 2018; Gidel 2019); benchmarks/mend.py measures what they mend. A change
+is proposed only where the configuration has its fields already.
 """
 
 from __future__ import annotations

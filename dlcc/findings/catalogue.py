@@ -1,5 +1,7 @@
 """Catalogue of finding codes: one Markdown page a code, each of one shape.
 
+Nothing is registered here: a code is the file `codes/CODE.md`.
+
 Pages lie in `findings/codes/` beside the module that brings a stage, format, kind or recipe, or in
 a package that the module is in; this package's own come first.
 

@@ -33,7 +33,9 @@ training oscillates."""
 COLLAPSED_COVERAGE = 0.5
 """Mean coverage of the last four checkpoints below which a training has collapsed."""
 HEALTHY_SHARE = 0.8
-"""Share of good checkpoints in the last quarter from which on a training is healthy."""
+"""Share of good checkpoints in the last quarter from which on a training is healthy.
+
+The labels of the shipped past runs were made with it: after a change, build them anew."""
 
 _HALF_A_CHECKPOINT = 0.05  # of the ten in the last quarter: a mark of 8 parts 7 from 8
 # Scales of logistic errors, of the deviations between records and truth: sd = π/√3·scale

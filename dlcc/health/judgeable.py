@@ -65,7 +65,7 @@ def judgeable_features(
         samples: Samples, cut there too; None where there are none.
         length: Configured length in steps.
         progress: Called while samples are compared with the reference.
-        diverged_is_enough: Whether a value that is not finite tells, however few rows there are.
+        not_finite_is_enough: Whether few rows are judged too, where a value in them is not finite.
         unchanging: Whether a record in which nothing changes is let through all the same.
         known: Figures of samples of the same run by their step, where it is cut several times;
             those that are missing are added.
@@ -107,7 +107,7 @@ def judgeable_features(
 
 
 def enough_rows(series: Series) -> bool:
-    """Tell whether a quantity was logged often enough to be judged.
+    """Tell whether some quantity was logged at `FEWEST_ROWS` steps, the fewest to judge by.
 
     >>> enough_rows(Series({}))
     False

@@ -75,7 +75,7 @@ class PerSampleBackward:
     def of(
         cls, model: nn.Module | ModelStructure, per_sample_loss: PerSampleLoss, batch: Any
     ) -> PerSampleBackward:
-        """Take the pass.
+        """Run the loss forward and back once, and keep what the gradients of rows are made of.
 
         Args:
             model: network, or its structure, kept from an earlier pass. Nothing of it changes. A
@@ -291,7 +291,7 @@ def per_layer_gradient_norms(
 def per_sample_gradients(
     model: nn.Module, per_sample_loss: PerSampleLoss, batch: Any, *, project: Tensor
 ) -> Tensor:
-    """Project each row's gradient.
+    """Compute each row's gradient, projected on given directions.
 
     Args:
         model: as for `per_sample_gradient_norms`.

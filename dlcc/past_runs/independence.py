@@ -1,4 +1,4 @@
-"""Independence of a run from past ones, by its centrality in the run graph.
+"""Independence of a run from past ones, by its centrality in the run graph; a part of novelty.
 
 Runs are nodes, near runs are joined, an edge weighs as much as they are alike. A run that many like
 runs lead to is central; independence is one less the share of past runs that are less central.

@@ -159,9 +159,10 @@ class Library:
         return self.select(self.true_record)
 
     def excluding(self, series: Series | None) -> Library:
-        """Leave out the run of some series: its twins, and the other runs of their setting.
+        """Leave out the run that some series are of: its twins, and all runs of their setting.
 
-        Other seeds of a setting would give its end away where a library's own run is judged.
+        Twins share their first 32 rows. They, and other seeds of their setting, would give away how
+        the run ended.
 
         Args:
             series: Series of the run; None for one without.

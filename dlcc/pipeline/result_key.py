@@ -1,4 +1,7 @@
-"""Key of a stage's result in the cache: a hash of everything that the result depends on."""
+"""Key of a stage's result in the cache: a hash of everything that the result depends on.
+
+`dlcc.pipeline.runner` decides whether an entry may stand in.
+"""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ class StageRunner:
         digest = xxhash.xxh3_128_hexdigest(json.dumps(read, sort_keys=True).encode())
         self.progress(stage.name, 0.0, "starts")
         started = time.monotonic()
-        reply, records, environment = self._result(stage, digest)
+        reply, records, environment = self._cached_or_computed(stage, digest)
         reply, records = _paged(stage, reply, records)
         environment.setdefault("seconds", round(time.monotonic() - started, 3))
         self.progress(stage.name, 1.0, reply.status)
@@ -136,6 +136,7 @@ class StageRunner:
         )
 
     def _missing(self, stage: Stage) -> str | None:
+        """Reason why the stage is not applicable, for want of a record; None where it has all it needs."""
         for kind in stage.needs:
             if kind in RUN_PARTS:
                 if self._digest(kind) is None:
@@ -147,6 +148,7 @@ class StageRunner:
         return None
 
     def _digest(self, kind: type[Any]) -> str | None:
+        """Digest of a record or part of the run; None where there is none."""
         if kind in self.made:
             return self.made[kind].digest
         if kind not in RUN_PARTS:
@@ -156,9 +158,10 @@ class StageRunner:
             self._parts[kind] = None if part is None else part.digest()
         return self._parts[kind]
 
-    def _result(
+    def _cached_or_computed(
         self, stage: Stage, digest: str
     ) -> tuple[worker.Reply, tuple[Any, ...], dict[str, Any]]:
+        """Take the result from the cache, where it is there and may be used, else run the stage."""
         if not _travels(stage):
             return self._in_process(stage)
         past = (library_digest(), kinds())
@@ -174,6 +177,7 @@ class StageRunner:
     def _in_worker(
         self, stage: Stage, key: str
     ) -> tuple[worker.Reply, tuple[Any, ...], dict[str, Any]]:
+        """Run the stage in a process of its own, and keep what came of it where that will last."""
         with scratch_folder() as folder:
             self.write_request(stage, folder)
             ended = supervise(
@@ -193,10 +197,7 @@ class StageRunner:
                 reply = worker.Reply("failed", reason=_why_no_result(stage, ended, self.limits))
                 return reply, (), {**environment, "output": ended.output}
             reply, records = read_result(result)
-            # what was not applicable may be so another time: isolation can be installed; and what
-            # rests on files outside of the run is not told by the run's digest
-            lasting = not reply.environment.get("cut") and not reply.environment.get("outside")
-            if reply.status == "scored" and lasting:
+            if _may_be_kept(reply):
                 (result / "environment.json").write_text(json.dumps(environment))
                 cache.keep("stages", key, result)
             return reply, records, environment
@@ -224,6 +225,7 @@ class StageRunner:
         codec.save(folder / "request", request)
 
     def _in_process(self, stage: Stage) -> tuple[worker.Reply, tuple[Any, ...], dict[str, Any]]:
+        """Run a stage that no other process can import, in this one and without limits."""
         import numpy as np
 
         read = (*stage.needs, *stage.wants)
@@ -243,6 +245,7 @@ class StageRunner:
         return reply, given, {"in_process": note}
 
     def _seed(self, stage: Stage) -> int:
+        """Seed of a stage's randomness, from the run's configuration and the stage's name."""
         return xxhash.xxh3_64_intdigest(f"{self._digest(Config)}/{stage.name}".encode())
 
     def _on_line(self, stage: str, line: str) -> None:
@@ -264,6 +267,16 @@ def _paged(
     except PluginError as error:
         return worker.Reply("failed", reason=str(error)), ()
     return reply, records
+
+
+def _may_be_kept(reply: worker.Reply) -> bool:
+    """Whether a result would come out the same another time.
+
+    What was not applicable may be so later, once isolation is installed; what a limit cut off was
+    cut by chance; and the run's digest does not tell what rests on files outside of the run.
+    """
+    told = reply.environment
+    return reply.status == "scored" and not told.get("cut") and not told.get("outside")
 
 
 def _travels(stage: Stage) -> bool:

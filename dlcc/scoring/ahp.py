@@ -1,7 +1,8 @@
 """Weights from pairwise judgements: the analytic hierarchy process (Saaty, 1980).
 
 The weights are the principal eigenvector of the matrix of judgements. The consistency ratio says
-how far the judgements contradict each other; from .1 on they are refused.
+how far the judgements contradict each other; from .1 on they are refused. They are the prior only:
+`dlcc.scoring.weights` pools them with past runs and reviews.
 """
 
 from __future__ import annotations
