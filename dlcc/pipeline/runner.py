@@ -136,7 +136,7 @@ class StageRunner:
         )
 
     def _missing(self, stage: Stage) -> str | None:
-        """Reason why the stage is not applicable, for want of a record; None where it has all it needs."""
+        """Reason why the stage is not applicable, a record that is missing; None where none is."""
         for kind in stage.needs:
             if kind in RUN_PARTS:
                 if self._digest(kind) is None:
