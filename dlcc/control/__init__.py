@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 from dlcc.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from dlcc.control.action import Action as Action
     from dlcc.control.adjustable import Adjustable as Adjustable
     from dlcc.control.adjustable import Bounds as Bounds
     from dlcc.control.adjustable import OptimizerRates as OptimizerRates
     from dlcc.control.adjustable import bounds_of as bounds_of
-    from dlcc.control.controller import Action as Action
     from dlcc.control.controller import Controller as Controller
     from dlcc.control.controller import controller_for as controller_for
 
 _HOMES = {
-    "Action": "dlcc.control.controller",
+    "Action": "dlcc.control.action",
     "Adjustable": "dlcc.control.adjustable",
     "Bounds": "dlcc.control.adjustable",
     "Controller": "dlcc.control.controller",

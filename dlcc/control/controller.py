@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from dlcc.control import rules as control_rules
+from dlcc.control.action import Action
 from dlcc.control.adjustable import Adjustable, OptimizerRates, bounds_of
 from dlcc.control.rules import LARGEST_FACTOR, RULES, Rule, Watched, window_of
+from dlcc.control.watched_rows import column, detached, is_plain, rows_before
 from dlcc.errors import OptionError
 from dlcc.health.windows import QUANTITIES
 from dlcc.typing import Floats
@@ -24,34 +23,6 @@ if TYPE_CHECKING:
 EVERY, COOLDOWN = 50, 4
 _FEWEST_ROWS = 5
 _GOOD = 0.5
-_PLAIN = frozenset((float, int))
-
-
-@dataclass(frozen=True)
-class Action:
-    """Change of settings by a controller."""
-
-    step: int
-    """Step after which it was made; -1 before the first."""
-    rule: int
-    """Number of the rule that made it; `dlcc.control.rules.rule_name` gives its name."""
-    before: Mapping[str, float]
-    """Setting -> value before the change, for all settings that may change."""
-    after: Mapping[str, float]
-    """Setting -> value after the change."""
-    measure: float
-    """Measure of the rule when it acted."""
-
-    @property
-    def words(self) -> str:
-        """Description such as `step 450, swinging: lr_g 0.02 -> 0.01, lr_d 0.04 -> 0.02`."""
-        changed = ", ".join(
-            f"{field} {self.before[field]:g} -> {value:g}"
-            for field, value in self.after.items()
-            if value != self.before[field]
-        )
-        when = "before the first step" if self.step < 0 else f"step {self.step:,}"
-        return f"{when}, {control_rules.rule_name(self.rule)}: {changed}"
 
 
 class Controller:
@@ -160,11 +131,11 @@ class Controller:
         if step < self._last:
             self.rewind(step)
         self._last = step
-        self._rows.append(row if _is_plain(row) else _detached(row))
+        self._rows.append(row if is_plain(row) else detached(row))
         if step >= self._due and len(self._rows) >= _FEWEST_ROWS:
             rows, self._rows = self._rows, []
             self._due = (step + 1) // self.every * self.every + self.every - 1
-            self.decide(step, {name: _column(rows, name) for name in QUANTITIES})
+            self.decide(step, {name: column(rows, name) for name in QUANTITIES})
         return self._record() if self._news else None
 
     def decide(self, step: int, rows: Mapping[str, Floats]) -> Action | None:
@@ -266,7 +237,7 @@ class Controller:
         []
         """
         would = "would_" if self.dry_run else ""
-        rows = _rows_before(series, step)
+        rows = rows_before(series, step)
         done = {s: r for s, r in rows.items() if f"control/{would}rule" in r}
         before = dict(self._started_from)
         self.actions = [] if done else self.actions
@@ -275,7 +246,7 @@ class Controller:
             if at >= self._due and len(self._rows) >= _FEWEST_ROWS:
                 taken, self._rows = self._rows, []
                 self._due = (at + 1) // self.every * self.every + self.every - 1
-                self._watched.add(window_of({n: _column(taken, n) for n in QUANTITIES}))
+                self._watched.add(window_of({n: column(taken, n) for n in QUANTITIES}))
                 for rule in self.rules:
                     self._is_on(rule)
                 resting = at in done or self._watched.last.lost
@@ -414,31 +385,3 @@ def controller_for(
 
 def _changed(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
     return {field: value for field, value in after.items() if value != before[field]}
-
-
-def _is_plain(row: Mapping[str, Any]) -> bool:
-    return _PLAIN.issuperset(map(type, row.values()))
-
-
-def _detached(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Copy of a row without autograd graphs: the training may write into its tensors."""
-    return {n: v.detach().clone() if hasattr(v, "detach") else v for n, v in row.items()}
-
-
-def _column(rows: Sequence[Mapping[str, Any]], name: str) -> Floats:
-    values = [row[name] for row in rows if name in row]
-    if values and hasattr(values[0], "detach"):
-        import torch
-
-        return np.asarray(torch.stack([v.reshape(()) for v in values]).double().cpu())
-    return np.array(values, dtype=np.float64)
-
-
-def _rows_before(series: Mapping[str, Any], step: int) -> dict[int, dict[str, float]]:
-    rows: dict[int, dict[str, float]] = {}
-    for name, column in series.items():
-        if name in QUANTITIES or name.startswith("control/"):
-            for at, value in zip(column.steps.tolist(), column.values.tolist(), strict=True):
-                if at < step:
-                    rows.setdefault(at, {})[name] = value
-    return rows

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dlcc.control.action import Action
 from dlcc.control.adjustable import SmallGANSettings
-from dlcc.control.controller import Action, Controller, controller_for
+from dlcc.control.controller import Controller, controller_for
 from dlcc.errors import OptionError
 from dlcc.recipes.small_gan import controlled
 from dlcc.recipes.small_gan.training import SmallGAN

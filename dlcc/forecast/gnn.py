@@ -105,7 +105,7 @@ def _train(network: OutcomeNetwork, x: Tensor, labels: Tensor, edges: Tensor) ->
 
 
 def _key(x: Tensor, labels: Tensor, edges: Tensor, *settings: str) -> str:
-    """Of all that the last bits of a trained network depend on."""
+    """Hash of everything that the last bits of a trained network depend on."""
     threads = str(torch.get_num_threads())
     parts = (cache.package_digest(), torch.__version__, threads, *settings)
     state = xxhash.xxh3_128("\0".join(parts).encode())
@@ -116,7 +116,7 @@ def _key(x: Tensor, labels: Tensor, edges: Tensor, *settings: str) -> str:
 
 
 def _found(network: OutcomeNetwork, key: str) -> bool:
-    """Whether the cache has the network; its weights are then in place."""
+    """Load the weights of a network from the cache; whether they were there."""
     entry = cache.find("networks", key)
     if entry is None:
         return False

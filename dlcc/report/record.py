@@ -57,7 +57,7 @@ class VerdictRecord(Frozen):
     onset: int | None
     """First step of the final unbroken bad stretch; null where there is none."""
     onset_interval: tuple[int, int] | None
-    """90 % interval of the onset, as steps."""
+    """Interval of the onset at 90 %, as steps."""
     probabilities: dict[str, float]
     """Label -> probability of it by the records alone."""
     p_healthy: Number | None

@@ -1,1 +1,1 @@
-"""The evaluators. Each takes a case and a context and gives a result; none knows another."""
+"""Stages, the evaluators: each turns a case and a context into a result; none knows another."""

@@ -1,4 +1,4 @@
-"""Stage 3-1: whether the record, the document and the code can all be true."""
+"""Stage 3-1, consistency: whether the record, the document and the code can all be true."""
 
 from dlcc.stages.consistency.stage import Consistency
 

@@ -1,4 +1,4 @@
-"""The document against the code and the configuration."""
+"""Comparison of documents with the code and the configuration."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _PLAYERS = {"D": "discriminator", "G": "generator"}
 
 
 def check_formulas(ledger: Ledger, config: Config, dossier: Dossier, graph: RunGraph) -> None:
-    """Each displayed loss formula against the loss in the code that the graph links it to."""
+    """Check each displayed loss formula against the loss in the code that the graph links it to."""
     for i, formula in enumerate(dossier.formulas):
         player = _player_of(formula)
         if not formula.displayed or player is None:
@@ -52,7 +52,7 @@ def check_formulas(ledger: Ledger, config: Config, dossier: Dossier, graph: RunG
 def check_properties(
     ledger: Ledger, objective: Objective, config: Config, dossier: Dossier
 ) -> None:
-    """What the declared objective promises, for the loss functions that the source has for it."""
+    """Check the properties of the declared objective on the loss functions that the source has."""
     for player, claim, of, relation in objective.properties:
         function = next(iter(_loss_functions(dossier.functions, player, config)), None)
         if function is None:
@@ -70,7 +70,7 @@ def check_properties(
 
 
 def check_tables(ledger: Ledger, config: Config, dossier: Dossier) -> None:
-    """Tables whose first column names settings against the configuration."""
+    """Check tables whose first column names settings against the configuration."""
     for block in dossier.blocks:
         for cells in block.rows[1:]:
             if len(cells) < 2 or cells[0] not in dossier.config:
@@ -120,7 +120,7 @@ def _note(
 
 
 def _player_of(formula: Formula) -> str | None:
-    """Whose loss a formula gives: by its left side, `L_D`."""
+    """Find the player whose loss a formula gives, by its left side such as `L_D`."""
     left = formula.latex.partition("=")[0]
     match = re.search(r"[_^]\W*(?:\\\w+\s*\{)?\s*([DG])\b", left)
     return _PLAYERS[match[1]] if match else None
@@ -129,7 +129,7 @@ def _player_of(formula: Formula) -> str | None:
 def _linked(
     formula: str, player: str, config: Config, dossier: Dossier, graph: RunGraph
 ) -> Function | None:
-    """The loss function of that player among those that the graph links the formula to.
+    """Find the loss function of a player among those that the graph links the formula to.
 
     A source with a loss for every objective has near twins: the declared one is taken first.
     """
@@ -143,7 +143,7 @@ def _linked(
 def _loss_functions(
     functions: list[Function] | tuple[Function, ...], player: str, config: Config
 ) -> Iterator[Function]:
-    """Functions named after the player and the declared loss."""
+    """Find functions named after the player and the declared loss."""
     loss = config.objective.get("loss")
     for function in functions:
         words = function.name.lower().replace(".", "_").split("_")
@@ -160,7 +160,7 @@ def _compare(formula: Formula, function: Function) -> Proof:
 
 
 def in_outputs(equation: Equation) -> sp.Expr:
-    """The formula in D(x) and D(G(z)); a D whose logarithm is taken is a probability."""
+    """Write a formula in D(x) and D(G(z)); a D whose logarithm is taken is a probability."""
 
     def output(argument: sp.Expr) -> sp.Expr:
         if argument.has(_G):

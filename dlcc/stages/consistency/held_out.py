@@ -1,4 +1,4 @@
-"""One quantity on two parts of the data, such as validation and test."""
+"""Check of one quantity on two parts of the data, such as validation and test."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ _DISTINCT = 8  # values, under which two columns may be equal by rounding
 
 
 def check_held_out(ledger: Ledger, series: Series) -> None:
-    """Parts hold other rows, so that a quantity on two of them cannot be equal all along."""
+    """Check that a quantity differs on two parts of the data.
+
+    Parts hold other rows, so that a quantity on two of them cannot be equal all along.
+    """
     for first, second in combinations(sorted(filter(_PART.search, series.columns)), 2):
         if _PART.sub("", first) != _PART.sub("", second):
             continue

@@ -1,4 +1,4 @@
-"""What must hold among the numbers of an honest record, whatever was trained."""
+"""Invariants among the numbers of an honest record, whatever was trained."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ _FELT_SHARE = 1e-3  # of the largest norm so far: under it an adaptive step may 
 def check_record(
     ledger: Ledger, config: Config, series: Series, snapshots: Snapshots | None
 ) -> None:
-    """Clocks, parts of the data, counts, updates, and snapshots against the updates between."""
+    """Check clocks, parts of the data, counts, updates, and snapshots against the updates between
+    them."""
     _check_clocks(ledger, series)
     check_held_out(ledger, series)
     for player in sorted({name.partition("/")[0] for name in series.columns}):
@@ -83,8 +84,11 @@ def _check_counts(ledger: Ledger, config: Config, series: Series, player: str) -
 
 
 def _cadence(every: int, control: Column | None, steps: NDArray[np.int64]) -> Floats:
-    """How often a player is to be updated at each of the steps: as the run began, and as it was set
-    on the way, from the step after the row that says so."""
+    """Interval [n] between updates of a player at each of n steps, in steps.
+
+    It is the one with which the run began, or the one set on the way, from the step after the row
+    that says so.
+    """
     cadence = np.full(len(steps), float(every))
     if control is not None:
         for step, value in zip(control.steps, control.values, strict=True):
@@ -129,7 +133,7 @@ def _check_updates(ledger: Ledger, series: Series, player: str) -> None:
 
 
 def _gradient_felt(series: Series, player: str, steps: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Where the gradient was large enough that a step must have moved the weights."""
+    """Mark the steps at which the gradient was large enough that the weights must have moved."""
     column = series.columns.get(f"{player}/grad_norm")
     if column is None:
         return np.zeros(len(steps), dtype=bool)
@@ -141,7 +145,7 @@ def _gradient_felt(series: Series, player: str, steps: NDArray[np.int64]) -> NDA
 def _check_distances(
     ledger: Ledger, series: Series, weights: Mapping[int, Mapping[str, Floats]]
 ) -> None:
-    """Triangle inequality: two snapshots are no farther apart than the updates between them."""
+    """Check the triangle inequality: snapshots are no farther apart than the updates between."""
     for (a, before), (b, after) in pairwise(weights.items()):
         for player in sorted(set(before) & set(after)):
             norms = series.columns.get(f"{player}/update_norm")
@@ -203,8 +207,10 @@ def check_finite(
 def _moved(
     config: Config, tensors: Mapping[str, NDArray[np.generic]]
 ) -> dict[str, NDArray[np.generic]]:
-    """What optimisers move: all but buffers. Those of batch normalisation are known by their names;
-    what else a record calls a buffer is one if the rest are as many numbers as it has parameters.
+    """Select the tensors that optimisers move: all but buffers.
+
+    Buffers of batch normalisation are known by their names. Any other tensor that a record calls a
+    buffer is one if the rest are as many numbers as the record has parameters.
     """
     moved = {name: array for name, array in tensors.items() if not name.endswith(_RUNNING)}
     for player, entry in config.players.items():
@@ -216,7 +222,7 @@ def _moved(
 
 
 def _flat_weights(tensors: Mapping[str, NDArray[np.generic]]) -> dict[str, Floats]:
-    """player -> all of its floating-point tensors as one vector."""
+    """Flatten all floating-point tensors of each player: player -> vector."""
     parts: dict[str, list[Floats]] = {}
     for name, array in _floating(tensors):
         parts.setdefault(name.partition("/")[0], []).append(array.ravel().astype(np.float64))

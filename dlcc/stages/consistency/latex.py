@@ -1,7 +1,8 @@
 """LaTeX of loss formulas to sympy: a Pratt parser that refuses what it does not know.
 
-What the field writes: sums and expectations over a batch, log, exp, σ, max, powers, fractions, and
-the networks D and G applied to things. A formula is taken whole or not at all.
+It reads what papers on such losses write: sums and expectations over a batch, log, exp, σ, max,
+powers, fractions, and the networks D and G applied to things. A formula is taken whole or not at
+all.
 """
 
 from __future__ import annotations
@@ -62,19 +63,23 @@ _HIGHEST_TOWER = 2
 
 
 class UnknownFormula(Exception):  # noqa: N818  # an outcome: the obligation stays open
-    """The formula uses something that this reader does not know; the message says what."""
+    """Formula with something that this reader does not know; the message says what."""
 
 
 @dataclass(frozen=True)
 class Equation:
-    """`name = value`; `name` is how the left side is written, without decoration."""
+    """Equation `name = value`; `name` is the left side as it is written, without decoration."""
 
     name: str
     value: sp.Expr
 
 
 def parse_equation(latex: str) -> Equation:
-    """A formula `L_D = ...`; UnknownFormula for anything that is not one, or not understood."""
+    """Parse a formula `L_D = ...`.
+
+    Raises:
+        UnknownFormula: The text is no equation, or not understood.
+    """
     if len(latex) > _LONGEST:
         raise UnknownFormula(f"longer than {_LONGEST:,} characters")
     sides = _split_at_equals(latex)
@@ -100,7 +105,7 @@ def _split_at_equals(latex: str) -> list[str]:
 
 
 def parse_expression(latex: str) -> sp.Expr:
-    """An expression; sums over the batch divided by its size become `Mean`."""
+    """Parse an expression; sums over the batch divided by its size become `Mean`."""
     reader = _Reader(_tokens(latex))
     value = small_enough(reader.expression(0))
     if reader.here is not None:
@@ -122,7 +127,7 @@ def _tokens(latex: str) -> list[str]:
 
 
 def small_enough(value: sp.Expr) -> sp.Expr:
-    """The expression itself; UnknownFormula for one that multiplying out would blow up."""
+    """Return the expression itself; UnknownFormula is raised where multiplying out blows it up."""
     if _terms(value) > _MOST_TERMS:
         raise UnknownFormula(f"more than {_MOST_TERMS} terms when it is multiplied out")
     if _towers(value) > _HIGHEST_TOWER:
@@ -131,13 +136,13 @@ def small_enough(value: sp.Expr) -> sp.Expr:
 
 
 def _towers(value: sp.Basic) -> int:
-    """How many exponentials stand within each other: a few outgrow every number."""
+    """Count how many exponentials stand within each other: a few outgrow every number."""
     inner = max((_towers(argument) for argument in value.args), default=0)
     return inner + isinstance(value, sp.exp)
 
 
 def _terms(value: sp.Basic) -> float:
-    """At most how many terms an expression has once it is multiplied out."""
+    """Bound the number of terms of an expression once it is multiplied out."""
     parts = [_terms(argument) for argument in value.args]
     if isinstance(value, sp.Add):
         return sum(parts)
@@ -153,7 +158,7 @@ def _terms(value: sp.Basic) -> float:
 
 
 def _with_means(value: sp.Expr) -> sp.Expr:
-    """BatchSum(e)/m to Mean(e): every sum must meet the batch's size once."""
+    """Turn BatchSum(e)/m into Mean(e): every sum must meet the batch's size once."""
     size = sp.Symbol("batch_size", positive=True)
     named = {sp.Symbol(name, real=True): size for name in _BATCH}
     meant = value.subs(named).replace(_BatchSum, lambda e: size * Mean(e))
@@ -164,7 +169,7 @@ def _with_means(value: sp.Expr) -> sp.Expr:
 
 
 class _Reader:
-    """Binding powers: sums 10, products 20, powers 40; adjacency multiplies."""
+    """Pratt parser with binding powers: sums 10, products 20, powers 40; adjacency multiplies."""
 
     def __init__(self, tokens: Sequence[str]) -> None:
         self._tokens = list(tokens)
@@ -210,7 +215,7 @@ class _Reader:
                 return value
 
     def _power(self, base: sp.Expr, exponent: sp.Expr) -> sp.Expr:
-        """The power, refused before it is computed where the exponent is large."""
+        """Raise to a power; a large exponent is refused before anything is computed."""
         if exponent.is_number and not abs(sp.re(exponent)) <= _MOST_TERMS:
             raise UnknownFormula("a large exponent")
         return small_enough(sp.Pow(base, exponent))
@@ -294,7 +299,7 @@ class _Reader:
         return Mean(value)
 
     def _operand(self) -> sp.Expr:
-        """What a function applies to: what is in brackets after it, else the next factor."""
+        """Read the operand of a function: what is in brackets after it, else the next factor."""
         if self.here == "^":
             raise UnknownFormula("a power of a function's name")
         if self.here in _OPENING:
@@ -302,7 +307,7 @@ class _Reader:
         return self.expression(30)
 
     def _argument(self) -> sp.Expr:
-        """One braced group, or one token; of a bare number one digit: `\\frac12` is a half."""
+        """Read one braced group or token; of a bare number one digit: `\\frac12` is a half."""
         token = self.here or ""
         if re.fullmatch(r"\d\d+", token):
             self._tokens[self._at : self._at + 1] = [token[0], token[1:]]
@@ -321,7 +326,7 @@ class _Reader:
         return arguments
 
     def _skip_index(self) -> None:
-        """Bounds of a sum, or the distribution of an expectation."""
+        """Skip the bounds of a sum, or the distribution of an expectation."""
         while self.here in ("_", "^"):
             self.take()
             if self.here == "{":

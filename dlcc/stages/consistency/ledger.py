@@ -1,4 +1,4 @@
-"""Obligations as they are checked, and what to report where one is refuted."""
+"""Ledger of obligations as they are checked, with a finding for each that is refuted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dlcc.records import Obligation, ObligationKind
 
 @dataclass
 class Ledger:
-    """Obligations in the order they were checked, and the findings of the refuted ones."""
+    """Obligations in the order in which they were checked, and the findings of refuted ones."""
 
     obligations: list[Obligation] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Whether recorded losses are those of the declared objective, from the outputs recorded beside."""
+"""Check of recorded losses against the declared objective, by the outputs recorded beside them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ROUNDING = 2e-5  # relative to 1 + |loss|: float32 sums over a batch
 def check_losses(
     ledger: Ledger, objective: Objective, series: Series, snapshots: Snapshots | None
 ) -> None:
-    """Every row against Jensen's bound, every probe exactly."""
+    """Check every row against Jensen's bound, and every probe exactly."""
     _check_bound(ledger, objective, series)
     for snapshot in snapshots or ():
         probe = {name: np.asarray(a, dtype=np.float64) for name, a in snapshot.probe().items()}
@@ -70,7 +70,10 @@ def _check_bound(ledger: Ledger, objective: Objective, series: Series) -> None:
 
 
 def _without_penalty(series: Series, loss: Floats, steps: NDArray[np.int64]) -> tuple[Floats, bool]:
-    """The loss less its recorded penalty, and whether an unknown one may still be in it."""
+    """Subtract the recorded penalty from a loss.
+
+    Returns the rest, and whether an unknown penalty may still be in it.
+    """
     column = series.columns.get("discriminator/penalty")
     if column is not None and np.array_equal(column.steps, steps):
         return loss - column.values, False
@@ -119,7 +122,7 @@ def _check_row(
     snapshot: Snapshot,
     probe: dict[str, Floats],
 ) -> None:
-    """The row of a step against the probe taken just before it, on the same batch."""
+    """Check the row of a step against the probe taken just before it, on the same batch."""
     expected = {"discriminator/loss": float(probe.get("discriminator/loss", np.nan))}
     for name in ("discriminator/real", "discriminator/fake"):
         outputs = probe[name]

@@ -1,5 +1,5 @@
-"""What each declared objective promises: its loss from outputs, its bound from mean outputs, and
-the properties that any honest implementation has."""
+"""Objectives and what they promise: the loss from outputs, its bound from mean outputs, and the
+properties that any honest implementation has."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from dlcc.stages.consistency.torchcode import FAKE, REAL
 from dlcc.typing import Floats
 
 Property = tuple[str, str, Callable[[sp.Expr], sp.Expr], Relation]
-"""(player, statement, expression of its loss, relation)"""
+"""Property of a loss: (player, statement, expression made of the player's loss, relation)."""
 
 
 @dataclass(frozen=True)
 class Objective:
-    """A pair of adversarial losses; outputs are the discriminator's raw ones."""
+    """Pair of adversarial losses; outputs are the discriminator's raw ones."""
 
     discriminator: Callable[[Floats, Floats], Floats]
     """Loss of each pair of outputs, real [n] and fake [n]; its mean is the loss."""

@@ -1,8 +1,8 @@
-"""Proved, refuted with a counterexample, or unknown: statements about losses of one sample.
+"""Prover of statements about losses of one sample: proved, refuted by a counterexample, or unknown.
 
-The random gate comes first and refuted beats proved: nothing is handed to the algebra that a number
-speaks against. The algebra runs on e^r and e^f as positive unknowns, where every loss of the field
-is rational or a logarithm of something rational; it is bounded by its steps, not by the clock.
+Random numbers come first, and refuted beats proved: nothing is handed to the algebra that a number
+contradicts. The algebra runs on e^r and e^f as positive unknowns, where every loss of the field is
+rational or a logarithm of something rational; it is bounded by its steps, not by the clock.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _EXP = {REAL: sp.Symbol("R", positive=True), FAKE: sp.Symbol("F", positive=True)
 
 @dataclass(frozen=True)
 class Proof:
-    """What became of a statement."""
+    """Outcome of a statement: proved, refuted or unknown."""
 
     verdict: Literal["proved", "refuted", "unknown"]
     method: str
@@ -36,7 +36,7 @@ class Proof:
 
 
 def per_sample(expression: sp.Expr) -> sp.Expr | None:
-    """The expression under the means, where it is a sum of means and constants; else None.
+    """Take the expression under the means of a sum of means and constants; None for any other.
 
     Means over the same batch add up, so that equality under one mean is enough; a mean inside
     something that is not linear cannot be dropped.
@@ -53,7 +53,7 @@ def per_sample(expression: sp.Expr) -> sp.Expr | None:
 
 
 def prove(expression: sp.Expr, relation: Relation) -> Proof:
-    """Whether `expression relation` holds at all real r and f."""
+    """Prove or refute that `expression relation` holds at all real r and f."""
     unknown = expression.free_symbols - {REAL, FAKE}
     if unknown or expression.atoms(sp.core.function.AppliedUndef):
         return Proof("unknown", "free symbols")
@@ -114,7 +114,8 @@ def _adds_up(expression: sp.Expr) -> bool:
 
 
 def _as_rational(expression: sp.Expr) -> sp.Expr:
-    """The same in e^r and e^f, positive unknowns; logarithms of fractions are taken apart."""
+    """Rewrite an expression in e^r and e^f, positive unknowns, with logarithms of fractions taken
+    apart."""
     logs = {symbol: sp.log(unknown) for symbol, unknown in _EXP.items()}
     together = expression.subs(logs).replace(
         lambda e: isinstance(e, sp.log), lambda e: sp.log(sp.factor(sp.together(e.args[0])))
@@ -123,9 +124,9 @@ def _as_rational(expression: sp.Expr) -> sp.Expr:
 
 
 def _cases(expression: sp.Expr) -> Iterator[sp.Expr]:
-    """Every way in which the maxima and absolute values of an expression can be resolved.
+    """List every way in which the maxima and absolute values of an expression can be resolved.
 
-    What holds in each case without its condition holds.
+    A statement that holds in each case without the case's condition holds.
     """
     split = sorted(expression.atoms(sp.Max, sp.Abs, sp.Heaviside), key=str)
     if not split or expression.is_nonnegative:  # a sum of maxima with 0 needs no cases

@@ -1,4 +1,4 @@
-"""The consistency stage."""
+"""Consistency stage: obligations of record, document and code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The source of a loss function to sympy, by its syntax tree: what is not known is refused.
+"""Translation of a loss function's source to sympy, by its syntax tree: the unknown is refused.
 
 A handler that ignored an argument once "proved" a wrong equality; so every argument that a handler
 does not name is an error.
@@ -16,25 +16,25 @@ from dlcc.records import Function
 from dlcc.stages.consistency.latex import Mean, UnknownFormula, small_enough
 
 REAL = sp.Symbol("r", real=True)
-"""D(x): the discriminator's raw output on real data."""
+"""Raw output D(x) of the discriminator on real data."""
 FAKE = sp.Symbol("f", real=True)
-"""D(G(z)): its raw output on samples."""
+"""Raw output D(G(z)) of the discriminator on samples."""
 
 
 _LARGEST_POWER = 16
 
 
 class UnknownCode(Exception):  # noqa: N818  # an outcome: the obligation stays open
-    """The function does something that this reader does not know; the message says what."""
+    """Function with something that this reader does not know; the message says what."""
 
 
 def softplus(x: sp.Expr) -> sp.Expr:
-    """log(1 + e^x)."""
+    """Softplus log(1 + e^x)."""
     return sp.log(1 + sp.exp(x))
 
 
 def sigmoid(x: sp.Expr) -> sp.Expr:
-    """1/(1 + e^−x)."""
+    """Sigmoid 1/(1 + e^−x)."""
     return 1 / (1 + sp.exp(-x))
 
 
@@ -61,7 +61,11 @@ _OPERATORS: Mapping[type[ast.operator], Callable[[sp.Expr, sp.Expr], sp.Expr]] =
 
 
 def loss_expression(function: Function) -> sp.Expr:
-    """What the function returns, in `REAL`, `FAKE` and `Mean`; UnknownCode for anything unclear."""
+    """Translate what a function returns to an expression in `REAL`, `FAKE` and `Mean`.
+
+    Raises:
+        UnknownCode: The function does something that is not clear.
+    """
     tree = ast.parse(textwrap.dedent(function.text)).body[0]
     assert isinstance(tree, ast.FunctionDef | ast.AsyncFunctionDef)
     names = _bind_parameters(tree)
@@ -145,7 +149,7 @@ def _call(node: ast.Call, names: Mapping[str, sp.Expr]) -> sp.Expr:
 
 
 def _constant_like(node: ast.expr) -> int:
-    """1 or 0 of torch.ones_like(...) or torch.zeros_like(...)."""
+    """Value 1 or 0 of torch.ones_like(...) or torch.zeros_like(...)."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and not node.keywords:
         if node.func.attr == "ones_like":
             return 1

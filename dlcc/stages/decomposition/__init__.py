@@ -1,4 +1,4 @@
-"""Stage 2: one graph over documents, code, network layers, series and snapshots."""
+"""Stage 2, decomposition: one graph over documents, code, layers, series and snapshots."""
 
 from dlcc.stages.decomposition.stage import Decomposition
 

@@ -9,7 +9,7 @@ _LABEL = 80  # characters of a node's label
 
 
 def sentence_ids(dossier: Dossier) -> dict[str, str]:
-    """Node id -> text of every sentence of the documents."""
+    """Collect the sentences of the documents: node id -> text."""
     return {
         f"sentence:{block.file}:{block.line}.{i}": sentence
         for block in dossier.blocks
@@ -18,12 +18,12 @@ def sentence_ids(dossier: Dossier) -> dict[str, str]:
 
 
 def formula_ids(dossier: Dossier) -> tuple[str, ...]:
-    """Node ids of the dossier's formulas, in their order."""
+    """List the node ids of the dossier's formulas, in their order."""
     return tuple(f"formula:{f.file}:{f.line}#{i}" for i, f in enumerate(dossier.formulas))
 
 
 def add_documents(parts: GraphParts, dossier: Dossier) -> None:
-    """Containment from document down to sentence and formula; `time` from block to block."""
+    """Add documents: containment down to sentence and formula, and `time` from block to block."""
     previous: dict[str, str] = {}
     for block in dossier.blocks:
         node = _block(parts, block)
@@ -41,7 +41,7 @@ def add_documents(parts: GraphParts, dossier: Dossier) -> None:
 
 
 def _block(parts: GraphParts, block: Block) -> str:
-    """Add a block below its section; its node."""
+    """Add a block below its section; returns its node."""
     place = f"{block.file}:{block.line}"
     owner = parts.node("document", block.file, block.file, block.file)
     titles = block.section.split(" > ") if block.section else []

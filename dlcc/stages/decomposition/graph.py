@@ -1,4 +1,4 @@
-"""A graph under construction: each node once, each edge once, both in the order they came."""
+"""Graph under construction: each node once, each edge once, both in the order they came."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class GraphParts:
     edges: dict[tuple[str, str, EdgeKind], Edge] = field(default_factory=dict)
 
     def node(self, kind: NodeKind, name: str, label: str, place: str | None = None) -> str:
-        """Add a node if it is new; its id, `kind:name`."""
+        """Add a node if it is new; returns its id `kind:name`."""
         id_ = f"{kind}:{name}"
         self.nodes.setdefault(id_, Node(id_, kind, label, place))
         return id_

@@ -1,4 +1,4 @@
-"""Which text or formula is which code: nearest sentence embeddings."""
+"""Links between text or formulas and code: nearest sentence embeddings."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def add_links(parts: GraphParts, dossier: Dossier, encode: Encoder) -> None:
 
 
 def _opening(formula: Formula, dossier: Dossier) -> str:
-    """The first sentence of the section that a formula stands in: it often names the method."""
+    """First sentence of the section that a formula stands in: it often names the method."""
     before = [b for b in dossier.blocks if b.file == formula.file and b.line <= formula.line]
     section = before[-1].section if before else ""
     said = (s for b in before if b.section == section for s in b.sentences)
@@ -63,7 +63,7 @@ def _opening(formula: Formula, dossier: Dossier) -> str:
 
 @cache
 def encoder(model: str) -> Encoder:
-    """Texts -> unit vectors [n, d] by a sentence-transformers model, the shipped one or by name."""
+    """Load a sentence-transformers model as a function from n texts to unit vectors [n, d]."""
     from sentence_transformers import SentenceTransformer
 
     where = str(_shipped_folder()) if model == SHIPPED else model

@@ -44,13 +44,13 @@ _SYNONYM = dict(_SYNONYMS)
 
 
 def formula_in_words(formula: Formula, opening: str) -> str:
-    """The section's opening, the sentence that brings the formula in, and the formula as words."""
+    """Describe a formula: its section's opening, the sentence that brings it in, and its words."""
     said = opening if opening != formula.context else ""
     return f"{_plain(said)} {_plain(formula.context)} {latex_in_words(formula.latex)}".strip()
 
 
 def latex_in_words(latex: str) -> str:
-    """LaTeX read out loud, roughly."""
+    """Read LaTeX out loud, roughly."""
     text = latex
     for pattern, words in _SYMBOLS:
         text = re.sub(pattern, words, text)
@@ -59,7 +59,7 @@ def latex_in_words(latex: str) -> str:
 
 
 def function_in_words(function: Function) -> str:
-    """Name, parameters and docstring of a function in words."""
+    """Describe a function by its name, parameters and docstring in words."""
     name = _identifier(function.name)
     parameters = ", ".join(_identifier(p) for p in function.parameters if p != "self")
     doc = function.docstring.split("\n\n")[0]

@@ -1,4 +1,4 @@
-"""Code as nodes: files, functions, who calls whom, and whose result goes into whom."""
+"""Code as nodes: files, functions, calls, and results that go into other calls."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from dlcc.stages.decomposition.graph import GraphParts
 
 
 def function_id(function: Function) -> str:
-    """The node of a function."""
+    """Id of a function's node."""
     return f"function:{function.file}:{function.name}"
 
 
 def add_programs(parts: GraphParts, dossier: Dossier) -> None:
-    """Files contain functions; functions call functions, and hand results on to others."""
+    """Add files with their functions, the calls between these, and results handed on."""
     for function in dossier.functions:
         file = parts.node("file", function.file, function.file, function.file)
         place = f"{function.file}:{function.first_line}"
@@ -35,7 +35,7 @@ def add_programs(parts: GraphParts, dossier: Dossier) -> None:
 
 
 class _Resolver:
-    """Which function of the source a name means inside a function: its class, file, the others."""
+    """Resolver of names inside a function: searched in its class, its file, then the others."""
 
     def __init__(self, inside: Function, functions: Sequence[Function]) -> None:
         self._inside = inside
@@ -59,7 +59,8 @@ class _Resolver:
 
 
 def _handed_on(function: Function) -> Iterator[tuple[str, str]]:
-    """(giver, taker) of calls in a function: the result of one is an argument of the other."""
+    """List pairs (giver, taker) of calls in a function: the giver's result is an argument of the
+    taker."""
     try:
         tree = ast.parse(textwrap.dedent(function.text))
     except SyntaxError:

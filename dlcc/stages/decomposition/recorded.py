@@ -1,4 +1,4 @@
-"""What was recorded as nodes: players with their layers, series, snapshots."""
+"""Recorded things as nodes: players with their layers, series, snapshots."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dlcc.stages.decomposition.programs import function_id
 def add_recorded(
     parts: GraphParts, config: Config, dossier: Dossier, snapshots: Snapshots | None
 ) -> None:
-    """Players, their series and layers; snapshots in time; the code that names a series."""
+    """Add players with their series and layers, snapshots in time, and code that names a series."""
     for player in config.players:
         parts.node("player", player, player)
     for name in dossier.names:
@@ -36,7 +36,7 @@ def _add_snapshots(parts: GraphParts, snapshots: Snapshots) -> None:
 
 
 def _add_layers(parts: GraphParts, snapshots: Snapshots) -> None:
-    """Layers by the names of their tensors in the last snapshot, in the order of the network."""
+    """Add layers by the names of their tensors in the last snapshot, in the network's order."""
     last = snapshots.handles[-1]
     layers: dict[str, dict[str, list[str]]] = {}
     for name, array in last.weights().items():

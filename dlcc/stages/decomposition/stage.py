@@ -1,4 +1,4 @@
-"""The decomposition stage."""
+"""Decomposition stage: one graph, with text linked to code."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Decomposition(Stage):
     gives: ClassVar = (RunGraph,)
 
     model: str = SHIPPED
-    """A sentence-transformers model: the shipped one, a folder, or any name on this machine."""
+    """Sentence-transformers model: the shipped one, a folder, or any name on this machine."""
 
     def __call__(self, case: Case, ctx: Context) -> StageResult:
         dossier = case[Dossier]

@@ -1,4 +1,4 @@
-"""Execution: what the run's code does when it runs again."""
+"""Execution: the run's code, run again from its snapshots."""
 
 from dlcc.stages.execution.stage import Execution
 

@@ -14,10 +14,10 @@ Tensors = Mapping[str, NDArray[Any]]
 
 
 def deviations(recorded: NDArray[Any], replayed: NDArray[Any]) -> Floats:
-    """|a − b| / max(|a|, 1), elementwise `[...]`; 0 for equal values, NaN equal to NaN.
+    """Compute deviations |a − b| / max(|a|, 1) [...], elementwise.
 
-    Infinite where the arrays differ in shape or type, or where one value is finite and the other
-    is not.
+    They are 0 for equal values, NaN equal to NaN, and infinite where the arrays differ in shape or
+    type, or where one value is finite and the other is not.
     """
     if recorded.shape != replayed.shape or recorded.dtype != replayed.dtype:
         return np.full(recorded.shape or (1,), np.inf)
@@ -38,7 +38,7 @@ def deviations(recorded: NDArray[Any], replayed: NDArray[Any]) -> Floats:
 
 
 def worst_by_name(recorded: Tensors, replayed: Tensors) -> dict[str, float]:
-    """The largest deviation of each tensor; infinite for one that only one side has."""
+    """Find the largest deviation of each tensor; infinite for one that only one side has."""
     return {
         name: _largest(deviations(recorded[name], replayed[name]))
         if name in recorded and name in replayed

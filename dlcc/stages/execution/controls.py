@@ -1,4 +1,4 @@
-"""What a live controller wrote: its settings are held against those in the snapshots' states."""
+"""Check of what a live controller wrote: settings are compared with those in the snapshots."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _REASONS = ("control/rule", "control/measure", "control/would_")
 
 
 def possible_controls(series: Series, snapshots: Sequence[RecordedState]) -> set[str]:
-    """The names of docs/control.md of which every value is the one in force at the snapshots.
+    """Find the controller's series (docs/control.md) whose values are in force at the snapshots.
 
     A row at step s holds the settings from step s + 1 on; why they were set, which changes nothing
     by itself, is left standing where all settings are. Replays step with those of the state.
@@ -39,8 +39,7 @@ def _settings(stored: RecordedState) -> Mapping[str, object]:
 
 
 def _in_force(column: Column, states: Mapping[int, object]) -> bool:
-    """Whether all snapshots after a row have the value of the last row before them, and there is
-    one."""
+    """Whether snapshots follow on rows, and each has the value of the last row before it."""
     last = -1
     for step, value in states.items():
         row = int(np.searchsorted(column.steps, step)) - 1

@@ -1,4 +1,4 @@
-"""Which of the recorded quantities replays were compared with, and which were kept from them."""
+"""Coverage of the recorded quantities by replays: compared, withheld, or not reached."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Coverage:
 
     def __post_init__(self) -> None:
         self.asked: NDArray[np.int64] = np.zeros(len(self.rows.names), np.int64)
-        """[k], recorded at these steps, and such as can be computed there."""
+        """Counts [k] of numbers that were recorded at these steps and can be computed there."""
         self.compared: NDArray[np.int64] = np.zeros_like(self.asked)
-        """[k], of these the ones that were compared."""
+        """Counts [k] of these numbers that were compared."""
 
     def add(self, walk: Walk, decided: bool) -> None:
         """Count a walk, whose comparison may have decided nothing."""
@@ -35,7 +35,7 @@ class Coverage:
 
     @property
     def uncompared(self) -> dict[str, float]:
-        """Share of all recorded numbers, by quantity that no replay compared."""
+        """Quantity that no replay compared -> its share of all recorded numbers."""
         return self._shares([j for j, n in enumerate(self.compared) if n == 0])
 
     def _shares(self, columns: Sequence[int]) -> dict[str, float]:
@@ -43,12 +43,12 @@ class Coverage:
         return {self.rows.names[j]: float(counts[j] / counts.sum()) for j in columns if counts[j]}
 
     def findings(self, excused: Collection[str], file: str, whole: bool) -> list[Finding]:
-        """EXE009 of what was withheld, and of what no replayed step has.
+        """Make EXE009 for quantities that were withheld, and for those that no replayed step has.
 
         Args:
-            excused: quantities that no training returns, and that are held against each other.
-            file: that of the training's entry point.
-            whole: whether all planned replays were made; else other findings say what was missed.
+            excused: Quantities that no training returns, and that are compared with each other.
+            file: File of the training's entry point.
+            whole: Whether all planned replays were made; else other findings say what was missed.
         """
         found = []
         gaps = self.asked - self.compared

@@ -1,4 +1,4 @@
-"""What players make of inputs that no batch brings: extreme ones and random ones."""
+"""Outputs of players on inputs that no batch brings: extreme ones and random ones."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _BEYOND = {"1e30": 1e30, "-1e30": -1e30, "inf": np.inf, "-inf": -np.inf}
 
 @dataclass(frozen=True)
 class PlayerExtremes:
-    """How one player took it."""
+    """Outputs of one player on extreme inputs."""
 
     player: str
     finite: Mapping[str, float] = field(default_factory=dict)
@@ -34,11 +34,11 @@ class PlayerExtremes:
     sensitivity: float | None = None
     """Largest |f(x + δ) − f(x)| / |δ| at standard normal x."""
     reason: str | None = None
-    """Why it was not tried."""
+    """Reason why the player was not tried; None where it was."""
 
     @property
     def overflowing(self) -> tuple[str, ...]:
-        """Ordinary finite inputs with outputs that are not finite."""
+        """Names of ordinary finite inputs with outputs that are not finite."""
         return tuple(
             name for name, share in self.finite.items() if share < 1 and name not in _BEYOND
         )
@@ -50,10 +50,10 @@ def try_player(
     """Run one player, in its present state, on all inputs.
 
     Args:
-        session: the training inside.
-        player: its name.
-        weights: of all players, by `player/name`.
-        rng: of the Monte Carlo inputs.
+        session: Session of the sandbox with the training inside.
+        player: Name of the player.
+        weights: Weights of all players, by `player/name`.
+        rng: Generator of the Monte Carlo inputs.
     """
     width = input_width(player, weights)
     if width is None:
@@ -86,7 +86,7 @@ def try_player(
 
 
 def input_width(player: str, weights: Tensors) -> int | None:
-    """The number of inputs: columns of the player's first weight, if that is a matrix."""
+    """Number of inputs of a player: columns of its first weight, if that is a matrix, else None."""
     matrices = [
         array
         for name, array in weights.items()
@@ -96,7 +96,7 @@ def input_width(player: str, weights: Tensors) -> int | None:
 
 
 def make_inputs(width: int, rng: np.random.Generator) -> dict[str, Inputs]:
-    """Inputs `[rows, width]` by name: one row of each constant, 256 of each normal distribution."""
+    """Make inputs [rows, width] by name: one row of each constant, 256 of each normal."""
     inputs = {
         name: np.full((1, width), value, dtype=np.float32)
         for name, value in {**_CONSTANTS, **_BEYOND}.items()
@@ -108,7 +108,7 @@ def make_inputs(width: int, rng: np.random.Generator) -> dict[str, Inputs]:
 
 
 def first_names(names: Sequence[str]) -> tuple[str, ...]:
-    """The players behind weights `player/name`, in the order of their first weight."""
+    """Names of the players behind weights `player/name`, in the order of their first weight."""
     return tuple(dict.fromkeys(name.partition("/")[0] for name in names))
 
 

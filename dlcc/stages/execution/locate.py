@@ -1,4 +1,4 @@
-"""Where the record and the code part: from checks that do not agree to findings with a place."""
+"""Location of deviations: from checks that do not agree to findings with a place."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ _WATCHED_BYTES = 1 << 16
 
 @dataclass(frozen=True)
 class Locator:
-    """What is known after the passage, and the means to look closer."""
+    """Locator of deviations: the outcomes of all replays, and the means to look closer."""
 
     replayer: Replayer
     snapshots: Sequence[RecordedState]
     passage: ReplayLog
     entry: str
-    """`source/train.py:build`"""
+    """Entry point, such as `source/train.py:build`."""
     config: dict[str, object]
     threads: int
 
     def findings(self) -> list[Finding]:
-        """One finding for each thing that must have been changed, in the order of steps."""
+        """Make one finding for each thing that must have been changed, in the order of steps."""
         lasting = [c for c in self.passage.checks if c.kind == "steps" and self._lasts(c)]
         decided = [c for c in self.passage.checks if c.kind == "steps" and c.compared]
         if decided and len(lasting) == len(decided):
@@ -43,7 +43,7 @@ class Locator:
         return _without_repeats(found)
 
     def _at(self, stored: RecordedState) -> list[Finding]:
-        """What is wrong at one snapshot and in the steps that were replayed from it."""
+        """Find what is wrong at one snapshot and in the steps that were replayed from it."""
         weights, probe, steps = (
             self.passage.of(stored.step, "weights"),
             self.passage.of(stored.step, "probe"),
@@ -71,7 +71,7 @@ class Locator:
     def _state_or_record(
         self, stored: RecordedState, probe: ReplayCheck | None, steps: ReplayCheck | None
     ) -> list[Finding]:
-        """The snapshot's state or what was recorded of it: replay up to it and see."""
+        """Decide whether the snapshot's state or its record was changed, by a replay up to it."""
         before = self._sound_before(stored)
         if before is None:
             return self._at_the_first(stored, probe, steps)
@@ -86,7 +86,10 @@ class Locator:
     def _at_the_first(
         self, stored: RecordedState, probe: ReplayCheck | None, steps: ReplayCheck | None
     ) -> list[Finding]:
-        """No sound snapshot before this one: the training as it is built is that of step 0."""
+        """Decide the same for a snapshot without a sound one before it.
+
+        The training as it is built stands for the state of step 0.
+        """
         if not self._lasts(steps):
             return self._record_of(stored, probe, steps)
         if stored.step == 0:
@@ -100,7 +103,7 @@ class Locator:
     def _record_of(
         self, stored: RecordedState, probe: ReplayCheck | None, steps: ReplayCheck | None
     ) -> list[Finding]:
-        """The state is what the training makes, so what was recorded of it was changed."""
+        """Make the findings for a changed record of a state that the training does make."""
         found = []
         if probe is not None and _deviates(probe):
             found.append(
@@ -121,14 +124,17 @@ class Locator:
         return found
 
     def _sound_before(self, stored: RecordedState) -> RecordedState | None:
-        """The nearest earlier snapshot at which everything agreed."""
+        """Find the nearest earlier snapshot at which everything agreed."""
         bad = {c.snapshot for c in self.passage.deviating if c.kind != "state"}
         bad |= {c.last_step for c in self.passage.deviating if c.kind == "state"}
         earlier = [s for s in self.snapshots if s.step < stored.step and s.step not in bad]
         return earlier[-1] if earlier else None
 
     def _moved(self, stored: RecordedState, before: RecordedState) -> Finding | None:
-        """The step whose state this snapshot holds, if it is one between its neighbours."""
+        """Make the finding for a snapshot with the state of another step between its neighbours.
+
+        None where it holds the state of no such step.
+        """
         for other in self.snapshots:
             if other.step != stored.step and _equal_weights(other, stored):
                 return self._in_place_of(stored, other.step)
@@ -200,8 +206,10 @@ class Locator:
 
 
 def deviating_somewhere(checks: Sequence[ReplayCheck], entry: str) -> list[Finding]:
-    """What is left to say of checks that do not agree where nobody could look closer; nothing of
-    those that failed, which is a finding of its own."""
+    """Make findings for checks that do not agree where nobody could look closer.
+
+    Checks that failed have a finding of their own.
+    """
     named = tuple(dict.fromkeys(name for check in checks for name in check.deviating))
     if not named:
         return []
@@ -259,7 +267,7 @@ def _equal_weights(a: RecordedState, b: RecordedState) -> bool:
 
 
 def _to_watch(stored: RecordedState) -> tuple[str, int] | None:
-    """The largest weight that is cheap to look at after each step, and its bytes."""
+    """Choose the largest weight that is cheap to look at after each step, with its bytes."""
     sizes = {
         name: array.nbytes
         for name, array in stored.weights.items()
@@ -269,7 +277,7 @@ def _to_watch(stored: RecordedState) -> tuple[str, int] | None:
 
 
 def _steps_with(walk: Walk, weight: NDArray[np.float64]) -> list[int]:
-    """The steps before which the watched weight was this one."""
+    """Find the steps before which the watched weight was this one."""
     assert walk.watched is not None
     if walk.watched.shape[1:] != weight.shape:
         return []
@@ -298,7 +306,7 @@ def _differ(check: ReplayCheck) -> str:
 
 
 def _player(names: Sequence[str]) -> str | None:
-    """The player that all names belong to, `player/quantity` or `state/player/tensor`."""
+    """Find the player that all names belong to: `player/quantity` or `state/player/tensor`."""
     players = {
         name.removeprefix("state/").split("/")[0].removesuffix("_optimizer")
         for name in names
@@ -308,5 +316,5 @@ def _player(names: Sequence[str]) -> str | None:
 
 
 def _shown(value: float) -> float | None:
-    """A figure for JSON, which has no infinity."""
+    """Number for JSON, which has no infinity: None in its place."""
     return value if np.isfinite(value) else None

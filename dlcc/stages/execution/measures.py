@@ -1,4 +1,5 @@
-"""What `Recorder.measure` wrote: no replay can make it again, but its figures bound each other."""
+"""Check of what `Recorder.measure` wrote: no replay can make it again, but its numbers bound each
+other."""
 
 from __future__ import annotations
 
@@ -22,8 +23,10 @@ _ROUNDING = 1e-3  # relative; they are worked out in float64 from float32 gradie
 
 
 def possible_measures(series: Series, players: Iterable[str]) -> set[str]:
-    """The names of docs/run-format.md ("Measures") of which every value is possible beside the
-    others of its row."""
+    """Find the measures whose every value is possible beside the others of its row.
+
+    Their names are those of docs/run-format.md ("Measures").
+    """
     possible = {OVERHEAD} if _none_below_zero(series, OVERHEAD) else set()
     for player in players:
         names = {name: f"{player}/{name}" for name in OF_A_PLAYER}
@@ -39,9 +42,10 @@ def _none_below_zero(series: Series, name: str) -> bool:
 
 
 def _fit(series: Series, names: Iterable[str]) -> bool:
-    """Whether the rows' mean square q lies between the squared mean of the norms and the mean times
-    the largest. With n rows, G their mean gradient and t the trace, q = |G|² + t (n − 1)/n, and the
-    scale is s = t / (|G|² − t/n), so that q = t + t/s; an infinite s says that q is at most t.
+    """Whether the rows' mean square q lies between (mean norm)² and mean norm · largest norm.
+
+    With n rows, G their mean gradient and t the trace, q = |G|² + t (n − 1)/n, and the scale is
+    s = t / (|G|² − t/n), so that q = t + t/s; an infinite s says that q is at most t.
     """
     mean_name, max_name, trace_name, scale_name, *_ = names
     mean, largest = _beside(series, mean_name, max_name)
@@ -56,7 +60,7 @@ def _fit(series: Series, names: Iterable[str]) -> bool:
 
 
 def _beside(series: Series, *names: str) -> list[Floats]:
-    """The values of these quantities at the steps that have all of them."""
+    """Select the values of quantities at the steps that have all of them."""
     columns = [series.columns.get(name) for name in names]
     if any(column is None for column in columns):
         return [np.zeros(0)] * len(names)

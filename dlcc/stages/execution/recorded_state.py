@@ -1,4 +1,4 @@
-"""What the run recorded, in the form that replays are compared with."""
+"""State that a run recorded, in the form that replays are compared with."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from dlcc.stages.execution.compare import Tensors
 
 @dataclass(frozen=True)
 class RecordedState:
-    """A resumable snapshot, read whole and compared with its checksums."""
+    """Resumable snapshot, read whole and compared with its checksums."""
 
     step: int
     place: str
-    """`snapshots/00001200`"""
+    """Place in the run, such as `snapshots/00001200`."""
     tree: Any
-    """`{"state": ..., "random": ...}`, as `dlcc.runs.state` packs them."""
+    """Tree `{"state": ..., "random": ...}`, as `dlcc.runs.state` packs it."""
     data: bytes
-    """state.safetensors"""
+    """Content of state.safetensors."""
     weights: Tensors
-    """players.safetensors"""
+    """Tensors of players.safetensors."""
     probe: Tensors
 
     @property
     def state(self) -> Tensors:
-        """The tensors of the training's state, `state/...`, without the random states."""
+        """Tensors of the training's state, `state/...`, without the random states."""
         tensors = parse_tensors(self.data, f"{self.place}/state.safetensors")
         return {name: array for name, array in tensors.items() if name.startswith("state/")}
 
@@ -39,7 +39,7 @@ def read_recorded_state(snapshot: Snapshot) -> RecordedState:
     """Read a resumable snapshot.
 
     Raises:
-        SnapshotError: a file is missing, damaged or not what it claims.
+        SnapshotError: A file is missing, damaged or not what it claims.
     """
     layout = SnapshotLayout(snapshot.path)
     manifest = snapshot.manifest

@@ -1,4 +1,4 @@
-"""One passage over the snapshots: which replays are made, and in which order."""
+"""Log of replays, made in one passage over the snapshots."""
 
 from __future__ import annotations
 
@@ -20,58 +20,61 @@ ENDED = "the run's code had ended before"
 
 @dataclass(frozen=True)
 class Extent:
-    """How much is replayed."""
+    """Extent of replays."""
 
     steps: int
-    """From every snapshot."""
+    """Number of steps from every snapshot."""
     stretch: int
-    """From the middle one, and wherever something deviates."""
+    """Number of steps from the middle snapshot, and wherever something deviates."""
     full: bool
-    """From every snapshot to the next."""
+    """Whether all steps are replayed, from every snapshot to the next."""
 
 
 @dataclass(frozen=True)
 class Planned:
-    """One check that is to be made."""
+    """Check that is to be made."""
 
     kind: ReplayKind
     stored: RecordedState
     last: int
-    """The last step that it looks at."""
+    """Last step that is looked at."""
     following: RecordedState | None = None
-    """The snapshot whose state is to be reached."""
+    """Snapshot whose state is to be reached."""
 
     def undecided(self, reason: str) -> ReplayCheck:
-        """The check, which could not be made."""
+        """Make the outcome of a check that could not be made, with the reason."""
         return undecided(self.kind, self.stored.step, self.last, reason)
 
 
 @dataclass
 class ReplayLog:
-    """What came of it, in the order of the snapshots."""
+    """Outcomes of replays, in the order of the snapshots."""
 
     coverage: Coverage
     checks: list[ReplayCheck] = field(default_factory=list)
     failure: ForeignCodeError | None = None
-    """The first error of the run's code."""
+    """First error of the run's code; None without any."""
     cut: str | None = None
-    """What a limit cut off."""
+    """Limit that ended the replays, in words; None where none did."""
 
     def of(self, snapshot: int, kind: ReplayKind) -> ReplayCheck | None:
-        """The check of this kind at this snapshot."""
+        """Find the check of a kind at a snapshot; None where it was not made."""
         found = [c for c in self.checks if (c.snapshot, c.kind) == (snapshot, kind)]
         return found[0] if found else None
 
     @property
     def deviating(self) -> list[ReplayCheck]:
-        """The checks that do not agree."""
+        """Checks that do not agree."""
         return [check for check in self.checks if check.agrees is False]
 
 
 def plan(
     rows: LoggedRows, snapshots: Sequence[RecordedState], extent: Extent, exact: bool
 ) -> list[Planned]:
-    """The checks, by snapshot, ascending: no state is shown before it could be copied from."""
+    """Plan the checks in ascending order of snapshots.
+
+    So the code is shown no state before the replay that must reach it: it could copy from it.
+    """
     middle = snapshots[(len(snapshots) - 1) // 2]
     return [
         planned
@@ -89,7 +92,7 @@ def _at(
     exact: bool,
     middle: bool,
 ) -> Iterator[Planned]:
-    """The checks at one snapshot."""
+    """Plan the checks at one snapshot."""
     step = stored.step
     yield Planned("weights", stored, step)
     if stored.probe:
@@ -126,7 +129,7 @@ def replay_all(
 
 
 def _attempt(passage: ReplayLog, replayer: Replayer, one: Planned, extent: Extent) -> ReplayCheck:
-    """The check, or why it could not be made."""
+    """Make a check; an error of the run's code becomes its outcome."""
     if passage.cut or not replayer.session.alive:
         return one.undecided(passage.cut or ENDED)
     try:
@@ -155,7 +158,7 @@ def _made(coverage: Coverage, replayer: Replayer, one: Planned, extent: Extent) 
 def _steps(
     coverage: Coverage, replayer: Replayer, stored: RecordedState, count: int, extent: Extent
 ) -> ReplayCheck:
-    """Replay; where something deviates, go on to see whether it stays that way."""
+    """Replay steps; where something deviates, go on to see whether it stays that way."""
     walk = replayer.walk(stored.step, count)
     check = replayer.steps_check(stored.step, walk)
     enough = min(extent.stretch, replayer.rows.count_from(stored.step))

@@ -1,4 +1,4 @@
-"""Running the training again from its snapshots and comparing what comes out with the record."""
+"""Replays: the training run again from its snapshots and compared with the record."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NOTHING_GIVEN = "the training returns none of the quantities that were logged at
 
 
 class OutOfTimeError(Exception):
-    """The stage's time is nearly up: what was compared so far counts."""
+    """Error for a stage whose time is nearly up: what was compared so far counts."""
 
 
 @dataclass(frozen=True)
@@ -32,24 +32,24 @@ class Walk:
 
     first: int
     deviation: NDArray[np.float64]
-    """[n, k], 0 where a quantity is missing on either side."""
+    """Deviations [n, k]; 0 where a quantity is missing on either side."""
     asked: NDArray[np.bool_]
-    """[n, k], what was recorded, and can be computed within the walk."""
+    """Marks [n, k] of numbers that were recorded and can be computed within the walk."""
     compared: NDArray[np.bool_]
-    """[n, k], of that what the training gave."""
+    """Marks [n, k] of these numbers that the training gave."""
     watched: NDArray[Any] | None
-    """[n, ...], the watched weight after each step."""
+    """Watched weight [n, ...] after each step."""
 
 
 @dataclass(frozen=True)
 class Replayer:
-    """A session, the record, and the tolerance between them."""
+    """Replayer: a session, the record, and the tolerance between them."""
 
     session: Session
     rows: LoggedRows
     tolerance: Tolerance
     check_time: Callable[[], None]
-    """Raises OutOfTimeError when the time is nearly up."""
+    """Function that raises OutOfTimeError when the time is nearly up."""
 
     def load(self, stored: RecordedState) -> None:
         """Go to a snapshot's state."""
@@ -57,18 +57,18 @@ class Replayer:
         self.session.load(stored.tree, stored.data)
 
     def weights(self, stored: RecordedState) -> ReplayCheck:
-        """The players' tensors against those of the training, whose state was loaded."""
+        """Compare the players' tensors with those of the training, whose state was loaded."""
         worst = worst_by_name(stored.weights, self.session.weights(_room(stored.weights)))
         return self.tensors_check("weights", stored.step, stored.step, stored.weights, worst)
 
     def probe(self, stored: RecordedState) -> ReplayCheck:
-        """The recorded probe against that of the training, whose state was loaded."""
+        """Compare the recorded probe with that of the training, whose state was loaded."""
         replayed = self.session.probe(stored.step, _room(stored.probe))
         worst = worst_by_name(stored.probe, replayed)
         return self.tensors_check("probe", stored.step, stored.step, stored.probe, worst)
 
     def walk(self, first: int, count: int, watch: tuple[str, int] | None = None) -> Walk:
-        """Go on from where the training is, by steps that begin at `first`."""
+        """Run `count` steps, the first of which is `first`, from the training's present state."""
         window, are_tracked = self.rows.window(first, count), self.rows.are_tracked
         deviation, compared = np.zeros(window.values.shape), np.zeros_like(window.present)
         ends, watched = window.ends(are_tracked), []
@@ -91,7 +91,7 @@ class Replayer:
         return Walk(first, deviation, asked, compared, together)
 
     def steps_check(self, snapshot: int, walk: Walk) -> ReplayCheck:
-        """What a walk from a snapshot says of the rows."""
+        """Make the check of the rows from a walk that began at a snapshot."""
         allowed = self.tolerance.allowed["steps"]
         wrong = walk.deviation > allowed
         compared = int(walk.compared.sum())
@@ -110,7 +110,7 @@ class Replayer:
         )
 
     def state(self, snapshot: int, target: RecordedState) -> ReplayCheck:
-        """A later snapshot against the state that the training has reached."""
+        """Compare a later snapshot with the state that the training has reached."""
         tree, replayed = self.session.state(_room(target.state))
         worst = worst_by_name(target.state, replayed)
         if tree != target.tree["state"]:
@@ -125,7 +125,7 @@ class Replayer:
         recorded: Tensors,
         worst: Mapping[str, float],
     ) -> ReplayCheck:
-        """A check of named tensors, from the largest deviation of each."""
+        """Make a check of named tensors from the largest deviation of each."""
         allowed = self.tolerance.allowed[kind]
         wrong = [name for name, value in worst.items() if value > allowed]
         compared = sum(int(array.size) for array in recorded.values())
@@ -165,25 +165,28 @@ class Replayer:
 
 
 def _room(recorded: Tensors) -> int:
-    """Bytes that an answer may have: code of another shape is still compared, and none can fill
-    the memory that the stage has, which would end it without a finding."""
+    """Number of bytes that an answer may have.
+
+    Tensors of another shape are still compared, and none can fill the memory that the stage has,
+    which would end it without a finding.
+    """
     return 4 * sum(array.nbytes for array in recorded.values())
 
 
 def undecided(kind: ReplayKind, snapshot: int, last: int, reason: str) -> ReplayCheck:
-    """A check that could not be made."""
+    """Make the outcome of a check that could not be made."""
     return ReplayCheck(kind, snapshot, snapshot, last, 0, 0.0, 0.0, None, reason=reason)
 
 
 def failed(kind: ReplayKind, snapshot: int, last: int, error: ForeignCodeError) -> ReplayCheck:
-    """A check at which the code failed."""
+    """Make the outcome of a check at which the code failed."""
     return ReplayCheck(kind, snapshot, snapshot, last, 0, 0.0, 0.0, False, reason=str(error))
 
 
 def measure_tolerance(
     replayer: Replayer, stored: RecordedState, count: int, rng: np.random.Generator, trials: int = 3
 ) -> Tolerance:
-    """Perturb a snapshot in its last bits and see how far that moves the probe and the steps."""
+    """Measure a tolerance: perturb a snapshot in its last bits and replay probe and steps."""
 
     def outcome(data: bytes) -> tuple[Tensors, NDArray[np.float64]]:
         replayer.check_time()
@@ -201,7 +204,7 @@ def measure_tolerance(
 
 
 def runs_of(steps: Sequence[int]) -> list[tuple[int, int]]:
-    """Ascending steps as unbroken stretches, (first, last)."""
+    """Group ascending steps to unbroken stretches (first, last)."""
     stretches: list[tuple[int, int]] = []
     for step in steps:
         if stretches and step == stretches[-1][1] + 1:

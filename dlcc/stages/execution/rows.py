@@ -1,4 +1,4 @@
-"""The logged quantities as a table, and which of its numbers a replay can be compared with."""
+"""Table of the logged quantities, with the numbers that a replay can be compared with."""
 
 from __future__ import annotations
 
@@ -11,30 +11,31 @@ from numpy.typing import NDArray
 from dlcc.records import Column, Series
 
 UPDATES, UPDATE_NORM = "/updates", "/update_norm"
-"""What the recorder tracks of each player: counted, or measured, since the row before."""
+"""Endings of the quantities that the recorder tracks of each player: counted, or measured, since
+the row before."""
 _NEVER = -(1 << 62)
 
 
 @dataclass(frozen=True)
 class LoggedRows:
-    """The logged quantities as a table over all steps."""
+    """Table of the logged quantities over all steps."""
 
     names: tuple[str, ...]
-    """The k quantities."""
+    """Names of the k quantities."""
     steps: NDArray[np.int64]
-    """[n], ascending; every step at which one of them was logged."""
+    """Steps [n], ascending, at which any of the quantities was logged."""
     values: NDArray[np.float64]
-    """[n, k], NaN where not logged; see `present`."""
+    """Values [n, k]; NaN where not logged, see `present`."""
     present: NDArray[np.bool_]
-    """[n, k]"""
+    """Marks [n, k] of the numbers that were logged."""
     changes: NDArray[np.float64]
-    """[n, k]: as `values`, but of optimiser steps those since the row before."""
+    """Changes [n, k]: as `values`, but counts of optimiser steps since the row before."""
     since: NDArray[np.int64]
-    """[n, k]: the step of the row before, from which changes count; a low number for none."""
+    """Step [n, k] of the row before, from which changes count; a low number for none."""
 
     @classmethod
     def of(cls, series: Series) -> LoggedRows:
-        """The table of a run's series."""
+        """Make the table of a run's series."""
         columns = series.columns
         every: Sequence[NDArray[np.int64]] = [c.steps for c in columns.values()]
         steps = np.unique(np.concatenate(every)) if every else np.zeros(0, np.int64)
@@ -48,7 +49,7 @@ class LoggedRows:
         return cls(tuple(columns), steps, values, present, changes, since)
 
     def window(self, first: int, count: int) -> Window:
-        """The steps `first` to `first + count - 1`."""
+        """Take the steps `first` to `first + count - 1`."""
         shape = (count, len(self.names))
         window = Window(
             first,
@@ -65,37 +66,37 @@ class LoggedRows:
         return window
 
     def count_from(self, first: int) -> int:
-        """How many steps from `first` on lie within the record."""
+        """Count the steps from `first` on that lie within the record."""
         return max(0, int(self.steps[-1]) + 1 - first) if len(self.steps) else 0
 
     @property
     def shares(self) -> dict[str, float]:
-        """Share of all recorded numbers that each quantity has."""
+        """Quantity -> its share of all recorded numbers."""
         counts = self.present.sum(axis=0)
         return {n: float(c / counts.sum()) for n, c in zip(self.names, counts, strict=True) if c}
 
     @property
     def are_tracked(self) -> NDArray[np.bool_]:
-        """[k], whether a quantity is called as those that the recorder tracks."""
+        """Marks [k] of the quantities whose names are those that the recorder tracks."""
         return np.array([name.endswith((UPDATES, UPDATE_NORM)) for name in self.names], np.bool_)
 
 
 @dataclass(frozen=True)
 class Window:
-    """The part of the table that a walk from a snapshot passes."""
+    """Part of the table that a walk from a snapshot passes."""
 
     first: int
     values: NDArray[np.float64]
-    """[count, k]"""
+    """Values [count, k]."""
     present: NDArray[np.bool_]
-    """[count, k]"""
+    """Marks [count, k] of the numbers that were logged."""
     changes: NDArray[np.float64]
-    """[count, k]"""
+    """Changes [count, k] since the row before."""
     countable: NDArray[np.bool_]
-    """[count, k], whether the change since the row before happens within the walk."""
+    """Marks [count, k] of changes since the row before that happen within the walk."""
 
     def ends(self, tracked: NDArray[np.bool_]) -> list[int]:
-        """The steps with a row of a quantity that is tracked, `[k]`."""
+        """Steps with a row of a quantity that is `tracked` [k]."""
         rows = np.flatnonzero((self.present & tracked).any(axis=1))
         return [int(self.first + row) for row in rows]
 
@@ -103,7 +104,7 @@ class Window:
 def _changes(
     name: str, column: Column, restarts: Sequence[int]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """What happened since the row before, and the step of that row.
+    """Compute the change since the row before, and the step of that row.
 
     The first row of a session counts from weights that nobody recorded, unless it is the very
     first; a norm that is NaN was not measured (docs/run-format.md, "Updates").

@@ -1,4 +1,4 @@
-"""The execution stage: the run's own code, run again from its snapshots."""
+"""Execution stage: the run's own code, run again from its snapshots."""
 
 from __future__ import annotations
 
@@ -54,17 +54,18 @@ class Execution(Stage):
     gives: ClassVar = (Executed,)
 
     steps: int = 2
-    """Steps replayed from every snapshot; an update shows in the row after it."""
+    """Number of steps replayed from every snapshot; an update shows in the row after it."""
     stretch: int = 20
-    """Steps replayed from the middle snapshot, and wherever something deviates."""
+    """Number of steps replayed from the middle snapshot, and wherever something deviates."""
     full: bool = False
-    """Replay all steps, from each snapshot to the next."""
+    """Whether all steps are replayed, from each snapshot to the next."""
     extremes: bool = True
-    """Run the players of the last snapshot on extreme and random inputs."""
+    """Whether the players of the last snapshot are run on extreme and random inputs."""
     memory: int = 2 << 30
-    """Bytes that the run's code may use."""
+    """Memory that the run's code may use, in bytes."""
     data: str = ""
-    """A file or folder that the run's code may read beside its own; its contents can come out."""
+    """Path of a file or folder that the run's code may read beside its own; its contents can come
+    out."""
 
     def __post_init__(self) -> None:
         if not self.data:
@@ -97,8 +98,11 @@ class Execution(Stage):
         return work.result(level, session)
 
     def _data(self, run: Path) -> Path | None:
-        """What is shown beside the code. Not the run itself, whose later snapshots would be there
-        to copy from, nor what it lies in."""
+        """Path that the code may read beside its own.
+
+        It is not the run itself, whose later snapshots would be there to copy from, nor a folder
+        that holds the run.
+        """
         if not self.data:
             return None
         shown, own = Path(self.data).resolve(), run.resolve()
@@ -112,7 +116,7 @@ class Execution(Stage):
 
 @dataclass
 class _Work:
-    """One evaluation, as far as it got."""
+    """Evaluation as far as it got."""
 
     stage: Execution
     case: Case
@@ -182,7 +186,7 @@ class _Work:
             self.extremes.append(try_player(session, player, last.weights, self.ctx.rng))
 
     def result(self, level: Level, session: Session) -> StageResult:
-        """All that came of it."""
+        """Make the stage's result from what was done."""
         checks = self.checks
         agreeing = sum(check.agrees is True for check in checks)
         decided = sum(check.agrees is not None for check in checks)
@@ -217,7 +221,7 @@ class _Work:
 
     @property
     def checks(self) -> list[ReplayCheck]:
-        """All that were planned, made or not."""
+        """Checks that were planned, made or not."""
         planned = plan(self.rows, self.snapshots, self.extent, self.tolerance.exact)
         missed = "the run's code did not get so far"
         made = self.passage.checks or [one.undecided(missed) for one in planned]
@@ -225,8 +229,11 @@ class _Work:
 
     @property
     def _lacks_data(self) -> bool:
-        """Whether it was not even built, for want of files. Once it was, a missing file is an
-        error like any other: or the code could excuse itself from the one replay that it fails."""
+        """Whether the training was not even built, for want of files.
+
+        Once it was built, a missing file is an error like any other: or the code could excuse
+        itself from the one replay that it fails.
+        """
         return isinstance(self.passage.failure, ForeignDataError) and not self.built
 
     def _findings(self) -> list[Finding]:
@@ -246,7 +253,7 @@ class _Work:
         return found + self._of_numbers()
 
     def _not_made(self, file: str) -> list[Finding]:
-        """EXE010 of the replays that no other finding gives a reason for."""
+        """Make EXE010 for the replays that no other finding gives a reason for."""
         if self._lacks_data:
             return []
         told = (ENDED, NOTHING_GIVEN)
@@ -265,7 +272,7 @@ class _Work:
         ]
 
     def _of_numbers(self) -> list[Finding]:
-        """EXE006 of players that overflow, and EXE007 where a tolerance was needed."""
+        """Make EXE006 for players that overflow, and EXE007 where a tolerance was needed."""
         last = self.snapshots[-1]
         found = [
             Finding(
@@ -295,7 +302,7 @@ class _Work:
 
 
 def _entry(config: Config, sources: Sources) -> str:
-    """The entry point, if it lies in the run."""
+    """Entry point of the training; NotApplicable where it does not lie in the run."""
     if config.training is None:
         raise NotApplicable(f"run.json does not say how to build the training again; {_RECORD_IT}")
     file, _, function = config.training.partition(":")
@@ -310,7 +317,7 @@ def _entry(config: Config, sources: Sources) -> str:
 
 
 def _resumable(snapshots: Snapshots) -> tuple[list[RecordedState], list[ReplayCheck]]:
-    """The resumable snapshots, and a check that could not be made for each unreadable one."""
+    """Read the resumable snapshots; returns them, and a failed check for each unreadable one."""
     stored, unreadable, any_resumable = [], [], False
     for snapshot in snapshots:
         try:
@@ -329,7 +336,7 @@ def _resumable(snapshots: Snapshots) -> tuple[list[RecordedState], list[ReplayCh
 
 
 def _clock(ctx: Context, total: float) -> Callable[[], None]:
-    """What ends the work in time for its result to be written."""
+    """Make the function that ends the work in time for its result to be written."""
 
     def check() -> None:
         if ctx.deadline.remaining < 2 * _RESERVE * total:
@@ -339,7 +346,7 @@ def _clock(ctx: Context, total: float) -> Callable[[], None]:
 
 
 def _differs_slightly_everywhere(passage: ReplayLog) -> bool:
-    """Whether another kernel is more likely than another record: nothing fits, all is near."""
+    """Whether another kernel is more likely than a changed record: nothing fits, all is near."""
     judged = [c for c in passage.checks if c.kind in ("probe", "steps") and c.agrees is not None]
     return bool(judged) and all(c.agrees is False and 0 < c.worst <= _SLIGHT for c in judged)
 
@@ -353,7 +360,7 @@ def _note(agreeing: int, decided: int, unknown: int, exact: bool) -> str:
 
 
 def _plain(check: ReplayCheck) -> dict[str, Any]:
-    """A row of the table; JSON has no infinity."""
+    """Row of the report's table; JSON has no infinity."""
     row = asdict(check)
     row["worst"] = check.worst if check.worst < float("inf") else None
     row["deviating_steps"] = list(check.deviating_steps[:20])

@@ -1,4 +1,4 @@
-"""How far a replay may deviate from the record and still agree with it."""
+"""Tolerance: relative deviation up to which a replay agrees with the record."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from dlcc.runs import machine_fingerprint
 from dlcc.runs.machine import software_versions
 
 SMALLEST = 1e-5
-"""Where it is measured at all: what other kernels of the same operations differ by."""
+"""Smallest tolerance that is measured: what other kernels of the same operations differ by."""
 LARGEST = 1e-2
-"""Beyond it a training is chaotic, and agreement would say nothing."""
+"""Largest tolerance; beyond it a training is chaotic, and agreement would say nothing."""
 PERTURBATION = 1e-7
-"""Relative; about the last bit of a float32."""
+"""Relative size of a perturbation: about the last bit of a float32."""
 _SAFETY = 10.0
 
 
 @dataclass(frozen=True)
 class Tolerance:
-    """Relative deviations that are allowed, by what is compared."""
+    """Relative deviations that are allowed, by kind of comparison."""
 
     allowed: Mapping[ReplayKind, float]
 
@@ -33,7 +33,7 @@ class Tolerance:
         return not any(self.allowed.values())
 
     def decides(self, kind: ReplayKind) -> bool:
-        """Whether a comparison under it would say anything."""
+        """Whether a comparison of this kind under the tolerance would say anything."""
         return self.allowed[kind] <= LARGEST
 
 
@@ -51,13 +51,13 @@ def same_machine(config: Config) -> bool:
 
 
 def measured(probe: float, steps: float) -> Tolerance:
-    """The tolerance from the largest deviations that perturbed states led to."""
+    """Make the tolerance from the largest deviations that perturbed states led to."""
     of_probe, of_steps = (max(SMALLEST, _SAFETY * worst) for worst in (probe, steps))
     return Tolerance({"weights": 0.0, "probe": of_probe, "steps": of_steps, "state": of_steps})
 
 
 def perturbed(data: bytes, rng: np.random.Generator) -> bytes:
-    """A state file whose floating-point tensors are off by ± `PERTURBATION`, relative."""
+    """Perturb the floating-point tensors of a state file by ± `PERTURBATION`, relative."""
     from safetensors.numpy import save
 
     from dlcc.runs.tensors import parse_tensors

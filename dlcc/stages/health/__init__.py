@@ -1,4 +1,4 @@
-"""Stage 3: what the state of the run is now, and since when."""
+"""Stage 3, health: the state of the run, and its onset."""
 
 from dlcc.stages.health.stage import Health
 

@@ -1,4 +1,4 @@
-"""What made the verdict: findings with the steps that they concern."""
+"""Evidence of an adversarial training: findings with the steps that they concern."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _VANISHED, _EXPLODED = -3.0, 3.0  # decades of a gradient norm against its start
 
 
 def findings_of(record: HealthRecord, features: RunFeatures) -> list[Finding]:
-    """The verdict as a finding, what came with it, and how sure the ground is."""
+    """Make the findings for a verdict, for what came with it, and for how sure it is."""
     windows, edges = features.curves.windows, features.edges
     found = [*_verdict(record, features)]
     found += _discriminator(record, windows, edges)
@@ -100,7 +100,7 @@ def _how_collapsed(record: HealthRecord) -> str:
 
 
 def _discriminator(record: HealthRecord, windows: Floats, edges: Ints) -> Iterator[Finding]:
-    """Whether its margin stands at an extreme to the end of a run that is not healthy."""
+    """Find a discriminator whose margin is extreme to the end of a run that is not healthy."""
     if record.label == "healthy":
         return
     margin = window_figure(windows, "margin")

@@ -1,4 +1,4 @@
-"""The verdict as findings, in the way that the run's kind names."""
+"""Evidence for the verdict, as findings, in the way that the run's kind names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dlcc.stages.health import adversarial_findings, sample_findings
 
 @dataclass(frozen=True)
 class Judged:
-    """A run, and the verdict on it."""
+    """Run and the verdict on it."""
 
     record: HealthRecord
     features: RunFeatures
@@ -30,11 +30,11 @@ EVIDENCE: Mapping[str, Callable[[Judged], Iterable[Finding]]] = {
         run.record, run.features, run.objective, run.series, run.samples
     ),
 }
-"""Ways to put a verdict into findings, by the name that a kind gives."""
+"""Name that a kind gives -> function that puts a verdict into findings."""
 
 
 def findings_of(run: Judged) -> list[Finding]:
-    """The verdict as a finding, and what brought it about."""
+    """Make the findings for a verdict and its causes."""
     kind = run.features.curves.kind
     label = kind.label(run.record.label)
     if label.marks:
@@ -43,7 +43,7 @@ def findings_of(run: Judged) -> list[Finding]:
 
 
 def _marked(run: Judged, label: HealthLabel) -> Finding:
-    """A label that the kind tells by marks: what they are, and how the run stands to them."""
+    """Make the finding for a label that the kind tells by marks: the marks and the run's values."""
     assert label.finding is not None
     features = run.record.features
     parts = []

@@ -1,4 +1,4 @@
-"""Since when: the first step of the bad stretch that lasts to the end of the record."""
+"""Onset: the first step of the bad stretch that lasts to the end of the record."""
 
 from __future__ import annotations
 
@@ -15,20 +15,22 @@ _LEVELS = (0.05, 0.5, 0.95)
 
 @dataclass(frozen=True)
 class Onset:
-    """When the final unbroken bad stretch began."""
+    """Beginning of the final unbroken bad stretch."""
 
     step: int
+    """Median of the onset, as a step."""
     low: int
+    """First step of the 90 % interval, which is no finer than the checkpoints."""
     high: int
-    """The 90 % interval; no finer than the checkpoints."""
+    """Last step of the 90 % interval."""
 
 
 def find_onset(steps: NDArray[np.int64], good: Floats) -> Onset | None:
-    """From P(good) [c] at the steps [c]; None where the end is good or nothing ever was.
+    """Find the onset from P(good) [c] at the steps [c]; None where the end is good or nothing is.
 
     The last good checkpoint is j with probability good[j]·Π(1 − good[later]), and the onset is the
     checkpoint after it. There is none where j is the last checkpoint, or where no checkpoint is
-    good; what is the most probable of the three is said.
+    good; the most probable of the three cases is taken.
     """
     p = np.clip(good, _LEAST, 1 - _LEAST)
     later_bad = np.append(np.cumprod((1 - p)[::-1])[::-1][1:], 1.0)

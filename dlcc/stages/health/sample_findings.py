@@ -1,4 +1,4 @@
-"""The verdict on a training that only its samples tell of; where they shrank to a point, why."""
+"""Evidence by samples: the verdict where only samples tell, and why they shrank to a point."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def findings_of(
     series: Series,
     samples: Samples | None,
 ) -> Iterator[Finding]:
-    """The verdict as a finding, with what brought it about as far as the record shows it."""
+    """Make the findings for a verdict, with its causes as far as the record shows them."""
     code = features.curves.kind.label(record.label).finding
     if code is None:
         return
@@ -83,11 +83,11 @@ def _of_misses(record: HealthRecord) -> dict[str, float]:
 
 
 Cause = tuple[str, dict[str, float]]
-"""In words, and its figures."""
+"""Cause in words, with its figures."""
 
 
 def _wide_kernel(objective: Mapping[str, Any], series: Series, samples: Samples) -> Iterator[Cause]:
-    """Whether a point is nearly as good as the data beside the kernel of a discrepancy."""
+    """Find a discrepancy with a kernel so wide that a point is nearly as good as the data."""
     width = _width(objective)
     if samples.reference is None or width is None:
         return
@@ -115,7 +115,7 @@ def _wide_kernel(objective: Mapping[str, Any], series: Series, samples: Samples)
 
 
 def _width(objective: Mapping[str, Any]) -> float | None:
-    """The declared width, if it is one."""
+    """Width that the objective declares; None where it is no number."""
     width = objective.get("kernel_width")
     if isinstance(width, bool) or not isinstance(width, int | float):
         return None
@@ -123,14 +123,16 @@ def _width(objective: Mapping[str, Any]) -> float | None:
 
 
 def loss_of_a_point(rows: Floats, width: float) -> tuple[float, float]:
-    """MMD² between all mass at the mean of rows [n, d] and the rows, kernel exp(−‖x − y‖²/width);
-    and the median squared distance of rows."""
+    """Compute MMD² between rows [n, d] and all mass at their mean, kernel exp(−‖x − y‖²/width).
+
+    Returns it with the median squared distance of rows.
+    """
     points = np.broadcast_to(rows.mean(axis=0), (_POINTS, rows.shape[1]))
     return squared_mmd(points, rows, gamma=1 / width).value, median_bandwidth(rows)
 
 
 def _penalty(series: Series) -> Iterator[Cause]:
-    """Whether a penalty on the weights shrank them."""
+    """Find a penalty on the weights that shrank them."""
     ends, losses = _ends(series, "penalty"), _ends(series, "loss")
     if ends is None or losses is None or not 0 <= ends[1] < ends[0] / 2 or not losses[0] > 0:
         return
@@ -145,7 +147,7 @@ def _penalty(series: Series) -> Iterator[Cause]:
 
 
 def _posterior_collapse(kind: TrainingKind, series: Series) -> Iterator[Cause]:
-    """Whether latents carry nothing."""
+    """Find latents that carry nothing."""
     ends = _ends(series, "kl")
     if not kind.has("kl") or ends is None or ends[1] > _NO_DIVERGENCE:
         return
@@ -157,7 +159,7 @@ def _posterior_collapse(kind: TrainingKind, series: Series) -> Iterator[Cause]:
 
 
 def _ends(series: Series, quantity: str) -> tuple[float, float] | None:
-    """Medians of a quantity of the only player over the first and the last twentieth."""
+    """Compute medians of the only player's quantity over the first and the last twentieth."""
     for name, column in series.columns.items():
         if name.rpartition("/")[2] == quantity:
             values = column.values[np.isfinite(column.values)]

@@ -1,4 +1,4 @@
-"""The health stage: verdict, onset and evidence, from records alone."""
+"""Health stage: verdict, onset and evidence, from records alone."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from dlcc.stages.health.onset import find_onset
 
 @dataclass(frozen=True)
 class Health(Stage):
-    """What state the run is in and since when, from losses, gradients, outputs and samples."""
+    """State of the run and its onset, from losses, gradients, outputs and samples."""
 
     name: ClassVar = "health"
     needs: ClassVar = (Config, Series)
@@ -53,7 +53,7 @@ class Health(Stage):
 
 
 def _patient(ctx: Context) -> Callable[[float, str], None]:
-    """Progress that ends the work when the time is up."""
+    """Make a progress function that ends the work when the time is up."""
 
     def progress(share: float, what: str) -> None:
         ctx.deadline.check()

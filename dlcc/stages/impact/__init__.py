@@ -1,4 +1,4 @@
-"""Stage 6: what is to be expected of the run."""
+"""Stage 6, impact: the expected end of the run."""
 
 from dlcc.stages.impact.stage import Impact
 

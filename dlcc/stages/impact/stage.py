@@ -1,4 +1,4 @@
-"""What is to be expected of the run: how it will end, and its next quarter."""
+"""Impact stage: the expected end of the run, and of its next quarter."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _LIKELY_TO_FAIL = 0.5
 
 @dataclass(frozen=True)
 class Impact(Stage):
-    """What is to be expected of the run, by what past runs like it came to."""
+    """Expected end of the run, by the outcomes of past runs like it."""
 
     name: ClassVar = "impact"
     needs: ClassVar = (Config, Series, HealthRecord)
     gives: ClassVar = (Forecast,)
 
     shown: int = 6
-    """How many of the features that moved the forecast are shown."""
+    """Number of features that moved the forecast that are shown."""
 
     def __post_init__(self) -> None:
         if self.shown < 1:

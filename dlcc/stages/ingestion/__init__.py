@@ -1,4 +1,4 @@
-"""Stage 1: a run and its papers become one typed, normalised dossier."""
+"""Stage 1, ingestion: a run and its papers become one typed, normalised dossier."""
 
 from dlcc.stages.ingestion.stage import Ingestion
 

@@ -1,4 +1,4 @@
-"""Series on a common step axis, and what is wrong with them as series."""
+"""Series on a common step axis, and their faults as series."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from dlcc.typing import Floats
 def common_axis(
     series: Series,
 ) -> tuple[NDArray[np.int64], tuple[str, ...], Floats, NDArray[np.bool_]]:
-    """Steps [n], names [k], values [n, k] and whether each was logged [n, k]."""
+    """Put series on a common axis: steps [n], names [k], values [n, k], and marks [n, k] of the
+    values that were logged."""
     names = tuple(series.columns)
     steps = np.unique(np.concatenate([c.steps for c in series.columns.values()]))
     values = np.full((len(steps), len(names)), np.nan)
@@ -29,7 +30,7 @@ def common_axis(
 
 
 def series_findings(series: Series, gap_factor: float) -> list[Finding]:
-    """Gaps, NaN runs, restarts, rewinds and a torn tail."""
+    """Make findings for gaps, stretches of NaN, restarts, rewinds and a torn tail."""
     logged = _logged(series)
     found = [*_gaps(logged, gap_factor), *_not_finite(logged)]
     found += [
@@ -53,8 +54,10 @@ def series_findings(series: Series, gap_factor: float) -> list[Finding]:
 
 
 def _logged(series: Series) -> Mapping[str, Column]:
-    """The columns that the training logs itself: measures come where the budget allows them, and
-    a noise scale may be infinite."""
+    """Select the columns that the training logs itself.
+
+    Measures are left out: they come where the budget allows them, and noise scales may be infinite.
+    """
     return {
         name: column
         for name, column in series.columns.items()
@@ -63,7 +66,7 @@ def _logged(series: Series) -> Mapping[str, Column]:
 
 
 def _gaps(columns: Mapping[str, Column], factor: float) -> Iterator[Finding]:
-    """One finding a distinct stretch: columns that were logged together share their gaps."""
+    """Make one finding for each distinct gap: columns that were logged together share theirs."""
     seen: dict[tuple[int, int], list[str]] = {}
     for name, column in columns.items():
         distances = np.diff(column.steps)

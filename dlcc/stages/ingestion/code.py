@@ -1,4 +1,4 @@
-"""Python source to functions, by its syntax tree alone: foreign code is read, never run."""
+"""Parser from Python source to functions, by syntax tree alone: foreign code is never run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ _Definition = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def parse_functions(file: str, text: str) -> list[Function]:
-    """Every function and method, nested ones too; SyntaxError, ValueError for what is no Python."""
+    """List every function and method of a source, nested ones too.
+
+    Raises:
+        SyntaxError: The text is no Python.
+        ValueError: The text is no Python: it has null bytes.
+    """
     if len(text) > _MOST:
         raise ValueError(f"{len(text):,} characters; at most {_MOST:,} are read")
     lines = text.splitlines()
@@ -58,7 +63,7 @@ def _function(file: str, name: str, node: _Definition, lines: list[str]) -> Func
 
 
 def _dotted(node: ast.expr) -> str:
-    """`self.net.forward` of an attribute chain; empty for what has no name."""
+    """Write an attribute chain as `self.net.forward`; empty for what has no name."""
     if isinstance(node, ast.Name):
         return node.id
     if isinstance(node, ast.Attribute):

@@ -1,4 +1,4 @@
-"""Markdown to blocks, sentences, tables and formulas (CommonMark with tables and dollar maths)."""
+"""Parser of Markdown to blocks, sentences, tables and formulas (CommonMark, tables, $ maths)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MATHS = "\x00"  # stands for an inline formula while a text is cut into sentenc
 
 
 def parse_markdown(file: str, text: str) -> tuple[list[Block], list[Formula]]:
-    """All blocks and formulas of a document, in order; broken Markdown is still text."""
+    """Parse a document to its blocks and formulas, in order; broken Markdown is still text."""
     reader = _Reader(file)
     for token in _parser().parse(text):
         reader.take(token)
@@ -27,7 +27,7 @@ def parse_markdown(file: str, text: str) -> tuple[list[Block], list[Formula]]:
 
 
 def split_sentences(text: str) -> tuple[str, ...]:
-    """Sentences of a paragraph; abbreviations and initials do not end one."""
+    """Split a paragraph into sentences; abbreviations and initials do not end one."""
     sentences: list[str] = []
     for part in _END.split(" ".join(text.split())):
         if sentences and _NO_END.search(sentences[-1]):
@@ -43,7 +43,7 @@ def _parser() -> MarkdownIt:
 
 @dataclass
 class _Reader:
-    """Walks the tokens of one document and keeps where it is."""
+    """Reader of one document's tokens that keeps its place."""
 
     file: str
     blocks: list[Block] = field(default_factory=list)
@@ -131,7 +131,8 @@ class _Reader:
 
 
 def _flatten(token: Token) -> tuple[str, list[tuple[str, int]]]:
-    """Text of an inline token, formulas as a mark, and (LaTeX, lines below its first)."""
+    """Flatten an inline token to text with marks for formulas, and pairs (LaTeX, lines below the
+    token's first)."""
     parts: list[str] = []
     maths: list[tuple[str, int]] = []
     line = 0

@@ -1,4 +1,4 @@
-"""The ingestion stage: series on one axis, documents to blocks, source to functions, landscape."""
+"""Ingestion stage: series on one axis, documents to blocks, source to functions, landscape."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Ingestion(Stage):
     gives: ClassVar = (Dossier,)
 
     gap_factor: float = 4.0
-    """A distance between rows above this many usual ones is a gap."""
+    """Ratio to the usual distance between rows from which a distance is a gap."""
 
     def __post_init__(self) -> None:
         if not self.gap_factor > 1:
@@ -84,7 +84,7 @@ class Ingestion(Stage):
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Plain]:
-    """Nested mappings to dotted keys; lists as text."""
+    """Flatten nested mappings to dotted keys; lists become text."""
     flat: dict[str, Plain] = {}
     for key, value in config.items():
         if isinstance(value, Mapping):

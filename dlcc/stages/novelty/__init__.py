@@ -1,4 +1,4 @@
-"""Stage 5: where the run lies among past ones."""
+"""Stage 5, novelty: the place of the run among past ones."""
 
 from dlcc.stages.novelty.stage import Novelty
 

@@ -1,4 +1,4 @@
-"""Regions of landscape space in which runs tend to fail, in words of the ranges that mark them."""
+"""Regions of landscape space in which runs tend to fail, described by the ranges that mark them."""
 
 from __future__ import annotations
 
@@ -37,11 +37,14 @@ _MARKS: Mapping[str, tuple[str, str, Callable[[float], float]]] = {
 
 @dataclass(frozen=True)
 class Region:
-    """A part of landscape space, and how past runs in it ended."""
+    """Region of landscape space, with the ends of past runs in it."""
 
     words: str
+    """Description of the ranges that mark the region."""
     runs: int
+    """Number of past runs in the region."""
     failed: int
+    """Number of these past runs that failed."""
     usual: float
     """Share of failed runs in the whole library."""
 
@@ -52,7 +55,7 @@ class Region:
 
 
 def region_of(space: Space, vector: Mapping[str, float], kind: TrainingKind = GAN) -> Region:
-    """The region that a run of a kind with this feature vector lies in.
+    """Find the region that a run of a kind with this feature vector lies in.
 
     Regions are the leaves of a shallow tree (Breiman 1984) that tells failed runs from others by
     levels of losses, gradients and the discriminator's margin.
@@ -78,8 +81,11 @@ def region_of(space: Space, vector: Mapping[str, float], kind: TrainingKind = GA
 
 
 def _words(figures: NDArray[np.int64], marks: Floats, own: Floats, kind: TrainingKind) -> str:
-    """`the generator's loss above 2.1, its gradient norm below 0.003`: how `own` [k] stands to the
-    marks [m] of the figures [m] that were asked on its way."""
+    """Describe a region such as `the generator's loss above 2.1, its gradient norm below 0.003`.
+
+    `figures` [m] are the figures that the tree asked on its way, `marks` [m] their thresholds, and
+    `own` [k] the run's values of all figures.
+    """
     low: dict[int, float] = {}
     high: dict[int, float] = {}
     for k, mark in zip(map(int, figures), map(float, marks), strict=True):

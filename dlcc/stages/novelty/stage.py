@@ -1,4 +1,4 @@
-"""Where the run lies among past ones, and what became of its neighbours."""
+"""Novelty stage: the place of the run among past ones, and the outcomes of its neighbours."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _MORE_THAN_USUAL = 0.1
 
 @dataclass(frozen=True)
 class Novelty(Stage):
-    """Where the run lies among past ones, what became of the nearest, and its independence."""
+    """Place of the run among past ones, the outcomes of the nearest, and its independence."""
 
     name: ClassVar = "novelty"
     needs: ClassVar = (Config, Series, HealthRecord)
     gives: ClassVar = (Neighbourhood,)
 
     shown: int = 8
-    """How many of the nearest past runs are shown."""
+    """Number of nearest past runs that are shown."""
 
     def __post_init__(self) -> None:
         if self.shown < 1:

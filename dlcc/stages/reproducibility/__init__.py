@@ -1,4 +1,4 @@
-"""Stage 7: whether the same would happen again."""
+"""Stage 7, reproducibility: whether the same would happen again."""
 
 from dlcc.stages.reproducibility.stage import Reproducibility
 

@@ -1,4 +1,4 @@
-"""Whether the same would happen again."""
+"""Reproducibility stage: reruns of the training with other seeds and settings."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class Reproducibility(Stage):
     gives: ClassVar = (Reruns,)
 
     reruns: int = 20
-    """How many trainings are run: half with other seeds, the rest with other batches alone, or
-    with other settings."""
+    """Number of trainings that are run: half with other seeds, the rest with other batches alone,
+    or with other settings."""
 
     def __post_init__(self) -> None:
         if self.reruns < _FEWEST:
@@ -87,7 +87,7 @@ class Reproducibility(Stage):
 
 
 def _ends(made: Reruns) -> Counter[str]:
-    """How the reruns with other seeds ended."""
+    """Count the labels of the reruns with other seeds."""
     return Counter(str(outcome.label) for outcome in made.outcomes if outcome.kind == "seed")
 
 

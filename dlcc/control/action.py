@@ -1,0 +1,35 @@
+"""Action: one change of settings by a controller."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dlcc.control.rules import rule_name
+
+
+@dataclass(frozen=True)
+class Action:
+    """Change of settings by a controller."""
+
+    step: int
+    """Step after which it was made; -1 before the first."""
+    rule: int
+    """Number of the rule that made it; `dlcc.control.rules.rule_name` gives its name."""
+    before: Mapping[str, float]
+    """Setting -> value before the change, for all settings that may change."""
+    after: Mapping[str, float]
+    """Setting -> value after the change."""
+    measure: float
+    """Measure of the rule when it acted."""
+
+    @property
+    def words(self) -> str:
+        """Description such as `step 450, swinging: lr_g 0.02 -> 0.01, lr_d 0.04 -> 0.02`."""
+        changed = ", ".join(
+            f"{field} {self.before[field]:g} -> {value:g}"
+            for field, value in self.after.items()
+            if value != self.before[field]
+        )
+        when = "before the first step" if self.step < 0 else f"step {self.step:,}"
+        return f"{when}, {rule_name(self.rule)}: {changed}"
