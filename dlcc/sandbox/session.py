@@ -39,8 +39,8 @@ class Stepped:
     present: NDArray[np.bool_]
     """Mask [n, k] of values that the training returned."""
     tracked: NDArray[np.bool_]
-    """Mask [n, k] of values that the training did not return, and that were measured for it, as a
-    recorder does at the ends of rows."""
+    """Mask [n, k] of values that the training did not return, and that were tracked as a recorder
+    does: see `ends` of `Session.step`."""
     watched: NDArray[Any] | None
     """Watched weight after each step, [n, ...]; None where none is watched."""
 
@@ -85,8 +85,8 @@ class Session:
         ForeignCodeError: By every method, where the code fails, dies or answers anything but what
             was asked.
         ForeignCodeStopped: By every method, where the code used up its limits.
-        ForeignDataError: By every method, where the code asks for a file that was not shown to it;
-            the caller looks whether there is such a file.
+        ForeignDataError: By every method, where the code names a file that is not shown to it;
+            the session checks that from outside.
     """
 
     def __init__(
