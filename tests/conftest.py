@@ -14,6 +14,8 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: tests share their cores as it is
+# Hundreds of processes import the package; they find it compiled, as on a user's machine.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # How long an example takes says more of the other work of a machine than of the example.
 hypothesis_settings.register_profile(
@@ -23,6 +25,15 @@ hypothesis_settings.load_profile("busy machine")
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ("digits-healthy", "digits-collapsed", "ring-oscillating")
+
+
+LONG = ("test_examples.py", "test_plugin.py", "test_cli.py", "test_conformance.py")
+"""Files that begin first, so that no process of the suite is left with one of them at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the long files first, the others in the order they had."""
+    items.sort(key=lambda item: item.path.name not in LONG)
 
 
 def session_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -82,6 +82,8 @@ class _Trial:
 class Advised:
     """Ranked changes for a run, beside the control.
 
+    >>> from dlcc.advice import Advice, Advised, Change
+    >>> from dlcc.estimate import Estimate
     >>> small, large = Change({"r1": 0.1}), Change({"loss": "ns", "r1": 0.1, "beta1": 0.0})
     >>> likely, less = Estimate.beta(8, 2), Estimate.beta(5, 5)
     >>> control = Advice(Change({}), Estimate.beta(1, 9), reruns=8, healthy=0, past=0.2)

@@ -24,7 +24,10 @@ from dlcc.typing import Progress
 class FolderAdvice:
     """Advice for a run folder, made by `first_advice` or `advise_folder`.
 
+    >>> import numpy as np
+    >>> from dlcc.advice import first_advice
     >>> from dlcc.past_runs.in_use import library
+    >>> from dlcc.runs import Run
     >>> few = library().select(np.arange(60) * 30)
     >>> record = first_advice(Run.open("runs/ring-oscillating"), few).record()
     >>> len(record.changes), record.changes[0].p_healthy.mean > record.another_seed.mean
@@ -70,7 +73,10 @@ def first_advice(run: Run, past: Library, seeds: Sequence[Outcome] = ()) -> Fold
         OptionError: No change is known for such a run.
         RunError: The run cannot be read.
 
+    >>> import numpy as np
+    >>> from dlcc.advice import first_advice
     >>> from dlcc.past_runs.in_use import library
+    >>> from dlcc.runs import Run
     >>> few = library().select(np.arange(60) * 30)
     >>> ranked = first_advice(Run.open("runs/ring-oscillating"), few).advised.ranked
     >>> ranked[0].expected.mean > ranked[-1].expected.mean
@@ -116,6 +122,8 @@ def advise_folder(
             time.
         RunError: The run cannot be read.
 
+    >>> from dlcc.advice import advise_folder
+    >>> from dlcc.runs import Run
     >>> found = advise_folder(Run.open("runs/ring-oscillating"), 60.0, reruns=False, trust=False)
     >>> best, control = found.advised.ranked[0], found.advised.control
     >>> found.why_no_reruns, best.expected.mean > control.expected.mean

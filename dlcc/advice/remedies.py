@@ -38,6 +38,7 @@ MOST_FIELDS = 2
 class Change:
     """Change of a configuration: new values for some fields; without any it is another seed.
 
+    >>> from dlcc.advice import Change
     >>> change = Change({"lr_d": 0.002, "r1": 0.1})
     >>> change.words({"lr_d": 0.02, "r1": 0, "seed": 3})
     'lr_d 0.02 -> 0.002, r1 0 -> 0.1'
@@ -91,6 +92,7 @@ def candidates(config: Mapping[str, Any], code: Collection[str] = ()) -> list[Ch
     Returns:
         Every change that differs from the configuration, each once, the smallest first.
 
+    >>> from dlcc.advice import candidates
     >>> changes = candidates({"lr_g": 0.02, "lr_d": 0.02, "loss": "ns", "seed": 0})
     >>> len(changes), changes[0].fields, changes[-1].fields
     (20, {'lr_g': 0.005}, {'lr_g': 0.06, 'lr_d': 0.06})

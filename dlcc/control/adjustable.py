@@ -28,6 +28,7 @@ _USUAL = {
 class Adjustable(Protocol):
     """Training whose settings may change while it runs: the interface of what a controller steers.
 
+    >>> from dlcc.control import Adjustable
     >>> class OneRate:
     ...     def __init__(self):
     ...         self.rate = 0.01
@@ -63,6 +64,7 @@ class Adjustable(Protocol):
 class Bounds:
     """Values that a setting may take, both ends included.
 
+    >>> from dlcc.control import Bounds
     >>> Bounds(1e-4, 1e-2).clip(0.05)
     0.01
     """
@@ -101,6 +103,7 @@ def bounds_of(
     Raises:
         OptionError: A bound is empty, excludes the present value, or is of no setting.
 
+    >>> from dlcc.control import bounds_of
     >>> bounds_of({"lr_g": 0.001, "lr_d": 0.3, "d_every": 1}, None)
     {'lr_g': Bounds(low=0.0001, high=0.1), 'lr_d': Bounds(low=0.0001, high=0.3)}
     >>> bounds_of({"lr_g": 0.001, "lr_d": 0.004}, {"lr_d": (1e-3, 1e-2)})
@@ -179,6 +182,7 @@ class OptimizerRates:
         OptionError: There is no optimiser, or a rate is 0.
 
     >>> import torch
+    >>> from dlcc.control import OptimizerRates
     >>> weight = torch.nn.Parameter(torch.zeros(3))
     >>> rates = OptimizerRates({"discriminator": torch.optim.Adam([weight], lr=0.004)})
     >>> rates.adjust(lr_d=0.002)

@@ -56,6 +56,7 @@ class Controller:
 
     >>> import numpy as np
     >>> import torch
+    >>> from dlcc.control import Controller
     >>> weight = torch.nn.Parameter(torch.zeros(3))
     >>> optimizer = torch.optim.SGD([weight], lr=0.1)
     >>> controller = Controller.of_optimizers({"generator": optimizer}, every=5)
@@ -230,6 +231,7 @@ class Controller:
             step: Step before which rows are taken in.
 
         >>> import torch
+        >>> from dlcc.control import Controller
         >>> from dlcc.runs import Run
         >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(3))], lr=0.1)
         >>> controller = Controller.of_optimizers({"generator": optimizer})
@@ -357,6 +359,7 @@ def controller_for(
 
     >>> import numpy as np
     >>> import torch
+    >>> from dlcc.control import OptimizerRates, controller_for
     >>> from dlcc.past_runs.in_use import library
     >>> few = library().select(np.arange(60) * 30)
     >>> rates = OptimizerRates({"generator": torch.optim.Adam([torch.zeros(3)], lr=0.02)})

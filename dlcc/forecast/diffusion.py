@@ -34,6 +34,8 @@ def bass(t: Floats, ceiling: float, innovation: float, imitation: float) -> Floa
     Returns:
         Shares [...] from 0 to `ceiling`.
 
+    >>> import numpy as np
+    >>> from dlcc.forecast import bass
     >>> share = bass(np.array([0.0, 0.5, 1.0]), ceiling=0.9, innovation=0.5, imitation=8.0)
     >>> share.round(2).tolist()
     [0.0, 0.72, 0.9]
@@ -54,6 +56,8 @@ def logistic(t: Floats, ceiling: float, rate: float, middle: float) -> Floats:
     Returns:
         Shares [...] from 0 to `ceiling`.
 
+    >>> import numpy as np
+    >>> from dlcc.forecast import logistic
     >>> logistic(np.array([0.0, 0.5, 1.0]), ceiling=0.9, rate=8.0, middle=0.5).round(2).tolist()
     [0.02, 0.45, 0.88]
     """
@@ -88,6 +92,8 @@ def fit_diffusion(t: Floats, share: Floats, horizon: float) -> Diffusion | None:
         90 % interval of that. None with fewer than `FEWEST_POINTS` finite points, or where no curve
         can be fitted.
 
+    >>> import numpy as np
+    >>> from dlcc.forecast import fit_diffusion, logistic
     >>> t = np.linspace(0.05, 0.6, 12)
     >>> found = fit_diffusion(t, logistic(t, 0.9, 12.0, 0.3), horizon=0.85)
     >>> found.curve, round(found.expected, 2)

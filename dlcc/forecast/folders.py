@@ -23,6 +23,7 @@ class FolderForecast:
     """Forecast of one run folder.
 
     >>> from dlcc.estimate import Estimate
+    >>> from dlcc.forecast import FolderForecast, Prediction
     >>> good = Estimate.beta(9, 1)
     >>> prediction = Prediction({"healthy": 0.9, "collapsed": 0.1}, good, good, good, distance=0.7)
     >>> FolderForecast("runs/a", 0.5, prediction).to_json()["interval"]
@@ -96,6 +97,7 @@ def forecast_folders(
             the library cannot be used.
 
     >>> import numpy as np
+    >>> from dlcc.forecast import forecast_folders
     >>> from dlcc.past_runs.in_use import library
     >>> few = library().select(np.arange(60) * 30)
     >>> [found] = forecast_folders(["runs/ring-oscillating"], until=0.5, past=few)

@@ -64,6 +64,8 @@ class Forecaster:
 
     `forecast_folders` fits what it needs and reads the runs.
 
+    >>> import numpy as np
+    >>> from dlcc.forecast import Forecaster
     >>> from dlcc.past_runs.in_use import library
     >>> few = library().select(np.arange(60) * 30)
     >>> forecaster = Forecaster.fit(few, seen=0.5, series_only=True)

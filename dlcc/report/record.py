@@ -10,7 +10,7 @@ import json
 import math
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from dlcc.estimate import Number
 from dlcc.records import AdviceRecord
@@ -237,6 +237,8 @@ class StageRecord(Frozen):
 class Report(Frozen):
     """Outcome of `dlcc evaluate`.
 
+    >>> from dlcc.estimate import Number
+    >>> from dlcc.report import HyperScoreRecord, Report, RunSummary, VerdictRecord
     >>> run = RunSummary(
     ...     name="exp7", kind="GAN, non-saturating", data="ring", length=3000, recorded=3000,
     ...     until=3000, players={"generator": 1410, "discriminator": 1185},
@@ -257,6 +259,9 @@ class Report(Frozen):
     >>> Report.from_json(report.to_json()) == report
     True
     """
+
+    # the schema says what a report is without the example above
+    model_config = ConfigDict(json_schema_extra={"description": "Outcome of `dlcc evaluate`."})
 
     schema_: Literal["dlcc.report/1"] = Field(default=SCHEMA, alias="schema")
     """Version of the report's format."""

@@ -34,6 +34,7 @@ def render(
         Lines of at most 100 columns.
 
     >>> from dlcc.evaluation import evaluate
+    >>> from dlcc.report import render
     >>> report = evaluate("runs/ring-oscillating", only=("ingestion",)).report
     >>> print(render(report).partition("\\n\\n")[0])
     No verdict: no health stage was run.

@@ -32,6 +32,7 @@ def one_line(text: str) -> str:
 def percent(number: Number) -> str:
     """Write a probability with its interval, as in reports.
 
+    >>> from dlcc.estimate import Number
     >>> percent(Number(0.034, 0.011, 0.08))
     '3 % (1 to 8)'
     >>> percent(Number(0.0001, 0.0, 0.004)), percent(Number(0.9999, 0.996, 1.0))

@@ -30,6 +30,8 @@ def reproducibility(outcomes: Floats, rng: np.random.Generator) -> Estimate:
     Returns:
         Δ in [0, 1]; 1 is the same outcome each time.
 
+    >>> import numpy as np
+    >>> from dlcc.reruns import reproducibility
     >>> alike = reproducibility(np.array([0.9, 0.92, 0.91, 0.9]), np.random.default_rng(0))
     >>> apart = reproducibility(np.array([0.1, 0.9, 0.5, 1.0]), np.random.default_rng(0))
     >>> round(alike.mean, 1), round(apart.mean, 1)

@@ -109,6 +109,8 @@ def plan_reruns(
     Returns:
         n reruns, those with other seeds first.
 
+    >>> import numpy as np
+    >>> from dlcc.reruns import plan_reruns
     >>> config = {"lr_g": 0.001, "lr_d": 0.004, "r1": 0.0, "seed": 0}
     >>> plan = plan_reruns(config, 20, np.random.default_rng(0))
     >>> [sum(rerun.kind == kind for rerun in plan) for kind in ("seed", "batches", "setting")]

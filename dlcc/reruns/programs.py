@@ -35,9 +35,12 @@ _OF_ONE = ("loss", "grad_norm")  # recorded of the only player of a training
 class Program(Protocol):
     """Program that runs reruns of one run; `program_of` finds it.
 
+    >>> import numpy as np
     >>> from dlcc.records import Config, Sources
     >>> from dlcc.reruns import plan_reruns, program_of
     >>> from dlcc.runs import Run
+    >>> from dlcc.sandbox import Level
+    >>> from dlcc.stage import Deadline
     >>> run = Run.open("runs/ring-oscillating")
     >>> config = Config.of(run, None)
     >>> program = program_of(config, Sources.of(run, None), None, lambda: Level.NONE)
@@ -96,6 +99,7 @@ def program_of(
         The program; or in a sentence why the run cannot be run again.
 
     >>> from dlcc.records import Config, Sources
+    >>> from dlcc.reruns import program_of
     >>> from dlcc.runs import Run
     >>> from dlcc.sandbox import best_level
     >>> run = Run.open("runs/digits-collapsed")

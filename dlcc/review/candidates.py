@@ -105,6 +105,7 @@ def queue(
     Returns:
         Candidates in the order in which a verdict on them is expected to move P(healthy) most.
 
+    >>> from dlcc.review import Candidate, queue
     >>> runs = [
     ...     Candidate(name, {"impact": (p, 0.1)}, p_healthy=p)
     ...     for name, p in (("sure", 0.97), ("unsure", 0.4), ("failed", 0.02))

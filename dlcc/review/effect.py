@@ -49,6 +49,8 @@ class Recalibration:
 class ReviewEffect:
     """Effect of reviews on the score.
 
+    >>> import numpy as np
+    >>> from dlcc.review import ReviewEffect, recalibrate
     >>> effect = ReviewEffect(recalibrate(np.array([]), np.array([])), {"logic": 1.0}, reviews=6)
     >>> effect.counts({"logic", "impact"})
     {'logic': 3.0}
@@ -86,6 +88,8 @@ def review_effect(reviews: Sequence[Review]) -> ReviewEffect:
     Returns:
         The recalibration of P(healthy), and the evidence for the weights of the terms.
 
+    >>> import numpy as np
+    >>> from dlcc.review import Review, review_effect
     >>> terms = {"logic": (0.9, 0.05), "impact": (0.3, 0.1)}
     >>> review = Review(1, "2026-01-01", "a", "", terms, p_before=0.3, healthy=True)
     >>> review_effect([review]).calibration(np.array([0.3])).round(2).tolist()
@@ -119,6 +123,8 @@ def recalibrate(p: Floats, healthy: Floats) -> Recalibration:
     Returns:
         The posterior of (a, b).
 
+    >>> import numpy as np
+    >>> from dlcc.review import recalibrate
     >>> fitted = recalibrate(np.array([0.6, 0.7, 0.8, 0.9]), np.array([0.0, 0.0, 0.0, 1.0]))
     >>> fitted(np.array([0.6, 0.9])).round(2).tolist()
     [0.49, 0.83]
@@ -162,6 +168,8 @@ def term_evidence(terms: Floats, healthy: Floats) -> Floats:
     Returns:
         Weights [k], at least 0, summing to 1.
 
+    >>> import numpy as np
+    >>> from dlcc.review import term_evidence
     >>> terms = np.array([[0.9, 0.5], [0.8, 0.4], [0.2, 0.5], [0.1, 0.4]])  # the first tells
     >>> term_evidence(terms, np.array([1.0, 1.0, 0.0, 0.0])).round(2).tolist()
     [0.59, 0.41]

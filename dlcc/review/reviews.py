@@ -63,6 +63,8 @@ def history(path: Path | None = None) -> tuple[Review, ...]:
         OptionError: The file cannot be read, or a line is damaged.
 
     >>> import tempfile
+    >>> from pathlib import Path
+    >>> from dlcc.review import history, record
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     file = Path(folder) / "reviews.jsonl"
     ...     for name in ("a", "b"):
@@ -108,6 +110,8 @@ def record(
         OptionError: A number lies outside [0, 1], the note is too long, or the file cannot be used.
 
     >>> import tempfile
+    >>> from pathlib import Path
+    >>> from dlcc.review import record
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     file = Path(folder) / "reviews.jsonl"
     ...     terms = {"logic": (0.98, 0.01), "impact": (0.4, 0.2)}
@@ -148,6 +152,8 @@ def undo(path: Path | None = None) -> Review:
         OptionError: There is no review left that holds, or the file cannot be used.
 
     >>> import tempfile
+    >>> from pathlib import Path
+    >>> from dlcc.review import history, record, undo
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     file = Path(folder) / "reviews.jsonl"
     ...     _ = record("exp7", healthy=True, p_before=0.4, terms={}, path=file)

@@ -43,6 +43,7 @@ def ahp_weights(path: Path = DEFAULT_JUDGEMENTS) -> dict[str, float]:
             judgements contradict each other (consistency ratio .1 or more). The message names the
             file and the pair.
 
+    >>> from dlcc.scoring import ahp_weights
     >>> {term: round(weight, 2) for term, weight in ahp_weights().items()}
     {'impact': 0.45, 'logic': 0.25, 'reproducibility': 0.15, 'meta': 0.09, 'novelty': 0.06}
     """
@@ -68,6 +69,8 @@ def principal_weights(matrix: NDArray[np.float64]) -> tuple[NDArray[np.float64],
         Weights [n], the principal eigenvector scaled to sum 1; and the consistency ratio, 0 for
         judgements that do not contradict each other (Saaty, 1980).
 
+    >>> import numpy as np
+    >>> from dlcc.scoring import principal_weights
     >>> weights, ratio = principal_weights(np.array([[1, 2, 4], [1 / 2, 1, 2], [1 / 4, 1 / 2, 1]]))
     >>> weights.round(3).tolist(), abs(round(ratio, 6))
     ([0.571, 0.286, 0.143], 0.0)

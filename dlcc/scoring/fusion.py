@@ -58,6 +58,7 @@ def score(
     Raises:
         ValueError: A count of `reviews` is negative or of no known term.
 
+    >>> from dlcc.estimate import Estimate
     >>> from dlcc.scoring import ahp_weights, score
     >>> measured = {"logic": Estimate.obligations(134, 0), "impact": Estimate.normal(0.8, 0.05)}
     >>> scored = score(measured, ahp_weights(), library=None)

@@ -66,6 +66,7 @@ def impute(term: str, present: Mapping[str, Estimate], library: Library | None) 
         The distribution with its source. Without past runs that have the term it is
         `Estimate.ignorance()`: everything in [0, 1] is possible, the median is .1.
 
+    >>> from dlcc.estimate import Estimate
     >>> from dlcc.scoring import impute
     >>> guess = impute("novelty", {"logic": Estimate.obligations(134, 0)}, None)
     >>> round(float(guess.estimate.quantile(0.5)), 2), guess.words

@@ -126,6 +126,8 @@ def shapley_values(value: Callable[[frozenset[int]], Floats], n: int) -> Floats:
     Returns:
         Shapley values [n, ...] in the unit of `value`; they sum to v(all) - v(none).
 
+    >>> import numpy as np
+    >>> from dlcc.scoring import shapley_values
     >>> gloves = lambda owners: np.array(float(0 in owners and len(owners) > 1))
     >>> shapley_values(gloves, 3).round(3).tolist()  # one left glove, two right ones
     [0.667, 0.167, 0.167]

@@ -68,6 +68,8 @@ class HyperScore:
         OptionError: `beta` lies outside 4 to 6 and is not forced, `beta` or `kappa` is not above 0,
             or `gamma` is not finite.
 
+    >>> import numpy as np
+    >>> from dlcc.scoring import HyperScore
     >>> HyperScore()(np.array([0.0, 0.5, 0.95, 1.0])).round(1).tolist()
     [100.0, 100.0, 107.8, 111.1]
     """
@@ -138,6 +140,7 @@ def fuse(
     Returns:
         V in [0, 1] as draws [DRAWS], with its terms and the HyperScore.
 
+    >>> from dlcc.estimate import Estimate
     >>> from dlcc.scoring import ahp_weights, fuse
     >>> measured = {"logic": Estimate.obligations(134, 0), "impact": Estimate.normal(0.8, 0.05)}
     >>> value = fuse(measured, ahp_weights())
