@@ -185,7 +185,7 @@ def median_bandwidth(target: ArrayLike) -> float:
     median = float(np.median(squared[np.triu_indices(len(few), 1)]))
     if not median > 0:
         raise ValueError(
-            f"the median distance between the {len(rows)} rows of target is 0; give the width r "
+            f"the median distance between the {len(rows)} rows of target is 0; give gamma "
             "yourself, or leave out the copies"
         )
     return median

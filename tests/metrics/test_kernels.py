@@ -53,5 +53,5 @@ def test_widths_that_cannot_be_used(r: Any) -> None:
 
 
 def test_a_target_of_copies_has_no_width() -> None:
-    with pytest.raises(ValueError, match=r"between the 50 rows of target is 0; give the width r"):
+    with pytest.raises(ValueError, match=r"between the 50 rows of target is 0; give gamma"):
         median_bandwidth(np.ones((50, 2)))

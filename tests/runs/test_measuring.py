@@ -228,6 +228,7 @@ def test_trainings_of_many_kinds_stay_the_same(
             }[wrapper](model)
             run_with(tmp_path / str(measured), wrapped, model, measured, autocast)
             ends.append(model.state_dict())
+            del wrapped  # before the process group, which it waits for when it goes
     finally:
         if wrapper == "distributed":
             torch.distributed.destroy_process_group()

@@ -26,10 +26,10 @@ _MARKS: Mapping[str, tuple[str, str, Callable[[float], float]]] = {
     "generator_grad_last": ("generator_grad", "{}", lambda v: 10.0**v),
     "discriminator_grad_last": ("discriminator_grad", "{}", lambda v: 10.0**v),
     "margin_last": ("margin", "{}", math.sinh),
-    "generator_loss_sd_last": ("generator_loss", "the spread of {} within a window", lambda v: v),
+    "generator_loss_sd_last": ("generator_loss", "the spread of asinh of {}", lambda v: v),
     "discriminator_loss_sd_last": (
         "discriminator_loss",
-        "the spread of {} within a window",
+        "the spread of asinh of {}",
         lambda v: v,
     ),
 }
