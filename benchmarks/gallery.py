@@ -45,7 +45,7 @@ def shown(recipe: str, settings: dict[str, Any], out: Path) -> dict[str, Any]:
     trained = time.process_time() - start
     found = evaluate(out / name, skip=["reproducibility"])
     health, certain = found.record(HealthRecord), found.report.verdict.p_healthy
-    samples = Samples.of(found.run, None)
+    samples = Samples.of(found.evaluated_run, None)
     figure = None if samples is None else samples_over_time(samples)
     if figure is not None:
         figure.savefig(DOCS / "gallery" / f"{name}.png", dpi=110)

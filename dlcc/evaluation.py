@@ -69,7 +69,7 @@ class Evaluation:
 
     report: Report
     """Report, as it is in report.json."""
-    run: Run
+    evaluated_run: Run
     """Run that was evaluated."""
     outcomes: tuple[StageOutcome, ...]
     """Outcome of every stage, in the order in which they ran."""
@@ -86,7 +86,7 @@ class Evaluation:
         return next((r for o in self.outcomes for r in o.records if isinstance(r, kind)), None)
 
     @property
-    def landscape(self) -> MeasuredLandscape | None:
+    def measured_landscape(self) -> MeasuredLandscape | None:
         """Landscape that was measured while the run trained; None where nothing of it was."""
         dossier = self.record(Dossier)
         return None if dossier is None else dossier.landscape
@@ -107,12 +107,12 @@ class Evaluation:
         """
         return html.render(
             self.report,
-            self.run,
+            self.evaluated_run,
             self.record(HealthRecord),
             forecast=self.record(Forecast),
             neighbourhood=self.record(Neighbourhood),
             reruns=self.record(Reruns),
-            landscape=self.landscape,
+            landscape=self.measured_landscape,
         )
 
     def _repr_html_(self) -> str:
@@ -121,7 +121,7 @@ class Evaluation:
         return f'<iframe srcdoc="{page}" style="width: 100%; height: 40em; border: 0"></iframe>'
 
     def __repr__(self) -> str:
-        return f"<Evaluation of {self.run.name}: {self.report.verdict.sentence}>"
+        return f"<Evaluation of {self.evaluated_run.name}: {self.report.verdict.sentence}>"
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or (name not in Report.model_fields and not hasattr(Report, name)):

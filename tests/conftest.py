@@ -18,8 +18,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: tests share their
 # A suite in the background is started with Ctrl-C ignored, and so would be what its tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-# Hundreds of processes import the package; they find it compiled, as on a user's machine.
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # How long an example takes says more of the other work of a machine than of the example.
 hypothesis_settings.register_profile(

@@ -31,7 +31,7 @@ TRAINED: Mapping[str, tuple[str, ...]] = {
     "map-f1-mended": ("map-f1", "--set", "variant=mended"),
 }
 WORDED = frozenset(
-    [
+    (
         "sentence",
         "record",
         "disagreement",
@@ -45,7 +45,7 @@ WORDED = frozenset(
         "statement",
         "where",
         "why_no_reruns",
-    ]
+    )
 )
 """Keys of the report whose texts are prose; any other text, such as a label, is a figure."""
 _CSV = """

@@ -28,7 +28,7 @@ def test_it_has_the_report_and_the_records(evaluation: dlcc.Evaluation) -> None:
 
 
 def test_its_texts_are_those_of_the_files(evaluation: dlcc.Evaluation, tmp_path: Path) -> None:
-    again = dlcc.evaluate(evaluation.run, only=["health"], out=tmp_path)
+    again = dlcc.evaluate(evaluation.evaluated_run, only=["health"], out=tmp_path)
     assert (tmp_path / "report.json").read_text() == again.to_json()
     assert (tmp_path / "report.html").read_text() == again.to_html()
     read = Report.from_json(evaluation.to_json())
@@ -54,5 +54,7 @@ def test_attributes_of_the_report_can_be_read_for_a_version(evaluation: dlcc.Eva
         assert evaluation.verdict is evaluation.report.verdict
     with pytest.warns(DeprecationWarning, match=r"report\.failed_stages"):
         assert evaluation.failed_stages == ()
+    with pytest.warns(DeprecationWarning, match=r"Evaluation.run is Evaluation.report.run"):
+        assert evaluation.run.recorded == evaluation.evaluated_run.length
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = evaluation.nonsense

@@ -144,12 +144,12 @@ def test_measured_points_are_marked_on_the_cloud_by_shape() -> None:
 
 def page(evaluated: Evaluation, found: MeasuredLandscape | None) -> str:
     health = evaluated.record(HealthRecord)
-    return html.render(evaluated.report, evaluated.run, health, landscape=found)
+    return html.render(evaluated.report, evaluated.evaluated_run, health, landscape=found)
 
 
 def test_a_run_without_measurements_has_its_cloud_and_no_section(evaluated: Evaluation) -> None:
-    assert evaluated.landscape is not None
-    clouds_alone = replace(evaluated.landscape, surveys=(), measured={})
+    assert evaluated.measured_landscape is not None
+    clouds_alone = replace(evaluated.measured_landscape, surveys=(), measured={})
     text = page(evaluated, clouds_alone)
     assert text == page(evaluated, None)
     assert "<h2>Loss-gradient cloud</h2>" in text

@@ -81,7 +81,7 @@ def done(evaluated: Evaluation) -> tuple[Report, Run, HealthRecord]:
     """The report of the collapsed example, its run, and what was found of its health."""
     health = evaluated.record(HealthRecord)
     assert health is not None
-    return evaluated.report, evaluated.run, health
+    return evaluated.report, evaluated.evaluated_run, health
 
 
 def test_what_is_there_has_its_section_and_what_is_not_has_none(done) -> None:

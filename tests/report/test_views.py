@@ -22,7 +22,7 @@ from tests.conftest import example
 def page(evaluated: Evaluation) -> tuple[Report, str]:
     """The report of the collapsed example and its HTML."""
     health = evaluated.record(HealthRecord)
-    return evaluated.report, html.render(evaluated.report, evaluated.run, health)
+    return evaluated.report, html.render(evaluated.report, evaluated.evaluated_run, health)
 
 
 def test_a_report_survives_its_json(page: tuple[Report, str]) -> None:
