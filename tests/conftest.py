@@ -7,6 +7,7 @@ import fcntl
 import os
 import shutil
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
+sys.dont_write_bytecode = True  # tests import code of bundled runs, and leave nothing in them
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: tests share their cores as it is
 # A suite in the background is started with Ctrl-C ignored, and so would be what its tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
