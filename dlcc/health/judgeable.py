@@ -1,7 +1,7 @@
 """Gate before every verdict: whether a training's record can be judged, and if not, why.
 
-Verdicts, forecasts, past runs, reruns and advice all pass here, so that no two of them disagree
-about what can be judged.
+Verdicts, forecasts of folders and the user's past runs pass here whole; reruns and advice ask it
+for the kind, and judge trainings that are as long as the run itself.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from torch import Tensor
 from dlcc.landscape._engine.krylov import KrylovBasis
 from dlcc.landscape._engine.vectors import (
     Closure,
+    called,
     check_loss,
     check_params,
     differentiable_gradients,
@@ -109,7 +110,7 @@ def hessian(loss: Closure, params: Sequence[Tensor]) -> LinearOperator:
     tensor([ 6., 12.])
     """
     params = check_params(params)
-    gradients = differentiable_gradients(loss(), params)
+    gradients = differentiable_gradients(called(loss), params)
     size = sum(p.numel() for p in params)
     return LinearOperator(size, vector_like(params), lambda v: gradients_vjp(gradients, params, v))
 

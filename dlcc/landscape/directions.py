@@ -14,7 +14,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvTransposeNd
 
-from dlcc.landscape._engine.vectors import Closure, check_loss, check_params, require_gradients
+from dlcc.landscape._engine.vectors import (
+    Closure,
+    called,
+    check_loss,
+    check_params,
+    require_gradients,
+)
 from dlcc.landscape.batches import described
 from dlcc.typing import Floats
 
@@ -82,7 +88,7 @@ def gradient_direction(loss: Closure, params: Sequence[Tensor]) -> list[Tensor]:
     [tensor([ 2., -4.])]
     """
     params = check_params(params)
-    value = check_loss(loss())
+    value = check_loss(called(loss))
     if not value.requires_grad:
         return require_gradients([None] * len(params), params)
     return require_gradients(torch.autograd.grad(value, params, allow_unused=True), params)

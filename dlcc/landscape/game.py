@@ -19,6 +19,7 @@ from torch import Tensor
 from dlcc.landscape._engine.krylov import KrylovBasis, check_finite
 from dlcc.landscape._engine.vectors import (
     Closure,
+    called,
     check_params,
     differentiable_gradients,
     gradients_vjp,
@@ -173,7 +174,7 @@ def field_jacobian_transposed(players: Sequence[Player]) -> LinearOperator:
     if len({id(p) for p in everything}) < len(everything):
         raise ValueError("a parameter belongs to two players; give it to the one that trains it")
     for loss, params in players:
-        gradients += differentiable_gradients(loss(), params)
+        gradients += differentiable_gradients(called(loss), params)
 
     size = sum(p.numel() for p in everything)
     return LinearOperator(

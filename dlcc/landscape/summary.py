@@ -19,11 +19,10 @@ def _check_alike(**series: Sequence[object]) -> None:
 
 
 @dataclass(frozen=True)
-class PlayerSummary:
-    """Landscape around one player, the others held.
+class PlayerCurvature:
+    """Loss, gradient and own Hessian of one player at a point, the others held.
 
-    >>> player = PlayerSummary(0.7, 1.0, -0.5, 0.01, 2.0, 0.01, 3.0, 0.3, (0.0,), (0.7,))
-    >>> player.largest
+    >>> PlayerCurvature(0.7, 1.0, -0.5, 0.01, 2.0, 0.01, 3.0, 0.3).largest
     2.0
     """
 
@@ -43,6 +42,17 @@ class PlayerSummary:
     """Trace of its own Hessian, an estimate."""
     trace_error: float
     """Standard error of the trace."""
+
+
+@dataclass(frozen=True)
+class PlayerSummary(PlayerCurvature):
+    """Landscape around one player, the others held.
+
+    >>> player = PlayerSummary(0.7, 1.0, -0.5, 0.01, 2.0, 0.01, 3.0, 0.3, (0.0,), (0.7,))
+    >>> player.largest
+    2.0
+    """
+
     slice_at: tuple[float, ...]
     """Places on a line in a random, filter-normalised direction, 0 at the player's parameters."""
     slice_losses: tuple[float | None, ...]

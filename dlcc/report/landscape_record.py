@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
+from dataclasses import asdict, fields
 
 from dlcc.landscape.cloud_shape import CloudShape
-from dlcc.landscape.summary import GameSummary, PlayerSummary
+from dlcc.landscape.summary import GameSummary, PlayerCurvature, PlayerSummary
 from dlcc.records import MeasuredLandscape
 from dlcc.report.record import (
     CloudRecord,
@@ -50,17 +50,8 @@ def _summary(record: SnapshotLandscape) -> LandscapeSummaryRecord:
 
 
 def _player(found: PlayerSummary) -> PlayerSummaryRecord:
-    return PlayerSummaryRecord(
-        loss=found.loss,
-        gradient_norm=found.gradient_norm,
-        smallest=found.smallest,
-        smallest_error=found.smallest_error,
-        largest=found.largest,
-        largest_error=found.largest_error,
-        trace=found.trace,
-        trace_error=found.trace_error,
-        curvature_class=found.curvature_class,
-    )
+    shown = {part.name: getattr(found, part.name) for part in fields(PlayerCurvature)}
+    return PlayerSummaryRecord(**shown, curvature_class=found.curvature_class)
 
 
 def _game(found: GameSummary) -> GameSummaryRecord:

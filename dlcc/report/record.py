@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
 from dlcc.estimate import Number
+from dlcc.landscape.clouds import CurvatureClass
+from dlcc.landscape.summary import PlayerCurvature
 from dlcc.records import AdviceRecord
 from dlcc.report.score_record import (
     CorrectionRecord,
@@ -153,26 +156,11 @@ class MeasuredSeriesRecord(Frozen):
     may be."""
 
 
-class PlayerSummaryRecord(Frozen):
+@dataclass(frozen=True)
+class PlayerSummaryRecord(PlayerCurvature):
     """Landscape around one player, the others held."""
 
-    loss: float
-    """Loss of the player."""
-    gradient_norm: float
-    """Norm of the gradient of the player's loss."""
-    smallest: float
-    """Smallest eigenvalue of the player's own Hessian."""
-    smallest_error: float
-    """Error bound of the smallest eigenvalue."""
-    largest: float
-    """Largest eigenvalue of the player's own Hessian."""
-    largest_error: float
-    """Error bound of the largest eigenvalue."""
-    trace: float
-    """Trace of the player's own Hessian, an estimate."""
-    trace_error: float
-    """Standard error of the trace."""
-    curvature_class: Literal["convex", "concave", "saddle", "singular"]
+    curvature_class: CurvatureClass
     """Class of the point by both ends of the spectrum."""
 
 

@@ -22,6 +22,7 @@ from dlcc.landscape.measurement import PlayerLoss, measure_landscape
 from dlcc.landscape.model_state import unchanged
 from dlcc.landscape.per_sample import PerSampleBackward
 from dlcc.runs.layout import RunLayout
+from dlcc.runs.series_format import OVERHEAD
 from dlcc.runs.snapshot_landscape import SCHEMA, SnapshotLandscape
 from dlcc.runs.snapshots import Snapshot
 
@@ -36,9 +37,6 @@ DIRECTIONS = 4
 DENSITY_EVERY = 4
 """Number of measurements from one of the density to the next, beside others: it costs as much as
 they do."""
-OVERHEAD = "measuring/overhead"
-"""Series logged with every measurement: the share of the training's own time that these took so
-far."""
 
 
 class _Records(Protocol):

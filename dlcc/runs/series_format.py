@@ -26,18 +26,19 @@ BLOCK_ROWS = 4096
 NO_REWIND = -1
 QUANTITY = re.compile(r"[A-Za-z0-9_.\-]+(/[A-Za-z0-9_.\-]+)+")
 """Pattern of a name `player/quantity`; `is_quantity` also bounds its length."""
-MEASURED = frozenset(
-    {
-        "sample_grad_norm",
-        "sample_grad_norm_max",
-        "grad_trace",
-        "grad_noise_scale",
-        "instability",
-        "sparsity_sd",
-        "overhead",
-    }
+MEASURED_OF_A_PLAYER = (
+    "sample_grad_norm",
+    "sample_grad_norm_max",
+    "grad_trace",
+    "grad_noise_scale",
+    "instability",
+    "sparsity_sd",
 )
-"""Quantities that `Recorder.measure` records, where its budget allows them."""
+"""Quantities of each player that `Recorder.measure` records, where its budget allows them."""
+OVERHEAD = "measuring/overhead"
+"""Series logged with every measurement: share of the training's own time that these took so far."""
+MEASURED = frozenset((*MEASURED_OF_A_PLAYER, "overhead"))
+"""Quantities of every series that `Recorder.measure` records."""
 
 _FILE_START = struct.Struct("<8sII")  # magic, version, bytes of JSON
 _CHECKSUM = struct.Struct("<Q")

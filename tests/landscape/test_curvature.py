@@ -337,3 +337,16 @@ def test_too_few_products_and_probes() -> None:
         trace(operator, 5)
     with pytest.raises(ValueError, match="probes is 1; expected at least 2"):
         spectral_density(operator, probes=1)
+
+
+def test_what_is_no_closure_vector_or_parameter_is_told() -> None:
+    x = torch.ones(3, requires_grad=True)
+    operator = hessian(lambda: x.pow(3).sum(), [x])
+    with pytest.raises(ValueError, match=r"the vector has the shape \[7\]; expected \[3\]"):
+        operator.matvec(torch.ones(7))
+    with pytest.raises(ValueError, match=r"shape \[2\]; expected \[3\]"):
+        operator.matmat(torch.ones(2, 4))
+    with pytest.raises(ValueError, match=r"the loss is .*; expected a function without arguments"):
+        hessian(x.sum(), [x])
+    with pytest.raises(ValueError, match=r"params is .*Linear.*list\(model.parameters\(\)\)"):
+        hessian(lambda: x.sum(), torch.nn.Linear(1, 1))

@@ -348,3 +348,9 @@ def test_hooks_and_buffers_are_put_back_after_an_error() -> None:
     assert not model[0]._forward_hooks
     assert model[1].training
     assert model[1].state_dict()["num_batches_tracked"] == 0
+
+
+def test_losses_without_a_graph_are_refused() -> None:
+    model = nn.Linear(2, 1)
+    with pytest.raises(ValueError, match="without a graph"):
+        per_sample_gradient_norms(model, lambda m, x: m(x)[:, 0].detach(), torch.zeros(3, 2))

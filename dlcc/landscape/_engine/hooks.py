@@ -73,9 +73,14 @@ def run_with_hooks(
             losses = check_losses(per_sample_loss(structure.model, batch), batch)
         buffers = structure.buffers()
         total = losses.sum()
+        if not total.requires_grad:
+            raise ValueError(
+                "per_sample_loss gives losses without a graph; let it use the model that it is "
+                "given, and neither detach() nor no_grad()"
+            )
         called = [call.module for call in calls]
         entries = graph_entries(total)  # each time: a loss may have terms that come and go
-        if outputs and total.requires_grad:
+        if outputs:
             found = torch.autograd.grad(total, outputs, allow_unused=True)
             for call, gradient in zip(reached, found, strict=True):
                 call.output_gradients = gradient

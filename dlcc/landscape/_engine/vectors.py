@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from dlcc.landscape.batches import NotFiniteError, described
 
@@ -53,8 +53,13 @@ def gradients_vjp(gradients: Sequence[Tensor], params: Sequence[Tensor], vector:
 
 
 def unflatten(vector: Tensor, params: Sequence[Tensor]) -> list[Tensor]:
-    """Vector [size] as pieces of the parameters' shapes."""
+    """Vector [size] as pieces of the parameters' shapes; ValueError for one of another size."""
     stops = np.cumsum([p.numel() for p in params])
+    if vector.shape != (stops[-1],):
+        raise ValueError(
+            f"the vector has the shape {list(vector.shape)}; expected [{stops[-1]}], the numbers "
+            "in params"
+        )
     parts = zip(stops, params, strict=True)
     return [vector[end - p.numel() : end].view_as(p).to(p.dtype) for end, p in parts]
 
@@ -78,6 +83,11 @@ def vector_like(params: Sequence[Tensor]) -> Tensor:
 def check_params(params: Sequence[Tensor], *, trained: bool = True) -> list[Tensor]:
     """Parameters as a list, or a ValueError that says what is the matter with them; ones that do
     not require a gradient are fine unless `trained`."""
+    if isinstance(params, Tensor | nn.Module):
+        raise ValueError(
+            f"params is {described(params)}; expected a list of tensors, such as "
+            "list(model.parameters())"
+        )
     params = list(params)
     for k, p in enumerate(params):
         if not isinstance(p, Tensor):
@@ -95,6 +105,16 @@ def check_params(params: Sequence[Tensor], *, trained: bool = True) -> list[Tens
                 f"params[{k}] of shape {list(p.shape)} does not require a gradient; leave it out"
             )
     return params
+
+
+def called(loss: Closure) -> Any:
+    """Value that a closure gives, or a ValueError where it is none."""
+    if not callable(loss):
+        raise ValueError(
+            f"the loss is {described(loss)}; expected a function without arguments that gives a "
+            "scalar, such as lambda: criterion(model(x), y)"
+        )
+    return loss()
 
 
 def check_loss(value: Any) -> Tensor:

@@ -8,17 +8,9 @@ from collections.abc import Iterable
 import numpy as np
 
 from dlcc.records import Series
+from dlcc.runs.series_format import MEASURED_OF_A_PLAYER, OVERHEAD
 from dlcc.typing import Floats
 
-OF_A_PLAYER = (
-    "sample_grad_norm",
-    "sample_grad_norm_max",
-    "grad_trace",
-    "grad_noise_scale",
-    "instability",
-    "sparsity_sd",
-)
-OVERHEAD = "measuring/overhead"
 _ROUNDING = 1e-3  # relative; they are worked out in float64 from float32 gradients
 
 
@@ -29,7 +21,7 @@ def possible_measures(series: Series, players: Iterable[str]) -> set[str]:
     """
     possible = {OVERHEAD} if _none_below_zero(series, OVERHEAD) else set()
     for player in players:
-        names = {name: f"{player}/{name}" for name in OF_A_PLAYER}
+        names = {name: f"{player}/{name}" for name in MEASURED_OF_A_PLAYER}
         sizes = [name for quantity, name in names.items() if quantity != "instability"]
         if all(_none_below_zero(series, name) for name in sizes) and _fit(series, names.values()):
             possible |= set(names.values())

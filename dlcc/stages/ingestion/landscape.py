@@ -21,7 +21,7 @@ from dlcc.records import (
     Series,
     Snapshots,
 )
-from dlcc.runs.series_format import MEASURED
+from dlcc.runs.series_format import MEASURED_OF_A_PLAYER
 from dlcc.runs.snapshot_landscape import SnapshotLandscape
 
 MOST_SUMMARIES = 200
@@ -34,7 +34,6 @@ MOST_POINTS = 20_000
 same."""
 _BATCH_KEYS = ("batch", "batch_size")
 _PLAYER = re.compile(r"[A-Za-z0-9_.\-]{1,80}")  # as in names of series
-_OF_NO_PLAYER = "overhead"  # the share of time that measuring took
 
 
 def measured_landscape(
@@ -48,7 +47,7 @@ def measured_landscape(
     measured = {
         name: _by_fifth(column, length)
         for name, column in series.columns.items()
-        if (quantity := name.rpartition("/")[2]) in MEASURED and quantity != _OF_NO_PLAYER
+        if name.rpartition("/")[2] in MEASURED_OF_A_PLAYER
     }
     summaries, unread = _summaries(snapshots)
     if not (clouds or measured or summaries):
