@@ -24,8 +24,9 @@ def with_settings(stages: Sequence[Stage], settings: Sequence[str]) -> list[Stag
             )
         stage = changed[name]
         if setting not in stage.settings():
-            known = ", ".join(stage.settings()) or "none"
-            raise OptionError(f"--set {text!r}: stage {name!r} has the settings {known}")
+            known = ", ".join(stage.settings())
+            has = f"has the settings {known}" if known else "has no settings"
+            raise OptionError(f"--set {text!r}: stage {name!r} {has}")
         kind = type(stage.settings()[setting])
         try:
             parsed = TypeAdapter(kind).validate_strings(value)
