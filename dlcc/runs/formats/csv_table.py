@@ -27,6 +27,8 @@ _BLOCK_ROWS = 20_000
 _MOST_NUMBERS = 150_000_000
 _EMPTY = frozenset(("", "na", "n/a", "none", "null", "-", "--", "...", "......", "<na>", "nat"))
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?")
+_IN_A_LOG = re.compile(r"[:=]\s*[-+]?\.?\d|\d:\d\d")
+"""What no name of a column holds, and lines of a log do: `loss: 0.5`, a time."""
 _LOGGERS = {"metrics.csv": "Lightning metrics.csv", "progress.csv": "Baselines progress.csv"}
 
 
@@ -107,6 +109,8 @@ def _shape(path: Path, lines: Sequence[str], delimiter: str) -> _Shape | None:
     if all(_is_cell(cell) for cell in rows[0]) and any(cell.strip() for cell in rows[0]):
         names = tuple(f"#{i}" for i in range(1, width + 1))
         return _Shape(delimiter, names, False) if len(rows) > 1 else None
+    if any(_IN_A_LOG.search(cell) for cell in rows[0]):
+        return None
     named = sum(_is_name(cell) for cell in rows[0])
     numbers = sum(_is_cell(cell) and cell.strip() != "" for row in fitting for cell in row)
     if named < width - 1 or numbers < 0.2 * sum(map(len, fitting)):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -89,16 +89,22 @@ def _can_be_a_log(file: FoundFile, *, named: bool) -> bool:
     """Whether a file's head has lines with numbers in them, and is not a table of options."""
     if not file.is_text:
         return False
-    if named:
+    if named and _has_rows(file):
         return True
     suffix, stem = file.path.suffix.lower(), file.path.stem.lower()
     if suffix in (".yaml", ".yml", ".json", ".toml", ".ini", ".cfg", ".sh"):
         return False
     if any(word in stem for word in _OPTION_FILES):
         return False
-    lines = file.head.decode("utf-8", errors="replace").splitlines()[:400]
-    with_numbers = sum(any(c.isdigit() for c in line) for line in lines)
-    return with_numbers >= max(1, len(lines) // 10)
+    return _has_rows(file)
+
+
+def _has_rows(file: FoundFile) -> bool:
+    """Whether the head of a file has lines that make rows."""
+    log = _Log()
+    lines = file.head.decode("utf-8", errors="replace").replace("\r", "\n").split("\n")
+    log.take(enumerate(lines, 1))
+    return log.table() is not None
 
 
 @dataclass
@@ -129,7 +135,7 @@ class _Log:
     _clock: array[float] = field(default_factory=lambda: array("d"))
     _last: tuple[str, list[str], list[str]] = ("", [], [])
 
-    def take(self, lines: TextLines) -> None:
+    def take(self, lines: Iterable[tuple[int, str]]) -> None:
         """Take in all lines of a file."""
         before = ""
         for number, raw in lines:
