@@ -17,9 +17,11 @@ import typer
 from typer.exceptions import TyperException
 
 from dlcc.cli.advise import advise
+from dlcc.cli.diagnose import diagnose
 from dlcc.cli.evaluate import evaluate
 from dlcc.cli.explain import explain
 from dlcc.cli.forecast import forecast
+from dlcc.cli.inspect import inspect
 from dlcc.cli.kinds import kinds
 from dlcc.cli.library import library
 from dlcc.cli.options import say
@@ -40,7 +42,9 @@ app = typer.Typer(
 )
 _INTERRUPTED, _TERMINATED = 130, 143  # 128 and the signal's number, as shells have it
 for _command in (
+    diagnose,
     evaluate,
+    inspect,
     stages,
     kinds,
     schema,

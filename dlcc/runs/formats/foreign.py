@@ -52,7 +52,7 @@ class ForeignContents(Contents):
         first = str(self.table.files[0])
         said = [*self.found_notes, *self.table.notes, *(f"{first}: {s}" for s in self.axis.said)]
         if len(self.sessions) > 1:
-            said.append(f"{first}: {_in_words(self.sessions, self.axis.unit)}")
+            said.append(f"{first}: {self.session_words}")
         if self.roles.left_out:
             said.append(
                 f"{first}: left out {listed('column', self.roles.left_out)}; take one in with "
@@ -73,6 +73,25 @@ class ForeignContents(Contents):
         return self._judged(
             {name: name for name in self.roles.left_out if name in self.table.columns}
         )
+
+    def rates(self) -> Series:
+        """Read the learning rates.
+
+        Returns:
+            Series whose names are those of the record.
+        """
+        names = [c.column for c in self.roles.columns if c.role and c.role.quantity == "lr"]
+        return self._judged({name: name for name in names})
+
+    @property
+    def plain_config(self) -> Mapping[str, Scalar]:
+        """Configuration that was found, flat."""
+        return self.manifest.config
+
+    @property
+    def session_words(self) -> str:
+        """Sentence on the sessions of the record."""
+        return _in_words(self.sessions, self.axis.unit)
 
     def clock(self) -> tuple[Floats, Floats]:
         """Read when rows were written.
@@ -214,7 +233,7 @@ def _check_columns(table: RawTable, mapping: Mapping[str, str]) -> None:
 def _manifest(name: str, roles: RoleMap, axis: StepAxis, config: Mapping[str, Scalar]) -> Manifest:
     objective: dict[str, object] = {"kind": kind_of(roles, config)}
     stated = stated_objective(config)
-    if stated is not None and objective["kind"] == "gan":
+    if stated is not None and _is_game(roles):
         objective["loss"] = stated[0]
     length = axis.length
     last = int(axis.steps.max()) + 1 if len(axis.steps) else 1
@@ -230,6 +249,10 @@ def _manifest(name: str, roles: RoleMap, axis: StepAxis, config: Mapping[str, Sc
     )
 
 
+def _is_game(roles: RoleMap) -> bool:
+    return any(player.startswith("discriminator") for player in roles.players)
+
+
 def kind_of(roles: RoleMap, config: Mapping[str, object]) -> str:
     """Tell the kind of training from its roles.
 
@@ -240,8 +263,7 @@ def kind_of(roles: RoleMap, config: Mapping[str, object]) -> str:
     Returns:
         `gan`, `vae`, `diffusion` or `unknown`.
     """
-    players = roles.players
-    if any(p.startswith("discriminator") for p in players):
+    if _is_game(roles):
         return "gan"
     series = roles.series()
     if "model/kl" in series:
