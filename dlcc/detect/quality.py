@@ -186,7 +186,7 @@ def _improved(loss: Floats) -> bool:
     if third < 4:
         far = np.median(last) < 0.7 * np.median(first)
         return bool(wins >= 1 and (falls >= 0.6 or far))
-    return bool((wins - 0.5) / deviation > 3.5)
+    return bool((wins - 0.5) / deviation > 3.5 or (third < 8 and wins == 1.0))
 
 
 def check_quality(record: TrainingRecord) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from dlcc.detect.training_record import TrainingRecord, finite
 from dlcc.findings import Finding
 
 State = Literal["healthy", "suspect", "failed", "unknown"]
-PRIOR = 0.6
+PRIOR = 0.7
 """Share of finished public runs that end healthy, roughly: P(healthy) where nothing tells."""
 _LABELS = {
     "NAN001": "diverged", "DIV001": "diverged", "QLT003": "collapsed", "OSC001": "oscillating",

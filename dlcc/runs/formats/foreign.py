@@ -25,7 +25,7 @@ from dlcc.runs.formats.reader import FoundRecord
 from dlcc.runs.manifest import Manifest
 from dlcc.runs.roles import RoleMap, map_roles
 from dlcc.runs.series import Column, Series
-from dlcc.typing import Floats
+from dlcc.typing import Bools, Floats, Ints
 
 _DIFFUSION = ("diffusion_steps", "noise_schedule", "num_timesteps", "beta_schedule", "sigma_min")
 
@@ -108,7 +108,9 @@ class ForeignContents(Contents):
     def _judged(self, columns: Mapping[str, str]) -> Series:
         """Series of the judged session, of these columns by name."""
         first, end = self.session.first, self.session.end
-        quantities = {}
+        steps = _steady(self.axis.steps[first:end])
+        trained: dict[str, Logged] = {}
+        measured: dict[str, Logged] = {}
         for name, column in columns.items():
             raw = self.table.columns[column]
             low, high = np.searchsorted(raw.rows, (first, end))
@@ -116,16 +118,46 @@ class ForeignContents(Contents):
             present[raw.rows[low:high] - first] = True
             values = np.full(end - first, np.nan)
             values[present] = _right_way_up(name, raw.values)[low:high]
-            quantities[name] = Logged(values, present)
-        series = History(_steady(self.axis.steps[first:end]), quantities).table()
-        return Series(
-            {name: column for name, column in series.columns.items() if len(column.steps)}
-            | _derived(series.columns),
-            series.restarts,
-            series.rewinds,
-            series.torn,
-        )
+            kind = measured if name.startswith(_MEASURED) else trained
+            kind[name] = Logged(values, present)
+        rows = np.zeros(end - first, dtype=np.bool_)
+        for logged in trained.values():
+            rows |= logged.present if logged.present is not None else True
+        rows = rows if rows.any() else np.ones(end - first, dtype=np.bool_)
+        series = History(steps[rows], _at(trained, rows)).table()
+        found = {name: column for name, column in series.columns.items() if len(column.steps)}
+        later = {name: _measured(steps, rows, logged) for name, logged in measured.items()}
+        found |= {name: column for name, column in later.items() if len(column.steps)}
+        return Series(found | _derived(found), series.restarts, series.rewinds, series.torn)
 
+
+_MEASURED = ("metrics/", "validation/")
+"""Series that a training computes now and then, also of weights from before."""
+
+
+def _at(quantities: Mapping[str, Logged], rows: Bools) -> dict[str, Logged]:
+    """Quantities at some of the rows."""
+    return {
+        name: Logged(q.values[rows], None if q.present is None else q.present[rows])
+        for name, q in quantities.items()
+    }
+
+
+def _measured(steps: Ints, trained: Bools, logged: Logged) -> Column:
+    """Column of what was measured, by step, but for steps that the training itself went back over.
+
+    Measuring the best weights again at the end is no rewind.
+    """
+    later = np.where(trained, steps, np.iinfo(np.int64).max)
+    least = np.append(np.minimum.accumulate(later[::-1])[::-1][1:], np.iinfo(np.int64).max)
+    kept = steps <= least
+    if logged.present is not None:
+        kept &= logged.present
+    its, values = steps[kept], logged.values[kept]
+    order = np.argsort(its, kind="stable")
+    its, values = its[order], values[order]
+    last = np.append(its[1:] != its[:-1], True)[: len(its)]
+    return Column(its[last], values[last], np.full(int(last.sum()), np.nan))
 
 def _steady(steps: np.ndarray) -> np.ndarray:
     """Steps without the small falls of rows that are written late, such as those of validation."""
