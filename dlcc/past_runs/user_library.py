@@ -50,6 +50,7 @@ def add_runs(
         OptionError: the label is none, or none of a run's kind.
         RunError: a run cannot be used.
         LibraryError: no run was given, or a library cannot be read or written.
+        PluginError: an installed kind of training cannot be used.
 
     >>> import tempfile
     >>> from unittest.mock import patch

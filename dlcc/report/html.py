@@ -100,7 +100,11 @@ def _pictures(
     """Draw the pictures of a report, or take them from the cache if they were drawn before."""
     until = report.run.until
     series, samples = Series.of(run, until), Samples.of(run, until)
-    parts = [cache.package_digest(), str(until), *(p.digest() for p in (series, samples) if p is not None)]
+    parts = [
+        cache.package_digest(),
+        str(until),
+        *(p.digest() for p in (series, samples) if p is not None),
+    ]
     parts += [codec.digest(record) for record in (health, landscape) if record]
     key = xxhash.xxh3_128_hexdigest("\0".join(parts).encode())
     if entry := cache.find("pictures", key):

@@ -117,11 +117,14 @@ def recalibrate(p: Floats, healthy: Floats) -> Recalibration:
     It is the posterior under a ~ N(0, .5²) and b ~ N(1, .25²), by Laplace's approximation.
 
     Args:
-        p: P(healthy) [n] before any review, in [0, 1].
+        p: P(healthy) [n] before any review, in [0, 1]; n may be 0.
         healthy: Verdicts [n]: 1 for healthy, 0 for not.
 
     Returns:
-        The posterior of (a, b).
+        The posterior of (a, b): mean, covariance [2, 2] and the number of reviews.
+
+    Raises:
+        ValueError: `p` and `healthy` have different lengths, both above 1.
 
     >>> import numpy as np
     >>> from dlcc.review import recalibrate

@@ -98,6 +98,10 @@ def healthy_and_true(
     Returns:
         P(healthy) and P(true) as draws [DRAWS], and what the first comes from.
 
+    Raises:
+        LibraryError: No `past` is given, and the user's own library cannot be used.
+        PluginError: No `past` is given, and an installed kind of training cannot be used.
+
     >>> from dlcc.estimate import Estimate
     >>> from dlcc.scoring import healthy_and_true
     >>> good = dict(rule_healthy=1, rule_diverged=0, good_quarter=1, good_last=1, swing=0.1)

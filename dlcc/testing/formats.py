@@ -46,6 +46,7 @@ def check_format(
 
     Raises:
         NonConformance: The format does not conform; the message names the fault.
+        PluginError: It is no class that follows `Format`.
 
     >>> import tempfile
     >>> from dlcc.runs.formats.metrics_csv import MetricsCsv

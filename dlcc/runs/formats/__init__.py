@@ -17,6 +17,8 @@ from dlcc.errors import DlccError, PluginError, RunError
 from dlcc.runs.formats.format import Contents, Format
 from dlcc.runs.formats.native import Native
 
+__all__ = ["Contents", "Format", "as_format", "formats", "open_folder"]
+
 GROUP = "dlcc.formats"
 
 
@@ -27,8 +29,14 @@ def formats() -> tuple[Format, ...]:
     Our own comes first: a folder with run.json is always one of ours. Formats that others installed
     come before the rest of this package's, for they know their folders better.
 
+    Returns:
+        An instance of each format.
+
     Raises:
         PluginError: An installed format cannot be used.
+
+    >>> formats()[0].looks_for, "metrics.csv" in [each.looks_for for each in formats()]
+    ('run.json', True)
     """
     found = {name: as_format(kind, f"entry point {name!r}") for name, kind in loaded(GROUP).items()}
     ranked = sorted(found.values(), key=lambda f: type(f).__module__.startswith("dlcc."))
@@ -38,8 +46,18 @@ def formats() -> tuple[Format, ...]:
 def as_format(kind: Any, origin: str) -> Format:
     """Make an instance of a class that follows `Format`.
 
+    Args:
+        kind: Class of the format.
+        origin: Place that the class comes from, for the message.
+
+    Returns:
+        The instance.
+
     Raises:
         PluginError: The class does not follow `Format`.
+
+    >>> as_format(Native, "this package").looks_for
+    'run.json'
     """
     if not isinstance(kind, type):
         raise PluginError(f"{origin}: expected a class that follows Format, found {kind!r}")
@@ -72,9 +90,21 @@ def _its_fault(format_: Format) -> Iterator[None]:
 def open_folder(path: Path, mapping: Mapping[str, str]) -> Contents:
     """Open a folder with the first format that recognises it.
 
+    Args:
+        path: Folder of the run; nothing in it is written.
+        mapping: `player/quantity`, or `step`, to the name that the folder has for it; empty where
+            its names are known.
+
+    Returns:
+        Content of the folder, whose parts are read when they are asked for.
+
     Raises:
         RunError: No format recognises the folder, or what it reads first is damaged.
         OptionError: The format has no use for the mapping.
+        PluginError: An installed format cannot be used, or raised an error of another class.
+
+    >>> open_folder(Path("runs/digits-collapsed"), {}).manifest.objective
+    {'kind': 'gan', 'loss': 'mm'}
     """
     for format_ in formats():
         with _its_fault(format_):
