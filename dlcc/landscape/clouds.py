@@ -82,9 +82,9 @@ class GradientCloud:
     steps: Floats
     """Steps of the points that are finite, ascending, [n]."""
     loss: Floats
-    """Loss at each, [n]."""
+    """Loss at each point, [n]."""
     gradient_norm: Floats
-    """Norm of the gradient at each, [n]."""
+    """Norm of the gradient at each point, [n]."""
     fifth: Ints
     """Fifth of the training that each belongs to, 0 to 4, [n]."""
     left_out: int

@@ -81,7 +81,7 @@ class SpectralDensity:
     nodes: Floats
     """Points, ascending, [m]."""
     weights: Floats
-    """Weight of each, [m]."""
+    """Weight of each node, [m]."""
     error: float
     """Standard error between probes: the mean Wasserstein distance of a probe's density from that
     of all, over √probes."""

@@ -20,7 +20,7 @@ HELD_PAIRS = 1 << 22
 """Pairs of points that are held at a time, 32 MB each of a few tensors; or one point of each set
 with all of its set, where that is more."""
 _FAR = 1e300
-"""Largest squared distance: it is to stay finite."""
+"""Largest squared distance, cut there so that sums stay finite."""
 _FLOOR = 0.05
 """Least bandwidth, as a share of the standard deviation."""
 _LIMIT = 3.0

@@ -25,7 +25,7 @@ from dlcc.landscape.batches import described
 from dlcc.typing import Floats
 
 Direction = Sequence[Tensor]
-"""Tensors of the parameters' shapes, one for each."""
+"""Direction in the space of the parameters: a tensor for each parameter, of its shape."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Trajectory:
     """Unit vectors over all parameters, pairwise orthogonal, the one of most variance first; each
     points from the first snapshot to the last."""
     explained: Floats
-    """Share of the snapshots' variance along each, [directions]."""
+    """Share of the snapshots' variance along each direction, [directions]."""
     coordinates: Floats
     """Place of each snapshot, the last at 0, [snapshots, directions]: to draw into a slice that was
     taken at the last."""
@@ -205,7 +205,7 @@ def check_direction(direction: Direction, params: Sequence[Tensor], name: str) -
         name: name of the argument, for the message.
 
     Raises:
-        ValueError: it is not.
+        ValueError: the direction is not finite or has other shapes.
 
     >>> import torch
     >>> check_direction([torch.ones(2)], [torch.zeros(3)], "direction")

@@ -37,7 +37,7 @@ class Slice1D:
     at: Floats
     """Places on the line, 0 at the parameters as they are, in lengths of the direction, [n]."""
     losses: Floats
-    """Loss at each, [n]; not finite where the loss is not."""
+    """Loss at each place, [n]; not finite where the loss is not."""
     batched: bool
     """Whether points were evaluated several at a time."""
 
@@ -55,9 +55,9 @@ class Slice2D:
     at: Floats
     """Places along the first direction, [n]."""
     across: Floats
-    """Places along the second, [m]."""
+    """Places along the second direction, [m]."""
     losses: Floats
-    """Loss at each pair, [n, m]; not finite where the loss is not."""
+    """Loss at each pair of places, [n, m]; not finite where the loss is not."""
     batched: bool
     """Whether points were evaluated several at a time."""
 

@@ -36,7 +36,7 @@ class Recalibration:
     covariance: Floats
     """Posterior covariance [2, 2] of (a, b)."""
     reviews: int
-    """Number of reviews that it was fitted to."""
+    """Number of reviews that the recalibration was fitted to."""
 
     def __call__(self, p: Floats) -> Floats:
         """Recalibrate probabilities [...]; without reviews they stay as they are."""
@@ -62,7 +62,7 @@ class ReviewEffect:
     """Term -> weight with which it tells reviewed runs apart; they sum to 1, and are even without
     reviews."""
     reviews: int
-    """Number of reviews behind it."""
+    """Number of reviews behind the effect."""
 
     def counts(self, known: Iterable[str]) -> dict[str, float]:
         """Turn the evidence into counts for `dlcc.scoring.posterior_weights`.

@@ -47,7 +47,7 @@ class MetricsCsv:
 
 @dataclass(frozen=True)
 class CsvFolder(Contents):
-    """Content of such a folder: series, and what config.json says."""
+    """Content of a folder with metrics.csv: series, and what config.json says."""
 
     metrics: Path
     mapping: Mapping[str, str]
