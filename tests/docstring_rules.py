@@ -21,6 +21,9 @@ ARRAY = re.compile(r"\b(Tensor|ndarray|NDArray|ArrayLike|Floats|Ints|Complexes|D
 SHAPE = re.compile(r"\[[^\]]*\]|\b([Ss]calars?|0-d)\b")
 REFERENCE = re.compile(r"(as (for|in|of)|likewise|see|the same as)\b", re.IGNORECASE)
 """What stands in place of a description where a reader is sent elsewhere for it."""
+FORMULA = re.compile(r"[Σ√∂‖∇φΦ]|\^|log2|exp\(")
+SOURCE = re.compile(r"\b(1[89]|20)\d\d\b|(DLCC|AKDE-BO), section|this package")
+"""A paper by its year; our own paper; or the word that there is none."""
 CALLABLE = re.compile(r"Callable\[(\[.*?\]|\.\.\.), [^\]]*\]|'[^']*'")
 
 
@@ -80,6 +83,10 @@ class Public:
         return inspect.getdoc(self.owner) or "" if self.owner is not None else ""
 
     @property
+    def module(self) -> str:
+        return self.function.__module__
+
+    @property
     def constructs(self) -> bool:
         return self.function.__name__ == "__init__"
 
@@ -92,7 +99,11 @@ def left_out(public: Public) -> list[str]:
     raises = entries(told.get("Raises", ""))
     missing = [*_arguments(public.function, told), *_result(public.function, told)]
     missing += [f"error {name}" for name in sorted(_untold(public, {*raises}))]
-    missing += [f"what {name} is raised for" for name in raises if REFERENCE.match(raises[name])]
+    missing += [
+        f"what {name} is raised for" for name, said in raises.items() if _is_vague(name, said)
+    ]
+    if _is_of_a_formula(public) and not SOURCE.search(public.text):
+        missing.append("the source of the formula")
     call = rf"\.{public.function.__name__}\("
     if not examples(public.text) and not re.search(call, examples(public.of_class)):
         missing.append("an example")
@@ -121,6 +132,15 @@ def _result(function: FunctionType, told: dict[str, str]) -> Iterator[str]:
         yield "what is returned"
     elif _is_array(returned) and not SHAPE.search(said):
         yield "shape of what is returned"
+
+
+def _is_vague(error: str, said: str) -> bool:
+    return bool(REFERENCE.match(said)) or (error == "ValueError" and "cannot be used" in said)
+
+
+def _is_of_a_formula(public: Public) -> bool:
+    rooms = re.match(r"dlcc\.(landscape|metrics|scoring|forecast|ensembles)\b", public.module)
+    return rooms is not None and FORMULA.search(public.text.partition("Args:")[0]) is not None
 
 
 def _is_array(annotation: object) -> bool:

@@ -66,6 +66,7 @@ def test_examples_that_are_skipped_do_not_count() -> None:
         ("ValueError: It", "TypeError: It", "error ValueError"),
         ("ValueError: It", "Exception: It", ""),
         ("It is a Monday.", "As of `other`.", "what ValueError is raised for"),
+        ("It is a Monday.", "Rows that cannot be used.", "what ValueError is raised for"),
         (">>> whole", ">>> whole  # doctest: +SKIP", "an example"),
     ],
 )
@@ -75,6 +76,18 @@ def test_what_is_left_out_is_named(
     assert old in str(whole.__doc__)
     monkeypatch.setattr(whole, "__doc__", str(whole.__doc__).replace(old, new))
     assert left_out(Public(whole)) == ([missing] if missing else [])
+
+
+def test_a_formula_needs_its_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(whole, "__module__", "dlcc.metrics.cells")
+    text = str(whole.__doc__)
+    for formula, missing in [
+        ("Sum Σ x.", ["the source of the formula"]),
+        ("Sum Σ x (Pearson 1900).", []),
+        ("Sum Σ x, a measure of this package.", []),
+    ]:
+        monkeypatch.setattr(whole, "__doc__", text.replace("Do nothing.", formula))
+        assert left_out(Public(whole)) == missing
 
 
 def _helper(x: int) -> None:

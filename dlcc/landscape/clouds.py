@@ -104,6 +104,10 @@ def gradient_cloud(
 ) -> GradientCloud:
     """Make the cloud of a player's series.
 
+    Source: Moses, Malan and Bosman 2021, for the cloud and its fifths; the measures of its shape
+        are
+    this package's own.
+
     Args:
         loss: series [n].
         gradient_norm: series [n], at least 0.
@@ -154,6 +158,9 @@ def curvature_class(spectrum: HasExtremeEigenvalues, tol: float = 1e-3) -> Curva
     An end of the spectrum counts as 0 if its size is at most `tol` of the larger one's, and as
     undecided if it is at most its error. With both ends decided a point is convex (both above 0),
     concave (both below) or a saddle (one of each); else it is singular.
+
+    Source: Bosman, Engelbrecht and Helbig 2020, for the four classes; the tolerance is this
+    package's own.
 
     Args:
         spectrum: extreme eigenvalues of the Hessian, with their errors.

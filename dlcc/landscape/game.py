@@ -212,6 +212,8 @@ def path_angle(
     Near a point that attracts, the cosine jumps from 1 to −1 there; where the field turns around
     it, it has a bump instead.
 
+    Source: Berard et al. 2020, section 4.2.
+
     Args:
         field: function of parameters [size] that gives the gradients [size] of each player's own
             loss.

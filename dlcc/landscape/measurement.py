@@ -90,6 +90,9 @@ def measure_landscape(
 ) -> LandscapeSummary:
     """Measure the landscape around players; nothing of them changes.
 
+    It is made of `extreme_eigenvalues`, `trace`, `slice_1d`, `game_spectrum` and `path_angle`,
+    which name their sources.
+
     Args:
         losses: every player with its loss; no two train the same parameter.
         since: `parameter_vector` [size] of each player at an earlier point, from which the path is.

@@ -126,7 +126,7 @@ class PerSampleBackward:
         return torch.cat([gradients.rows() for gradients in self.gradients.values()], dim=1)
 
     def layer_norms(self) -> dict[str, Tensor]:
-        """Compute the 2-norms by layer.
+        """Compute the 2-norm of each row's gradient, layer by layer.
 
         Returns:
             Norms [n] of each module with trained parameters of its own, by its name.
@@ -145,7 +145,7 @@ class PerSampleBackward:
         return {layer: total.sqrt() for layer, total in squared.items()}
 
     def norms(self) -> Tensor:
-        """Compute the 2-norms over all trained parameters.
+        """Compute the 2-norm of each row's gradient over all trained parameters.
 
         Returns:
             Norms [n].
@@ -162,7 +162,7 @@ class PerSampleBackward:
         return torch.stack(list(self.layer_norms().values())).square().sum(dim=0).sqrt()
 
     def projected(self, directions: Tensor) -> Tensor:
-        """Project the gradients.
+        """Project each row's gradient on given directions.
 
         Args:
             directions: matrix [parameters, k], its rows in the order of the trained ones of

@@ -144,6 +144,9 @@ class Family(ABC):
 
         Returns:
             Rows [n, ...] in the units of the samples.
+
+        Raises:
+            MissingDataError: The data are files that are not where the configuration says.
         """
 
     @abstractmethod

@@ -82,6 +82,9 @@ class ReviewEffect:
 def review_effect(reviews: Sequence[Review]) -> ReviewEffect:
     """Compute what reviews say of P(healthy) and of the terms' weights.
 
+    Source: Platt 1999, as in `recalibrate`, and Kivinen and Warmuth 1997, section 3.3, as in
+    `term_evidence`.
+
     Args:
         reviews: Reviews that hold, in any order: those that were undone are left out already.
 
