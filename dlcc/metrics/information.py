@@ -60,7 +60,7 @@ def information_rate(snr_db: float) -> float:
         a Gaussian latent, an upper bound for any other.
 
     Raises:
-        ValueError: a ratio that is not finite.
+        ValueError: a ratio that is not finite or out of range.
 
     >>> round(information_rate(15), 2)
     2.51

@@ -28,8 +28,8 @@ class Contents(ABC):
     Nothing above the formats knows where in the folder anything lies: each part comes from here,
     with a digest that changes when the part does.
 
-    >>> from dlcc.runs.formats import open_folder
-    >>> run = open_folder(Path("runs/digits-collapsed"), {})
+    >>> from dlcc.runs.formats import open_path
+    >>> run = open_path(Path("runs/digits-collapsed"), {})
     >>> run.check_there()  # raises nothing: all that was recorded is there
     >>> run.series(until=10).recorded, len(run.snapshots(until=1600)), run.sample_steps(until=100)
     (10, 6, [80])
