@@ -66,6 +66,7 @@ class Run:
         Raises:
             RunError: There is no such folder, or nothing in it that can be read as a run.
             OptionError: The mapping makes no sense, or the folder has no use for one.
+            PluginError: An installed format cannot be used, or raised an error of another class.
         """
         names = checked_mapping(mapping)
         path = Path(path)

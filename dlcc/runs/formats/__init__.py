@@ -22,6 +22,8 @@ from dlcc.runs.formats.format import Contents, Format
 from dlcc.runs.formats.native import Native
 from dlcc.runs.formats.quoting import listed
 
+__all__ = ["Contents", "Format", "as_format", "formats", "open_path"]
+
 GROUP = "dlcc.formats"
 
 
@@ -32,8 +34,14 @@ def formats() -> tuple[Format, ...]:
     Our own comes first: a folder with run.json is always one of ours. Formats that others installed
     come before the rest of this package's, for they know their folders better.
 
+    Returns:
+        An instance of each format.
+
     Raises:
         PluginError: An installed format cannot be used.
+
+    >>> formats()[0].looks_for
+    'run.json'
     """
     found = {name: as_format(kind, f"entry point {name!r}") for name, kind in loaded(GROUP).items()}
     ranked = sorted(found.values(), key=lambda f: type(f).__module__.startswith("dlcc."))
@@ -43,8 +51,18 @@ def formats() -> tuple[Format, ...]:
 def as_format(kind: Any, origin: str) -> Format:
     """Make an instance of a class that follows `Format`.
 
+    Args:
+        kind: Class of the format.
+        origin: Place that the class comes from, for the message.
+
+    Returns:
+        The instance.
+
     Raises:
         PluginError: The class does not follow `Format`.
+
+    >>> as_format(Native, "this package").looks_for
+    'run.json'
     """
     if not isinstance(kind, type):
         raise PluginError(f"{origin}: expected a class that follows Format, found {kind!r}")
@@ -78,16 +96,21 @@ def open_path(path: Path, mapping: Mapping[str, str], name: str | None = None) -
     """Open a folder with the first format that recognises it, or what a reader finds there.
 
     Args:
-        path: Folder, or a file of another tool.
-        mapping: Series, or `step`, to the column that the user named for it.
+        path: Folder, or a file of another tool; nothing in it is written.
+        mapping: `player/quantity`, or `step`, to the column that the user named for it; empty where
+            the names are known.
         name: Name of one of several runs; None for the only one, or the fullest.
 
     Returns:
-        Contents of the run.
+        Contents of the run, whose parts are read when they are asked for.
 
     Raises:
         RunError: Nothing recognises what is there, or what is read first is damaged.
         OptionError: The format has no use for the mapping.
+        PluginError: An installed format cannot be used, or raised an error of another class.
+
+    >>> open_path(Path("runs/digits-collapsed"), {}).manifest.objective
+    {'kind': 'gan', 'loss': 'mm'}
     """
     if path.is_dir():
         for format_ in formats():

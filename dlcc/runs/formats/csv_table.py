@@ -28,7 +28,7 @@ _MOST_NUMBERS = 150_000_000
 _EMPTY = frozenset(("", "na", "n/a", "none", "null", "-", "--", "...", "......", "<na>", "nat"))
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?")
 _IN_A_LOG = re.compile(r"[:=]\s*[-+]?\.?\d|\d:\d\d")
-"""What no name of a column holds, and lines of a log do: `loss: 0.5`, a time."""
+"""Text that lines of a log hold and no name of a column does: `loss: 0.5`, a time."""
 _LOGGERS = {"metrics.csv": "Lightning metrics.csv", "progress.csv": "Baselines progress.csv"}
 
 

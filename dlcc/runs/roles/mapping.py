@@ -20,7 +20,13 @@ _MOST_COLUMNS = 400  # that are looked at one by one
 
 @dataclass(frozen=True)
 class RoleMap:
-    """Roles of all columns of a table."""
+    """Roles of all columns of a table.
+
+    >>> from dlcc.runs.roles import Role
+    >>> loss = RoleOfColumn("G_loss", Role("generator", "loss"), confidence=0.9, why="its name")
+    >>> RoleMap((loss,)).series()
+    {'generator/loss': 'G_loss'}
+    """
 
     columns: tuple[RoleOfColumn, ...]
     questions: tuple[str, ...] = ()

@@ -46,7 +46,7 @@ class Role:
 
 @dataclass(frozen=True)
 class RoleOfColumn:
-    """What a column was taken for, and why."""
+    """Role that a column was taken for, and why."""
 
     column: str
     role: Role | None
