@@ -144,7 +144,8 @@ def _won(
 
 
 _TITLES = {
-    "ns": "cross-entropy", "mm": "minimax", "ls": "least squares", "hinge": "hinge and not relativistic",
+    "ns": "cross-entropy", "mm": "minimax", "ls": "least squares",
+    "hinge": "hinge and not relativistic",
 }  # fmt: skip
 
 

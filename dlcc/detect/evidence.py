@@ -22,7 +22,7 @@ class Evidence:
 
     says_something: bool
     p_order: float
-    """Least p of the tests that compare the order with shuffled ones, corrected for their number."""
+    """Least p of tests against shuffled orders, corrected for their number."""
     p_coupling: float | None
     """p of the coupling of both players' innovations; None for no game."""
     why: str

@@ -43,7 +43,8 @@ HIGHER: Mapping[str, tuple[float, float]] = {
 """Metrics of which more is better, with the range that they can have."""
 _ORDER = (
     "metrics/fid", "metrics/kid", "metrics/fvd", "metrics/fad", "metrics/lpips", "metrics/is",
-    "metrics/psnr", "metrics/ssim", "metrics/swd", "metrics/mmd", "metrics/mcd", "metrics/perplexity",
+    "metrics/psnr", "metrics/ssim", "metrics/swd", "metrics/mmd", "metrics/mcd",
+    "metrics/perplexity",
     "metrics/pesq", "metrics/coverage", "validation/loss", "validation/reconstruction",
 )  # fmt: skip
 _WORSE = 1.25

@@ -69,7 +69,7 @@ class TrainingRecord:
         Returns:
             Column of it; None where it was not logged.
         """
-        return self.series[name] if name in self.series else None
+        return self.series.columns.get(name)
 
     def loss_of(self, player: str) -> Column | None:
         """Find the loss that a player has in the game: its adversarial part, where it has one.
