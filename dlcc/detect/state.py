@@ -12,7 +12,6 @@ from dlcc.detect.progress import has_fallen, progress_of
 from dlcc.detect.quality import Quality, quality_of
 from dlcc.detect.training_record import TrainingRecord, finite
 from dlcc.findings import Finding
-from dlcc.runs.series import Series
 
 State = Literal["healthy", "suspect", "failed", "unknown"]
 PRIOR = 0.7
