@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 import xxhash
-from scipy.spatial.distance import cdist
 
 from dlcc.health.definitions import REACHED_SHARE
 from dlcc.metrics.frechet_distances import Moments, frechet_distance
@@ -132,6 +131,8 @@ class Reference:
     @cached_property
     def _own_distances(self) -> Floats:
         """Ascending distances of each training row to the nearest other ones, [m, neighbours]."""
+        from scipy.spatial.distance import cdist  # slow to import, and most of dlcc imports this
+
         distances = cdist(self.points, self.points)
         np.fill_diagonal(distances, np.inf)
         return np.sort(np.partition(distances, _NEIGHBOURS, axis=1)[:, :_NEIGHBOURS], axis=1)
@@ -166,6 +167,8 @@ class Reference:
     @cached_property
     def shares(self) -> Floats:
         """Share of the training data in each region, [k]."""
+        from scipy.spatial.distance import cdist
+
         nearest = cdist(self.points, self.centres).argmin(axis=1)
         return np.bincount(nearest, minlength=len(self.centres)) / len(self.points)
 
