@@ -112,6 +112,23 @@ def swing(coverage: Floats, quality: Floats) -> float:
     )
 
 
+def is_diverged(*, finite: bool, levels: Mapping[str, float], bounds: Mapping[str, float]) -> bool:
+    """Tell whether a training has diverged (docs/health.md).
+
+    Args:
+        finite: Whether everything that it recorded is finite.
+        levels: Name of a size to its level over the last fifth, as of `last_fifth`; on any scale.
+        bounds: The same names to the levels above which a training has diverged, on that scale.
+
+    Returns:
+        Whether something is not finite, or a level is above its bound.
+
+    >>> is_diverged(finite=True, levels={"loss": 2.0}, bounds={"loss": 1e3})
+    False
+    """
+    return not finite or any(level > bounds[name] for name, level in levels.items())
+
+
 def label_of(*, diverged: bool, swing: float, coverage: float, good_share: float) -> str:
     """Name the label of a training, the first that fits (docs/health.md).
 

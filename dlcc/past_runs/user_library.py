@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from dlcc.errors import LibraryError, OptionError, RunError
+from dlcc.health.definitions import second_half
 from dlcc.health.judgeable import (
     NothingChangesError,
     NotJudgeableError,
@@ -133,7 +134,7 @@ def row_of(run: Run, past: Library, label: str | None) -> Library:
         vectors=np.array([with_samples]),
         series_only_vectors=np.array([series_only]),
         labels=np.array([kind.label_names.index(chosen)]),
-        stability=np.array([good[len(good) // 2 :].mean()]),
+        stability=np.array([second_half(good).mean()]),
         next_quarter=np.array([[_next_quarter(whole, good, f) for f in FRACTIONS]]),
         data=np.array([str(run.manifest.data.get("name", "unnamed"))[:40]]),
         first_rows=np.array([first_rows_hash(series)]),

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
+from dlcc.health import definitions
 from dlcc.health.definitions import (
     REACHED_SHARE,
     label_of,
@@ -186,8 +187,7 @@ def is_finite(checkpoints: Sequence[Checkpoint], series: Mapping[str, Floats]) -
 
 def is_diverged(data: str, checkpoints: Sequence[Checkpoint], series: Mapping[str, Floats]) -> bool:
     """Tell whether anything is not finite, or out of all bounds in the last fifth."""
-    if not is_finite(checkpoints, series):
-        return True
+    finite = is_finite(checkpoints, series)
 
     def larger_player(quantity: str) -> float:
         """Median over the last fifth of the larger player's absolute quantity."""
@@ -195,10 +195,12 @@ def is_diverged(data: str, checkpoints: Sequence[Checkpoint], series: Mapping[st
         larger = np.max(players, axis=0)
         return float(np.median(last_fifth(larger)))
 
-    if any(larger_player(f"/{name}") > GAN.fault_above(name) for name in ("loss", "grad_norm")):
-        return True
-    late = last_fifth(checkpoints)
-    return data in small_gan.MIXTURES and max(c.reach for c in late) > DIVERGED_SAMPLE
+    bounds = {name: GAN.fault_above(name) for name in ("loss", "grad_norm")}
+    levels = {name: larger_player(f"/{name}") for name in bounds} if finite else {}
+    if data in small_gan.MIXTURES:
+        levels["reach"] = max(c.reach for c in last_fifth(checkpoints))
+        bounds["reach"] = DIVERGED_SAMPLE
+    return definitions.is_diverged(finite=finite, levels=levels, bounds=bounds)
 
 
 def label(data: str, checkpoints: Sequence[Checkpoint], series: Mapping[str, Floats]) -> str:
