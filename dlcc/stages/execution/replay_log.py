@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -14,6 +14,7 @@ from dlcc.stages.execution.coverage import Coverage
 from dlcc.stages.execution.recorded_state import RecordedState
 from dlcc.stages.execution.replays import OutOfTimeError, Replayer, Walk, failed, undecided
 from dlcc.stages.execution.rows import LoggedRows
+from dlcc.typing import Progress
 
 ENDED = "the run's code had ended before"
 
@@ -114,7 +115,7 @@ def replay_all(
     replayer: Replayer,
     snapshots: Sequence[RecordedState],
     extent: Extent,
-    progress: Callable[[float, str], None],
+    progress: Progress,
 ) -> ReplayLog:
     """Make the checks of the plan.
 
