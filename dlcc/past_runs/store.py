@@ -31,6 +31,8 @@ from dlcc.typing import Floats
 
 CONVENTIONS = 1
 """Version of what the rows mean: labels, checkpoints, fractions, the vector's figures."""
+COMPLETE = 0.95
+"""Share of the configured length from which on a record counts as complete: its end is known."""
 FRACTIONS = (0.1, 0.2, 0.5, 1.0)
 """Fractions of the configured length at which every run has a vector."""
 TERMS = ("logic", "novelty", "impact", "reproducibility")

@@ -25,7 +25,7 @@ FOLDS = 5
 FEWEST_ROWS = 40
 """Least number of runs with all terms measured that evidence is made of."""
 FEWEST_OF_A_KIND = 8
-"""Least number of healthy and true runs that evidence is made of, and of others."""
+"""Least number of runs of either kind, healthy ones and others, that anything is fitted to."""
 _RESAMPLES = 1000
 _SURE = 1e-3  # no probability is believed to be nearer to 0 or 1
 _HEALTHY = 0  # index of the label

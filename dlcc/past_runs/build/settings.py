@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from dlcc.reruns.plan import HIGHEST_RATE
+
 STEPS = 2500
 DATA = ("ring", "digits", "grid9")
 SEEDS_APART = 1_000_000
@@ -81,7 +83,6 @@ DRIFT = {  # good first, failing later: what does that differs between the data 
 DRIFT["grid9"] = DRIFT["ring"]
 REGIONS = (*MIX, "drift")
 SGD_FACTOR = 20.0
-HIGHEST_RATE = 10.0
 
 # key -> value -> its share
 CHOICES: dict[str, Shares] = {
