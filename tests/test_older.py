@@ -87,6 +87,13 @@ def test_a_stage_runs_as_it_did(tmp_path: Path) -> None:
     assert record.details["past"] > 1_000
 
 
+def test_old_names_give_what_has_a_new_one() -> None:
+    from dlcc import sandbox
+
+    with pytest.warns(DeprecationWarning, match=r"dlcc\.sandbox\.Limits is dlcc\.sandbox\.Bounds"):
+        assert sandbox.Limits is sandbox.Bounds
+
+
 @pytest.mark.parametrize("name", SMALL)
 def test_code_that_recipes_left_in_runs_still_works(name: str) -> None:
     ours = OLD / "ring" / "source" / "train.py"  # complete in itself

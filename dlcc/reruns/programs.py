@@ -23,7 +23,7 @@ from dlcc.kinds.gan import GAN
 from dlcc.records import Config, Samples, Series, Sources
 from dlcc.reruns.outcome import Recorded, Refused, checkpoint_steps
 from dlcc.reruns.plan import Rerun
-from dlcc.sandbox import Level, Limits, Session
+from dlcc.sandbox import Bounds, Level, Session
 from dlcc.stage import Deadline
 from dlcc.typing import Progress
 
@@ -253,7 +253,7 @@ class SandboxProgram:
                 progress(k / len(plan), f"rerun {k + 1} of {len(plan)}")
                 if session is None or not session.alive:
                     stack.close()
-                    limits = Limits(seconds=0.9 * deadline.remaining)
+                    limits = Bounds(seconds=0.9 * deadline.remaining)
                     session = stack.enter_context(Session(self.files, self.level, limits))
                 try:
                     records.append(self._one(session, rerun.config, length))

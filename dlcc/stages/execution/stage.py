@@ -19,7 +19,7 @@ from dlcc.errors import (
 from dlcc.estimate import Estimate
 from dlcc.findings import Finding
 from dlcc.records import Config, Executed, ReplayCheck, Series, Snapshots, Sources
-from dlcc.sandbox import Level, Limits, Session, best_level
+from dlcc.sandbox import Bounds, Level, Session, best_level
 from dlcc.stage import Case, Context, NotApplicable, Stage, StageResult
 from dlcc.stages.execution.controls import possible_controls
 from dlcc.stages.execution.coverage import Coverage
@@ -87,7 +87,7 @@ class Execution(Stage):
         clock = _clock(ctx, ctx.deadline.remaining)
         work = _Work(self, case, ctx, entry, snapshots, unreadable, clock)
         data = self._data(sources.root)
-        session = Session(sources.paths, level, Limits(seconds, self.memory), data=data)
+        session = Session(sources.paths, level, Bounds(seconds, self.memory), data=data)
         try:
             with session:
                 work.do(session)
