@@ -46,9 +46,9 @@ class Prediction:
     """Probability that the run ends healthy; its interval is that of the share of healthy runs of
     such a setting."""
     stability: Estimate
-    """Share of good checkpoints in the second half."""
+    """Share of good sample steps in the second half."""
     next_quarter: Estimate
-    """Share of good checkpoints in the next quarter of the configured length."""
+    """Share of good sample steps in the next quarter of the configured length."""
     distance: float
     """Distance from past runs; 1 is what 90 % of these keep at most among themselves."""
 

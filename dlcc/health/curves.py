@@ -1,4 +1,4 @@
-"""Feature vector of a run, which verdicts are made of, from figures at checkpoints and in windows.
+"""Feature vector of a run, which verdicts are made of, from figures at sample steps and in windows.
 
 Good, healthy, oscillating, collapsed and diverged are words with definitions (docs/health.md); the
 vector holds estimates of what they speak of, made from records alone.
@@ -68,7 +68,7 @@ class Curves:
     windows: Floats
     """Figures `WINDOW_FEATURES` in equal windows, [w, 11]."""
     samples: Floats | None
-    """Figures `SAMPLE_FEATURES` at checkpoints, [c, 8]; None where no samples were recorded."""
+    """Figures `SAMPLE_FEATURES` at sample steps, [c, 8]; None where no samples were recorded."""
     kind: TrainingKind = GAN
     """Kind of the training."""
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 _TITLES: Mapping[str, str] = {
-    "good_half": "good checkpoints, second half",
-    "good_quarter": "good checkpoints, last quarter",
-    "good_last": "P(good), last three checkpoints",
-    "good_best": "P(good), best checkpoint",
+    "good_half": "good sample steps, second half",
+    "good_quarter": "good sample steps, last quarter",
+    "good_last": "P(good), last three sample steps",
+    "good_best": "P(good), best sample step",
     "good_swing": "swing of P(good)",
     "good_trend": "trend of P(good)",
-    "coverage_last": "coverage, last four checkpoints",
-    "quality_last": "quality, last four checkpoints",
+    "coverage_last": "coverage, last four sample steps",
+    "quality_last": "quality, last four sample steps",
     "swing": "swing of coverage or quality",
     "imbalance_last": "imbalance of regions at the end",
     "frechet_last": "log Fréchet distance at the end",

@@ -186,8 +186,8 @@ def _why_no_verdict(outcomes: Sequence[StageOutcome]) -> str:
 def _without_onset(health: HealthRecord) -> str:
     """Reason why a run that is not healthy has no onset, where that is clear."""
     if len(health.good) and float(max(health.good)) < 0.5:
-        return "; no checkpoint was good"
-    return "; good at some checkpoints" if health.label == "oscillating" else ""
+        return "; no sample step was good"
+    return "; good at some sample steps" if health.label == "oscillating" else ""
 
 
 def _disagreement(health: HealthRecord, probability: Probability) -> str | None:
