@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from dlcc.metrics.energy import energy_distance as energy_distance
     from dlcc.metrics.features import Features as Features
     from dlcc.metrics.features import Named as Named
+    from dlcc.metrics.figures import Measured as Measured
+    from dlcc.metrics.figures import over_floor as over_floor
     from dlcc.metrics.floors import Floor as Floor
     from dlcc.metrics.floors import noise_floor as noise_floor
     from dlcc.metrics.frechet_distances import Frechet as Frechet
@@ -45,8 +47,6 @@ if TYPE_CHECKING:
     from dlcc.metrics.manifolds import PrecisionRecall as PrecisionRecall
     from dlcc.metrics.manifolds import density_coverage as density_coverage
     from dlcc.metrics.manifolds import precision_recall as precision_recall
-    from dlcc.metrics.measured import Measured as Measured
-    from dlcc.metrics.measured import over_floor as over_floor
     from dlcc.metrics.mmd import squared_mmd as squared_mmd
     from dlcc.metrics.modes import Modes as Modes
     from dlcc.metrics.modes import mode_coverage as mode_coverage
@@ -71,7 +71,7 @@ _HOMES = {
     "Gaussian": "dlcc.metrics.kernels",
     "InformationRate": "dlcc.metrics.information",
     "Kernel": "dlcc.metrics.kernels",
-    "Measured": "dlcc.metrics.measured",
+    "Measured": "dlcc.metrics.figures",
     "Modes": "dlcc.metrics.modes",
     "Moments": "dlcc.metrics.frechet_distances",
     "Named": "dlcc.metrics.features",
@@ -94,7 +94,7 @@ _HOMES = {
     "moments": "dlcc.metrics.frechet_distances",
     "noise_floor": "dlcc.metrics.floors",
     "noise_variance": "dlcc.metrics.information",
-    "over_floor": "dlcc.metrics.measured",
+    "over_floor": "dlcc.metrics.figures",
     "permutation_test": "dlcc.metrics.permutation",
     "precision_recall": "dlcc.metrics.manifolds",
     "sliced_wasserstein": "dlcc.metrics.sliced",
