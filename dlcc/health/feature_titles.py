@@ -20,7 +20,7 @@ _TITLES: Mapping[str, str] = {
     "density_last": "density at the end",
     "reach_last": "reach of samples at the end (log10)",
     "samples_lost": "samples that are not finite",
-    "loss_scale": "size of the losses at the end (asinh)",
+    "loss_scale": "size of the losses at the end (log scale)",
     "gradient_scale": "size of the gradients at the end (log10)",
     "not_finite": "values that are not finite",
     "diverged": "diverged",

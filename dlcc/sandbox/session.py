@@ -358,8 +358,7 @@ class Session:
         return self._inside.exchange(frame, largest)
 
     def _nonsense(self, what: str) -> ForeignCodeError:
-        """End the session because of an answer that no honest child gives, and make the error for
-        it."""
+        """End the session because of an answer that no sound child gives, and make the error."""
         self.alive = False
         self._inside.stop()
         return ForeignCodeError(f"the run's code answers for the process that runs it: it {what}")
