@@ -14,7 +14,7 @@ from typing import Any
 
 from dlcc.errors import PluginError
 
-GROUPS = ("dlcc.stages", "dlcc.formats", "dlcc.kinds", "dlcc.recipes")
+GROUPS = ("dlcc.stages", "dlcc.formats", "dlcc.readers", "dlcc.kinds", "dlcc.recipes")
 
 
 @cache

@@ -347,14 +347,14 @@ class Estimate:
 
     @property
     def decided(self) -> float | None:
-        """Number of decided cases that it counts; None where it counts none."""
+        """Number of decided cases that the estimate counts; None where it counts none."""
         if self.kind == "obligations":
             return self.parameters[0] + self.parameters[1]
         return self.parameters[1] if self.kind == "proportion" else None
 
     @property
     def undecided(self) -> float:
-        """Number of undecided obligations that it counts."""
+        """Number of undecided obligations that the estimate counts."""
         return self.parameters[2] if self.kind == "obligations" else 0.0
 
     @property

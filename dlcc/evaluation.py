@@ -64,7 +64,8 @@ class Evaluation:
     1120
     >>> found.to_json().startswith("{")
     True
-    >>> _ = Path("report.html").write_text(found.to_html())  # doctest: +SKIP
+    >>> found.to_html()[:15]
+    '<!doctype html>'
     """
 
     report: Report
@@ -104,6 +105,11 @@ class Evaluation:
 
         Returns:
             HTML with pictures, styles and scripts in it.
+
+        Raises:
+            RunError: The run's folder was damaged since it was evaluated.
+            PluginError: An installed kind of training cannot be used.
+            StageDeclarationError: A record that a stage made cannot be stored.
         """
         return html.render(
             self.report,

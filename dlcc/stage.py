@@ -105,6 +105,7 @@ class Context:
 
         Raises:
             LibraryError: The user's own library cannot be used.
+            PluginError: An installed kind of training cannot be used.
         """
         from dlcc.kinds import kind_of
         from dlcc.past_runs.in_use import library
@@ -122,6 +123,7 @@ class Context:
 
         Raises:
             LibraryError: The user's own library cannot be used.
+            PluginError: An installed kind of training cannot be used.
         """
         from dlcc.kinds import kind_of
         from dlcc.past_runs.in_use import forecast_runs
@@ -148,6 +150,12 @@ class Case:
     >>> case = Case(Calm(), {Series: series}, until=2, length=2)
     >>> case[Series].recorded, case.get(Samples) is None
     (2, True)
+
+    Args:
+        stage: Stage that is given the case.
+        records: Type of record to the record, of those that the stage declares.
+        until: Step from which on nothing is in the case.
+        length: Configured number of steps.
     """
 
     def __init__(

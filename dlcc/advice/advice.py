@@ -43,7 +43,7 @@ class Advice:
     reruns: int
     """Number of reruns with the change."""
     healthy: int
-    """Number of these reruns that ended healthy."""
+    """Number of reruns with the change that ended healthy."""
     past: float
     """P(healthy) after the change by past runs alone."""
 

@@ -42,7 +42,11 @@ class FolderAdvice:
     """Reason why nothing was rerun and past runs alone were asked; None where reruns were made."""
 
     def record(self) -> AdviceRecord:
-        """Make the part of the advice that a report shows."""
+        """Make the part of the advice that a report shows.
+
+        Returns:
+            Changes worth showing with their P(healthy), beside that of another seed.
+        """
         changes = (
             AdvisedChange(
                 words=advice.change.words(self.config.config),
@@ -121,6 +125,8 @@ def advise_folder(
         OptionError: No change is known for such a run, or not one round of reruns fits into the
             time.
         RunError: The run cannot be read.
+        LibraryError: The user's own library cannot be used.
+        PluginError: An installed kind of training cannot be used.
 
     >>> from dlcc.advice import advise_folder
     >>> from dlcc.runs import Run

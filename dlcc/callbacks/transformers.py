@@ -14,6 +14,8 @@ from dlcc.landscape.batches import PerSampleLoss
 from dlcc.runs import Recorder
 from dlcc.runs.series_format import is_quantity
 
+__all__ = ["RunRecorder"]
+
 PLAYER = "model"
 
 
@@ -39,6 +41,10 @@ class RunRecorder(TrainerCallback):
         budget: Share of the training's time that measuring may take, as for `Recorder.measure`.
         what: Names of measures, as for `Recorder.measure`.
         options: Further arguments of `Recorder`, such as `config` or `seed`.
+
+    Raises:
+        OptionError: `snapshots` is not a whole number of at least 1. What the other arguments must
+            be is checked when the training begins.
     """
 
     def __init__(

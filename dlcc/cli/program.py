@@ -17,9 +17,12 @@ import typer
 from typer.exceptions import TyperException
 
 from dlcc.cli.advise import advise
+from dlcc.cli.compare import compare
+from dlcc.cli.diagnose import diagnose
 from dlcc.cli.evaluate import evaluate
 from dlcc.cli.explain import explain
 from dlcc.cli.forecast import forecast
+from dlcc.cli.inspect import inspect
 from dlcc.cli.kinds import kinds
 from dlcc.cli.library import library
 from dlcc.cli.options import say
@@ -29,6 +32,7 @@ from dlcc.cli.review import review
 from dlcc.cli.schema import schema
 from dlcc.cli.stages import stages
 from dlcc.cli.train import train
+from dlcc.cli.watch import watch
 
 app = typer.Typer(
     name="dlcc",
@@ -40,6 +44,10 @@ app = typer.Typer(
 )
 _INTERRUPTED, _TERMINATED = 130, 143  # 128 and the signal's number, as shells have it
 for _command in (
+    diagnose,
+    inspect,
+    compare,
+    watch,
     evaluate,
     stages,
     kinds,

@@ -13,7 +13,7 @@ class Action:
     """Change of settings by a controller."""
 
     step: int
-    """Step after which it was made; -1 before the first."""
+    """Step after which the action was made; -1 before the first step."""
     rule: int
     """Number of the rule that made it; `dlcc.control.rules.rule_name` gives its name."""
     before: Mapping[str, float]

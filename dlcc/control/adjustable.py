@@ -55,7 +55,11 @@ class Adjustable(Protocol):
         """Change some settings from the next step on.
 
         Args:
-            changes: Setting -> new value.
+            changes: Setting -> new value in the setting's unit; of those that `settings` gives.
+
+        Raises:
+            Exception: A setting is unknown, or a value cannot be set; of what class is the
+                training's own choice. A controller stays within bounds and asks for neither.
         """
         ...
 
@@ -217,7 +221,10 @@ class OptimizerRates:
         """Set learning rates; the other parameter groups keep their ratios to the first.
 
         Args:
-            changes: Setting -> new learning rate of the player's first group.
+            changes: Setting -> new learning rate of the player's first group, above 0.
+
+        Raises:
+            KeyError: There is no optimiser for a setting.
         """
         for field, value in changes.items():
             base = self._base[field]

@@ -113,6 +113,9 @@ class Controller:
 
         Returns:
             A controller of `OptimizerRates(optimizers)`.
+
+        Raises:
+            OptionError: There is no optimiser, a rate is 0, or an option cannot be used.
         """
         return cls(OptimizerRates(optimizers), **options)
 

@@ -11,12 +11,27 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import active_children, get_context, parent_process
 from multiprocessing.connection import wait
 
+__all__ = ["process_pool"]
+
 
 @contextlib.contextmanager
 def process_pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
     """Make a pool of `jobs` workers, each forked from a server that has no threads.
 
     Ctrl-C kills them: what they were at is lost, and nothing waits for it.
+
+    Args:
+        jobs: Number of workers, 1 or more.
+
+    Yields:
+        The pool; what was not begun when the block ends is left undone.
+
+    Raises:
+        ValueError: `jobs` is below 1.
+
+    >>> with process_pool(2) as pool:
+    ...     list(pool.map(abs, [-1, -2, 3]))
+    [1, 2, 3]
     """
     others = set(active_children())
     pool = ProcessPoolExecutor(

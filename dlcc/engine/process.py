@@ -25,6 +25,8 @@ from typing import IO, Literal
 
 import psutil
 
+__all__ = ["Ended", "supervise"]
+
 _POLL = 0.03  # seconds; allocation runs at 1 to 2 GB a second, so the overshoot is tens of MB
 _TAIL = 16_384  # bytes of output that are kept
 _HEADROOM = 8 << 30  # address space beyond the memory limit: torch maps much that it never touches
@@ -41,11 +43,18 @@ End = Literal["exited", "time", "memory", "stopped"]
 
 @dataclass(frozen=True)
 class Ended:
-    """Result of a supervised child: how it ended."""
+    """Result of a supervised child: how it ended.
+
+    >>> Ended("time", -9, seconds=60.1, peak_memory=1 << 20, output="").how
+    'time'
+    """
 
     how: End
+    """Way in which it ended: by itself, by a limit of time or memory, or by `stop`."""
     returncode: int
+    """Exit code; negative for the signal that ended it."""
     seconds: float
+    """Seconds that it ran."""
     peak_memory: int
     """Largest resident size of the tree seen, in bytes (shared pages count once a process)."""
     output: str
@@ -84,6 +93,11 @@ def supervise(
 
     Raises:
         OSError: The command cannot be started.
+
+    >>> ended = supervise([sys.executable, "-c", "print(6 * 7)"], seconds=60, memory=1 << 30,
+    ...                   cwd=Path())
+    >>> ended.how, ended.returncode, ended.output
+    ('exited', 0, '42\\n')
     """
     mark = uuid.uuid4().hex
     inherited = os.environ if env is None else env

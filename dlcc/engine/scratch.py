@@ -16,6 +16,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+__all__ = ["remove_leftovers", "scratch_folder"]
+
 PREFIX = "dlcc-"
 BESIDE = ".new-"
 """Prefix of folders that lie where their files are to go."""
@@ -29,6 +31,21 @@ def scratch_folder(prefix: str = PREFIX, beside: Path | None = None) -> Iterator
     """Make an empty folder, removed at the end, in `beside` or where temporary files go.
 
     Leftovers of the same prefix are removed from there first, once a process.
+
+    Args:
+        prefix: Beginning of the folder's name.
+        beside: Folder to make it in; by default where temporary files go.
+
+    Yields:
+        Path of the folder.
+
+    Raises:
+        OSError: The folder cannot be made.
+
+    >>> with scratch_folder() as folder:
+    ...     _ = (folder / "notes.txt").write_text("gone soon")
+    >>> folder.exists()
+    False
     """
     parent = Path(tempfile.gettempdir()) if beside is None else beside
     remove_leftovers(beside, PREFIX if beside is None else prefix)
@@ -46,7 +63,21 @@ def scratch_folder(prefix: str = PREFIX, beside: Path | None = None) -> Iterator
 
 
 def remove_leftovers(beside: Path | None = None, prefix: str = PREFIX) -> None:
-    """Remove, once a process, the folders `prefix...` whose process is gone."""
+    """Remove, once a process, the folders `prefix...` whose process is gone.
+
+    What cannot be removed stays; nothing is raised.
+
+    Args:
+        beside: Folder that they lie in; by default where temporary files go.
+        prefix: Beginning of their names.
+
+    >>> with tempfile.TemporaryDirectory() as parent:
+    ...     kept = Path(parent, "dlcc-of-another")  # no lock of ours in it
+    ...     kept.mkdir()
+    ...     remove_leftovers(Path(parent))
+    ...     kept.exists()
+    True
+    """
     parent = Path(tempfile.gettempdir()) if beside is None else beside
     if (str(parent), prefix) in _CLEANED:
         return

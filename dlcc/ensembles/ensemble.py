@@ -240,7 +240,10 @@ class Ensemble:
             i: Number of the member, from 0.
 
         Returns:
-            Weights and optimiser's tensors of each player, by name.
+            Weights and optimiser's tensors of each player, by name, in copies.
+
+        Raises:
+            IndexError: there is no member i.
         """
         state: dict[str, Any] = {}
         for name, player in self._players.items():
@@ -253,7 +256,13 @@ class Ensemble:
 
         Args:
             i: Number of the member, from 0.
-            state: State as `member_state` or `small_gan.SmallGAN.state_dict` gives it.
+            state: State as `member_state` or `small_gan.SmallGAN.state_dict` gives it, for a
+                network of the ensemble's shape.
+
+        Raises:
+            IndexError: there is no member i.
+            KeyError: the state lacks a player, or a tensor of one.
+            RuntimeError: a tensor has another shape.
         """
         for name, player in self._players.items():
             player.block[i] = player.layout.pack_state(state[name]).to(self.dtype)
@@ -269,6 +278,7 @@ class Ensemble:
             changes: Values of keys in `CHANGEABLE`.
 
         Raises:
+            IndexError: there is no member i.
             ValueError: a key that cannot change while a member trains, or a value that
                 `small_gan.Config` refuses.
         """

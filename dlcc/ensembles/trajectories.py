@@ -57,6 +57,9 @@ class Trajectories:
 
         Returns:
             Quantity to its values [T], and the samples [C, n, features].
+
+        Raises:
+            IndexError: there is no member i.
         """
         penalised = has_penalty(self.configs[i])
         own = {
@@ -92,11 +95,15 @@ def train_ensemble(
         checkpoint_steps: Old name of `sample_steps`.
 
     Returns:
-        Series and samples of all members.
+        Series and samples of the N members over the T steps from `start` to `steps` − 1: values
+        [N, T] of each quantity, and samples [N, C, samples, features] at the C checkpoints.
 
     Raises:
         OptionError: no member, members of different shapes, or nothing to train.
         ValueError: a key or a value that `small_gan.Config` refuses.
+        IndexError: `states` names a member that is not there.
+        KeyError: a state lacks a player, or a tensor of one.
+        RuntimeError: a tensor of a state has another shape.
 
     >>> configs = [{"lr_d": rate} for rate in (1e-4, 1e-3, 1e-2)]
     >>> trained = train_ensemble(configs, steps=20, sample_steps=[20])

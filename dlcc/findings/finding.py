@@ -30,10 +30,10 @@ class Finding:
 
     @property
     def page(self) -> CodePage:
-        """Page of this code in the catalogue."""
+        """Page of the finding's code in the catalogue."""
         return page(self.code)
 
     @property
     def severity(self) -> Severity:
-        """Severity of this code in the catalogue: error, warning or note."""
+        """Severity of the finding's code in the catalogue: error, warning or note."""
         return self.page.severity

@@ -45,7 +45,7 @@ def bass(t: Floats, ceiling: float, innovation: float, imitation: float) -> Floa
 
 
 def logistic(t: Floats, ceiling: float, rate: float, middle: float) -> Floats:
-    """Evaluate a logistic curve m / (1 + e^{−r(t − t₀)}) (Verhulst).
+    """Evaluate a logistic curve m / (1 + e^{−r(t − t₀)}) (Verhulst 1838).
 
     Args:
         t: Times [...].
@@ -82,10 +82,12 @@ _CURVES = (
 def fit_diffusion(t: Floats, share: Floats, horizon: float) -> Diffusion | None:
     """Fit a Bass and a logistic curve to a share, and carry the better one on to a horizon.
 
+    Source: Bass 1969, eq. 5, and Verhulst 1838, for the curves; they are fitted by least squares.
+
     Args:
         t: Times [n], as shares of the configured length.
         share: Shares [n] in [0, 1] at these times; NaN where not measured.
-        horizon: Time to carry the curve on to.
+        horizon: Time to carry the curve on to, as a share of the configured length.
 
     Returns:
         The curve with the smaller residual, with the share that it leads to at `horizon` and the

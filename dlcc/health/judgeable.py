@@ -36,6 +36,7 @@ def judgeable_kind(objective: Mapping[str, Any], players: Collection[str]) -> Tr
 
     Raises:
         NotJudgeableError: No such kind is known, or its players are others.
+        PluginError: An installed kind of training cannot be used.
 
     >>> judgeable_kind({"kind": "gan"}, ["generator", "discriminator"]).name
     'gan'
@@ -67,8 +68,8 @@ def judgeable_features(
         progress: Called while samples are compared with the reference.
         not_finite_is_enough: Whether few rows are judged too, where a value in them is not finite.
         unchanging: Whether a record in which nothing changes is let through all the same.
-        known: Figures of samples of the same run by their step, where it is cut several times;
-            those that are missing are added.
+        known: Figures [8] of samples of the same run by their step, as `sample_features` gives
+            them, where the run is cut several times; those that are missing are added.
 
     Returns:
         The features, from samples where these are enough, else from the series alone.

@@ -26,8 +26,8 @@ class Quantity:
     players: tuple[str, ...] = ()
     """Players that have the quantity; empty for any."""
     fault_above: float = math.inf
-    """Size above which its median over the last fifth of a training is a fault. Values that are not
-    finite always are."""
+    """Size above which the quantity's median over the last fifth of a training is a fault. Values
+    that are not finite always are."""
 
     def __post_init__(self) -> None:
         _named("quantity", self.name, _WORD)

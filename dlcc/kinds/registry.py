@@ -66,6 +66,9 @@ def kind_of(objective: Mapping[str, Any]) -> TrainingKind:
     Returns:
         Declared kind; that of GANs for an unknown name.
 
+    Raises:
+        PluginError: An installed kind of training cannot be used.
+
     >>> kind_of({"kind": "vae"}).title
     'variational autoencoder'
     """
@@ -81,6 +84,9 @@ def why_unknown(objective: Mapping[str, Any], players: Collection[str]) -> str |
 
     Returns:
         Sentence for the user; None where the run can be judged.
+
+    Raises:
+        PluginError: An installed kind of training cannot be used.
 
     >>> why_unknown({"kind": "gan"}, ["generator", "discriminator"]) is None
     True

@@ -26,21 +26,22 @@ class CloudShape:
     points: int
     """Number of points."""
     drift: float
-    """Distance between the medians of its first and its last fifth in which there are points (a
+    """Distance between the medians of the cloud's first and last fifth in which there are points (a
     fifth has fifths of its own), in robust units."""
     spread: float
-    """Median distance of its points from their median, in robust units."""
+    """Median distance of the points from their median, in robust units."""
     area: float
     """Area of the convex hull, in squared robust units; 0 where the points lie on a line."""
     central_area: float
-    """Area of the hull of the central 95 %, in the same units."""
+    """Area of the convex hull of the central 95 % of points, in squared robust units."""
     turn: float
     """Mean size of the angle between one segment of the smoothed path (of the medians of at most 20
     blocks of points a fifth) and the next, in radians: 0 on a straight way, π/2 where directions
     are drawn by chance, π to and fro."""
     net_turn: float
-    """Sum of these angles with their signs, in radians: 2π for each turn against the clock,
-    loss to the right and gradient up. Exact reversals have no sign and count as 0."""
+    """Sum of the angles between one segment of the smoothed path and the next, with their signs, in
+    radians: 2π for each turn against the clock, loss to the right and gradient up. Exact reversals
+    have no sign and count as 0."""
     returns: float
     """Share of the smoothed path's length that lies in returns. Cells have sides of half a robust
     unit; a segment is a return if it enters a cell in which an earlier fifth had a vertex, or goes

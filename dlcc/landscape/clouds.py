@@ -82,9 +82,9 @@ class GradientCloud:
     steps: Floats
     """Steps of the points that are finite, ascending, [n]."""
     loss: Floats
-    """Loss at each, [n]."""
+    """Loss at each point, [n]."""
     gradient_norm: Floats
-    """Norm of the gradient at each, [n]."""
+    """Norm of the gradient at each point, [n]."""
     fifth: Ints
     """Fifth of the training that each belongs to, 0 to 4, [n]."""
     left_out: int
@@ -103,6 +103,10 @@ def gradient_cloud(
     length: float | None = None,
 ) -> GradientCloud:
     """Make the cloud of a player's series.
+
+    Source: Moses, Malan and Bosman 2021, for the cloud and its fifths; the measures of its shape
+        are
+    this package's own.
 
     Args:
         loss: series [n].
@@ -154,6 +158,9 @@ def curvature_class(spectrum: HasExtremeEigenvalues, tol: float = 1e-3) -> Curva
     An end of the spectrum counts as 0 if its size is at most `tol` of the larger one's, and as
     undecided if it is at most its error. With both ends decided a point is convex (both above 0),
     concave (both below) or a saddle (one of each); else it is singular.
+
+    Source: Bosman, Engelbrecht and Helbig 2020, for the four classes; the tolerance is this
+    package's own.
 
     Args:
         spectrum: extreme eigenvalues of the Hessian, with their errors.

@@ -81,7 +81,7 @@ class SpectralDensity:
     nodes: Floats
     """Points, ascending, [m]."""
     weights: Floats
-    """Weight of each, [m]."""
+    """Weight of each node, [m]."""
     error: float
     """Standard error between probes: the mean Wasserstein distance of a probe's density from that
     of all, over √probes."""
@@ -94,8 +94,8 @@ def hessian(loss: Closure, params: Sequence[Tensor]) -> LinearOperator:
 
     Args:
         loss: closure without arguments that gives a scalar; called once.
-        params: parameters that all have a part in it; those of one player of a game, and it is that
-            player's own Hessian.
+        params: parameters [...], of any shapes, that all have a part in it; those of one player of
+            a game, and it is that player's own Hessian.
 
     Returns:
         Products with vectors [size], size the numbers in `params`.
@@ -123,7 +123,7 @@ def gauss_newton(
     Args:
         outputs: closure without arguments that gives a model's outputs; J is their Jacobian.
         loss_of: function of the outputs that gives a scalar; H is its Hessian.
-        params: parameters that the outputs depend on.
+        params: parameters [...], of any shapes, that the outputs depend on.
 
     Returns:
         Products with vectors [size], size the numbers in `params`.

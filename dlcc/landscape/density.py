@@ -1,5 +1,7 @@
 """Density of a batch's gradients, and the instability of the loss where they lie (AKDE-BO).
 
+The source is section 3.1 of "Enhanced Loss Landscape Sculpting via Adaptive Kernel Density
+Estimation and Bayesian Optimization for Deep Generative Models", called AKDE-BO here.
 The gradients are projected to few directions first (`per_sample_gradients(..., project=P)` with P
 orthonormal): in the space of all parameters the kernel is exactly 0 between any two. Everything is
 computed in double precision and in logarithms, and comes back in the type of z; gradients flow back
@@ -18,7 +20,7 @@ HELD_PAIRS = 1 << 22
 """Pairs of points that are held at a time, 32 MB each of a few tensors; or one point of each set
 with all of its set, where that is more."""
 _FAR = 1e300
-"""Largest squared distance: it is to stay finite."""
+"""Largest squared distance, cut there so that sums stay finite."""
 _FLOOR = 0.05
 """Least bandwidth, as a share of the standard deviation."""
 _LIMIT = 3.0
@@ -104,11 +106,14 @@ class GradientDensity:
 def gradient_density(z: Tensor) -> GradientDensity:
     """Measure density, instability and sparsity at the gradients, in one pass over all pairs.
 
+    Source: AKDE-BO, section 3.1, for density, bandwidth and instability, in k directions; the
+    sparsity is this package's own.
+
     Args:
-        z: projected gradients [n, k], or m sets of them, [m, n, k].
+        z: projected gradients [n, k] in any unit, or m sets of them, [m, n, k]; n at least 2.
 
     Returns:
-        Tensors of the type of z.
+        Tensors [n] or [m, n] of the type of z, and the bandwidth [k] or [m, k] in units of z.
 
     Raises:
         ValueError: z has another shape, fewer than 2 gradients or one that is not finite.
@@ -140,14 +145,17 @@ def bandwidth(z: Tensor) -> Tensor:
     of the gradients agree in a direction the floor holds; where all do, there is no scale to
     measure in, and h is 1.
 
+    Source: AKDE-BO, section 3.1, bandwidth = 1.05 · IQR. The factor √k for k directions and the
+    floor are this package's own.
+
     Args:
-        z: as for `gradient_density`.
+        z: projected gradients [n, k] in any unit, or m sets of them, [m, n, k]; n at least 2.
 
     Returns:
-        Widths [k] or [m, k], without a graph.
+        Widths [k] or [m, k] in units of z, without a graph.
 
     Raises:
-        ValueError: as for `gradient_density`.
+        ValueError: z has another shape, fewer than 2 gradients or one that is not finite.
 
     >>> import torch
     >>> bandwidth(torch.tensor([[0.0], [1.0], [2.0], [3.0], [4.0]]))
@@ -160,16 +168,19 @@ def bandwidth(z: Tensor) -> Tensor:
 def log_density(z: Tensor, at: Tensor | None = None, *, h: Tensor | None = None) -> Tensor:
     """Compute log KDE(v), KDE(v) = (1/n) Σ Π_j K((v_j − z_ij)/h_j)/h_j, K Gaussian, at points v.
 
+    Source: AKDE-BO, section 3.1, the first equation, with a width for each direction.
+
     Args:
-        z: as for `gradient_density`.
+        z: projected gradients [n, k] in any unit, or m sets of them, [m, n, k]; n at least 2.
         at: points [q, k] or [m, q, k]; by default the gradients themselves.
-        h: bandwidth [k] or [m, k]; by default `bandwidth(z)`.
+        h: bandwidth [k] or [m, k] in units of z; by default `bandwidth(z)`.
 
     Returns:
-        [q] or [m, q], in units of z; finite at densities far below 1e-300.
+        Logarithms [q] or [m, q] of densities in 1 / units of z; finite far below 1e-300.
 
     Raises:
-        ValueError: as for `gradient_density`, or `at` or `h` does not go with z.
+        ValueError: z has another shape, fewer than 2 gradients or one that is not finite, or `at`
+            or `h` does not go with z.
 
     >>> import torch
     >>> z, h = torch.zeros(2, 1), torch.ones(1)
@@ -188,16 +199,19 @@ def instability(z: Tensor, at: Tensor | None = None, *, h: Tensor | None = None)
     It is −ΔKDE in units of h, without the kernel's constant: positive where the density bends down,
     at most k. Large where the gradients lie dense: added to a loss it drives them apart.
 
+    Source: AKDE-BO, section 3.1, I(v) = −∂²KDE(v)/∂v², summed over the k directions.
+
     Args:
-        z: as for `gradient_density`.
-        at: as for `log_density`.
-        h: as for `log_density`.
+        z: projected gradients [n, k] in any unit, or m sets of them, [m, n, k]; n at least 2.
+        at: points [q, k] or [m, q, k]; by default the gradients themselves.
+        h: bandwidth [k] or [m, k] in units of z; by default `bandwidth(z)`.
 
     Returns:
         Signs and logarithms of the sizes, [q] or [m, q].
 
     Raises:
-        ValueError: as for `log_density`.
+        ValueError: z has another shape, fewer than 2 gradients or one that is not finite, or `at`
+            or `h` does not go with z.
 
     >>> import torch
     >>> z, h = torch.zeros(2, 1), torch.ones(1)
@@ -212,15 +226,19 @@ def instability(z: Tensor, at: Tensor | None = None, *, h: Tensor | None = None)
 def sparsity(z: Tensor, *, h: Tensor | None = None) -> Sparsity:
     """Measure how alone each gradient lies, from the density that the others make there.
 
+    It is o_i = −[log Σ_{j≠i} exp(−r_ij²/2) − log(n − 1)], r_ij = ‖(z_i − z_j)/h‖, and the same
+    standardised over the set: a measure of this package, not of AKDE-BO.
+
     Args:
-        z: as for `gradient_density`.
-        h: as for `log_density`.
+        z: projected gradients [n, k] in any unit, or m sets of them, [m, n, k]; n at least 2.
+        h: bandwidth [k] or [m, k] in units of z; by default `bandwidth(z)`.
 
     Returns:
         Sparsity [n] or [m, n], raw and standardised.
 
     Raises:
-        ValueError: as for `log_density`.
+        ValueError: z has another shape, fewer than 2 gradients or one that is not finite, or `h`
+            does not go with z.
 
     >>> import torch
     >>> sparsity(torch.tensor([[0.0], [1.0]]), h=torch.ones(1)).raw  # r²/2

@@ -25,7 +25,7 @@ from dlcc.landscape.batches import described
 from dlcc.typing import Floats
 
 Direction = Sequence[Tensor]
-"""Tensors of the parameters' shapes, one for each."""
+"""Direction in the space of the parameters: a tensor for each parameter, of its shape."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Trajectory:
     """Unit vectors over all parameters, pairwise orthogonal, the one of most variance first; each
     points from the first snapshot to the last."""
     explained: Floats
-    """Share of the snapshots' variance along each, [directions]."""
+    """Share of the snapshots' variance along each direction, [directions]."""
     coordinates: Floats
     """Place of each snapshot, the last at 0, [snapshots, directions]: to draw into a slice that was
     taken at the last."""
@@ -53,11 +53,11 @@ def random_direction(params: Sequence[Tensor], seed: int = 0) -> list[Tensor]:
     """Draw a direction of normal numbers, the same on every device.
 
     Args:
-        params: what it is to belong to.
+        params: parameters [...], of any shapes, that the direction is to belong to.
         seed: seed of the numbers.
 
     Returns:
-        A tensor of each parameter's shape, type and device.
+        A tensor [...] for each parameter, of its shape, type and device.
 
     >>> import torch
     >>> drawn = random_direction([torch.zeros(2, 3)], seed=1)
@@ -73,10 +73,10 @@ def gradient_direction(loss: Closure, params: Sequence[Tensor]) -> list[Tensor]:
 
     Args:
         loss: closure without arguments that gives a scalar.
-        params: parameters that all have a part in it.
+        params: parameters [...], of any shapes, that all have a part in it.
 
     Returns:
-        A tensor of each parameter's shape.
+        A tensor [...] for each parameter, of its shape.
 
     Raises:
         ValueError: the loss is no scalar, or does not depend on one of the parameters.
@@ -98,11 +98,12 @@ def trajectory_directions(snapshots: Sequence[Direction], count: int = 2) -> Tra
     """Find the principal components of a path (Li et al. 2018, section 7).
 
     Args:
-        snapshots: the parameters at each, in order; at least count + 1.
-        count: directions to find.
+        snapshots: list of the parameters [...] at each snapshot, in the order of the path; at least
+            count + 1 of them.
+        count: number of directions to find, 1 or more.
 
     Returns:
-        The directions, the variance along each, and the path in them.
+        The directions, the variance along each [count], and the path in them [snapshots, count].
 
     Raises:
         ValueError: there are too few snapshots, their shapes differ, they are not finite, or they
@@ -161,14 +162,14 @@ def filter_normalised(
     scales of normalisations, all of at most one axis, get 0, as in the authors' code.
 
     Args:
-        direction: a tensor for each parameter.
-        params: what it belongs to.
+        direction: a tensor [...] for each parameter, of its shape.
+        params: parameters [...], of any shapes, that the direction belongs to.
         model: tells which weights are those of transposed convolutions, where the second axis
             counts the channels made.
         keep_vectors: scale biases and scales as one filter each instead.
 
     Returns:
-        A tensor of each parameter's shape.
+        A tensor [...] for each parameter, of its shape.
 
     Raises:
         ValueError: `direction` does not go with `params` or is not finite.
@@ -199,12 +200,12 @@ def check_direction(direction: Direction, params: Sequence[Tensor], name: str) -
     """Check that a direction is finite and of the parameters' shapes.
 
     Args:
-        direction: a tensor for each parameter.
-        params: what it belongs to.
+        direction: a tensor [...] for each parameter, of its shape.
+        params: parameters [...], of any shapes, that the direction belongs to.
         name: name of the argument, for the message.
 
     Raises:
-        ValueError: it is not.
+        ValueError: the direction is not finite or has other shapes.
 
     >>> import torch
     >>> check_direction([torch.ones(2)], [torch.zeros(3)], "direction")

@@ -51,9 +51,9 @@ class GameSpectrum:
     values: Complexes
     """Eigenvalues by falling modulus, [n]: all of them, or those that a Krylov space shows."""
     errors: Floats
-    """Residuals ‖Jᵀx − λx‖ of the unit vectors behind them, [n]; 0 where all are known."""
+    """Residuals ‖Jᵀx − λx‖, x the unit vector of each eigenvalue, [n]; 0 where all are known."""
     complete: bool
-    """Whether these are all eigenvalues."""
+    """Whether `values` holds all eigenvalues."""
     products: int
     """Number of products with Jᵀ used."""
 
@@ -211,6 +211,8 @@ def path_angle(
 
     Near a point that attracts, the cosine jumps from 1 to −1 there; where the field turns around
     it, it has a bump instead.
+
+    Source: Berard et al. 2020, section 4.2.
 
     Args:
         field: function of parameters [size] that gives the gradients [size] of each player's own

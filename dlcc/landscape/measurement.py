@@ -90,9 +90,12 @@ def measure_landscape(
 ) -> LandscapeSummary:
     """Measure the landscape around players; nothing of them changes.
 
+    It is made of `extreme_eigenvalues`, `trace`, `slice_1d`, `game_spectrum` and `path_angle`,
+    which name their sources.
+
     Args:
         losses: every player with its loss; no two train the same parameter.
-        since: `parameter_vector` of each player at an earlier point, for the path from there.
+        since: `parameter_vector` [size] of each player at an earlier point, from which the path is.
         seed: seed of all random vectors; the slice's direction is the same for every point.
 
     Returns:

@@ -39,7 +39,7 @@ def unchanged(model: nn.Module) -> Iterator[None]:
     A graph that was made before and holds a buffer can still go back: nothing was written to it.
 
     Args:
-        model: whose buffers are copied.
+        model: module whose buffers are copied.
 
     Raises:
         ValueError: its parameters lie on two devices.
@@ -58,11 +58,11 @@ def unchanged(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def copied_buffers(modules: Sequence[nn.Module], device: torch.device) -> Iterator[None]:
-    """Do the same for modules that are listed already.
+    """Let passes write to copies of some modules' buffers, and put torch's random state back.
 
     Args:
-        modules: whose own buffers are copied; a buffer that two of them share stays one.
-        device: of their parameters, whose random state is put back too.
+        modules: modules whose own buffers are copied; a buffer that two of them share stays one.
+        device: device of their parameters, whose random state is put back too.
 
     >>> import torch
     >>> from torch import nn

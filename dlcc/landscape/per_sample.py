@@ -126,7 +126,7 @@ class PerSampleBackward:
         return torch.cat([gradients.rows() for gradients in self.gradients.values()], dim=1)
 
     def layer_norms(self) -> dict[str, Tensor]:
-        """Compute the 2-norms by layer.
+        """Compute the 2-norm of each row's gradient, layer by layer.
 
         Returns:
             Norms [n] of each module with trained parameters of its own, by its name.
@@ -145,7 +145,7 @@ class PerSampleBackward:
         return {layer: total.sqrt() for layer, total in squared.items()}
 
     def norms(self) -> Tensor:
-        """Compute the 2-norms over all trained parameters.
+        """Compute the 2-norm of each row's gradient over all trained parameters.
 
         Returns:
             Norms [n].
@@ -162,7 +162,7 @@ class PerSampleBackward:
         return torch.stack(list(self.layer_norms().values())).square().sum(dim=0).sqrt()
 
     def projected(self, directions: Tensor) -> Tensor:
-        """Project the gradients.
+        """Project each row's gradient on given directions.
 
         Args:
             directions: matrix [parameters, k], its rows in the order of the trained ones of
@@ -197,10 +197,13 @@ class PerSampleBackward:
         return found
 
     def noise(self) -> GradientNoise:
-        """Measure how the gradients scatter (McCandlish et al. 2018, appendix A.1).
+        """Measure how the gradients scatter.
+
+        Source: McCandlish et al. 2018, appendix A.1, the simple noise scale tr(Σ) / ‖G‖².
 
         Returns:
-            Norms, the trace of the gradients' covariance and the noise scale.
+            Norms [n], the trace of the gradients' covariance and the noise scale in rows of a
+            batch.
 
         Raises:
             ValueError: there is one row.
@@ -268,16 +271,18 @@ def per_layer_gradient_norms(
     """Compute the exact 2-norm of each row's gradient, layer by layer.
 
     Args:
-        model: as for `per_sample_gradient_norms`.
-        per_sample_loss: likewise.
-        batch: likewise.
+        model: network; nothing of it changes. A batch normalisation in training couples the rows:
+            its statistics are those of the batch, held fixed, and a warning says so.
+        per_sample_loss: function of the model and the batch that gives the loss of each row, [n].
+        batch: n rows, in any form that `per_sample_loss` takes.
 
     Returns:
         Norms [n] of each module that has trained parameters of its own, by its name.
 
     Raises:
-        ValueError: as for `per_sample_gradient_norms`.
-        NotFiniteError: likewise.
+        ValueError: the loss is not one number a row, nothing is trained, the model lies on two
+            devices, or the loss takes a gradient of the model itself, as a gradient penalty does.
+        NotFiniteError: a loss is not finite.
 
     >>> import torch
     >>> from torch import nn
@@ -294,9 +299,10 @@ def per_sample_gradients(
     """Compute each row's gradient, projected on given directions.
 
     Args:
-        model: as for `per_sample_gradient_norms`.
-        per_sample_loss: likewise.
-        batch: likewise.
+        model: network; nothing of it changes. A batch normalisation in training couples the rows:
+            its statistics are those of the batch, held fixed, and a warning says so.
+        per_sample_loss: function of the model and the batch that gives the loss of each row, [n].
+        batch: n rows, in any form that `per_sample_loss` takes.
         project: matrix [parameters, k], its rows in the order of the trained ones of
             `model.parameters()`.
 
@@ -304,8 +310,10 @@ def per_sample_gradients(
         Gradients times `project`, [n, k].
 
     Raises:
-        ValueError: as for `per_sample_gradient_norms`, or `project` has another number of rows.
-        NotFiniteError: as for `per_sample_gradient_norms`.
+        ValueError: the loss is not one number a row, `project` has not as many rows as there are
+            trained parameters, nothing is trained, the model lies on two devices, or the loss takes
+            a gradient of the model itself, as a gradient penalty does.
+        NotFiniteError: a loss is not finite.
 
     >>> import torch
     >>> from torch import nn
@@ -317,20 +325,24 @@ def per_sample_gradients(
 
 
 def gradient_noise(model: nn.Module, per_sample_loss: PerSampleLoss, batch: Any) -> GradientNoise:
-    """Measure the gradient noise of a batch, in one pass (McCandlish et al. 2018).
+    """Measure the gradient noise of a batch, in one pass.
+
+    Source: McCandlish et al. 2018, appendix A.1, the simple noise scale tr(Σ) / ‖G‖².
 
     Args:
-        model: as for `per_sample_gradient_norms`, but for the warning: `frozen` names the batch
-            normalisations in training.
-        per_sample_loss: likewise.
-        batch: likewise, at least 2 rows.
+        model: network; nothing of it changes. A batch normalisation in training couples the rows:
+            its statistics are those of the batch, held fixed, and `frozen` of the result names it.
+        per_sample_loss: function of the model and the batch that gives the loss of each row, [n].
+        batch: n rows, at least 2, in any form that `per_sample_loss` takes.
 
     Returns:
-        Norms, the trace of the gradients' covariance and the noise scale.
+        Norms [n], the trace of the gradients' covariance and the noise scale in rows of a batch.
 
     Raises:
-        ValueError: as for `per_sample_gradient_norms`, or the batch has one row.
-        NotFiniteError: as for `per_sample_gradient_norms`.
+        ValueError: the loss is not one number a row, the batch has one row, nothing is trained, the
+            model lies on two devices, or the loss takes a gradient of the model itself, as a
+            gradient penalty does.
+        NotFiniteError: a loss is not finite.
 
     >>> import torch
     >>> from torch import nn

@@ -37,7 +37,7 @@ class Slice1D:
     at: Floats
     """Places on the line, 0 at the parameters as they are, in lengths of the direction, [n]."""
     losses: Floats
-    """Loss at each, [n]; not finite where the loss is not."""
+    """Loss at each place, [n]; not finite where the loss is not."""
     batched: bool
     """Whether points were evaluated several at a time."""
 
@@ -55,9 +55,9 @@ class Slice2D:
     at: Floats
     """Places along the first direction, [n]."""
     across: Floats
-    """Places along the second, [m]."""
+    """Places along the second direction, [m]."""
     losses: Floats
-    """Loss at each pair, [n, m]; not finite where the loss is not."""
+    """Loss at each pair of places, [n, m]; not finite where the loss is not."""
     batched: bool
     """Whether points were evaluated several at a time."""
 
@@ -72,11 +72,14 @@ def slice_1d(
 ) -> Slice1D:
     """Evaluate a loss at params + a · direction for each a of `at`.
 
+    Source: Li et al. 2018, section 3, f(α) = L(θ* + α·δ).
+
     Args:
         loss: closure without arguments that reads `params` and gives a scalar; with a `ModelLoss`
             small nets go faster, and buffers that a pass writes are put back.
-        params: tensors set in place and put back bit for bit, also after an error or Ctrl-C.
-        direction: a tensor of each parameter's shape.
+        params: tensors [...], of any shapes, that are set in place and put back bit for bit, also
+            after an error or Ctrl-C.
+        direction: a tensor [...] for each parameter, of its shape.
         at: places [n], in lengths of the direction.
         differentiates: whether the loss takes gradients itself, as one with a gradient penalty.
 
@@ -108,19 +111,24 @@ def slice_2d(
 ) -> Slice2D:
     """Evaluate a loss at params + a · directions[0] + b · directions[1].
 
+    Source: Li et al. 2018, section 3, f(α, β) = L(θ* + α·δ + β·η).
+
     Args:
-        loss: as for `slice_1d`.
-        params: likewise.
-        directions: two of them, each a tensor of each parameter's shape.
-        at: values of a, [n].
-        across: values of b, [m]; those of a by default.
-        differentiates: as for `slice_1d`.
+        loss: closure without arguments that reads `params` and gives a scalar; with a `ModelLoss`
+            small nets go faster, and buffers that a pass writes are put back.
+        params: tensors [...], of any shapes, that are set in place and put back bit for bit, also
+            after an error or Ctrl-C.
+        directions: two directions, each a tensor [...] for each parameter, of its shape.
+        at: values [n] of a, in lengths of the first direction.
+        across: values [m] of b, in lengths of the second direction; those of a by default.
+        differentiates: whether the loss takes gradients itself, as one with a gradient penalty.
 
     Returns:
-        The places and the losses [n, m].
+        The places [n] and [m], and the losses [n, m].
 
     Raises:
-        ValueError: as for `slice_1d`.
+        ValueError: params is empty or on two devices, `directions` are not two that go with it and
+            are finite, `at` or `across` is empty, or the loss is no scalar.
 
     >>> import torch
     >>> w = torch.zeros(2)
@@ -145,11 +153,11 @@ def is_batched(loss: Closure | ModelLoss, *, differentiates: bool = False) -> bo
     normalisation, or the loss takes gradients itself.
 
     Args:
-        loss: as for `slice_1d`.
-        differentiates: likewise.
+        loss: closure without arguments that gives a scalar, or a `ModelLoss`.
+        differentiates: whether the loss takes gradients itself, as one with a gradient penalty.
 
     Returns:
-        True where it does.
+        True where several points go at a time.
 
     >>> import torch
     >>> from torch import nn

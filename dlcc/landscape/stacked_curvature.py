@@ -32,12 +32,15 @@ def extreme_eigenvalues_stacked(
     converged; all go on until the last has.
 
     Args:
-        model: as for `per_sample_gradient_norms_stacked`.
-        params: likewise, [sets, *shape] by name.
+        model: architecture, its buffers, and its own values of parameters that `params` leaves out;
+            it stays as it is.
+        params: tensors [sets, *shape] by name, as `torch.func.stack_module_state` gives them;
+            Hessians are with respect to these.
         loss: function of the model and a batch that gives a scalar.
-        batch: as for `per_sample_gradient_norms_stacked`.
+        batch: batch in any form that the loss takes, the same for all sets; or one for each set,
+            its tensors [sets, ...].
         tol: errors relative to the larger of a set's two eigenvalues' sizes.
-        own_batches: as for `per_sample_gradient_norms_stacked`.
+        own_batches: whether `batch` holds a batch for each set.
         seed: seed of the first vector, which is the same for all sets.
         products: number of products to stop at, converged or not.
         vectors: vectors held of each set at a time.
@@ -46,8 +49,8 @@ def extreme_eigenvalues_stacked(
         Both eigenvalues of each set, [sets].
 
     Raises:
-        ValueError: as for `per_sample_gradient_norms_stacked`, the loss is no scalar, or `tol` is
-            not above 0.
+        ValueError: `params` does not fit the model, a layer in training has buffers to write to, as
+            a batch normalisation, the loss is no scalar, or `tol` is not above 0.
         NotFiniteError: a loss, or a product, is not finite; the message names the set.
 
     >>> import torch
@@ -103,20 +106,23 @@ def trace_stacked(
     The probes are the same for all sets.
 
     Args:
-        model: as for `per_sample_gradient_norms_stacked`.
-        params: likewise, [sets, *shape] by name.
+        model: architecture, its buffers, and its own values of parameters that `params` leaves out;
+            it stays as it is.
+        params: tensors [sets, *shape] by name, as `torch.func.stack_module_state` gives them;
+            Hessians are with respect to these.
         loss: function of the model and a batch that gives a scalar.
-        batch: as for `per_sample_gradient_norms_stacked`.
+        batch: batch in any form that the loss takes, the same for all sets; or one for each set,
+            its tensors [sets, ...].
         products: matrix-vector products to use of each set, at least 6.
-        own_batches: as for `per_sample_gradient_norms_stacked`.
+        own_batches: whether `batch` holds a batch for each set.
         seed: seed of the random signs.
 
     Returns:
         The estimate of each set, [sets].
 
     Raises:
-        ValueError: as for `per_sample_gradient_norms_stacked`, the loss is no scalar, or `products`
-            is below 6.
+        ValueError: `params` does not fit the model, a layer in training has buffers to write to, as
+            a batch normalisation, the loss is no scalar, or `products` is below 6.
         NotFiniteError: a loss is not finite; the message names the set.
 
     >>> import torch

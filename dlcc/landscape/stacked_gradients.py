@@ -23,13 +23,13 @@ def per_sample_gradient_norms_stacked(
     """Compute the exact 2-norm of each row's gradient at each set of parameters.
 
     Args:
-        model: its architecture, its buffers, and its own values of parameters that `params` leaves
-            out; it stays as it is.
+        model: architecture, its buffers, and its own values of parameters that `params` leaves out;
+            it stays as it is.
         params: tensors [sets, *shape] by name, as `torch.func.stack_module_state` gives them;
             gradients are with respect to these.
         per_sample_loss: function of the model and a batch that gives the loss of each row, [n].
         batch: n rows, the same for all sets; or a batch for each, its tensors [sets, n, ...].
-        own_batches: whether it is the latter.
+        own_batches: whether `batch` holds a batch for each set.
 
     Returns:
         Norms [sets, n].
@@ -64,21 +64,25 @@ def per_sample_gradients_stacked(
     """Project each row's gradient at each set of parameters.
 
     Args:
-        model: as for `per_sample_gradient_norms_stacked`.
-        params: likewise.
-        per_sample_loss: likewise.
-        batch: likewise.
+        model: architecture, its buffers, and its own values of parameters that `params` leaves out;
+            it stays as it is.
+        params: tensors [sets, *shape] by name, as `torch.func.stack_module_state` gives them;
+            gradients are with respect to these.
+        per_sample_loss: function of the model and a batch that gives the loss of each row, [n].
+        batch: n rows, the same for all sets; or a batch for each, its tensors [sets, n, ...].
         project: matrix [parameters, k], the same for all sets, its rows in the order of
             `model.parameters()`.
-        own_batches: as for `per_sample_gradient_norms_stacked`.
+        own_batches: whether `batch` holds a batch for each set.
 
     Returns:
         Gradients times `project`, [sets, n, k].
 
     Raises:
-        ValueError: as for `per_sample_gradient_norms_stacked`, or `project` has another number of
-            rows.
-        NotFiniteError: as for `per_sample_gradient_norms_stacked`.
+        ValueError: `params` does not fit the model, a layer in training has buffers to write to, as
+            a batch normalisation, the loss is not one number a row, `project` has not as many rows
+            as there are parameters, or the loss takes a gradient of the model itself, as a gradient
+            penalty does.
+        NotFiniteError: a loss is not finite; the message names the set.
 
     >>> import torch
     >>> from torch import nn

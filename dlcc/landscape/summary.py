@@ -31,15 +31,15 @@ class PlayerCurvature:
     gradient_norm: float
     """Norm of the mean loss' gradient."""
     smallest: float
-    """Smallest eigenvalue of its own Hessian."""
+    """Smallest eigenvalue of the player's own Hessian."""
     smallest_error: float
     """Distance within which an eigenvalue lies from `smallest`."""
     largest: float
-    """Largest eigenvalue of its own Hessian."""
+    """Largest eigenvalue of the player's own Hessian."""
     largest_error: float
     """Distance within which an eigenvalue lies from `largest`."""
     trace: float
-    """Trace of its own Hessian, an estimate."""
+    """Trace of the player's own Hessian, an estimate."""
     trace_error: float
     """Standard error of the trace."""
 
@@ -80,7 +80,7 @@ class PathSummary:
     """
 
     at: tuple[float, ...]
-    """Places on the line, 0 at the earlier point and 1 at this one."""
+    """Places on the line, 0 at the earlier point and 1 at the present one."""
     cosine: tuple[float, ...]
     """Cosine of the angle between the field, downhill, and the line."""
     norm: tuple[float, ...]
@@ -99,15 +99,15 @@ class GameSummary:
     """
 
     real: tuple[float, ...]
-    """Real part of each."""
+    """Real part of each eigenvalue."""
     imaginary: tuple[float, ...]
-    """Imaginary part of each."""
+    """Imaginary part of each eigenvalue."""
     errors: tuple[float, ...]
-    """Residual of each; 0 where all eigenvalues are known."""
+    """Residual of each eigenvalue; 0 where all eigenvalues are known."""
     rotation: float
-    """Share Σ |Im λ| / Σ |λ| over them: 0 where the field is a gradient, 1 where it only turns."""
+    """Share Σ |Im λ| / Σ |λ| of turning: 0 where the field is a gradient, 1 where it only turns."""
     nearest_axis: tuple[float, float]
-    """Real and imaginary part of the one nearest to the imaginary axis among those well known."""
+    """Real and imaginary part of the well-known eigenvalue nearest to the imaginary axis."""
 
     def __post_init__(self) -> None:
         _check_alike(real=self.real, imaginary=self.imaginary, errors=self.errors)
@@ -126,4 +126,5 @@ class LandscapeSummary:
     game: GameSummary | None
     """Game of the players; None with a single one."""
     path: PathSummary | None
-    """Field on the way from an earlier point; None where none was given, or it is the same."""
+    """Field on the way from an earlier point; None without such a point, or at
+    the same one."""

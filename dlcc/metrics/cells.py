@@ -58,7 +58,8 @@ def grid_counts(unit: ArrayLike, bins: int) -> Cells:
         The counts [binsᵈ], the first coordinate running fastest, and the number of samples outside.
 
     Raises:
-        ValueError: coordinates or bins that cannot be used.
+        ValueError: coordinates of another shape or not finite, no whole number of bins of at least
+            1, or more cells than 10 million.
 
     >>> found = grid_counts([[0.1, 0.1], [0.9, 0.2], [0.9, 0.3], [1.5, 0.5]], bins=2)
     >>> found.counts.tolist(), found.outside
@@ -99,7 +100,7 @@ def chi_squared(counts: ArrayLike) -> ChiSquared:
         which is at most their number; half a cell more, so never 0.
 
     Raises:
-        ValueError: counts that cannot be used.
+        ValueError: counts of another shape, not whole or below 0, or fewer than 2 cells or samples.
 
     >>> fair, loaded = chi_squared([98, 102, 95, 105]), chi_squared([70, 130, 95, 105])
     >>> round(fair.statistic, 2), round(fair.p_value, 2)

@@ -44,7 +44,8 @@ def kl_divergence(generated: ArrayLike, data: ArrayLike, *, k: int = 5) -> Diver
         which is several times as large there.
 
     Raises:
-        ValueError: rows that cannot be used, or rows with k copies, whose logarithm is infinite.
+        ValueError: rows of another shape, too few of them, ones that are not finite or beyond 1e20,
+            sets of different widths, or rows with k copies, whose logarithm is infinite.
 
     >>> rng = np.random.default_rng(0)
     >>> data = rng.standard_normal((500, 1))

@@ -28,7 +28,8 @@ def energy_distance(generated: ArrayLike, data: ArrayLike, *, biased: bool = Fal
         as much as `squared_mmd`.
 
     Raises:
-        ValueError: rows that cannot be used.
+        ValueError: rows of another shape, too few of them, ones that are not finite or beyond 1e20,
+            or sets of different widths.
 
     >>> import numpy as np
     >>> rng = np.random.default_rng(0)

@@ -58,7 +58,8 @@ def noise_floor(
         The mean distance in units of the statistic, with the error sd / √repeats.
 
     Raises:
-        ValueError: rows that cannot be used, or fewer than four of them to split.
+        ValueError: rows of another shape, ones that are not finite or beyond 1e20, fewer than four
+            of them to split, `rows` below 2, or fewer than 2 `repeats`.
 
     >>> from dlcc.metrics import sliced_wasserstein
     >>> def target(n, rng):

@@ -83,7 +83,7 @@ def moments(rows: ArrayLike) -> Moments:
         Mean [d], covariance [d, d] over n − 1, and the number of rows.
 
     Raises:
-        ValueError: rows that cannot be used.
+        ValueError: rows of another shape, fewer than 2, or ones that are not finite or beyond 1e20.
 
     >>> found = moments([[0.0, 1.0], [2.0, 1.0]])
     >>> found.mean.tolist(), found.covariance.tolist(), found.rows
@@ -108,7 +108,8 @@ def frechet_distance(a: ArrayLike | Moments, b: ArrayLike | Moments) -> float:
         biased upwards; `frechet` has its error.
 
     Raises:
-        ValueError: rows that cannot be used, or different features.
+        ValueError: rows of another shape, fewer than 2, ones that are not finite or beyond 1e20, or
+            sets of different widths or of different features.
 
     >>> rows = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
     >>> round(frechet_distance(rows + [3.0, 4.0], rows), 6)  # shifted by a length of 5
@@ -128,6 +129,8 @@ def frechet(
 ) -> Frechet:
     """Estimate the Fréchet distance at these numbers of rows, with its standard error.
 
+    It is the distance of Heusel et al. 2017, eq. 6, as `frechet_distance` computes it.
+
     Args:
         generated: Features [n, d], or images [n, ...] where `features` is a function.
         data: Features [m, d] or images [m, ...] of the target, or the `moments` of its features.
@@ -144,7 +147,8 @@ def frechet(
         draws; it tells nothing of the bias. Besides the features it takes some ten arrays [d, d].
 
     Raises:
-        ValueError: rows that cannot be used, or different features.
+        ValueError: rows of another shape, fewer than 2, ones that are not finite or beyond 1e20, or
+            sets of different widths or of different features.
 
     >>> rng = np.random.default_rng(0)
     >>> data, generated = rng.standard_normal((500, 4)), rng.standard_normal((500, 4)) + 0.5
@@ -191,7 +195,8 @@ def frechet_infinity(
         that of the usual distance (its first-order part, which the line keeps).
 
     Raises:
-        ValueError: rows that cannot be used, different features, or too few rows for the line.
+        ValueError: rows of another shape, too few of them for the line, ones that are not finite or
+            beyond 1e20, or sets of different widths or of different features.
 
     >>> rng = np.random.default_rng(0)
     >>> generated = rng.standard_normal((300, 8))

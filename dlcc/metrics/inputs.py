@@ -63,7 +63,7 @@ def checked_count(count: int, name: str, least: int, most: float = np.inf) -> in
     """Check that a count is a whole number within bounds.
 
     Raises:
-        ValueError: it is not.
+        ValueError: the count is not.
     """
     if isinstance(count, bool) or not isinstance(count, (int, np.integer)):
         raise ValueError(f"{name} is {count!r}; expected a whole number")

@@ -31,7 +31,8 @@ def kid(
         deviation between two draws of the data.
 
     Raises:
-        ValueError: features that cannot be used, or fewer than two blocks.
+        ValueError: features of another shape, too few of them, ones that are not finite or beyond
+            1e20, sets of different widths, fewer than two blocks, or blocks of fewer than 4 rows.
 
     >>> import numpy as np
     >>> rng = np.random.default_rng(0)

@@ -173,7 +173,8 @@ def median_bandwidth(target: ArrayLike) -> float:
         The width r, above 0, in squared units of the rows.
 
     Raises:
-        ValueError: rows that cannot be used, or more than half of the pairs are copies.
+        ValueError: rows of another shape, fewer than 2, ones that are not finite or beyond 1e20, or
+            more than half of the pairs are copies.
 
     >>> median_bandwidth([[0.0], [1.0], [3.0]])
     4.0

@@ -109,7 +109,8 @@ def precision_recall(generated: ArrayLike, data: ArrayLike, *, k: int = 3) -> Pr
         Both shares in [0, 1]. Takes (n² / 2 + m² / 2 + nm) d multiplications.
 
     Raises:
-        ValueError: features that cannot be used, or k is not below the numbers of rows.
+        ValueError: features of another shape, ones that are not finite or beyond 1e20, sets of
+            different widths, or k is not from 1 to below the numbers of rows.
 
     >>> rng = np.random.default_rng(0)
     >>> data = rng.standard_normal((200, 2))
@@ -143,7 +144,8 @@ def density_coverage(generated: ArrayLike, data: ArrayLike, *, k: int = 5) -> De
         lemma 2. Takes (m² / 2 + nm) d multiplications.
 
     Raises:
-        ValueError: features that cannot be used, or k is not below the numbers of rows.
+        ValueError: features of another shape, ones that are not finite or beyond 1e20, sets of
+            different widths, or k is not from 1 to below the numbers of rows.
 
     >>> rng = np.random.default_rng(0)
     >>> data = rng.standard_normal((200, 2))

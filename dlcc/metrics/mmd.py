@@ -42,7 +42,8 @@ def squared_mmd(
         data. Takes (n + m)² d / 2 multiplications, a block of 2,048 × 2,048 pairs at a time.
 
     Raises:
-        ValueError: rows or a gamma that cannot be used.
+        ValueError: rows of another shape, too few of them, ones that are not finite or beyond 1e20,
+            sets of different widths, or a gamma that is not above 0 and finite.
 
     >>> import numpy as np
     >>> rng = np.random.default_rng(0)

@@ -47,7 +47,8 @@ def mode_coverage(
         seen, taken as independent.
 
     Raises:
-        ValueError: rows, centres, a radius or a share that cannot be used.
+        ValueError: rows or centres of another shape, not finite or of different widths, fewer than
+            2 rows, a radius that is not above 0, or a share that is not in (0, 1].
 
     >>> centres = [[-1.0, 0.0], [0.0, 0.0], [1.0, 0.0]]
     >>> samples = [[-1.0, 0.1], [-0.9, 0.0], [0.1, 0.0], [0.0, 0.0], [0.5, 0.5]]

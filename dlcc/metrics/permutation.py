@@ -59,7 +59,8 @@ def permutation_test(
         The statistic among its permuted values, with the p-value.
 
     Raises:
-        ValueError: rows that cannot be used, or fewer than 19 permutations.
+        ValueError: rows of another shape, too few of them, ones that are not finite or beyond 1e20,
+            sets of different widths, or fewer than 19 permutations.
 
     >>> rng = np.random.default_rng(0)
     >>> data, fresh = rng.standard_normal((2, 100, 2))

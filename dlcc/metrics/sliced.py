@@ -58,7 +58,8 @@ def sliced_wasserstein(
         m) steps a direction and (n + m)·d·projections multiplications.
 
     Raises:
-        ValueError: rows that cannot be used, another p, or no projections.
+        ValueError: rows of another shape, too few of them, ones that are not finite or beyond 1e20,
+            sets of different widths, p other than 1 or 2, or no projections.
 
     >>> data = np.random.default_rng(0).standard_normal((200, 1))
     >>> round(sliced_wasserstein(data + 2, data).value, 6)  # every quantile is moved by 2

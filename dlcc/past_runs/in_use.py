@@ -140,6 +140,7 @@ def library(group: str = JUDGES) -> Library:
 
     Raises:
         LibraryError: the user's library cannot be used.
+        PluginError: an installed kind of training cannot be used.
 
     >>> from unittest.mock import patch
     >>> with patch.dict(os.environ, DLCC_LIBRARY="no/such/library.npz"):
@@ -156,6 +157,7 @@ def forecast_runs(kind: TrainingKind) -> Library:
 
     Raises:
         LibraryError: the user's library cannot be used.
+        PluginError: an installed kind of training cannot be used.
     """
     first, *others = kind.past_runs.forecast
     found = library(first)

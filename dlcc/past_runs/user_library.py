@@ -48,8 +48,9 @@ def add_runs(
 
     Raises:
         OptionError: the label is none, or none of a run's kind.
-        RunError: a run cannot be used.
+        RunError: a run's record is damaged, does not reach its end or cannot be judged.
         LibraryError: no run was given, or a library cannot be read or written.
+        PluginError: an installed kind of training cannot be used.
 
     >>> import tempfile
     >>> from unittest.mock import patch

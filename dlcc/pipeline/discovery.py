@@ -150,7 +150,7 @@ def find_type(name: str) -> type[Any]:
 
 
 def reachable(kind: type[Any]) -> bool:
-    """Whether another process can import it: not so in a notebook, `__main__` or a function."""
+    """Whether another process can import a type: not so in a notebook, `__main__` or a function."""
     if kind.__module__ in ("__main__", "builtins") or "<locals>" in kind.__qualname__:
         return False
     return getattr(sys.modules.get(kind.__module__), "__file__", None) is not None

@@ -97,7 +97,7 @@ class OptimisedTraining(ABC):
 
 @contextmanager
 def seeded(*numbers: int) -> Iterator[None]:
-    """Seed torch's generator by these numbers; afterwards it is as it was."""
+    """Seed torch's generator by some numbers inside the block; afterwards it is as it was."""
     (seed,) = np.random.SeedSequence(numbers).generate_state(1, np.uint64)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(seed))

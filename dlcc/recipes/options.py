@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
+__all__ = ["Options", "option"]
+
 
 def option(
     default: Any,
@@ -19,7 +21,25 @@ def option(
     low: float = -math.inf,
     high: float = math.inf,
 ) -> Any:
-    """Make a field of `Options`; both ends of the range are allowed."""
+    """Make a field of `Options`; both ends of the range are allowed.
+
+    Args:
+        default: Value where none is given: a whole number, a number or text, which is the type of
+            the field.
+        help: Meaning of the field in a few words, with its unit.
+        choices: Values that a text may have; empty for any.
+        low: Lowest number allowed.
+        high: Highest number allowed.
+
+    Returns:
+        Field of a dataclass; to a type checker it is of the annotated type.
+
+    >>> @dataclass(frozen=True)
+    ... class Config(Options):
+    ...     lr: float = option(1e-3, "learning rate", low=1e-6, high=1.0)
+    >>> Config.parse({"lr": 0.01})
+    Config(lr=0.01)
+    """
     return field(
         default=default,
         metadata={"help": help, "choices": tuple(choices), "low": low, "high": high},
@@ -28,11 +48,25 @@ def option(
 
 @dataclass(frozen=True)
 class Options:
-    """Base of configurations whose fields are all made by `option`."""
+    """Base of configurations whose fields are all made by `option`.
+
+    >>> @dataclass(frozen=True)
+    ... class Config(Options):
+    ...     steps: int = option(100, "number of steps", low=1, high=1000)
+    >>> Config.parse({}), Config.parse({"steps": 0})
+    Traceback (most recent call last):
+    ValueError: steps is 0: give a value from 1 to 1000
+    """
 
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> Self:
         """Check plain values and make the configuration; those left out take their defaults.
+
+        Args:
+            values: Name of a field to its value.
+
+        Returns:
+            The configuration, an instance of the class.
 
         Raises:
             ValueError: for an unknown key, or a value of the wrong type or out of range; the

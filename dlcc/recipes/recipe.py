@@ -18,24 +18,70 @@ from torch import nn
 from dlcc.errors import OptionError
 from dlcc.runs import Recorder
 
+__all__ = ["Family", "Look", "Option", "Recipe", "Values"]
+
 Values = Mapping[str, Any]
 """Whole configuration of a training, key to value."""
 
 
 class Look(Protocol):
-    """Observer that measures a training as it is recorded."""
+    """Observer that measures a training as it is recorded.
+
+    >>> class Counting:
+    ...     rows = snapshots = 0
+    ...     def at_row(self, step):
+    ...         self.rows += 1
+    ...     def at_snapshot(self, step):
+    ...         self.snapshots += 1
+    >>> look: Look = Counting()
+    >>> look.at_snapshot(0)
+    >>> look.at_row(0)
+    >>> look.rows, look.snapshots
+    (1, 1)
+    """
 
     def at_row(self, step: int) -> None:
-        """Measure after the row of a step was logged."""
+        """Measure after the row of a step was logged.
+
+        Args:
+            step: Number of the step, from 0.
+        """
         ...
 
     def at_snapshot(self, step: int) -> None:
-        """Measure after the snapshot of a step was taken."""
+        """Measure after the snapshot of a step was taken.
+
+        Args:
+            step: Step of the snapshot; its state is the one before this step.
+        """
         ...
 
 
 class Family(ABC):
-    """Family of recipes that share a training program."""
+    """Family of recipes that share a training program.
+
+    >>> from dlcc.recipes import get_recipe
+    >>> ring = get_recipe("ring")
+    >>> family, config = ring.family, ring.configure({})
+    >>> family.length(config), family.objective(config), family.data(config)
+    (2500, {'kind': 'gan', 'loss': 'ns'}, 'ring')
+    >>> family.reference(config).shape, [*family.players(config)], family.variants()
+    ((2048, 2), ['generator', 'discriminator'], ())
+    >>> family.samples(config), family.sample_dtype(config), family.target(config)
+    (512, torch.float32, 'ring')
+    >>> family.as_target(np.zeros((5, 2)), config).shape, family.page(ring, config)[:8]
+    ((5, 2), '# Method')
+    >>> import tempfile
+    >>> from dlcc.runs import Run
+    >>> training = ring.module.build(config)
+    >>> with tempfile.TemporaryDirectory() as folder, Recorder(folder, training=training) as rec:
+    ...     look = family.look(rec, training)
+    ...     rec.log(0, training.step(0))
+    ...     look.at_row(0)
+    ...     rec.flush()
+    ...     "generator/grad_noise_scale" in Run.open(folder).series()
+    True
+    """
 
     module: ModuleType
     """Module with `Config`, whose fields are the options, and `build`, which makes the training.
@@ -46,50 +92,137 @@ class Family(ABC):
 
     @abstractmethod
     def length(self, config: Values) -> int:
-        """Number of steps of the training."""
+        """Count the steps of the training.
+
+        Args:
+            config: Whole configuration of the training.
+
+        Returns:
+            Number of steps.
+        """
 
     @abstractmethod
     def objective(self, config: Values) -> dict[str, Any]:
-        """Objective that the players minimise, as `run.json` states it."""
+        """State the objective that the players minimise.
+
+        Args:
+            config: Whole configuration of the training.
+
+        Returns:
+            Key `objective` of run.json: at least the kind.
+        """
 
     @abstractmethod
     def data(self, config: Values) -> str:
-        """Name of the data that are learned."""
+        """Name the data that are learned.
+
+        Args:
+            config: Whole configuration of the training.
+
+        Returns:
+            Name of the data.
+        """
 
     @abstractmethod
     def page(self, recipe: Recipe, config: Values) -> str:
-        """Markdown page of the method, `documents/method.md`."""
+        """Write the page of the method, `documents/method.md`.
+
+        Args:
+            recipe: Recipe of this family that is trained.
+            config: Whole configuration of the training.
+
+        Returns:
+            Text in Markdown.
+        """
 
     @abstractmethod
     def reference(self, config: Values) -> NDArray[np.float32]:
-        """Data that samples are compared with, [n, ...]."""
+        """Draw or read the data that samples are compared with.
+
+        Args:
+            config: Whole configuration of the training.
+
+        Returns:
+            Rows [n, ...] in the units of the samples.
+
+        Raises:
+            MissingDataError: The data are files that are not where the configuration says.
+        """
 
     @abstractmethod
     def players(self, config: Values) -> Mapping[str, nn.Module]:
-        """Networks as the training has them, by player, to count their parameters."""
+        """Make the networks as the training has them, to count their parameters.
+
+        Args:
+            config: Whole configuration of the training.
+
+        Returns:
+            Player to its network.
+        """
 
     def variants(self) -> tuple[str, ...]:
-        """Values of `data` that make the networks differ in size; empty where none does."""
+        """List the values of `data` that make the networks differ in size.
+
+        Returns:
+            Names of data; empty where none makes a difference.
+        """
         return ()
 
     def samples(self, config: Values) -> int:
-        """Number of samples at each sample step."""
+        """Count the samples of a sample step.
+
+        Args:
+            config: Whole configuration of the training.
+
+        Returns:
+            Number of samples, 512 by default.
+        """
         return 512
 
     def sample_dtype(self, config: Values) -> torch.dtype:
-        """Type of numbers in which samples are kept."""
+        """Choose the type of numbers in which samples are kept.
+
+        Args:
+            config: Whole configuration of the training.
+
+        Returns:
+            Type of a tensor, float32 by default.
+        """
         return torch.float32
 
     def target(self, config: Values) -> str | None:
-        """Name of the known generator that the truth is judged by; None where none is known."""
+        """Name the known generator that the truth is judged by.
+
+        Args:
+            config: Whole configuration of the training.
+
+        Returns:
+            Name of the generator; None where none is known.
+        """
         return None
 
     def as_target(self, samples: NDArray[Any], config: Values) -> NDArray[Any]:
-        """Convert samples [n, ...] to rows of the target, [n, features]."""
+        """Convert samples to rows of the target.
+
+        Args:
+            samples: Samples [n, ...], as the training gives them.
+            config: Whole configuration of the training.
+
+        Returns:
+            Rows [n, features] in the target's units.
+        """
         return samples
 
     def look(self, recorder: Recorder, training: Any) -> Look | None:
-        """Observer that measures the landscape of a training; None where there is none."""
+        """Make the observer that measures the landscape of a training.
+
+        Args:
+            recorder: Recorder of the training, which has begun.
+            training: Training that is recorded.
+
+        Returns:
+            The observer; None where nothing is measured.
+        """
         return None
 
 
@@ -174,6 +307,9 @@ class Recipe:
         Returns:
             Name of the data to player to number of parameters: an entry for each data set on which
             the networks' sizes depend, else one for the recipe's data.
+
+        Raises:
+            OptionError: the recipe's own values are not ones that its family allows.
         """
         config = self.configure({})
         configs = {data: {**config, "data": data} for data in self.family.variants()}

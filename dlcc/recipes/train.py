@@ -31,7 +31,7 @@ class Start:
     """State of another run from which a training goes on."""
 
     step: int
-    """Step from which it goes on."""
+    """Step from which the training goes on."""
     state: Mapping[str, Any]
     """State before that step, as the training's `state_dict` gives it."""
     run: str
@@ -173,7 +173,7 @@ class _Extent:
 
     @property
     def total(self) -> int:
-        """Number of steps to its end, overtraining included."""
+        """Number of steps to the training's end, overtraining included."""
         return round(self.length * self.overtrain)
 
     @property

@@ -27,7 +27,7 @@ class AdviceRecord:
     changes: tuple[AdvisedChange, ...]
     """Changes, the best first."""
     another_seed: Number
-    """P(healthy) of the same settings, by past runs and the run's own reruns."""
+    """P(healthy) of unchanged settings, by past runs and the run's own reruns."""
     reruns: int
     """Number of reruns with other seeds behind `another_seed`."""
     why_no_reruns: str | None = None

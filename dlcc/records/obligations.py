@@ -18,11 +18,12 @@ class Obligation:
     statement: str
     verdict: Verdict
     method: str
-    """Method that decided it: `sympy`, `counterexample`, `recomputed from the probe`, ..."""
+    """Method that decided the statement: `sympy`, `counterexample`, `recomputed from the probe` and
+    others."""
     place: str | None = None
     counterexample: str | None = None
     reason: str | None = None
-    """Reason why it is unknown; None where it was decided."""
+    """Reason why the statement is undecided; None where it was decided."""
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ class ReplayCheck:
     tolerance: float
     """Tolerance in the unit of `worst`; 0 asks for equality to the last bit."""
     agrees: bool | None
-    """Whether the two agree; None where it could not be decided, see `reason`."""
+    """Whether record and replay agree; None where that could not be decided, see `reason`."""
     deviating: tuple[str, ...] = ()
     """Quantities or tensors that deviate by more than the tolerance."""
     deviating_steps: tuple[int, ...] = ()

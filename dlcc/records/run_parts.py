@@ -228,6 +228,9 @@ class Samples:
 
         Returns:
             True for at least 20 rows of the shape of the reference's rows.
+
+        Raises:
+            SnapshotError: There are no samples of this step, or the file is damaged.
         """
         rows, reference = self.at(step), self.reference
         like = reference is not None and rows.shape[1:] == reference.shape[1:]
@@ -295,6 +298,9 @@ class Sources:
 
         Returns:
             Hash of 32 hexadecimal digits.
+
+        Raises:
+            RunError: A file is gone or cannot be read.
         """
         return digest_of_files(self.paths)
 

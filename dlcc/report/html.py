@@ -100,7 +100,11 @@ def _pictures(
     """Draw the pictures of a report, or take them from the cache if they were drawn before."""
     until = report.run.until
     series, samples = Series.of(run, until), Samples.of(run, until)
-    parts = [cache.package_digest(), str(until), *(p.digest() for p in (series, samples) if p)]
+    parts = [
+        cache.package_digest(),
+        str(until),
+        *(p.digest() for p in (series, samples) if p is not None),
+    ]
     parts += [codec.digest(record) for record in (health, landscape) if record]
     key = xxhash.xxh3_128_hexdigest("\0".join(parts).encode())
     if entry := cache.find("pictures", key):
@@ -127,7 +131,7 @@ def _draw(
         (
             "Losses",
             "Median and 90 % band of each player's loss; the dashed line is the onset.",
-            series and pictures.losses(series, onset, interval),
+            None if series is None else pictures.losses(series, onset, interval),
         ),
         (
             "Health over time",
@@ -142,7 +146,7 @@ def _draw(
     ]
     found = [Picture(title, caption, svg) for title, caption, svg in drawn if svg]
     summaries = landscape.surveys if landscape else ()
-    cloud = series and pictures.cloud(series, summaries)
+    cloud = None if series is None else pictures.cloud(series, summaries)
     caption = (
         "Gradient norm over loss, one point a step, coloured by fifth of the training: "
         "purple, orange, black, green, yellow."
@@ -195,6 +199,6 @@ def _of_landscape(
             "Gradient noise",
             "Batch size at which noise and gradient are equal in size; ticks at the upper edge are "
             "infinite ones. Far above the dashed line steps go at random.",
-            drawn.gradient_noise(series, landscape.batch) if series else None,
+            None if series is None else drawn.gradient_noise(series, landscape.batch),
         ),
     ]

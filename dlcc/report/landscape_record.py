@@ -21,7 +21,7 @@ from dlcc.runs.snapshot_landscape import SnapshotLandscape
 
 
 def landscape_record(landscape: MeasuredLandscape) -> LandscapeRecord:
-    """The numbers of it that are told; JSON has none for what is unknown or infinite."""
+    """Make the report's record of a landscape; JSON has null for what is unknown or infinite."""
     return LandscapeRecord(
         clouds={
             player: CloudRecord(

@@ -23,7 +23,7 @@ class NeighbourRow:
     """Past run near the one at hand."""
 
     distance: float
-    """Distance between the two runs."""
+    """Distance of the past run from the one at hand."""
     label: str
     """Label of the past run."""
     sign: str

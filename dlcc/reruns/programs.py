@@ -80,6 +80,11 @@ class Program(Protocol):
         Returns:
             The record of each rerun that was made, in the order of the plan; or the error of the
             run's code, where that refused the setting.
+
+        Raises:
+            LimitExceeded: The time is up before reruns that go all at once are done.
+            ForeignCodeStopped: The run's code used up its limits.
+            ValueError: A configuration of the plan is none of the recipe's.
         """
 
 
@@ -97,6 +102,11 @@ def program_of(
 
     Returns:
         The program; or in a sentence why the run cannot be run again.
+
+    Raises:
+        IsolationError: `level` raises it.
+        SnapshotError: The samples' training data are damaged.
+        PluginError: An installed kind of training cannot be used.
 
     >>> from dlcc.records import Config, Sources
     >>> from dlcc.reruns import program_of

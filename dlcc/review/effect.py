@@ -36,7 +36,7 @@ class Recalibration:
     covariance: Floats
     """Posterior covariance [2, 2] of (a, b)."""
     reviews: int
-    """Number of reviews that it was fitted to."""
+    """Number of reviews that the recalibration was fitted to."""
 
     def __call__(self, p: Floats) -> Floats:
         """Recalibrate probabilities [...]; without reviews they stay as they are."""
@@ -62,7 +62,7 @@ class ReviewEffect:
     """Term -> weight with which it tells reviewed runs apart; they sum to 1, and are even without
     reviews."""
     reviews: int
-    """Number of reviews behind it."""
+    """Number of reviews behind the effect."""
 
     def counts(self, known: Iterable[str]) -> dict[str, float]:
         """Turn the evidence into counts for `dlcc.scoring.posterior_weights`.
@@ -81,6 +81,9 @@ class ReviewEffect:
 
 def review_effect(reviews: Sequence[Review]) -> ReviewEffect:
     """Compute what reviews say of P(healthy) and of the terms' weights.
+
+    Source: Platt 1999, as in `recalibrate`, and Kivinen and Warmuth 1997, section 3.3, as in
+    `term_evidence`.
 
     Args:
         reviews: Reviews that hold, in any order: those that were undone are left out already.
@@ -117,11 +120,14 @@ def recalibrate(p: Floats, healthy: Floats) -> Recalibration:
     It is the posterior under a ~ N(0, .5²) and b ~ N(1, .25²), by Laplace's approximation.
 
     Args:
-        p: P(healthy) [n] before any review, in [0, 1].
+        p: P(healthy) [n] before any review, in [0, 1]; n may be 0.
         healthy: Verdicts [n]: 1 for healthy, 0 for not.
 
     Returns:
-        The posterior of (a, b).
+        The posterior of (a, b): mean, covariance [2, 2] and the number of reviews.
+
+    Raises:
+        ValueError: `p` and `healthy` have different lengths, both above 1.
 
     >>> import numpy as np
     >>> from dlcc.review import recalibrate

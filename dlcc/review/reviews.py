@@ -61,6 +61,7 @@ def history(path: Path | None = None) -> tuple[Review, ...]:
 
     Raises:
         OptionError: The file cannot be read, or a line is damaged.
+        LibraryError: $DLCC_LIBRARY names no file, so that no folder for reviews is known.
 
     >>> import tempfile
     >>> from pathlib import Path
@@ -108,6 +109,7 @@ def record(
 
     Raises:
         OptionError: A number lies outside [0, 1], the note is too long, or the file cannot be used.
+        LibraryError: $DLCC_LIBRARY names no file, so that no folder for reviews is known.
 
     >>> import tempfile
     >>> from pathlib import Path
@@ -150,6 +152,7 @@ def undo(path: Path | None = None) -> Review:
 
     Raises:
         OptionError: There is no review left that holds, or the file cannot be used.
+        LibraryError: $DLCC_LIBRARY names no file, so that no folder for reviews is known.
 
     >>> import tempfile
     >>> from pathlib import Path

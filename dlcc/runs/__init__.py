@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dlcc.deprecation import warn_renamed
 from dlcc.lazy import lazy_names
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from dlcc.runs.run import resolve_until as resolve_until
     from dlcc.runs.series import Column as Column
     from dlcc.runs.series import Series as Series
-    from dlcc.runs.series import SeriesTable as SeriesTable
     from dlcc.runs.snapshots import Snapshot as Snapshot
     from dlcc.runs.training import ProbedTraining as ProbedTraining
     from dlcc.runs.training import Training as Training
@@ -33,7 +33,6 @@ _HOMES = {
     "Run": "dlcc.runs.run",
     "RunLayout": "dlcc.runs.layout",
     "Series": "dlcc.runs.series",
-    "SeriesTable": "dlcc.runs.series",
     "Snapshot": "dlcc.runs.snapshots",
     "Training": "dlcc.runs.training",
     "machine_fingerprint": "dlcc.runs.machine",
@@ -42,4 +41,11 @@ _HOMES = {
     "resume": "dlcc.runs.training",
 }
 __all__ = list(_HOMES)
-__getattr__, __dir__ = lazy_names(__name__, _HOMES)
+_named, __dir__ = lazy_names(__name__, _HOMES)
+
+
+def __getattr__(name: str) -> object:
+    if name == "SeriesTable":  # before 0.2, in formats of other packages
+        warn_renamed(__name__, name, "Series")
+        return _named("Series")
+    return _named(name)

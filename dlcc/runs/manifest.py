@@ -27,9 +27,9 @@ class PlayerEntry(BaseModel):
     class_name: str = Field(validation_alias="class", serialization_alias="class")
     """Class of the module, as `module.QualName`."""
     parameters: int = Field(ge=0, strict=True)
-    """Number of numbers that its parameters hold."""
+    """Number of numbers that the player's parameters hold."""
     buffers: tuple[str, ...] = ()
-    """Names of tensors of its state that no optimiser moves, such as running means."""
+    """Names of tensors of the player's state that no optimiser moves, such as running means."""
 
 
 class Manifest(BaseModel):

@@ -44,8 +44,7 @@ class Recorder:
     >>> import tempfile
     >>> import numpy as np
     >>> folder = tempfile.TemporaryDirectory()
-    >>> objective = {"kind": "gan", "loss": "ns"}
-    >>> with Recorder(f"{folder.name}/ring", objective=objective, length=3) as rec:
+    >>> with Recorder(f"{folder.name}/ring", objective={"kind": "gan"}, length=3) as rec:
     ...     for step in range(3):
     ...         rec.log(step, {"generator/loss": 0.7, "discriminator/loss": 1.3 + 0.1 * step})
     ...     rec.samples(3, np.zeros((4, 2)))  # of the state before step 3
@@ -53,15 +52,20 @@ class Recorder:
     >>> run = Run.open(rec.path)
     >>> run.series()["discriminator/loss"].values.round(1).tolist(), run.samples(3).shape
     ([1.3, 1.4, 1.5], (4, 2))
-    >>> folder.cleanup()
 
     With networks and a `training`, snapshots can be taken and training can go on from the newest:
 
-    >>> with Recorder("runs/ring", training=training, length=6000) as rec:  # doctest: +SKIP
-    ...     for step in range(rec.resume(), 6000):
-    ...         if step % 100 == 0:
+    >>> from dlcc.recipes.small_gan.training import build
+    >>> training = build({"data": "ring"})
+    >>> with Recorder(f"{folder.name}/gan", training=training, length=4) as rec:
+    ...     for step in range(rec.resume(), 4):
+    ...         if step % 2 == 0:
     ...             rec.snapshot(step)                   # the state before the step
     ...         rec.log(step, training.step(step))       # after its updates
+    >>> [snapshot.step for snapshot in Run.open(rec.path).snapshots()]
+    [0, 2]
+    >>> rec.close()  # once more, which does nothing
+    >>> folder.cleanup()
 
     A folder that holds a run already is continued. Logging or snapshotting an earlier step again
     is a rewind: it supersedes later rows, which readers then skip, and later snapshots and
@@ -168,6 +172,7 @@ class Recorder:
 
         Raises:
             OptionError: The recorder was given no training.
+            RunError: The run's folder cannot be read any more.
             SnapshotError: The newest resumable snapshot is damaged.
         """
         if self._training is None:
@@ -229,10 +234,9 @@ class Recorder:
         >>> with tempfile.TemporaryDirectory() as folder, Recorder(folder) as rec:
         ...     rec.control(Halving())
         ...     rec.log(0, {"generator/loss": 0.7})
-        ...     rec.log(1, {"generator/loss": 0.6})
         ...     rec.flush()
         ...     Run.open(folder).series()["generator/lr"].values.tolist()
-        [0.0002, 0.0001]
+        [0.0002]
         """
         if self._watcher is not None:
             raise OptionError(f"{self.path}: a controller watches this recorder already; keep one")
@@ -249,11 +253,6 @@ class Recorder:
     ) -> Measuring:
         """Measure the landscape of players now and then, within a budget of the training's time.
 
-        >>> measure = rec.measure({"discriminator": loss_of_each})  # doctest: +SKIP
-        >>> for step in range(length):  # doctest: +SKIP
-        ...     rec.log(step, train(step, batch))
-        ...     measure(step, {"discriminator": batch})
-
         Args:
             losses: Player to a function of the module and a batch that returns the loss of each
                 row, `[n]`.
@@ -268,6 +267,17 @@ class Recorder:
 
         Raises:
             OptionError: An argument makes no sense.
+
+        >>> import tempfile
+        >>> import torch
+        >>> model, batch = torch.nn.Linear(2, 1), torch.ones(32, 2)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     with Recorder(folder, players={"model": model}) as rec:
+        ...         measure = rec.measure({"model": lambda net, x: net(x).square()[:, 0]})
+        ...         rec.log(0, {"model/loss": 0.5})
+        ...         measure(0, {"model": batch})
+        ...     "model/grad_noise_scale" in Run.open(folder).series()
+        True
         """
         from dlcc.runs.measuring import Measuring
 
@@ -355,14 +365,6 @@ class Recorder:
 
         Raises:
             RunError: The last rows could not be written and are lost.
-
-        >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     rec = Recorder(folder)
-        ...     rec.log(0, {"model/loss": 2.5})
-        ...     rec.close()
-        ...     Run.open(folder).series()
-        <Series of 1 quantities, 1 steps>
         """
         self._close()
 

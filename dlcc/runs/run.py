@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from dlcc.errors import OptionError, RunError
-from dlcc.runs.formats import open_folder
+from dlcc.runs.formats import open_path
 from dlcc.runs.formats.format import Contents, checked_mapping
 from dlcc.runs.layout import RunLayout
 from dlcc.runs.manifest import Manifest
@@ -43,16 +43,22 @@ class Run:
     """Content of the folder, read by its format."""
     mapping: Mapping[str, str] = field(default_factory=dict)
     """Mapping of names that the folder was opened with."""
+    part: str | None = None
+    """Name of the run among several in the folder; None where it was not named."""
 
     @classmethod
-    def open(cls, path: str | Path, mapping: Mapping[str, str] | None = None) -> Run:
-        """Open a run folder, or one that another tool left (see `dlcc.runs.formats`).
+    def open(
+        cls, path: str | Path, mapping: Mapping[str, str] | None = None, part: str | None = None
+    ) -> Run:
+        """Open a run folder, or what another tool left (see `dlcc.runs.formats`).
 
         Args:
-            path: Folder of the run.
+            path: Folder of the run, or a file that another tool wrote.
             mapping: Names for the columns of another tool's folder: `player/quantity` or `step` to
                 the column that holds it, such as `{"discriminator/loss": "errD"}`. None where the
                 folder's names are known.
+            part: Name of one of several runs in the folder; None for the only one, or for that with
+                most rows.
 
         Returns:
             Run, of which only what describes it has been read.
@@ -60,6 +66,7 @@ class Run:
         Raises:
             RunError: There is no such folder, or nothing in it that can be read as a run.
             OptionError: The mapping makes no sense, or the folder has no use for one.
+            PluginError: An installed format cannot be used, or raised an error of another class.
         """
         names = checked_mapping(mapping)
         path = Path(path)
@@ -68,10 +75,8 @@ class Run:
         except (OSError, ValueError):  # no system takes such a name
             missing = True
         if missing:
-            raise RunError(f"{path}: no such folder; check the path")
-        if not path.is_dir():
-            raise RunError(f"{path}: a file, expected a run folder; name the folder that holds it")
-        return cls(path, open_folder(path, names), names)
+            raise RunError(f"{path}: no such file or folder; check the path")
+        return cls(path, open_path(path, names, part), names, part)
 
     def __repr__(self) -> str:
         steps = "" if self.manifest.length is None else f", {self.manifest.length:,} steps"

@@ -5,10 +5,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from dlcc.deprecation import warn_renamed
 from dlcc.errors import OptionError
 from dlcc.runs.hashes import digest_of_parts
 from dlcc.typing import Floats, Ints
@@ -63,14 +64,14 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Series:
-    """Quantities of a run by their names `player/quantity`, up to some step.
-
-    `series["generator/loss"]` is its `Column`; iterating gives the names.
+class Series(Mapping[str, Column]):
+    """Quantities of a run, up to some step: a mapping of `player/quantity` to its `Column`.
 
     >>> series = Series.from_start({"generator/loss": np.array([0.7, 0.5, 0.4])})
     >>> series["generator/loss"].values.tolist(), series.recorded
     ([0.7, 0.5, 0.4], 3)
+    >>> [(name, len(column.steps)) for name, column in series.items()]
+    [('generator/loss', 3)]
     >>> series.before(2).recorded
     2
     >>> series.digest() == series.before(None).digest()
@@ -135,6 +136,9 @@ class Series:
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.columns)
+
+    def __len__(self) -> int:
+        return len(self.columns)
 
     def __contains__(self, name: object) -> bool:
         return name in self.columns
@@ -208,5 +212,8 @@ class Series:
         return digest_of_parts(*parts)
 
 
-SeriesTable = Series
-"""Name of `Series` before 0.2, in formats of other packages; it goes in 0.3."""
+def __getattr__(name: str) -> Any:
+    if name == "SeriesTable":  # before 0.2, in formats of other packages
+        warn_renamed(__name__, name, "Series")
+        return Series
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

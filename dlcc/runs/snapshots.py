@@ -144,8 +144,9 @@ class Snapshot:
             player: Player to read; None for all players.
 
         Returns:
-            Arrays by the names of the player's module, such as `0.weight`; of all players by
-            `player/name`. bfloat16 comes as float32 of the same values.
+            Arrays [...], each in its parameter's or buffer's shape, by the names of the player's
+            module, such as `0.weight`; of all players by `player/name`. bfloat16 comes as float32
+            of the same values.
 
         Raises:
             SnapshotError: The snapshot has no such player, or is damaged.
@@ -162,7 +163,8 @@ class Snapshot:
             player: Player to read.
 
         Returns:
-            CPU tensors by the names of the player's module.
+            CPU tensors [...], each in its parameter's or buffer's shape, by the names of the
+            player's module.
 
         Raises:
             SnapshotError: The snapshot has no such player, or is damaged.

@@ -51,6 +51,14 @@ class Training(Protocol):
     >>> losses = [training.step(step)["model/loss"] for step in range(100)]
     >>> losses[-1] < 0.01 * losses[0]
     True
+    >>> from copy import deepcopy
+    >>> kept = deepcopy(training.state_dict())  # the tensors of the state go on changing
+    >>> once = training.step(100)
+    >>> training.load_state_dict(kept)
+    >>> training.step(100) == once
+    True
+    >>> training.sample(5, seed=0).shape, training.probe(100)["model/loss"].shape
+    (torch.Size([5, 2]), torch.Size([]))
     """
 
     @property
@@ -137,6 +145,7 @@ def resume(training: Training, run: Run | str | Path) -> int:
 
     Raises:
         RunError: There is no such run.
+        OptionError: The folder is another tool's, and names its columns in a way that is not known.
         SnapshotError: The newest resumable snapshot is damaged.
 
     >>> from dlcc.recipes.small_gan.training import build

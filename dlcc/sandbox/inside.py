@@ -39,7 +39,7 @@ class Inside:
 
     def __init__(self, level: Level, limits: Bounds, data: Path | None) -> None:
         self.ended: Ended | None = None
-        """Result of the process, once it has ended."""
+        """Result of the sandboxed process, once it has ended."""
         self._level = level
         self._limits = limits
         self._data = data

@@ -58,7 +58,14 @@ def best_level(trust: bool = False) -> Level:
 
 @cache
 def available_levels() -> tuple[Level, ...]:
-    """Levels that were tried and held, best first; tried once a process."""
+    """Find the levels of isolation that hold on this machine; each is tried once a process.
+
+    Returns:
+        Levels that were tried and held, best first; none where no isolation holds.
+
+    >>> set(available_levels()) <= set(Level) - {Level.NONE}
+    True
+    """
     if sys.platform != "linux":
         return ()
     as_root = os.geteuid() == 0

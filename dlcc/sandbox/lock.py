@@ -75,7 +75,7 @@ def lock(readable: Sequence[str], seccomp: bytes, parent: int) -> None:
 
 
 def bound(memory: int, seconds: float, processes: int) -> None:
-    """Set limits of the kernel, behind those that are watched from outside.
+    """Set the kernel's limits on memory, time and processes, as a second line of defence.
 
     Args:
         memory: Bytes of address space of one process; torch alone needs 0.8 GiB.

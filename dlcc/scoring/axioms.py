@@ -32,9 +32,9 @@ class Axiom:
     statement: str
     """Statement in one sentence."""
     holds: bool
-    """Whether the statement holds for this score."""
+    """Whether the statement holds for the score that was checked."""
     by: By
-    """Method that decided it: a proof, the intervals of the draws, or plain arithmetic."""
+    """Method that decided the statement: a proof, the draws' intervals, or plain arithmetic."""
     where: str | None = None
     """Place and size of the violation, in words; None where the axiom holds."""
 

@@ -85,6 +85,10 @@ def healthy_and_true(
 ) -> Probability:
     """Compute the probability that a run is healthy and its record true.
 
+    It is P(healthy | features) · P(true | logic), each by a Bayesian logistic regression on past
+    runs; the second is corrected to how rare doctored records are (King and Zeng 2001, section
+    4.1).
+
     Args:
         vector: Feature -> value of the run's health vector.
         seen: Share of its configured length that the record covers, 0 to 1.
@@ -95,6 +99,10 @@ def healthy_and_true(
 
     Returns:
         P(healthy) and P(true) as draws [DRAWS], and what the first comes from.
+
+    Raises:
+        LibraryError: No `past` is given, and the user's own library cannot be used.
+        PluginError: No `past` is given, and an installed kind of training cannot be used.
 
     >>> from dlcc.estimate import Estimate
     >>> from dlcc.scoring import healthy_and_true

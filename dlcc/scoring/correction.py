@@ -62,7 +62,7 @@ class Coverage:
     rows: int
     """Number of past runs with an impact term and a known outcome."""
     inside: float
-    """Share of these runs whose outcome lay in the interval."""
+    """Share of past runs whose outcome lay in the interval."""
     factor: float
     """Factor by which the spread must be widened; 1 where enough were inside."""
 

@@ -38,7 +38,7 @@ def score(
     reviews: Mapping[str, float] | None = None,
     hyperscore: HyperScore | None = None,
 ) -> Score:
-    """Score a run by the terms that were measured.
+    """Score a run by the terms that were measured: V of `fuse` (DLCC, section 2), corrected.
 
     Args:
         estimates: Term -> estimate by the stages that fed it.

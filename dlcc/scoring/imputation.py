@@ -36,7 +36,7 @@ class Imputed:
     estimate: Estimate
     """Distribution that stands in for the term."""
     runs: int
-    """Number of past runs behind it; 0 where no library knows the term."""
+    """Number of past runs behind the estimate; 0 where no library knows the term."""
     given: tuple[str, ...]
     """Measured terms by whose likeness past runs were weighed."""
     usual: float = 0.5

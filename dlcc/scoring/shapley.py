@@ -40,7 +40,7 @@ class Evidence:
     low: tuple[float, ...]
     """Lower ends [terms] of the values' 90 % intervals, by bootstrap over settings."""
     high: tuple[float, ...]
-    """Upper ends [terms] of these intervals."""
+    """Upper ends [terms] of the intervals."""
     concentration: float
     """Concentration of the Dirichlet distribution that scatters as the shares of resampled settings
     do."""
@@ -49,7 +49,7 @@ class Evidence:
     rows: int
     """Number of past runs with all terms measured."""
     settings: int
-    """Number of settings among these runs."""
+    """Number of settings among the past runs."""
 
     @property
     def shares(self) -> Floats:

@@ -53,7 +53,7 @@ class Weights:
     rows: int = 0
     """Number of past runs behind the evidence; 0 where there are only judgements."""
     settings: int = 0
-    """Number of settings among these past runs."""
+    """Number of settings among the past runs."""
     prior_strength: float = PRIOR_STRENGTH
     """Counts that the judgements weigh."""
     evidence_strength: float = 0.0

@@ -46,13 +46,10 @@ def check_format(
 
     Raises:
         NonConformance: The format does not conform; the message names the fault.
+        PluginError: It is no class that follows `Format`.
 
-    >>> import tempfile
-    >>> from dlcc.runs.formats.metrics_csv import MetricsCsv
-    >>> rows = "step,d_loss,g_loss\n0,1.4,0.7\n1,1.3,0.8\n2,1.2,0.9\n3,1.2,0.9\n"
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     _ = Path(folder, "metrics.csv").write_text(rows)
-    ...     check_format(MetricsCsv, folder)
+    >>> from dlcc.runs.formats.native import Native
+    >>> check_format(Native, "runs/ring-oscillating")
     """
     kind = format_ if isinstance(format_, type) else type(format_)
     name = kind.__name__

@@ -26,6 +26,8 @@ def check_kind(kind: TrainingKind) -> None:
 
     Raises:
         NonConformance: The kind does not conform; the message names the fault.
+        PluginError: Another installed kind cannot be used.
+        LibraryError: The file of past runs that the kind ships is damaged.
 
     >>> from dlcc.kinds.gan import GAN
     >>> check_kind(GAN)

@@ -38,6 +38,7 @@ def check_recipe(recipe: Recipe, settings: Mapping[str, Any] | None = None) -> N
 
     Raises:
         NonConformance: The recipe does not conform; the message names the fault.
+        SnapshotError: The training's state does not come back as it was stored.
 
     >>> from dlcc.recipes import get_recipe
     >>> check_recipe(get_recipe("ring"), {"steps": 50})

@@ -72,6 +72,9 @@ def check_stage(
     Raises:
         NonConformance: The stage does not conform; the message names the fault.
         StageDeclarationError: The stage is not declared as it must be.
+        PluginError: Another installed stage or format cannot be used.
+        RunError: There is no such run, or it is damaged.
+        OptionError: The folder is another tool's, and its columns have unknown names.
 
     >>> check_stage(MyStage(), "runs/digits-healthy")  # doctest: +SKIP
 

@@ -20,7 +20,7 @@ from drift.trace import Trace, TraceFolder
 
 import dlcc
 from dlcc.kinds import Mark, PastRuns
-from dlcc.runs.series import Column, SeriesTable
+from dlcc.runs.series import Column, Series
 from dlcc.testing import check_format, check_kind, check_recipe, check_stage
 
 Fault = tuple[Callable[..., None], tuple[Any, ...], str]
@@ -61,7 +61,7 @@ def faulty_formats() -> Iterator[tuple[type, str]]:
         if until is None:
             return table
         columns = {n: Column(c.steps, 2 * c.values, c.clock) for n, c in table.columns.items()}
-        return SeriesTable(columns)
+        return Series(columns)
 
     yield type("All", (Trace,), {"recognises": lambda self, path: True}), "empty folder"
     yield type("None_", (Trace,), {"recognises": lambda self, path: False}), "does not recognise"

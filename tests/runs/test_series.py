@@ -2,11 +2,14 @@
 
 import math
 import sys
+from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import dlcc.runs
 from dlcc.errors import OptionError
 from dlcc.runs import Column, Run, Series
 
@@ -28,6 +31,27 @@ def test_a_quantity_is_found_by_its_name(uneven: Series) -> None:
     assert list(uneven) == ["generator/loss", "discriminator/loss"]
     assert "generator/loss" in uneven
     assert "loss" not in uneven
+
+
+def test_series_are_a_mapping_of_names_to_columns(uneven: Series) -> None:
+    assert isinstance(uneven, Mapping)
+    assert {name: len(column.steps) for name, column in uneven.items()} == {
+        "generator/loss": 3,
+        "discriminator/loss": 2,
+    }
+    assert [*uneven.keys()] == [*uneven]
+    assert [column.values[0] for column in uneven.values()] == [3.0, 0.5]
+    assert uneven.get("generator/loss") is uneven["generator/loss"]
+    assert uneven.get("generator/los") is None
+    assert (len(uneven), len(Series())) == (2, 0)
+
+
+@pytest.mark.parametrize("module", ["dlcc.runs", "dlcc.runs.series"])
+def test_the_old_name_works_and_warns_where_it_is_used(module: str) -> None:
+    with pytest.warns(DeprecationWarning, match=r"SeriesTable is .*\.Series now") as warned:
+        assert import_module(module).SeriesTable is Series
+    assert warned[0].filename == __file__
+    assert "SeriesTable" not in dlcc.runs.__all__
 
 
 def test_a_wrong_name_is_told_the_nearest(uneven: Series) -> None:

@@ -31,7 +31,7 @@ class LayerCall:
     statistics: tuple[Tensor, Tensor] | None = None
     """Mean and variance [channels] that a batch normalisation used."""
     parametrization: Mapping[str, Tensor] = field(default_factory=dict)
-    """Buffers that its parametrisations used: a pass in training iterates them."""
+    """Buffers that the layer's parametrisations used: a pass in training iterates them."""
     output_gradients: Tensor | None = None
     """Gradient of each row's loss at the layer's output, [n, ...]; None where nothing came back."""
 
@@ -172,7 +172,7 @@ def _convolution(call: LayerCall, module: _ConvNd) -> dict[str, GradientForm]:
 
 
 def _transposed(call: LayerCall, module: _ConvTransposeNd) -> dict[str, GradientForm]:
-    """Form of the convolution that it is the transpose of: inputs and output gradients swap."""
+    """Form of the convolution that the layer transposes: inputs and output gradients swap."""
     gradients, inputs = _output_gradients(call), call.inputs
     groups, dims = module.groups, len(module.kernel_size)
     p = gradients.shape[1] // groups * _volume(module.kernel_size)

@@ -86,7 +86,7 @@ def evaluate_in_batches(
     grid: Floats,
     together: int,
 ) -> Floats:
-    """Losses [n] at the same points, `together` of them at a time by `torch.func.vmap`."""
+    """Losses [n] at params + grid · directions, `together` points at a time by vmap."""
     whole = _Whole(loss)
     names = {id(p): name for name, p in whole.named_parameters()}
     own = [names[id(p)] for p in params]

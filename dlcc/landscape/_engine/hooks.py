@@ -38,7 +38,7 @@ class HookedPass:
     frozen: dict[nn.Module, list[tuple[Tensor, Tensor]]]
     """Batch normalisations in training, and the means and variances that each call was held at."""
     buffers: list[Buffer]
-    """Buffers of the model, as they were after it."""
+    """Buffers of the model, as they were after the pass."""
     entries: Counter[int]
     """Number of places at which the losses depend on a parameter, by its id."""
 

@@ -154,7 +154,7 @@ class StackedKrylovBasis:
 
     @classmethod
     def start(cls, sets: int, operator: LinearOperator, seed: int, most: int) -> StackedKrylovBasis:
-        """Begin with a random vector, the same for all."""
+        """Begin with a random vector, the same for all sets."""
         most = max(6, min(most, operator.size))
         block = operator.like.detach().new_empty(sets, most, operator.size)
         block[:, 0] = operator.random_unit_vector(operator.generator(seed))
@@ -188,7 +188,7 @@ class StackedKrylovBasis:
         return self.small[:, : self.filled, : self.filled]
 
     def grow(self) -> None:
-        """Take one product more of each.
+        """Take one product more of each set's matrix.
 
         Raises:
             ValueError: one is not finite.

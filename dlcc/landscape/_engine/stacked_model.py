@@ -33,7 +33,7 @@ Loss = Callable[[nn.Module, Any], Tensor]
 
 @dataclass(frozen=True)
 class StackedModel:
-    """StackedModel of parameters, and a loss of each."""
+    """Net with many sets of its parameters, and the loss of each set."""
 
     model: nn.Module
     """Copy of the net with the first set in it, that trains what the sets hold and nothing else."""
@@ -48,7 +48,7 @@ class StackedModel:
     def of(
         cls, model: nn.Module, params: Mapping[str, Tensor], loss: Loss, batch: Any, own: bool
     ) -> StackedModel:
-        """Make it from what is given, or raise a ValueError that says what is wrong with it."""
+        """Stack a model for its sets of parameters; a ValueError says what does not go together."""
         n = _check_params(params, model)
         _check_writes(model)
         if own:
@@ -71,7 +71,7 @@ class StackedModel:
         return tree_map(lambda x: x[0] if isinstance(x, Tensor) else x, self.batch)
 
     def call(self, values: Mapping[str, Tensor], batch: Any) -> Tensor:
-        """Loss with these parameters in the model."""
+        """Evaluate the loss with the parameters `values` in the model."""
         whole = _Whole(self.model, self.loss)
         named = {f"model.{name}": value for name, value in values.items()}
         return functional_call_tied(whole, named, batch)

@@ -41,7 +41,7 @@ class Map:
     target: str
     """Name of the distribution to map to."""
     inputs: int
-    """Number of coordinates that it is given."""
+    """Number of coordinates that the map is given."""
     epochs: int
     """Number of passes through the rows in the paper."""
     penalty: float

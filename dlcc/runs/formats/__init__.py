@@ -1,21 +1,28 @@
 """Formats in which a run can be read: our own, and folders that other tools left.
 
-A further format is one module: a class that follows `Format`, named by the entry point group
-`dlcc.formats`.
+A further format of other tools is one module: a class of `Reader`, named by the entry point group
+`dlcc.readers`. A class that follows `Format`, of the group `dlcc.formats`, reads a folder whose
+series have our names already, with snapshots and samples.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
 from dlcc.entry_points import loaded
 from dlcc.errors import DlccError, PluginError, RunError
+from dlcc.runs.formats.discovery import FoundRuns, find_runs, nothing_found
+from dlcc.runs.formats.foreign import ForeignContents, open_record
 from dlcc.runs.formats.format import Contents, Format
 from dlcc.runs.formats.native import Native
+from dlcc.runs.formats.quoting import listed
+
+__all__ = ["Contents", "Format", "as_format", "formats", "open_path"]
 
 GROUP = "dlcc.formats"
 
@@ -27,8 +34,14 @@ def formats() -> tuple[Format, ...]:
     Our own comes first: a folder with run.json is always one of ours. Formats that others installed
     come before the rest of this package's, for they know their folders better.
 
+    Returns:
+        An instance of each format.
+
     Raises:
         PluginError: An installed format cannot be used.
+
+    >>> formats()[0].looks_for
+    'run.json'
     """
     found = {name: as_format(kind, f"entry point {name!r}") for name, kind in loaded(GROUP).items()}
     ranked = sorted(found.values(), key=lambda f: type(f).__module__.startswith("dlcc."))
@@ -38,8 +51,18 @@ def formats() -> tuple[Format, ...]:
 def as_format(kind: Any, origin: str) -> Format:
     """Make an instance of a class that follows `Format`.
 
+    Args:
+        kind: Class of the format.
+        origin: Place that the class comes from, for the message.
+
+    Returns:
+        The instance.
+
     Raises:
         PluginError: The class does not follow `Format`.
+
+    >>> as_format(Native, "this package").looks_for
+    'run.json'
     """
     if not isinstance(kind, type):
         raise PluginError(f"{origin}: expected a class that follows Format, found {kind!r}")
@@ -69,22 +92,58 @@ def _its_fault(format_: Format) -> Iterator[None]:
         ) from error
 
 
-def open_folder(path: Path, mapping: Mapping[str, str]) -> Contents:
-    """Open a folder with the first format that recognises it.
+def open_path(path: Path, mapping: Mapping[str, str], name: str | None = None) -> Contents:
+    """Open a folder with the first format that recognises it, or what a reader finds there.
+
+    Args:
+        path: Folder, or a file of another tool; nothing in it is written.
+        mapping: `player/quantity`, or `step`, to the column that the user named for it; empty where
+            the names are known.
+        name: Name of one of several runs; None for the only one, or the fullest.
+
+    Returns:
+        Contents of the run, whose parts are read when they are asked for.
 
     Raises:
-        RunError: No format recognises the folder, or what it reads first is damaged.
+        RunError: Nothing recognises what is there, or what is read first is damaged.
         OptionError: The format has no use for the mapping.
+        PluginError: An installed format cannot be used, or raised an error of another class.
+
+    >>> open_path(Path("runs/digits-collapsed"), {}).manifest.objective
+    {'kind': 'gan', 'loss': 'mm'}
     """
-    for format_ in formats():
-        with _its_fault(format_):
-            if format_.recognises(path):
-                return format_.open(path, mapping)
-    if not any(path.iterdir()):
-        raise RunError(f"{path}: the folder is empty; record a run into it or name another")
-    native, *others = formats()
-    raise RunError(
-        f"{path / native.looks_for}: not found, so this is not a run folder, and there is no "
-        f"{' or '.join(f.looks_for for f in others)} of another tool either; "
-        "record a run with dlcc.Recorder or name the folder that holds one of these files"
-    )
+    if path.is_dir():
+        for format_ in formats():
+            with _its_fault(format_):
+                if format_.recognises(path):
+                    return format_.open(path, mapping)
+    found = find_runs(path)
+    if name is not None:
+        return open_record(found.choose(name), name, mapping, found.notes)
+    return _fullest(path, found, mapping)
+
+
+def _fullest(path: Path, found: FoundRuns, mapping: Mapping[str, str]) -> Contents:
+    """Open the run with most rows; the others are named in its notes.
+
+    Raises:
+        RunError: There is none that can be read.
+    """
+    opened: list[ForeignContents] = []
+    wrong: list[RunError] = []
+    for record, name in zip(found.records, found.names, strict=True):
+        try:
+            opened.append(open_record(record, name, mapping, found.notes))
+        except RunError as error:
+            wrong.append(error)
+    if not opened:
+        raise wrong[0] if wrong else nothing_found(path)
+    best = max(opened, key=lambda contents: contents.table.rows)
+    others = [c.manifest.name for c in opened if c is not best]
+    notes = [*best.found_notes, *(str(error) for error in wrong[:3])]
+    if others:
+        notes.append(
+            f"{path}: holds {len(opened)} runs; {best.manifest.name} has most rows and is judged, "
+            f"{listed('other', others)}: name one with --run NAME, or take each with --all"
+        )
+    return replace(best, found_notes=tuple(notes))

@@ -16,6 +16,8 @@ from dlcc.runs.series import Series
 from dlcc.runs.series_format import is_quantity
 from dlcc.runs.snapshots import Snapshot
 
+__all__ = ["Contents", "Format", "checked_mapping"]
+
 STEP = "step"
 """Key of a mapping that names the column of steps."""
 
@@ -25,6 +27,19 @@ class Contents(ABC):
 
     Nothing above the formats knows where in the folder anything lies: each part comes from here,
     with a digest that changes when the part does.
+
+    >>> from dlcc.runs.formats import open_path
+    >>> run = open_path(Path("runs/digits-collapsed"), {})
+    >>> run.check_there()  # raises nothing: all that was recorded is there
+    >>> run.series(until=10).recorded, len(run.snapshots(until=1600)), run.sample_steps(until=100)
+    (10, 6, [80])
+    >>> run.samples(80).shape, run.reference().shape, run.samples_place(80)
+    ((256, 64), (1797, 64), 'samples/00000080.safetensors')
+    >>> [*run.sources()], [*run.documents()]
+    (['source/train.py'], ['documents/method.md'])
+    >>> digests = run.sources_digest(), run.documents_digest(), run.samples_digest([80])
+    >>> len({*digests, run.snapshots_digest(run.snapshots(until=None))})
+    4
     """
 
     manifest: Manifest
@@ -36,42 +51,120 @@ class Contents(ABC):
 
     @abstractmethod
     def series(self, until: int | None) -> Series:
-        """Every quantity, of rows with `step < until`."""
+        """Read every quantity.
+
+        Args:
+            until: Step before which rows are read (`step < until`); None for all rows.
+
+        Returns:
+            Series, with steps that ascend strictly.
+
+        Raises:
+            SeriesError: A series is damaged; the message names file and line or block.
+        """
 
     def snapshots(self, until: int | None) -> list[Snapshot]:
-        """Handles of the snapshots, ascending in step; those of at most step `until`."""
+        """Find the snapshots.
+
+        Args:
+            until: Last step of a snapshot; None for all.
+
+        Returns:
+            Handles, ascending in step; none where the format has no snapshots.
+
+        Raises:
+            SnapshotError: A recorded snapshot is gone.
+        """
         return []
 
     def sample_steps(self, until: int | None) -> list[int]:
-        """Sample steps, ascending, of at most `until`."""
+        """Find the sample steps: the steps before which samples were taken.
+
+        Args:
+            until: Last sample step; None for all.
+
+        Returns:
+            Steps, ascending; none where the format has no samples.
+        """
         return []
 
     def samples(self, step: int) -> np.ndarray:
-        """Samples `[n, ...]` taken before `step`."""
+        """Read the samples of a sample step.
+
+        Args:
+            step: One of `sample_steps`.
+
+        Returns:
+            Samples [n, ...] taken before `step`, in the units and dtype of the recording.
+
+        Raises:
+            SnapshotError: There are none, or the file is damaged.
+        """
         raise SnapshotError(f"samples of step {step}: the run's format holds none")
 
     def check_there(self) -> None:  # noqa: B027  # a format need not be able to tell
-        """Raise RunError where a file that was recorded is gone, if the format can tell."""
+        """Check that nothing that was recorded is gone, as far as the format can tell.
+
+        Raises:
+            RunError: A file is gone; the message names it.
+        """
 
     def reference(self) -> np.ndarray | None:
-        """Rows `[n, ...]` of the training data; None where there are none."""
+        """Read the rows of the training data that the folder holds.
+
+        Returns:
+            Rows [n, ...] in the units of the samples; None where there are none.
+
+        Raises:
+            SnapshotError: The file is damaged.
+        """
         return None
 
     def samples_place(self, step: int | None) -> str:
-        """Place of the samples of a step, or with None of the training data: a path in the run, or
-        words."""
+        """Name the place of samples, for messages.
+
+        Args:
+            step: Sample step; None for the training data.
+
+        Returns:
+            Path in the run, or words where there is none.
+        """
         return "the training data" if step is None else f"samples of step {step:,}"
 
     def sources(self) -> Mapping[str, Path]:
-        """Files of code that came with the run, by their path `source/...`."""
+        """Find the files of code that came with the run.
+
+        Returns:
+            Path in the run, `source/...`, to the path on the disk; empty where there are none.
+
+        Raises:
+            RunError: A link leads out of the run, or a file is not what was recorded.
+        """
         return {}
 
     def documents(self) -> Mapping[str, Path]:
-        """Papers and notes beside the run, by their path `documents/...`."""
+        """Find the papers and notes beside the run.
+
+        Returns:
+            Path in the run, `documents/...`, to the path on the disk; empty where there are none.
+
+        Raises:
+            RunError: A link leads out of the run, or a file is not what was recorded.
+        """
         return {}
 
     def snapshots_digest(self, snapshots: Sequence[Snapshot]) -> str:
-        """Hash of all that these handles can read."""
+        """Hash all that snapshots hold.
+
+        Args:
+            snapshots: Handles, as `snapshots` gives them.
+
+        Returns:
+            Hash of 32 hexadecimal digits.
+
+        Raises:
+            RunError: A file is gone or cannot be read.
+        """
         return digest_of_files(
             {
                 f"snapshots/{snapshot.step:08d}/{file.name}": file
@@ -81,8 +174,14 @@ class Contents(ABC):
         )
 
     def samples_digest(self, steps: Sequence[int]) -> str:
-        """Hash of the samples of these steps and of the reference; unreadable ones are hashed as
-        unreadable."""
+        """Hash the samples of some steps, and the training data.
+
+        Args:
+            steps: Sample steps.
+
+        Returns:
+            Hash of 32 hexadecimal digits; what cannot be read is hashed as unreadable.
+        """
         arrays = []
         for step in (*steps, None):
             try:
@@ -94,22 +193,51 @@ class Contents(ABC):
         return digest_of_arrays(arrays)
 
     def sources_digest(self) -> str:
-        """Hash of all files of code, those that are no text included: code may read them."""
+        """Hash all files of code, those that are no text included: code may read them.
+
+        Returns:
+            Hash of 32 hexadecimal digits.
+
+        Raises:
+            RunError: A file is gone or cannot be read.
+        """
         return digest_of_files(self.sources())
 
     def documents_digest(self) -> str:
-        """Hash of all documents."""
+        """Hash all documents.
+
+        Returns:
+            Hash of 32 hexadecimal digits.
+
+        Raises:
+            RunError: A file is gone or cannot be read.
+        """
         return digest_of_files(self.documents())
 
 
 class Format(Protocol):
-    """Way in which a folder holds a run."""
+    """Way in which a folder holds a run.
+
+    >>> from dlcc.runs.formats.native import Native
+    >>> ours: Format = Native()
+    >>> ours.recognises(Path("runs/digits-collapsed")), ours.recognises(Path("docs"))
+    (True, False)
+    >>> ours.open(Path("runs/digits-collapsed"), mapping={}).manifest.length
+    3200
+    """
 
     looks_for: ClassVar[str]
     """Name of the file by which such a folder is recognised."""
 
     def recognises(self, path: Path) -> bool:
-        """Whether the folder is one of this format, decided by names only."""
+        """Whether the folder is one of this format, decided by names only.
+
+        Args:
+            path: Folder that may hold a run; nothing in it is opened.
+
+        Returns:
+            True where the folder has the files by which such folders are recognised.
+        """
 
     def open(self, path: Path, mapping: Mapping[str, str]) -> Contents:
         """Open a folder; reads as little as it can.
@@ -117,6 +245,9 @@ class Format(Protocol):
         Args:
             path: Folder of the run.
             mapping: `player/quantity`, or `step`, to the name that the folder has for it.
+
+        Returns:
+            Content of the folder, whose parts are read when they are asked for.
 
         Raises:
             RunError: A file is damaged; the message says which, what was expected and what to do.
@@ -127,8 +258,17 @@ class Format(Protocol):
 def checked_mapping(mapping: Mapping[str, str] | None) -> dict[str, str]:
     """Check that each name of a mapping can be one of a series.
 
+    Args:
+        mapping: `player/quantity`, or `step`, to the name that a folder has for it; None for none.
+
+    Returns:
+        Copy of the mapping.
+
     Raises:
-        OptionError: A name cannot; the message repeats it.
+        OptionError: A name cannot be one of a series, or names no column; the message repeats it.
+
+    >>> checked_mapping({"discriminator/loss": "errD", "step": "iteration"})
+    {'discriminator/loss': 'errD', 'step': 'iteration'}
     """
     checked = dict(mapping or {})
     for name, column in checked.items():

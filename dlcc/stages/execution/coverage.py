@@ -23,9 +23,9 @@ class Coverage:
 
     def __post_init__(self) -> None:
         self.asked: NDArray[np.int64] = np.zeros(len(self.rows.names), np.int64)
-        """Counts [k] of numbers that were recorded at these steps and can be computed there."""
+        """Counts [k] of numbers that were recorded at replayed steps and can be computed there."""
         self.compared: NDArray[np.int64] = np.zeros_like(self.asked)
-        """Counts [k] of these numbers that were compared."""
+        """Counts [k] of numbers that were recorded at replayed steps and were compared."""
 
     def add(self, walk: Walk, decided: bool) -> None:
         """Count a walk, whose comparison may have decided nothing."""

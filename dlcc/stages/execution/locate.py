@@ -86,7 +86,7 @@ class Locator:
     def _at_the_first(
         self, stored: RecordedState, probe: ReplayCheck | None, steps: ReplayCheck | None
     ) -> list[Finding]:
-        """Decide the same for a snapshot without a sound one before it.
+        """Decide what deviates at a snapshot without a sound one before it.
 
         The training as it is built stands for the state of step 0.
         """

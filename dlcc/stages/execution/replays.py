@@ -36,7 +36,7 @@ class Walk:
     asked: NDArray[np.bool_]
     """Marks [n, k] of numbers that were recorded and can be computed within the walk."""
     compared: NDArray[np.bool_]
-    """Marks [n, k] of these numbers that the training gave."""
+    """Marks [n, k] of numbers that the training gave."""
     watched: NDArray[Any] | None
     """Watched weight [n, ...] after each step."""
 

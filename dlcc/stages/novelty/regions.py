@@ -44,7 +44,7 @@ class Region:
     runs: int
     """Number of past runs in the region."""
     failed: int
-    """Number of these past runs that failed."""
+    """Number of past runs in the region that failed."""
     usual: float
     """Share of failed runs in the whole library."""
 

@@ -1,0 +1,300 @@
+"""Diagnosis of a run in a second: what it is, its state, since when, and what to do.
+
+Nothing here imports torch, or needs it to be installed.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from dlcc.detect import Assessment, TrainingRecord, detect
+from dlcc.errors import OptionError
+from dlcc.findings import Finding
+from dlcc.runs import Run
+from dlcc.runs.formats import formats
+from dlcc.runs.formats.discovery import find_runs
+from dlcc.runs.formats.foreign import ForeignContents
+from dlcc.runs.formats.foreign_config import stated_objective
+from dlcc.runs.roles import RoleOfColumn
+
+OBJECTIVES = ("ns", "mm", "ls", "hinge", "wgan", "wgangp", "relativistic", "began")
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Diagnosis of one run.
+
+    >>> found = diagnose("runs/digits-collapsed")
+    >>> found.run, found.record.kind
+    ('digits-collapsed', 'gan')
+    """
+
+    run: str
+    """Name of the run."""
+    path: Path
+    """Folder or file that was read."""
+    format: str
+    """Format in words."""
+    record: TrainingRecord
+    assessment: Assessment
+    roles: tuple[RoleOfColumn, ...]
+    """Role of each column; empty for a run whose series have our names."""
+    rows: int
+    """Number of rows of the session that is judged."""
+    notes: tuple[str, ...]
+    """Sentences on how the record was read."""
+
+    @property
+    def state(self) -> str:
+        """State: `healthy`, `suspect`, `failed` or `unknown`."""
+        return self.assessment.state
+
+    def to_json(self) -> dict[str, Any]:
+        """Put the diagnosis into plain values, with null for what is not finite.
+
+        Returns:
+            Object as `dlcc diagnose --json` prints it.
+
+        >>> diagnose("runs/digits-collapsed").to_json()["axis"]["unit"]
+        'step'
+        """
+        found = self.assessment
+        quality = found.quality
+        steps = [c.steps for c in self.record.series.columns.values() if len(c.steps)]
+        content = {
+            "run": self.run,
+            "path": str(self.path),
+            "format": self.format,
+            "kind": self.record.kind,
+            "objective": self.record.objective,
+            "rows": self.rows,
+            "sessions": self.record.sessions,
+            "axis": {
+                "unit": self.record.unit,
+                "first": min((int(s[0]) for s in steps), default=None),
+                "last": max((int(s[-1]) for s in steps), default=None),
+                "length": self.record.length,
+            },
+            "roles": {
+                role.column: None if role.role is None else role.role.name for role in self.roles
+            },
+            "state": found.state,
+            "label": found.label,
+            "since": found.since,
+            "p_healthy": round(found.p_healthy, 4),
+            "interval": [round(bound, 4) for bound in found.interval],
+            "why": found.why,
+            "quality": None
+            if quality is None
+            else {
+                "name": quality.name,
+                "better": quality.better,
+                "best": quality.best,
+                "best_step": quality.best_step,
+                "last": quality.last,
+                "last_step": quality.last_step,
+                "worse_since": quality.worse_since,
+            },
+            "findings": [finding_json(finding) for finding in found.findings],
+            "to_know_more": list(found.missing),
+            "notes": list(self.notes),
+        }
+        return {key: _finite(value) for key, value in content.items()}
+
+
+def finding_json(finding: Finding) -> dict[str, Any]:
+    """Put a finding into plain values.
+
+    Args:
+        finding: Finding.
+
+    Returns:
+        Code, severity, title, player, steps, message, evidence and remedy.
+
+    >>> finding_json(Finding("SES001", "2 sessions."))["severity"]
+    'note'
+    """
+    return {
+        "code": finding.code,
+        "severity": finding.severity,
+        "title": finding.page.title,
+        "player": finding.player,
+        "first_step": finding.first_step,
+        "last_step": finding.last_step,
+        "message": finding.message,
+        "evidence": dict(finding.evidence),
+        "remedy": finding.page.remedy,
+    }
+
+
+def _finite(value: Any) -> Any:
+    """Copy plain values with null in place of what is not finite."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
+
+
+def diagnose(
+    path: str | Path,
+    mapping: Mapping[str, str] | None = None,
+    *,
+    part: str | None = None,
+    kind: str | None = None,
+    objective: str | None = None,
+) -> Diagnosis:
+    """Diagnose the run in a folder or a file.
+
+    Args:
+        path: Folder or file, of any tool.
+        mapping: Series to the column that holds it, where the names do not tell.
+        part: Name of one of several runs; None for the only one, or that with most rows.
+        kind: Kind of training, such as `vae`; None to tell it from the record.
+        objective: Objective of the game, one of `OBJECTIVES`; None to tell it from the record.
+
+    Returns:
+        Diagnosis.
+
+    Raises:
+        RunError: There is nothing that can be read.
+        OptionError: A column, the kind or the objective is not known.
+
+    >>> diagnose("runs/digits-collapsed").state in ("suspect", "failed", "unknown")
+    True
+    """
+    return diagnose_run(Run.open(path, mapping, part), kind=kind, objective=objective)
+
+
+def diagnose_all(
+    path: str | Path,
+    mapping: Mapping[str, str] | None = None,
+    *,
+    kind: str | None = None,
+    objective: str | None = None,
+) -> Iterator[Diagnosis]:
+    """Diagnose every run in a folder, one after the other.
+
+    Args:
+        path: Folder of runs of any tools.
+        mapping: Series to the column that holds it, for all of them.
+        kind: Kind of training; None to tell it from each record.
+        objective: Objective of the game; None to tell it from each record.
+
+    Yields:
+        Diagnoses in the order of the runs' paths.
+
+    Raises:
+        RunError: There is nothing that can be read.
+
+    >>> [found.run for found in diagnose_all("runs/digits-collapsed")]
+    ['digits-collapsed']
+    """
+    path = Path(path)
+    if not path.is_dir() or any(f.recognises(path) for f in formats()):
+        yield diagnose(path, mapping, kind=kind, objective=objective)
+        return
+    own = [p for p in sorted(path.rglob("run.json")) if p.is_file()]
+    for manifest in own:
+        yield diagnose(manifest.parent, mapping, kind=kind, objective=objective)
+    found = find_runs(path)
+    theirs = [
+        name
+        for name, record in zip(found.names, found.records, strict=True)
+        if not any(record.folder.is_relative_to(manifest.parent) for manifest in own)
+    ]
+    if not own and not theirs:
+        yield diagnose(path, mapping, kind=kind, objective=objective)
+    for name in theirs:
+        yield diagnose(path, mapping, part=name, kind=kind, objective=objective)
+
+
+def diagnose_run(
+    run: Run, *, kind: str | None = None, objective: str | None = None, until: int | None = None
+) -> Diagnosis:
+    """Diagnose a run that was opened.
+
+    Args:
+        run: Run of any format.
+        kind: Kind of training; None to take that of the run.
+        objective: Objective of the game; None to take that of the run.
+        until: Step before which rows are looked at; None for all.
+
+    Returns:
+        Diagnosis.
+
+    Raises:
+        OptionError: The objective is not known.
+
+    >>> diagnose_run(Run.open("runs/digits-collapsed"), until=700).rows
+    700
+    """
+    if objective is not None and objective not in OBJECTIVES:
+        raise OptionError(f"--objective {objective}: expected one of {', '.join(OBJECTIVES)}")
+    record, roles, form = _record(run, until)
+    if kind is not None:
+        record = replace(record, kind=kind)
+    if objective is not None:
+        record = replace(record, objective=objective, stated_in="you said so")
+    return Diagnosis(
+        run=run.name,
+        path=run.path,
+        format=form,
+        record=record,
+        assessment=detect(record),
+        roles=roles,
+        rows=record.series.rows,
+        notes=run.notes,
+    )
+
+
+def _record(run: Run, until: int | None) -> tuple[TrainingRecord, tuple[RoleOfColumn, ...], str]:
+    """Record of a run as checks want it, the roles of its columns, and its format in words."""
+    contents, manifest = run.contents, run.manifest
+    series = run.series(until)
+    kind = str(manifest.objective.get("kind", "unknown"))
+    loss = manifest.objective.get("loss")
+    objective = loss if isinstance(loss, str) and loss in OBJECTIVES else None
+    if not isinstance(contents, ForeignContents):
+        record = TrainingRecord(
+            series, kind, objective, "run.json states it", length=manifest.length
+        )
+        return record, (), "DLCC run folder"
+    stated = stated_objective(manifest.config)
+    sessions = contents.sessions
+    record = TrainingRecord(
+        series=series,
+        kind=kind,
+        objective=objective,
+        stated_in="" if stated is None else f"{stated[1]} says so",
+        unmapped=contents.unmapped().before(until),
+        clock=contents.clock(),
+        sessions=len(sessions),
+        session_words=contents.session_words if len(sessions) > 1 else "",
+        unit=contents.axis.unit,
+        length=manifest.length,
+        rates=contents.rates().columns,
+    )
+    return record, contents.roles.columns, contents.table.title
+
+
+def to_json_line(diagnosis: Diagnosis) -> str:
+    """Write a diagnosis as one line of JSON.
+
+    Args:
+        diagnosis: Diagnosis.
+
+    Returns:
+        Line without its end.
+
+    >>> to_json_line(diagnose("runs/digits-collapsed"))[:8]
+    '{"run": '
+    """
+    return json.dumps(diagnosis.to_json(), allow_nan=False, ensure_ascii=False)

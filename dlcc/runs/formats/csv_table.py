@@ -1,0 +1,388 @@
+"""Tables with delimiters, as loggers and scripts write them: any header, any cells."""
+
+from __future__ import annotations
+
+import csv
+import re
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from dlcc.errors import SeriesError
+from dlcc.runs.formats.log_tokens import ABSENT, cleaned, value_of
+from dlcc.runs.formats.quoting import short
+from dlcc.runs.formats.raw_table import RawColumn, RawTable
+from dlcc.runs.formats.reader import FoundFile, FoundRecord, Listing, Reader
+from dlcc.runs.formats.text_lines import TextLines
+from dlcc.runs.series_format import MAX_COLUMNS
+from dlcc.typing import Floats, Ints
+
+_DELIMITERS = (",", "\t", ";", "|")
+_BLOCK_ROWS = 20_000
+_MOST_NUMBERS = 150_000_000
+_EMPTY = frozenset(("", "na", "n/a", "none", "null", "-", "--", "...", "......", "<na>", "nat"))
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?")
+_IN_A_LOG = re.compile(r"[:=]\s*[-+]?\.?\d|\d:\d\d")
+"""Text that lines of a log hold and no name of a column does: `loss: 0.5`, a time."""
+_LOGGERS = {"metrics.csv": "Lightning metrics.csv", "progress.csv": "Baselines progress.csv"}
+
+
+class CsvTable(Reader):
+    """Reader of CSV and TSV files of any name, Lightning's and Keras' loggers among them."""
+
+    title: ClassVar = "CSV"
+    rank: ClassVar = 60
+
+    def find(self, listing: Listing) -> Iterator[FoundRecord]:
+        for file in listing.files:
+            if file.is_text and _sniffed(file) is not None:
+                yield FoundRecord(self, file.path.parent, (file.path,))
+
+    def read(self, record: FoundRecord) -> RawTable:
+        path = record.files[0]
+        shape = _sniffed(FoundFile(path))
+        if shape is None:
+            raise SeriesError(
+                f"{path}: expected a table with a header such as step,d_loss,g_loss; the lines "
+                "have no delimiter in common"
+            )
+        lines = TextLines(path)
+        cells = _Cells(path, shape)
+        for block in _blocks(lines):
+            cells.take(block)
+        if not lines.ended:
+            cells.drop_a_cut_end()
+        return cells.table(_LOGGERS.get(path.name.lower(), self.title), tuple(lines.notes))
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """Shape of a table: its delimiter and its columns."""
+
+    delimiter: str
+    names: tuple[str, ...]
+    header: bool
+    """Whether the first line names the columns."""
+
+
+def _sniffed(file: FoundFile) -> _Shape | None:
+    """Shape that the first lines of a file have in common; None where it is no table of numbers.
+
+    Raises:
+        SeriesError: The table has more columns than any record.
+    """
+    text = file.head.decode("utf-8-sig", errors="replace").replace("\r\n", "\n").replace("\r", "\n")
+    whole = text.split("\n")
+    lines = [line for line in (whole[:-1] or whole)[:60] if line.strip()]
+    if not lines:
+        return None
+    if len(whole) == 1 and text.count(",") > MAX_COLUMNS:
+        raise _too_wide(file.path, text.count(",") + 1)
+    for delimiter in _DELIMITERS:
+        shape = _shape(file.path, lines, delimiter)
+        if shape is not None:
+            return shape
+    single = [line.strip() for line in lines]
+    if len(single) > 2 and not _is_cell(single[0]) and all(map(_is_cell, single[1:])):
+        return _Shape(",", (_clean_name(single[0], 0),), True) if _is_name(single[0]) else None
+    return None
+
+
+def _shape(path: Path, lines: Sequence[str], delimiter: str) -> _Shape | None:
+    if delimiter not in lines[0]:
+        return None
+    try:
+        rows = list(csv.reader(lines, delimiter=delimiter, skipinitialspace=True))
+    except csv.Error:
+        return None
+    width = len(rows[0])
+    if width > MAX_COLUMNS:
+        raise _too_wide(path, width)
+    fitting = [row for row in rows[1:] if abs(len(row) - width) <= 1]
+    if width < 2 or len(fitting) < 0.7 * len(rows[1:]) or (len(rows) > 1 and not fitting):
+        return None
+    if all(_is_cell(cell) for cell in rows[0]) and any(cell.strip() for cell in rows[0]):
+        names = tuple(f"#{i}" for i in range(1, width + 1))
+        return _Shape(delimiter, names, False) if len(rows) > 1 else None
+    if any(_IN_A_LOG.search(cell) for cell in rows[0]):
+        return None
+    named = sum(_is_name(cell) for cell in rows[0])
+    numbers = sum(_is_cell(cell) and cell.strip() != "" for row in fitting for cell in row)
+    if named < width - 1 or numbers < 0.2 * sum(map(len, fitting)):
+        return None
+    if not fitting and not any(c in rows[0][0].lower() for c in ("epoch", "step", "iter", "loss")):
+        return None
+    return _Shape(delimiter, _unique([_clean_name(c, i) for i, c in enumerate(rows[0])]), True)
+
+
+def _too_wide(path: Path, width: int) -> SeriesError:
+    return SeriesError(
+        f"{path}: line 1: {width:,} columns, expected at most {MAX_COLUMNS:,}; keep those that are "
+        "needed"
+    )
+
+
+def _unique(names: Sequence[str]) -> tuple[str, ...]:
+    """Names of which each comes once: a second one gets its count."""
+    seen: dict[str, int] = {}
+    unique = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        unique.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return tuple(unique)
+
+
+def _clean_name(cell: str, index: int) -> str:
+    shown = " ".join("".join(c if c.isprintable() else " " for c in cell.lstrip("# ")).split())
+    return shown[:120] or ("(index)" if index == 0 else f"#{index + 1}")
+
+
+def _is_cell(cell: str) -> bool:
+    """Whether a cell holds a number, or stands for one that is missing."""
+    return cell.strip().lower() in _EMPTY or number_in(cell) is not None
+
+
+def _is_name(cell: str) -> bool:
+    """Whether a cell can name a column."""
+    return 0 < len(cell.strip()) <= 200 and not _is_cell(cell)
+
+
+def number_in(cell: str) -> float | None:
+    """Read the number of a cell.
+
+    Args:
+        cell: Text such as `0.5`, `tensor(0.5, grad_fn=...)`, `1,5` or `51.5%`.
+
+    Returns:
+        Number; None where the cell holds none.
+
+    >>> number_in("tensor(10.529, grad_fn=<AddBackward0>)"), number_in("N/A"), number_in("12%")
+    (10.529, None, 12.0)
+    """
+    text = cell.strip()
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    if not text or len(text) > 400 or text.lower() in _EMPTY:
+        return None
+    if _DECIMAL_COMMA.fullmatch(text):
+        return float(text.replace(",", "."))
+    bare = cleaned(text).strip("[]() \"'%")
+    value = value_of(bare)
+    return None if value == ABSENT else value
+
+
+def _blocks(lines: TextLines) -> Iterator[list[tuple[int, str]]]:
+    block: list[tuple[int, str]] = []
+    for item in lines:
+        block.append(item)
+        if len(block) == _BLOCK_ROWS:
+            yield block
+            block = []
+    if block:
+        yield block
+
+
+@dataclass
+class _Column:
+    """Cells of one column that hold a number, and what became of the others."""
+
+    rows: list[Ints] = field(default_factory=list)
+    values: list[Floats] = field(default_factory=list)
+    junk: int = 0
+    first_junk: tuple[int, str] = (0, "")
+    times: array[float] = field(default_factory=lambda: array("d"))
+    time_rows: array[int] = field(default_factory=lambda: array("q"))
+
+
+class _Cells:
+    """Cells of a table, block by block."""
+
+    def __init__(self, path: Path, shape: _Shape) -> None:
+        self.path = path
+        self.shape = shape
+        self.columns = [_Column() for _ in shape.names]
+        self.places: list[Ints] = []
+        self.rows = 0
+        self.numbers = 0
+        self.ragged = 0
+        self.first_ragged = 0
+        self.sessions: list[int] = []
+        self._header_text: str | None = None
+        self._last = ""
+
+    def take(self, block: list[tuple[int, str]]) -> None:
+        """Take in a block of lines."""
+        numbers, texts = self._without_headers(block)
+        if not texts:
+            return
+        self._last = texts[-1]
+        self._too_many(len(texts))
+        width, delimiter = len(self.shape.names), self.shape.delimiter
+        joined = delimiter.join(texts)
+        cells = joined.split(delimiter)
+        regular = len(cells) == width * len(texts) and '"' not in joined
+        if regular:
+            counts = {text.count(delimiter) for text in texts}
+            regular = counts == {width - 1}
+        if not regular:
+            cells = self._ragged_cells(numbers, texts)
+        rows = np.arange(self.rows, self.rows + len(texts))
+        for at, column in enumerate(self.columns):
+            self._take_column(column, cells[at::width], rows, numbers)
+        self.places.append(np.array(numbers, dtype=np.int64))
+        self.rows += len(texts)
+
+    def _too_many(self, lines: int) -> None:
+        self.numbers += lines * len(self.shape.names)
+        if self.numbers > _MOST_NUMBERS:
+            raise SeriesError(
+                f"{self.path}: more than {_MOST_NUMBERS:,} numbers; keep every tenth row, or the "
+                "columns that are needed"
+            )
+
+    def _without_headers(self, block: list[tuple[int, str]]) -> tuple[list[int], list[str]]:
+        """Numbers and texts of the lines that are rows; a header that comes again is a session."""
+        if self.shape.header and self._header_text is None:
+            while block and not block[0][1].strip():
+                block = block[1:]
+            self._header_text = block[0][1].strip() if block else ""
+            block = block[1:]
+        numbers: list[int] = []
+        texts: list[str] = []
+        for number, text in block:
+            if not text or text.isspace():
+                continue
+            if self.shape.header and text.strip() == self._header_text:
+                self.sessions.append(self.rows + len(texts))
+                continue
+            numbers.append(number)
+            texts.append(text)
+        return numbers, texts
+
+    def _ragged_cells(self, numbers: list[int], texts: list[str]) -> list[str]:
+        """Cells of lines with quotes, or of another width, made as wide as the rest."""
+        width = len(self.shape.names)
+        cells: list[str] = []
+        for number, text in zip(numbers, texts, strict=True):
+            try:
+                row = next(
+                    csv.reader([text], delimiter=self.shape.delimiter, skipinitialspace=True)
+                )
+            except csv.Error:
+                row = []
+            if len(row) != width:
+                trailing = len(row) == width + 1 and not row[-1].strip()
+                self.ragged += not trailing
+                self.first_ragged = self.first_ragged or number
+                row = [*row[:width], *[""] * (width - len(row))]
+            cells += row
+        return cells
+
+    @staticmethod
+    def _take_column(column: _Column, cells: list[str], rows: Ints, numbers: list[int]) -> None:
+        try:
+            values = np.array(list(map(float, cells)), dtype=np.float64)
+        except ValueError:
+            pass
+        else:
+            column.rows.append(rows)
+            column.values.append(values)
+            return
+        found: list[float] = []
+        kept: list[int] = []
+        for at, cell in enumerate(cells):
+            try:
+                found.append(float(cell))
+            except ValueError:
+                if not cell:
+                    continue
+                number = number_in(cell)
+                if number is None:
+                    _refuse(column, cell, int(rows[at]), numbers[at])
+                    continue
+                found.append(number)
+            kept.append(at)
+        column.rows.append(rows[np.array(kept, dtype=np.int64)])
+        column.values.append(np.array(found, dtype=np.float64))
+
+    def drop_a_cut_end(self) -> None:
+        """Leave out the last cell of a file that ends in it: digits of it may be missing."""
+        full = self._last.count(self.shape.delimiter) == len(self.shape.names) - 1
+        column = self.columns[min(self._last.count(self.shape.delimiter), len(self.columns) - 1)]
+        if not self.rows or not column.rows or not len(column.rows[-1]):
+            return
+        if column.rows[-1][-1] != self.rows - 1 or (full and self.rows <= 1):
+            return
+        usual = self._last.rpartition(self.shape.delimiter)[2].strip()
+        if full and (usual.endswith((")", "]", '"')) or _as_short(column, usual)):
+            return
+        column.rows[-1], column.values[-1] = column.rows[-1][:-1], column.values[-1][:-1]
+
+    def table(self, title: str, notes: tuple[str, ...]) -> RawTable:
+        """Put the cells together."""
+        columns: dict[str, RawColumn] = {}
+        said = list(notes)
+        clock: Floats | None = None
+        for name, column in zip(self.shape.names, self.columns, strict=True):
+            rows = np.concatenate(column.rows) if column.rows else np.zeros(0, dtype=np.int64)
+            if len(rows):
+                columns[name] = RawColumn(rows, np.concatenate(column.values))
+            if len(column.times) > len(rows):
+                clock = np.full(self.rows, np.nan)
+                clock[np.array(column.time_rows, dtype=np.int64)] = column.times
+                columns.pop(name, None)
+            elif column.junk and len(rows):
+                line, cell = column.first_junk
+                said.append(
+                    f"{self.path}: line {line:,}: expected a number in column {name[:40]}, found "
+                    f"{short(cell)}; {column.junk:,} such cells are left out"
+                )
+        if self.ragged:
+            said.append(
+                f"{self.path}: line {self.first_ragged:,}: expected {len(self.shape.names)} cells; "
+                f"{self.ragged:,} lines have another number, what they lack is left out"
+            )
+        return RawTable(
+            title=title,
+            files=(self.path,),
+            columns=columns,
+            rows=self.rows,
+            places=np.concatenate(self.places) if self.places else np.zeros(0, dtype=np.int64),
+            clock=clock,
+            sessions=tuple(s for s in self.sessions if 0 < s < self.rows),
+            notes=tuple(said),
+        )
+
+
+def _refuse(column: _Column, cell: str, row: int, line: int) -> None:
+    """Note a cell that holds no number, or take it as a time."""
+    if cell.strip().lower() in _EMPTY:
+        return
+    if len(cell) < 40 and cell[:1].isdigit():
+        try:
+            found = datetime.fromisoformat(cell.strip())
+            stamp = (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+        except (ValueError, OverflowError):
+            stamp = None
+        if stamp is not None:
+            column.times.append(stamp)
+            column.time_rows.append(row)
+            return
+    column.first_junk = column.first_junk if column.junk else (line, cell)
+    column.junk += 1
+
+
+def _as_short(column: _Column, cell: str) -> bool:
+    """Whether earlier cells of a column were as short as one that may have been cut."""
+    earlier = column.values[-1][-50:-1] if len(column.values[-1]) > 1 else np.zeros(0)
+    decimals = len(cell.partition(".")[2])
+    return bool(len(earlier)) and all(
+        len(repr(float(v)).partition(".")[2]) <= decimals for v in earlier
+    )
