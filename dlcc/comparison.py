@@ -125,7 +125,7 @@ def parting(name: str, run: str, first: Column, second: Column) -> Parting:
     >>> noise = np.random.default_rng(0).normal(size=(2, 300))
     >>> late = noise[1] + np.where(steps < 150, 0.0, 9.0)
     >>> a, b = (Column.at_every_step(v) for v in (noise[0], late))
-    >>> 140 < parting("model/loss", "b", a, b).step < 160
+    >>> 130 < parting("model/loss", "b", a, b).step < 160
     True
     """
     grid = _grid(first, second)

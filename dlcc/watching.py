@@ -35,7 +35,7 @@ class WatchEvent:
     """Event of a watch."""
 
     event: Event
-    """What happened: new rows, a finding, another state, a training begun anew, nothing to read."""
+    """Kind of event: new rows, a finding, another state, a training begun anew, nothing to read."""
     diagnosis: Diagnosis | None = None
     finding: Finding | None = None
     message: str = ""
@@ -116,7 +116,7 @@ def _stamp(path: Path) -> object:
 
 
 class _Watched:
-    """What a watch has seen of a run."""
+    """Memory of a watch: rows, state and findings that it has seen."""
 
     def __init__(self) -> None:
         self._series = Series()

@@ -18,7 +18,7 @@ _MOST_ROWS = 2_000
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a permutation of the rows would change."""
+    """Outcome of tests whether the order of the rows matters."""
 
     says_something: bool
     p_order: float

@@ -67,7 +67,7 @@ class Quality:
     worse_since: int | None = None
     """First step of the stretch to the end that is worse than the best by more than its noise."""
     ratio: float = 1.0
-    """How many times worse the median of the last three is than the best; 1 where it is none."""
+    """Factor by which the median of the last three is worse than the best, at least 1."""
     improved: bool = False
     """Whether it is better at the end than at the start by more than its noise."""
     count: int = 0

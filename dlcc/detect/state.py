@@ -12,6 +12,7 @@ from dlcc.detect.progress import has_fallen, progress_of
 from dlcc.detect.quality import Quality, quality_of
 from dlcc.detect.training_record import TrainingRecord, finite
 from dlcc.findings import Finding
+from dlcc.runs.series import Series
 
 State = Literal["healthy", "suspect", "failed", "unknown"]
 PRIOR = 0.7
@@ -52,6 +53,9 @@ def assess(record: TrainingRecord, findings: Sequence[Finding]) -> Assessment:
     Returns:
         Assessment: *failed* with an error, *suspect* with a warning, *healthy* with evidence for
         it, and else *unknown*.
+
+    >>> assess(TrainingRecord(Series()), []).state
+    'unknown'
     """
     quality, evidence = quality_of(record), evidence_of(record)
     worst = findings[0] if findings else None

@@ -37,8 +37,8 @@ _VOCABULARY: Mapping[str, str] = {
     "ACC": "acc accuracy accuracies accs",
     "LR": "lr learning rate lrate",
     "TIME": "time times sec secs second seconds eta elapsed speed fps timestamp date hour hours "
-    "min minutes duration timing gpu cpu mem memory gpumem cpumem throughput maintenance peak reserved "
-    "allocated created ms its it wall runtime finished took gb mb samples_per_second",
+    "min minutes duration timing gpu cpu mem memory gpumem cpumem throughput maintenance peak "
+    "reserved allocated created ms its it wall runtime finished took gb mb samples_per_second",
     "AUGMENT": "augment augmentation ada aug p",
     "ADV": "adv adversarial gan advers",
     "OUT": "score scores logit logits output outputs out pred preds prediction predictions prob "
