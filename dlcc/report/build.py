@@ -20,7 +20,7 @@ from dlcc.report.record import (
     VerdictRecord,
 )
 from dlcc.report.score_record import HyperScoreRecord, TermRecord
-from dlcc.report.text import printable
+from dlcc.report.text import percent_alone, printable
 from dlcc.scoring.calibration import Probability
 from dlcc.scoring.fusion import Score
 from dlcc.scoring.judgement import Judgement, disagree
@@ -186,8 +186,8 @@ def _why_no_verdict(outcomes: Sequence[StageOutcome]) -> str:
 def _without_onset(health: HealthRecord) -> str:
     """Reason why a run that is not healthy has no onset, where that is clear."""
     if len(health.good) and float(max(health.good)) < 0.5:
-        return "; no checkpoint was good"
-    return "; good at some checkpoints" if health.label == "oscillating" else ""
+        return "; no sample step was good"
+    return "; good at some sample steps" if health.label == "oscillating" else ""
 
 
 def _disagreement(health: HealthRecord, probability: Probability) -> str | None:
@@ -196,12 +196,12 @@ def _disagreement(health: HealthRecord, probability: Probability) -> str | None:
     p, p_true = float(probability.both.mean()), float(probability.true.mean())
     if health.label == "healthy" and p_true < 0.5:
         return (
-            f"What was recorded looks healthy, but the record is genuine with {p_true:.0%} only: "
-            f"P(healthy) {p:.0%} counts that, and leads."
+            "What was recorded looks healthy, but the probability that the record is genuine is "
+            f"{percent_alone(p_true)}: P(healthy) {percent_alone(p)} counts that, and leads."
         )
     source = "" if probability.by == "the record" else f", by {probability.by},"
     return (
-        f"The records look {health.label}, but P(healthy){source} is {p:.0%}; "
+        f"The records look {health.label}, but P(healthy){source} is {percent_alone(p)}; "
         "the probability is calibrated and leads."
     )
 

@@ -71,7 +71,7 @@ class VerdictRecord(Frozen):
     p_true: Number | None = None
     """Probability that the record is genuine."""
     stability: Number | None
-    """Share of good checkpoints in the second half of the training."""
+    """Share of good sample steps in the second half of the training."""
     record: str
     """Outcome of the checks of the record, in words."""
     doubt: bool
