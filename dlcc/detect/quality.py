@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -58,8 +59,8 @@ class Quality:
 
     name: str
     """Series, such as `metrics/fid`."""
-    better: str
-    """`lower` or `higher`."""
+    better: Literal["lower", "higher"]
+    """Direction in which the metric is better."""
     best: float
     best_step: int
     last: float
