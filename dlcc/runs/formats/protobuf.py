@@ -74,7 +74,8 @@ def fields(data: bytes, at: int, end: int) -> Iterator[Field]:
         seen += 1
         if seen > _MOST_FIELDS:
             raise WireError("more fields than any message")
-        key, at = varint(data, at, end)
+        key = data[at]
+        key, at = (key, at + 1) if key < 0x80 else varint(data, at, end)
         number, wire, start = key >> 3, key & 7, at
         if wire == VARINT:
             at = varint(data, at, end)[1]
@@ -83,7 +84,8 @@ def fields(data: bytes, at: int, end: int) -> Iterator[Field]:
         elif wire == FIXED32:
             at += 4
         elif wire == BYTES:
-            length, start = varint(data, at, end)
+            length = data[at] if at < end else 0x80
+            length, start = (length, at + 1) if length < 0x80 else varint(data, at, end)
             at = start + length
         else:
             raise WireError(f"wire type {wire} is not in use")
