@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,9 +15,9 @@ from dlcc.runs.formats.event_layout import Layout, NumberPlace, hparams_of, layo
 from dlcc.runs.formats.event_records import Block, EventRecords
 from dlcc.runs.formats.protobuf import VARINT, Field, signed
 from dlcc.runs.formats.raw_table import Scalar
+from dlcc.runs.formats.scalar_rows import MOST_NAMES, Scalars
 from dlcc.typing import Bools, Floats, Ints
 
-MOST_TAGS = 4096
 _SHORT = 1024
 """Bytes up to which the checksums of payloads are computed together, before they are parsed."""
 _FEW = 8  # records of one layout for which it does not pay to read them at once
@@ -25,35 +25,6 @@ _MOST_LAYOUTS = 64
 _KEYS = np.random.default_rng(0).integers(1, 2**63, 1 << 12, dtype=np.uint64) * np.uint64(2) + (
     np.uint64(1)
 )
-
-
-@dataclass(frozen=True)
-class Scalars:
-    """Scalars of event files, each in its place of the same arrays [n]."""
-
-    tag: Ints
-    """Number of its tag."""
-    step: Ints
-    wall: Floats
-    """Unix time in seconds; NaN where unknown."""
-    value: Floats
-
-    def __len__(self) -> int:
-        return len(self.tag)
-
-    def at(self, which: Ints | Bools) -> Scalars:
-        """Choose some, in the order of `which`."""
-        return Scalars(self.tag[which], self.step[which], self.wall[which], self.value[which])
-
-    @classmethod
-    def joined(cls, parts: Sequence[Scalars]) -> Scalars:
-        """Join those of several stretches."""
-        return cls(
-            np.concatenate([p.tag for p in parts]),
-            np.concatenate([p.step for p in parts]),
-            np.concatenate([p.wall for p in parts]),
-            np.concatenate([p.value for p in parts]),
-        )
 
 
 @dataclass
@@ -188,7 +159,7 @@ class EventScalars:
 
     def _tag(self, name: bytes) -> int:
         """Number of a tag; -1 for those beyond what any run has."""
-        if name not in self.tags and len(self.tags) >= MOST_TAGS:
+        if name not in self.tags and len(self.tags) >= MOST_NAMES:
             return -1
         return self.tags.setdefault(name, len(self.tags))
 

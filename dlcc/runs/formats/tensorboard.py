@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,11 +12,11 @@ import numpy as np
 
 from dlcc.errors import RunError
 from dlcc.runs.formats.event_records import HEADER, EventRecords, stated_length
-from dlcc.runs.formats.event_scalars import MOST_TAGS, EventScalars, Scalars, tags_in
+from dlcc.runs.formats.event_scalars import EventScalars, tags_in
 from dlcc.runs.formats.quoting import one_line
-from dlcc.runs.formats.raw_table import RawColumn, RawTable, Scalar
+from dlcc.runs.formats.raw_table import RawTable, Scalar
 from dlcc.runs.formats.reader import FoundFile, FoundRecord, Listing, Reader
-from dlcc.typing import Floats, Ints
+from dlcc.runs.formats.scalar_rows import MOST_NAMES, Lane, Scalars, in_generations, rows_of
 
 _TIME = re.compile(r"\.tfevents\.(\d{9,11})\.")
 _WALL_TIME_KEY = 0x09
@@ -54,7 +54,7 @@ class TensorBoard(Reader):
         names: dict[str, int] = {}
         notes: list[str] = []
         config: dict[str, Scalar] = {}
-        parts: list[_Lane] = []
+        parts: list[Lane] = []
         for folder, paths in lanes.items():
             lane = _lane(folder, main, paths, names, notes, config)
             if lane is not None:
@@ -65,7 +65,7 @@ class TensorBoard(Reader):
                 f"{record.files[0]}: no scalar in {len(record.files)} event files{said}; log "
                 "losses with add_scalar, or name another folder"
             )
-        return _table(record, parts, list(names), config, tuple(notes))
+        return rows_of(self.title, record.files, parts, list(names), config, tuple(notes))
 
 
 def _is_one(file: FoundFile) -> bool:
@@ -107,20 +107,6 @@ def _key_of(inner: str, tag: str) -> str | None:
     return inner.removeprefix(start) if inner.startswith(start) and inner != start else None
 
 
-@dataclass(frozen=True)
-class _Lane:
-    """Scalars of one folder in the order of writing."""
-
-    scalars: Scalars
-    """Scalars [n] whose tags are numbers of columns, the same for all folders of a run."""
-    generation: Ints
-    """Number [n] of the times that steps went back before."""
-    occurrence: Ints
-    """Number [n] of the times that the column was at the step before, since then."""
-    begun: tuple[int, ...]
-    """Generations that the files say to be recordings begun anew."""
-
-
 def _lane(
     folder: Path,
     main: Path,
@@ -128,7 +114,7 @@ def _lane(
     names: dict[str, int],
     notes: list[str],
     config: dict[str, Scalar],
-) -> _Lane | None:
+) -> Lane | None:
     """Read the files of one folder.
 
     Raises:
@@ -158,17 +144,19 @@ def _lane(
     if not found:
         return None
     joined = Scalars.joined(found)
-    kept = joined.tag < MOST_TAGS
+    kept = joined.tag < MOST_NAMES
     if not kept.all():
-        notes.append(f"{folder}: more than {MOST_TAGS:,} tags; the others are left out")
+        notes.append(f"{folder}: more than {MOST_NAMES:,} tags; the others are left out")
         begun = np.cumsum(np.append(0, kept))[begun].tolist()
         joined = joined.at(kept)
-    return _in_generations(joined, [at for at in begun if 0 < at < len(joined)])
+    return in_generations(joined, [at for at in begun if 0 < at < len(joined)])
 
 
 def _number_of(name: str, names: dict[str, int]) -> int:
     return (
-        names.setdefault(name, len(names)) if len(names) < MOST_TAGS else names.get(name, MOST_TAGS)
+        names.setdefault(name, len(names))
+        if len(names) < MOST_NAMES
+        else names.get(name, MOST_NAMES)
     )
 
 
@@ -194,83 +182,3 @@ def _goes_back(found: Sequence[Scalars], scalars: Scalars) -> bool:
         if reached is not None and step <= int(reached.max()):
             return True
     return False
-
-
-def _in_generations(scalars: Scalars, begun: Sequence[int]) -> _Lane:
-    """Tell where steps went back: what a tag has from there on are further rows."""
-    count = len(scalars)
-    by_tag = np.argsort(scalars.tag.astype(np.uint16), kind="stable")
-    tags, steps = scalars.tag[by_tag], scalars.step[by_tag]
-    same = tags[1:] == tags[:-1]
-    fell = np.flatnonzero(same & (steps[1:] < steps[:-1])) + 1
-    falls = sorted(
-        [*zip(by_tag[fell].tolist(), by_tag[fell - 1].tolist(), strict=True),
-         *((at, at) for at in begun)]
-    )  # fmt: skip
-    starts = [0]
-    for at, previous in falls:
-        if previous >= starts[-1] and at > starts[-1]:
-            starts.append(at)
-    marks = np.zeros(count, dtype=np.int64)
-    marks[starts[1:]] = 1
-    generation = np.cumsum(marks)
-    again = np.zeros(count, dtype=np.bool_)
-    again[1:] = same & (steps[1:] == steps[:-1])
-    again[1:] &= generation[by_tag[1:]] == generation[by_tag[:-1]]
-    index = np.arange(count)
-    first = np.maximum.accumulate(np.where(again, 0, index))
-    occurrence = np.zeros(count, dtype=np.int64)
-    occurrence[by_tag] = index - first
-    said = sorted({starts.index(at) for at in begun if at in starts})
-    return _Lane(scalars, generation, occurrence, tuple(said))
-
-
-def _table(
-    record: FoundRecord,
-    lanes: Sequence[_Lane],
-    names: Sequence[str],
-    config: Mapping[str, Scalar],
-    notes: tuple[str, ...],
-) -> RawTable:
-    """Put the scalars into rows: one for each step, and for each time that it comes again."""
-    scalars = Scalars.joined([lane.scalars for lane in lanes])
-    generation = np.concatenate([lane.generation for lane in lanes])
-    occurrence = np.concatenate([lane.occurrence for lane in lanes])
-    step, tag = scalars.step, scalars.tag
-    ranks = step
-    span = int(step.max()) + 1
-    times = int(occurrence.max()) + 1
-    if (int(generation.max()) + 1) * span * times >= 2**62:
-        ranks = np.unique(step, return_inverse=True)[1]
-        span = len(step)
-    key = (generation * span + ranks) * times + occurrence
-    keys, first, row = np.unique(key, return_index=True, return_inverse=True)
-    order = np.argsort(tag.astype(np.uint16), kind="stable")
-    bounds = np.searchsorted(tag[order], np.arange(len(names) + 1))
-    columns = {}
-    for number, name in enumerate(names):
-        its = order[bounds[number] : bounds[number + 1]]
-        if len(its):
-            columns[name] = _column(row[its], scalars.value[its])
-    begun = sorted({g for lane in lanes for g in lane.begun})
-    return RawTable(
-        title=TensorBoard.title,
-        files=record.files,
-        columns=columns,
-        rows=len(keys),
-        steps=step[first],
-        clock=scalars.wall[first],
-        sessions=tuple(int(at) for at in np.searchsorted(generation[first], begun) if at > 0),
-        config=config,
-        notes=notes,
-    )
-
-
-def _column(rows: Ints, values: Floats) -> RawColumn:
-    """Column of numbers in any order; of two at one place, which two folders wrote, the last."""
-    if np.any(np.diff(rows) <= 0):
-        order = np.argsort(rows, kind="stable")
-        rows, values = rows[order], values[order]
-        last = np.append(np.diff(rows) > 0, True)
-        rows, values = rows[last], values[last]
-    return RawColumn(rows.astype(np.int64), values)
