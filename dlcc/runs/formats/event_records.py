@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from dlcc.errors import RunError
 from dlcc.runs.files import opened_regular
-from dlcc.runs.formats.crc32c import masked
+from dlcc.runs.formats.crc32c import fit, masked
 from dlcc.typing import Ints
 
 HEADER = 12
@@ -21,9 +22,13 @@ FRAME = 16
 _BLOCK = 1 << 24
 _WINDOW = 1 << 18  # how far beyond damage the next whole record is looked for
 _MOST_DAMAGES = 200
+_STRETCH = 1024  # records that are walked before it is tried to foresee more
+_LONGEST_PERIOD = 129
+_MOST_FORESEEN = 1 << 16
+_MOST_VAIN = 8
 _MOST_KNOWN = 1 << 16
-_MOST_TRIES = 2_000
-_LONGEST_RECALLED = 4096  # bytes of the records that are looked for after damage
+_NEAR = 1 << 10  # ... and at first
+_MOST_TRIES = 20_000  # of 4 KiB each
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,7 @@ class EventRecords:
     """Bytes of a whole record by its header."""
     _damages: int = 0
     _tries: int = 0
+    _vain: int = 0
     _given_up: bool = False
 
     def __iter__(self) -> Iterator[Block]:
@@ -110,13 +116,26 @@ class EventRecords:
 
     def _whole(self, data: bytes, place: int) -> tuple[Block, int]:
         """Records that lie whole in `data`, and the byte at which the next one begins."""
+        ends: list[Ints] = [np.zeros(1, dtype=np.int64)]
+        at = 0
+        while walked := self._walked(data, at):
+            bounds = np.array([at, *walked], dtype=np.int64)
+            ends += [bounds[1:], self._foreseen(data, bounds)]
+            at = int(ends[-1][-1]) if len(ends[-1]) else walked[-1]
+        bounds = np.concatenate(ends)
+        return Block(data, place, bounds[:-1] + HEADER, np.diff(bounds) - FRAME), at
+
+    def _walked(self, data: bytes, at: int) -> list[int]:
+        """Ends of the whole records from `at` on, one by one, at most a stretch of them."""
         known, last = self._known, len(data) - HEADER
-        places, at = [0], 0
-        while at <= last:
+        ends: list[int] = []
+        while at <= last and len(ends) < _STRETCH:
             try:
-                while at <= last:
+                for _ in range(_STRETCH):
                     at += known[data[at : at + HEADER]]
-                    places.append(at)
+                    ends.append(at)
+                    if at > last:
+                        break
             except KeyError:
                 header = data[at : at + HEADER]
                 length = stated_length(header)
@@ -125,15 +144,39 @@ class EventRecords:
                 if len(known) >= _MOST_KNOWN:
                     known.clear()
                 known[header] = FRAME + length
-        if places[-1] > len(data):
-            places.pop()
-        bounds = np.array(places, dtype=np.int64)
-        return Block(data, place, bounds[:-1] + HEADER, np.diff(bounds) - FRAME), int(bounds[-1])
+        if ends and ends[-1] > len(data):
+            ends.pop()
+        return ends
+
+    def _foreseen(self, data: bytes, bounds: Ints) -> Ints:
+        """Ends of records that follow those within `bounds` with the same lengths in turns.
+
+        Every header is compared, so that no record is taken for one that is not there.
+        """
+        sizes = np.diff(bounds)
+        if len(sizes) < _STRETCH or self._vain > _MOST_VAIN:
+            return bounds[:0]
+        tail = sizes[-_STRETCH // 2 :]
+        period = next((p for p in range(1, _LONGEST_PERIOD) if (tail[p:] == tail[:-p]).all()), None)
+        if period is None:
+            self._vain += 1
+            return bounds[:0]
+        buffer = np.frombuffer(data, dtype=np.uint8)
+        turn = np.cumsum(sizes[-period:])
+        turns = min((len(data) - int(bounds[-1])) // int(turn[-1]), _MOST_FORESEEN // period)
+        if turns < 1:
+            return bounds[:0]
+        ends: Ints = (bounds[-1] + np.arange(turns)[:, None] * turn[-1] + turn).ravel()
+        starts = np.append(bounds[-1], ends[:-1])
+        headers = sliding_window_view(buffer, HEADER)
+        model = headers[bounds[-period - 1 : -1]]
+        same = (headers[starts].reshape(turns, period, HEADER) == model).all(axis=2).ravel()
+        return ends if same.all() else ends[: int(np.argmin(same))]
 
     def _over_damage(self, data: bytes, at: int, place: int) -> int:
         """Bytes from a damaged header to the next record that is whole; gives up without one."""
         self._damages += 1
-        skip = self._next_whole(data[at : at + _WINDOW + HEADER])
+        skip = self._next_whole(data, at)
         if self._damages >= _MOST_DAMAGES:
             skip = 0
         if self._damages <= 3 or not skip:
@@ -142,23 +185,22 @@ class EventRecords:
         self._given_up = not skip
         return skip
 
-    def _next_whole(self, window: bytes) -> int:
-        """First byte of the next record whose header was seen before and whose payload fits."""
-        found = len(window)
-        for header, size in self._known.items():
-            length = size - FRAME
-            if length > _LONGEST_RECALLED:
-                continue
-            at = window.find(header, 1, found)
-            while at >= 0 and self._tries < _MOST_TRIES:
-                self._tries += 1
-                crc = at + HEADER + length
-                stated = int.from_bytes(window[crc : crc + 4], "little")
-                if masked(window[at + HEADER : crc]) == stated:
-                    found = at
-                    break
-                at = window.find(header, at + 1, found)
-        return found if found < len(window) else 0
+    def _next_whole(self, data: bytes, at: int) -> int:
+        """Bytes from `at` to the next record whose checksums fit; 0 where none follows soon."""
+        buffer = np.frombuffer(data, dtype=np.uint8)
+        begin = at + 1
+        for window in (_NEAR, _WINDOW):
+            places = np.arange(begin, min(at + window, len(data) - FRAME))
+            for place in places[fit(buffer, places, 8)].tolist():
+                start = place + HEADER
+                end = start + int.from_bytes(data[place : place + 8], "little")
+                self._tries += 1 + (end - start) // 4096
+                if end + 4 > len(data) or self._tries > _MOST_TRIES:
+                    continue
+                if masked(data[start:end]) == int.from_bytes(data[end : end + 4], "little"):
+                    return int(place) - at
+            begin = at + window
+        return 0
 
     def _say_torn(self, place: int, size: int) -> None:
         self.notes.append(

@@ -22,6 +22,7 @@ _SHORT = 1024
 """Bytes up to which the checksums of payloads are computed together, before they are parsed."""
 _FEW = 8  # records of one layout for which it does not pay to read them at once
 _MOST_LAYOUTS = 64
+_MOST_SINGLES = 1_000_000
 _KEYS = np.random.default_rng(0).integers(1, 2**63, 1 << 12, dtype=np.uint64) * np.uint64(2) + (
     np.uint64(1)
 )
@@ -39,6 +40,7 @@ class EventScalars:
     numbers: int = 0
     _parts: list[tuple[Ints, Scalars]] = field(default_factory=list)
     _records: int = 0
+    _singles: int = 0
     _damaged: int = 0
     _first_damaged: int = 0
 
@@ -51,6 +53,11 @@ class EventScalars:
         for block in records:
             self._take_block(block)
         self.notes += records.notes
+        if self._singles > _MOST_SINGLES:
+            self.notes.append(
+                f"{records.path}: more than {_MOST_SINGLES:,} records that are no plain scalars; "
+                "those after them are left out"
+            )
         if self._damaged:
             self.notes.append(
                 f"{records.path}: byte {self._first_damaged:,}: damaged record (its checksum does "
@@ -112,6 +119,9 @@ class EventScalars:
 
     def _take_one(self, block: Block, at: int, checked: bool) -> None:
         """Take in one record."""
+        self._singles += 1
+        if self._singles > _MOST_SINGLES:
+            return
         start = int(block.starts[at])
         end = start + int(block.lengths[at])
         layout = layout_of(block.data, start, end)

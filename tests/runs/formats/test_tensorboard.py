@@ -252,6 +252,26 @@ def test_flipped_bits_cost_a_record_each(tmp_path: Path) -> None:
         assert any("damaged" in note and "byte" in note for note in notes)
 
 
+def test_damage_within_a_long_file_of_one_pattern(tmp_path: Path) -> None:
+    records = [scalar(tag, s, s + 0.5) for s in range(2000) for tag in ("d", "gen", "lr")]
+    places = np.cumsum([len(version()), *map(len, records)])
+    data = version() + b"".join(records)
+    truth = {(tag, s): s + 0.5 for s in range(2000) for tag in ("d", "gen", "lr")}
+    path = tmp_path / "events.out.tfevents.1.host"
+    path.write_bytes(data)
+    assert read_damaged(path, truth) == (6000, ())
+    for number in (0, 900, 1500, 3000, 5990):
+        for within in (0, 3, 9, 20):  # length, its checksum, payload
+            flipped = bytearray(data)
+            flipped[int(places[number]) + within] ^= 1
+            path.write_bytes(flipped)
+            count, notes = read_damaged(path, truth)
+            assert count == 5999
+            assert len(notes) == 1
+    path.write_bytes(data[: int(places[4000])] + data[int(places[4001]) :])  # a lost record
+    assert read_damaged(path, truth) == (5999, ())
+
+
 def test_a_claimed_length_of_four_gigabytes(tmp_path: Path) -> None:
     length = struct.pack("<Q", 1 << 32)
     record = length + struct.pack("<I", crc32c.masked(length)) + bytes(100)
