@@ -13,6 +13,7 @@ from dlcc.typing import Bools, Ints
 _POLYNOMIAL = np.uint32(0x82F6_3B78)
 _MASK_DELTA = np.uint32(0xA282_EAD8)
 _CHUNK = 1024
+_SHORT = 256  # bytes up to which a loop is faster
 _TOGETHER = 1 << 13
 """Rows at once: what is in work stays within the processor's cache."""
 
@@ -27,6 +28,7 @@ def _table() -> Words:
 
 
 _BYTE = _table()
+_BYTES: list[int] = _BYTE.tolist()
 _PAIR = (
     _BYTE[_BYTE[np.arange(65536) & 0xFF] & np.uint32(0xFF)]
     ^ (_BYTE[np.arange(65536) & 0xFF] >> np.uint32(8))
@@ -69,24 +71,29 @@ def masked(data: bytes) -> int:
     >>> hex(masked((24).to_bytes(8, "little")))
     '0x224b7fa3'
     """
-    width = -(-max(len(data), 4) // _CHUNK) * _CHUNK
+    crc = _in_chunks(data) if len(data) > _SHORT else _one_by_one(data)
+    return int(_mask(np.array([crc ^ 0xFFFF_FFFF], dtype=np.uint32))[0])
+
+
+def _in_chunks(data: bytes) -> int:
+    """Remainder of a long string: of its chunks together, each then moved to its place."""
+    width = -(-len(data) // _CHUNK) * _CHUNK
     padded = np.zeros(width, dtype=np.uint8)
     padded[width - len(data) :] = np.frombuffer(data, dtype=np.uint8)
     padded[width - len(data) : width - len(data) + 4] ^= 0xFF
-    if len(data) < 4:
-        return _masked_short(data)
     zero, one, two, three = _AFTER_A_CHUNK
     crc = 0
     for part in _remainders(padded.reshape(-1, _CHUNK)).tolist():
-        crc = zero[crc & 255] ^ one[crc >> 8 & 255] ^ two[crc >> 16 & 255] ^ three[crc >> 24] ^ part
-    return int(_mask(np.array([crc ^ 0xFFFF_FFFF], dtype=np.uint32))[0])
+        moved = zero[crc & 255] ^ one[crc >> 8 & 255] ^ two[crc >> 16 & 255] ^ three[crc >> 24]
+        crc = moved ^ part
+    return crc
 
 
-def _masked_short(data: bytes) -> int:
+def _one_by_one(data: bytes) -> int:
     crc = 0xFFFF_FFFF
     for byte in data:
-        crc = int(_BYTE[(crc ^ byte) & 0xFF]) ^ (crc >> 8)
-    return int(_mask(np.array([crc ^ 0xFFFF_FFFF], dtype=np.uint32))[0])
+        crc = _BYTES[(crc ^ byte) & 0xFF] ^ (crc >> 8)
+    return crc
 
 
 def _mask(crc: Words) -> Words:

@@ -54,7 +54,7 @@ class Layout:
     def fixed(self) -> bool:
         """Whether records of the same bytes in between can be read at once."""
         plain = all(n.kind not in ("varint", "half") for n in self.numbers)
-        return bool(self.numbers) and plain and not self.starts and self.hparams is None
+        return plain and not self.starts and self.hparams is None
 
 
 def layout_of(data: bytes, start: int, end: int) -> Layout | None:

@@ -22,7 +22,7 @@ _SHORT = 1024
 """Bytes up to which the checksums of payloads are computed together, before they are parsed."""
 _FEW = 8  # records of one layout for which it does not pay to read them at once
 _MOST_LAYOUTS = 64
-_MOST_SINGLES = 1_000_000
+_MOST_SINGLES = 500_000
 _KEYS = np.random.default_rng(0).integers(1, 2**63, 1 << 12, dtype=np.uint64) * np.uint64(2) + (
     np.uint64(1)
 )
