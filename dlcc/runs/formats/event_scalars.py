@@ -206,7 +206,7 @@ def tags_in(head: bytes) -> tuple[set[str], bool]:
 
 
 def _like(rows: NDArray[np.uint8], layout: Layout) -> Bools:
-    """Which records [n, length] differ from the first in numbers and tags alone."""
+    """Whether each record [n, length] differs from the first in numbers and tags alone."""
     same = np.ones(rows.shape[1], dtype=np.bool_)
     for low, high in _free(layout):
         same[low:high] = False

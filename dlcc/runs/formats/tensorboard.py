@@ -75,7 +75,7 @@ def _is_one(file: FoundFile) -> bool:
 
 
 def _begun(file: FoundFile) -> tuple[float, float]:
-    """When a file was begun: by its name, then by its first record."""
+    """Time at which a file was begun: by its name, then by its first record."""
     match = _TIME.search(file.name)
     wall = np.frombuffer(file.head, dtype="<f8", count=1, offset=HEADER + 1)[0]
     wall = float(wall) if np.isfinite(wall) else 0.0
