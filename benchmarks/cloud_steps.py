@@ -8,7 +8,7 @@ step, with the same networks, batches and losses, and nothing that is only there
 (norms of gradients, accuracies). CPU seconds on one thread, in turn; medians of the ratios of
 blocks of steps, with the smallest and the largest.
 
-At batch 16 a whole training of STEPS steps, in blocks of the steps between two checkpoints: with
+At batch 16 a whole training of STEPS steps, in blocks of the steps between two sample steps: with
 all that falls into them, and without the steps that take samples or a snapshot; and whether both
 end in the same bits. At batch 128, of which a whole training takes long, FULL steps after the
 first, none of which takes any.
@@ -28,6 +28,7 @@ import numpy as np
 import torch
 from common import write_result
 
+from dlcc.health.definitions import sample_steps
 from dlcc.recipes import get_recipe, truth
 from dlcc.recipes.image_gans import loss_gradient_clouds as lgc
 from dlcc.recipes.optimised import STREAM_LAYERS, seeded
@@ -35,7 +36,7 @@ from dlcc.recipes.train import train
 from dlcc.runs import Run
 
 RECIPE, SEED, STEPS, FULL, SNAPSHOTS = "lgc-dcgan", 0, 2000, 5, 10
-BLOCK = STEPS // truth.CHECKPOINTS
+BLOCK = STEPS // truth.SAMPLE_STEPS
 
 
 class Enough(Exception):  # noqa: N818  # no error
@@ -108,7 +109,9 @@ def whole(folder: Path) -> dict[str, Any]:
     settings = {"batch": 16, "steps": STEPS, "seed": SEED}
     in_turn = InTurn(settings, STEPS)
     train(RECIPE, folder, settings, snapshots=SNAPSHOTS, progress=in_turn)
-    kept = {STEPS * k // SNAPSHOTS for k in range(SNAPSHOTS)} | set(truth.checkpoint_steps(STEPS))
+    kept = {STEPS * k // SNAPSHOTS for k in range(SNAPSHOTS)} | set(
+        sample_steps(STEPS, truth.SAMPLE_STEPS)
+    )
     # step 0 also opens the folder; what is taken after the last step falls into none
     blocks = [range(first, min(first + BLOCK, STEPS)) for first in range(1, STEPS, BLOCK)]
     bare = [[step for step in block if step not in kept] for block in blocks]

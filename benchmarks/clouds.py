@@ -7,7 +7,7 @@ N seeds; a DCGAN seed takes 8 minutes on a core. A claim is counted in every see
 of the same seed side by side where it compares them): "yes" where it holds in all, "no" where it
 holds in none, otherwise "not decided"; with five seeds either has a chance of 1 in 32 by luck.
 Loss and gradient norm of a player at every step, by fifth of the training; samples by the Fréchet
-distance of the digits classifier at the last checkpoint.
+distance of the digits classifier at the last sample step.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
 The recipe lgc-vanilla with every loss and optimiser that it has, five seeds each, on digits and
 otherwise as it comes: cross-entropy and Adam are the study's, the others its further work. How each
 ended by the truth and by the health stage, and the Fréchet distance of the digits classifier at the
-last checkpoint. "advised" is the first change that `dlcc advise --no-reruns` names for each run as
+last sample step. "advised" is the first change that `dlcc advise --no-reruns` names for each run as
 the study has it.
 """
 

@@ -39,6 +39,7 @@ from dlcc.advice.prior import ConfigPrior
 from dlcc.control.adjustable import MemberSettings, SmallGANSettings, usual_bounds
 from dlcc.control.controller import EVERY, Controller, controller_for
 from dlcc.ensembles.ensemble import QUANTITIES, Ensemble
+from dlcc.health.definitions import sample_steps
 from dlcc.past_runs.build.settings import DATA, STEPS, draw_setting
 from dlcc.past_runs.build.simulation import judge_member
 from dlcc.past_runs.in_use import shipped_library
@@ -73,7 +74,7 @@ def trained_labels(
     data = str(configs[0]["data"])
     ensemble = Ensemble(configs)
     controllers = list(attach(ensemble))
-    at = truth.checkpoint_steps(STEPS)
+    at = sample_steps(STEPS, truth.SAMPLE_STEPS)
     values = torch.empty(STEPS, len(QUANTITIES), len(ensemble))
     samples = []
     for step in range(STEPS + 1):

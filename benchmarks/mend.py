@@ -27,6 +27,7 @@ from common import write_result
 from dlcc.advice.advice import advise
 from dlcc.advice.remedies import GOOD_RECIPE, MOST_FIELDS, SOUND_RATE, Change
 from dlcc.ensembles import by_shape, train_ensemble
+from dlcc.health.definitions import sample_steps
 from dlcc.past_runs.build.settings import draw_group
 from dlcc.past_runs.build.simulation import judge_member, reference_of
 from dlcc.past_runs.in_use import shipped_library
@@ -47,8 +48,8 @@ def labels_of(configs: Sequence[Setting]) -> list[str]:
     for members in by_shape(configs):
         part = [configs[i] for i in members]
         data, length = str(part[0]["data"]), int(part[0]["steps"])
-        steps = truth.checkpoint_steps(length)
-        made = train_ensemble(part, length, checkpoint_steps=steps, samples=truth.SAMPLES[data])
+        steps = sample_steps(length, truth.SAMPLE_STEPS)
+        made = train_ensemble(part, length, sample_steps=steps, samples=truth.SAMPLES[data])
         for k, i in enumerate(members):
             rows, samples = made.member(k)
             found[i] = judge_member(data, length, rows, steps, samples).label

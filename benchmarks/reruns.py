@@ -30,7 +30,7 @@ from dlcc.past_runs.in_use import shipped_library
 from dlcc.recipes.small_gan import training as small_gan
 from dlcc.records import Series
 from dlcc.reruns.deviation import reproducibility
-from dlcc.reruns.outcome import Judge, Recorded, checkpoint_steps
+from dlcc.reruns.outcome import Judge, Recorded, steps_to_sample
 from dlcc.reruns.plan import Rerun, plan_reruns
 from dlcc.reruns.programs import SAMPLES, EnsembleProgram
 from dlcc.runs import Run
@@ -62,7 +62,7 @@ def alone(rerun: Rerun) -> Recorded:
     """One run of a plan by the recipe's own code, sampled as reruns are."""
     training = small_gan.build(rerun.config)
     rows: dict[str, list[float]] = {}
-    samples, wanted = [], set(checkpoint_steps(int(rerun.config["steps"])))
+    samples, wanted = [], set(steps_to_sample(int(rerun.config["steps"])))
     for step in range(int(rerun.config["steps"])):
         for name, value in training.step(step).items():
             rows.setdefault(name, []).append(value)

@@ -6,7 +6,7 @@ The past runs of single networks, whose ends are known by their targets. Verdict
 P(healthy) of whole records by what is learnt from GANs, to which these runs are foreign. Forecast
 of "healthy" at each fraction of the length from the other settings (five folds by setting) and from
 the other data sets, with GANs beside them, as it is done, and without; and from GANs alone. AUROC
-and Brier score beside that of the base rate; and how far the expected share of good checkpoints in
+and Brier score beside that of the base rate; and how far the expected share of good sample steps in
 the next quarter lies from what came, beside the mean of the runs that it was forecast from.
 
 Intervals: settings drawn anew, each trained with several seeds in --work (twenty minutes on two

@@ -1,4 +1,4 @@
-"""Cache of stages' results, parts of scores, fitted networks and pictures of reports, by content.
+"""Cache of stages' results, parts of scores, fits to data and pictures of reports, by content.
 
 The cache is a folder of the user's and never in a run: a folder from elsewhere could forge entries.
 An entry that cannot be read is no entry.
@@ -7,11 +7,13 @@ An entry that cannot be read is no entry.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import xxhash
 
@@ -25,7 +27,9 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dlcc"
 
 
-Kind = Literal["stages", "pictures", "scores", "networks"]
+Kind = Literal["stages", "pictures", "scores", "networks", "regions"]
+
+_VALUES = "values.json"
 
 
 def find(kind: Kind, key: str) -> Path | None:
@@ -42,6 +46,21 @@ def keep(kind: Kind, key: str, folder: Path) -> None:
         with scratch_folder(BESIDE, entry.parent) as beside:
             shutil.copytree(folder, beside, dirs_exist_ok=True)
             beside.rename(entry)
+
+
+def kept(kind: Kind, what: str, of: bytes, make: Callable[[], Any]) -> Any:
+    """Call `make`, or return what it gave before for the same content `of`: plain values."""
+    state = xxhash.xxh3_128(f"{package_digest()}\0{what}\0".encode())
+    state.update(of)
+    key = state.hexdigest()
+    if entry := find(kind, key):
+        with contextlib.suppress(OSError, ValueError):
+            return json.loads((entry / _VALUES).read_text(encoding="utf-8"))
+    made = make()
+    with scratch_folder() as folder:
+        (folder / _VALUES).write_text(json.dumps(made, ensure_ascii=False), encoding="utf-8")
+        keep(kind, key, folder)
+    return made
 
 
 @cache

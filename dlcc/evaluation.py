@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from dlcc.advice.folder import first_advice
 from dlcc.deprecation import warn_renamed
+from dlcc.diagnosis import diagnose_run
 from dlcc.errors import OptionError, RunError
 from dlcc.kinds import kind_of
 from dlcc.past_runs.in_use import JUDGES, library
@@ -324,6 +325,7 @@ def _report(
         health=_record(outcomes, HealthRecord),
         advice=advice,
         landscape=None if dossier is None else dossier.landscape,
+        diagnosis=diagnose_run(loaded.run, until=loaded.until),
         environment={
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
             "machine": machine_fingerprint(),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -20,6 +20,7 @@ from dlcc.deprecation import renamed
 from dlcc.errors import LimitExceeded, StageDeclarationError
 from dlcc.estimate import Estimate
 from dlcc.findings import Finding
+from dlcc.typing import Progress
 
 if TYPE_CHECKING:
     from dlcc.past_runs.store import Library
@@ -75,7 +76,7 @@ class Context:
     deadline: Deadline
     scratch: Path
     """Empty folder of the stage's own; removed afterwards."""
-    progress: Callable[[float, str], None] = _ignore
+    progress: Progress = _ignore
     """Callback `progress(share of the work done, what is being done)`."""
     trust: bool = False
     """Whether the user allowed the run's own code to run without real isolation (`--trust`)."""

@@ -22,7 +22,7 @@ FLOORS = (
     "cache findings runs sandbox",
     "callbacks records",
     "kinds",
-    "detect health diagnosis",
+    "detect health diagnosis comparison watching",
     "past_runs recipes ensembles",
     "forecast scoring stage",
     "reruns",

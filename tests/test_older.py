@@ -87,6 +87,18 @@ def test_a_stage_runs_as_it_did(tmp_path: Path) -> None:
     assert record.details["past"] > 1_000
 
 
+def test_old_names_give_what_has_a_new_one() -> None:
+    from dlcc import sandbox
+    from dlcc.ensembles import train_ensemble
+
+    with pytest.warns(DeprecationWarning, match=r"dlcc\.sandbox\.Limits is dlcc\.sandbox\.Bounds"):
+        assert sandbox.Limits is sandbox.Bounds
+    with pytest.warns(DeprecationWarning, match=r"sample_steps now"):
+        trained = train_ensemble([{"lr_d": 1e-3}], 4, checkpoint_steps=[2], samples=8)
+    with pytest.warns(DeprecationWarning, match=r"Trajectories\.sample_steps now"):
+        assert trained.checkpoint_steps == trained.sample_steps == (2,)
+
+
 @pytest.mark.parametrize("name", SMALL)
 def test_code_that_recipes_left_in_runs_still_works(name: str) -> None:
     ours = OLD / "ring" / "source" / "train.py"  # complete in itself

@@ -28,7 +28,7 @@ def advise(
     reruns: Annotated[
         bool, typer.Option(help="Try changes in reruns; without, past runs alone are asked.")
     ] = True,
-    seed: Annotated[int, typer.Option(help="Of the reruns and of a new run.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the reruns and of a new run.")] = 0,
     trust: Annotated[
         bool, typer.Option(help="Run the run's own code even without real isolation.")
     ] = False,

@@ -54,6 +54,7 @@ def _in_words(line: FolderForecast) -> str:
     stable, (few, many) = prediction.stability.mean, prediction.stability.interval(0.9)
     return (
         f"{name}  P(healthy) {percent(prediction.p_healthy.number)}"
-        f"  {prediction.kind}  good share of the second half {stable:.2f} ({few:.2f} to {many:.2f})"
+        f"  {prediction.label}"
+        f"  good share of the second half {stable:.2f} ({few:.2f} to {many:.2f})"
         f"  seen {line.seen:.0%}"
     )

@@ -30,7 +30,7 @@ def build(
     out: Annotated[Path, typer.Option(help="The library's file.")],
     groups: Annotated[int, typer.Option(help="Ensembles of drawn settings.")] = 27,
     members: Annotated[int, typer.Option(help="Settings in each.")] = 56,
-    seed: Annotated[int, typer.Option(help="Of the settings.")] = 11,
+    seed: Annotated[int, typer.Option(help="Seed that settings are drawn with.")] = 11,
     recorded: Annotated[
         list[Path] | None,
         typer.Option(help="A folder of recorded runs with their truth; repeatable."),

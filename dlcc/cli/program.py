@@ -17,6 +17,7 @@ import typer
 from typer.exceptions import TyperException
 
 from dlcc.cli.advise import advise
+from dlcc.cli.compare import compare
 from dlcc.cli.diagnose import diagnose
 from dlcc.cli.evaluate import evaluate
 from dlcc.cli.explain import explain
@@ -31,6 +32,7 @@ from dlcc.cli.review import review
 from dlcc.cli.schema import schema
 from dlcc.cli.stages import stages
 from dlcc.cli.train import train
+from dlcc.cli.watch import watch
 
 app = typer.Typer(
     name="dlcc",
@@ -43,8 +45,10 @@ app = typer.Typer(
 _INTERRUPTED, _TERMINATED = 130, 143  # 128 and the signal's number, as shells have it
 for _command in (
     diagnose,
-    evaluate,
     inspect,
+    compare,
+    watch,
+    evaluate,
     stages,
     kinds,
     schema,

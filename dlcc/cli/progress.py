@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
+    from dlcc.typing import StageProgress
+
 
 @contextlib.contextmanager
-def bars() -> Iterator[Callable[[str, float, str], None]]:
+def bars() -> Iterator[StageProgress]:
     """Show bars on stderr where that is a terminal, and nothing elsewhere."""
     if not sys.stderr.isatty():
         yield lambda task, share, what: None

@@ -135,8 +135,10 @@ def _record(candidate: Candidate, healthy: bool, note: str) -> None:
 
 
 def _line(entry: Queued) -> str:
+    from dlcc.report.text import percent_alone
+
     return (
-        f"{_printable(entry.candidate.name)}  P(healthy) {entry.p_healthy:.0%}  "
+        f"{_printable(entry.candidate.name)}  P(healthy) {percent_alone(entry.p_healthy)}  "
         f"{entry.candidate.label}  expected to move P by {entry.change:.3f}"
     )
 

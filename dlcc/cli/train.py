@@ -25,7 +25,7 @@ def train(
     ] = False,
     bound: Annotated[
         list[str] | None,
-        typer.Option(help="Of the controller: SETTING=LOW..HIGH, such as lr_d=1e-4..1e-2."),
+        typer.Option(help="Bounds of a setting for the controller, as in lr_d=1e-4..1e-2."),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option(help="The controller records what it would do, and changes nothing.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -20,6 +21,9 @@ _CLAMPS = (100.0, 27.631, 13.8155, 16.118, 18.4207, 15.9424)
 """Losses at which implementations of the cross-entropy clamp: 100, and -log of 1e-12, 1e-6, 1e-7,
 1e-8; 15.9424 is that of 1 - 1e-7 in single precision."""
 _CONSTANT = 1e-6
+_RESTS = (0.0, 0.125, 0.25, 0.5, math.log(2), 1.0, 2 * math.log(2), 2.0)
+"""Losses of games at rest, or of an undecided discriminator, under any objective: a constant there
+is no fault, and says nothing."""
 
 
 def check_balance(record: TrainingRecord) -> Iterator[Finding]:
@@ -58,10 +62,7 @@ def _stuck(
             continue
         start, value = held
         clamp = next((c for c in _CLAMPS if abs(abs(value) - c) < 0.002 * c), None)
-        chance = objective.chance
-        near = chance is not None and any(
-            abs(value - level) < 0.02 * chance for level in (chance, chance / 2, 2 * chance)
-        )
+        near = any(abs(value - level) < 0.02 * max(level, 0.1) for level in _RESTS)
         other = g if column is d else d
         if near or (clamp is None and not _other_stuck(other, start)):
             continue
@@ -144,7 +145,8 @@ def _won(
 
 
 _TITLES = {
-    "ns": "cross-entropy", "mm": "minimax", "ls": "least squares", "hinge": "hinge and not relativistic",
+    "ns": "cross-entropy", "mm": "minimax", "ls": "least squares",
+    "hinge": "hinge and not relativistic",
 }  # fmt: skip
 
 

@@ -18,11 +18,11 @@ _MOST_ROWS = 2_000
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a permutation of the rows would change."""
+    """Outcome of tests whether the order of the rows matters."""
 
     says_something: bool
     p_order: float
-    """Least p of the tests that compare the order with shuffled ones, corrected for their number."""
+    """Least p of tests against shuffled orders, corrected for their number."""
     p_coupling: float | None
     """p of the coupling of both players' innovations; None for no game."""
     why: str
@@ -82,10 +82,18 @@ def _order(values: Floats, rng: np.random.Generator) -> float:
         ranks -= ranks.mean()
         shuffled = rng.permuted(np.tile(ranks, (_SHUFFLES, 1)), axis=1)
         own, of_chance = _statistics(ranks[None, :])[0], _statistics(shuffled)
-        p = (1 + (of_chance >= own[None, :]).sum(axis=0)) / (_SHUFFLES + 1)
+        beaten = (of_chance >= own[None, :]).sum(axis=0)
+        p = np.where(beaten, (1 + beaten) / (_SHUFFLES + 1), _beyond(own, of_chance))
         smallest, tests = min(smallest, float(p.min())), tests + len(own)
     # the tests share their rows: half of Bonferroni's correction is near what simulation gives
     return min(1.0, smallest * max(1, tests / 2))
+
+
+def _beyond(own: Floats, of_chance: Floats) -> Floats:
+    """p [k] of statistics that no shuffle [n, k] reaches, by their distance from the shuffles'."""
+    z = (own - of_chance.mean(axis=0)) / np.maximum(of_chance.std(axis=0), 1e-12)
+    p: Floats = np.minimum(np.exp(-(np.minimum(z, 40.0) ** 2) / 2), 1 / (_SHUFFLES + 1))
+    return p
 
 
 def _blocks(values: Floats, blocks: int) -> Floats | None:

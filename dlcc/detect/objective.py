@@ -46,7 +46,7 @@ def game_objective(record: TrainingRecord, pair: str = "") -> GameObjective:
         Objective; where nothing tells, the one that most trainings have, marked as not sure.
 
     >>> from dlcc.runs.series import Series
-    >>> losses = {"discriminator/loss": np.array([-1.0, -3.0]), "generator/loss": np.array([0.1, 2])}
+    >>> losses = {"discriminator/loss": np.array([-1.0, -3.0])}
     >>> game_objective(TrainingRecord(Series.from_start(losses), "gan")).name
     'wgan'
     """

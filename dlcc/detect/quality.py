@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -43,7 +44,8 @@ HIGHER: Mapping[str, tuple[float, float]] = {
 """Metrics of which more is better, with the range that they can have."""
 _ORDER = (
     "metrics/fid", "metrics/kid", "metrics/fvd", "metrics/fad", "metrics/lpips", "metrics/is",
-    "metrics/psnr", "metrics/ssim", "metrics/swd", "metrics/mmd", "metrics/mcd", "metrics/perplexity",
+    "metrics/psnr", "metrics/ssim", "metrics/swd", "metrics/mmd", "metrics/mcd",
+    "metrics/perplexity",
     "metrics/pesq", "metrics/coverage", "validation/loss", "validation/reconstruction",
 )  # fmt: skip
 _WORSE = 1.25
@@ -57,8 +59,8 @@ class Quality:
 
     name: str
     """Series, such as `metrics/fid`."""
-    better: str
-    """`lower` or `higher`."""
+    better: Literal["lower", "higher"]
+    """Direction in which the metric is better."""
     best: float
     best_step: int
     last: float
@@ -66,7 +68,7 @@ class Quality:
     worse_since: int | None = None
     """First step of the stretch to the end that is worse than the best by more than its noise."""
     ratio: float = 1.0
-    """How many times worse the median of the last three is than the best; 1 where it is none."""
+    """Factor by which the median of the last three is worse than the best, at least 1."""
     improved: bool = False
     """Whether it is better at the end than at the start by more than its noise."""
     count: int = 0

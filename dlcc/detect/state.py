@@ -50,8 +50,11 @@ def assess(record: TrainingRecord, findings: Sequence[Finding]) -> Assessment:
         findings: Findings of all checks, worst first.
 
     Returns:
-        Assessment: *failed* with an error, *suspect* with a warning, *healthy* with evidence for it,
-        and else *unknown*.
+        Assessment: *failed* with an error, *suspect* with a warning, *healthy* with evidence for
+        it, and else *unknown*.
+
+    >>> assess(TrainingRecord(Series()), []).state
+    'unknown'
     """
     quality, evidence = quality_of(record), evidence_of(record)
     worst = findings[0] if findings else None
@@ -92,8 +95,8 @@ def _speaks_for(record: TrainingRecord, quality: Quality | None) -> str | None:
         name = quality.name.rpartition("/")[2]
         title = name.upper() if quality.name.startswith("metrics/") else quality.name
         return (
-            f"{title} improves to {quality.last:.4g} ({record.unit} {quality.last_step:,}), its best "
-            f"being {quality.best:.4g} ({record.unit} {quality.best_step:,})"
+            f"{title} improves to {quality.last:.4g} ({record.unit} {quality.last_step:,}), its "
+            f"best being {quality.best:.4g} ({record.unit} {quality.best_step:,})"
         )
     course = progress_of(record)
     held = record.get("validation/loss")
@@ -104,8 +107,8 @@ def _speaks_for(record: TrainingRecord, quality: Quality | None) -> str | None:
         if not len(kl) or kl[-max(1, len(kl) // 10) :].mean() < 0.5:
             return None
         return (
-            f"{course.name} falls from {course.first:.4g} to {course.last:.4g}, and the latents are "
-            f"in use (KL {kl[-1]:.3g})"
+            f"{course.name} falls from {course.first:.4g} to {course.last:.4g}, and the latents "
+            f"are in use (KL {kl[-1]:.3g})"
         )
     return f"{course.name} falls from {course.first:.4g} to {course.last:.4g}"
 
@@ -151,7 +154,7 @@ def _missing(record: TrainingRecord, quality: Quality | None, state: State) -> t
 def _probability(
     state: State, quality: Quality | None, record: TrainingRecord
 ) -> tuple[float, tuple[float, float]]:
-    """P(healthy) with its 90 % interval: by the quality metric where there is one, else by state."""
+    """P(healthy) with its 90 % interval: by the quality metric where there is one, else state."""
     if quality is not None and quality.name.startswith("metrics/") and quality.count >= 4:
         p = 1 / (1 + math.exp(8.0 * (math.log(max(quality.ratio, 1.0)) - math.log(1.35))))
         p = min(max(p, 0.02), 0.95)

@@ -68,8 +68,11 @@ class TrainingRecord:
 
         Returns:
             Column of it; None where it was not logged.
+
+        >>> TrainingRecord(Series()).get("model/loss") is None
+        True
         """
-        return self.series[name] if name in self.series else None
+        return self.series.columns.get(name)
 
     def loss_of(self, player: str) -> Column | None:
         """Find the loss that a player has in the game: its adversarial part, where it has one.
@@ -91,6 +94,9 @@ class TrainingRecord:
 
         Returns:
             True where its loss is a sum of which the adversarial part is not logged.
+
+        >>> TrainingRecord(Series()).has_other_terms("generator")
+        False
         """
         if self.get(f"{player}/adversarial") is not None:
             return False
@@ -102,6 +108,9 @@ class TrainingRecord:
 
         Yields:
             Name and column.
+
+        >>> list(TrainingRecord(Series()).losses())
+        []
         """
         for name, column in self.series.columns.items():
             quantity = name.rpartition("/")[2]

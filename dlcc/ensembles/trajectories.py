@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from dlcc.deprecation import renamed, warn_renamed
 from dlcc.ensembles.ensemble import QUANTITIES, Ensemble
 from dlcc.ensembles.objectives import has_penalty
 from dlcc.errors import OptionError
@@ -25,7 +26,7 @@ class Trajectories:
     """Series and samples of N members over T steps.
 
     >>> configs = [{"seed": 0}, {"seed": 1}]
-    >>> trained = train_ensemble(configs, steps=10, checkpoint_steps=[10], samples=4)
+    >>> trained = train_ensemble(configs, steps=10, sample_steps=[10], samples=4)
     >>> series, samples = trained.member(1)
     >>> series["generator/loss"].shape, samples.shape
     ((10,), (1, 4, 2))
@@ -38,11 +39,12 @@ class Trajectories:
     series: dict[str, Floats]
     """Values of each quantity, `player/quantity` → [N, T]; `discriminator/penalty` is NaN for
     members without one."""
-    checkpoint_steps: tuple[int, ...]
+    checkpoint_steps = renamed("checkpoint_steps", "sample_steps")
+    sample_steps: tuple[int, ...]
     """Steps before which samples were taken, [C]."""
     samples: NDArray[Any]
-    """Samples of each member at each checkpoint, [N, C, n, features], of the state before the
-    checkpoint's step; the seed of the samples is the step."""
+    """Samples of each member at each sample step, [N, C, n, features], of the state before
+    the step, which is the seed of the samples."""
 
     def __len__(self) -> int:
         return len(self.configs)
@@ -70,10 +72,12 @@ def train_ensemble(
     configs: Sequence[Mapping[str, Any]],
     steps: int | None = None,
     start: int = 0,
-    checkpoint_steps: Iterable[int] = (),
+    sample_steps: Iterable[int] = (),
     samples: int = 256,
     progress: Callable[[int, int], None] | None = None,
     states: Mapping[int, Mapping[str, Any]] | None = None,
+    *,
+    checkpoint_steps: Iterable[int] = (),
 ) -> Trajectories:
     """Train the members together, from step `start` up to `steps`.
 
@@ -81,13 +85,14 @@ def train_ensemble(
         configs: One configuration a member, all of one shape.
         steps: Number of the step after the last one; by default the largest `steps` of a member.
         start: Number of the first step.
-        checkpoint_steps: Steps before which samples are taken; `steps` itself may be one. Those
+        sample_steps: Steps before which samples are taken; `steps` itself may be one. Those
             outside of the training are left out.
-        samples: Number of samples of each member at a checkpoint.
+        samples: Number of samples of each member at a sample step.
         progress: Called with the steps done and the steps in all after every step; what it raises
             ends the training.
         states: Number of a member → its state before step `start`, as its solo training's
             `state_dict`; the others begin as their configurations have it.
+        checkpoint_steps: Old name of `sample_steps`.
 
     Returns:
         Series and samples of the N members over the T steps from `start` to `steps` − 1: values
@@ -101,10 +106,12 @@ def train_ensemble(
         RuntimeError: a tensor of a state has another shape.
 
     >>> configs = [{"lr_d": rate} for rate in (1e-4, 1e-3, 1e-2)]
-    >>> trained = train_ensemble(configs, steps=20, checkpoint_steps=[20])
+    >>> trained = train_ensemble(configs, steps=20, sample_steps=[20])
     >>> trained.series["discriminator/grad_norm"].shape, trained.samples.shape
     ((3, 20), (3, 1, 256, 2))
     """
+    if checkpoint_steps:
+        warn_renamed("train_ensemble", "checkpoint_steps", "sample_steps")
     from dlcc.recipes.train import one_thread  # with the recorder, which an Ensemble does without
 
     ensemble = Ensemble(configs)
@@ -113,7 +120,7 @@ def train_ensemble(
         raise OptionError(f"the training goes from step {start} to {stop}: give it a step or more")
     for i, state in (states or {}).items():
         ensemble.load_member_state(i, state)
-    at = set(checkpoint_steps)
+    at = {*sample_steps, *checkpoint_steps}
     with one_thread():
         return _train(ensemble, range(start, stop), at, samples, progress)
 
@@ -172,7 +179,7 @@ class _Kept:
             configs=configs,
             steps=np.arange(start, start + self.done),
             series=series,
-            checkpoint_steps=tuple(self._at),
+            sample_steps=tuple(self._at),
             samples=self._stacked(),
         )
 

@@ -51,7 +51,7 @@ class FolderForecast:
             "interval": [round(bound, 6) for bound in p.interval(0.9)],
             "stability": round(stability.mean, 6),
             "stability_interval": [round(bound, 6) for bound in stability.interval(0.9)],
-            "kind": self.prediction.kind,
+            "kind": self.prediction.label,
         }
 
 
@@ -101,7 +101,7 @@ def forecast_folders(
     >>> from dlcc.past_runs.in_use import library
     >>> few = library().select(np.arange(60) * 30)
     >>> [found] = forecast_folders(["runs/ring-oscillating"], until=0.5, past=few)
-    >>> found.seen, found.prediction.kind
+    >>> found.seen, found.prediction.label
     (0.5, 'oscillating')
     """
     known: dict[str, Library] = {}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dlcc.deprecation import renamed
 from dlcc.errors import LibraryError
 from dlcc.estimate import Estimate
 from dlcc.forecast.forest import OutcomeForest
@@ -46,14 +47,16 @@ class Prediction:
     """Probability that the run ends healthy; its interval is that of the share of healthy runs of
     such a setting."""
     stability: Estimate
-    """Share of good checkpoints in the second half."""
+    """Share of good sample steps in the second half."""
     next_quarter: Estimate
-    """Share of good checkpoints in the next quarter of the configured length."""
+    """Share of good sample steps in the next quarter of the configured length."""
     distance: float
     """Distance from past runs; 1 is what 90 % of these keep at most among themselves."""
 
+    kind = renamed("kind", "label")
+
     @property
-    def kind(self) -> str:
+    def label(self) -> str:
         """Most probable label."""
         return most_probable(self.probabilities)
 
@@ -70,7 +73,7 @@ class Forecaster:
     >>> few = library().select(np.arange(60) * 30)
     >>> forecaster = Forecaster.fit(few, seen=0.5, series_only=True)
     >>> found = forecaster.many(forecaster.space.raw[1:4])
-    >>> [prediction.kind for prediction in found]
+    >>> [prediction.label for prediction in found]
     ['healthy', 'oscillating', 'collapsed']
     """
 

@@ -1,4 +1,4 @@
-"""Feature vector of a run, which verdicts are made of, from figures at checkpoints and in windows.
+"""Feature vector of a run, which verdicts are made of, from figures at sample steps and in windows.
 
 Good, healthy, oscillating, collapsed and diverged are words with definitions (docs/health.md); the
 vector holds estimates of what they speak of, made from records alone.
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from dlcc.health.definitions import (
     deviation_from_trend,
+    is_diverged,
     label_probabilities,
     last_fifth,
     last_four,
@@ -67,7 +68,7 @@ class Curves:
     windows: Floats
     """Figures `WINDOW_FEATURES` in equal windows, [w, 11]."""
     samples: Floats | None
-    """Figures `SAMPLE_FEATURES` at checkpoints, [c, 8]; None where no samples were recorded."""
+    """Figures `SAMPLE_FEATURES` at sample steps, [c, 8]; None where no samples were recorded."""
     kind: TrainingKind = GAN
     """Kind of the training."""
 
@@ -90,7 +91,7 @@ def run_vector(curves: Curves, good: Floats) -> dict[str, float]:
             swing=vector["swing"],
             coverage=vector["coverage_last"],
             good_share=vector["good_quarter"],
-            shrunk=bool(curves.shrunk[-max(1, len(good) // 4) :].all()),
+            shrunk=bool(last_quarter(curves.shrunk).all()),
         )
         vector |= {f"rule_{label}": p for label, p in probabilities.items()}
     return vector
@@ -128,17 +129,17 @@ def _sample_vector(samples: Floats) -> dict[str, float]:
 
 def _window_vector(windows: Floats) -> dict[str, float]:
     """Level in the last fifth, change against the second fifth, and swing over the second half."""
-    fifth, half = max(1, len(windows) // 5), second_half(windows)
+    ends, half = last_fifth(windows), second_half(windows)
+    after_first = windows[len(ends) : 2 * len(ends)]
     vector = {}
     for k, name in enumerate(WINDOW_FEATURES):
         if name == "not_finite":
             continue
-        last, early = windows[-fifth:, k], windows[fifth : 2 * fifth, k]
+        last, early = ends[:, k], after_first[:, k]
         vector[f"{name}_last"] = _median(last)
         vector[f"{name}_change"] = vector[f"{name}_last"] - _median(early)
         if not name.endswith("_sd"):
             vector[f"{name}_swing"] = deviation_from_trend(half[:, k])
-    ends = windows[-fifth:]
     losses = [np.abs(window_figure(ends, f"{player}_loss")) for player in PLAYERS]
     gradients = [window_figure(ends, f"{player}_grad") for player in PLAYERS]
     vector["loss_scale"] = _median(_larger(*losses))
@@ -148,13 +149,16 @@ def _window_vector(windows: Floats) -> dict[str, float]:
 
 
 def _is_diverged(vector: dict[str, float], kind: TrainingKind) -> bool:
-    """Tell whether something is not finite, or out of all bounds in the last fifth."""
-    return bool(
-        vector["not_finite"]
-        or vector.get("samples_lost")
-        or vector["loss_scale"] > math.asinh(kind.fault_above("loss"))
-        or vector["gradient_scale"] > math.log10(kind.fault_above("grad_norm"))
-        or vector.get("reach_last", 0.0) > math.log10(DIVERGED_REACH)
+    """Tell it by the sizes of losses, gradients and samples, each on the scale of its figure."""
+    bounds = {
+        "loss_scale": math.asinh(kind.fault_above("loss")),
+        "gradient_scale": math.log10(kind.fault_above("grad_norm")),
+        "reach_last": math.log10(DIVERGED_REACH),
+    }
+    return is_diverged(
+        finite=not (vector["not_finite"] or vector.get("samples_lost")),
+        levels={name: vector[name] for name in bounds if name in vector},
+        bounds=bounds,
     )
 
 

@@ -31,15 +31,27 @@ OSCILLATING_SWING = 0.13
 """Deviation of coverage or quality around their trend, over the second half, above which a
 training oscillates."""
 COLLAPSED_COVERAGE = 0.5
-"""Mean coverage of the last four checkpoints below which a training has collapsed."""
+"""Mean coverage of the last four sample steps below which a training has collapsed."""
 HEALTHY_SHARE = 0.8
-"""Share of good checkpoints in the last quarter from which on a training is healthy.
+"""Share of good sample steps in the last quarter from which on a training is healthy.
 
 The labels of the shipped past runs were made with it: after a change, build them anew."""
 
-_HALF_A_CHECKPOINT = 0.05  # of the ten in the last quarter: a mark of 8 parts 7 from 8
+_HALF_A_SAMPLE_STEP = 0.05  # of the ten in the last quarter: a mark of 8 parts 7 from 8
 # Scales of logistic errors, of the deviations between records and truth: sd = π/√3·scale
 _SWING_ERROR, _COVERAGE_ERROR, _SHARE_ERROR = 0.01, 0.03, 0.03
+
+
+def sample_steps(length: int, number: int, until: float = 1.0) -> list[int]:
+    """Steps before which a training of `length` steps is sampled.
+
+    There are `number` in the length, equally spaced, the last at its end, and as many more as it
+    takes to go on to `until` times the length.
+
+    >>> sample_steps(100, 4, until=1.25)
+    [25, 50, 75, 100, 125]
+    """
+    return [length * k // number for k in range(1, round(number * until) + 1)]
 
 
 def second_half(values: T) -> T:
@@ -112,6 +124,23 @@ def swing(coverage: Floats, quality: Floats) -> float:
     )
 
 
+def is_diverged(*, finite: bool, levels: Mapping[str, float], bounds: Mapping[str, float]) -> bool:
+    """Tell whether a training has diverged (docs/health.md).
+
+    Args:
+        finite: Whether everything that it recorded is finite.
+        levels: Name of a size to its level over the last fifth, as of `last_fifth`; on any scale.
+        bounds: The same names to the levels above which a training has diverged, on that scale.
+
+    Returns:
+        Whether something is not finite, or a level is above its bound.
+
+    >>> is_diverged(finite=True, levels={"loss": 2.0}, bounds={"loss": 1e3})
+    False
+    """
+    return not finite or any(level > bounds[name] for name, level in levels.items())
+
+
 def label_of(*, diverged: bool, swing: float, coverage: float, good_share: float) -> str:
     """Name the label of a training, the first that fits (docs/health.md).
 
@@ -119,9 +148,9 @@ def label_of(*, diverged: bool, swing: float, coverage: float, good_share: float
         diverged: Whether something is not finite or out of all bounds.
         swing: Deviation of coverage or quality around their trend, over the second half, at least
             0; a training oscillates above `OSCILLATING_SWING`.
-        coverage: Mean coverage of the last four checkpoints, in [0, 1]; a training has collapsed
+        coverage: Mean coverage of the last four sample steps, in [0, 1]; a training has collapsed
             below `COLLAPSED_COVERAGE`.
-        good_share: Share of good checkpoints in the last quarter, in [0, 1]; a training is healthy
+        good_share: Share of good sample steps in the last quarter, in [0, 1]; a training is healthy
             from `HEALTHY_SHARE` on, else weak.
 
     Returns:
@@ -149,7 +178,7 @@ def label_probabilities(
     Args:
         diverged: 1 or 0.
         swing: As in `label_of`, as the next two.
-        coverage: Mean of the last four checkpoints.
+        coverage: Mean of the last four sample steps.
         good_share: Mean of P(good) in the last quarter.
         shrunk: Whether samples shrank to a point: they have collapsed, whatever becomes of it.
 
@@ -158,7 +187,7 @@ def label_probabilities(
     """
     swings = 0.0 if shrunk else _above(swing, OSCILLATING_SWING, _SWING_ERROR)
     lost = 1.0 if shrunk else _above(COLLAPSED_COVERAGE, coverage, _COVERAGE_ERROR)
-    sound = _above(good_share, HEALTHY_SHARE - _HALF_A_CHECKPOINT, _SHARE_ERROR)
+    sound = _above(good_share, HEALTHY_SHARE - _HALF_A_SAMPLE_STEP, _SHARE_ERROR)
     rest = (1 - diverged) * (1 - swings) * (1 - lost)
     return {
         "healthy": rest * sound,

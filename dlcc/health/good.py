@@ -1,4 +1,4 @@
-"""Probability that a checkpoint's samples, or a window of the series, are good.
+"""Probability that a sample step's samples, or a window of the series, are good.
 
 Good is a word with a definition (docs/health.md): coverage and quality above their marks. The fits
 come from the library's runs, whose truth is known, and ship with it.
@@ -17,7 +17,7 @@ from dlcc.health.samples import sample_figure
 from dlcc.typing import Floats
 
 _MARKS = np.array([0.65, 0.56])  # coverage and quality as they are seen from records
-_WIDTHS = np.array([0.15, 0.05])  # how far from them a checkpoint is clearly one or the other
+_WIDTHS = np.array([0.15, 0.05])  # how far from them a sample step is clearly one or the other
 
 
 @dataclass(frozen=True)
@@ -25,19 +25,19 @@ class GoodModel:
     """Model of P(good), from samples where a run has them, else from its series."""
 
     with_samples: LogisticPosterior
-    """Fit for checkpoints with samples."""
+    """Fit for sample steps with samples."""
     series_only: LogisticPosterior
     """Fit for windows of the series."""
 
     def __call__(self, curves: Curves) -> Floats:
-        """Compute P(good) at every checkpoint [c], or without samples in every window [w]."""
+        """Compute P(good) at every sample step [c], or without samples in every window [w]."""
         if curves.samples is None:
             return self.series_only.probabilities(series_only_features(curves))[:, 1]
         return self.with_samples.probabilities(with_samples_features(curves))[:, 1]
 
 
 def with_samples_features(curves: Curves) -> Floats:
-    """Compute the features of a checkpoint for P(good), [c, 11].
+    """Compute the features of a sample step for P(good), [c, 11].
 
     They are the samples' figures, smoothed; the sides of the marks of "good" on which coverage and
     quality lie, and the worse of the two: a logistic of the figures alone is too gentle for a word

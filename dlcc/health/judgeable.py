@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from dlcc.health.run_features import FEWEST_ROWS, RunFeatures, run_features
-from dlcc.health.windows import stops_being_finite
+from dlcc.health.windows import QUANTITIES, stops_being_finite
 from dlcc.kinds import TrainingKind, kind_of, why_unknown
 from dlcc.records import Samples, Series
 from dlcc.typing import Floats, Progress
@@ -99,12 +99,29 @@ def judgeable_features(
             f"a training of kind {kind.name!r} is judged by its samples, and this run has too few "
             "over time, or no reference to hold them against"
         )
+    lacking = _lacking(kind, series) if features.series_only else ()
+    if lacking and not stops_being_finite(series, kind):
+        raise NotJudgeableError(
+            "the run has no samples over time, and without them past runs tell its label only "
+            f"from all that they logged; it lacks {', '.join(lacking)}"
+        )
     if features.still and not unchanging:
         raise NothingChangesError(
             "no loss, gradient norm or output of a network changes anywhere in the record, so "
             "nothing says how the training went; log those of every batch, or samples"
         )
     return features
+
+
+def _lacking(kind: TrainingKind, series: Series) -> tuple[str, ...]:
+    """Quantities that the past runs of a kind all logged and a record lacks.
+
+    A quantity that is absent is not one that is 0: what was never compared with such records is
+    not judged.
+    """
+    if not kind.series_tell_health:
+        return ()
+    return tuple(name for name in QUANTITIES if name not in series)
 
 
 def enough_rows(series: Series) -> bool:

@@ -24,7 +24,7 @@ from dlcc.typing import Floats, Progress
 
 FEWEST_ROWS = 20
 """Fewest rows of the series, and of the reference, that a verdict needs."""
-_FEWEST_CHECKPOINTS = 4
+_FEWEST_SAMPLE_STEPS = 4
 _ROUNDING = 1e-6  # of float32
 
 
@@ -48,7 +48,7 @@ class RunFeatures:
     curves: Curves
     """Figures over time."""
     steps: NDArray[np.int64]
-    """Steps of the checkpoints, or without samples the ends of the windows, [c]."""
+    """Sample steps, or without samples the ends of the windows, [c]."""
     recorded: int
     """Number of steps that the record has."""
     edges: NDArray[np.int64]
@@ -133,7 +133,7 @@ def reference_of(samples: Samples) -> Reference | None:
 
     None where a run has no such data, too few of them or of samples, or none that are alike.
     """
-    if samples.reference is None or len(samples.steps) < _FEWEST_CHECKPOINTS:
+    if samples.reference is None or len(samples.steps) < _FEWEST_SAMPLE_STEPS:
         return None
     distinct = np.unique(samples.reference, axis=0)
     if len(distinct) < FEWEST_ROWS or not all(map(samples.comparable, samples.steps)):
@@ -144,7 +144,7 @@ def reference_of(samples: Samples) -> Reference | None:
 def _sample_figures(
     samples: Samples, reference: Reference, progress: Progress, known: dict[int, Floats]
 ) -> Floats:
-    """Figures `SAMPLE_FEATURES` of every checkpoint, [c, 8]."""
+    """Figures `SAMPLE_FEATURES` of every sample step, [c, 8]."""
     for i, step in enumerate(samples.steps):
         progress(i / len(samples.steps), f"samples of step {step:,}")
         if step not in known:

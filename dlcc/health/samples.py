@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 import xxhash
-from scipy.spatial.distance import cdist
 
 from dlcc.health.definitions import REACHED_SHARE
+from dlcc.health.regions import centres_of_regions
 from dlcc.metrics.frechet_distances import Moments, frechet_distance
 from dlcc.typing import Floats
 
@@ -44,9 +43,6 @@ def sample_figure(table: Floats, name: str) -> Floats:
 
 
 _NEAR = 1.15  # times the 99 % quantile of the data's own nearest distances
-_REGIONS = range(4, 31)
-_BOXES = 2  # that the silhouette by chance is the mean of
-_CLUSTERED = 1.2  # times that: more than uniform shapes have, less than overlapping clusters
 _MOST_ROWS = 2_048  # of the reference; the work grows with them
 _MOST_DIMENSIONS = 64  # wider rows are projected on their principal directions first
 _NEIGHBOURS = 5  # of the manifold estimates (Kynkäänniemi et al. 2019; Naeem et al. 2020)
@@ -132,6 +128,8 @@ class Reference:
     @cached_property
     def _own_distances(self) -> Floats:
         """Ascending distances of each training row to the nearest other ones, [m, neighbours]."""
+        from scipy.spatial.distance import cdist  # slow to import, and most of dlcc imports this
+
         distances = cdist(self.points, self.points)
         np.fill_diagonal(distances, np.inf)
         return np.sort(np.partition(distances, _NEIGHBOURS, axis=1)[:, :_NEIGHBOURS], axis=1)
@@ -148,24 +146,15 @@ class Reference:
 
     @cached_property
     def centres(self) -> Floats:
-        """Centres [k, d] of the regions: the k-means with the best silhouette.
-
-        Where that is hardly better than for uniform points in the data's box, there are no clusters
-        to find, as in a square or a ball. Then there are the most regions: few large ones would all
-        be reached from the middle.
-        """
+        """Centres [k, d] of the regions."""
         few = self.points[:: max(1, len(self.points) // 600)]
-        cuts = _cuts(few, starts=4)
-        if not cuts:
-            return self.points[:1]
-        best = max(cuts, key=lambda cut: cut.silhouette)
-        boxes = [_cuts(_uniform_in_box(few, seed), starts=1) for seed in range(_BOXES)]
-        by_chance = np.mean([max(cut.silhouette for cut in cuts) for cuts in boxes])
-        return (best if best.silhouette > _CLUSTERED * by_chance else cuts[-1]).centres
+        return centres_of_regions(few)
 
     @cached_property
     def shares(self) -> Floats:
         """Share of the training data in each region, [k]."""
+        from scipy.spatial.distance import cdist
+
         nearest = cdist(self.points, self.centres).argmin(axis=1)
         return np.bincount(nearest, minlength=len(self.centres)) / len(self.points)
 
@@ -178,37 +167,6 @@ class Reference:
     def extent(self) -> float:
         """Largest distance of training data from their mean."""
         return float(np.linalg.norm(self.points - self.moments.mean, axis=1).max())
-
-
-class _Cut(NamedTuple):
-    """Points cut into regions."""
-
-    silhouette: float
-    """Mean silhouette of the points, from −1 to 1."""
-    centres: Floats
-    """Centres of the regions, [k, d]."""
-
-
-def _cuts(points: Floats, *, starts: int) -> list[_Cut]:
-    """Cut points [n, d] by k-means, for every number of regions that they are enough for."""
-    from sklearn.cluster import KMeans
-    from sklearn.metrics import silhouette_score
-
-    fits = [
-        KMeans(k, n_init=starts, random_state=0).fit(points) for k in _REGIONS if k < len(points)
-    ]
-    return [_Cut(float(silhouette_score(points, f.labels_)), f.cluster_centers_) for f in fits]
-
-
-def _uniform_in_box(points: Floats, seed: int) -> Floats:
-    """Draw as many uniform points [n, d] in the box around points along their principal axes.
-
-    It is the reference of Tibshirani 2001, section 3, choice b.
-    """
-    _, _, axes = np.linalg.svd(points - points.mean(axis=0), full_matrices=False)
-    along = points @ axes.T
-    rng = np.random.default_rng(seed)
-    return np.asarray(rng.uniform(along.min(axis=0), along.max(axis=0), along.shape))
 
 
 _KEPT = 8

@@ -6,6 +6,7 @@ import math
 
 from dlcc.kinds.kind import Objective, PastRuns, Quantity, TrainingKind
 from dlcc.kinds.labels import usual_labels
+from dlcc.kinds.quantities import gradient_norm_of, loss_of
 
 _BOTH = ("generator", "discriminator")
 _SOFTPLUS = "mean softplus(-D(x)) + mean softplus(D(G(z)))"
@@ -78,8 +79,8 @@ GAN = TrainingKind(
     title="generative adversarial network",
     players=_BOTH,
     quantities=(
-        Quantity("loss", "what the player minimises", _BOTH, fault_above=1e3),
-        Quantity("grad_norm", "L2 norm of the loss's gradient", _BOTH, fault_above=1e4),
+        loss_of(_BOTH),
+        gradient_norm_of(_BOTH),
         Quantity("real", "mean output on training data", ("discriminator",)),
         Quantity("fake", "mean output on samples", ("discriminator",)),
     ),

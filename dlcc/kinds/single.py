@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from dlcc.kinds.kind import PastRuns, Quantity
 from dlcc.kinds.labels import usual_labels
+from dlcc.kinds.quantities import gradient_norm_of, loss_of
 
 LABELS_OF_SINGLE = usual_labels(
     {"weak": "GEN002", "oscillating": "GEN002", "collapsed": "GEN002", "diverged": "GEN003"}
@@ -16,8 +17,8 @@ PAST_RUNS = PastRuns("single", forecast=("gan", "single"), shipped="dlcc.past_ru
 Without GANs less carries over to data that no past run had (benchmarks/single_networks.py).
 """
 QUANTITIES = (
-    Quantity("loss", "what the player minimises", fault_above=1e3),
-    Quantity("grad_norm", "L2 norm of the loss's gradient", fault_above=1e4),
+    loss_of(),
+    gradient_norm_of(),
     Quantity("mmd", "squared maximum mean discrepancy of samples and data, or latents and prior"),
     Quantity("penalty", "penalty on the weights, as it is in the loss"),
 )

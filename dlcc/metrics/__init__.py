@@ -2,84 +2,103 @@
 
 Every figure comes with its standard error, how that was obtained, and the numbers of rows. Sums are
 in float64, a block at a time: 50,000 × 2,048 features need less than 1 GB beside themselves.
+
+Names are imported when they are first used, so that importing this package is quick.
 """
 
-from dlcc.metrics.cells import Cells, ChiSquared, chi_squared, grid_counts
-from dlcc.metrics.divergence import Divergence, kl_divergence
-from dlcc.metrics.energy import energy_distance
-from dlcc.metrics.features import Features, Named
-from dlcc.metrics.floors import Floor, noise_floor
-from dlcc.metrics.frechet_distances import (
-    Frechet,
-    FrechetInfinity,
-    Moments,
-    frechet,
-    frechet_distance,
-    frechet_infinity,
-    moments,
-)
-from dlcc.metrics.information import (
-    InformationRate,
-    information_rate,
-    measured_information_rate,
-    noise_variance,
-)
-from dlcc.metrics.kernel_inception import kid
-from dlcc.metrics.kernels import Cubic, Distance, Gaussian, Kernel, median_bandwidth
-from dlcc.metrics.manifolds import (
-    DensityCoverage,
-    PrecisionRecall,
-    density_coverage,
-    precision_recall,
-)
-from dlcc.metrics.measured import Measured, over_floor
-from dlcc.metrics.mmd import squared_mmd
-from dlcc.metrics.modes import Modes, mode_coverage
-from dlcc.metrics.pairs import Discrepancy
-from dlcc.metrics.permutation import Permuted, permutation_test
-from dlcc.metrics.sliced import SlicedWasserstein, sliced_wasserstein
+from __future__ import annotations
 
-__all__ = [
-    "Cells",
-    "ChiSquared",
-    "Cubic",
-    "DensityCoverage",
-    "Discrepancy",
-    "Distance",
-    "Divergence",
-    "Features",
-    "Floor",
-    "Frechet",
-    "FrechetInfinity",
-    "Gaussian",
-    "InformationRate",
-    "Kernel",
-    "Measured",
-    "Modes",
-    "Moments",
-    "Named",
-    "Permuted",
-    "PrecisionRecall",
-    "SlicedWasserstein",
-    "chi_squared",
-    "density_coverage",
-    "energy_distance",
-    "frechet",
-    "frechet_distance",
-    "frechet_infinity",
-    "grid_counts",
-    "information_rate",
-    "kid",
-    "kl_divergence",
-    "measured_information_rate",
-    "median_bandwidth",
-    "mode_coverage",
-    "moments",
-    "noise_floor",
-    "noise_variance",
-    "over_floor",
-    "permutation_test",
-    "precision_recall",
-    "sliced_wasserstein",
-    "squared_mmd",
-]
+from typing import TYPE_CHECKING
+
+from dlcc.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from dlcc.metrics.cells import Cells as Cells
+    from dlcc.metrics.cells import ChiSquared as ChiSquared
+    from dlcc.metrics.cells import chi_squared as chi_squared
+    from dlcc.metrics.cells import grid_counts as grid_counts
+    from dlcc.metrics.divergence import Divergence as Divergence
+    from dlcc.metrics.divergence import kl_divergence as kl_divergence
+    from dlcc.metrics.energy import energy_distance as energy_distance
+    from dlcc.metrics.features import Features as Features
+    from dlcc.metrics.features import Named as Named
+    from dlcc.metrics.figures import Measured as Measured
+    from dlcc.metrics.figures import over_floor as over_floor
+    from dlcc.metrics.floors import Floor as Floor
+    from dlcc.metrics.floors import noise_floor as noise_floor
+    from dlcc.metrics.frechet_distances import Frechet as Frechet
+    from dlcc.metrics.frechet_distances import FrechetInfinity as FrechetInfinity
+    from dlcc.metrics.frechet_distances import Moments as Moments
+    from dlcc.metrics.frechet_distances import frechet as frechet
+    from dlcc.metrics.frechet_distances import frechet_distance as frechet_distance
+    from dlcc.metrics.frechet_distances import frechet_infinity as frechet_infinity
+    from dlcc.metrics.frechet_distances import moments as moments
+    from dlcc.metrics.information import InformationRate as InformationRate
+    from dlcc.metrics.information import information_rate as information_rate
+    from dlcc.metrics.information import measured_information_rate as measured_information_rate
+    from dlcc.metrics.information import noise_variance as noise_variance
+    from dlcc.metrics.kernel_inception import kid as kid
+    from dlcc.metrics.kernels import Cubic as Cubic
+    from dlcc.metrics.kernels import Distance as Distance
+    from dlcc.metrics.kernels import Gaussian as Gaussian
+    from dlcc.metrics.kernels import Kernel as Kernel
+    from dlcc.metrics.kernels import median_bandwidth as median_bandwidth
+    from dlcc.metrics.manifolds import DensityCoverage as DensityCoverage
+    from dlcc.metrics.manifolds import PrecisionRecall as PrecisionRecall
+    from dlcc.metrics.manifolds import density_coverage as density_coverage
+    from dlcc.metrics.manifolds import precision_recall as precision_recall
+    from dlcc.metrics.mmd import squared_mmd as squared_mmd
+    from dlcc.metrics.modes import Modes as Modes
+    from dlcc.metrics.modes import mode_coverage as mode_coverage
+    from dlcc.metrics.pairs import Discrepancy as Discrepancy
+    from dlcc.metrics.permutation import Permuted as Permuted
+    from dlcc.metrics.permutation import permutation_test as permutation_test
+    from dlcc.metrics.sliced import SlicedWasserstein as SlicedWasserstein
+    from dlcc.metrics.sliced import sliced_wasserstein as sliced_wasserstein
+
+_HOMES = {
+    "Cells": "dlcc.metrics.cells",
+    "ChiSquared": "dlcc.metrics.cells",
+    "Cubic": "dlcc.metrics.kernels",
+    "DensityCoverage": "dlcc.metrics.manifolds",
+    "Discrepancy": "dlcc.metrics.pairs",
+    "Distance": "dlcc.metrics.kernels",
+    "Divergence": "dlcc.metrics.divergence",
+    "Features": "dlcc.metrics.features",
+    "Floor": "dlcc.metrics.floors",
+    "Frechet": "dlcc.metrics.frechet_distances",
+    "FrechetInfinity": "dlcc.metrics.frechet_distances",
+    "Gaussian": "dlcc.metrics.kernels",
+    "InformationRate": "dlcc.metrics.information",
+    "Kernel": "dlcc.metrics.kernels",
+    "Measured": "dlcc.metrics.figures",
+    "Modes": "dlcc.metrics.modes",
+    "Moments": "dlcc.metrics.frechet_distances",
+    "Named": "dlcc.metrics.features",
+    "Permuted": "dlcc.metrics.permutation",
+    "PrecisionRecall": "dlcc.metrics.manifolds",
+    "SlicedWasserstein": "dlcc.metrics.sliced",
+    "chi_squared": "dlcc.metrics.cells",
+    "density_coverage": "dlcc.metrics.manifolds",
+    "energy_distance": "dlcc.metrics.energy",
+    "frechet": "dlcc.metrics.frechet_distances",
+    "frechet_distance": "dlcc.metrics.frechet_distances",
+    "frechet_infinity": "dlcc.metrics.frechet_distances",
+    "grid_counts": "dlcc.metrics.cells",
+    "information_rate": "dlcc.metrics.information",
+    "kid": "dlcc.metrics.kernel_inception",
+    "kl_divergence": "dlcc.metrics.divergence",
+    "measured_information_rate": "dlcc.metrics.information",
+    "median_bandwidth": "dlcc.metrics.kernels",
+    "mode_coverage": "dlcc.metrics.modes",
+    "moments": "dlcc.metrics.frechet_distances",
+    "noise_floor": "dlcc.metrics.floors",
+    "noise_variance": "dlcc.metrics.information",
+    "over_floor": "dlcc.metrics.figures",
+    "permutation_test": "dlcc.metrics.permutation",
+    "precision_recall": "dlcc.metrics.manifolds",
+    "sliced_wasserstein": "dlcc.metrics.sliced",
+    "squared_mmd": "dlcc.metrics.mmd",
+}
+__all__ = list(_HOMES)
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
+from dlcc.metrics.figures import Measured
 from dlcc.metrics.inputs import block, checked, checked_count, parts
-from dlcc.metrics.measured import Measured
 
 _MOST_CELLS = 10_000_000
 

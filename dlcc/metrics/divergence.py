@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dlcc.metrics.distances import nearest_distances
+from dlcc.metrics.figures import Measured
 from dlcc.metrics.inputs import checked_count, checked_pair
-from dlcc.metrics.measured import Measured
 from dlcc.typing import Floats
 
 _GROUPS = 10

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from dlcc.metrics.figures import Measured
 from dlcc.metrics.inputs import checked, checked_count
-from dlcc.metrics.measured import Measured
 from dlcc.typing import Rows
 
 Draw = Callable[[int, np.random.Generator], ArrayLike]

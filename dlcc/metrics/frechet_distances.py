@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dlcc.metrics.features import Features, extract, name_of
+from dlcc.metrics.figures import Measured
 from dlcc.metrics.inputs import block, checked, checked_count, side
-from dlcc.metrics.measured import Measured
 from dlcc.typing import Floats, Rows
 
 Reference = Literal["whole", "draw"]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from dlcc.metrics.figures import Measured
 from dlcc.metrics.inputs import block, checked, parts
-from dlcc.metrics.measured import Measured
 from dlcc.typing import Floats
 
 

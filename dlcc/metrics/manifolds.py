@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dlcc.metrics.distances import kth_distances, squared_distances
+from dlcc.metrics.figures import Measured, share_variance
 from dlcc.metrics.inputs import block, checked_count, checked_pair, mean_of, parts
-from dlcc.metrics.measured import Measured, share_variance
 from dlcc.typing import Floats, Rows
 
 _TIE = 1e-9

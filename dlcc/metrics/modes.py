@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from dlcc.metrics.distances import squared_distances
+from dlcc.metrics.figures import Measured, share_variance
 from dlcc.metrics.inputs import block, checked, parts
-from dlcc.metrics.measured import Measured, share_variance
 
 
 @dataclass(frozen=True)

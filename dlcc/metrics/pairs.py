@@ -21,9 +21,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dlcc.metrics.figures import Measured
 from dlcc.metrics.inputs import block, mean_of, parts
 from dlcc.metrics.kernels import Kernel
-from dlcc.metrics.measured import Measured
 from dlcc.typing import Floats, Rows
 
 CLOSED_FORM = "closed form: variance of the U-statistic, first and second order"

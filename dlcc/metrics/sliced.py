@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dlcc.metrics.figures import Measured
 from dlcc.metrics.inputs import block, checked_count, checked_pair, mean_of, parts
-from dlcc.metrics.measured import Measured
 from dlcc.typing import Floats, Rows
 
 _DIRECTIONS = 32  # at a time: [n, 32] and [m, 32] in float64 are held

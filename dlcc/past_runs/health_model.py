@@ -110,7 +110,7 @@ class HealthModel:
         )
 
     def stability(self, vector: Mapping[str, float]) -> Estimate:
-        """Estimate the share of good checkpoints in the second half.
+        """Estimate the share of good sample steps in the second half.
 
         Args:
             vector: Feature vector of the run, as `RunFeatures.vector` gives it.

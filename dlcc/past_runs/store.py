@@ -30,7 +30,9 @@ from dlcc.records import LABELS, Series
 from dlcc.typing import Floats
 
 CONVENTIONS = 1
-"""Version of what the rows mean: labels, checkpoints, fractions, the vector's figures."""
+"""Version of what the rows mean: labels, sample steps, fractions, the vector's figures."""
+COMPLETE = 0.95
+"""Share of the configured length from which on a record counts as complete: its end is known."""
 FRACTIONS = (0.1, 0.2, 0.5, 1.0)
 """Fractions of the configured length at which every run has a vector."""
 TERMS = ("logic", "novelty", "impact", "reproducibility")
@@ -82,9 +84,9 @@ class Library:
     labels: NDArray[np.int64]
     """Label of each run as an index into `label_names`, [n]."""
     stability: Floats
-    """Share of good checkpoints in the second half, [n]."""
+    """Share of good sample steps in the second half, [n]."""
     next_quarter: Floats
-    """Share of good checkpoints in the quarter of the length after each of FRACTIONS,
+    """Share of good sample steps in the quarter of the length after each of FRACTIONS,
     [n, fractions]; NaN where unknown."""
     data: NDArray[np.str_]
     """Name of the data set, [n]."""
@@ -98,7 +100,7 @@ class Library:
     judged_by: NDArray[np.str_]
     """Source of each label: "truth", "verdict" or "review", [n]."""
     good: GoodModel
-    """Model of P(good) of a checkpoint or window."""
+    """Model of P(good) of a sample step or window."""
     group: str = "gan"
     """Group of kinds that the runs are of, see `dlcc.kinds.PastRuns`."""
     label_names: tuple[str, ...] = LABELS

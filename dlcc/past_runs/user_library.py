@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from dlcc.errors import LibraryError, OptionError, RunError
+from dlcc.health.definitions import second_half
 from dlcc.health.judgeable import (
     NothingChangesError,
     NotJudgeableError,
@@ -19,13 +20,12 @@ from dlcc.health.run_features import RunFeatures
 from dlcc.kinds import TrainingKind, kind_of, kinds
 from dlcc.past_runs.health_model import HealthModel
 from dlcc.past_runs.in_use import shipped_library, user_library_path, users_library
-from dlcc.past_runs.store import FRACTIONS, TERMS, Library, objects, row, save_all
+from dlcc.past_runs.store import COMPLETE, FRACTIONS, TERMS, Library, objects, row, save_all
 from dlcc.past_runs.twins import first_rows_hash
 from dlcc.records import Samples, Series, most_probable
 from dlcc.runs import Run
 from dlcc.typing import Floats, Progress
 
-_COMPLETE = 0.95  # share of the configured length from which on a run has an end to learn from
 _QUARTER = 0.25
 
 
@@ -115,7 +115,7 @@ def row_of(run: Run, past: Library, label: str | None) -> Library:
             f"--label {label!r}: {run.path} is of kind {kind.name!r}, whose labels are "
             f"{', '.join(kind.label_names)}"
         )
-    if whole.seen < _COMPLETE:
+    if whole.seen < COMPLETE:
         raise RunError(
             f"{run.path}: {whole.recorded:,} of {run.length:,} steps are recorded; only a run that "
             "came to its end can be learnt from"
@@ -134,7 +134,7 @@ def row_of(run: Run, past: Library, label: str | None) -> Library:
         vectors=np.array([with_samples]),
         series_only_vectors=np.array([series_only]),
         labels=np.array([kind.label_names.index(chosen)]),
-        stability=np.array([good[len(good) // 2 :].mean()]),
+        stability=np.array([second_half(good).mean()]),
         next_quarter=np.array([[_next_quarter(whole, good, f) for f in FRACTIONS]]),
         data=np.array([str(run.manifest.data.get("name", "unnamed"))[:40]]),
         first_rows=np.array([first_rows_hash(series)]),

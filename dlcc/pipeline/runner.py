@@ -212,6 +212,7 @@ class StageRunner:
         request = worker.Request(
             run=str(self.run.path.resolve()),
             mapping=dict(self.run.mapping),
+            part=self.run.part,
             until=self.until,
             length=self.run.length,
             stage=discovery.type_name(type(stage)),
@@ -229,7 +230,9 @@ class StageRunner:
         import numpy as np
 
         read = (*stage.needs, *stage.wants)
-        records = worker.gather(str(self.run.path), self.until, read, self.run.mapping)
+        records = worker.gather(
+            str(self.run.path), self.until, read, self.run.mapping, self.run.part
+        )
         records.update({k: m.record for k, m in self.made.items() if k in read})
         with scratch_folder() as scratch:
             ctx = Context(

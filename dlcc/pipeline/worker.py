@@ -34,6 +34,7 @@ class Request:
 
     run: str
     mapping: Mapping[str, str]
+    part: str | None
     """Mapping that another tool's folder is opened with."""
     until: int
     length: int
@@ -144,11 +145,12 @@ def gather(
     until: int,
     kinds: Iterable[type[Any]],
     mapping: Mapping[str, str] | None = None,
+    part: str | None = None,
 ) -> dict[type[Any], Any]:
     """Read the run's own parts among `kinds` from its folder; absent ones are left out."""
     from dlcc.runs import Run
 
-    run = Run.open(run_path, mapping)
+    run = Run.open(run_path, mapping, part)
     parts = {kind: kind.of(run, until) for kind in RUN_PARTS if kind in set(kinds)}
     return {kind: part for kind, part in parts.items() if part is not None}
 
@@ -186,7 +188,7 @@ def main(folder: Path) -> None:
     stage: Stage = codec.decode(kind, request.settings, {})
     seed_everything(request.seed)
     kinds = (*stage.needs, *stage.wants)
-    records = gather(request.run, request.until, kinds, request.mapping)
+    records = gather(request.run, request.until, kinds, request.mapping, request.part)
     for i, name in enumerate(request.records):
         record_type = discovery.find_type(name)
         records[record_type] = codec.load(folder / "records" / str(i), record_type)

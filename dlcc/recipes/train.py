@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from dlcc.engine.scratch import scratch_folder
 from dlcc.errors import OptionError
+from dlcc.health.definitions import sample_steps
 from dlcc.recipes import truth
 from dlcc.recipes.recipe import Family, Recipe
 from dlcc.recipes.registry import get_recipe
@@ -123,7 +124,7 @@ def _judged(
         return None
     if (run.path / truth.TRUTH_FILE).exists():
         there = truth.read(run.path)
-        if len(there.checkpoints) >= len(extent.checkpoints):
+        if len(there.checkpoints) >= len(extent.sample_steps):
             return there
     as_target = partial(family.as_target, config=config)
     judged = judge_run(run, target, extent.overtrain, extent.start, as_target)
@@ -141,7 +142,7 @@ def judge_run(
     """Judge a recorded run of a recipe, from its samples and series."""
     checkpoints = [
         truth.judge_samples(data, step, as_target(run.samples(step)))
-        for step in _checkpoints(run.length, overtrain, start)
+        for step in _sample_steps(run.length, overtrain, start)
     ]
     judged_quantities = ("/loss", "/grad_norm")
     series = {
@@ -176,14 +177,14 @@ class _Extent:
         return round(self.length * self.overtrain)
 
     @property
-    def checkpoints(self) -> list[int]:
+    def sample_steps(self) -> list[int]:
         """Steps at which samples are taken."""
-        return _checkpoints(self.length, self.overtrain, self.start)
+        return _sample_steps(self.length, self.overtrain, self.start)
 
     def is_reached(self, run: Run) -> bool:
         """Tell whether a run has the last snapshot and the last samples."""
         snapshots = [snapshot.step for snapshot in run.snapshots()]
-        return self.total in snapshots and self.checkpoints[-1] in run.sample_steps()
+        return self.total in snapshots and self.sample_steps[-1] in run.sample_steps()
 
     @property
     def snapshot_steps(self) -> set[int]:
@@ -192,10 +193,10 @@ class _Extent:
         return steps | {self.first, self.total}
 
 
-def _checkpoints(length: int, overtrain: float, start: Start | None) -> list[int]:
+def _sample_steps(length: int, overtrain: float, start: Start | None) -> list[int]:
     """Steps at which samples are taken, after the one from which the training goes on."""
     first = 0 if start is None else start.step
-    return [step for step in truth.checkpoint_steps(length, overtrain) if step > first]
+    return [step for step in sample_steps(length, truth.SAMPLE_STEPS, overtrain) if step > first]
 
 
 def _record(
@@ -209,7 +210,7 @@ def _record(
 ) -> None:
     """Train from the newest snapshot, or from the start, to the end."""
     family, total = recipe.family, extent.total
-    sample_at, snapshot_at = set(extent.checkpoints), extent.snapshot_steps
+    sample_at, snapshot_at = set(extent.sample_steps), extent.snapshot_steps
     n, dtype = family.samples(config), family.sample_dtype(config)
 
     training = plain = recipe.module.build(config)

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
+from dlcc.health import definitions
 from dlcc.health.definitions import (
     REACHED_SHARE,
     label_of,
@@ -40,15 +41,15 @@ from dlcc.typing import Floats
 
 TRUTH_FILE = "truth.json"
 """Name of the file with the truth, in the run folder."""
-CHECKPOINTS = 40
-"""Number of checkpoints, equally spaced over the configured length, the last one at its end."""
+SAMPLE_STEPS = 40
+"""Number of sample steps, equally spaced over the configured length, the last one at its end."""
 SAMPLES = {"ring": 512, "grid9": 512, "grid25": 1024, "digits": 256}
-"""Number of samples at a checkpoint, by the name of the data."""
+"""Number of samples at a sample step, by the name of the data."""
 
 MODE_RADIUS = 3.0  # in standard deviations of a mode
 NEIGHBOUR_QUANTILE, NEIGHBOUR_SLACK = 0.99, 1.15  # how near to a real digit a digit must be
 GOOD_COVERAGE = 0.65
-"""Coverage from which on a checkpoint is good."""
+"""Coverage from which on a sample step is good."""
 GOOD_QUALITY = {
     "ring": 0.50,
     "grid9": 0.40,
@@ -59,18 +60,18 @@ GOOD_QUALITY = {
     "cube": 0.80,
     "cube_surface": 0.70,
 }
-"""Quality from which on a checkpoint is good, by the name of the data."""
+"""Quality from which on a sample step is good, by the name of the data."""
 CELLS = {"square": 6, "gaussian": 6, "cube": 3, "cube_surface": 3}  # along an axis: without modes
 ON_SURFACE = 0.15  # the farthest from it that counts as on it; the cube's sides are 2
 GOOD_FRECHET = 150.0  # on the digits classifier's features
 DIVERGED_SAMPLE = 25.0  # any coordinate, on the mixtures, whose own lie within 3
 
 
-# ------------------------------------------------------------------------------------ checkpoints
+# ------------------------------------------------------------------------------------ sample steps
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class SampledStep:
     """Figures of the samples of one step."""
 
     step: int
@@ -87,17 +88,12 @@ class Checkpoint:
     """Largest |coordinate|; infinite where a sample is not finite."""
 
 
-def checkpoint_steps(length: int, overtrain: float = 1.0) -> list[int]:
-    """Steps of the checkpoints of `length` steps, carried on to `overtrain` times that."""
-    return [length * k // CHECKPOINTS for k in range(1, round(CHECKPOINTS * overtrain) + 1)]
-
-
-def judge_samples(data: str, step: int, samples: NDArray[Any]) -> Checkpoint:
+def judge_samples(data: str, step: int, samples: NDArray[Any]) -> SampledStep:
     """Judge the samples [n, features] of one step against the known generator of the data."""
     samples = np.asarray(samples, dtype=np.float32)
     finite = bool(np.isfinite(samples).all())
     if not finite:
-        return Checkpoint(step, (0,) * _modes(data), 0.0, 0.0, None, np.inf)
+        return SampledStep(step, (0,) * _modes(data), 0.0, 0.0, None, np.inf)
     frechet = None
     if data in CELLS:
         histogram = cells_histogram(data, samples)
@@ -108,7 +104,7 @@ def judge_samples(data: str, step: int, samples: NDArray[Any]) -> Checkpoint:
     else:
         histogram = mixture_histogram(small_gan.MIXTURES[data], samples)
     n, modes = len(samples), len(histogram)
-    return Checkpoint(
+    return SampledStep(
         step=step,
         histogram=tuple(histogram.tolist()),
         coverage=float(np.mean(histogram >= REACHED_SHARE * n / modes)),
@@ -167,8 +163,8 @@ def _digits_features() -> NDArray[np.float32]:
 # ------------------------------------------------------------------------------------------ rules
 
 
-def good_checkpoints(data: str, checkpoints: Sequence[Checkpoint]) -> NDArray[np.bool_]:
-    """Tell which checkpoints are good, smoothed over three neighbours, [checkpoints]."""
+def good_steps(data: str, checkpoints: Sequence[SampledStep]) -> NDArray[np.bool_]:
+    """Tell which sample steps are good, smoothed over three neighbours, [sample steps]."""
     coverage = smooth(np.array([c.coverage for c in checkpoints]))
     quality = smooth(np.array([c.quality for c in checkpoints]))
     good = (coverage >= GOOD_COVERAGE) & (quality >= GOOD_QUALITY[data])
@@ -178,16 +174,17 @@ def good_checkpoints(data: str, checkpoints: Sequence[Checkpoint]) -> NDArray[np
     return good
 
 
-def is_finite(checkpoints: Sequence[Checkpoint], series: Mapping[str, Floats]) -> bool:
+def is_finite(checkpoints: Sequence[SampledStep], series: Mapping[str, Floats]) -> bool:
     """Tell whether all that was recorded is finite."""
     recorded = all(bool(np.isfinite(values).all()) for values in series.values())
     return recorded and bool(np.isfinite([c.reach for c in checkpoints]).all())
 
 
-def is_diverged(data: str, checkpoints: Sequence[Checkpoint], series: Mapping[str, Floats]) -> bool:
+def is_diverged(
+    data: str, checkpoints: Sequence[SampledStep], series: Mapping[str, Floats]
+) -> bool:
     """Tell whether anything is not finite, or out of all bounds in the last fifth."""
-    if not is_finite(checkpoints, series):
-        return True
+    finite = is_finite(checkpoints, series)
 
     def larger_player(quantity: str) -> float:
         """Median over the last fifth of the larger player's absolute quantity."""
@@ -195,20 +192,22 @@ def is_diverged(data: str, checkpoints: Sequence[Checkpoint], series: Mapping[st
         larger = np.max(players, axis=0)
         return float(np.median(last_fifth(larger)))
 
-    if any(larger_player(f"/{name}") > GAN.fault_above(name) for name in ("loss", "grad_norm")):
-        return True
-    late = last_fifth(checkpoints)
-    return data in small_gan.MIXTURES and max(c.reach for c in late) > DIVERGED_SAMPLE
+    bounds = {name: GAN.fault_above(name) for name in ("loss", "grad_norm")}
+    levels = {name: larger_player(f"/{name}") for name in bounds} if finite else {}
+    if data in small_gan.MIXTURES:
+        levels["reach"] = max(c.reach for c in last_fifth(checkpoints))
+        bounds["reach"] = DIVERGED_SAMPLE
+    return definitions.is_diverged(finite=finite, levels=levels, bounds=bounds)
 
 
-def label(data: str, checkpoints: Sequence[Checkpoint], series: Mapping[str, Floats]) -> str:
+def label(data: str, checkpoints: Sequence[SampledStep], series: Mapping[str, Floats]) -> str:
     """Name the label of a training, the first that fits.
 
     `checkpoints` and `series` (`player/quantity` → [steps]) are those of the configured length;
     the series are every player's `loss` and `grad_norm`.
     """
     coverage = np.array([c.coverage for c in checkpoints])
-    good = good_checkpoints(data, checkpoints)
+    good = good_steps(data, checkpoints)
     return label_of(
         diverged=is_diverged(data, checkpoints, series),
         swing=swing(coverage, np.array([c.quality for c in checkpoints])),
@@ -220,7 +219,7 @@ def label(data: str, checkpoints: Sequence[Checkpoint], series: Mapping[str, Flo
 def onset(steps: Sequence[int], good: NDArray[np.bool_]) -> int | None:
     """Find the first step of the bad stretch that lasts to the end.
 
-    None where the end is good, and where no checkpoint before it was good.
+    None where the end is good, and where no sample step before it was good.
     """
     if good[-1] or not good.any():
         return None
@@ -241,15 +240,15 @@ class Truth:
     label: str
     """Label of the run, such as "collapsed"."""
     onset: int | None
-    """Step of the first checkpoint of the final unbroken bad stretch; none for a healthy run."""
+    """Step of the first sample step of the final unbroken bad stretch; none for a healthy run."""
     stability: float
-    """Share of good checkpoints in the second half; 0 where anything was not finite."""
+    """Share of good sample steps in the second half; 0 where anything was not finite."""
     next_quarter: float | None
-    """Share of good checkpoints from 1.0 to 1.25 of the length; none where none were made there."""
-    checkpoints: tuple[Checkpoint, ...]
-    """Checkpoints in the order of their steps."""
+    """Share of good sample steps from 1.0 to 1.25 of the length; none where there were none."""
+    checkpoints: tuple[SampledStep, ...]
+    """Sample steps in their order."""
     good: tuple[bool, ...]
-    """Whether each checkpoint is good, smoothed over three neighbours."""
+    """Whether each sample step is good, smoothed over three neighbours."""
 
     def write(self, run: Path) -> None:
         """Write `truth.json` into the run's folder."""
@@ -267,26 +266,26 @@ def read(run: Path) -> Truth:
     for entry in values.pop("checkpoints"):
         reach = np.inf if entry["reach"] is None else entry["reach"]
         entry |= {"histogram": tuple(entry["histogram"]), "reach": reach}
-        checkpoints.append(Checkpoint(**entry))
+        checkpoints.append(SampledStep(**entry))
     return Truth(**values | {"checkpoints": tuple(checkpoints), "good": tuple(values["good"])})
 
 
 def judge(
     data: str,
     length: int,
-    checkpoints: Sequence[Checkpoint],
+    checkpoints: Sequence[SampledStep],
     series: Mapping[str, Floats],
 ) -> Truth:
     """Judge a training.
 
-    `checkpoints` are those of `checkpoint_steps`, to 1.0 or to 1.25 of the length; `series`
+    `checkpoints` are at `definitions.sample_steps`, to 1.0 or to 1.25 of the length; `series`
     (`player/quantity` → [steps], of every step from 0) are cut at the length here.
     """
-    within = checkpoints[:CHECKPOINTS]
+    within = checkpoints[:SAMPLE_STEPS]
     cut = {name: np.asarray(values, dtype=np.float64)[:length] for name, values in series.items()}
-    good = good_checkpoints(data, within)
+    good = good_steps(data, within)
     judged = label(data, within, cut)
-    beyond = good_checkpoints(data, checkpoints)[CHECKPOINTS:]
+    beyond = good_steps(data, checkpoints)[SAMPLE_STEPS:]
     stable = float(second_half(good).mean()) if is_finite(within, cut) else 0.0
     return Truth(
         data=data,

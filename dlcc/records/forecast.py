@@ -64,7 +64,7 @@ class Forecast:
     p_healthy: Estimate
     stability: Estimate
     next_quarter: Estimate
-    """Share of good checkpoints in the next quarter of the configured length."""
+    """Share of good sample steps in the next quarter of the configured length."""
     distance: float
     """Distance from past runs; above 1 is outside of the library, and the intervals are wider."""
     moved: tuple[FeatureEffect, ...]

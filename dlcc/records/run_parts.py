@@ -21,7 +21,7 @@ from dlcc.typing import Floats
 if TYPE_CHECKING:
     from dlcc.runs import Run, Snapshot
 
-_FEWEST_SAMPLES = 20  # rows of a checkpoint under which shares of samples say nothing
+_FEWEST_SAMPLES = 20  # rows of a sample step under which shares of samples say nothing
 _LONGEST_TEXT = 4 << 20  # bytes of a document or source file that are read
 
 

@@ -6,24 +6,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from dlcc.estimate import Number
+from dlcc.diagnosis import Diagnosis
 from dlcc.kinds import kind_of
 from dlcc.pipeline import StageOutcome
 from dlcc.records import AdviceRecord, Config, HealthRecord, MeasuredLandscape
 from dlcc.report.fusion import correction_record, fusion_record
 from dlcc.report.landscape_record import landscape_record
 from dlcc.report.record import (
+    DiagnosisRecord,
     FindingRecord,
+    QualityRecord,
     Report,
     RunSummary,
     StageRecord,
-    VerdictRecord,
 )
 from dlcc.report.score_record import HyperScoreRecord, TermRecord
 from dlcc.report.text import printable
-from dlcc.scoring.calibration import Probability
+from dlcc.report.verdict import verdict_record
 from dlcc.scoring.fusion import Score
-from dlcc.scoring.judgement import Judgement, disagree
+from dlcc.scoring.judgement import Judgement
 from dlcc.scoring.value import Value
 
 _META = "how little V moves when inputs move or are left out"
@@ -41,21 +42,23 @@ def build_report(
     health: HealthRecord | None,
     advice: AdviceRecord | None,
     landscape: MeasuredLandscape | None = None,
+    diagnosis: Diagnosis | None = None,
     environment: Mapping[str, Any],
 ) -> Report:
     """Build the report of one evaluation; every argument but `environment` is reproducible."""
     score, value = judgement.score, judgement.score.value
-    verdict = _verdict(config, recorded, health, judgement.probability, outcomes)
+    verdict = verdict_record(config, recorded, health, judgement.probability, outcomes, diagnosis)
     report = Report(
         run=_summary(name, config, recorded, until),
         verdict=verdict,
+        diagnosis=None if diagnosis is None else _diagnosis(diagnosis),
         terms=tuple(_terms(outcomes, score)),
         value=value.value,
         hyperscore=_hyperscore(value),
         fusion=fusion_record(score.weights),
         axioms=judgement.axioms,
         correction=correction_record(score.correction),
-        findings=tuple(_findings(outcomes)),
+        findings=tuple(_findings(outcomes, diagnosis)),
         advice=advice,
         landscape=None if landscape is None else landscape_record(landscape),
         stages=tuple(_stage(outcome) for outcome in outcomes),
@@ -97,115 +100,6 @@ def kind_in_words(config: Config) -> str:
     return ", ".join(words)
 
 
-def _record_in_words(outcomes: Sequence[StageOutcome]) -> tuple[str, bool]:
-    """Sum up the checks of the record by the stages that feed `logic`.
-
-    Returns the summary in words, and whether any obligation was refuted.
-    """
-    checked = [o for o in outcomes if "logic" in o.terms]
-    if not checked:
-        return "record not checked", False
-    refuted = [f for o in checked for f in o.findings if f.severity == "error"]
-    if not refuted:
-        failed = [o.stage for o in outcomes if o.status == "failed"]
-        counts = [n for o in checked if (n := o.terms["logic"].decided) is not None]
-        if counts and not sum(counts):
-            return "record not checked: no obligation could be decided", False
-        limits = f", but {', '.join(failed)} failed" if failed else ""
-        if not counts:
-            return f"no check of the record failed{limits}", False
-        undecided = sum(o.terms["logic"].undecided for o in checked)
-        passed = f"{sum(counts):.0f} of {sum(counts) + undecided:.0f} checks passed"
-        left = f", {undecided:.0f} undecided" if undecided else ""
-        return f"{passed}{left}{limits}", False
-    places = dict.fromkeys(
-        f.place or (f.code if f.first_step is None else f"step {f.first_step:,}") for f in refuted
-    )
-    named = ", ".join(list(places)[:2]) + (", ..." if len(places) > 2 else "")
-    return f"RECORD IN DOUBT ({named})", True
-
-
-def _verdict(
-    config: Config,
-    recorded: int,
-    health: HealthRecord | None,
-    probability: Probability | None,
-    outcomes: Sequence[StageOutcome],
-) -> VerdictRecord:
-    record, doubt = _record_in_words(outcomes)
-    if health is None or probability is None:
-        return VerdictRecord(
-            label=None,
-            sentence=f"No verdict: {_why_no_verdict(outcomes)}.",
-            failed=None,
-            onset=None,
-            onset_interval=None,
-            probabilities={},
-            p_healthy=None,
-            stability=None,
-            record=record,
-            doubt=doubt,
-            disagreement=None,
-        )
-    return VerdictRecord(
-        label=health.label,
-        sentence=_sentence(health, recorded, config.length),
-        failed=health.label in kind_of(config.objective).failed,
-        onset=health.onset,
-        onset_interval=health.onset_interval,
-        probabilities={k: float(v) for k, v in health.probabilities.items()},
-        p_healthy=Number.of(probability.both),
-        p_landscape=Number.of(probability.healthy),
-        p_true=Number.of(probability.true),
-        stability=health.stability.number,
-        record=record,
-        doubt=doubt,
-        disagreement=_disagreement(health, probability),
-    )
-
-
-def _sentence(health: HealthRecord, recorded: int, length: int) -> str:
-    word = health.label.capitalize()
-    if health.label == "healthy" and recorded < length:
-        return f"Healthy so far, to step {recorded:,} of {length:,}."
-    if health.label == "healthy":
-        return "Healthy to the end of the record."
-    if health.onset is None:
-        return f"{word}{_without_onset(health)}."
-    if health.onset_interval is None:
-        return f"{word} since step {health.onset:,}."
-    low, high = health.onset_interval
-    return f"{word} since step {health.onset:,} ({low:,} to {high:,})."
-
-
-def _why_no_verdict(outcomes: Sequence[StageOutcome]) -> str:
-    reasons = [o.reason for o in outcomes if o.stage == "health" and o.reason]
-    return reasons[0].rstrip(".") if reasons else "no health stage was run"
-
-
-def _without_onset(health: HealthRecord) -> str:
-    """Reason why a run that is not healthy has no onset, where that is clear."""
-    if len(health.good) and float(max(health.good)) < 0.5:
-        return "; no checkpoint was good"
-    return "; good at some checkpoints" if health.label == "oscillating" else ""
-
-
-def _disagreement(health: HealthRecord, probability: Probability) -> str | None:
-    if not disagree(probability, health.label):
-        return None
-    p, p_true = float(probability.both.mean()), float(probability.true.mean())
-    if health.label == "healthy" and p_true < 0.5:
-        return (
-            f"What was recorded looks healthy, but the record is genuine with {p_true:.0%} only: "
-            f"P(healthy) {p:.0%} counts that, and leads."
-        )
-    source = "" if probability.by == "the record" else f", by {probability.by},"
-    return (
-        f"The records look {health.label}, but P(healthy){source} is {p:.0%}; "
-        "the probability is calibrated and leads."
-    )
-
-
 def _terms(outcomes: Sequence[StageOutcome], score: Score) -> list[TermRecord]:
     rows = []
     for term in score.value.terms:
@@ -243,10 +137,58 @@ def _hyperscore(value: Value) -> HyperScoreRecord:
     )
 
 
-def _findings(outcomes: Sequence[StageOutcome]) -> list[FindingRecord]:
+def _diagnosis(diagnosis: Diagnosis) -> DiagnosisRecord:
+    found = diagnosis.assessment
+    quality = found.quality
+    return DiagnosisRecord(
+        format=diagnosis.format,
+        state=found.state,
+        since=found.since,
+        why=found.why,
+        quality=None
+        if quality is None
+        else QualityRecord(
+            name=quality.name,
+            better=quality.better,
+            best=quality.best,
+            best_step=quality.best_step,
+            last=quality.last,
+            last_step=quality.last_step,
+            worse_since=quality.worse_since,
+        ),
+        to_know_more=found.missing,
+    )
+
+
+_SAME: Mapping[str, tuple[str, ...]] = {
+    "NAN001": ("GAN001", "GEN003", "REC002"),
+    "NAN002": ("REC002",),
+    "DIV001": ("GAN001", "GEN003"),
+    "ADV001": ("GAN004",),
+    "ADV002": ("GAN005",),
+    "ADV006": ("GAN004",),
+    "OSC001": ("GAN002",),
+    "GRD001": ("GAN006",),
+    "GRD002": ("GAN007",),
+    "VAE001": ("GEN001",),
+    "LGG001": ("REC001",),
+}
+"""Finding of the diagnosis -> findings of stages that say the same, and more of it."""
+
+
+def _findings(outcomes: Sequence[StageOutcome], diagnosis: Diagnosis | None) -> list[FindingRecord]:
+    """Findings of all stages, and those of the diagnosis that no stage has."""
+    told = [(outcome.stage, finding) for outcome in outcomes for finding in outcome.findings]
+    codes = {finding.code for _, finding in told}
+    if diagnosis is not None:
+        told += [
+            ("diagnosis", finding)
+            for finding in diagnosis.assessment.findings
+            if codes.isdisjoint(_SAME.get(finding.code, ()))
+        ]
     rows = [
         FindingRecord(
-            stage=outcome.stage,
+            stage=stage,
             code=finding.code,
             title=finding.page.title,
             severity=finding.severity,
@@ -258,8 +200,7 @@ def _findings(outcomes: Sequence[StageOutcome]) -> list[FindingRecord]:
             evidence=dict(finding.evidence),
             remedy=finding.page.remedy,
         )
-        for outcome in outcomes
-        for finding in outcome.findings
+        for stage, finding in told
     ]
     return sorted(rows, key=lambda f: (_SEVERITIES.index(f.severity), f.code, f.first_step or 0))
 

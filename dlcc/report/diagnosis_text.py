@@ -17,12 +17,14 @@ _SHOWN_NOTES = 6
 _COLOURS = {"error": "31", "warning": "33", "note": "36"}
 _STATE_COLOURS = {"failed": "31", "suspect": "33", "healthy": "32", "unknown": "36"}
 _KINDS = {
-    "gan": "GAN", "vae": "VAE", "autoencoder": "autoencoder", "diffusion": "diffusion model, no game",
+    "gan": "GAN", "vae": "VAE", "autoencoder": "autoencoder",
+    "diffusion": "diffusion model, no game",
     "map": "map", "unknown": "one loss, no game",
 }  # fmt: skip
 _OBJECTIVES = {
     "ns": "cross-entropy", "mm": "minimax", "ls": "least squares", "hinge": "hinge",
-    "wgan": "Wasserstein", "wgangp": "Wasserstein, gradient penalty", "relativistic": "relativistic",
+    "wgan": "Wasserstein", "wgangp": "Wasserstein, gradient penalty",
+    "relativistic": "relativistic",
     "began": "BEGAN",
 }  # fmt: skip
 
@@ -46,7 +48,9 @@ def in_lines(diagnosis: Diagnosis, *, colour: bool = False) -> str:
     lines = [_headline(diagnosis)]
     probability = percent(Number(found.p_healthy, *found.interval))
     state = paint(found.state, _STATE_COLOURS[found.state])
-    lines += _wrapped(f"{state}   ", one_line(found.why).removesuffix(".") + ".", len(found.state) + 3)
+    lines += _wrapped(
+        f"{state}   ", one_line(found.why).removesuffix(".") + ".", len(found.state) + 3
+    )
     if found.state != "unknown":
         lines.append(f"{'':{len(found.state) + 3}}P(healthy) {probability}")
     lines += [line for finding in found.findings for line in _finding(diagnosis, finding, paint)]

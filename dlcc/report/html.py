@@ -135,7 +135,7 @@ def _draw(
         ),
         (
             "Health over time",
-            "What the samples say at each checkpoint, held against the training data.",
+            "What the samples say at each sample step, held against the training data.",
             health and pictures.health_curve(health),
         ),
         (

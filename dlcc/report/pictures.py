@@ -159,7 +159,7 @@ def samples_over_time(samples: Samples) -> Figure | None:
 
 
 def health_curve(health: HealthRecord) -> str | None:
-    """Draw coverage, quality and P(good) at the checkpoints."""
+    """Draw coverage, quality and P(good) at the sample steps."""
     if len(health.checkpoints) < 2:
         return None
     figure, axes = new_figure(9, 2.2)

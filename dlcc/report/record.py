@@ -71,14 +71,52 @@ class VerdictRecord(Frozen):
     p_true: Number | None = None
     """Probability that the record is genuine."""
     stability: Number | None
-    """Share of good checkpoints in the second half of the training."""
+    """Share of good sample steps in the second half of the training."""
     record: str
     """Outcome of the checks of the record, in words."""
     doubt: bool
     """Whether any obligation of the record was refuted."""
+    state: Literal["healthy", "suspect", "failed", "unknown"] = "unknown"
+    """State: healthy, suspect, failed, or unknown where there is no evidence either way."""
     disagreement: str | None
     """Sentence for the case that label and P(healthy) point different ways; P(healthy) leads. Null
     where they agree."""
+
+
+class QualityRecord(Frozen):
+    """Course of the quality metric that tells most about the samples."""
+
+    name: str
+    """Series, such as `metrics/fid`."""
+    better: Literal["lower", "higher"]
+    """Direction in which the metric is better."""
+    best: float
+    """Best value."""
+    best_step: int
+    """Step of the best value."""
+    last: float
+    """Last value."""
+    last_step: int
+    """Step of the last value."""
+    worse_since: int | None
+    """First step of the stretch to the end that is worse than the best by more than its noise."""
+
+
+class DiagnosisRecord(Frozen):
+    """State of the run from first principles, as `dlcc diagnose` tells it."""
+
+    format: str
+    """Format of the record in words."""
+    state: Literal["healthy", "suspect", "failed", "unknown"]
+    """State by the series alone."""
+    since: int | None
+    """First step of the finding that the state rests on."""
+    why: str
+    """Reason in a sentence."""
+    quality: QualityRecord | None
+    """Quality metric; null where none was logged."""
+    to_know_more: tuple[str, ...]
+    """Advice on what to log to know more."""
 
 
 class FindingRecord(Frozen):
@@ -257,6 +295,8 @@ class Report(Frozen):
     """Summary of the run."""
     verdict: VerdictRecord
     """Headline of the report."""
+    diagnosis: DiagnosisRecord | None = None
+    """State from first principles; null where it was not sought."""
     terms: tuple[TermRecord, ...]
     """Terms of V."""
     value: Number

@@ -29,7 +29,7 @@ class NeighbourRow:
     sign: str
     """Mark of the label, as SVG."""
     stability: float
-    """Share of good checkpoints in the second half."""
+    """Share of good sample steps in the second half."""
     data: str
     """Name of the data set."""
     settings: str
@@ -47,7 +47,7 @@ class ForecastView:
     p_healthy: Number
     """P(healthy) at the end."""
     stability: Number
-    """Expected share of good checkpoints in the second half."""
+    """Expected share of good sample steps in the second half."""
     moved: tuple[tuple[str, str, float], ...]
     """Rows (feature, value of the feature, effect on P(healthy))."""
     largest: float
@@ -148,7 +148,7 @@ def reruns_view(reruns: Reruns, health: HealthRecord | None) -> RerunsView:
 
 def _caption(forecast: Forecast) -> str:
     text = (
-        "Blue: P(healthy at the end). Orange: expected share of good checkpoints in the second "
+        "Blue: P(healthy at the end). Orange: expected share of good sample steps in the second "
         "half. Both with 90 % intervals, as they were when so much of the length was recorded."
     )
     if (diffusion := forecast.diffusion) is None:

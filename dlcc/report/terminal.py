@@ -85,6 +85,8 @@ def _head(report: Report, paint: _Painter) -> Iterator[str]:
     else:
         yield what.rstrip(", ")
         yield record
+    if verdict.state == "unknown" and report.diagnosis and report.diagnosis.to_know_more:
+        yield from textwrap.wrap(f"To know more: {'; '.join(report.diagnosis.to_know_more)}", WIDTH)
     if verdict.disagreement:
         yield from textwrap.wrap(verdict.disagreement, WIDTH)
 

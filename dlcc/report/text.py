@@ -46,6 +46,17 @@ def percent(number: Number) -> str:
     return f"{mean} % ({low} to {high})"
 
 
+def percent_alone(share: float) -> str:
+    """Write a share without an interval, never as none or all of it.
+
+    >>> percent_alone(0.34), percent_alone(0.0004), percent_alone(1.0)
+    ('34 %', 'under 1 %', 'over 99 %')
+    """
+    if share < 0.01:
+        return "under 1 %"
+    return "over 99 %" if share > 0.99 else f"{round(100 * share)} %"
+
+
 def _shown(character: str, lines: bool) -> str:
     if character in "\n\t":
         return character if lines else " "

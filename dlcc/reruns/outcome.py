@@ -10,6 +10,7 @@ import numpy as np
 
 from dlcc.errors import ForeignCodeError
 from dlcc.health.curves import Curves, run_vector
+from dlcc.health.definitions import sample_steps
 from dlcc.health.samples import Reference, sample_features
 from dlcc.health.windows import window_features
 from dlcc.kinds import TrainingKind
@@ -19,7 +20,7 @@ from dlcc.past_runs.store import Library
 from dlcc.records import Outcome, Series, most_probable
 from dlcc.typing import Floats
 
-CHECKPOINTS = 24
+SAMPLE_STEPS = 24
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Recorded:
     series: Series
     """Logged quantities of every step."""
     samples: Sequence[Floats]
-    """Samples [n, ...] at each of `checkpoint_steps`; empty where there is no training data to
+    """Samples [n, ...] at each of `steps_to_sample`; empty where there is no training data to
     compare them with."""
 
 
@@ -41,9 +42,9 @@ class Refused:
     """Error of the run's code."""
 
 
-def checkpoint_steps(length: int) -> list[int]:
+def steps_to_sample(length: int) -> list[int]:
     """Steps before which a rerun is sampled, equally spaced, the last at its end."""
-    return sorted({max(1, length * k // CHECKPOINTS) for k in range(1, CHECKPOINTS + 1)})
+    return sorted({max(1, step) for step in sample_steps(length, SAMPLE_STEPS)})
 
 
 @dataclass(frozen=True)

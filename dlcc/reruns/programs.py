@@ -21,14 +21,14 @@ from dlcc.health.windows import QUANTITIES
 from dlcc.kinds import TrainingKind, kind_of
 from dlcc.kinds.gan import GAN
 from dlcc.records import Config, Samples, Series, Sources
-from dlcc.reruns.outcome import Recorded, Refused, checkpoint_steps
+from dlcc.reruns.outcome import Recorded, Refused, steps_to_sample
 from dlcc.reruns.plan import Rerun
-from dlcc.sandbox import Level, Limits, Session
+from dlcc.sandbox import Bounds, Level, Session
 from dlcc.stage import Deadline
 from dlcc.typing import Progress
 
 SAMPLES = 512
-"""Number of samples that are taken of a rerun at each checkpoint."""
+"""Number of samples that are taken of a rerun at each sample step."""
 _OF_ONE = ("loss", "grad_norm")  # recorded of the only player of a training
 
 
@@ -201,7 +201,7 @@ def _train_together(
     trained = train_ensemble(
         [rerun.config for rerun in plan],
         steps=length,
-        checkpoint_steps=checkpoint_steps(length),
+        sample_steps=steps_to_sample(length),
         samples=SAMPLES // 2 if plan[0].config.get("data") == "digits" else SAMPLES,
         progress=report,
         states={
@@ -263,7 +263,7 @@ class SandboxProgram:
                 progress(k / len(plan), f"rerun {k + 1} of {len(plan)}")
                 if session is None or not session.alive:
                     stack.close()
-                    limits = Limits(seconds=0.9 * deadline.remaining)
+                    limits = Bounds(seconds=0.9 * deadline.remaining)
                     session = stack.enter_context(Session(self.files, self.level, limits))
                 try:
                     records.append(self._one(session, rerun.config, length))
@@ -276,7 +276,7 @@ class SandboxProgram:
     def _one(self, session: Session, config: Mapping[str, Any], length: int) -> Recorded:
         session.build(self.entry, config)
         rows, samples, done = [], [], 0
-        for step in checkpoint_steps(length):
+        for step in steps_to_sample(length):
             stepped = session.step(done, step - done, list(self.quantities))
             rows.append(np.where(stepped.present, stepped.values, np.nan))
             done = step

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dlcc.deprecation import warn_renamed
 from dlcc.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from dlcc.sandbox.inside import Limits as Limits
+    from dlcc.sandbox.inside import Bounds as Bounds
     from dlcc.sandbox.levels import Level as Level
     from dlcc.sandbox.levels import available_levels as available_levels
     from dlcc.sandbox.levels import best_level as best_level
@@ -22,12 +23,19 @@ if TYPE_CHECKING:
     from dlcc.sandbox.session import Stepped as Stepped
 
 _HOMES = {
+    "Bounds": "dlcc.sandbox.inside",
     "Level": "dlcc.sandbox.levels",
-    "Limits": "dlcc.sandbox.inside",
     "Session": "dlcc.sandbox.session",
     "Stepped": "dlcc.sandbox.session",
     "available_levels": "dlcc.sandbox.levels",
     "best_level": "dlcc.sandbox.levels",
 }
 __all__ = list(_HOMES)
-__getattr__, __dir__ = lazy_names(__name__, _HOMES)
+_get, __dir__ = lazy_names(__name__, _HOMES)
+
+
+def __getattr__(name: str) -> object:
+    if name == "Limits":
+        warn_renamed(__name__, name, "Bounds")
+        name = "Bounds"
+    return _get(name)

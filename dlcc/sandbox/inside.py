@@ -23,7 +23,7 @@ _FAREWELL = 1.0  # seconds a child has to end by itself
 
 
 @dataclass(frozen=True)
-class Limits:
+class Bounds:
     """Bounds on the process inside and all that it starts."""
 
     seconds: float = 120.0
@@ -37,7 +37,7 @@ class Limits:
 class Inside:
     """Process inside, bounded and watched from outside."""
 
-    def __init__(self, level: Level, limits: Limits, data: Path | None) -> None:
+    def __init__(self, level: Level, limits: Bounds, data: Path | None) -> None:
         self.ended: Ended | None = None
         """Result of the sandboxed process, once it has ended."""
         self._level = level
@@ -165,7 +165,7 @@ class Inside:
                 f"the run's code used more than {self._limits.memory >> 20} MB and was stopped"
             )
         if ended is not None and ended.how == "exited":
-            last = wire.printable((ended.output.strip().splitlines() or ["nothing"])[-1])
+            last = wire.shown((ended.output.strip().splitlines() or ["nothing"])[-1])
             return ForeignCodeError(
                 f"the run's code ended its process with status {ended.returncode}; it said: {last}"
             )

@@ -19,7 +19,7 @@ from dlcc.errors import ForeignCodeError, ForeignDataError, IsolationError, Snap
 from dlcc.runs.tensors import parse_tensors
 from dlcc.sandbox import seccomp, wire
 from dlcc.sandbox.environment import package_folders, readable_paths
-from dlcc.sandbox.inside import Inside, Limits
+from dlcc.sandbox.inside import Bounds, Inside
 from dlcc.sandbox.levels import Level
 from dlcc.sandbox.staging import Staged
 
@@ -76,7 +76,7 @@ class Session:
     Args:
         files: Path inside, such as `source/train.py`, to the file to copy.
         level: Level of isolation, see `best_level`.
-        limits: Bounds on time, memory and processes; default `Limits()`.
+        limits: Bounds on time, memory and processes; default `Bounds()`.
         max_answer: Largest answer in bytes, for answers whose size is not known beforehand.
         data: File or folder that the code may read too, where it lies, and by its name in the
             folder in which the code runs. Whatever is in it can come out in an answer.
@@ -93,12 +93,12 @@ class Session:
         self,
         files: Mapping[str, Path],
         level: Level,
-        limits: Limits | None = None,
+        limits: Bounds | None = None,
         max_answer: int = 1 << 30,
         data: Path | None = None,
     ) -> None:
         self.level = level
-        self.limits = limits or Limits()
+        self.limits = limits or Bounds()
         self.alive = False
         self._files = files
         self._data = data
@@ -152,7 +152,7 @@ class Session:
         players = self._ask(message)[0].get("players")
         if not isinstance(players, list) or not all(isinstance(name, str) for name in players):
             raise self._nonsense("names no players")
-        return [wire.printable(name, 80) for name in players]
+        return [wire.shown(name, 80) for name in players]
 
     def load(self, tree: Any, tensors: bytes) -> None:
         """Go to the state of a snapshot.
@@ -336,8 +336,8 @@ class Session:
             names = missed[:_NAMED_FILES] if isinstance(missed, list) else []
             unseen = any(isinstance(name, str) and self._staged.lacks(name) for name in names)
             raise (ForeignDataError if unseen else ForeignCodeError)(
-                f"the run's code raised {wire.printable(answer['error'])}",
-                None if place is None else wire.printable(place, 200),
+                f"the run's code raised {wire.shown(answer['error'])}",
+                None if place is None else wire.shown(place, 200),
             )
         return answer, arrays
 
@@ -358,8 +358,7 @@ class Session:
         return self._inside.exchange(frame, largest)
 
     def _nonsense(self, what: str) -> ForeignCodeError:
-        """End the session because of an answer that no honest child gives, and make the error for
-        it."""
+        """End the session because of an answer that no sound child gives, and make the error."""
         self.alive = False
         self._inside.stop()
         return ForeignCodeError(f"the run's code answers for the process that runs it: it {what}")

@@ -51,11 +51,11 @@ def parse_message(text: bytes) -> dict[str, Any]:
     return message
 
 
-def printable(text: object, limit: int = 400) -> str:
+def shown(text: object, limit: int = 400) -> str:
     """Make text from inside safe to show: one line, no control characters, bounded."""
     line = " ".join(str(text)[: 4 * limit].split())
-    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
-    return shown if len(shown) <= limit else shown[: limit - 3] + "..."
+    line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+    return line if len(line) <= limit else line[: limit - 3] + "..."
 
 
 def _depth(text: bytes) -> int:

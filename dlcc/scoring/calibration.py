@@ -19,8 +19,9 @@ import numpy as np
 from dlcc.estimate import DRAWS, Estimate
 from dlcc.health.logistic import LogisticPosterior, fit_logistic
 from dlcc.past_runs.in_use import library
-from dlcc.past_runs.store import Library, row
+from dlcc.past_runs.store import COMPLETE, Library, row
 from dlcc.scoring.imputation import DOCTORED
+from dlcc.scoring.shapley import FEWEST_OF_A_KIND
 from dlcc.typing import Floats
 
 WITH_SAMPLES = (
@@ -48,11 +49,8 @@ SERIES_ONLY = (
 DOCTORED_WORTH = 40.0
 """Number of records that the prior share of doctored records counts for: 90 % of the prior lies
 between 1 % and 12 %."""
-COMPLETE = 0.95
-"""Share of the configured length from which on a record counts as complete."""
 BASE_RATE_WORTH = 2.0
 """Number of runs that the base rate counts for where the future of a run is not seen."""
-_FEWEST_OF_A_KIND = 8  # true and doctored records
 _HEALTHY = 0  # index of the label
 _FLOOR = 1e-3
 _UNDECIDED = 2.0  # deviations that undecided obligations alone fall short by, at most
@@ -192,7 +190,7 @@ class RecordFit:
         mean, sd = past.term("logic").T
         tested = np.isfinite(mean) & np.isfinite(sd)
         true = past.true_record[tested].astype(np.int64)
-        if min(true.sum(), len(true) - true.sum()) < _FEWEST_OF_A_KIND:
+        if min(true.sum(), len(true) - true.sum()) < FEWEST_OF_A_KIND:
             return None
         fit = fit_logistic(refutation(mean[tested], sd[tested]), true, 2)
         usual = float(np.median(sd[tested][true == 1]))

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
 
-from dlcc.scoring.memo import kept
+from dlcc.cache import kept
 from dlcc.scoring.value import HyperScore
 
 SYMBOLS = {"logic": "π", "novelty": "∞", "impact": "i", "reproducibility": "Δ", "meta": "⋄"}
@@ -39,7 +39,8 @@ def prove(weights: Mapping[str, float], hyperscore: HyperScore) -> list[Proof]:
     changes, and sympy is slow to import.
     """
     of = json.dumps([list(weights.items()), asdict(hyperscore)]).encode()
-    return [Proof(**proof) for proof in kept("proofs", of, lambda: _proved(weights, hyperscore))]
+    proofs = kept("scores", "proofs", of, lambda: _proved(weights, hyperscore))
+    return [Proof(**proof) for proof in proofs]
 
 
 def _proved(weights: Mapping[str, float], hyperscore: HyperScore) -> list[dict[str, Any]]:

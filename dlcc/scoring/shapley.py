@@ -16,16 +16,16 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dlcc.cache import kept
 from dlcc.health.logistic import fit_logistic
 from dlcc.past_runs.store import TERMS, Library
-from dlcc.scoring.memo import kept
 from dlcc.typing import Floats
 
 FOLDS = 5
 FEWEST_ROWS = 40
 """Least number of runs with all terms measured that evidence is made of."""
 FEWEST_OF_A_KIND = 8
-"""Least number of healthy and true runs that evidence is made of, and of others."""
+"""Least number of runs of either kind, healthy ones and others, that anything is fitted to."""
 _RESAMPLES = 1000
 _SURE = 1e-3  # no probability is believed to be nearer to 0 or 1
 _HEALTHY = 0  # index of the label
@@ -74,7 +74,7 @@ def evidence(library: Library) -> Evidence | None:
     impact = TERMS.index("impact")
     features[:, impact] = np.log2(1 + features[:, impact])  # as it enters V
     of = features.tobytes() + target.tobytes() + settings.tobytes()
-    made = kept("shapley", of, lambda: asdict(_evidence(features, target, settings)))
+    made = kept("scores", "shapley", of, lambda: asdict(_evidence(features, target, settings)))
     values, low, high = (tuple(made.pop(name)) for name in ("values", "low", "high"))
     return Evidence(values=values, low=low, high=high, **made)
 

@@ -245,11 +245,11 @@ def _put_into_stage(stage: Stage, clock: ModuleType) -> None:
 def _other_global_seeds() -> None:
     def set_others(seed: int) -> None:
         import numpy as np
-        import torch
 
         random.seed(99)
         np.random.seed(99)
-        torch.manual_seed(99)
+        if "torch" in sys.modules:  # imported later, it takes a seed of its own in every trial
+            sys.modules["torch"].manual_seed(99)
 
     worker.seed_everything = set_others
 

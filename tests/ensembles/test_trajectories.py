@@ -15,7 +15,7 @@ def test_series_and_samples_are_those_of_solo_trainings():
     found = train_ensemble(
         configs,
         steps=8,
-        checkpoint_steps=[4, 8, 12],
+        sample_steps=[4, 8, 12],
         samples=10,
         progress=lambda step, total: done.append((step, total)),
     )
@@ -23,7 +23,7 @@ def test_series_and_samples_are_those_of_solo_trainings():
     assert found.configs[1].loss == "mm"
     assert done == [(step + 1, 8) for step in range(8)]
     assert found.steps.tolist() == list(range(8))
-    assert found.checkpoint_steps == (4, 8)
+    assert found.sample_steps == (4, 8)
     assert found.samples.shape == (6, 2, 10, 64)
     assert found.samples.dtype == np.float16
     for i, config in enumerate(configs):
@@ -31,7 +31,7 @@ def test_series_and_samples_are_those_of_solo_trainings():
         rows = []
         samples = {}
         for step in range(9):
-            if step in found.checkpoint_steps:
+            if step in found.sample_steps:
                 samples[step] = solo.sample(10, seed=step).numpy()
             if step < 8:
                 rows.append(solo.step(step))
@@ -55,16 +55,16 @@ def test_the_length_is_that_of_the_longest_member():
 
 def test_a_training_goes_on_from_states():
     configs = mixed("ring")
-    whole = train_ensemble(configs, steps=20, checkpoint_steps=[15, 20], samples=6)
+    whole = train_ensemble(configs, steps=20, sample_steps=[15, 20], samples=6)
     ensemble = Ensemble(configs)
     for step in range(10):
         ensemble.step(step)
     states = {i: ensemble.member_state(i) for i in range(len(configs))}
     rest = train_ensemble(
-        configs, steps=20, start=10, checkpoint_steps=[5, 15, 20], samples=6, states=states
+        configs, steps=20, start=10, sample_steps=[5, 15, 20], samples=6, states=states
     )
     assert rest.steps.tolist() == list(range(10, 20))
-    assert rest.checkpoint_steps == (15, 20)
+    assert rest.sample_steps == (15, 20)
     for name, values in rest.series.items():
         wanted = whole.series[name][:, 10:]
         assert np.allclose(values, wanted, rtol=1e-3, atol=1e-4, equal_nan=True)
@@ -75,7 +75,7 @@ def test_a_member_without_a_state_begins_as_its_configuration_has_it():
     configs = [{"seed": seed} for seed in range(3)]
     other = Ensemble([{"seed": 8}]).member_state(0)
     plain, led = (
-        train_ensemble(configs, steps=5, checkpoint_steps=[0, 5], samples=7, states=states)
+        train_ensemble(configs, steps=5, sample_steps=[0, 5], samples=7, states=states)
         for states in (None, {1: other})
     )
     same = [np.array_equal(plain.samples[i], led.samples[i]) for i in range(3)]

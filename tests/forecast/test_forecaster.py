@@ -50,7 +50,7 @@ def test_forecasts_of_unseen_settings_tell_healthy_from_others(halves, fitted):
 def test_probabilities_sum_to_one_and_estimates_lie_where_they_should(halves, fitted):
     for found in fitted.many(raw_of(halves[1], fitted)[:20]):
         assert sum(found.probabilities.values()) == pytest.approx(1)
-        assert found.kind in LABELS
+        assert found.label in LABELS
         low, high = found.p_healthy.interval(0.9)
         assert 0 <= low < found.p_healthy.mean < high <= 1
 
@@ -152,7 +152,7 @@ def test_a_library_in_which_all_ended_alike_is_not_sure_for_all_that(halves, lab
     past = halves[0].select(np.arange(60))
     alike = replace(past, labels=np.full(60, LABELS.index(label)))
     found = Forecaster.fit(alike, 0.2, series_only=True)({}, {})
-    assert found.kind == label
+    assert found.label == label
     assert 0 < found.p_healthy.mean < 1
 
 

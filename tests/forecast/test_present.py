@@ -12,14 +12,14 @@ from dlcc.kinds.gan import GAN
 from dlcc.past_runs.in_use import shipped_library
 from dlcc.records import HealthRecord, Series
 
-CHECKPOINTS = np.arange(10, 401, 10)
+SAMPLE_STEPS = np.arange(10, 401, 10)
 HEALTH = HealthRecord(
     label="healthy",
     probabilities={},
     onset=None,
     onset_interval=None,
     stability=Estimate.exactly(1.0),
-    checkpoints=CHECKPOINTS,
+    checkpoints=SAMPLE_STEPS,
     coverage=np.ones(40),
     quality=np.ones(40),
     figures=np.random.default_rng(0).random((40, 8)),
@@ -47,7 +47,7 @@ def test_every_fraction_before_the_present_has_its_vector(health):
 
 def test_a_vector_knows_nothing_of_what_came_later():
     later = HEALTH.figures.copy()
-    later[CHECKPOINTS > 80] = 0.5
+    later[SAMPLE_STEPS > 80] = 0.5
     values = series().columns["generator/loss"].values.copy()
     values[80:] = np.nan
     spoilt = Series.from_start({"generator/loss": values})
@@ -57,7 +57,7 @@ def test_a_vector_knows_nothing_of_what_came_later():
 @pytest.mark.parametrize("health", [HEALTH, SERIES_ONLY])
 def test_before_there_were_enough_rows_there_is_none(health):
     """At a tenth 15 rows; and a training that went on from step 150."""
-    short = replace(health, checkpoints=CHECKPOINTS * 150 // 400)
+    short = replace(health, checkpoints=SAMPLE_STEPS * 150 // 400)
     assert list(earlier(series(150), short, 150)) == [0.2, 0.5]
     column = series().columns["generator/loss"]
     late = replace(column, steps=column.steps[150:], values=column.values[150:])

@@ -15,7 +15,7 @@ from dlcc.records import LABELS
 
 
 def curves(coverage=1.0, quality=0.9, reach=0.0, **windows: object) -> Curves:
-    """A run of 40 checkpoints; figures are constants or curves [40]."""
+    """A run of 40 sample steps; figures are constants or curves [40]."""
     figures = {name: np.zeros(WINDOWS) + windows.get(name, 0.1) for name in WINDOW_FEATURES}
     figures["not_finite"] = np.zeros(WINDOWS) + windows.get("not_finite", 0.0)
     samples = dict.fromkeys(SAMPLE_FEATURES, np.zeros(40)) | {
@@ -27,7 +27,7 @@ def curves(coverage=1.0, quality=0.9, reach=0.0, **windows: object) -> Curves:
 
 
 def rule(run: Curves, good: float) -> dict[str, float]:
-    """Probabilities by definition of a run whose checkpoints are good with that probability."""
+    """Probabilities by definition of a run whose sample steps are good with that probability."""
     vector = run_vector(run, np.full(40, good))
     return {name: vector[f"rule_{name}"] for name in LABELS}
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from dlcc.errors import OptionError
+from dlcc.health.definitions import sample_steps
 from dlcc.recipes import get_recipe, recipes, truth
 from dlcc.recipes.small_gan import training as small_gan
 from dlcc.recipes.small_gan.page import FORMULAS, method_page
@@ -54,7 +55,7 @@ def test_every_step_is_recorded(ring):
 
 
 def test_samples_are_there_at_the_checkpoints(ring):
-    assert ring.sample_steps() == truth.checkpoint_steps(STEPS, 1.25)
+    assert ring.sample_steps() == sample_steps(STEPS, truth.SAMPLE_STEPS, 1.25)
     assert all(ring.samples(step).shape == (512, 2) for step in ring.sample_steps())
 
 

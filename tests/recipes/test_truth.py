@@ -1,22 +1,23 @@
-"""The definitions of the truth, on checkpoints made by hand and on samples with a known answer."""
+"""The definitions of the truth, on sample steps made by hand and on samples with a known answer."""
 
 import numpy as np
 import pytest
 from scipy.linalg import sqrtm
 
+from dlcc.health.definitions import sample_steps
 from dlcc.recipes import digits_classifier, truth
 from dlcc.recipes.small_gan import training as small_gan
-from dlcc.recipes.truth import Checkpoint
+from dlcc.recipes.truth import SampledStep
 
 LENGTH = 400
-HALF = truth.CHECKPOINTS // 2
+HALF = truth.SAMPLE_STEPS // 2
 
 
-def checkpoints(coverage, quality=0.9, frechet=20.0, reach=2.0, n=truth.CHECKPOINTS):
-    """Checkpoints with these curves; a number stands for a constant one."""
+def checkpoints(coverage, quality=0.9, frechet=20.0, reach=2.0, n=truth.SAMPLE_STEPS):
+    """Sample steps with these curves; a number stands for a constant one."""
     curves = [np.broadcast_to(c, n).tolist() for c in (coverage, quality, frechet, reach)]
     return [
-        Checkpoint(10 * (k + 1), (), *values) for k, values in enumerate(zip(*curves, strict=True))
+        SampledStep(10 * (k + 1), (), *values) for k, values in enumerate(zip(*curves, strict=True))
     ]
 
 
@@ -38,7 +39,7 @@ def late(value, share=0.2):
 
 
 def step_curve(before, after, at):
-    return np.where(np.arange(truth.CHECKPOINTS) < at, before, after)
+    return np.where(np.arange(truth.SAMPLE_STEPS) < at, before, after)
 
 
 # --- labels ---------------------------------------------------------------------------------------
@@ -67,12 +68,12 @@ def test_a_run_that_misses_one_bound_is_weak(curves):
 def test_mixtures_have_bounds_of_their_own(data, quality):
     at_bound = checkpoints(0.65, quality, frechet=None)
     below = checkpoints(0.65, quality - 0.01, frechet=None)
-    assert truth.good_checkpoints(data, at_bound).all()
-    assert not truth.good_checkpoints(data, below).any()
+    assert truth.good_steps(data, at_bound).all()
+    assert not truth.good_steps(data, below).any()
 
 
 def test_collapsed_looks_at_the_last_four_checkpoints():
-    end = truth.CHECKPOINTS
+    end = truth.SAMPLE_STEPS
     low = checkpoints(step_curve(0.7, 0.45, end - 4))
     assert truth.label("ring", low, calm_series()) == "collapsed"
     short = checkpoints(step_curve(0.7, 0.45, end - 3))  # the mean of the four is above one half
@@ -80,12 +81,12 @@ def test_collapsed_looks_at_the_last_four_checkpoints():
 
 
 def test_oscillating_is_scatter_around_the_trend_and_comes_before_collapsed():
-    wave = 0.3 + 0.2 * np.where(np.arange(truth.CHECKPOINTS) % 4 < 2, 1, -1)
+    wave = 0.3 + 0.2 * np.where(np.arange(truth.SAMPLE_STEPS) % 4 < 2, 1, -1)
     assert truth.label("ring", checkpoints(wave), calm_series()) == "oscillating"
     assert truth.label("ring", checkpoints(0.9, wave), calm_series()) == "oscillating"
-    decline = np.linspace(1.0, 0.2, truth.CHECKPOINTS)  # a trend is no oscillation
+    decline = np.linspace(1.0, 0.2, truth.SAMPLE_STEPS)  # a trend is no oscillation
     assert truth.label("ring", checkpoints(decline), calm_series()) == "collapsed"
-    early = np.where(np.arange(truth.CHECKPOINTS) < HALF, wave, 1.0)  # nor is a stormy first half
+    early = np.where(np.arange(truth.SAMPLE_STEPS) < HALF, wave, 1.0)  # nor is a stormy first half
     assert truth.label("ring", checkpoints(early), calm_series()) == "healthy"
 
 
@@ -108,7 +109,7 @@ def test_diverged_by_series(series, diverged):
 
 
 def test_diverged_by_samples():
-    far = step_curve(2.0, 26.0, truth.CHECKPOINTS - 1)
+    far = step_curve(2.0, 26.0, truth.SAMPLE_STEPS - 1)
     assert truth.label("ring", checkpoints(1.0, reach=far), calm_series()) == "diverged"
     assert truth.label("digits", checkpoints(1.0, reach=far), calm_series()) == "healthy"
     once = step_curve(26.0, 2.0, 5)  # long before the last fifth
@@ -132,7 +133,7 @@ def test_healthy_needs_four_fifths_of_the_last_quarter():
 
 
 def test_what_comes_after_the_length_changes_no_label():
-    beyond = np.concatenate([np.ones(truth.CHECKPOINTS), np.zeros(10)])
+    beyond = np.concatenate([np.ones(truth.SAMPLE_STEPS), np.zeros(10)])
     series = {name: np.append(values, [np.nan] * 100) for name, values in calm_series().items()}
     judged = truth.judge("ring", LENGTH, checkpoints(beyond, n=50), series)
     assert (judged.label, judged.stability) == ("healthy", 1.0)
@@ -162,17 +163,17 @@ def test_onset_begins_the_final_bad_stretch(good, onset):
 def test_onset_of_a_run_that_collapses_midway():
     judged = truth.judge("ring", LENGTH, checkpoints(step_curve(1.0, 0.2, 18)), calm_series())
     assert judged.label == "collapsed"
-    assert judged.onset == 190  # checkpoint 19 of 40, the first whose three have a mean below .65
+    assert judged.onset == 190  # sample step 19 of 40, the first whose three have a mean below .65
 
 
-def test_one_bad_checkpoint_among_good_ones_is_smoothed_away():
+def test_one_bad_sample_step_among_good_ones_is_smoothed_away():
     coverage = step_curve(0.9, 0.9, 0)
     coverage[30] = 0.3
-    assert truth.good_checkpoints("ring", checkpoints(coverage)).all()
+    assert truth.good_steps("ring", checkpoints(coverage)).all()
 
 
-def test_checkpoints_are_equally_spaced_and_end_with_the_length():
-    steps = truth.checkpoint_steps(2500, 1.25)
+def test_sample_steps_are_equally_spaced_and_end_with_the_length():
+    steps = sample_steps(2500, truth.SAMPLE_STEPS, 1.25)
     assert len(steps) == 50
     assert (steps[0], steps[39], steps[-1]) == (62, 2500, 3125)
     assert set(np.diff(steps)) == {62, 63}
@@ -187,7 +188,7 @@ def test_training_data_themselves_are_good():
         judged = truth.judge_samples(data, 0, drawn)
         assert judged.coverage == 1.0
         assert judged.quality > 0.98
-        assert truth.good_checkpoints(data, [judged]).all()
+        assert truth.good_steps(data, [judged]).all()
 
 
 def test_histogram_counts_what_lies_within_three_deviations():
@@ -230,7 +231,7 @@ def test_samples_that_are_not_finite(data):
     samples[3, 1] = np.nan
     judged = truth.judge_samples(data, 0, samples)
     assert (judged.coverage, judged.quality, judged.reach) == (0.0, 0.0, np.inf)
-    assert not truth.good_checkpoints(data, [judged]).any()
+    assert not truth.good_steps(data, [judged]).any()
     assert truth.is_diverged(data, [judged], calm_series())
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from dlcc.errors import ForeignCodeError
-from dlcc.sandbox import Level, Limits, Session, available_levels
+from dlcc.sandbox import Bounds, Level, Session, available_levels
 
 SECRET = "the-secret-of-the-host"
 REAL_LEVELS = (Level.BUBBLEWRAP, Level.BUBBLEWRAP_AS_ROOT, Level.LANDLOCK)
@@ -51,7 +51,7 @@ class Host:
         for name, text in files.items():
             (source / name).write_text(text)
         staged = {f"source/{name}": source / name for name in files}
-        self.session = Session(staged, self.level, Limits(seconds, memory))
+        self.session = Session(staged, self.level, Bounds(seconds, memory))
         with self.session as session:
             try:
                 return f"built {session.build('source/train.py:build', {})}"

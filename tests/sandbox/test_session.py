@@ -10,7 +10,7 @@ import pytest
 from dlcc.errors import ForeignCodeError, IsolationError
 from dlcc.past_runs.build import doctoring
 from dlcc.runs import Run
-from dlcc.sandbox import Level, Limits, Session, best_level, levels
+from dlcc.sandbox import Bounds, Level, Session, best_level, levels
 from dlcc.sandbox.seccomp import Kind
 from dlcc.stages.execution.recorded_state import read_recorded_state
 
@@ -106,7 +106,7 @@ def test_without_isolation_only_trust_runs_code(monkeypatch: pytest.MonkeyPatch)
 
 def test_trusted_code_runs_without_isolation(small_run: Path) -> None:
     run = Run.open(small_run)
-    with Session(run.source_files(), Level.NONE, Limits(60)) as session:
+    with Session(run.source_files(), Level.NONE, Bounds(60)) as session:
         assert session.build("source/train.py:build", run.manifest.config)
 
 

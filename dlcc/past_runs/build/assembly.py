@@ -54,7 +54,7 @@ def assemble(runs: Sequence[PastRun], seed: int = 0, good: GoodModel | None = No
 
 
 def fit_good(runs: Sequence[PastRun]) -> GoodModel:
-    """Fit P(good) of checkpoints, and of windows of the whole record.
+    """Fit P(good) of sample steps, and of windows of the whole record.
 
     Only data sets on which "good" has its usual marks are used: those of the 3×3 grid are lower,
     and fitted together they blur each other.

@@ -1,4 +1,4 @@
-"""Test of records: the logic term of honest runs, and of copies that are forged here."""
+"""Test of records: the logic term of untampered runs, and of copies that are forged here."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def build_library(out: Path, plan: BuildPlan, jobs: int, progress: Progress) -> 
     Raises:
         LibraryError: there is too little to make a library from, or it cannot be written.
     """
-    folders = [folder for corpus in plan.recorded for folder in complete_runs(corpus)]
+    folders = [folder for recorded in plan.recorded for folder in complete_runs(recorded)]
     check_size(plan.groups * plan.members + len(folders))
     parts = make_parts_folder(out)
     groups = {parts / f"group-{g:03d}.npz": (plan, g) for g in range(plan.groups)}
@@ -82,16 +82,16 @@ def build_library(out: Path, plan: BuildPlan, jobs: int, progress: Progress) -> 
     return library
 
 
-def complete_runs(corpus: Path) -> list[Path]:
-    """Find the runs of a corpus that have their truth beside them.
+def complete_runs(recorded: Path) -> list[Path]:
+    """Find the runs in a folder that have their truth beside them.
 
     Raises:
         LibraryError: there are none.
     """
-    found = sorted(path.parent for path in corpus.glob(f"*/{truth.TRUTH_FILE}"))
+    found = sorted(path.parent for path in recorded.glob(f"*/{truth.TRUTH_FILE}"))
     if not found:
         raise LibraryError(
-            f"{corpus}: no folder in it is a run with its {truth.TRUTH_FILE}; give a folder of "
+            f"{recorded}: no folder in it is a run with its {truth.TRUTH_FILE}; give a folder of "
             "runs that dlcc train recorded"
         )
     return found

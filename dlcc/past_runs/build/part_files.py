@@ -19,7 +19,7 @@ _TEXTS = ("data", "label", "first_rows")
 
 
 def write_part(path: Path, runs: Sequence[PastRun]) -> None:
-    """Write the runs of one group, all of one number of checkpoints."""
+    """Write the runs of one group, all of one number of sample steps."""
     columns: dict[str, Any] = {
         name: np.array([getattr(run, name) for run in runs]) for name in (*_STACKED, *_TEXTS)
     }

@@ -33,17 +33,17 @@ class PastRun:
     windows: Floats
     """Figures of `window_features` up to each of FRACTIONS, [fractions, windows, 11]."""
     samples: Floats
-    """Figures of `sample_features` at the checkpoints of the configured length, [c, 8]."""
+    """Figures of `sample_features` at the sample steps of the configured length, [c, 8]."""
     reached: NDArray[np.int64]
-    """Number of checkpoints within each of FRACTIONS, [fractions]."""
+    """Number of sample steps within each of FRACTIONS, [fractions]."""
     label: str
     """Label by the truth."""
     stability: float
-    """Share of good checkpoints in the second half."""
+    """Share of good sample steps in the second half."""
     good: NDArray[np.bool_]
-    """Whether each checkpoint of the configured length is good, [c]."""
+    """Whether each sample step of the configured length is good, [c]."""
     next_quarter: Floats
-    """Share of good checkpoints in the quarter of the length after each of FRACTIONS,
+    """Share of good sample steps in the quarter of the length after each of FRACTIONS,
     [fractions]."""
     first_rows: str
     """Hash of the first rows, which twins share."""
@@ -83,7 +83,7 @@ def past_run(
         reached=np.array([sum(steps[k] <= until for k in within) for until in untils]),
         label=judged.label,
         stability=judged.stability,
-        good=np.array(judged.good[: truth.CHECKPOINTS], dtype=np.bool_),
+        good=np.array(judged.good[: truth.SAMPLE_STEPS], dtype=np.bool_),
         next_quarter=next_quarters(judged.good),
         first_rows=first_rows_hash(series),
         kind=kind,
@@ -91,10 +91,10 @@ def past_run(
 
 
 def next_quarters(good: Sequence[bool]) -> Floats:
-    """Share of good checkpoints in the quarter after each of FRACTIONS; NaN past the last."""
+    """Share of good sample steps in the quarter after each of FRACTIONS; NaN past the last."""
     flags = np.array(good, dtype=np.float64)
-    starts = [round(fraction * truth.CHECKPOINTS) for fraction in FRACTIONS]
-    quarter = truth.CHECKPOINTS // 4
+    starts = [round(fraction * truth.SAMPLE_STEPS) for fraction in FRACTIONS]
+    quarter = truth.SAMPLE_STEPS // 4
     parts = [flags[start : start + quarter] for start in starts]
     return np.array([part.mean() if len(part) == quarter else np.nan for part in parts])
 

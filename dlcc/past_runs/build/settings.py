@@ -13,10 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from dlcc.reruns.plan import HIGHEST_RATE
+
 STEPS = 2500
 DATA = ("ring", "digits", "grid9")
 SEEDS_APART = 1_000_000
-"""Factor of a corpus' seed in its training seeds, to which the run's number is added."""
+"""Factor of a build's seed in its training seeds, to which the run's number is added."""
 SHAPE = ("width", "depth", "zdim", "batch")
 """Keys that the members of one ensemble share."""
 
@@ -81,7 +83,6 @@ DRIFT = {  # good first, failing later: what does that differs between the data 
 DRIFT["grid9"] = DRIFT["ring"]
 REGIONS = (*MIX, "drift")
 SGD_FACTOR = 20.0
-HIGHEST_RATE = 10.0
 
 # key -> value -> its share
 CHOICES: dict[str, Shares] = {
@@ -101,10 +102,10 @@ CHOICES: dict[str, Shares] = {
 
 
 def draw_setting(
-    corpus_seed: int, number: int, data: str, regions: Sequence[str] = tuple(MIX)
+    build_seed: int, number: int, data: str, regions: Sequence[str] = tuple(MIX)
 ) -> dict[str, Any]:
-    """Draw the configuration of one run, which depends on the corpus' seed and the number."""
-    rng = np.random.default_rng([corpus_seed, number])
+    """Draw the configuration of one run, which depends on the build's seed and the number."""
+    rng = np.random.default_rng([build_seed, number])
     settings = {key: _draw(rng, shares) for key, shares in CHOICES.items()}
     offered = MIX | {"drift": DRIFT[data]}
     region = offered[_draw(rng, {name: offered[name].share for name in regions})]
@@ -114,21 +115,21 @@ def draw_setting(
     lr_g = lr_d * _log_uniform(rng, *region.lr_ratio)
     settings["lr_d"] = float(f"{min(lr_d, HIGHEST_RATE):.3g}")
     settings["lr_g"] = float(f"{min(lr_g, HIGHEST_RATE):.3g}")
-    return settings | {"steps": STEPS, "seed": corpus_seed * SEEDS_APART + number}
+    return settings | {"steps": STEPS, "seed": build_seed * SEEDS_APART + number}
 
 
-def draw_group(corpus_seed: int, group: int, size: int) -> list[dict[str, Any]]:
+def draw_group(build_seed: int, group: int, size: int) -> list[dict[str, Any]]:
     """Draw the configurations of one ensemble: one data set and shape, all else for each member.
 
     Members 0 to 7 of every ten come from the four regions, 8 and 9 from "drift".
     """
     data = DATA[group % len(DATA)]
-    rng = np.random.default_rng([corpus_seed, group])
+    rng = np.random.default_rng([build_seed, group])
     shape = {key: _draw(rng, CHOICES[key]) for key in SHAPE}
     members = []
     for k in range(size):
         regions = ("drift",) if k % 10 >= 8 else tuple(MIX)
-        setting = draw_setting(corpus_seed, group * 1000 + k, data, regions)
+        setting = draw_setting(build_seed, group * 1000 + k, data, regions)
         members.append({**setting, **shape, "data": data})
     return members
 

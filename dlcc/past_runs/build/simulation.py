@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcc.ensembles import Trajectories, train_ensemble
+from dlcc.health.definitions import sample_steps
 from dlcc.health.samples import Reference
 from dlcc.past_runs.build.past_run import PastRun, past_run
 from dlcc.recipes import truth
@@ -27,11 +28,11 @@ def simulate(
 ) -> list[PastRun]:
     """Train settings of one shape and length together, and judge each against the truth."""
     length, data = int(configs[0]["steps"]), str(configs[0]["data"])
-    steps = truth.checkpoint_steps(length, OVERTRAIN)
+    steps = sample_steps(length, truth.SAMPLE_STEPS, OVERTRAIN)
     trained = train_ensemble(
         configs,
         steps=round(length * OVERTRAIN),
-        checkpoint_steps=steps,
+        sample_steps=steps,
         samples=truth.SAMPLES[data],
         progress=progress,
     )
@@ -42,13 +43,13 @@ def judged_member(trained: Trajectories, i: int) -> PastRun:
     """Make the past run of member i of an ensemble that was trained past its length."""
     rows, samples = trained.member(i)
     config = trained.configs[i]
-    judged = judge_member(config.data, config.steps, rows, trained.checkpoint_steps, samples)
+    judged = judge_member(config.data, config.steps, rows, trained.sample_steps, samples)
     as_given = asdict(config)
     within = {name: values[: config.steps] for name, values in rows.items()}
     return past_run(
         as_given,
         Series.from_start(within),
-        list(trained.checkpoint_steps),
+        list(trained.sample_steps),
         list(samples),
         judged,
         reference_of(config.data),

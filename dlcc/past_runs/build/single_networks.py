@@ -97,13 +97,13 @@ def make_run(file: Path, seed: int, number: int) -> None:
         write_part(file, [recorded_run(run, Reference.of(samples.reference))])
 
 
-def draw_single(corpus_seed: int, number: int) -> tuple[str, dict[str, Any]]:
-    """Draw recipe and settings of one run: a function of the corpus' seed and the number."""
-    rng = np.random.default_rng([corpus_seed, number])
+def draw_single(build_seed: int, number: int) -> tuple[str, dict[str, Any]]:
+    """Draw recipe and settings of one run: a function of the build's seed and the number."""
+    rng = np.random.default_rng([build_seed, number])
     shares = np.array([*RECIPES.values()])
     recipe = str(rng.choice([*RECIPES], p=shares / shares.sum()))
     drawn = _map(recipe, rng) if recipe.startswith("map-") else _autoencoder(recipe, rng)
-    return recipe, {**drawn, "seed": corpus_seed * SEEDS_APART + number}
+    return recipe, {**drawn, "seed": build_seed * SEEDS_APART + number}
 
 
 def _map(recipe: str, rng: np.random.Generator) -> dict[str, Any]:

@@ -344,7 +344,7 @@ def _stride(values: Floats) -> float:
 def _stated(config: Mapping[str, Scalar], keys: tuple[str, ...]) -> int | None:
     """Whole number that a configuration states under one of some keys."""
     for key, value in config.items():
-        if key.rpartition(".")[2].lower() in keys and isinstance(value, int | float):
-            if not isinstance(value, bool) and 0 < value < 1e12:
-                return int(value)
+        known = key.rpartition(".")[2].lower() in keys and not isinstance(value, bool)
+        if known and isinstance(value, int | float) and 0 < value < 1e12:
+            return int(value)
     return None

@@ -159,6 +159,7 @@ def _measured(steps: Ints, trained: Bools, logged: Logged) -> Column:
     last = np.append(its[1:] != its[:-1], True)[: len(its)]
     return Column(its[last], values[last], np.full(int(last.sum()), np.nan))
 
+
 def _steady(steps: np.ndarray) -> np.ndarray:
     """Steps without the small falls of rows that are written late, such as those of validation."""
     reached = np.maximum.accumulate(steps)

@@ -21,7 +21,8 @@ _STEMS = re.compile(
     r"hyperparams|hyperparameters|hparam|settings|run_summary|meta)$"
 )
 _LOSS_KEYS = (
-    "gan_mode", "gan_type", "adv_loss", "gan_loss", "loss_type", "loss", "objective", "adversarial_loss",
+    "gan_mode", "gan_type", "adv_loss", "gan_loss", "loss_type", "loss", "objective",
+    "adversarial_loss",
     "gantype", "d_loss_type", "loss_fn", "criterion", "gan_loss_type",
 )  # fmt: skip
 _OBJECTIVES = (

@@ -214,7 +214,7 @@ class _Log:
             self._values[-1] = ABSENT
 
     def _usual_decimals(self, kind: _Kind) -> int:
-        """Decimals that the last number of every earlier line of the kind has; -1 where they vary."""
+        """Decimals of the last number in all earlier lines of the kind; -1 where they vary."""
         found = set()
         for raw in self.head:
             texts, tokens = split_line(cleaned(raw))

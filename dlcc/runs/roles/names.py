@@ -9,7 +9,8 @@ from functools import lru_cache
 from dlcc.runs.roles.role import METRICS, Role
 
 _VOCABULARY: Mapping[str, str] = {
-    "D": "d dis disc discs discr discrim discriminator discriminators distriminator critic netd dnet",
+    "D": "d dis disc discs discr discrim discriminator discriminators distriminator "
+    "critic netd dnet",
     "G": "g gen gens generator generators netg gnet",
     "MODEL": "vae ae vqvae model net autoencoder encoder decoder enc dec unet ddpm diffusion",
     "LOSS": "loss losses err error errors cost costs objective obj criterion lss ls",
@@ -35,9 +36,9 @@ _VOCABULARY: Mapping[str, str] = {
     "length lipschitz drift ortho commitment commit codebook vq orthogonal",
     "ACC": "acc accuracy accuracies accs",
     "LR": "lr learning rate lrate",
-    "TIME": "time times sec secs second seconds eta elapsed speed fps timestamp date hour hours min "
-    "minutes duration timing gpu cpu mem memory gpumem cpumem throughput maintenance peak reserved "
-    "allocated created ms its it wall runtime finished took gb mb samples_per_second",
+    "TIME": "time times sec secs second seconds eta elapsed speed fps timestamp date hour hours "
+    "min minutes duration timing gpu cpu mem memory gpumem cpumem throughput maintenance peak "
+    "reserved allocated created ms its it wall runtime finished took gb mb samples_per_second",
     "AUGMENT": "augment augmentation ada aug p",
     "ADV": "adv adversarial gan advers",
     "OUT": "score scores logit logits output outputs out pred preds prediction predictions prob "

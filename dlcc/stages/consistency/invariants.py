@@ -1,4 +1,4 @@
-"""Invariants among the numbers of an honest record, whatever was trained."""
+"""Invariants among the numbers of an untampered record, whatever was trained."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """Objectives and what they promise: the loss from outputs, its bound from mean outputs, and the
-properties that any honest implementation has."""
+properties that any right implementation has."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class Locator:
 
     replayer: Replayer
     snapshots: Sequence[RecordedState]
-    passage: ReplayLog
+    log: ReplayLog
     entry: str
     """Entry point, such as `source/train.py:build`."""
     config: dict[str, object]
@@ -33,8 +33,8 @@ class Locator:
 
     def findings(self) -> list[Finding]:
         """Make one finding for each thing that must have been changed, in the order of steps."""
-        lasting = [c for c in self.passage.checks if c.kind == "steps" and self._lasts(c)]
-        decided = [c for c in self.passage.checks if c.kind == "steps" and c.compared]
+        lasting = [c for c in self.log.checks if c.kind == "steps" and self._lasts(c)]
+        decided = [c for c in self.log.checks if c.kind == "steps" and c.compared]
         if decided and len(lasting) == len(decided):
             return [self._other_code(lasting)]
         found: list[Finding] = []
@@ -45,13 +45,13 @@ class Locator:
     def _at(self, stored: RecordedState) -> list[Finding]:
         """Find what is wrong at one snapshot and in the steps that were replayed from it."""
         weights, probe, steps = (
-            self.passage.of(stored.step, "weights"),
-            self.passage.of(stored.step, "probe"),
-            self.passage.of(stored.step, "steps"),
+            self.log.of(stored.step, "weights"),
+            self.log.of(stored.step, "probe"),
+            self.log.of(stored.step, "steps"),
         )
         not_reached = [
             check
-            for check in self.passage.deviating
+            for check in self.log.deviating
             if check.kind == "state" and check.last_step == stored.step
         ]
         found: list[Finding] = []
@@ -125,8 +125,8 @@ class Locator:
 
     def _sound_before(self, stored: RecordedState) -> RecordedState | None:
         """Find the nearest earlier snapshot at which everything agreed."""
-        bad = {c.snapshot for c in self.passage.deviating if c.kind != "state"}
-        bad |= {c.last_step for c in self.passage.deviating if c.kind == "state"}
+        bad = {c.snapshot for c in self.log.deviating if c.kind != "state"}
+        bad |= {c.last_step for c in self.log.deviating if c.kind == "state"}
         earlier = [s for s in self.snapshots if s.step < stored.step and s.step not in bad]
         return earlier[-1] if earlier else None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -14,6 +14,7 @@ from dlcc.stages.execution.coverage import Coverage
 from dlcc.stages.execution.recorded_state import RecordedState
 from dlcc.stages.execution.replays import OutOfTimeError, Replayer, Walk, failed, undecided
 from dlcc.stages.execution.rows import LoggedRows
+from dlcc.typing import Progress
 
 ENDED = "the run's code had ended before"
 
@@ -114,32 +115,32 @@ def replay_all(
     replayer: Replayer,
     snapshots: Sequence[RecordedState],
     extent: Extent,
-    progress: Callable[[float, str], None],
+    progress: Progress,
 ) -> ReplayLog:
     """Make the checks of the plan.
 
     Every one of them appears in the result; those that a limit cut off are undecided.
     """
-    passage = ReplayLog(Coverage(replayer.rows))
+    log = ReplayLog(Coverage(replayer.rows))
     planned = plan(replayer.rows, snapshots, extent, replayer.tolerance.exact)
     for i, one in enumerate(planned):
         progress(i / len(planned), f"replays from step {one.stored.step:,}")
-        passage.checks.append(_attempt(passage, replayer, one, extent))
-    return passage
+        log.checks.append(_attempt(log, replayer, one, extent))
+    return log
 
 
-def _attempt(passage: ReplayLog, replayer: Replayer, one: Planned, extent: Extent) -> ReplayCheck:
+def _attempt(log: ReplayLog, replayer: Replayer, one: Planned, extent: Extent) -> ReplayCheck:
     """Make a check; an error of the run's code becomes its outcome."""
-    if passage.cut or not replayer.session.alive:
-        return one.undecided(passage.cut or ENDED)
+    if log.cut or not replayer.session.alive:
+        return one.undecided(log.cut or ENDED)
     try:
-        return _made(passage.coverage, replayer, one, extent)
+        return _made(log.coverage, replayer, one, extent)
     except (OutOfTimeError, ForeignCodeStopped) as error:
-        passage.cut = str(error)
+        log.cut = str(error)
     except ForeignCodeError as error:
-        passage.failure = passage.failure or error
+        log.failure = log.failure or error
         return failed(one.kind, one.stored.step, one.last, error)
-    return one.undecided(passage.cut)
+    return one.undecided(log.cut)
 
 
 def _made(coverage: Coverage, replayer: Replayer, one: Planned, extent: Extent) -> ReplayCheck:

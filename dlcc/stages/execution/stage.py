@@ -19,7 +19,7 @@ from dlcc.errors import (
 from dlcc.estimate import Estimate
 from dlcc.findings import Finding
 from dlcc.records import Config, Executed, ReplayCheck, Series, Snapshots, Sources
-from dlcc.sandbox import Level, Limits, Session, best_level
+from dlcc.sandbox import Bounds, Level, Session, best_level
 from dlcc.stage import Case, Context, NotApplicable, Stage, StageResult
 from dlcc.stages.execution.controls import possible_controls
 from dlcc.stages.execution.coverage import Coverage
@@ -87,14 +87,14 @@ class Execution(Stage):
         clock = _clock(ctx, ctx.deadline.remaining)
         work = _Work(self, case, ctx, entry, snapshots, unreadable, clock)
         data = self._data(sources.root)
-        session = Session(sources.paths, level, Limits(seconds, self.memory), data=data)
+        session = Session(sources.paths, level, Bounds(seconds, self.memory), data=data)
         try:
             with session:
                 work.do(session)
         except ForeignCodeStopped as error:
-            work.passage.cut = str(error)
+            work.log.cut = str(error)
         except ForeignCodeError as error:
-            work.passage.failure = work.passage.failure or error
+            work.log.failure = work.log.failure or error
         return work.result(level, session)
 
     def _data(self, run: Path) -> Path | None:
@@ -129,7 +129,7 @@ class _Work:
     def __post_init__(self) -> None:
         self.built = False
         self.rows = LoggedRows.of(self.case[Series])
-        self.passage = ReplayLog(Coverage(self.rows))
+        self.log = ReplayLog(Coverage(self.rows))
         self.located: list[Finding] = []
         self.extremes: list[PlayerExtremes] = []
         self.tolerance = EXACT
@@ -152,19 +152,19 @@ class _Work:
         if not same_machine(config):
             replayer = self._with_measured_tolerance(replayer)
         self._replay(replayer)
-        if self.tolerance.exact and _differs_slightly_everywhere(self.passage):
+        if self.tolerance.exact and _differs_slightly_everywhere(self.log):
             replayer = self._with_measured_tolerance(replayer)
             self._replay(replayer)
         locator = Locator(
-            replayer, self.snapshots, self.passage, self.entry, dict(config.config), self.threads
+            replayer, self.snapshots, self.log, self.entry, dict(config.config), self.threads
         )
         try:
-            if session.alive and not self.passage.cut:
+            if session.alive and not self.log.cut:
                 self.located = locator.findings()
-            if self.stage.extremes and session.alive and not self.passage.cut:
+            if self.stage.extremes and session.alive and not self.log.cut:
                 self._try_players(session)
         except OutOfTimeError as error:
-            self.passage.cut = str(error)
+            self.log.cut = str(error)
 
     def _with_measured_tolerance(self, replayer: Replayer) -> Replayer:
         middle = self.snapshots[(len(self.snapshots) - 1) // 2]
@@ -174,7 +174,7 @@ class _Work:
 
     def _replay(self, replayer: Replayer) -> None:
         progress = self.ctx.progress
-        self.passage = replay_all(
+        self.log = replay_all(
             replayer, self.snapshots, self.extent, lambda share, what: progress(0.8 * share, what)
         )
 
@@ -190,7 +190,7 @@ class _Work:
         checks = self.checks
         agreeing = sum(check.agrees is True for check in checks)
         decided = sum(check.agrees is not None for check in checks)
-        if self.passage.failure and not self._lacks_data and not self.passage.checks:
+        if self.log.failure and not self._lacks_data and not self.log.checks:
             decided = len(checks)  # none could be made, by the code's own fault
         unknown = len(checks) - decided
         finite = {
@@ -204,8 +204,8 @@ class _Work:
         if session.ended is not None:
             environment["peak_memory_sandbox"] = session.ended.peak_memory
             environment["seconds_sandbox"] = round(session.ended.seconds, 3)
-        if self.passage.cut:
-            environment["cut"] = self.passage.cut
+        if self.log.cut:
+            environment["cut"] = self.log.cut
         return StageResult(
             terms={"logic": Estimate.obligations(agreeing, decided - agreeing, unknown)},
             records=[Executed(tuple(checks), finite, self.tolerance.exact)],
@@ -214,7 +214,7 @@ class _Work:
                 "note": _note(agreeing, decided, unknown, self.tolerance.exact),
                 "replays": [_plain(check) for check in checks],
                 "extremes": [asdict(tried) for tried in self.extremes],
-                "not_compared": self.passage.coverage.uncompared,
+                "not_compared": self.log.coverage.uncompared,
             },
             environment=environment,
         )
@@ -224,7 +224,7 @@ class _Work:
         """Checks that were planned, made or not."""
         planned = plan(self.rows, self.snapshots, self.extent, self.tolerance.exact)
         missed = "the run's code did not get so far"
-        made = self.passage.checks or [one.undecided(missed) for one in planned]
+        made = self.log.checks or [one.undecided(missed) for one in planned]
         return made + self.unreadable
 
     @property
@@ -234,22 +234,22 @@ class _Work:
         Once it was built, a missing file is an error like any other: or the code could excuse
         itself from the one replay that it fails.
         """
-        return isinstance(self.passage.failure, ForeignDataError) and not self.built
+        return isinstance(self.log.failure, ForeignDataError) and not self.built
 
     def _findings(self) -> list[Finding]:
         found = list(self.located)
-        failure, file = self.passage.failure, self.entry.partition(":")[0]
+        failure, file = self.log.failure, self.entry.partition(":")[0]
         if failure is not None:
             code = "EXE008" if self._lacks_data else "EXE003"
             found.insert(0, Finding(code, str(failure), place=failure.place or file))
         if not self.located:
-            found += deviating_somewhere(self.passage.deviating, self.entry)
+            found += deviating_somewhere(self.log.deviating, self.entry)
         found += self._not_made(file)
         whole = failure is None and not self._not_made(file)
         series = self.case[Series]
         excused = possible_measures(series, self.case[Config].players)
         excused |= possible_controls(series, self.snapshots)
-        found += self.passage.coverage.findings(excused, file, whole)
+        found += self.log.coverage.findings(excused, file, whole)
         return found + self._of_numbers()
 
     def _not_made(self, file: str) -> list[Finding]:
@@ -258,13 +258,13 @@ class _Work:
             return []
         told = (ENDED, NOTHING_GIVEN)
         missed = [c for c in self.checks if c.agrees is None and c.reason not in told]
-        if not missed or (self.passage.failure and not self.passage.checks):
+        if not missed or (self.log.failure and not self.log.checks):
             return []
         return [
             Finding(
                 "EXE010",
                 f"{len(missed)} of {len(self.checks)} replays decided nothing, from step "
-                f"{missed[0].first_step:,} on: {self.passage.cut or missed[0].reason}",
+                f"{missed[0].first_step:,} on: {self.log.cut or missed[0].reason}",
                 first_step=missed[0].first_step,
                 place=file,
                 evidence={"undecided": len(missed), "planned": len(self.checks)},
@@ -345,9 +345,9 @@ def _clock(ctx: Context, total: float) -> Callable[[], None]:
     return check
 
 
-def _differs_slightly_everywhere(passage: ReplayLog) -> bool:
+def _differs_slightly_everywhere(log: ReplayLog) -> bool:
     """Whether another kernel is more likely than a changed record: nothing fits, all is near."""
-    judged = [c for c in passage.checks if c.kind in ("probe", "steps") and c.agrees is not None]
+    judged = [c for c in log.checks if c.kind in ("probe", "steps") and c.agrees is not None]
     return bool(judged) and all(c.agrees is False and 0 < c.worst <= _SLIGHT for c in judged)
 
 

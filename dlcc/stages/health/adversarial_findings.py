@@ -48,7 +48,7 @@ def _verdict(record: HealthRecord, features: RunFeatures) -> Iterator[Finding]:
         message = _how_collapsed(record)
     else:
         message = (
-            f"Of the last quarter's checkpoints {figures['good_quarter']:.0%} are good "
+            f"Of the last quarter's sample steps {figures['good_quarter']:.0%} are good "
             f"(mark: {100 * HEALTHY_SHARE:.0f} %)."
         )
     yield Finding(

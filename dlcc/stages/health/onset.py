@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from dlcc.typing import Floats
 
-_LEAST = 0.001  # no checkpoint is surer than this of being good, or of being bad
+_LEAST = 0.001  # no sample step is surer than this of being good, or of being bad
 _LEVELS = (0.05, 0.5, 0.95)
 
 
@@ -20,7 +20,7 @@ class Onset:
     step: int
     """Median of the onset, as a step."""
     low: int
-    """First step of the 90 % interval, which is no finer than the checkpoints."""
+    """First step of the 90 % interval, which is no finer than the sample steps."""
     high: int
     """Last step of the 90 % interval."""
 
@@ -28,8 +28,8 @@ class Onset:
 def find_onset(steps: NDArray[np.int64], good: Floats) -> Onset | None:
     """Find the onset from P(good) [c] at the steps [c]; None where the end is good or nothing is.
 
-    The last good checkpoint is j with probability good[j]·Π(1 − good[later]), and the onset is the
-    checkpoint after it. There is none where j is the last checkpoint, or where no checkpoint is
+    The last good sample step is j with probability good[j]·Π(1 − good[later]), and the onset is the
+    sample step after it. There is none where j is the last sample step, or where no sample step is
     good; the most probable of the three cases is taken.
     """
     p = np.clip(good, _LEAST, 1 - _LEAST)

@@ -66,7 +66,7 @@ def _finding(
 def _how_far_off(record: HealthRecord) -> str:
     figures = record.features
     good = (
-        f"Of the last quarter's checkpoints {figures['good_quarter']:.0%} are good (mark: "
+        f"Of the last quarter's sample steps {figures['good_quarter']:.0%} are good (mark: "
         f"{100 * HEALTHY_SHARE:.0f} %)"
     )
     if "coverage_last" not in figures:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -19,6 +18,7 @@ from dlcc.records import Config, HealthRecord, Samples, Series, most_probable
 from dlcc.stage import Case, Context, NotApplicable, Stage, StageResult
 from dlcc.stages.health.findings import Judged, findings_of
 from dlcc.stages.health.onset import find_onset
+from dlcc.typing import Progress
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Health(Stage):
         return StageResult(records=[record], findings=found, details=details)
 
 
-def _patient(ctx: Context) -> Callable[[float, str], None]:
+def _patient(ctx: Context) -> Progress:
     """Make a progress function that ends the work when the time is up."""
 
     def progress(share: float, what: str) -> None:

@@ -43,8 +43,8 @@ def test_settings_are_functions_of_seed_and_number():
 def test_a_run_has_its_figures_at_every_fraction(runs):
     for run in runs:
         assert run.windows.shape[0] == len(FRACTIONS)
-        assert run.samples.shape == (truth.CHECKPOINTS, 8)
-        assert list(run.reached) == [round(f * truth.CHECKPOINTS) for f in FRACTIONS]
+        assert run.samples.shape == (truth.SAMPLE_STEPS, 8)
+        assert list(run.reached) == [round(f * truth.SAMPLE_STEPS) for f in FRACTIONS]
         assert 0 <= run.stability <= 1
         assert run.curves(1).samples.shape == (8, 8)
         assert run.curves(1, series_only=True).samples is None

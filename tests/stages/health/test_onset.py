@@ -1,4 +1,4 @@
-"""The onset from P(good), against the definition and against simulated checkpoints."""
+"""The onset from P(good), against the definition and against simulated sample steps."""
 
 import numpy as np
 import pytest

@@ -1,0 +1,38 @@
+"""Command `dlcc compare`: what differs between runs, and where they part."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dlcc.cli.options import Map, mapping_of
+
+
+def compare(
+    runs: Annotated[
+        list[Path], typer.Argument(help="Folders or files of runs, of any tool.", metavar="RUN...")
+    ],
+    map_: Map = None,
+    json_: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Compare runs with the first: settings, verdicts, quality, and where their series part."""
+    from dlcc.comparison import compare as compared
+    from dlcc.diagnosis import diagnose_run
+    from dlcc.report.comparison_text import in_lines
+    from dlcc.runs import Run
+    from dlcc.runs.formats.settings_file import settings_for
+
+    diagnoses, configurations = [], []
+    for path in runs:
+        settings = settings_for(path)
+        run = Run.open(path, {**settings.mapping, **mapping_of(map_ or [])})
+        diagnoses.append(diagnose_run(run, kind=settings.kind, objective=settings.objective))
+        configurations.append(run.manifest.config)
+    found = compared(diagnoses, configurations)
+    if json_:
+        typer.echo(json.dumps(found.to_json(), ensure_ascii=False, allow_nan=False, default=str))
+    else:
+        typer.echo(in_lines(found), nl=False)

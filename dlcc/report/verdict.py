@@ -1,0 +1,195 @@
+"""Verdict of a report: one sentence, from samples, past runs and first principles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from dlcc.diagnosis import Diagnosis
+from dlcc.estimate import Number
+from dlcc.kinds import kind_of
+from dlcc.pipeline import StageOutcome
+from dlcc.records import Config, HealthRecord
+from dlcc.report.record import VerdictRecord
+from dlcc.report.text import percent_alone
+from dlcc.scoring.calibration import Probability
+from dlcc.scoring.judgement import disagree
+
+
+def _record_in_words(outcomes: Sequence[StageOutcome]) -> tuple[str, bool]:
+    """Sum up the checks of the record by the stages that feed `logic`.
+
+    Returns the summary in words, and whether any obligation was refuted.
+    """
+    checked = [o for o in outcomes if "logic" in o.terms]
+    if not checked:
+        return "record not checked", False
+    refuted = [f for o in checked for f in o.findings if f.severity == "error"]
+    if not refuted:
+        failed = [o.stage for o in outcomes if o.status == "failed"]
+        counts = [n for o in checked if (n := o.terms["logic"].decided) is not None]
+        if counts and not sum(counts):
+            return "record not checked: no obligation could be decided", False
+        limits = f", but {', '.join(failed)} failed" if failed else ""
+        if not counts:
+            return f"no check of the record failed{limits}", False
+        undecided = sum(o.terms["logic"].undecided for o in checked)
+        passed = f"{sum(counts):.0f} of {sum(counts) + undecided:.0f} checks passed"
+        left = f", {undecided:.0f} undecided" if undecided else ""
+        return f"{passed}{left}{limits}", False
+    places = dict.fromkeys(
+        f.place or (f.code if f.first_step is None else f"step {f.first_step:,}") for f in refuted
+    )
+    named = ", ".join(list(places)[:2]) + (", ..." if len(places) > 2 else "")
+    return f"RECORD IN DOUBT ({named})", True
+
+
+def verdict_record(
+    config: Config,
+    recorded: int,
+    health: HealthRecord | None,
+    probability: Probability | None,
+    outcomes: Sequence[StageOutcome],
+    diagnosis: Diagnosis | None,
+) -> VerdictRecord:
+    """Settle the one verdict of a report.
+
+    Samples that were held against data stand above what series tell. Without them a fault from
+    first principles stands above what past runs know, and where past runs cannot judge the
+    record, the diagnosis is the verdict.
+    """
+    record, doubt = _record_in_words(outcomes)
+    by_samples = health is not None and not np.isnan(health.coverage).all()
+    if diagnosis is not None and not by_samples and _leads(diagnosis, health, outcomes):
+        return _by_diagnosis(diagnosis, health, record, doubt)
+    if health is None or probability is None:
+        return VerdictRecord(
+            label=None,
+            sentence=f"No verdict: {_why_no_verdict(outcomes)}.",
+            failed=None,
+            onset=None,
+            onset_interval=None,
+            probabilities={},
+            p_healthy=None,
+            stability=None,
+            record=record,
+            doubt=doubt,
+            disagreement=None,
+        )
+    overruled = diagnosis is not None and by_samples and _differ(diagnosis, health, config)
+    assert not overruled or diagnosis is not None
+    return VerdictRecord(
+        state=kind_of(config.objective).label(health.label).state,
+        label=health.label,
+        sentence=_sentence(health, recorded, config.length),
+        failed=health.label in kind_of(config.objective).failed,
+        onset=health.onset,
+        onset_interval=health.onset_interval,
+        probabilities={k: float(v) for k, v in health.probabilities.items()},
+        p_healthy=Number.of(probability.both),
+        p_landscape=Number.of(probability.healthy),
+        p_true=Number.of(probability.true),
+        stability=health.stability.number,
+        record=record,
+        doubt=doubt,
+        disagreement=_overruled(diagnosis)
+        if overruled and diagnosis is not None
+        else _disagreement(health, probability),
+    )
+
+
+def _leads(
+    diagnosis: Diagnosis, health: HealthRecord | None, outcomes: Sequence[StageOutcome]
+) -> bool:
+    """Whether the diagnosis is the verdict, where no samples were judged."""
+    if health is None:
+        asked = any(outcome.stage == "health" for outcome in outcomes)
+        return asked and diagnosis.state != "unknown"
+    return diagnosis.state == "failed" and health.label in ("healthy", "weak")
+
+
+def _by_diagnosis(
+    diagnosis: Diagnosis, health: HealthRecord | None, record: str, doubt: bool
+) -> VerdictRecord:
+    found = diagnosis.assessment
+    why = found.why.removesuffix(".")
+    past = ""
+    if health is not None:
+        past = (
+            f"Past runs alone would call it {health.label}; a fault that follows from the "
+            "objective stands above that."
+        )
+    return VerdictRecord(
+        state=found.state,
+        label=found.label,
+        sentence=f"{found.state.capitalize()}: {why[:1].lower()}{why[1:]}."
+        if why[:2] != why[:2].upper()
+        else f"{found.state.capitalize()}: {why}.",
+        failed={"failed": True, "healthy": False}.get(found.state),
+        onset=found.since,
+        onset_interval=None,
+        probabilities={},
+        p_healthy=Number(found.p_healthy, *found.interval),
+        stability=None,
+        record=record,
+        doubt=doubt,
+        disagreement=past or None,
+    )
+
+
+def _differ(diagnosis: Diagnosis, health: HealthRecord | None, config: Config) -> bool:
+    """Whether series and samples point different ways: one failed, the other healthy."""
+    if health is None:
+        return False
+    states = {diagnosis.state, kind_of(config.objective).label(health.label).state}
+    return states == {"failed", "healthy"}
+
+
+def _overruled(diagnosis: Diagnosis) -> str:
+    return (
+        f"The series alone would be called {diagnosis.state} "
+        f"({diagnosis.assessment.why.removesuffix('.')}); the samples overrule them."
+    )
+
+
+def _sentence(health: HealthRecord, recorded: int, length: int) -> str:
+    word = health.label.capitalize()
+    if health.label == "healthy" and recorded < length:
+        return f"Healthy so far, to step {recorded:,} of {length:,}."
+    if health.label == "healthy":
+        return "Healthy to the end of the record."
+    if health.onset is None:
+        return f"{word}{_without_onset(health)}."
+    if health.onset_interval is None:
+        return f"{word} since step {health.onset:,}."
+    low, high = health.onset_interval
+    return f"{word} since step {health.onset:,} ({low:,} to {high:,})."
+
+
+def _why_no_verdict(outcomes: Sequence[StageOutcome]) -> str:
+    reasons = [o.reason for o in outcomes if o.stage == "health" and o.reason]
+    return reasons[0].rstrip(".") if reasons else "no health stage was run"
+
+
+def _without_onset(health: HealthRecord) -> str:
+    """Reason why a run that is not healthy has no onset, where that is clear."""
+    if len(health.good) and float(max(health.good)) < 0.5:
+        return "; no sample step was good"
+    return "; good at some sample steps" if health.label == "oscillating" else ""
+
+
+def _disagreement(health: HealthRecord, probability: Probability) -> str | None:
+    if not disagree(probability, health.label):
+        return None
+    p, p_true = float(probability.both.mean()), float(probability.true.mean())
+    if health.label == "healthy" and p_true < 0.5:
+        return (
+            "What was recorded looks healthy, but the probability that the record is genuine is "
+            f"{percent_alone(p_true)}: P(healthy) {percent_alone(p)} counts that, and leads."
+        )
+    source = "" if probability.by == "the record" else f", by {probability.by},"
+    return (
+        f"The records look {health.label}, but P(healthy){source} is {percent_alone(p)}; "
+        "the probability is calibrated and leads."
+    )
