@@ -19,7 +19,7 @@ from dlcc.runs.formats.raw_table import RawTable
 from dlcc.runs.formats.reader import FoundRecord, Listing, Reader
 
 _HEAD = b"SQLite format 3\0"
-_SECONDS = 20.0
+_SECONDS = 8.0
 _STEPS_BETWEEN = 100_000  # steps of SQLite's machine between looks at the clock
 _LONGEST_VALUE = 1 << 20
 _INFINITE = 1.797e308
