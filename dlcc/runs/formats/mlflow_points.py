@@ -15,7 +15,7 @@ from dlcc.runs.formats.raw_table import RawTable, Scalar
 from dlcc.runs.formats.scalar_rows import MOST_NAMES, Scalars, in_generations, rows_of
 from dlcc.typing import Floats, Ints
 
-MOST_POINTS = 50_000_000
+MOST_POINTS = 20_000_000
 
 
 @dataclass

@@ -21,7 +21,7 @@ from dlcc.runs.formats.scalar_rows import MOST_NAMES, Lane, Scalars, in_generati
 _TIME = re.compile(r"\.tfevents\.(\d{9,11})\.")
 _WALL_TIME_KEY = 0x09
 _VALIDATION = frozenset(("validation", "valid", "val", "eval", "test", "dev"))
-_MOST_NUMBERS = 50_000_000
+_MOST_NUMBERS = 20_000_000
 
 
 class TensorBoard(Reader):
