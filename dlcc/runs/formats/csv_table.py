@@ -16,7 +16,7 @@ import numpy as np
 
 from dlcc.errors import SeriesError
 from dlcc.runs.formats.log_tokens import ABSENT, cleaned, value_of
-from dlcc.runs.formats.quoting import short
+from dlcc.runs.formats.quoting import listed, short
 from dlcc.runs.formats.raw_table import RawColumn, RawTable
 from dlcc.runs.formats.reader import FoundFile, FoundRecord, Listing, Reader
 from dlcc.runs.formats.text_lines import TextLines
@@ -342,6 +342,13 @@ class _Cells:
                     f"{self.path}: line {line:,}: expected a number in column {name[:40]}, found "
                     f"{short(cell)}; {column.junk:,} such cells are left out"
                 )
+        text = [
+            name
+            for name, column in zip(self.shape.names, self.columns, strict=True)
+            if column.junk and name not in columns
+        ]
+        if text:
+            said.append(f"{self.path}: left out {listed('column', text)} of text")
         if self.ragged:
             said.append(
                 f"{self.path}: line {self.first_ragged:,}: expected {len(self.shape.names)} cells; "

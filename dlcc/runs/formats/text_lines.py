@@ -80,9 +80,10 @@ class TextLines:
                     self._too_long(number)
                     number += 1
                     rest = self._skip_line(stream, decoder)
+            *lines, rest = _split(rest)  # several, where the last block ended a line too long
             self.ended = not rest
-            if rest:
-                yield number, [rest]
+            if rest or lines:
+                yield number, [*lines, rest] if rest else lines
 
     def _check_zeros(self, blocks: int) -> None:
         if blocks > _MOST_EMPTY:

@@ -69,7 +69,7 @@ _OUTPUTS = (
 _WORD = re.compile(
     r"(?<![A-Za-z])[lLrR][12](?![a-z0-9])|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_]+|\d+"
 )
-_OWN = re.compile(r"(generator|discriminator|model)/([a-z][a-z0-9_.\-/]*)")
+_OWN = re.compile(r"(generator|discriminator|model|measuring)/([a-z][a-z0-9_.\-/]*)")
 _REPEAT = re.compile(r"\s*\((?:mean|avg|2|3|4|spread)\)$")
 _PLAYERS = {"D": "discriminator", "G": "generator"}
 _IGNORED = {"TIME": "time", "LR": "lr", "AUGMENT": "setting", "SETTING": "setting"}
