@@ -12,6 +12,7 @@ from pathlib import Path
 from dlcc.errors import RunError
 from dlcc.runs.files import read_regular
 from dlcc.runs.formats.log_config import SAID, config_of_text
+from dlcc.runs.formats.plain_yaml import mapping_of_yaml
 from dlcc.runs.formats.raw_table import Scalar, flat
 from dlcc.runs.texts import problem_of
 
@@ -95,6 +96,8 @@ def _parsed(suffix: str, text: str) -> dict[str, Scalar]:
             return flat(tomllib.loads(text))
     except (ValueError, RecursionError):
         return {}
+    if suffix in (".yaml", ".yml"):
+        return flat(mapping_of_yaml(text))
     return config_of_text(text)
 
 

@@ -177,6 +177,8 @@ class FoundRecord:
     """Name of the run within the files, where they hold several; shown, and given to --run."""
     beside: tuple[Path, ...] = ()
     """Files of the same run that hold its configuration."""
+    said: tuple[str, ...] = ()
+    """Sentences on what was seen beside it and is no record, such as runs without a number."""
 
     def read(self) -> RawTable:
         """Read the record.
