@@ -150,6 +150,7 @@ def diagnose(
     part: str | None = None,
     kind: str | None = None,
     objective: str | None = None,
+    reference: str | Path | None = None,
 ) -> Diagnosis:
     """Diagnose the run in a folder or a file.
 
@@ -159,18 +160,20 @@ def diagnose(
         part: Name of one of several runs; None for the only one, or that with most rows.
         kind: Kind of training, such as `vae`; None to tell it from the record.
         objective: Objective of the game, one of `OBJECTIVES`; None to tell it from the record.
+        reference: Training data for samples beside the record, which are noted and not judged here.
 
     Returns:
         Diagnosis.
 
     Raises:
         RunError: There is nothing that can be read.
-        OptionError: A column, the kind or the objective is not known.
+        OptionError: A column, the kind, the objective or the reference is not known.
 
     >>> diagnose("runs/digits-collapsed").state in ("suspect", "failed", "unknown")
     True
     """
-    return diagnose_run(Run.open(path, mapping, part), kind=kind, objective=objective)
+    run = Run.open(path, mapping, part, reference)
+    return diagnose_run(run, kind=kind, objective=objective)
 
 
 def diagnose_all(
@@ -179,6 +182,7 @@ def diagnose_all(
     *,
     kind: str | None = None,
     objective: str | None = None,
+    reference: str | Path | None = None,
 ) -> Iterator[Diagnosis]:
     """Diagnose every run in a folder, one after the other.
 
@@ -187,6 +191,7 @@ def diagnose_all(
         mapping: Series to the column that holds it, for all of them.
         kind: Kind of training; None to tell it from each record.
         objective: Objective of the game; None to tell it from each record.
+        reference: Training data for samples beside the records of other tools.
 
     Yields:
         Diagnoses in the order of the runs' paths.
@@ -199,7 +204,7 @@ def diagnose_all(
     """
     path = Path(path)
     if not path.is_dir() or any(f.recognises(path) for f in formats()):
-        yield diagnose(path, mapping, kind=kind, objective=objective)
+        yield diagnose(path, mapping, kind=kind, objective=objective, reference=reference)
         return
     own = [p for p in sorted(path.rglob("run.json")) if p.is_file()]
     for manifest in own:
@@ -210,10 +215,11 @@ def diagnose_all(
         for name, record in zip(found.names, found.records, strict=True)
         if not any(record.folder.is_relative_to(manifest.parent) for manifest in own)
     ]
-    if not own and not theirs:
-        yield diagnose(path, mapping, kind=kind, objective=objective)
-    for name in theirs:
-        yield diagnose(path, mapping, part=name, kind=kind, objective=objective)
+    unnamed = [] if own else [None]
+    for name in theirs or unnamed:
+        yield diagnose(
+            path, mapping, part=name, kind=kind, objective=objective, reference=reference
+        )
 
 
 def diagnose_run(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dlcc.cli.options import Map, mapping_of, say
+from dlcc.cli.options import Map, Reference, mapping_of, say
 
 if TYPE_CHECKING:
     from dlcc.diagnosis import Diagnosis
@@ -38,6 +38,7 @@ def diagnose(
         str | None,
         typer.Option(help="Objective of the game: ns, mm, ls, hinge, wgan, wgangp, relativistic."),
     ] = None,
+    reference: Reference = None,
     json_: Annotated[bool, typer.Option("--json", help="One JSON object a run and line.")] = False,
     sarif: Annotated[bool, typer.Option("--sarif", help="One SARIF document.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="A Markdown table.")] = False,
@@ -53,7 +54,7 @@ def diagnose(
     if json_ + sarif + markdown > 1:
         raise OptionError("--json, --sarif and --markdown: give one of them")
     wrong: list[InputError] = []
-    found = _diagnoses(folders, run, map_ or [], kind, objective, wrong, every=all_)
+    found = _diagnoses(folders, run, map_ or [], kind, objective, reference, wrong, every=all_)
     worst = _shown(found, json_=json_, sarif=sarif, markdown=markdown)
     for error in wrong:
         say(str(error))
@@ -69,6 +70,7 @@ def _diagnoses(
     map_: list[str],
     kind: str | None,
     objective: str | None,
+    reference: Path | None,
     wrong: list[InputError],
     *,
     every: bool,
@@ -86,11 +88,16 @@ def _diagnoses(
             its_kind, its_objective = kind or settings.kind, objective or settings.objective
             if every:
                 yield from diagnosis.diagnose_all(
-                    folder, names, kind=its_kind, objective=its_objective
+                    folder, names, kind=its_kind, objective=its_objective, reference=reference
                 )
             else:
                 yield diagnosis.diagnose(
-                    folder, names, part=run, kind=its_kind, objective=its_objective
+                    folder,
+                    names,
+                    part=run,
+                    kind=its_kind,
+                    objective=its_objective,
+                    reference=reference,
                 )
         except InputError as error:
             wrong.append(error)

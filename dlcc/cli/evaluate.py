@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dlcc.cli.options import Map, in_range, mapping_of, show_notes
+from dlcc.cli.options import Map, Reference, in_range, mapping_of, show_notes
 from dlcc.cli.progress import bars
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ def evaluate(
     part: Annotated[
         str | None, typer.Option("--run", help="One of several runs in a folder, by its name.")
     ] = None,
+    reference: Reference = None,
     stage: Annotated[
         list[str] | None, typer.Option(help="A stage of your own, FILE.py:CLASS; repeatable.")
     ] = None,
@@ -70,7 +71,7 @@ def evaluate(
     in_range("--memory", memory, 0.001, 1e6)
     bounds = Limits(timeout, int(memory * 2**30))
     own_names = {**settings_for(run).mapping, **mapping_of(map_ or [])}
-    opened = Run.open(run, own_names, part)
+    opened = Run.open(run, own_names, part, reference)
     show_notes(opened)
     own = [discovery.from_argument(text, bounds.seconds, bounds.memory) for text in stage or []]
     known = [*discovery.installed().values(), *own]

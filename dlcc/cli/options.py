@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,6 +20,15 @@ Map = Annotated[
     ),
 ]
 """Option `--map` that names columns."""
+Reference = Annotated[
+    Path | None,
+    typer.Option(
+        "--reference",
+        help="Training data for another tool's samples: a folder of images, or .npy.",
+        metavar="FOLDER",
+    ),
+]
+"""Option `--reference` that names training data."""
 _LONGEST_LINE = 4_000  # characters of a sentence on stderr
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -92,5 +102,5 @@ def say(sentence: str) -> None:
 
 def show_notes(run: Run) -> None:
     """Print on stderr how the folder was read, so that the report on stdout stays what it is."""
-    for note in run.notes:
+    for note in (*run.notes, *run.sample_notes):
         say(note)

@@ -209,10 +209,12 @@ class StageRunner:
         for i, kind in enumerate(made):
             codec.save(folder / "records" / str(i), self.made[kind].record)
         files = {discovery.file_of(type(stage)), *(discovery.file_of(k) for k in made)} - {None}
+        reference = self.run.reference_from
         request = worker.Request(
             run=str(self.run.path.resolve()),
             mapping=dict(self.run.mapping),
             part=self.run.part,
+            reference=None if reference is None else str(reference.resolve()),
             until=self.until,
             length=self.run.length,
             stage=discovery.type_name(type(stage)),
@@ -231,7 +233,12 @@ class StageRunner:
 
         read = (*stage.needs, *stage.wants)
         records = worker.gather(
-            str(self.run.path), self.until, read, self.run.mapping, self.run.part
+            str(self.run.path),
+            self.until,
+            read,
+            self.run.mapping,
+            self.run.part,
+            self.run.reference_from,
         )
         records.update({k: m.record for k, m in self.made.items() if k in read})
         with scratch_folder() as scratch:

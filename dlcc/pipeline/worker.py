@@ -34,8 +34,11 @@ class Request:
 
     run: str
     mapping: Mapping[str, str]
-    part: str | None
     """Mapping that another tool's folder is opened with."""
+    part: str | None
+    """Name of one of several runs there."""
+    reference: str | None
+    """Training data that were named for its samples."""
     until: int
     length: int
     stage: str
@@ -146,11 +149,12 @@ def gather(
     kinds: Iterable[type[Any]],
     mapping: Mapping[str, str] | None = None,
     part: str | None = None,
+    reference: str | Path | None = None,
 ) -> dict[type[Any], Any]:
     """Read the run's own parts among `kinds` from its folder; absent ones are left out."""
     from dlcc.runs import Run
 
-    run = Run.open(run_path, mapping, part)
+    run = Run.open(run_path, mapping, part, reference)
     parts = {kind: kind.of(run, until) for kind in RUN_PARTS if kind in set(kinds)}
     return {kind: part for kind, part in parts.items() if part is not None}
 
@@ -188,7 +192,8 @@ def main(folder: Path) -> None:
     stage: Stage = codec.decode(kind, request.settings, {})
     seed_everything(request.seed)
     kinds = (*stage.needs, *stage.wants)
-    records = gather(request.run, request.until, kinds, request.mapping, request.part)
+    opened = (request.mapping, request.part, request.reference)
+    records = gather(request.run, request.until, kinds, *opened)
     for i, name in enumerate(request.records):
         record_type = discovery.find_type(name)
         records[record_type] = codec.load(folder / "records" / str(i), record_type)

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from dlcc.errors import RunError, SnapshotError
 from dlcc.runs.files import opened_regular
 from dlcc.runs.hashes import digest_of_files, digest_of_parts
+from dlcc.runs.sample_files import FEWEST_ROWS
 from dlcc.runs.series import Series
 from dlcc.typing import Floats
 
 if TYPE_CHECKING:
     from dlcc.runs import Run, Snapshot
 
-_FEWEST_SAMPLES = 20  # rows of a sample step under which shares of samples say nothing
 _LONGEST_TEXT = 4 << 20  # bytes of a document or source file that are read
 
 
@@ -234,7 +234,7 @@ class Samples:
         """
         rows, reference = self.at(step), self.reference
         like = reference is not None and rows.shape[1:] == reference.shape[1:]
-        return like and rows.ndim > 1 and len(rows) >= _FEWEST_SAMPLES
+        return like and rows.ndim > 1 and len(rows) >= FEWEST_ROWS
 
     @cached_property
     def reference(self) -> Floats | None:

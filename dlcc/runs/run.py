@@ -45,10 +45,16 @@ class Run:
     """Mapping of names that the folder was opened with."""
     part: str | None = None
     """Name of the run among several in the folder; None where it was not named."""
+    reference_from: Path | None = None
+    """Training data that were named for another tool's samples."""
 
     @classmethod
     def open(
-        cls, path: str | Path, mapping: Mapping[str, str] | None = None, part: str | None = None
+        cls,
+        path: str | Path,
+        mapping: Mapping[str, str] | None = None,
+        part: str | None = None,
+        reference: str | Path | None = None,
     ) -> Run:
         """Open a run folder, or what another tool left (see `dlcc.runs.formats`).
 
@@ -59,13 +65,16 @@ class Run:
                 folder's names are known.
             part: Name of one of several runs in the folder; None for the only one, or for that with
                 most rows.
+            reference: Training data to hold another tool's samples against: a folder of images or
+                of .npy and .npz, or such a file. None to look for them beside the samples.
 
         Returns:
             Run, of which only what describes it has been read.
 
         Raises:
             RunError: There is no such folder, or nothing in it that can be read as a run.
-            OptionError: The mapping makes no sense, or the folder has no use for one.
+            OptionError: The mapping or the reference makes no sense, or the folder has no use for
+                one.
             PluginError: An installed format cannot be used, or raised an error of another class.
         """
         names = checked_mapping(mapping)
@@ -76,7 +85,8 @@ class Run:
             missing = True
         if missing:
             raise RunError(f"{path}: no such file or folder; check the path")
-        return cls(path, open_path(path, names, part), names, part)
+        named = None if reference is None else Path(reference)
+        return cls(path, open_path(path, names, part, named), names, part, named)
 
     def __repr__(self) -> str:
         steps = "" if self.manifest.length is None else f", {self.manifest.length:,} steps"
@@ -184,6 +194,11 @@ class Run:
             SnapshotError: There are none, or the file is damaged.
         """
         return self.contents.samples(step)
+
+    @property
+    def sample_notes(self) -> tuple[str, ...]:
+        """Sentences on how samples are read; some may be read for it."""
+        return self.contents.sample_notes()
 
     def reference(self) -> np.ndarray | None:
         """Read the rows of the training data that the run holds.

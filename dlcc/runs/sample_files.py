@@ -14,6 +14,8 @@ from dlcc.runs.tensors import Digest, read_tensors, write_tensors
 if TYPE_CHECKING:
     from torch import Tensor
 
+FEWEST_ROWS = 20
+"""Rows of a sample step under which shares of samples say nothing."""
 MAX_BYTES = 2**30
 MAX_NUMBERS = 2**27  # whatever their type, they are compared as float64
 

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any, cast
 
 from dlcc.entry_points import loaded
-from dlcc.errors import DlccError, PluginError, RunError
+from dlcc.errors import DlccError, OptionError, PluginError, RunError
 from dlcc.runs.formats.discovery import FoundRuns, find_runs, nothing_found
 from dlcc.runs.formats.foreign import ForeignContents, open_record
 from dlcc.runs.formats.format import Contents, Format
 from dlcc.runs.formats.native import Native
 from dlcc.runs.formats.quoting import listed
+from dlcc.runs.formats.real_data import reference_files
 
 __all__ = ["Contents", "Format", "as_format", "formats", "open_path"]
 
@@ -92,7 +93,12 @@ def _its_fault(format_: Format) -> Iterator[None]:
         ) from error
 
 
-def open_path(path: Path, mapping: Mapping[str, str], name: str | None = None) -> Contents:
+def open_path(
+    path: Path,
+    mapping: Mapping[str, str],
+    name: str | None = None,
+    reference: Path | None = None,
+) -> Contents:
     """Open a folder with the first format that recognises it, or what a reader finds there.
 
     Args:
@@ -100,13 +106,16 @@ def open_path(path: Path, mapping: Mapping[str, str], name: str | None = None) -
         mapping: `player/quantity`, or `step`, to the column that the user named for it; empty where
             the names are known.
         name: Name of one of several runs; None for the only one, or the fullest.
+        reference: Training data to hold another tool's samples against; None to look for them
+            beside the samples.
 
     Returns:
         Contents of the run, whose parts are read when they are asked for.
 
     Raises:
         RunError: Nothing recognises what is there, or what is read first is damaged.
-        OptionError: The format has no use for the mapping.
+        OptionError: The format has no use for the mapping or the training data, or these cannot be
+            used.
         PluginError: An installed format cannot be used, or raised an error of another class.
 
     >>> open_path(Path("runs/digits-collapsed"), {}).manifest.objective
@@ -116,14 +125,28 @@ def open_path(path: Path, mapping: Mapping[str, str], name: str | None = None) -
         for format_ in formats():
             with _its_fault(format_):
                 if format_.recognises(path):
+                    _refuse(path, format_, reference)
                     return format_.open(path, mapping)
     found = find_runs(path)
     if name is not None:
-        return open_record(found.choose(name), name, mapping, found.notes)
-    return _fullest(path, found, mapping)
+        opened = open_record(found.choose(name), name, mapping, found.notes)
+    else:
+        opened = _fullest(path, found, mapping)
+    if reference is not None:
+        reference_files(reference)
+    alone = len(found.records) == 1 and path.is_dir()
+    return replace(opened, beside=path if alone else None, reference_from=reference)
 
 
-def _fullest(path: Path, found: FoundRuns, mapping: Mapping[str, str]) -> Contents:
+def _refuse(path: Path, format_: Format, reference: Path | None) -> None:
+    if reference is not None:
+        raise OptionError(
+            f"--reference {reference}: {path} holds {format_.looks_for}, and its samples are held "
+            "against its own training data; leave --reference out"
+        )
+
+
+def _fullest(path: Path, found: FoundRuns, mapping: Mapping[str, str]) -> ForeignContents:
     """Open the run with most rows; the others are named in its notes.
 
     Raises:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,8 @@ from dlcc.runs.formats.history import History, Logged
 from dlcc.runs.formats.quoting import listed
 from dlcc.runs.formats.raw_table import RawTable, Scalar
 from dlcc.runs.formats.reader import FoundRecord
+from dlcc.runs.formats.sample_dates import Timeline
+from dlcc.runs.formats.sample_images import SampleImages
 from dlcc.runs.manifest import Manifest
 from dlcc.runs.roles import RoleMap, map_roles
 from dlcc.runs.series import Column, Series
@@ -44,6 +46,10 @@ class ForeignContents(Contents):
     sessions: tuple[Session, ...]
     roles: RoleMap
     found_notes: tuple[str, ...] = ()
+    beside: Path | None = None
+    """Folder in which samples are looked for; None for that of the record."""
+    reference_from: Path | None = None
+    """Training data that the user named."""
 
     @property
     def session(self) -> Session:
@@ -62,10 +68,37 @@ class ForeignContents(Contents):
                 "--map PLAYER/QUANTITY=COLUMN"
             )
         said += [f"{first}: {question}" for question in self.roles.questions]
+        said += self._images.said
         return tuple(said)
 
     def series(self, until: int | None) -> Series:
         return self._judged(self.roles.series()).before(until)
+
+    @cached_property
+    def _images(self) -> SampleImages:
+        """Samples beside the record; they are decoded when they are asked for."""
+        rows = slice(self.session.first, self.session.end)
+        timeline = Timeline.of(self.table, self.axis, rows, self.clock())
+        folder = self.beside or self.record.folder
+        return SampleImages.find(folder, timeline, self.reference_from)
+
+    def sample_steps(self, until: int | None) -> list[int]:
+        return [step for step in self._images.steps if until is None or step <= until]
+
+    def samples(self, step: int) -> np.ndarray:
+        return self._images.samples(step)
+
+    def sample_notes(self) -> tuple[str, ...]:
+        return self._images.notes
+
+    def reference(self) -> np.ndarray | None:
+        return self._images.reference
+
+    def samples_place(self, step: int | None) -> str:
+        return self._images.place(step)
+
+    def samples_digest(self, steps: Sequence[int]) -> str:
+        return self._images.digest(steps)
 
     def sources(self) -> Mapping[str, Path]:
         return files_under(self.record.folder, "source")

@@ -35,8 +35,8 @@ class Contents(ABC):
     (10, 6, [80])
     >>> run.samples(80).shape, run.reference().shape, run.samples_place(80)
     ((256, 64), (1797, 64), 'samples/00000080.safetensors')
-    >>> [*run.sources()], [*run.documents()]
-    (['source/train.py'], ['documents/method.md'])
+    >>> [*run.sources()], [*run.documents()], run.sample_notes()
+    (['source/train.py'], ['documents/method.md'], ())
     >>> digests = run.sources_digest(), run.documents_digest(), run.samples_digest([80])
     >>> len({*digests, run.snapshots_digest(run.snapshots(until=None))})
     4
@@ -119,6 +119,14 @@ class Contents(ABC):
             SnapshotError: The file is damaged.
         """
         return None
+
+    def sample_notes(self) -> tuple[str, ...]:
+        """Sentences on how samples are read, for which some of them may be read.
+
+        Returns:
+            Sentences for the user; none where nothing was assumed.
+        """
+        return ()
 
     def samples_place(self, step: int | None) -> str:
         """Name the place of samples, for messages.
