@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dlcc.runs.formats.raw_table import RawTable, Scalar
+from dlcc.runs.raw_table import RawTable, Scalar
 from dlcc.typing import Floats, Ints
 
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+|#")
@@ -116,7 +116,7 @@ def step_axis(table: RawTable, column: str | None = None) -> StepAxis:
         Axis, counting rows where nothing else counts.
 
     >>> from pathlib import Path
-    >>> from dlcc.runs.formats.raw_table import RawColumn
+    >>> from dlcc.runs.raw_table import RawColumn
     >>> cells = {"epoch": [0, 0, 1, 1], "batch": [0, 5, 0, 5], "loss": [4.0, 3.0, 2.0, 1.0]}
     >>> columns = {name: RawColumn.of_cells(values) for name, values in cells.items()}
     >>> step_axis(RawTable("CSV", (Path("a.csv"),), columns, rows=4)).steps.tolist()

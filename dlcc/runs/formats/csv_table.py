@@ -17,9 +17,9 @@ import numpy as np
 from dlcc.errors import SeriesError
 from dlcc.runs.formats.log_tokens import ABSENT, cleaned, value_of
 from dlcc.runs.formats.quoting import listed, short
-from dlcc.runs.formats.raw_table import RawColumn, RawTable
 from dlcc.runs.formats.reader import FoundFile, FoundRecord, Listing, Reader
 from dlcc.runs.formats.text_lines import TextLines
+from dlcc.runs.raw_table import RawColumn, RawTable
 from dlcc.runs.series_format import MAX_COLUMNS
 from dlcc.typing import Floats, Ints
 

@@ -22,9 +22,9 @@ from dlcc.runs.formats.foreign_config import (
 from dlcc.runs.formats.format import STEP, Contents
 from dlcc.runs.formats.history import History, Logged
 from dlcc.runs.formats.quoting import listed
-from dlcc.runs.formats.raw_table import RawTable, Scalar
 from dlcc.runs.formats.reader import FoundRecord
 from dlcc.runs.manifest import Manifest
+from dlcc.runs.raw_table import RawTable, Scalar
 from dlcc.runs.roles import RoleMap, map_roles
 from dlcc.runs.series import Column, Series
 from dlcc.runs.tree import files_under
