@@ -169,12 +169,10 @@ def _worse_since(column: Column, loss: Floats, at: int, ratio: float) -> int | N
 
 def _noise(loss: Floats) -> float:
     """Standard deviation of a metric around its course, from values and the mean of their
-    neighbours up to the best one, what comes after it left out."""
-    at = int(np.argmin(loss))
-    part = loss[max(0, at - 9) : at + 1] if at >= 4 else loss
-    if len(part) < 3:
+    neighbours; a few jumps do not move the median."""
+    if len(loss) < 3:
         return 0.0
-    off = np.abs(part[1:-1] - (part[:-2] + part[2:]) / 2)
+    off = np.abs(loss[1:-1] - (loss[:-2] + loss[2:]) / 2)
     return float(np.median(off)) / 0.826
 
 

@@ -208,6 +208,7 @@ class _Cells:
         self.ragged = 0
         self.first_ragged = 0
         self.sessions: list[int] = []
+        self._header_line: str | None = None
         self._header_text: str | None = None
         self._last = ""
 
@@ -274,8 +275,11 @@ class _Cells:
         numbers = np.arange(first, first + len(block))
         if self.shape.header and self._header_text is None:
             blank = next((at for at, text in enumerate(block) if text.strip()), len(block))
-            self._header_text = block[blank].strip() if blank < len(block) else None
+            self._header_line = block[blank] if blank < len(block) else None
+            self._header_text = self._header_line.strip() if self._header_line else None
             numbers, block = numbers[blank + 1 :], block[blank + 1 :]
+        if all(block) and self._header_line not in block and not any(map(str.isspace, block)):
+            return numbers, block
         odd = [
             at
             for at, text in enumerate(block)
