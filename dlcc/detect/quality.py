@@ -23,7 +23,6 @@ LOWER: Mapping[str, tuple[float, float]] = {
     "mmd": (-0.1, 100.0),
     "jsd": (0.0, 1.0),
     "mcd": (0.0, 1e3),
-    "perplexity": (1.0, 1e9),
     "ndb": (0.0, 1e4),
 }
 """Metrics of which less is better, with the range that they can have."""
@@ -45,7 +44,6 @@ HIGHER: Mapping[str, tuple[float, float]] = {
 _ORDER = (
     "metrics/fid", "metrics/kid", "metrics/fvd", "metrics/fad", "metrics/lpips", "metrics/is",
     "metrics/psnr", "metrics/ssim", "metrics/swd", "metrics/mmd", "metrics/mcd",
-    "metrics/perplexity",
     "metrics/pesq", "metrics/coverage", "validation/loss", "validation/reconstruction",
 )  # fmt: skip
 _WORSE = 1.25

@@ -57,8 +57,9 @@ class TrainingRecord:
 
     @property
     def is_game(self) -> bool:
-        """Whether a discriminator has a series."""
-        return any(name.startswith("discriminator") for name in self.series)
+        """Whether a player of a game has a series: a generator plays, though its rival is not
+        logged."""
+        return any(name.startswith(("discriminator", "generator")) for name in self.series)
 
     def get(self, name: str) -> Column | None:
         """Find a series.

@@ -297,7 +297,7 @@ def _manifest(name: str, roles: RoleMap, axis: StepAxis, config: Mapping[str, Sc
 
 
 def _is_game(roles: RoleMap) -> bool:
-    return any(player.startswith("discriminator") for player in roles.players)
+    return any(player.startswith(("discriminator", "generator")) for player in roles.players)
 
 
 def kind_of(roles: RoleMap, config: Mapping[str, object]) -> str:

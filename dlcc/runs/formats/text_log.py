@@ -147,7 +147,7 @@ class _Log:
             line = cleaned(raw)
             texts, tokens = split_line(line)
             if not tokens:
-                before = line
+                before = line if any(c.isalpha() for c in line) else before
                 continue
             if len(tokens) > 2_000 or len(self._values) > _MOST_NUMBERS:
                 continue

@@ -142,6 +142,7 @@ def _players_settled(columns: list[RoleOfColumn]) -> list[RoleOfColumn]:
     where there is no discriminator."""
     game = _has(columns, "discriminator")
     has_model = _has(columns, "model", "loss")
+    vae = _has(columns, "model", "kl")
     settled = []
     for c in columns:
         role = c.role
@@ -150,9 +151,7 @@ def _players_settled(columns: list[RoleOfColumn]) -> list[RoleOfColumn]:
             if role.quantity == "loss" and _has(columns, "generator", "loss"):
                 settled.append(_beside_the_generators(c, role))
                 continue
-        elif (
-            role is not None and not game and role.player == "generator" and _has(columns, "model")
-        ):
+        elif role is not None and not game and role.player == "generator" and vae:
             part = "reconstruction" if role.quantity == "loss" and has_model else role.quantity
             role = replace(role, player="model", quantity=part)
         settled.append(c if role == c.role else replace(c, role=role))

@@ -13,7 +13,8 @@ _VOCABULARY: Mapping[str, str] = {
     "critic netd dnet",
     "G": "g gen gens generator generators netg gnet",
     "MODEL": "vae ae vqvae model net autoencoder encoder decoder enc dec unet ddpm diffusion",
-    "LOSS": "loss losses err error errors cost costs objective obj criterion lss ls",
+    "LOSS": "loss losses err error errors cost costs objective obj criterion lss ls verlust "
+    "verluste fehler perte pertes perdida",
     "REAL": "real reals true",
     "FAKE": "fake fakes generated synth synthetic",
     "VAL": "val valid validation eval evaluation test dev heldout",
@@ -63,7 +64,10 @@ _METRICS = {
 }  # fmt: skip
 _FIDS = re.compile(r"(?i)(?<![a-z])(fid|kid|is|pr|ppl)(\d+k?)(?:_?(full|train|test|all))?(?![a-z])")
 _OUTPUTS = (
-    (re.compile(r"(?i)\bd\s*\(\s*g\s*\(\s*z\d?\s*\)\s*\)\s*\(2\)|\bd_?g_?z_?2\b"), "fake_after"),
+    (
+        re.compile(r"(?i)\bd\s*\(\s*g\s*\(\s*z\d?\s*\)\s*\)\s*(?:\(2\)|of)|\bd_?g_?z_?2\b"),
+        "fake_after",
+    ),
     (re.compile(r"(?i)\bd\s*\(\s*g\s*\(\s*z\d?\s*\)\s*\)|\bd_?g_?z_?1?\b|\bd\s*\(fake\)"), "fake"),
     (re.compile(r"(?i)\bd\s*\(\s*x\s*\)|\bd_x\b|\bd\s*\(real\)"), "real"),
 )
@@ -73,11 +77,12 @@ _WORD = re.compile(
 _OWN = re.compile(r"(generator|discriminator|model|measuring)/([a-z][a-z0-9_.\-/]*)")
 _REPEAT = re.compile(r"\s*\((?:mean|avg|2|3|4|spread)\)$")
 _PLAYERS = {"D": "discriminator", "G": "generator"}
+_COUNTS = frozenset(["step", "steps", "iter", "iters", "iteration", "iterations"])
 _IGNORED = {"TIME": "time", "LR": "lr", "AUGMENT": "setting", "SETTING": "setting"}
 _SYNONYMS = {
     "判别器损失": "d loss", "生成器损失": "g loss", "判别器": "d", "生成器": "g", "损失": "loss",
     "训练损失": "train loss", "验证损失": "val loss", "重构损失": "recon loss", "学习率": "lr",
-    "perte": "loss", "verlust": "loss", "pérdida": "loss", "generatore": "g",
+    "pérdida": "loss",
 }  # fmt: skip
 
 
@@ -158,6 +163,8 @@ def role_of_name(name: str) -> tuple[Role | None, str]:
     metric = [
         w for w in words if w in _METRICS and (w != "is" or words in (["is"], ["is", "mean"]))
     ]
+    if set(words) & _COUNTS and not {_TAG.get(w) for w in words} & {"LOSS", "OUT", "GRAD", "ACC"}:
+        return (Role("", "count"), "counts steps") if len(words) < 3 else (None, "counts something")
     tags = {_TAG[w] for w in words if w in _TAG and w not in metric}
     unknown = [w for w in words if w not in _TAG and w not in metric and not w.isdigit()]
     if unknown and "LOSS" in tags and not tags & {"REAL", "FAKE", "OUT"}:
