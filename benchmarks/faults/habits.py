@@ -12,26 +12,21 @@ import numpy as np
 from .recording import Recording
 
 Row = dict[str, float]
+Habit = Callable[[Recording, Mapping[int, float], Path], Path]
 METRICS = {"ring": "mmd", "digits": "fid", "fashion": "fid"}
 
 
-def habit_of(recording: Recording, drawn: int, *, metric: bool) -> int:
-    """Number of the habit that a run draws; one that logs a metric, where the kind needs it."""
-    choices = VAE_HABITS if recording.recipe == "vae" else GAME_HABITS
-    if metric and recording.recipe != "vae":
-        choices = tuple(h for h in GAME_HABITS if h in WITH_METRIC)
-    return (
-        GAME_HABITS.index(choices[drawn % len(choices)])
-        if recording.recipe != "vae"
-        else (drawn % len(choices))
-    )
+def habit_of(recording: Recording, drawn: int, *, metric: bool) -> Habit:
+    """Habit that a run draws; one that logs a metric, where the kind needs it."""
+    if recording.recipe == "vae":
+        return VAE_HABITS[drawn % len(VAE_HABITS)]
+    choices = WITH_METRIC if metric else GAME_HABITS
+    return choices[drawn % len(choices)]
 
 
-def write_log(recording: Recording, habit: int, folder: Path, *, broken_metric: bool) -> Path:
+def write_log(recording: Recording, habit: Habit, folder: Path, *, broken_metric: bool) -> Path:
     """Write the log of a run into an empty folder, and give its path."""
-    folder.mkdir(parents=True, exist_ok=True)
-    choices = VAE_HABITS if recording.recipe == "vae" else GAME_HABITS
-    return choices[habit](recording, _metric(recording, broken=broken_metric), folder)
+    return habit(recording, _metric(recording, broken=broken_metric), folder)
 
 
 def _metric(recording: Recording, *, broken: bool) -> dict[int, float]:
@@ -182,6 +177,9 @@ def _norms(recording: Recording, metric: Mapping[int, float], folder: Path) -> P
     lines = []
     for step in range(0, recording.length, 10):
         c = {name: values[step] for name, values in recording.columns.items()}
+        for player in ("d", "g"):  # where nothing flowed, the norm of no gradients is 0
+            if np.isfinite(c[f"{player}_loss"]) and not np.isfinite(c[f"{player}_norm"]):
+                c[f"{player}_norm"] = 0.0
         lines.append(
             f"step: {step:6d} | errD: {c['d_loss']:.6g} | errG: {c['g_loss']:.6g} | "
             f"grad_norm_D: {c['d_norm']:.4g} | grad_norm_G: {c['g_norm']:.4g}"
@@ -190,7 +188,6 @@ def _norms(recording: Recording, metric: Mapping[int, float], folder: Path) -> P
     return path
 
 
-Habit = Callable[[Recording, Mapping[int, float], Path], Path]
 GAME_HABITS: tuple[Habit, ...] = (
     _losses_csv, _tutorial, _json_lines, _key_values, _lightning, _epoch_table, _norms,
 )  # fmt: skip

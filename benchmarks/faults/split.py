@@ -15,7 +15,7 @@ import numpy as np
 from .kinds import KINDS
 from .population import HEALTHY, Member
 
-BROUGHT = ""
+BROUGHT = "bfb3e0efe59d653ef14597fa84f9a27dc7c47ca4"
 """Commit that brought the trainings and kinds."""
 FROZEN = ""
 """Commit in which the marks of detection were frozen."""

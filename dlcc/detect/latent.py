@@ -8,6 +8,7 @@ import numpy as np
 
 from dlcc.detect.training_record import TrainingRecord, finite, lasting_from, tail
 from dlcc.findings import Finding
+from dlcc.runs.series import Column
 
 _COLLAPSED = 0.05  # nats, of all latents together: they carry nothing
 _VANISHING = 0.02  # of the divergence's largest tenth
@@ -32,6 +33,7 @@ def check_latent(record: TrainingRecord) -> Iterator[Finding]:
     end = float(np.median(tail(column, 0.1, fewest=3)))
     top = float(np.quantile(column.values, 0.9))
     if end < 0:
+        yield from _negative(record, column, end)
         return
     if end <= _COLLAPSED:
         start = lasting_from(column.values <= _COLLAPSED)
@@ -55,3 +57,19 @@ def check_latent(record: TrainingRecord) -> Iterator[Finding]:
             last_step=int(column.steps[-1]),
             evidence={"kl_last": end, "kl_largest": top},
         )
+
+
+def _negative(record: TrainingRecord, column: Column, end: float) -> Iterator[Finding]:
+    """Finding on a divergence that is negative over the last tenth, which none can be."""
+    start = lasting_from(column.values < 0)
+    if start is None or end > -_COLLAPSED:
+        return  # an estimate of a divergence near 0 may lie below it
+    yield Finding(
+        "VAE003",
+        f"The divergence of the latents from their prior is {end:.3g} over the last tenth, and no "
+        f"divergence is negative: from {record.unit} {int(column.steps[start]):,} on.",
+        player="model",
+        first_step=int(column.steps[start]),
+        last_step=int(column.steps[-1]),
+        evidence={"kl_last": end},
+    )

@@ -24,7 +24,7 @@ def test_every_page_has_its_parts(code: str) -> None:
 
 def test_every_code_that_a_stage_or_kind_names_has_a_page_and_every_page_one() -> None:
     named = set()
-    files = [p for room in ("stages", "kinds") for p in (PACKAGE / room).rglob("*.py")]
+    files = [p for room in ("stages", "kinds", "detect") for p in (PACKAGE / room).rglob("*.py")]
     for path in files:
         named |= set(re.findall(r'"([A-Z]{3}\d{3})"', path.read_text()))
     own = {path.stem for path in (PACKAGE / PAGES).glob("*.md")}
