@@ -1,9 +1,12 @@
 """Kinds of faults: in which recipes, which player is at fault, and which findings say so.
 
-All of it was written before any log was judged. `players` are those that a finding may name as the
-one at fault: the first has the bug; a second is there where a log cannot tell the two apart, as of
-a discriminator that wins because the generator stands still. An empty name stands for a fault of
-no player (data, schedule, metric): any answer, or none, is right.
+All of it was written before any log was judged; to two kinds of the development part, d_freezes and
+no_zero_grad, codes were added that had been left out (a gradient of 0, a discriminator that loses).
+
+`players` are those that a finding may name as the one at fault: the first has the bug; a second is
+there where a log cannot tell the two apart, as of a discriminator that wins because the generator
+stands still. An empty name stands for a fault of no player (data, schedule, metric): any answer, or
+none, is right.
 """
 
 from __future__ import annotations
@@ -46,7 +49,7 @@ KINDS = (
     Kind("d_not_updated", ("ring", "wgangp"), (D, G), (*WON, *DIVERGED, *STILL)),
     Kind("g_not_updated", ("digits", "wgangp"), (G, D), (*LOST, *STILL)),
     Kind("g_detached", ("ring", "dcgan"), (G, D), (*LOST, *STILL)),
-    Kind("no_zero_grad", ("digits", "wgangp"), (D,), (*LOST, *DIVERGED, "OSC001", *WORSE)),
+    Kind("no_zero_grad", ("digits", "wgangp"), (D,), (*LOST, *WON, *DIVERGED, "OSC001", *WORSE)),
     Kind("clamped_probabilities", ("ring", "digits"), (D, G), (*LOST, *WORSE)),
     Kind("half_overflow", ("ring",), (D,), ("NAN001",)),
     Kind("log_of_zero", ("digits",), (D,), ("NAN002",), of_record=True),
@@ -60,7 +63,7 @@ KINDS = (
     Kind("clipped_to_nothing", ("ring",), ("",), (*STILL, "ADV002", "ADV008")),
     Kind("momentum_99", ("ring", "wgangp"), ("",), ("OSC001", *LOST, *DIVERGED, *WORSE)),
     Kind("lr_jumps", ("ring", "digits", "dcgan"), ("",), (*LOST, *DIVERGED, *WORSE, "OSC001")),
-    Kind("d_freezes", ("ring", "digits"), (D, G), (*WON, *DIVERGED, *WORSE)),
+    Kind("d_freezes", ("ring", "digits"), (D, G), (*WON, *DIVERGED, *WORSE, *STILL)),
     Kind("g_freezes", ("digits", "wgangp"), (G, D), (*LOST, *WORSE, *STILL)),
     Kind("critic_sign", ("wgangp",), (D, G), (*TOGETHER, "LGG003", *DIVERGED)),
     Kind("g_optimiser_holds_both", ("ring", "digits"), (G, D), (*WON, *TOGETHER, *DIVERGED)),

@@ -14,6 +14,7 @@ from dlcc.runs.series import Column
 _TIMES = 10.0  # the last tenth against the 90 % quantile of the first half
 _TIMES_GRADIENT = 100.0
 _LEAST_BOUNDED = 20.0  # a cross-entropy of that size is more than a discriminator that has won
+_STILL_GROWS = 1.25  # the last fifth over the middle of the training
 _FEWEST = 8
 
 
@@ -34,7 +35,11 @@ def check_divergence(record: TrainingRecord) -> Iterator[Finding]:
         if player in ("validation", "metrics"):
             continue
         times = _TIMES_GRADIENT if quantity == "grad_norm" else _TIMES
-        growth = _growth(finite(column), times, _least(record, name, column))
+        least = _least(record, name, column)
+        growth = _growth(finite(column), times, least)
+        early = "of the first half"
+        if growth is None and quantity != "grad_norm" and player.startswith("discriminator"):
+            growth, early = _steady_growth(finite(column)), "of the first tenth"
         if growth is None:
             continue
         told.add(player)
@@ -43,11 +48,15 @@ def check_divergence(record: TrainingRecord) -> Iterator[Finding]:
         yield Finding(
             code,
             f"{name} diverges: its size is {after:.3g} over the last tenth, and was below "
-            f"{before:.3g} for 90 % of the first half.",
+            f"{before:.3g} for 90 % {early}.",
             player=player,
             first_step=step,
             last_step=int(column.steps[-1]),
-            evidence={"first_half": before, "last_tenth": after, "times": after / before},
+            evidence={
+                early.removeprefix("of the ").replace(" ", "_"): before,
+                "last_tenth": after,
+                "times": after / before,
+            },
         )
 
 
@@ -77,3 +86,23 @@ def _growth(column: Column, times: float, least: float) -> tuple[int, float, flo
     start = lasting_from(size > max(times * scale, least), allowed=0.1)
     start = len(size) - 1 if start is None else start
     return int(column.steps[start]), before, after
+
+
+def _steady_growth(column: Column) -> tuple[int, float, float] | None:
+    """The same of a discriminator whose loss grows from the start on, so that no half is calm.
+
+    Whatever the objective, its loss is of the order of 1 or shrinks with a distance: one that has
+    grown tenfold since the first tenth of the training, is above 20 and grows still, diverges.
+    """
+    size = np.abs(column.values)
+    n = len(size)
+    if n < 2 * _FEWEST:
+        return None
+    before = float(np.quantile(size[: max(3, n // 10)], 0.9))
+    after = float(np.median(size[-max(3, n // 5) :]))
+    middle = float(np.median(size[int(0.4 * n) : int(0.6 * n)]))
+    mark = max(_TIMES * before, _LEAST_BOUNDED)
+    if after <= mark or after <= _STILL_GROWS * middle:
+        return None
+    start = lasting_from(size > mark, allowed=0.2)
+    return None if start is None else (int(column.steps[start]), before, after)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from dlcc.detect.departure import departure
 from dlcc.detect.objective import GameObjective, game_objective
 from dlcc.detect.training_record import TrainingRecord, common, lasting_from, smoothed
 from dlcc.findings import Finding
@@ -18,9 +19,13 @@ _BEYOND = 1.2
 """Sum of both sides' geometric mean probabilities from which on a game is none; 1 is the bound."""
 _UNDER = 0.7  # of the bound of hinge and least squares
 _DOUBLE = 2.0  # a discriminator's loss, in that of guessing, from which on it is fooled
+_FAR = 8.0  # the same, from which on a generator that does better than at first is enough
+_ONCE, _WORSE = 0.9, 1.03
+"""Parts of the loss of guessing: one that was once under the first and is over the second to the
+end, against a generator that does better than ever, is not updated any more."""
 _FOOLED = 0.1  # the generator's loss, in ln 2, under which it fools the discriminator always
 _DEAD = 5e-4  # relative distance from guessing that rounding to four digits may leave
-_ALIVE = 5e-3  # and the one that a discriminator that once told something shows
+_ALIVE = 2e-3  # and the one that a discriminator that once told something shows
 
 
 def check_rivalry(record: TrainingRecord) -> Iterator[Finding]:
@@ -53,13 +58,14 @@ def check_rivalry(record: TrainingRecord) -> Iterator[Finding]:
             start = lasting_from(holds) if last.mean() >= _MOST_OF_IT else None
             if start is None:
                 continue
+            began = departure(of_d, start)
             yield Finding(
                 code,
                 f"{text}: from {record.unit} {int(steps[start]):,} on the discriminator's loss is "
                 f"{float(np.median(of_d[start:])):.3g}, the generator's "
                 f"{float(np.median(of_g[start:])):.3g} ({objective.why}).",
                 player=player,
-                first_step=int(steps[start]),
+                first_step=int(steps[began]),
                 last_step=int(steps[-1]),
                 evidence={
                     "discriminator_loss": float(np.median(of_d[start:])),
@@ -98,7 +104,7 @@ def _together(objective: GameObjective, d: Floats, g: Floats) -> Bools | None:
     if not objective.sure and not undecided:
         return None  # a generator's loss with a factor of its own is small from the first row on
     # a loss may be the mean of its two sides: the sum is what the bound is for
-    entropy = np.exp(-2 * d) + np.exp(-np.clip(g, -50, None)) > _BEYOND
+    entropy = np.exp(-2 * np.clip(d, -50, None)) + np.exp(-np.clip(g, -50, None)) > _BEYOND
     hinge = 2 * d + g < _UNDER
     squares = (d >= 0) & (g >= 0) & (np.sqrt(2 * np.abs(d)) + np.sqrt(2 * np.abs(g)) < _UNDER)
     if objective.sure and objective.name == "ns":
@@ -118,7 +124,11 @@ def _fooled(objective: GameObjective, d: Floats, g: Floats) -> Bools | None:
         return None
     losing = d > _DOUBLE * objective.chance
     if objective.name == "ns":
-        return np.asarray(losing & (g < _FOOLED * np.log(2)))
+        far = (d > _FAR * objective.chance) & (g < np.log(2))
+        if objective.sure and d.min() < _ONCE * objective.chance:
+            # a discriminator that learns need not be worse than one that guesses
+            far |= (d > _WORSE * objective.chance) & (g < g[d < _ONCE * objective.chance].min())
+        return np.asarray(far | (losing & (g < _FOOLED * np.log(2))))
     if objective.name == "hinge":
         return np.asarray(losing & (g < -1.0))
     return None
