@@ -20,6 +20,8 @@ _BEYOND = 1.2
 _UNDER = 0.7  # of the bound of hinge and least squares
 _DOUBLE = 2.0  # a discriminator's loss, in that of guessing, from which on it is fooled
 _FAR = 8.0  # the same, from which on a generator that does better than at first is enough
+_POOR, _EASY = 1.25, 0.5
+"""The same pair under an objective that is sure: no penalty in its loss explains both."""
 _ONCE, _WORSE = 0.9, 1.03
 """Parts of the loss of guessing: one that was once under the first and is over the second to the
 end, against a generator that does better than ever, is not updated any more."""
@@ -107,9 +109,8 @@ def _together(objective: GameObjective, d: Floats, g: Floats) -> Bools | None:
     entropy = np.exp(-2 * np.clip(d, -50, None)) + np.exp(-np.clip(g, -50, None)) > _BEYOND
     hinge = 2 * d + g < _UNDER
     squares = (d >= 0) & (g >= 0) & (np.sqrt(2 * np.abs(d)) + np.sqrt(2 * np.abs(g)) < _UNDER)
-    if objective.sure and objective.name == "ns":
-        return np.asarray(entropy)
-    if objective.name in ("ns", "relativistic") and not objective.sure:
+    if objective.name in ("ns", "relativistic"):
+        # its name may be a guess from the first rows: all bounds have to be broken
         return np.asarray(entropy & hinge & squares)
     if objective.name == "hinge":
         return np.asarray(hinge & entropy)
@@ -125,6 +126,8 @@ def _fooled(objective: GameObjective, d: Floats, g: Floats) -> Bools | None:
     losing = d > _DOUBLE * objective.chance
     if objective.name == "ns":
         far = (d > _FAR * objective.chance) & (g < np.log(2))
+        if objective.sure:
+            far |= (d > _POOR * objective.chance) & (g < _EASY * np.log(2))
         if objective.sure and d.min() < _ONCE * objective.chance:
             # a discriminator that learns need not be worse than one that guesses
             far |= (d > _WORSE * objective.chance) & (g < g[d < _ONCE * objective.chance].min())

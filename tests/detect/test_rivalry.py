@@ -51,6 +51,11 @@ def test_losses_of_real_outputs_keep_to_the_bounds(objective: str | None) -> Non
         assert "ADV007" not in codes(d.mean(axis=1), g.mean(axis=1), objective)
 
 
+def test_least_squares_that_begin_like_cross_entropy_are_no_fault() -> None:
+    d = falling(0.66, 0.137) + noise(0, 0.01)
+    assert "ADV007" not in codes(d, falling(0.6, 0.31) + noise(1, 0.01))
+
+
 def test_a_generators_loss_with_a_small_factor_is_no_fault() -> None:
     assert "ADV007" not in codes(0.3 + noise(0, 0.02), 0.004 + noise(1, 0.0002))
 
@@ -59,6 +64,12 @@ def test_a_discriminator_that_is_always_fooled_does_not_learn() -> None:
     found = codes(1.386 + 8 * T, falling(0.693, 0.0005), "ns")
     assert "ADV005" in found
     assert "ADV007" not in found
+
+
+def test_a_discriminator_worse_than_guessing_does_not_learn() -> None:
+    assert "ADV005" in codes(2.0 + noise(0, 0.05), 0.19 + noise(1, 0.01), "ns")
+    assert "ADV005" not in codes(2.0 + noise(0, 0.05), 0.69 + noise(1, 0.01), "ns")  # R1 in it
+    assert "ADV005" not in codes(1.9 + noise(0, 0.05), 0.2 + noise(1, 0.01))  # a hinge, maybe
 
 
 def test_a_dead_discriminator_once_moved() -> None:
