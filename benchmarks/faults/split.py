@@ -17,7 +17,7 @@ from .population import HEALTHY, Member
 
 BROUGHT = "bfb3e0efe59d653ef14597fa84f9a27dc7c47ca4"
 """Commit that brought the trainings and kinds."""
-FROZEN = ""
+FROZEN = "f8587fa9b71f0824b30e432942724a275a502ed5"
 """Commit in which the marks of detection were frozen."""
 DEVELOPMENT_KINDS, DEVELOPMENT_RECIPES = 20, 3
 TEST_KINDS, TEST_RECIPES = 10, 1
