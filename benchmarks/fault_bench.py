@@ -27,6 +27,7 @@ from typing import Any
 
 from common import write_result
 from faults import split
+from faults.habits import WITH_METRIC
 from faults.judging import KIND_OF, Judged, by_diagnose, hit, judged
 from faults.peer import lint, tables
 from faults.population import SEEDS, Member, groups, members, train
@@ -34,6 +35,7 @@ from faults.scores import by, scores
 from faults.thresholds import by_thresholds
 
 JUDGES = {"diagnose": by_diagnose, "thresholds": by_thresholds}
+METRIC_HABITS = {habit.__name__.lstrip("_") for habit in WITH_METRIC}
 PARTS = {"test": ("test",), "never_looked_at": ("test", "rest"), "development": ("development",)}
 
 
@@ -84,6 +86,11 @@ def figures(runs: Sequence[Judged]) -> dict[str, Any]:
     return table | {
         "by_kind": by(faulty, lambda run: f"{run.group} {run.recipe}", "diagnose"),
         "by_recipe": by(runs, lambda run: run.recipe, "diagnose"),
+        "by_metric": by(
+            (run for run in faulty if run.recipe != "vae"),
+            lambda run: "with one" if run.habit in METRIC_HABITS else "losses alone",
+            "diagnose",
+        ),
         "by_habit": by(runs, lambda run: run.habit, "diagnose"),
         "missed": [
             f"{run.recipe} {run.group} {run.seed} {run.habit}: {run.said['diagnose'].state} "

@@ -11,6 +11,13 @@ from torch.nn import functional as F
 from .games import Game, Setting, mean, norms
 
 
+def overflow(network: nn.Module) -> None:
+    """Pass gradients through half precision under a scale of 2^24, as a careless loss scaler."""
+    for parameter in network.parameters():
+        if parameter.grad is not None:
+            parameter.grad = (parameter.grad * 2.0**24).half().float() / 2.0**24
+
+
 class FastDiscriminator(Game):
     """Learning rate of the discriminator 50 times too high."""
 
@@ -120,15 +127,15 @@ class ProbabilitiesClamped(Game):
 
 
 class HalfOverflow(Game):
-    """Loss scaled in half precision without a check, from some step on."""
+    """Gradients of half precision under too large a scale, without a check, from some step on."""
 
     name = "half_overflow"
     midway = True
 
-    def update_d(self, loss: Tensor) -> Tensor:
-        if self.begun:
-            loss = (loss.half() * 65_536).float() / 65_536
-        return super().update_d(loss)
+    def clip(self, network: nn.Module) -> Tensor:
+        if self.begun and network is self.discriminator:
+            overflow(network)
+        return super().clip(network)
 
 
 class LogOfZero(Game):

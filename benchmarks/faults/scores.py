@@ -33,6 +33,7 @@ def scores(runs: Sequence[Judged], judge: str, *, kinds_matter: bool = True) -> 
     figures: Figures = {
         "recall": share(len(hits), len(faulty)),
         "any_alarm": _count(faulty, lambda one: _alarm(one, one.said[judge])),
+        "faulty_called_healthy": _count(faulty, lambda one: one.said[judge].state == "healthy"),
         "healthy_with_error": _count(healthy, lambda one: "error" in one.said[judge].severities),
         "healthy_with_warning": _count(
             healthy, lambda one: one.said[judge].severities[:1] == ("warning",)

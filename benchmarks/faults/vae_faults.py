@@ -7,6 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from .game_faults import overflow
 from .vaes import Vae, VaeSetting
 
 
@@ -92,15 +93,14 @@ class UnscaledRows(Vae):
 
 
 class HalfOverflowOfVae(Vae):
-    """Loss scaled in half precision without a check, from some step on."""
+    """Gradients of half precision under too large a scale, without a check, from some step on."""
 
     name = "vae_half_overflow"
     midway = True
 
-    def update(self, loss: Tensor) -> Tensor:
+    def before_the_step(self) -> None:
         if self.begun:
-            loss = (loss.half() * 65_536).float() / 65_536
-        return super().update(loss)
+            overflow(self.encoder)
 
 
 class VaeRateDecays(Vae):

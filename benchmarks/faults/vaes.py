@@ -152,8 +152,12 @@ class Vae:
         norm = torch.full((self.members,), float("nan"))
         if self.step % 10 == 0:
             norm = norms(nn.ModuleList([self.encoder, self.decoder]))
+        self.before_the_step()
         self.optimiser.step()
         return norm
+
+    def before_the_step(self) -> None:
+        """Place where gradients can be changed."""
 
     def end_of_step(self) -> None:
         """End of a step, where schedules act."""
