@@ -9,8 +9,18 @@ from pathlib import Path
 import numpy as np
 
 from dlcc.runs import Run
-from dlcc.runs.formats.config_json import KEYS
-from dlcc.runs.formats.csv_header import KNOWN
+
+SHORT = {
+    "discriminator/loss": "d_loss",
+    "generator/loss": "g_loss",
+    "discriminator/grad_norm": "d_grad_norm",
+    "generator/grad_norm": "g_grad_norm",
+    "discriminator/real": "D(x)",
+    "discriminator/fake": "D(G(z))",
+}
+"""Names of columns as scripts have them; every other series keeps its own."""
+THEIRS = {"data": "dataset", "optimizer": "optim", "steps": "total_iterations"}
+"""Names of configuration keys as scripts have them."""
 
 
 def export_csv(run_folder: str | Path, out: str | Path) -> Path:
@@ -22,7 +32,6 @@ def export_csv(run_folder: str | Path, out: str | Path) -> Path:
     run, out = Run.open(run_folder), Path(out)
     out.mkdir(parents=True, exist_ok=True)
     columns = run.series().columns
-    short = {name: column for column, name in KNOWN.items()}
     steps = np.unique(np.concatenate([column.steps for column in columns.values()]))
     cells = []
     for column in columns.values():
@@ -33,10 +42,9 @@ def export_csv(run_folder: str | Path, out: str | Path) -> Path:
         cells.append(texts)
     with open(out / "metrics.csv", "w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
-        writer.writerow([short["step"], *(short.get(name, name) for name in columns)])
+        writer.writerow(["step", *(SHORT.get(name, name) for name in columns)])
         writer.writerows(zip(steps.tolist(), *cells, strict=True))
-    theirs = {key.name: name for name, key in KEYS.items()}
-    config = {theirs.get(key, key): value for key, value in run.manifest.config.items()}
+    config = {THEIRS.get(key, key): value for key, value in run.manifest.config.items()}
     if run.manifest.length is not None:
         config["total_iterations"] = run.manifest.length
     (out / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")

@@ -207,14 +207,14 @@ class _Reader:
                     found |= self._of(ast.iter_child_nodes(node))
         return found
 
-    def _value(self, node: ast.AST) -> Any:
+    def value(self, node: ast.AST) -> Any:
         """Object that a name or an attribute of a module or class stands for; None if unknown."""
         if isinstance(node, ast.Name):
             if node.id in ("self", "cls") and self.owner is not None:
                 return self.owner
             return self.names.get(node.id, vars(builtins).get(node.id))
         if isinstance(node, ast.Attribute):
-            owner = self._value(node.value)
+            owner = self.value(node.value)
             known = inspect.isclass(owner) or inspect.ismodule(owner)
             return inspect.getattr_static(owner, node.attr, None) if known else None
         return None
@@ -223,25 +223,25 @@ class _Reader:
         if handler.type is None:
             return [BaseException]
         parts = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
-        return [k for k in map(self._value, parts) if inspect.isclass(k)]
+        return [k for k in map(self.value, parts) if inspect.isclass(k)]
 
     def _suppressed(self, node: ast.AST) -> list[type[BaseException]]:
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("suppress"):
-            return [k for k in map(self._value, node.args) if inspect.isclass(k)]
+            return [k for k in map(self.value, node.args) if inspect.isclass(k)]
         return []
 
     def _raised(self, node: ast.AST) -> set[type[BaseException]]:
-        kind = self._value(node.func if isinstance(node, ast.Call) else node)
+        kind = self.value(node.func if isinstance(node, ast.Call) else node)
         return {kind} if inspect.isclass(kind) and issubclass(kind, BaseException) else set()
 
     def _called(self, call: ast.Call) -> set[type[BaseException]]:
-        node, called = call.func, self._value(call.func)
+        node, called = call.func, self.value(call.func)
         if inspect.isclass(called) and self._is_ours(called.__module__):
             if not call.args and not call.keywords:
                 return set()  # nothing of the caller's that could be wrong
             made = (vars(called).get(name) for name in ("__init__", "__post_init__"))
             return {k for init in made for k in self._passed(init, called)}
-        owner = self._value(node.value) if isinstance(node, ast.Attribute) else None
+        owner = self.value(node.value) if isinstance(node, ast.Attribute) else None
         return self._passed(called, owner if inspect.isclass(owner) else None)
 
     def _passed(self, called: Any, owner: type | None) -> set[type[BaseException]]:
@@ -254,7 +254,7 @@ class _Reader:
         if called.__name__ in ("__init__", "__post_init__") and owner is not None:
             told |= entries(sections(inspect.getdoc(owner) or "").get("Raises", ""))
         reader = _Reader(called, owner, self.above)
-        values = (reader._value(ast.parse(name, mode="eval").body) for name in told)
+        values = (reader.value(ast.parse(name, mode="eval").body) for name in told)
         kinds = {k for k in values if inspect.isclass(k) and issubclass(k, BaseException)}
         helper = called.__module__ == self.function.__module__ and called.__name__.startswith("_")
         return {k for k in kinds or reader.read() if helper or issubclass(k, DlccError)}

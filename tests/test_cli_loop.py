@@ -138,9 +138,9 @@ def test_advice_names_columns_as_evaluate_does(tmp_path: Path) -> None:
     rows = [f"{k},{0.001 + 0.0001 * (k % 7)},{9 + 0.5 * (k % 5)}" for k in range(400)]
     (tmp_path / "metrics.csv").write_text("\n".join(["step,errD,errG", *rows]) + "\n")
     (tmp_path / "config.json").write_text('{"lr_g": 0.02, "lr_d": 0.02, "loss": "ns"}')
-    columns = ("--map", "discriminator/loss=errD", "--map", "generator/loss=errG")
-    assert "lr_" in dlcc("advise", tmp_path, *columns).stdout
-    assert_one_sentence(dlcc("advise", tmp_path), 2, "name them with --map")
+    assert "lr_" in dlcc("advise", tmp_path).stdout
+    wrong = ("--map", "generator/loss=none")
+    assert_one_sentence(dlcc("advise", tmp_path, *wrong), 2, "no such column; it has")
 
 
 def test_apply_needs_a_place_and_a_line(small_run: Path, tmp_path: Path) -> None:

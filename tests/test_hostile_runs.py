@@ -102,7 +102,7 @@ def test_a_fault_of_ours_repeats_no_control_character(
     def broken(*_: object) -> None:
         raise ValueError("evil\x1b[2J\x9b")
 
-    monkeypatch.setattr("dlcc.runs.run.open_folder", broken)
+    monkeypatch.setattr("dlcc.runs.run.open_path", broken)
     done = dlcc("evaluate", small_run, cwd=tmp_path)
     assert_one_sentence(done, 3, "ValueError at", "fault of dlcc")
     assert all(line.isprintable() for line in done.stderr.splitlines())

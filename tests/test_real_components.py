@@ -150,7 +150,7 @@ def test_proofs_are_found_by_sympy(monkeypatch: pytest.MonkeyPatch) -> None:
         check_proof()
 
 
-def test_regions_are_found_by_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_regions_are_found_by_scikit_learn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     check_regions()
 
     class Constant:
@@ -162,6 +162,7 @@ def test_regions_are_found_by_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> N
             return self
 
     monkeypatch.setattr("sklearn.cluster.KMeans", Constant)
+    monkeypatch.setenv("DLCC_CACHE_DIR", str(tmp_path))  # not the regions that were found before
     with pytest.raises(AssertionError):
         check_regions()
 

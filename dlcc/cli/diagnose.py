@@ -86,7 +86,7 @@ def _diagnoses(
             its_kind, its_objective = kind or settings.kind, objective or settings.objective
             if every:
                 yield from diagnosis.diagnose_all(
-                    folder, names, kind=its_kind, objective=its_objective
+                    folder, names, kind=its_kind, objective=its_objective, left_out=wrong.append
                 )
             else:
                 yield diagnosis.diagnose(

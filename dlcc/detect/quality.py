@@ -50,6 +50,7 @@ _ORDER = (
 )  # fmt: skip
 _WORSE = 1.25
 _COLLAPSED = 2.5
+_NOISES = 4.0  # of a metric's noise above its best, beyond which the best is not one of chance
 _FEWEST = 4
 _ENOUGH = 8
 """Evaluations from which on a metric that never got better tells that nothing was learnt."""
@@ -171,11 +172,12 @@ def _worse_since(column: Column, loss: Floats, at: int, ratio: float) -> int | N
 
 
 def _noise(loss: Floats) -> float:
-    """Standard deviation of a metric from one evaluation to the next, jumps left out."""
-    if len(loss) < 4:
+    """Standard deviation of a metric around its course, from values and the mean of their
+    neighbours; a few jumps do not move the median."""
+    if len(loss) < 3:
         return 0.0
-    jumps = np.abs(np.diff(loss[len(loss) // 3 :]))
-    return float(np.median(jumps)) / 0.954 if len(jumps) else 0.0
+    off = np.abs(loss[1:-1] - (loss[:-2] + loss[2:]) / 2)
+    return float(np.median(off)) / 0.826
 
 
 def _improved(loss: Floats) -> bool:
@@ -212,7 +214,7 @@ def check_quality(record: TrainingRecord) -> Iterator[Finding]:
         return
     column = record.series[quality.name]
     yield from _never_better(record, quality, column)
-    worse = quality.ratio > _WORSE and quality.count >= _FEWEST and _twice(record, quality, column)
+    worse = quality.ratio > _WORSE and quality.count >= _FEWEST and _is_worse(quality, column)
     if not worse:
         return
     title = quality.name.rpartition("/")[2].upper()
@@ -260,15 +262,19 @@ def _never_better(record: TrainingRecord, quality: Quality, column: Column) -> I
     )
 
 
-def _twice(record: TrainingRecord, quality: Quality, column: Column) -> bool:
-    """Whether the metric is worse twice in a row at the end, and not for once."""
-    low, high = _range_of(quality.name, quality.name.rpartition("/")[2])
-    values = column.values[
-        np.isfinite(column.values) & (column.values >= low) & (column.values <= high)
-    ]
-    loss = _as_loss(quality.name, values, higher=quality.better == "higher")
+def _is_worse(quality: Quality, column: Column) -> bool:
+    """Whether the metric is worse at the end by more than its noise: the last values far above the
+    best, or a whole quarter above the best quarter."""
+    inside = _possible(column, _range_of(quality.name, quality.name.rpartition("/")[2]))
+    loss = _as_loss(quality.name, column.values[inside], higher=quality.better == "higher")
     best = float(loss.min())
-    return best <= 0 or bool((loss[-2:] > _WORSE * best).all())
+    if best <= 0:
+        return bool((loss[-2:] > best + _NOISES * _noise(loss)).all())
+    far = (loss[-2:] > max(_WORSE * best, best + _NOISES * _noise(loss))).all()
+    width = len(loss) // 4
+    windows = np.lib.stride_tricks.sliding_window_view(loss, max(width, 1))
+    quarter = width >= 5 and np.median(loss[-width:]) > _WORSE * np.median(windows, axis=1).min()
+    return bool(far or quarter)
 
 
 def _impossible(record: TrainingRecord, name: str, column: Column) -> Iterator[Finding]:

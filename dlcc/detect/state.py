@@ -53,6 +53,7 @@ def assess(record: TrainingRecord, findings: Sequence[Finding]) -> Assessment:
         Assessment: *failed* with an error, *suspect* with a warning, *healthy* with evidence for
         it, and else *unknown*.
 
+    >>> from dlcc.runs.series import Series
     >>> assess(TrainingRecord(Series()), []).state
     'unknown'
     """

@@ -232,7 +232,10 @@ def common(first: Column, second: Column) -> tuple[Ints, Floats, Floats]:
     Returns:
         Steps [k] and the values [k] of each, finite ones alone.
     """
-    steps, a, b = np.intersect1d(first.steps, second.steps, return_indices=True)
-    left, right = first.values[a], second.values[b]
+    if np.array_equal(first.steps, second.steps):
+        steps, left, right = first.steps, first.values, second.values
+    else:
+        steps, a, b = np.intersect1d(first.steps, second.steps, return_indices=True)
+        left, right = first.values[a], second.values[b]
     there = np.isfinite(left) & np.isfinite(right)
     return steps[there], left[there], right[there]

@@ -56,6 +56,7 @@ def judgeable_features(
     *,
     not_finite_is_enough: bool = False,
     unchanging: bool = False,
+    incomplete: bool = False,
     known: dict[int, Floats] | None = None,
 ) -> RunFeatures:
     """Compute the features of a record, where there is enough in it to be judged.
@@ -68,6 +69,8 @@ def judgeable_features(
         progress: Called while samples are compared with the reference.
         not_finite_is_enough: Whether few rows are judged too, where a value in them is not finite.
         unchanging: Whether a record in which nothing changes is let through all the same.
+        incomplete: Whether a record without samples is let through although it lacks quantities, to
+            be learnt from and not to be judged.
         known: Figures [8] of samples of the same run by their step, as `sample_features` gives
             them, where the run is cut several times; those that are missing are added.
 
@@ -79,7 +82,7 @@ def judgeable_features(
         NothingChangesError: Nothing in the record changes.
 
     >>> import numpy as np
-    >>> losses = {"generator/loss": np.linspace(1, 2, 50), "discriminator/loss": np.ones(50)}
+    >>> losses = {name: np.linspace(1, 2, 50) for name in QUANTITIES}
     >>> kind = judgeable_kind({"kind": "gan"}, ["generator", "discriminator"])
     >>> features = judgeable_features(kind, Series.from_start(losses), samples=None, length=100)
     >>> features.seen, features.series_only
@@ -99,7 +102,7 @@ def judgeable_features(
             f"a training of kind {kind.name!r} is judged by its samples, and this run has too few "
             "over time, or no reference to hold them against"
         )
-    lacking = _lacking(kind, series) if features.series_only else ()
+    lacking = () if incomplete or not features.series_only else _lacking(kind, series)
     if lacking and not stops_being_finite(series, kind):
         raise NotJudgeableError(
             "the run has no samples over time, and without them past runs tell its label only "

@@ -165,6 +165,7 @@ def _features(
             Samples.of(run, until),
             run.length,
             unchanging=labelled or fraction < 1,
+            incomplete=True,
             known=known,
         )
     except NothingChangesError as error:

@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from dlcc.errors import LibraryError, RunError, SeriesError
+from dlcc.errors import LibraryError, RunError
 from dlcc.forecast.folders import forecast_folders
 from dlcc.kinds.map import MAP
 from dlcc.past_runs.build import doctoring
@@ -76,13 +76,15 @@ def test_the_order_is_that_of_the_folders(past):
 
 def test_columns_of_other_names_are_mapped(tmp_path, past):
     rng = np.random.default_rng(0)
-    rows = (f"{step},{rng.normal()},{rng.normal()}\n" for step in range(60))
-    (tmp_path / "metrics.csv").write_text("step,errD,errG\n" + "".join(rows))
+    names = {"a": "generator/grad_norm", "b": "discriminator/grad_norm", "c": "discriminator/real"}
+    rows = (f"{step},{','.join(map(str, rng.normal(size=6)))}\n" for step in range(60))
+    (tmp_path / "metrics.csv").write_text("step,errD,errG,a,b,c,D(G(z))\n" + "".join(rows))
     (tmp_path / "config.json").write_text('{"total_iterations": 60}')
-    names = {"discriminator/loss": "errD", "generator/loss": "errG"}
-    (mapped,) = forecast_folders([tmp_path], mapping=names, past=past)
+    (mapped,) = forecast_folders(
+        [tmp_path], mapping={name: column for column, name in names.items()}, past=past
+    )
     assert mapped.seen == 1
-    with pytest.raises(SeriesError, match="--map"):
+    with pytest.raises(RunError, match="it lacks generator/grad_norm, discriminator/grad_norm"):
         list(forecast_folders([tmp_path], past=past))
 
 

@@ -88,7 +88,7 @@ def test_without_a_training_snapshots_hold_weights(tmp_path: Path) -> None:
 def test_nothing_to_resume(tmp_path: Path, training: Any) -> None:
     Recorder(tmp_path / "run", training=training).close()
     assert resume(training, tmp_path / "run") == 0
-    with pytest.raises(RunError, match="no such folder"):
+    with pytest.raises(RunError, match="no such file or folder"):
         resume(training, tmp_path / "absent")
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dlcc.runs.formats.raw_table import RawTable, Scalar
+from dlcc.runs.raw_table import RawTable, Scalar
 from dlcc.typing import Floats, Ints
 
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+|#")
@@ -57,6 +57,7 @@ _TICK = frozenset(("tick", "ticks", "round", "rounds"))
 _SNAPSHOT = frozenset(("snapshot", "snapshots", "checkpoint"))
 _UNNAMED = re.compile(r"#\d+")
 _COARSE = 3  # rows for each value of a counter, beyond which it does not tell rows apart
+_UNIX_TIME = 9e8  # seconds, and milliseconds all the more: a column without a name is a clock
 _RANK = {"step": 0, "kimg": 1, "images": 2, "epoch": 4, "batch": 5, "tick": 6, "unnamed": 7}
 _TOTALS = (
     "total_iterations", "total_iters", "total_step", "total_steps", "max_steps", "num_steps",
@@ -115,7 +116,7 @@ def step_axis(table: RawTable, column: str | None = None) -> StepAxis:
         Axis, counting rows where nothing else counts.
 
     >>> from pathlib import Path
-    >>> from dlcc.runs.formats.raw_table import RawColumn
+    >>> from dlcc.runs.raw_table import RawColumn
     >>> cells = {"epoch": [0, 0, 1, 1], "batch": [0, 5, 0, 5], "loss": [4.0, 3.0, 2.0, 1.0]}
     >>> columns = {name: RawColumn.of_cells(values) for name, values in cells.items()}
     >>> step_axis(RawTable("CSV", (Path("a.csv"),), columns, rows=4)).steps.tolist()
@@ -221,7 +222,7 @@ def _counts_up(values: Floats, falls: Ints) -> bool:
     rises = np.diff(values)
     if not (rises > 0).any():
         return False
-    if values.max() - values.min() > 1e11:  # a clock in milliseconds
+    if values.min() > _UNIX_TIME:
         return False
     return len(falls) <= 0.2 * len(values) or bool(np.all(values[falls] <= np.median(values)))
 

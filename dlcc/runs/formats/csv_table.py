@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+import warnings
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,15 +16,14 @@ import numpy as np
 
 from dlcc.errors import SeriesError
 from dlcc.runs.formats.log_tokens import ABSENT, cleaned, value_of
-from dlcc.runs.formats.quoting import short
-from dlcc.runs.formats.raw_table import RawColumn, RawTable
+from dlcc.runs.formats.quoting import listed, short
 from dlcc.runs.formats.reader import FoundFile, FoundRecord, Listing, Reader
 from dlcc.runs.formats.text_lines import TextLines
+from dlcc.runs.raw_table import RawColumn, RawTable
 from dlcc.runs.series_format import MAX_COLUMNS
 from dlcc.typing import Floats, Ints
 
 _DELIMITERS = (",", "\t", ";", "|")
-_BLOCK_ROWS = 20_000
 _MOST_NUMBERS = 150_000_000
 _EMPTY = frozenset(("", "na", "n/a", "none", "null", "-", "--", "...", "......", "<na>", "nat"))
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?")
@@ -53,8 +53,8 @@ class CsvTable(Reader):
             )
         lines = TextLines(path)
         cells = _Cells(path, shape)
-        for block in _blocks(lines):
-            cells.take(block)
+        for first, block in lines.blocks():
+            cells.take(first, block)
         if not lines.ended:
             cells.drop_a_cut_end()
         return cells.table(_LOGGERS.get(path.name.lower(), self.title), tuple(lines.notes))
@@ -178,17 +178,6 @@ def number_in(cell: str) -> float | None:
     return None if value == ABSENT else value
 
 
-def _blocks(lines: TextLines) -> Iterator[list[tuple[int, str]]]:
-    block: list[tuple[int, str]] = []
-    for item in lines:
-        block.append(item)
-        if len(block) == _BLOCK_ROWS:
-            yield block
-            block = []
-    if block:
-        yield block
-
-
 @dataclass
 class _Column:
     """Cells of one column that hold a number, and what became of the others."""
@@ -199,6 +188,11 @@ class _Column:
     first_junk: tuple[int, str] = (0, "")
     times: array[float] = field(default_factory=lambda: array("d"))
     time_rows: array[int] = field(default_factory=lambda: array("q"))
+
+    def add(self, rows: Ints, values: Floats) -> None:
+        """Add the numbers of some rows."""
+        self.rows.append(rows)
+        self.values.append(values)
 
 
 class _Cells:
@@ -214,30 +208,59 @@ class _Cells:
         self.ragged = 0
         self.first_ragged = 0
         self.sessions: list[int] = []
+        self._header_line: str | None = None
         self._header_text: str | None = None
         self._last = ""
 
-    def take(self, block: list[tuple[int, str]]) -> None:
-        """Take in a block of lines."""
-        numbers, texts = self._without_headers(block)
+    def take(self, first: int, block: list[str]) -> None:
+        """Take in a block of lines, the number of the first of which is given."""
+        numbers, texts = self._without_headers(first, block)
         if not texts:
             return
         self._last = texts[-1]
         self._too_many(len(texts))
         width, delimiter = len(self.shape.names), self.shape.delimiter
         joined = delimiter.join(texts)
-        cells = joined.split(delimiter)
-        regular = len(cells) == width * len(texts) and '"' not in joined
-        if regular:
-            counts = {text.count(delimiter) for text in texts}
-            regular = counts == {width - 1}
-        if not regular:
-            cells = self._ragged_cells(numbers, texts)
+        count = width * len(texts)
+        regular = '"' not in joined and all(text.count(delimiter) == width - 1 for text in texts)
+        values = _numbers(joined, delimiter, count) if regular else None
         rows = np.arange(self.rows, self.rows + len(texts))
-        for at, column in enumerate(self.columns):
-            self._take_column(column, cells[at::width], rows, numbers)
-        self.places.append(np.array(numbers, dtype=np.int64))
+        if values is not None:
+            for at, column in enumerate(self.columns):
+                column.add(rows, values[at::width])
+        else:
+            cells = joined.split(delimiter) if regular else self._ragged_cells(numbers, texts)
+            self._take_cells(cells, rows, numbers)
+        self.places.append(numbers)
         self.rows += len(texts)
+
+    def _take_cells(self, cells: list[str], rows: Ints, numbers: Ints) -> None:
+        """Take in the cells of some rows, row by row, of which some are no plain numbers."""
+        width, delimiter = len(self.columns), self.shape.delimiter
+        odd = [at for at, cell in enumerate(cells) if not cell[-1:].isdigit()]
+        kept = {at: cells[at] for at in odd}
+        for at in odd:
+            cells[at] = "0"
+        values = _numbers(delimiter.join(cells), delimiter, len(cells))
+        if values is None:  # further cells are none, and end in a digit: dates, words
+            values = np.zeros(len(cells))
+            for at, cell in enumerate(cells):
+                try:
+                    values[at] = float(cell)
+                except ValueError:
+                    kept[at] = cell
+        there = np.ones(len(cells), dtype=np.bool_)
+        for at, cell in kept.items():
+            number = number_in(cell) if cell else None
+            there[at] = number is not None
+            if number is not None:
+                values[at] = number
+            elif cell:
+                row = at // width
+                _refuse(self.columns[at % width], cell, int(rows[row]), int(numbers[row]))
+        for at, column in enumerate(self.columns):
+            its = there[at::width]
+            column.add(rows[its], values[at::width][its])
 
     def _too_many(self, lines: int) -> None:
         self.numbers += lines * len(self.shape.names)
@@ -247,30 +270,36 @@ class _Cells:
                 "columns that are needed"
             )
 
-    def _without_headers(self, block: list[tuple[int, str]]) -> tuple[list[int], list[str]]:
+    def _without_headers(self, first: int, block: list[str]) -> tuple[Ints, list[str]]:
         """Numbers and texts of the lines that are rows; a header that comes again is a session."""
+        numbers = np.arange(first, first + len(block))
         if self.shape.header and self._header_text is None:
-            while block and not block[0][1].strip():
-                block = block[1:]
-            self._header_text = block[0][1].strip() if block else ""
-            block = block[1:]
-        numbers: list[int] = []
-        texts: list[str] = []
-        for number, text in block:
-            if not text or text.isspace():
-                continue
-            if self.shape.header and text.strip() == self._header_text:
-                self.sessions.append(self.rows + len(texts))
-                continue
-            numbers.append(number)
-            texts.append(text)
-        return numbers, texts
+            blank = next((at for at, text in enumerate(block) if text.strip()), len(block))
+            self._header_line = block[blank] if blank < len(block) else None
+            self._header_text = self._header_line.strip() if self._header_line else None
+            numbers, block = numbers[blank + 1 :], block[blank + 1 :]
+        if all(block) and self._header_line not in block and not any(map(str.isspace, block)):
+            return numbers, block
+        odd = [
+            at
+            for at, text in enumerate(block)
+            if not text or text.isspace() or text.strip() == self._header_text
+        ]
+        if not odd:
+            return numbers, block
+        kept = np.ones(len(block), dtype=np.bool_)
+        kept[odd] = False
+        before = np.cumsum(kept)
+        self.sessions += [
+            self.rows + int(before[at]) for at in odd if block[at].strip() == self._header_text
+        ]
+        return numbers[kept], [text for text, keep in zip(block, kept, strict=True) if keep]
 
-    def _ragged_cells(self, numbers: list[int], texts: list[str]) -> list[str]:
+    def _ragged_cells(self, numbers: Ints, texts: list[str]) -> list[str]:
         """Cells of lines with quotes, or of another width, made as wide as the rest."""
         width = len(self.shape.names)
         cells: list[str] = []
-        for number, text in zip(numbers, texts, strict=True):
+        for number, text in zip(numbers.tolist(), texts, strict=True):
             try:
                 row = next(
                     csv.reader([text], delimiter=self.shape.delimiter, skipinitialspace=True)
@@ -284,33 +313,6 @@ class _Cells:
                 row = [*row[:width], *[""] * (width - len(row))]
             cells += row
         return cells
-
-    @staticmethod
-    def _take_column(column: _Column, cells: list[str], rows: Ints, numbers: list[int]) -> None:
-        try:
-            values = np.array(list(map(float, cells)), dtype=np.float64)
-        except ValueError:
-            pass
-        else:
-            column.rows.append(rows)
-            column.values.append(values)
-            return
-        found: list[float] = []
-        kept: list[int] = []
-        for at, cell in enumerate(cells):
-            try:
-                found.append(float(cell))
-            except ValueError:
-                if not cell:
-                    continue
-                number = number_in(cell)
-                if number is None:
-                    _refuse(column, cell, int(rows[at]), numbers[at])
-                    continue
-                found.append(number)
-            kept.append(at)
-        column.rows.append(rows[np.array(kept, dtype=np.int64)])
-        column.values.append(np.array(found, dtype=np.float64))
 
     def drop_a_cut_end(self) -> None:
         """Leave out the last cell of a file that ends in it: digits of it may be missing."""
@@ -344,6 +346,13 @@ class _Cells:
                     f"{self.path}: line {line:,}: expected a number in column {name[:40]}, found "
                     f"{short(cell)}; {column.junk:,} such cells are left out"
                 )
+        text = [
+            name
+            for name, column in zip(self.shape.names, self.columns, strict=True)
+            if column.junk and name not in columns
+        ]
+        if text:
+            said.append(f"{self.path}: left out {listed('column', text)} of text")
         if self.ragged:
             said.append(
                 f"{self.path}: line {self.first_ragged:,}: expected {len(self.shape.names)} cells; "
@@ -359,6 +368,21 @@ class _Cells:
             sessions=tuple(s for s in self.sessions if 0 < s < self.rows),
             notes=tuple(said),
         )
+
+
+def _numbers(joined: str, delimiter: str, count: int) -> Floats | None:
+    """Read so many numbers at once; None where one of the cells is none."""
+    if delimiter.isspace():  # numpy takes any blanks for one, and would lose empty cells
+        if "," in joined:
+            return None
+        joined, delimiter = joined.replace(delimiter, ","), ","
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", DeprecationWarning)
+        try:
+            values = np.fromstring(joined, dtype=np.float64, sep=delimiter)
+        except (ValueError, DeprecationWarning):
+            return None
+    return values if len(values) == count else None
 
 
 def _refuse(column: _Column, cell: str, row: int, line: int) -> None:

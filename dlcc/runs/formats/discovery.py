@@ -76,6 +76,7 @@ def find_runs(path: Path) -> FoundRuns:
         taken: set[Path] = set()
         for record in reader.find(listing):
             records.append(record)
+            notes += record.said
             taken |= {*record.files, *record.beside}
         listing = listing.without(taken)
     records, given_up = _without_doubles(records)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from dlcc.errors import OptionError
 from dlcc.runs.axis import Session, StepAxis, split_sessions, step_axis
 from dlcc.runs.formats.foreign_config import (
     files_of_options,
+    in_our_names,
     plain_config,
     read_options,
     stated_objective,
@@ -20,11 +22,12 @@ from dlcc.runs.formats.foreign_config import (
 from dlcc.runs.formats.format import STEP, Contents
 from dlcc.runs.formats.history import History, Logged
 from dlcc.runs.formats.quoting import listed
-from dlcc.runs.formats.raw_table import RawTable, Scalar
 from dlcc.runs.formats.reader import FoundRecord
 from dlcc.runs.manifest import Manifest
+from dlcc.runs.raw_table import RawTable, Scalar
 from dlcc.runs.roles import RoleMap, map_roles
 from dlcc.runs.series import Column, Series
+from dlcc.runs.tree import files_under
 from dlcc.typing import Bools, Floats, Ints
 
 _DIFFUSION = ("diffusion_steps", "noise_schedule", "num_timesteps", "beta_schedule", "sigma_min")
@@ -63,6 +66,12 @@ class ForeignContents(Contents):
 
     def series(self, until: int | None) -> Series:
         return self._judged(self.roles.series()).before(until)
+
+    def sources(self) -> Mapping[str, Path]:
+        return files_under(self.record.folder, "source")
+
+    def documents(self) -> Mapping[str, Path]:
+        return files_under(self.record.folder, "documents")
 
     def unmapped(self) -> Series:
         """Read the columns that have no role, under their own names.
@@ -154,19 +163,21 @@ def _measured(steps: Ints, trained: Bools, logged: Logged) -> Column:
     if logged.present is not None:
         kept &= logged.present
     its, values = steps[kept], logged.values[kept]
-    order = np.argsort(its, kind="stable")
-    its, values = its[order], values[order]
-    last = np.append(its[1:] != its[:-1], True)[: len(its)]
-    return Column(its[last], values[last], np.full(int(last.sum()), np.nan))
+    its, first = np.unique(its, return_index=True)  # of weights measured twice the first stands
+    return Column(its, values[first], np.full(len(its), np.nan))
 
 
-def _steady(steps: np.ndarray) -> np.ndarray:
+def _steady(steps: Ints) -> Ints:
     """Steps without the small falls of rows that are written late, such as those of validation."""
-    reached = np.maximum.accumulate(steps)
     rises = np.diff(steps)
     stride = float(np.median(rises[rises > 0])) if (rises > 0).any() else 1.0
-    late = reached - steps <= 1.5 * stride
-    return np.where(late, reached, steps)
+    steady = steps.copy()
+    for row in np.flatnonzero(rises < 0) + 1:
+        at = int(row)
+        while at < len(steady) and 0 < steady[at - 1] - steady[at] <= 1.5 * stride:
+            steady[at] = steady[at - 1]
+            at += 1
+    return steady
 
 
 def _right_way_up(name: str, values: Floats) -> Floats:
@@ -224,13 +235,14 @@ def open_record(
     """
     table = _read(record, _stamp(record))
     _check_columns(table, mapping)
+    config = dict(table.config) | read_options(
+        dict.fromkeys((*record.beside, *files_of_options(record.folder)))
+    )
+    table = replace(table, config=config)
     axis = step_axis(table, mapping.get(STEP))
     named = {series: column for series, column in mapping.items() if series != STEP}
     roles = map_roles(table, axis.columns, named)
     sessions = split_sessions(axis.steps, table.sessions)
-    config = dict(table.config) | read_options(
-        dict.fromkeys((*record.beside, *files_of_options(record.folder)))
-    )
     return ForeignContents(
         record=record,
         manifest=_manifest(name, roles, axis, plain_config(config)),
@@ -268,6 +280,7 @@ def _manifest(name: str, roles: RoleMap, axis: StepAxis, config: Mapping[str, Sc
     stated = stated_objective(config)
     if stated is not None and _is_game(roles):
         objective["loss"] = stated[0]
+    ours = in_our_names(config)
     length = axis.length
     last = int(axis.steps.max()) + 1 if len(axis.steps) else 1
     seed = next(
@@ -276,7 +289,8 @@ def _manifest(name: str, roles: RoleMap, axis: StepAxis, config: Mapping[str, Sc
     return Manifest(
         name=name or "run",
         objective=objective,
-        config=dict(config),
+        data={"name": ours["data"]} if isinstance(ours.get("data"), str) else {},
+        config=dict(ours),
         seed=seed if type(seed) is int else None,
         length=max(length, last) if length is not None and length < 2**53 else None,
     )

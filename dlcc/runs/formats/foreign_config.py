@@ -12,7 +12,8 @@ from pathlib import Path
 from dlcc.errors import RunError
 from dlcc.runs.files import read_regular
 from dlcc.runs.formats.log_config import SAID, config_of_text
-from dlcc.runs.formats.raw_table import Scalar, flat
+from dlcc.runs.formats.plain_yaml import mapping_of_yaml
+from dlcc.runs.raw_table import Scalar, flat
 from dlcc.runs.texts import problem_of
 
 _MAX_BYTES = 1 << 21
@@ -25,23 +26,20 @@ _LOSS_KEYS = (
     "adversarial_loss",
     "gantype", "d_loss_type", "loss_fn", "criterion", "gan_loss_type",
 )  # fmt: skip
-_OBJECTIVES = (
-    (
-        re.compile(r"(?i)relativ|\bra(?:hinge|gan|lsgan|sgan)\b|\bRaGAN|rahinge|rpgan"),
-        "relativistic",
-    ),
-    (re.compile(r"(?i)wgan[-_ ]?gp|gradient.?penalty|wgan_gp"), "wgangp"),
-    (re.compile(r"(?i)\bw(?:asserstein)?[-_ ]?gan\b|wasserstein"), "wgan"),
-    (re.compile(r"(?i)hinge"), "hinge"),
-    (re.compile(r"(?i)ls-?gan|least.?squares|\bmse\b|\blsgan"), "ls"),
-    (re.compile(r"(?i)began|boundary.?equilibrium"), "began"),
-    (
-        re.compile(
-            r"(?i)non.?saturating|vanilla|\bns\b|logistic|\bbce|cross.?entropy|\bdcgan|softplus"
-        ),
-        "ns",
-    ),
+_OBJECTIVES = tuple(
+    (re.compile(pattern, re.IGNORECASE), name)
+    for pattern, name in (
+        (r"relativ|\bra(?:hinge|gan|lsgan|sgan)\b|rahinge|rpgan", "relativistic"),
+        (r"wgan[-_ ]?gp|gradient.?penalty", "wgangp"),
+        (r"\bw(?:asserstein)?[-_ ]?gan\b|wasserstein", "wgan"),
+        (r"hinge", "hinge"),
+        (r"^ls$|ls-?gan|least.?squares|\bmse\b", "ls"),
+        (r"began|boundary.?equilibrium", "began"),
+        (r"non.?saturating|vanilla|\bns\b|logistic|\bbce|cross.?entropy|\bdcgan|softplus", "ns"),
+        (r"\bsaturating|minimax|^mm$", "mm"),
+    )
 )
+"""Words by which configurations and logs name an objective, the more particular ones first."""
 
 
 def files_of_options(folder: Path) -> list[Path]:
@@ -98,6 +96,8 @@ def _parsed(suffix: str, text: str) -> dict[str, Scalar]:
             return flat(tomllib.loads(text))
     except (ValueError, RecursionError):
         return {}
+    if suffix in (".yaml", ".yml"):
+        return flat(mapping_of_yaml(text))
     return config_of_text(text)
 
 
@@ -120,6 +120,33 @@ def plain_config(config: Mapping[str, Scalar]) -> dict[str, Scalar]:
             continue
         kept[key] = value
     return kept
+
+
+_OURS = {"dataset": "data", "optim": "optimizer", "total_iterations": "steps"}
+"""Keys of scripts whose values our recipes keep under another name."""
+
+
+def in_our_names(config: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    """Rename the keys that our recipes have another name for.
+
+    Args:
+        config: Values by key.
+
+    Returns:
+        Values by key; a key that has our name already wins.
+
+    >>> in_our_names({"optim": "Adam", "lr_g": 0.1})
+    {'optimizer': 'adam', 'lr_g': 0.1}
+    """
+    renamed: dict[str, Scalar] = {}
+    for key, value in config.items():
+        name = _OURS.get(key, key)
+        if name != key and name in config:
+            continue
+        if isinstance(value, str) and name in ("optimizer", "loss"):
+            value = value.strip().lower()
+        renamed[name] = value
+    return renamed
 
 
 def stated_objective(config: Mapping[str, Scalar]) -> tuple[str, str] | None:

@@ -13,13 +13,16 @@ import numpy as np
 from dlcc.errors import RunError
 from dlcc.runs.files import read_regular
 from dlcc.runs.formats.json_lines import JsonRows
-from dlcc.runs.formats.raw_table import RawTable, Scalar, flat
 from dlcc.runs.formats.reader import FoundFile, FoundRecord, Listing, Reader
+from dlcc.runs.raw_table import RawTable, Scalar, flat
 
 _MAX_BYTES = 1 << 29
 _START = re.compile(rb'\s*(?:\[\s*\{|\{\s*"[^"]*"\s*:)')
 _LIST_OF_NUMBERS = re.compile(rb'"\s*:\s*\[\s*(?:-?\d|NaN|-?Infinity|null|\])')
 _LOGS = ("log_history", "history", "logs", "metrics", "train", "results")
+_STATE = "trainer_state.json"
+_THE_END = 10**13  # later than any checkpoint
+_CHECKPOINT = re.compile(r"checkpoint-(\d{1,12})")
 _AXES = ("epoch", "epochs", "step", "steps", "iteration", "iterations", "global_step")
 
 
@@ -30,9 +33,20 @@ class JsonHistory(Reader):
     rank: ClassVar = 45
 
     def find(self, listing: Listing) -> Iterator[FoundRecord]:
+        states: dict[Path, list[tuple[int, Path]]] = {}
         for file in listing.files:
-            if _can_be_one(file):
-                yield FoundRecord(self, file.path.parent, (file.path,))
+            if not _can_be_one(file):
+                continue
+            folder = file.path.parent
+            checkpoint = _CHECKPOINT.fullmatch(folder.name)
+            if file.name != _STATE:
+                yield FoundRecord(self, folder, (file.path,))
+            elif checkpoint and folder != listing.root:
+                states.setdefault(folder.parent, []).append((int(checkpoint[1]), file.path))
+            else:
+                states.setdefault(folder, []).append((_THE_END, file.path))
+        for folder, found in states.items():  # the last one holds what the others hold
+            yield FoundRecord(self, folder, tuple(path for _, path in sorted(found, reverse=True)))
 
     def read(self, record: FoundRecord) -> RawTable:
         path = record.files[0]
@@ -61,7 +75,7 @@ def _can_be_one(file: FoundFile) -> bool:
 
 def _logs_late(file: FoundFile) -> bool:
     """Whether a trainer's state holds its rows only after the head."""
-    return file.name == "trainer_state.json"
+    return file.name == _STATE
 
 
 def _parsed(path: Path) -> tuple[Any, list[str]]:

@@ -13,9 +13,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from dlcc.errors import RunError
-from dlcc.runs.formats.raw_table import RawColumn, RawTable, Scalar
+from dlcc.runs.formats.quoting import one_line
 from dlcc.runs.formats.reader import FoundFile, FoundRecord, Listing, Reader
 from dlcc.runs.formats.text_lines import TextLines
+from dlcc.runs.raw_table import RawColumn, RawTable, Scalar
 from dlcc.runs.series_format import MAX_COLUMNS
 
 _MOST_NUMBERS = 150_000_000
@@ -154,7 +155,7 @@ class JsonRows:
             RunError: There is no number in any row.
         """
         columns = {
-            _shown(name): RawColumn(np.array(rows, dtype=np.int64), np.array(values))
+            one_line(name): RawColumn(np.array(rows, dtype=np.int64), np.array(values))
             for name, (rows, values) in self._columns.items()
         }
         if not columns:
@@ -180,8 +181,3 @@ def _is_clock(columns: Mapping[str, RawColumn], name: str) -> bool:
     """Whether a column holds Unix times in seconds of this century."""
     column = columns.get(name)
     return column is not None and bool(np.all((column.values > 9.4e8) & (column.values < 4.1e9)))
-
-
-def _shown(name: str) -> str:
-    """Name in one line of printable text."""
-    return " ".join("".join(c if c.isprintable() else " " for c in name).split())[:160] or "(empty)"

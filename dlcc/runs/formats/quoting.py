@@ -24,3 +24,12 @@ def listed(what: str, names: Sequence[str]) -> str:
     shown = ", ".join(name if len(name) <= 40 else f"{name[:37]}..." for name in names[:_MOST])
     more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
     return f"{what}{'s' if len(names) > 1 else ''} {shown}{more}"
+
+
+def one_line(name: str) -> str:
+    """Bring a foreign name into one line of printable text, at most 160 characters of it.
+
+    >>> one_line("loss\\n D"), one_line(" ")
+    ('loss D', '(empty)')
+    """
+    return " ".join("".join(c if c.isprintable() else " " for c in name).split())[:160] or "(empty)"

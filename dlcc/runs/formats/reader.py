@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from dlcc.errors import RunError
 from dlcc.runs.files import opened_regular
-from dlcc.runs.formats.raw_table import RawTable
+from dlcc.runs.raw_table import RawTable
 
 HEAD_BYTES = 1 << 16
 _MOST_FILES = 100_000
@@ -177,6 +177,8 @@ class FoundRecord:
     """Name of the run within the files, where they hold several; shown, and given to --run."""
     beside: tuple[Path, ...] = ()
     """Files of the same run that hold its configuration."""
+    said: tuple[str, ...] = ()
+    """Sentences on what was seen beside it and is no record, such as runs without a number."""
 
     def read(self) -> RawTable:
         """Read the record.

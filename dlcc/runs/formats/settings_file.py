@@ -47,12 +47,13 @@ def settings_for(path: Path) -> FolderSettings:
     Raises:
         OptionError: The file is no TOML, or a key has a wrong value.
     """
-    here = path.resolve() if path.is_dir() else path.resolve().parent
-    for folder in (here, *here.parents)[:_DEEPEST]:
-        file = folder / NAME
-        if file.is_file():
-            return _read(file)
-    return FolderSettings()
+    try:
+        here = path.resolve() if path.is_dir() else path.resolve().parent
+        near = [folder / NAME for folder in (here, *here.parents)[:_DEEPEST]]
+        file = next((file for file in near if file.is_file()), None)
+    except (OSError, ValueError, RuntimeError):  # no system takes such a name: opening it says so
+        return FolderSettings()
+    return FolderSettings() if file is None else _read(file)
 
 
 def _read(file: Path) -> FolderSettings:

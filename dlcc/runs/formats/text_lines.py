@@ -27,8 +27,6 @@ class TextLines:
     """Lines of a text file, read once, and what had to be left out of them."""
 
     path: Path
-    start: int = 0
-    """Byte at which to begin, which must be the beginning of a line."""
     notes: list[str] = field(default_factory=list)
     ended: bool = True
     """Whether the last line has its line end; known once all lines were read."""
@@ -36,7 +34,21 @@ class TextLines:
     def __iter__(self) -> Iterator[tuple[int, str]]:
         """Iterate over (line number from 1, line without its end).
 
-        A carriage return ends a line too: progress bars write their rows with it.
+        Raises:
+            RunError: The file cannot be read, or holds no text.
+        """
+        for first, lines in self.blocks():
+            for number, line in enumerate(lines, first):
+                if len(line) <= LONGEST_LINE:
+                    yield number, line
+                else:
+                    self._too_long(number)
+
+    def blocks(self) -> Iterator[tuple[int, list[str]]]:
+        """Iterate over blocks of lines: (number of the first, from 1; lines without their ends).
+
+        A carriage return ends a line too: progress bars write their rows with it. A line that is
+        too long is left out with a note, and an empty one stands in its place.
 
         Raises:
             RunError: The file cannot be read, or holds no text.
@@ -48,37 +60,37 @@ class TextLines:
                     f"{self.path}: {size:,} bytes, expected at most {_MOST_BYTES:,}; keep every "
                     "tenth row, or the part that matters"
                 )
-            stream.seek(self.start)
             decoder = None
-            number, rest, empty = 0, "", 0
+            number, rest, empty = 1, "", 0
             while data := stream.read(_BLOCK):
                 if decoder is None:
                     name = next((n for bom, n in _BOMS if data.startswith(bom)), "utf-8")
+                    name = "utf-8-sig" if name == "utf-8" else name
                     decoder = codecs.getincrementaldecoder(name)(errors="replace")
                 if not data.strip(b"\0"):
                     empty += 1
-                    if empty > _MOST_EMPTY:
-                        raise RunError(
-                            f"{self.path}: holds {empty:,} MiB of zeros and no text there; it is "
-                            "damaged or no log, take it from a copy"
-                        )
+                    self._check_zeros(empty)
                     continue
-                text = rest + decoder.decode(data)
-                lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+                lines = _split(rest + decoder.decode(data))
                 rest = lines.pop()
-                for line in lines:
-                    number += 1
-                    if len(line) <= LONGEST_LINE:
-                        yield number, line
-                    else:
-                        self._too_long(number)
+                if lines:
+                    yield number, lines
+                    number += len(lines)
                 if len(rest) > LONGEST_LINE:
-                    number += 1
                     self._too_long(number)
+                    number += 1
                     rest = self._skip_line(stream, decoder)
+            *lines, rest = _split(rest)  # several, where the last block ended a line too long
             self.ended = not rest
-            if rest:
-                yield number + 1, rest
+            if rest or lines:
+                yield number, [*lines, rest] if rest else lines
+
+    def _check_zeros(self, blocks: int) -> None:
+        if blocks > _MOST_EMPTY:
+            raise RunError(
+                f"{self.path}: holds {blocks:,} MiB of zeros and no text there; it is damaged or "
+                "no log, take it from a copy"
+            )
 
     def _too_long(self, number: int) -> None:
         if len(self.notes) < 3:
@@ -96,3 +108,12 @@ class TextLines:
                 decoder.reset()
                 return decoder.decode(data[at + 1 :])
         return ""
+
+
+def _split(text: str) -> list[str]:
+    """Lines of a text, the last of which may go on."""
+    if "\r" in text:
+        text = text.replace("\r\n", "\n")
+        held = text.endswith("\r")  # the other half of the end may come in the next block
+        text = text[:-1].replace("\r", "\n") + ("\r" if held else text[-1:].replace("\r", "\n"))
+    return text.split("\n")

@@ -33,7 +33,8 @@ _VOCABULARY: Mapping[str, str] = {
     "GRAD": "grad gradient gradients gradnorm gnorm",
     "NORM": "norm norms",
     "PENALTY": "gp penalty penalties r1 r2 reg regularization regularizer regulariser pl path "
-    "length lipschitz drift ortho commitment commit codebook vq orthogonal",
+    "length lipschitz drift ortho orthogonal",
+    "CODEBOOK": "commitment commit codebook vq quant quantization quantizer",
     "ACC": "acc accuracy accuracies accs",
     "LR": "lr learning rate lrate",
     "TIME": "time times sec secs second seconds eta elapsed speed fps timestamp date hour hours "
@@ -69,7 +70,7 @@ _OUTPUTS = (
 _WORD = re.compile(
     r"(?<![A-Za-z])[lLrR][12](?![a-z0-9])|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_]+|\d+"
 )
-_OWN = re.compile(r"(generator|discriminator|model)/([a-z][a-z0-9_.\-/]*)")
+_OWN = re.compile(r"(generator|discriminator|model|measuring)/([a-z][a-z0-9_.\-/]*)")
 _REPEAT = re.compile(r"\s*\((?:mean|avg|2|3|4|spread)\)$")
 _PLAYERS = {"D": "discriminator", "G": "generator"}
 _IGNORED = {"TIME": "time", "LR": "lr", "AUGMENT": "setting", "SETTING": "setting"}
@@ -159,6 +160,8 @@ def role_of_name(name: str) -> tuple[Role | None, str]:
     ]
     tags = {_TAG[w] for w in words if w in _TAG and w not in metric}
     unknown = [w for w in words if w not in _TAG and w not in metric and not w.isdigit()]
+    if unknown and "LOSS" in tags and not tags & {"REAL", "FAKE", "OUT"}:
+        return Role("", "part"), f"a loss named {unknown[0]!r}, of a meaning that is not known"
     if unknown:
         return None, f"the word {unknown[0]!r} is not known"
     return _role(tags, metric, pair, words)
@@ -207,10 +210,12 @@ def _of_players(said: set[str], pair: str) -> Role | None:
         )
     for tag, quantity in (
         ("ACC", "accuracy"), ("SIGN", f"sign_{side}" if side else "sign"), ("BALANCE", "balance"),
-        ("PENALTY", "penalty"), ("KL", "kl"), ("CYCLE", "cycle"), ("IDENTITY", "identity"),
+        ("PENALTY", "penalty"), ("CODEBOOK", "codebook"), ("KL", "kl"), ("CYCLE", "cycle"), ("IDENTITY", "identity"),
         ("WASSERSTEIN", "wasserstein"), ("CLS", "auxiliary"), ("FEATURE", "feature_matching"),
         ("PERCEPTUAL", "perceptual"), ("RECON", "reconstruction"), ("ELBO", "loss"),
     ):  # fmt: skip
+        if tag == "WASSERSTEIN" and tag in rest and "LOSS" in said and not d:
+            return Role("", "part")  # an earth mover's distance is the loss of many a model
         if tag in rest and rest <= {tag, "KL", "RECON", "OUT", "ADV", "FEATURE"}:
             return _role_of_part(tag, quantity, player, d or g, pair, side)
     if "OUT" in rest:
@@ -232,6 +237,8 @@ def _role_of_part(
     tag: str, quantity: str, player: str, of_player: bool, pair: str, side: str
 ) -> Role | None:
     """Role of a part of a loss, or of an accuracy."""
+    if tag == "CODEBOOK":
+        return Role(player if of_player else "model", quantity)
     if tag in ("ACC", "SIGN", "WASSERSTEIN", "BALANCE"):
         return Role(
             f"discriminator{pair}" if tag != "ACC" or of_player or side else "model", quantity

@@ -139,11 +139,17 @@ def test_samples_that_are_not_finite_have_diverged(small_run, monkeypatch):
 
 
 @pytest.mark.parametrize("kept", ["generator/loss", "discriminator/real", "generator/grad_norm"])
-@pytest.mark.parametrize("series_only", [False, True])
-def test_one_quantity_is_enough_for_a_verdict(small_run, few_past_runs, kept, series_only):
+def test_one_quantity_is_enough_for_a_verdict_by_samples(small_run, few_past_runs, kept):
     series = with_series(small_run, lambda name, values: values if name == kept else None)
-    found = health_record(run_health(small_run, series_only=series_only, series=series))
+    found = health_record(run_health(small_run, series=series))
     assert sum(found.probabilities.values()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("lost", ["generator/loss", "discriminator/real", "generator/grad_norm"])
+def test_without_samples_a_quantity_that_is_absent_is_not_taken_for_zero(small_run, lost):
+    series = with_series(small_run, lambda name, values: None if name == lost else values)
+    with pytest.raises(NotApplicable, match=f"it lacks {lost}"):
+        run_health(small_run, series_only=True, series=series)
 
 
 def test_trainings_of_another_kind_are_refused(small_run):
