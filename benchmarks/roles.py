@@ -47,7 +47,8 @@ def wanted(words: str) -> tuple[str, str]:
     pair = re.search(r"\s([ab])$", player)
     player = player.split()[0] + (f"_{pair[1]}" if pair else "") if player else ""
     for word, name in (
-        ("codebook", "codebook"), ("adversarial", "adversarial"), ("real loss", "loss_real"), ("fake loss", "loss_fake"),
+        ("codebook", "codebook"), ("adversarial", "adversarial"),
+        ("real loss", "loss_real"), ("fake loss", "loss_fake"),
         ("after", "fake_after"), ("before", "fake"), ("cycle", "cycle"), ("identity", "identity"),
         ("feature", "feature_matching"), ("path length", "penalty"), ("penalty", "penalty"),
         ("r1", "penalty"), ("gradient norm", "grad_norm"), ("grad_norm", "grad_norm"),

@@ -67,8 +67,8 @@ class Diagnosis:
         quality = found.quality
         steps = [c.steps for c in self.record.series.columns.values() if len(c.steps)]
         content = {
-            "run": self.run,
-            "path": str(self.path),
+            "run": str(self.path),
+            "name": self.run,
             "format": self.format,
             "kind": self.record.kind,
             "objective": self.record.objective,

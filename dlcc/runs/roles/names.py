@@ -210,7 +210,8 @@ def _of_players(said: set[str], pair: str) -> Role | None:
         )
     for tag, quantity in (
         ("ACC", "accuracy"), ("SIGN", f"sign_{side}" if side else "sign"), ("BALANCE", "balance"),
-        ("PENALTY", "penalty"), ("CODEBOOK", "codebook"), ("KL", "kl"), ("CYCLE", "cycle"), ("IDENTITY", "identity"),
+        ("PENALTY", "penalty"), ("CODEBOOK", "codebook"), ("KL", "kl"),
+        ("CYCLE", "cycle"), ("IDENTITY", "identity"),
         ("WASSERSTEIN", "wasserstein"), ("CLS", "auxiliary"), ("FEATURE", "feature_matching"),
         ("PERCEPTUAL", "perceptual"), ("RECON", "reconstruction"), ("ELBO", "loss"),
     ):  # fmt: skip
