@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .games import Game, Setting, mean, norms
+from faults.games import Game, Setting, mean, norms
 
 
 def overflow(network: nn.Module) -> None:

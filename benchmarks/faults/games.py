@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .data import digits, fashion, ring
-from .recording import Recording, share_out
-from .truth import distance
+from faults.data import digits, fashion, ring
+from faults.recording import Recording, share_out
+from faults.truth import distance
 
 CHECKPOINTS = 25
 _SAMPLES = 512

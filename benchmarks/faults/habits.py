@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .recording import Recording
+from faults.recording import Recording
 
 Row = dict[str, float]
 Habit = Callable[[Recording, Mapping[int, float], Path], Path]

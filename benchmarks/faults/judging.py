@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 
 from dlcc.diagnosis import diagnose
-
-from .habits import habit_of, write_log
-from .kinds import KINDS, Kind
-from .population import Member, path_of
-from .recording import Recording, last, read
-from .truth import GOOD
+from faults.habits import habit_of, write_log
+from faults.kinds import KINDS, Kind
+from faults.population import Member, path_of
+from faults.recording import Recording, last, read
+from faults.truth import GOOD
 
 KIND_OF: Mapping[str, Kind] = {kind.name: kind for kind in KINDS}
 ONSET_WITHIN = 0.05  # of the training's length

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .game_faults import FAULTS as OF_GAMES
-from .games import Game
-from .vae_faults import FAULTS as OF_VAES
-from .vaes import Vae
+from faults.game_faults import FAULTS as OF_GAMES
+from faults.games import Game
+from faults.vae_faults import FAULTS as OF_VAES
+from faults.vaes import Vae
 
 D, G, M = "discriminator", "generator", "model"
 LOST = ("ADV001", "ADV006", "ADV004")  # by the generator

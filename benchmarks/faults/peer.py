@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dlcc.runs import Run
-
-from .judging import Said
+from faults.judging import Said
 
 _SCRIPT = """
 import json, sys

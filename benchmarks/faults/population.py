@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from .games import RECIPES, Game, Setting
-from .kinds import KINDS, TRAININGS
-from .vaes import VAE, Vae, VaeSetting
+from faults.games import RECIPES, Game, Setting
+from faults.kinds import KINDS, TRAININGS
+from faults.vaes import VAE, Vae, VaeSetting
 
 SEEDS = 5
 HEALTHY = {"ring": 5, "digits": 6, "dcgan": 2, "wgangp": 3, "vae": 9}

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from .judging import ONSET_WITHIN, Judged, Said, hit, onset_error, right_kind, right_player
+from faults.judging import ONSET_WITHIN, Judged, Said, hit, onset_error, right_kind, right_player
 
 Figures = dict[str, Any]
 

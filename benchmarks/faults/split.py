@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .kinds import KINDS
-from .population import HEALTHY, Member
+from faults.kinds import KINDS
+from faults.population import HEALTHY, Member
 
 BROUGHT = "bfb3e0efe59d653ef14597fa84f9a27dc7c47ca4"
 """Commit that brought the trainings and kinds."""

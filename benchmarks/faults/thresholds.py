@@ -12,9 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from dlcc.runs import Run
-
-from .judging import Said
-from .recording import Recording
+from faults.judging import Said
+from faults.recording import Recording
 
 
 def by_thresholds(log: Path, recording: Recording) -> Said:

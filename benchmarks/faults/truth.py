@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .data import RING_MODES, RING_SD, digits, fashion
+from faults.data import RING_MODES, RING_SD, digits, fashion
 
 Floats = NDArray[np.float64]
 COMPONENTS = 32

@@ -7,8 +7,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from .game_faults import overflow
-from .vaes import Vae, VaeSetting
+from faults.game_faults import overflow
+from faults.vaes import Vae, VaeSetting
 
 
 class HeavyDivergence(Vae):

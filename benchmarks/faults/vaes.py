@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .data import digits
-from .games import Linear, mean, norms
-from .recording import Recording, share_out
-from .truth import distance
+from faults.data import digits
+from faults.games import Linear, mean, norms
+from faults.recording import Recording, share_out
+from faults.truth import distance
 
 CHECKPOINTS = 25
 _HELD_OUT = 360

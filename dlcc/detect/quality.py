@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from dlcc.detect.evidence import evidence_of
 from dlcc.detect.training_record import TrainingRecord, finite
 from dlcc.findings import Finding
 from dlcc.runs.series import Column
@@ -250,6 +251,8 @@ def _never_better(record: TrainingRecord, quality: Quality, column: Column) -> I
         return
     if float(loss.min()) < _SAME * loss[0]:
         return  # it was better for a while: the regression is told elsewhere
+    if not any(True for _ in record.losses()) or not evidence_of(record).says_something:
+        return  # noise beside noise is no training that went wrong
     yield Finding(
         "QLT004",
         f"The quality metric {quality.name.rpartition('/')[2].upper()} never got better: "
