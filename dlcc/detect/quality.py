@@ -56,6 +56,7 @@ _FEWEST = 4
 _ENOUGH = 8
 """Evaluations from which on a metric that never got better tells that nothing was learnt."""
 _BEGINNING = 0.1  # of the record: a metric that begins later has its fall behind it
+_STEADY = 0.05  # noise of a metric, over its size, up to which "no better" is sure
 _SAME = 0.85  # of its first value
 
 
@@ -251,6 +252,8 @@ def _never_better(record: TrainingRecord, quality: Quality, column: Column) -> I
         return
     if float(loss.min()) < _SAME * loss[0]:
         return  # it was better for a while: the regression is told elsewhere
+    if _noise(loss) > _STEADY * float(np.median(loss)):
+        return  # so much noise could hide that it got better
     if not any(True for _ in record.losses()) or not evidence_of(record).says_something:
         return  # noise beside noise is no training that went wrong
     yield Finding(
