@@ -134,8 +134,8 @@ def _check_damage(name: str, reader: type[Reader], folder: Path, file: str) -> N
             raise NonConformance(f"{error}; {file} {how}") from error
         except Exception as error:
             raise NonConformance(
-                f"{name}: {file} {how} ends in {type(error).__name__}: {error}; raise a RunError or "
-                "leave the rows out with a note"
+                f"{name}: {file} {how} ends in {type(error).__name__}: {error}; raise a RunError "
+                "or leave the rows out with a note"
             ) from error
         finally:
             (folder / file).write_bytes(whole)
