@@ -50,7 +50,7 @@ _STEP = frozenset(
         "update",
     ]
 )
-_EPOCH = frozenset("epoch epochs ep epo epoche epochen epoca".split())
+_EPOCH = frozenset(["epoch", "epochs", "ep", "epo", "epoche", "epochen", "epoca"])
 _BATCH = frozenset(["batch", "batches", "minibatch", "i", "idx", "index", "batchidx"])
 _IMAGES = frozenset(["kimg", "nimg", "images", "samples", "img"])
 _TICK = frozenset(("tick", "ticks", "round", "rounds"))
