@@ -13,6 +13,7 @@ from dlcc.errors import PluginError
 from dlcc.runs.formats.csv_table import CsvTable
 from dlcc.runs.formats.json_history import JsonHistory
 from dlcc.runs.formats.json_lines import JsonLines
+from dlcc.runs.formats.printed_lists import PrintedLists
 from dlcc.runs.formats.reader import FoundRecord, Listing, Reader
 from dlcc.runs.formats.stylegan import StyleGan
 from dlcc.runs.formats.text_log import TextLog
@@ -22,6 +23,7 @@ from dlcc.testing import NonConformance, check_reader
 ROWS = [{"step": i, "d_loss": 1 / (i + 1), "g_loss": i / 3} for i in range(40)]
 CSV = "step,d_loss,g_loss\n" + "".join("{step},{d_loss},{g_loss}\n".format(**row) for row in ROWS)
 LOG = "".join("step {step} d_loss {d_loss:.4f} g_loss {g_loss:.4f}\n".format(**row) for row in ROWS)
+LISTS = f"G_losses = {[i / 3 for i in range(30)]}\nD_losses = {[1 / (i + 1) for i in range(30)]}\n"
 STYLEGAN = [
     {"Progress/kimg": {"num": 1, "mean": 4.0 * i}, "Loss/G/loss": {"num": 1, "mean": 1.5}}
     for i in range(20)
@@ -40,6 +42,7 @@ def lines(rows: list[dict[str, object]]) -> str:
         (JsonHistory, "history.json", json.dumps({"d_loss": [1.0] * 9, "g_loss": [0.5] * 9})),
         (StyleGan, "stats.jsonl", lines([{**row} for row in STYLEGAN])),
         (TextLog, "train.log", LOG),
+        (PrintedLists, "losses.txt", LISTS),
     ],
 )
 def test_a_reader_conforms(reader: type[Reader], name: str, text: str, tmp_path: Path) -> None:
