@@ -80,7 +80,8 @@ def _shape(path: Path, lines: Sequence[str], delimiter: str) -> TableShape | Non
         return None
     if not fitting and not any(c in rows[0][0].lower() for c in ("epoch", "step", "iter", "loss")):
         return None
-    return TableShape(delimiter, _unique([_clean_name(c, i) for i, c in enumerate(rows[0])]), True)
+    names = _without_the_run([_clean_name(cell, at) for at, cell in enumerate(rows[0])])
+    return TableShape(delimiter, _unique(names), True)
 
 
 def _too_wide(path: Path, width: int) -> SeriesError:
@@ -88,6 +89,14 @@ def _too_wide(path: Path, width: int) -> SeriesError:
         f"{path}: line 1: {width:,} columns, expected at most {MAX_COLUMNS:,}; keep those that are "
         "needed"
     )
+
+
+def _without_the_run(names: Sequence[str]) -> Sequence[str]:
+    """Names without that of the run, which wandb's export puts before each: `sunny-3 - d_loss`."""
+    runs = {name.partition(" - ")[0] for name in names[1:] if " - " in name}
+    if len(runs) != 1 or not all(" - " in name for name in names[1:]):
+        return names
+    return [names[0], *(name.partition(" - ")[2] for name in names[1:])]
 
 
 def _unique(names: Sequence[str]) -> tuple[str, ...]:

@@ -51,7 +51,7 @@ _VOCABULARY: Mapping[str, str] = {
     "SETTING": "beta gamma lambda weight weights alpha temperature temp factor eps epsilon scale "
     "coef coeff momentum decay topk k threshold res resolution seed bs size",
     "WASSERSTEIN": "wasserstein emd distance wdist dist estimate wd was",
-    "BALANCE": "balance convergence began kt",
+    "BALANCE": "balance convergence began kt measure",
 }
 _TAG = {word: tag for tag, words in _VOCABULARY.items() for word in words.split()}
 _METRICS = {
@@ -148,6 +148,8 @@ def role_of_name(name: str) -> tuple[Role | None, str]:
     for pattern, quantity in _OUTPUTS:
         if pattern.search(name):
             return Role("discriminator", quantity), "written as the discriminator's output"
+    if name.endswith(("__MIN", "__MAX")):
+        return Role("", "setting"), "the range of a column beside it"
     if own := _OWN.fullmatch(name):
         return Role(own[1], own[2]), "named as a series of ours"
     stem = _REPEAT.sub("", name)
