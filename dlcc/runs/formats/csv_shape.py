@@ -80,8 +80,8 @@ def _shape(path: Path, lines: Sequence[str], delimiter: str) -> TableShape | Non
         return None
     if not fitting and not any(c in rows[0][0].lower() for c in ("epoch", "step", "iter", "loss")):
         return None
-    named = _without_the_run([_clean_name(cell, at) for at, cell in enumerate(rows[0])])
-    return TableShape(delimiter, _unique(named), True)
+    columns = _without_the_run([_clean_name(cell, at) for at, cell in enumerate(rows[0])])
+    return TableShape(delimiter, _unique(columns), True)
 
 
 def _too_wide(path: Path, width: int) -> SeriesError:
