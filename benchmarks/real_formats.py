@@ -26,7 +26,7 @@ import numpy as np
 from common import write_result
 
 from dlcc.runs.formats.discovery import find_runs
-from dlcc.runs.formats.raw_table import RawTable
+from dlcc.runs.raw_table import RawTable
 
 SEED = 0
 STEPS = 200

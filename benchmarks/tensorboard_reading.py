@@ -27,7 +27,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c
 
 from dlcc.runs.formats.discovery import find_runs
-from dlcc.runs.formats.raw_table import RawTable
+from dlcc.runs.raw_table import RawTable
 
 TAGS = ("loss/discriminator", "loss/generator", "D(x)", "D(G(z))", "lr")
 REPETITIONS = 3

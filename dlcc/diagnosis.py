@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from dlcc.detect import Assessment, TrainingRecord, detect
-from dlcc.errors import OptionError
+from dlcc.errors import OptionError, RunError
 from dlcc.findings import Finding
 from dlcc.runs import Run
-from dlcc.runs.formats import formats
-from dlcc.runs.formats.discovery import find_runs
+from dlcc.runs.formats import formats, open_each
 from dlcc.runs.formats.foreign import ForeignContents
 from dlcc.runs.formats.foreign_config import stated_objective
+from dlcc.runs.formats.format import checked_mapping
 from dlcc.runs.roles import RoleOfColumn
 
 OBJECTIVES = ("ns", "mm", "ls", "hinge", "wgan", "wgangp", "relativistic", "began")
@@ -67,8 +67,8 @@ class Diagnosis:
         quality = found.quality
         steps = [c.steps for c in self.record.series.columns.values() if len(c.steps)]
         content = {
-            "run": self.run,
-            "path": str(self.path),
+            "run": str(self.path),
+            "name": self.run,
             "format": self.format,
             "kind": self.record.kind,
             "objective": self.record.objective,
@@ -183,6 +183,7 @@ def diagnose_all(
     kind: str | None = None,
     objective: str | None = None,
     reference: str | Path | None = None,
+    left_out: Callable[[RunError], None] | None = None,
 ) -> Iterator[Diagnosis]:
     """Diagnose every run in a folder, one after the other.
 
@@ -192,12 +193,14 @@ def diagnose_all(
         kind: Kind of training; None to tell it from each record.
         objective: Objective of the game; None to tell it from each record.
         reference: Training data for samples beside the records of other tools.
+        left_out: Called with the error for each run that cannot be read; None to raise it.
 
     Yields:
         Diagnoses in the order of the runs' paths.
 
     Raises:
         RunError: There is nothing that can be read.
+        OptionError: A column or the objective is not known.
 
     >>> [found.run for found in diagnose_all("runs/digits-collapsed")]
     ['digits-collapsed']
@@ -206,20 +209,17 @@ def diagnose_all(
     if not path.is_dir() or any(f.recognises(path) for f in formats()):
         yield diagnose(path, mapping, kind=kind, objective=objective, reference=reference)
         return
-    own = [p for p in sorted(path.rglob("run.json")) if p.is_file()]
-    for manifest in own:
-        yield diagnose(manifest.parent, mapping, kind=kind, objective=objective)
-    found = find_runs(path)
-    theirs = [
-        name
-        for name, record in zip(found.names, found.records, strict=True)
-        if not any(record.folder.is_relative_to(manifest.parent) for manifest in own)
-    ]
-    unnamed = [] if own else [None]
-    for name in theirs or unnamed:
-        yield diagnose(
-            path, mapping, part=name, kind=kind, objective=objective, reference=reference
-        )
+
+    def refuse(error: RunError) -> None:
+        if left_out is None:
+            raise error
+        left_out(error)
+
+    names = checked_mapping(mapping)
+    named = None if reference is None else Path(reference)
+    for folder, name, contents in open_each(path, names, refuse, named):
+        run = Run(folder, contents, names, name)
+        yield diagnose_run(run, kind=kind, objective=objective)
 
 
 def diagnose_run(

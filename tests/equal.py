@@ -42,6 +42,7 @@ WORDED = frozenset(
         "words",
         "describes",
         "reason",
+        "region",
         "statement",
         "where",
         "why_no_reruns",

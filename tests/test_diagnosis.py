@@ -63,7 +63,7 @@ def test_a_pasted_log_in_which_the_discriminator_has_won(tmp_path: Path) -> None
     assert found["roles"]["D(x)"] == "discriminator/real"
     assert found["p_healthy"] < 0.2
     assert set(found) >= {
-        "run", "format", "objective", "sessions", "label", "since", "interval",
+        "run", "name", "format", "objective", "sessions", "label", "since", "interval",
         "quality", "notes",
     }  # fmt: skip
 
@@ -106,8 +106,8 @@ def test_all_runs_of_a_folder(tmp_path: Path) -> None:
         pasted(tmp_path / name)
     assert [found.run for found in diagnose_all(tmp_path)] == ["a", "b"]
     done = dlcc("diagnose", tmp_path, "--all", "--json")
-    assert [json.loads(line)["run"] for line in done.stdout.splitlines()] == ["a", "b"]
-    assert json.loads(dlcc("diagnose", tmp_path, "--run", "b", "--json").stdout)["run"] == "b"
+    assert [json.loads(line)["name"] for line in done.stdout.splitlines()] == ["a", "b"]
+    assert json.loads(dlcc("diagnose", tmp_path, "--run", "b", "--json").stdout)["name"] == "b"
 
 
 def test_sarif_and_markdown(tmp_path: Path) -> None:

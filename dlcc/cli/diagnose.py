@@ -88,7 +88,12 @@ def _diagnoses(
             its_kind, its_objective = kind or settings.kind, objective or settings.objective
             if every:
                 yield from diagnosis.diagnose_all(
-                    folder, names, kind=its_kind, objective=its_objective, reference=reference
+                    folder,
+                    names,
+                    kind=its_kind,
+                    objective=its_objective,
+                    reference=reference,
+                    left_out=wrong.append,
                 )
             else:
                 yield diagnosis.diagnose(

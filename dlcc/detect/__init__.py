@@ -16,6 +16,7 @@ from dlcc.detect.objective import GameObjective, game_objective
 from dlcc.detect.oscillation import check_oscillation
 from dlcc.detect.progress import check_progress
 from dlcc.detect.quality import Quality, check_quality, quality_of
+from dlcc.detect.rivalry import check_rivalry
 from dlcc.detect.state import Assessment, State, assess
 from dlcc.detect.training_record import TrainingRecord
 from dlcc.detect.validation import check_validation
@@ -39,6 +40,7 @@ CHECKS: tuple[Callable[[TrainingRecord], Iterator[Finding]], ...] = (
     check_finite,
     check_divergence,
     check_balance,
+    check_rivalry,
     check_quality,
     check_latent,
     check_validation,

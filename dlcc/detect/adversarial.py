@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from dlcc.detect.departure import departure
 from dlcc.detect.objective import GameObjective, game_objective
 from dlcc.detect.training_record import TrainingRecord, common, finite, lasting_from, smoothed
 from dlcc.findings import Finding
@@ -117,11 +118,12 @@ def _won(
         if not (outputs and low[-_count(len(low)) :].mean() >= _MOST_OF_IT):
             return None
         holds = low
-    start = lasting_from(holds)
-    if start is None:
+    crossed = lasting_from(holds)
+    if crossed is None:
         return None
-    level_d = float(np.median(d.values[start:]))
-    level_g = _median_from(g, int(d.steps[start]))
+    start = departure(smoothed(d.values, width), crossed)
+    level_d = float(np.median(d.values[crossed:]))
+    level_g = _median_from(g, int(d.steps[crossed]))
     certain = objective.sure and (outputs or losing is not None)
     code = "ADV001" if certain else "ADV006"
     under = "" if objective.sure else f" if the loss is {_TITLES[objective.name]}"
@@ -129,8 +131,8 @@ def _won(
     apart = " and its outputs on real rows and samples lie far apart" if outputs else ""
     return Finding(
         code,
-        f"The discriminator has won{under}: from {record.unit} {int(d.steps[start]):,} on its loss "
-        f"is {level_d:.3g}{beside}{apart}; {objective.why}.",
+        f"The discriminator has won{under}: from {record.unit} {int(d.steps[crossed]):,} on its "
+        f"loss is {level_d:.3g}{beside}{apart}; {objective.why}.",
         player=f"discriminator{pair}",
         first_step=int(d.steps[start]),
         last_step=int(d.steps[-1]),

@@ -6,12 +6,16 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from dlcc.detect.training_record import TrainingRecord, finite, lasting_from, tail
+from dlcc.detect.training_record import TrainingRecord, common, finite, lasting_from, tail
 from dlcc.findings import Finding
+from dlcc.runs.series import Column
 
 _COLLAPSED = 0.05  # nats, of all latents together: they carry nothing
 _VANISHING = 0.02  # of the divergence's largest tenth
 _FEWEST = 6
+_USED = 1.0  # nats from which on a divergence must show in a loss that has it
+_PRINTED = 1e-6  # of the reconstruction error: equal to the digits that logs have
+_STEADY = 0.02  # relative spread of the weight, over the rows, of a loss that is that sum
 
 
 def check_latent(record: TrainingRecord) -> Iterator[Finding]:
@@ -32,6 +36,11 @@ def check_latent(record: TrainingRecord) -> Iterator[Finding]:
     end = float(np.median(tail(column, 0.1, fewest=3)))
     top = float(np.quantile(column.values, 0.9))
     if end < 0:
+        yield from _negative(record, column, end)
+        return
+    wrong = list(_weight_in_the_loss(record, raw))
+    yield from wrong
+    if wrong:
         return
     if end <= _COLLAPSED:
         start = lasting_from(column.values <= _COLLAPSED)
@@ -55,3 +64,66 @@ def check_latent(record: TrainingRecord) -> Iterator[Finding]:
             last_step=int(column.steps[-1]),
             evidence={"kl_last": end, "kl_largest": top},
         )
+
+
+def _weight_in_the_loss(record: TrainingRecord, kl: Column) -> Iterator[Finding]:
+    """Finding on a divergence that the loss has not in it, or has with the wrong sign.
+
+    The loss is the reconstruction error plus a weight times the divergence. Where all three are
+    logged, the weight is what the loss exceeds the reconstruction by, over the divergence. A log
+    that gives the divergence a sign of its own is turned when it is read.
+    """
+    loss, reconstruction = record.get("model/loss"), record.get("model/reconstruction")
+    if loss is None or reconstruction is None:
+        return
+    steps, total, error = common(loss, reconstruction)
+    kept, at, other = np.intersect1d(steps, kl.steps, return_indices=True)
+    half = len(kept) // 2
+    if len(kept) - half < _FEWEST:
+        return
+    total, error, of_kl = total[at][half:], error[at][half:], kl.values[other][half:]
+    beyond = total - error
+    if not np.isfinite(of_kl).all() or float(of_kl.min()) <= _USED:
+        return
+    evidence = {"kl_last": float(of_kl[-1]), "weight": float(np.median(beyond / of_kl))}
+    if (np.abs(beyond) <= _PRINTED * np.abs(error)).all():
+        yield Finding(
+            "VAE004",
+            f"The divergence of the latents from their prior is not in the loss: model/loss equals "
+            f"model/reconstruction in every row of the second half, with a divergence of "
+            f"{of_kl[-1]:.3g}.",
+            player="model",
+            first_step=int(kl.steps[0]),
+            last_step=int(kept[-1]),
+            evidence=evidence,
+        )
+        return
+    weight = beyond / of_kl
+    middle = float(np.median(weight))
+    if middle < 0 and float(np.quantile(np.abs(weight / middle - 1), 0.9)) < _STEADY:
+        yield Finding(
+            "VAE003",
+            f"The divergence of the latents from their prior is in the loss with the wrong sign: "
+            f"model/loss is model/reconstruction {middle:+.3g} times the divergence, which is "
+            f"{of_kl[-1]:.3g} at the end.",
+            player="model",
+            first_step=int(kl.steps[0]),
+            last_step=int(kept[-1]),
+            evidence=evidence,
+        )
+
+
+def _negative(record: TrainingRecord, column: Column, end: float) -> Iterator[Finding]:
+    """Finding on a divergence that is negative over the last tenth, which none can be."""
+    start = lasting_from(column.values < 0)
+    if start is None or end > -_COLLAPSED:
+        return  # an estimate of a divergence near 0 may lie below it
+    yield Finding(
+        "VAE003",
+        f"The divergence of the latents from their prior is {end:.3g} over the last tenth, and no "
+        f"divergence is negative: from {record.unit} {int(column.steps[start]):,} on.",
+        player="model",
+        first_step=int(column.steps[start]),
+        last_step=int(column.steps[-1]),
+        evidence={"kl_last": end},
+    )

@@ -79,7 +79,7 @@ def has_fallen(values: Floats) -> bool:
     first, last = means[:third], means[-third:]
     wins = float((first[:, None] > last[None, :]).mean())
     deviation = np.sqrt((2 * third + 1) / (12 * third * third))
-    return bool((wins - 0.5) / deviation > 4 or (third < 8 and wins == 1.0))
+    return bool((wins - 0.5) / deviation > 4 or (third >= 5 and wins == 1.0))
 
 
 def check_progress(record: TrainingRecord) -> Iterator[Finding]:

@@ -8,7 +8,8 @@ from typing import Literal
 
 import numpy as np
 
-from dlcc.detect.training_record import TrainingRecord
+from dlcc.detect.evidence import evidence_of
+from dlcc.detect.training_record import TrainingRecord, finite
 from dlcc.findings import Finding
 from dlcc.runs.series import Column
 from dlcc.typing import Floats
@@ -23,7 +24,6 @@ LOWER: Mapping[str, tuple[float, float]] = {
     "mmd": (-0.1, 100.0),
     "jsd": (0.0, 1.0),
     "mcd": (0.0, 1e3),
-    "perplexity": (1.0, 1e9),
     "ndb": (0.0, 1e4),
 }
 """Metrics of which less is better, with the range that they can have."""
@@ -45,13 +45,17 @@ HIGHER: Mapping[str, tuple[float, float]] = {
 _ORDER = (
     "metrics/fid", "metrics/kid", "metrics/fvd", "metrics/fad", "metrics/lpips", "metrics/is",
     "metrics/psnr", "metrics/ssim", "metrics/swd", "metrics/mmd", "metrics/mcd",
-    "metrics/perplexity",
     "metrics/pesq", "metrics/coverage", "validation/loss", "validation/reconstruction",
 )  # fmt: skip
 _WORSE = 1.25
 _COLLAPSED = 2.5
 _NOISES = 4.0  # of a metric's noise above its best, beyond which the best is not one of chance
 _FEWEST = 4
+_ENOUGH = 8
+"""Evaluations from which on a metric that never got better tells that nothing was learnt."""
+_BEGINNING = 0.1  # of the record: a metric that begins later has its fall behind it
+_STEADY = 0.05  # noise of a metric, over its size, up to which "no better" is sure
+_SAME = 0.85  # of its first value
 
 
 @dataclass(frozen=True)
@@ -169,12 +173,10 @@ def _worse_since(column: Column, loss: Floats, at: int, ratio: float) -> int | N
 
 def _noise(loss: Floats) -> float:
     """Standard deviation of a metric around its course, from values and the mean of their
-    neighbours up to the best one, what comes after it left out."""
-    at = int(np.argmin(loss))
-    part = loss[max(0, at - 9) : at + 1] if at >= 4 else loss
-    if len(part) < 3:
+    neighbours; a few jumps do not move the median."""
+    if len(loss) < 3:
         return 0.0
-    off = np.abs(part[1:-1] - (part[:-2] + part[2:]) / 2)
+    off = np.abs(loss[1:-1] - (loss[:-2] + loss[2:]) / 2)
     return float(np.median(off)) / 0.826
 
 
@@ -211,6 +213,7 @@ def check_quality(record: TrainingRecord) -> Iterator[Finding]:
     if quality is None or not quality.name.startswith("metrics/"):
         return
     column = record.series[quality.name]
+    yield from _never_better(record, quality, column)
     worse = quality.ratio > _WORSE and quality.count >= _FEWEST and _is_worse(quality, column)
     if not worse:
         return
@@ -231,6 +234,35 @@ def check_quality(record: TrainingRecord) -> Iterator[Finding]:
             "last": quality.last,
             "ratio": quality.ratio,
         },
+    )
+
+
+def _never_better(record: TrainingRecord, quality: Quality, column: Column) -> Iterator[Finding]:
+    """Finding on a metric that a game begins with and never leaves behind."""
+    if not record.is_game or quality.count < _ENOUGH or quality.improved:
+        return
+    steps = [c.steps for c in record.series.columns.values() if len(c.steps)]
+    begin, end = min(int(s[0]) for s in steps), max(int(s[-1]) for s in steps)
+    if int(column.steps[0]) - begin > _BEGINNING * (end - begin):
+        return
+    loss = _as_loss(quality.name, finite(column).values, higher=quality.better == "higher")
+    if len(loss) < _ENOUGH or loss[0] <= 0 or float(np.median(loss[-3:])) < _SAME * loss[0]:
+        return
+    if float(loss.min()) < _SAME * loss[0]:
+        return  # it was better for a while: the regression is told elsewhere
+    if _noise(loss) > _STEADY * float(np.median(loss)):
+        return  # so much noise could hide that it got better
+    if not any(True for _ in record.losses()) or not evidence_of(record).says_something:
+        return  # noise beside noise is no training that went wrong
+    yield Finding(
+        "QLT004",
+        f"The quality metric {quality.name.rpartition('/')[2].upper()} never got better: "
+        f"{column.values[0]:.4g} at {record.unit} {int(column.steps[0]):,}, best "
+        f"{quality.best:.4g}, {quality.last:.4g} at the end.",
+        player="generator",
+        first_step=int(column.steps[0]),
+        last_step=quality.last_step,
+        evidence={"first": float(column.values[0]), "best": quality.best, "last": quality.last},
     )
 
 

@@ -57,8 +57,9 @@ class TrainingRecord:
 
     @property
     def is_game(self) -> bool:
-        """Whether a discriminator has a series."""
-        return any(name.startswith("discriminator") for name in self.series)
+        """Whether a player of a game has a series: a generator plays, though its rival is not
+        logged."""
+        return any(name.startswith(("discriminator", "generator")) for name in self.series)
 
     def get(self, name: str) -> Column | None:
         """Find a series.
@@ -232,7 +233,10 @@ def common(first: Column, second: Column) -> tuple[Ints, Floats, Floats]:
     Returns:
         Steps [k] and the values [k] of each, finite ones alone.
     """
-    steps, a, b = np.intersect1d(first.steps, second.steps, return_indices=True)
-    left, right = first.values[a], second.values[b]
+    if np.array_equal(first.steps, second.steps):
+        steps, left, right = first.steps, first.values, second.values
+    else:
+        steps, a, b = np.intersect1d(first.steps, second.steps, return_indices=True)
+        left, right = first.values[a], second.values[b]
     there = np.isfinite(left) & np.isfinite(right)
     return steps[there], left[there], right[there]

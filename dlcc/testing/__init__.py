@@ -1,4 +1,4 @@
-"""Conformance kits for stages, formats, kinds of training and recipes of other authors.
+"""Conformance kits for stages, formats, readers, kinds of training and recipes of other authors.
 
 ```python
 from dlcc.testing import check_stage
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from dlcc.testing.conformance import NonConformance
     from dlcc.testing.formats import check_format
     from dlcc.testing.kinds import check_kind
+    from dlcc.testing.readers import check_reader
     from dlcc.testing.recipes import check_recipe
     from dlcc.testing.stages import check_stage
 
@@ -21,10 +22,18 @@ _HOMES = {
     "NonConformance": "conformance",
     "check_format": "formats",
     "check_kind": "kinds",
+    "check_reader": "readers",
     "check_recipe": "recipes",
     "check_stage": "stages",
 }
-__all__ = ["NonConformance", "check_format", "check_kind", "check_recipe", "check_stage"]
+__all__ = [
+    "NonConformance",
+    "check_format",
+    "check_kind",
+    "check_reader",
+    "check_recipe",
+    "check_stage",
+]
 
 
 def __getattr__(name: str) -> Any:

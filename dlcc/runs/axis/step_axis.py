@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dlcc.runs.formats.raw_table import RawTable, Scalar
+from dlcc.runs.raw_table import RawTable, Scalar
 from dlcc.typing import Floats, Ints
 
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+|#")
@@ -50,11 +50,14 @@ _STEP = frozenset(
         "update",
     ]
 )
-_EPOCH = frozenset(["epoch", "epochs", "ep", "epo"])
+_EPOCH = frozenset(["epoch", "epochs", "ep", "epo", "epoche", "epochen", "epoca"])
 _BATCH = frozenset(["batch", "batches", "minibatch", "i", "idx", "index", "batchidx"])
 _IMAGES = frozenset(["kimg", "nimg", "images", "samples", "img"])
 _TICK = frozenset(("tick", "ticks", "round", "rounds"))
 _SNAPSHOT = frozenset(("snapshot", "snapshots", "checkpoint"))
+_FOREIGN = {
+    "第": "epoch", "轮": "epoch", "轮次": "epoch", "周期": "epoch", "迭代": "step", "步": "step",
+}  # fmt: skip
 _UNNAMED = re.compile(r"#\d+")
 _COARSE = 3  # rows for each value of a counter, beyond which it does not tell rows apart
 _UNIX_TIME = 9e8  # seconds, and milliseconds all the more: a column without a name is a clock
@@ -116,7 +119,7 @@ def step_axis(table: RawTable, column: str | None = None) -> StepAxis:
         Axis, counting rows where nothing else counts.
 
     >>> from pathlib import Path
-    >>> from dlcc.runs.formats.raw_table import RawColumn
+    >>> from dlcc.runs.raw_table import RawColumn
     >>> cells = {"epoch": [0, 0, 1, 1], "batch": [0, 5, 0, 5], "loss": [4.0, 3.0, 2.0, 1.0]}
     >>> columns = {name: RawColumn.of_cells(values) for name, values in cells.items()}
     >>> step_axis(RawTable("CSV", (Path("a.csv"),), columns, rows=4)).steps.tolist()
@@ -167,9 +170,15 @@ def what_counts(name: str) -> str | None:
     """
     if name.endswith(" of"):
         return "total" if what_counts(name.removesuffix(" of")) else None
+    if name in _FOREIGN:
+        return _FOREIGN[name]
+    if name.endswith(" (2)"):  # the second number after an epoch: `Epoch 3 [128/60000]`
+        return "unnamed" if what_counts(name.removesuffix(" (2)")) == "epoch" else None
     if _UNNAMED.fullmatch(name) or name == "(index)" or name.startswith("Unnamed:"):
         return "unnamed"
     words = [w.lower() for w in _WORD.findall(name) if w.lower() not in _NOISE]
+    if len(words) == 2 and words[0] in ("g", "d") and words[1] in _STEP:
+        words = words[1:]  # each player's own count of steps
     if not words or len(words) > 2:
         return None
     for group, what in (

@@ -7,7 +7,7 @@ series have our names already, with snapshots and samples.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
@@ -22,6 +22,7 @@ from dlcc.runs.formats.format import Contents, Format
 from dlcc.runs.formats.native import Native
 from dlcc.runs.formats.quoting import listed
 from dlcc.runs.formats.real_data import reference_files
+from dlcc.runs.layout import RunLayout
 
 __all__ = ["Contents", "Format", "as_format", "formats", "open_path"]
 
@@ -136,6 +137,50 @@ def open_path(
         reference_files(reference)
     alone = len(found.records) == 1 and path.is_dir()
     return replace(opened, beside=path if alone else None, reference_from=reference)
+
+
+def open_each(
+    path: Path,
+    mapping: Mapping[str, str],
+    left_out: Callable[[RunError], None],
+    reference: Path | None = None,
+) -> Iterator[tuple[Path, str | None, Contents]]:
+    """Open every run in a folder, recorded ones and those of other tools.
+
+    Args:
+        path: Folder.
+        mapping: Series, or `step`, to the column that the user named for it.
+        left_out: Called with the error for each run that cannot be read.
+        reference: Training data to hold the samples of other tools' runs against.
+
+    Yields:
+        Folder to open the run from again, its name there (None for the only one), and contents.
+
+    Raises:
+        RunError: There is no run at all.
+    """
+    if reference is not None:
+        reference_files(reference)
+    recorded = sorted(manifest.parent for manifest in path.rglob(RunLayout(path).manifest.name))
+    found = find_runs(path)
+    theirs = [
+        (record, name)
+        for record, name in zip(found.records, found.names, strict=True)
+        if not any(record.folder.is_relative_to(folder) for folder in recorded)
+    ]
+    if not recorded and not theirs:
+        raise nothing_found(path)
+    for folder in recorded:
+        try:
+            yield folder, None, open_path(folder, mapping)
+        except RunError as error:
+            left_out(error)
+    for record, name in theirs:
+        try:
+            opened = open_record(record, name, mapping, found.notes)
+            yield path, name, replace(opened, reference_from=reference)
+        except RunError as error:
+            left_out(error)
 
 
 def _refuse(path: Path, format_: Format, reference: Path | None) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import csv
-import re
 import warnings
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,20 +14,14 @@ from typing import ClassVar
 import numpy as np
 
 from dlcc.errors import SeriesError
-from dlcc.runs.formats.log_tokens import ABSENT, cleaned, value_of
+from dlcc.runs.formats.csv_shape import EMPTY_CELLS, TableShape, number_in, sniffed
 from dlcc.runs.formats.quoting import listed, short
-from dlcc.runs.formats.raw_table import RawColumn, RawTable
 from dlcc.runs.formats.reader import FoundFile, FoundRecord, Listing, Reader
 from dlcc.runs.formats.text_lines import TextLines
-from dlcc.runs.series_format import MAX_COLUMNS
+from dlcc.runs.raw_table import RawColumn, RawTable
 from dlcc.typing import Floats, Ints
 
-_DELIMITERS = (",", "\t", ";", "|")
 _MOST_NUMBERS = 150_000_000
-_EMPTY = frozenset(("", "na", "n/a", "none", "null", "-", "--", "...", "......", "<na>", "nat"))
-_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?")
-_IN_A_LOG = re.compile(r"[:=]\s*[-+]?\.?\d|\d:\d\d")
-"""Text that lines of a log hold and no name of a column does: `loss: 0.5`, a time."""
 _LOGGERS = {"metrics.csv": "Lightning metrics.csv", "progress.csv": "Baselines progress.csv"}
 
 
@@ -40,12 +33,12 @@ class CsvTable(Reader):
 
     def find(self, listing: Listing) -> Iterator[FoundRecord]:
         for file in listing.files:
-            if file.is_text and _sniffed(file) is not None:
+            if file.is_text and sniffed(file) is not None:
                 yield FoundRecord(self, file.path.parent, (file.path,))
 
     def read(self, record: FoundRecord) -> RawTable:
         path = record.files[0]
-        shape = _sniffed(FoundFile(path))
+        shape = sniffed(FoundFile(path))
         if shape is None:
             raise SeriesError(
                 f"{path}: expected a table with a header such as step,d_loss,g_loss; the lines "
@@ -58,124 +51,6 @@ class CsvTable(Reader):
         if not lines.ended:
             cells.drop_a_cut_end()
         return cells.table(_LOGGERS.get(path.name.lower(), self.title), tuple(lines.notes))
-
-
-@dataclass(frozen=True)
-class _Shape:
-    """Shape of a table: its delimiter and its columns."""
-
-    delimiter: str
-    names: tuple[str, ...]
-    header: bool
-    """Whether the first line names the columns."""
-
-
-def _sniffed(file: FoundFile) -> _Shape | None:
-    """Shape that the first lines of a file have in common; None where it is no table of numbers.
-
-    Raises:
-        SeriesError: The table has more columns than any record.
-    """
-    text = file.head.decode("utf-8-sig", errors="replace").replace("\r\n", "\n").replace("\r", "\n")
-    whole = text.split("\n")
-    lines = [line for line in (whole[:-1] or whole)[:60] if line.strip()]
-    if not lines:
-        return None
-    if len(whole) == 1 and text.count(",") > MAX_COLUMNS:
-        raise _too_wide(file.path, text.count(",") + 1)
-    for delimiter in _DELIMITERS:
-        shape = _shape(file.path, lines, delimiter)
-        if shape is not None:
-            return shape
-    single = [line.strip() for line in lines]
-    if len(single) > 2 and not _is_cell(single[0]) and all(map(_is_cell, single[1:])):
-        return _Shape(",", (_clean_name(single[0], 0),), True) if _is_name(single[0]) else None
-    return None
-
-
-def _shape(path: Path, lines: Sequence[str], delimiter: str) -> _Shape | None:
-    if delimiter not in lines[0]:
-        return None
-    try:
-        rows = list(csv.reader(lines, delimiter=delimiter, skipinitialspace=True))
-    except csv.Error:
-        return None
-    width = len(rows[0])
-    if width > MAX_COLUMNS:
-        raise _too_wide(path, width)
-    fitting = [row for row in rows[1:] if abs(len(row) - width) <= 1]
-    if width < 2 or len(fitting) < 0.7 * len(rows[1:]) or (len(rows) > 1 and not fitting):
-        return None
-    if all(_is_cell(cell) for cell in rows[0]) and any(cell.strip() for cell in rows[0]):
-        names = tuple(f"#{i}" for i in range(1, width + 1))
-        return _Shape(delimiter, names, False) if len(rows) > 1 else None
-    if any(_IN_A_LOG.search(cell) for cell in rows[0]):
-        return None
-    named = sum(_is_name(cell) for cell in rows[0])
-    numbers = sum(_is_cell(cell) and cell.strip() != "" for row in fitting for cell in row)
-    if named < width - 1 or numbers < 0.2 * sum(map(len, fitting)):
-        return None
-    if not fitting and not any(c in rows[0][0].lower() for c in ("epoch", "step", "iter", "loss")):
-        return None
-    return _Shape(delimiter, _unique([_clean_name(c, i) for i, c in enumerate(rows[0])]), True)
-
-
-def _too_wide(path: Path, width: int) -> SeriesError:
-    return SeriesError(
-        f"{path}: line 1: {width:,} columns, expected at most {MAX_COLUMNS:,}; keep those that are "
-        "needed"
-    )
-
-
-def _unique(names: Sequence[str]) -> tuple[str, ...]:
-    """Names of which each comes once: a second one gets its count."""
-    seen: dict[str, int] = {}
-    unique = []
-    for name in names:
-        seen[name] = seen.get(name, 0) + 1
-        unique.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
-    return tuple(unique)
-
-
-def _clean_name(cell: str, index: int) -> str:
-    shown = " ".join("".join(c if c.isprintable() else " " for c in cell.lstrip("# ")).split())
-    return shown[:120] or ("(index)" if index == 0 else f"#{index + 1}")
-
-
-def _is_cell(cell: str) -> bool:
-    """Whether a cell holds a number, or stands for one that is missing."""
-    return cell.strip().lower() in _EMPTY or number_in(cell) is not None
-
-
-def _is_name(cell: str) -> bool:
-    """Whether a cell can name a column."""
-    return 0 < len(cell.strip()) <= 200 and not _is_cell(cell)
-
-
-def number_in(cell: str) -> float | None:
-    """Read the number of a cell.
-
-    Args:
-        cell: Text such as `0.5`, `tensor(0.5, grad_fn=...)`, `1,5` or `51.5%`.
-
-    Returns:
-        Number; None where the cell holds none.
-
-    >>> number_in("tensor(10.529, grad_fn=<AddBackward0>)"), number_in("N/A"), number_in("12%")
-    (10.529, None, 12.0)
-    """
-    text = cell.strip()
-    try:
-        return float(text)
-    except ValueError:
-        pass
-    if not text or len(text) > 400 or text.lower() in _EMPTY:
-        return None
-    if _DECIMAL_COMMA.fullmatch(text):
-        return float(text.replace(",", "."))
-    bare = cleaned(text).strip("[]() \"'%")
-    value = value_of(bare)
-    return None if value == ABSENT else value
 
 
 @dataclass
@@ -198,7 +73,7 @@ class _Column:
 class _Cells:
     """Cells of a table, block by block."""
 
-    def __init__(self, path: Path, shape: _Shape) -> None:
+    def __init__(self, path: Path, shape: TableShape) -> None:
         self.path = path
         self.shape = shape
         self.columns = [_Column() for _ in shape.names]
@@ -208,6 +83,7 @@ class _Cells:
         self.ragged = 0
         self.first_ragged = 0
         self.sessions: list[int] = []
+        self._header_line: str | None = None
         self._header_text: str | None = None
         self._last = ""
 
@@ -274,8 +150,11 @@ class _Cells:
         numbers = np.arange(first, first + len(block))
         if self.shape.header and self._header_text is None:
             blank = next((at for at, text in enumerate(block) if text.strip()), len(block))
-            self._header_text = block[blank].strip() if blank < len(block) else None
+            self._header_line = block[blank] if blank < len(block) else None
+            self._header_text = self._header_line.strip() if self._header_line else None
             numbers, block = numbers[blank + 1 :], block[blank + 1 :]
+        if all(block) and self._header_line not in block and not any(map(str.isspace, block)):
+            return numbers, block
         odd = [
             at
             for at, text in enumerate(block)
@@ -383,7 +262,7 @@ def _numbers(joined: str, delimiter: str, count: int) -> Floats | None:
 
 def _refuse(column: _Column, cell: str, row: int, line: int) -> None:
     """Note a cell that holds no number, or take it as a time."""
-    if cell.strip().lower() in _EMPTY:
+    if cell.strip().lower() in EMPTY_CELLS:
         return
     if len(cell) < 40 and cell[:1].isdigit():
         try:

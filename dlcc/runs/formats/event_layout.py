@@ -19,7 +19,7 @@ from dlcc.runs.formats.protobuf import (
     signed,
     text,
 )
-from dlcc.runs.formats.raw_table import Scalar
+from dlcc.runs.raw_table import Scalar
 
 _TENSORS = {1: "<f4", 2: "<f8", 3: "<i4", 9: "<i8", 19: "<f2"}
 _LISTS = {5: "<f4", 6: "<f8"}

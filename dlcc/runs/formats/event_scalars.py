@@ -14,8 +14,8 @@ from dlcc.runs.formats import crc32c
 from dlcc.runs.formats.event_layout import Layout, NumberPlace, hparams_of, layout_of
 from dlcc.runs.formats.event_records import Block, EventRecords
 from dlcc.runs.formats.protobuf import VARINT, Field, signed
-from dlcc.runs.formats.raw_table import Scalar
 from dlcc.runs.formats.scalar_rows import MOST_NAMES, Scalars
+from dlcc.runs.raw_table import Scalar
 from dlcc.typing import Bools, Floats, Ints
 
 _SHORT = 1024

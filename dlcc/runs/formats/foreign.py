@@ -22,11 +22,11 @@ from dlcc.runs.formats.foreign_config import (
 from dlcc.runs.formats.format import STEP, Contents
 from dlcc.runs.formats.history import History, Logged
 from dlcc.runs.formats.quoting import listed
-from dlcc.runs.formats.raw_table import RawTable, Scalar
 from dlcc.runs.formats.reader import FoundRecord
 from dlcc.runs.formats.sample_dates import Timeline
 from dlcc.runs.formats.sample_images import SampleImages
 from dlcc.runs.manifest import Manifest
+from dlcc.runs.raw_table import RawTable, Scalar
 from dlcc.runs.roles import RoleMap, map_roles
 from dlcc.runs.series import Column, Series
 from dlcc.runs.tree import files_under
@@ -330,7 +330,7 @@ def _manifest(name: str, roles: RoleMap, axis: StepAxis, config: Mapping[str, Sc
 
 
 def _is_game(roles: RoleMap) -> bool:
-    return any(player.startswith("discriminator") for player in roles.players)
+    return any(player.startswith(("discriminator", "generator")) for player in roles.players)
 
 
 def kind_of(roles: RoleMap, config: Mapping[str, object]) -> str:

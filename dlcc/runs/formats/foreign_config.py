@@ -13,7 +13,7 @@ from dlcc.errors import RunError
 from dlcc.runs.files import read_regular
 from dlcc.runs.formats.log_config import SAID, config_of_text
 from dlcc.runs.formats.plain_yaml import mapping_of_yaml
-from dlcc.runs.formats.raw_table import Scalar, flat
+from dlcc.runs.raw_table import Scalar, flat
 from dlcc.runs.texts import problem_of
 
 _MAX_BYTES = 1 << 21

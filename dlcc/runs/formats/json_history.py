@@ -13,8 +13,8 @@ import numpy as np
 from dlcc.errors import RunError
 from dlcc.runs.files import read_regular
 from dlcc.runs.formats.json_lines import JsonRows
-from dlcc.runs.formats.raw_table import RawTable, Scalar, flat
 from dlcc.runs.formats.reader import FoundFile, FoundRecord, Listing, Reader
+from dlcc.runs.raw_table import RawTable, Scalar, flat
 
 _MAX_BYTES = 1 << 29
 _START = re.compile(rb'\s*(?:\[\s*\{|\{\s*"[^"]*"\s*:)')

@@ -14,9 +14,9 @@ import numpy as np
 
 from dlcc.errors import RunError
 from dlcc.runs.formats.quoting import one_line
-from dlcc.runs.formats.raw_table import RawColumn, RawTable, Scalar
 from dlcc.runs.formats.reader import FoundFile, FoundRecord, Listing, Reader
 from dlcc.runs.formats.text_lines import TextLines
+from dlcc.runs.raw_table import RawColumn, RawTable, Scalar
 from dlcc.runs.series_format import MAX_COLUMNS
 
 _MOST_NUMBERS = 150_000_000

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 
-from dlcc.runs.formats.raw_table import Scalar, flat
+from dlcc.runs.raw_table import Scalar, flat
 
 _NAMESPACE = re.compile(r"Namespace\((.*)\)", re.DOTALL)
 _KEY_VALUE = re.compile(r"^[\s>#*|-]*([A-Za-z_][\w.\- ]{0,48}?)\s*[:=|]\s+(\S.*?)\s*$")

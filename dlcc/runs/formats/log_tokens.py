@@ -168,7 +168,8 @@ def layout_of(texts: tuple[str, ...]) -> Layout:
             unnamed += 1
             base, name = "", f"#{unnamed}"
         else:
-            name = _continued(piece, base or labels[-1])
+            of_a_count = piece == "/" or piece.strip().endswith("of")
+            name = _continued(piece, labels[-1] if of_a_count else base or labels[-1])
             if not base and name.endswith("(2)"):
                 unnamed += 1
                 name = f"#{unnamed}"

@@ -15,8 +15,8 @@ from dlcc.errors import RunError
 from dlcc.runs.formats.log_config import scalar_of
 from dlcc.runs.formats.mlflow_points import MOST_POINTS, Points, table_of
 from dlcc.runs.formats.quoting import listed, one_line, short
-from dlcc.runs.formats.raw_table import RawTable
 from dlcc.runs.formats.reader import FoundRecord, Listing, Reader
+from dlcc.runs.raw_table import RawTable
 
 _HEAD = b"SQLite format 3\0"
 _SECONDS = 8.0

@@ -11,8 +11,8 @@ import numpy as np
 
 from dlcc.errors import RunError
 from dlcc.runs.formats.quoting import one_line
-from dlcc.runs.formats.raw_table import RawTable, Scalar
 from dlcc.runs.formats.scalar_rows import MOST_NAMES, Scalars, in_generations, rows_of
+from dlcc.runs.raw_table import RawTable, Scalar
 from dlcc.typing import Floats, Ints
 
 MOST_POINTS = 20_000_000

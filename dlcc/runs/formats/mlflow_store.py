@@ -11,9 +11,9 @@ from dlcc.runs.files import read_regular
 from dlcc.runs.formats.log_config import scalar_of
 from dlcc.runs.formats.mlflow_points import MOST_POINTS, Points, table_of
 from dlcc.runs.formats.quoting import listed, one_line, short
-from dlcc.runs.formats.raw_table import RawTable, Scalar
 from dlcc.runs.formats.reader import FoundFile, FoundRecord, Listing, Reader
 from dlcc.runs.formats.text_lines import TextLines
+from dlcc.runs.raw_table import RawTable, Scalar
 
 _META = "meta.yaml"
 _NAME_TAG = "tags/mlflow.runName"

@@ -12,8 +12,8 @@ from dlcc.errors import RunError
 from dlcc.runs.axis.step_axis import what_counts
 from dlcc.runs.files import opened_regular
 from dlcc.runs.formats.quoting import listed, one_line, short
-from dlcc.runs.formats.raw_table import RawColumn, RawTable
 from dlcc.runs.formats.reader import FoundRecord, Listing, Reader
+from dlcc.runs.raw_table import RawColumn, RawTable
 from dlcc.runs.series_format import MAX_COLUMNS
 
 _MARK = b"PAR1"

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from dlcc.errors import RunError
 from dlcc.runs.files import opened_regular
-from dlcc.runs.formats.raw_table import RawTable
+from dlcc.runs.raw_table import RawTable
 
 HEAD_BYTES = 1 << 16
 _MOST_FILES = 100_000

@@ -9,8 +9,8 @@ import numpy as np
 
 from dlcc.runs.axis import StepAxis
 from dlcc.runs.axis.step_axis import what_counts
-from dlcc.runs.formats.raw_table import RawTable
 from dlcc.runs.formats.sample_names import SampleName
+from dlcc.runs.raw_table import RawTable
 from dlcc.typing import Floats, Ints
 
 _SPARE = 1.05  # share of the last step that a plain number may reach to be a step

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dlcc.runs.formats.raw_table import RawColumn, RawTable, Scalar
+from dlcc.runs.raw_table import RawColumn, RawTable, Scalar
 from dlcc.runs.series_format import MAX_COLUMNS
 from dlcc.typing import Bools, Floats, Ints
 

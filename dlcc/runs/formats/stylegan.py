@@ -13,9 +13,9 @@ import numpy as np
 from dlcc.errors import RunError
 from dlcc.runs.files import read_regular
 from dlcc.runs.formats.json_lines import JsonRows, starts_with_an_object
-from dlcc.runs.formats.raw_table import RawColumn, RawTable, Scalar, flat
 from dlcc.runs.formats.reader import FoundFile, FoundRecord, Listing, Reader
 from dlcc.runs.formats.text_lines import TextLines
+from dlcc.runs.raw_table import RawColumn, RawTable, Scalar, flat
 
 _KIMG = "Progress/kimg"
 _SNAPSHOT = re.compile(r"network-snapshot-(\d+)")

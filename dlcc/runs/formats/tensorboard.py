@@ -14,9 +14,9 @@ from dlcc.errors import RunError
 from dlcc.runs.formats.event_records import HEADER, EventRecords, stated_length
 from dlcc.runs.formats.event_scalars import EventScalars, tags_in
 from dlcc.runs.formats.quoting import one_line
-from dlcc.runs.formats.raw_table import RawTable, Scalar
 from dlcc.runs.formats.reader import FoundFile, FoundRecord, Listing, Reader
 from dlcc.runs.formats.scalar_rows import MOST_NAMES, Lane, Scalars, in_generations, rows_of
+from dlcc.runs.raw_table import RawTable, Scalar
 
 _TIME = re.compile(r"\.tfevents\.(\d{9,11})\.")
 _WALL_TIME_KEY = 0x09

@@ -26,9 +26,9 @@ from dlcc.runs.formats.log_tokens import (
     split_line,
     value_of,
 )
-from dlcc.runs.formats.raw_table import RawColumn, RawTable, Scalar
 from dlcc.runs.formats.reader import FoundFile, FoundRecord, Listing, Reader
 from dlcc.runs.formats.text_lines import TextLines
+from dlcc.runs.raw_table import RawColumn, RawTable, Scalar
 from dlcc.typing import Floats, Ints
 
 _ALIKE = 0.6  # Jaccard index of the labels of two lines of one kind
@@ -147,7 +147,7 @@ class _Log:
             line = cleaned(raw)
             texts, tokens = split_line(line)
             if not tokens:
-                before = line
+                before = line if any(c.isalpha() for c in line) else before
                 continue
             if len(tokens) > 2_000 or len(self._values) > _MOST_NUMBERS:
                 continue

@@ -13,8 +13,8 @@ from dlcc.errors import RunError
 from dlcc.runs.formats.json_lines import JsonRows
 from dlcc.runs.formats.leveldb_log import HEAD, LogRecords
 from dlcc.runs.formats.protobuf import BYTES, VARINT, Field, WireError, double, fields, signed, text
-from dlcc.runs.formats.raw_table import RawTable, Scalar, flat
 from dlcc.runs.formats.reader import FoundRecord, Listing, Reader
+from dlcc.runs.raw_table import RawTable, Scalar, flat
 
 _HISTORY, _CONFIG, _RUN, _EXIT = 2, 5, 17, 18
 _LONGEST_JSON = 1 << 16

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from dlcc.runs.formats.raw_table import RawTable
-from dlcc.runs.roles.names import role_of_name
+from dlcc.runs.raw_table import RawTable
+from dlcc.runs.roles.names import role_of_name, words_of
 from dlcc.runs.roles.role import Role, RoleOfColumn
 from dlcc.runs.roles.witness import Witness, side_is_a_loss
 
@@ -54,7 +54,9 @@ class RoleMap:
     def left_out(self) -> tuple[str, ...]:
         """Columns that no series is read from, those aside that count, time or set something."""
         return tuple(
-            c.column for c in self.columns if c.role is None or (not c.used and c.role.is_series)
+            c.column
+            for c in self.columns
+            if c.role is None or c.role.quantity == "part" or (not c.used and c.role.is_series)
         )
 
 
@@ -72,7 +74,7 @@ def map_roles(
         Roles, with a reason for each.
 
     >>> from pathlib import Path
-    >>> from dlcc.runs.formats.raw_table import RawColumn
+    >>> from dlcc.runs.raw_table import RawColumn
     >>> cells = {name: RawColumn.of_cells([0.7, 0.6]) for name in ("errD", "errG", "zorp")}
     >>> map_roles(RawTable("CSV", (Path("a.csv"),), cells, rows=2)).series()
     {'discriminator/loss': 'errD', 'generator/loss': 'errG'}
@@ -140,21 +142,28 @@ def _players_settled(columns: list[RoleOfColumn]) -> list[RoleOfColumn]:
     where there is no discriminator."""
     game = _has(columns, "discriminator")
     has_model = _has(columns, "model", "loss")
+    vae = _has(columns, "model", "kl")
     settled = []
     for c in columns:
         role = c.role
         if role is not None and game and role.player == "model" and role.quantity != "accuracy":
             role = replace(role, player="generator")
             if role.quantity == "loss" and _has(columns, "generator", "loss"):
-                settled.append(replace(c, role=role, why=f"{c.why}; the sum of the generator's"))
+                settled.append(_beside_the_generators(c, role))
                 continue
-        elif (
-            role is not None and not game and role.player == "generator" and _has(columns, "model")
-        ):
+        elif role is not None and not game and role.player == "generator" and vae:
             part = "reconstruction" if role.quantity == "loss" and has_model else role.quantity
             role = replace(role, player="model", quantity=part)
         settled.append(c if role == c.role else replace(c, role=role))
     return settled
+
+
+def _beside_the_generators(column: RoleOfColumn, role: Role) -> RoleOfColumn:
+    """Role of a loss of no player beside the generator's: their sum, where its name says so."""
+    words = words_of(column.column)
+    if {"total", "ae", "vae", "model", "net"} & set(words):
+        return replace(column, role=role, why=f"{column.why}; the sum of the generator's")
+    return replace(column, role=Role("", "part"), why="the generator has a loss of its own")
 
 
 def _parts_settled(columns: list[RoleOfColumn]) -> list[RoleOfColumn]:

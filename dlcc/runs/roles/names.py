@@ -13,7 +13,8 @@ _VOCABULARY: Mapping[str, str] = {
     "critic netd dnet",
     "G": "g gen gens generator generators netg gnet",
     "MODEL": "vae ae vqvae model net autoencoder encoder decoder enc dec unet ddpm diffusion",
-    "LOSS": "loss losses err error errors cost costs objective obj criterion lss ls",
+    "LOSS": "loss losses err error errors cost costs objective obj criterion lss ls verlust "
+    "verluste fehler perte pertes perdida",
     "REAL": "real reals true",
     "FAKE": "fake fakes generated synth synthetic",
     "VAL": "val valid validation eval evaluation test dev heldout",
@@ -33,7 +34,8 @@ _VOCABULARY: Mapping[str, str] = {
     "GRAD": "grad gradient gradients gradnorm gnorm",
     "NORM": "norm norms",
     "PENALTY": "gp penalty penalties r1 r2 reg regularization regularizer regulariser pl path "
-    "length lipschitz drift ortho commitment commit codebook vq orthogonal",
+    "length lipschitz drift ortho orthogonal",
+    "CODEBOOK": "commitment commit codebook vq quant quantization quantizer",
     "ACC": "acc accuracy accuracies accs",
     "LR": "lr learning rate lrate",
     "TIME": "time times sec secs second seconds eta elapsed speed fps timestamp date hour hours "
@@ -49,7 +51,7 @@ _VOCABULARY: Mapping[str, str] = {
     "SETTING": "beta gamma lambda weight weights alpha temperature temp factor eps epsilon scale "
     "coef coeff momentum decay topk k threshold res resolution seed bs size",
     "WASSERSTEIN": "wasserstein emd distance wdist dist estimate wd was",
-    "BALANCE": "balance convergence began kt",
+    "BALANCE": "balance convergence began kt measure",
 }
 _TAG = {word: tag for tag, words in _VOCABULARY.items() for word in words.split()}
 _METRICS = {
@@ -62,7 +64,10 @@ _METRICS = {
 }  # fmt: skip
 _FIDS = re.compile(r"(?i)(?<![a-z])(fid|kid|is|pr|ppl)(\d+k?)(?:_?(full|train|test|all))?(?![a-z])")
 _OUTPUTS = (
-    (re.compile(r"(?i)\bd\s*\(\s*g\s*\(\s*z\d?\s*\)\s*\)\s*\(2\)|\bd_?g_?z_?2\b"), "fake_after"),
+    (
+        re.compile(r"(?i)\bd\s*\(\s*g\s*\(\s*z\d?\s*\)\s*\)\s*(?:\(2\)|of)|\bd_?g_?z_?2\b"),
+        "fake_after",
+    ),
     (re.compile(r"(?i)\bd\s*\(\s*g\s*\(\s*z\d?\s*\)\s*\)|\bd_?g_?z_?1?\b|\bd\s*\(fake\)"), "fake"),
     (re.compile(r"(?i)\bd\s*\(\s*x\s*\)|\bd_x\b|\bd\s*\(real\)"), "real"),
 )
@@ -72,11 +77,12 @@ _WORD = re.compile(
 _OWN = re.compile(r"(generator|discriminator|model|measuring)/([a-z][a-z0-9_.\-/]*)")
 _REPEAT = re.compile(r"\s*\((?:mean|avg|2|3|4|spread)\)$")
 _PLAYERS = {"D": "discriminator", "G": "generator"}
+_COUNTS = frozenset(["step", "steps", "iter", "iters", "iteration", "iterations"])
 _IGNORED = {"TIME": "time", "LR": "lr", "AUGMENT": "setting", "SETTING": "setting"}
 _SYNONYMS = {
     "判别器损失": "d loss", "生成器损失": "g loss", "判别器": "d", "生成器": "g", "损失": "loss",
     "训练损失": "train loss", "验证损失": "val loss", "重构损失": "recon loss", "学习率": "lr",
-    "perte": "loss", "verlust": "loss", "pérdida": "loss", "generatore": "g",
+    "pérdida": "loss",
 }  # fmt: skip
 
 
@@ -142,6 +148,8 @@ def role_of_name(name: str) -> tuple[Role | None, str]:
     for pattern, quantity in _OUTPUTS:
         if pattern.search(name):
             return Role("discriminator", quantity), "written as the discriminator's output"
+    if name.endswith(("__MIN", "__MAX")):
+        return Role("", "setting"), "the range of a column beside it"
     if own := _OWN.fullmatch(name):
         return Role(own[1], own[2]), "named as a series of ours"
     stem = _REPEAT.sub("", name)
@@ -157,8 +165,12 @@ def role_of_name(name: str) -> tuple[Role | None, str]:
     metric = [
         w for w in words if w in _METRICS and (w != "is" or words in (["is"], ["is", "mean"]))
     ]
+    if set(words) & _COUNTS and not {_TAG.get(w) for w in words} & {"LOSS", "OUT", "GRAD", "ACC"}:
+        return (Role("", "count"), "counts steps") if len(words) < 3 else (None, "counts something")
     tags = {_TAG[w] for w in words if w in _TAG and w not in metric}
     unknown = [w for w in words if w not in _TAG and w not in metric and not w.isdigit()]
+    if unknown and "LOSS" in tags and not tags & {"REAL", "FAKE", "OUT"}:
+        return Role("", "part"), f"a loss named {unknown[0]!r}, of a meaning that is not known"
     if unknown:
         return None, f"the word {unknown[0]!r} is not known"
     return _role(tags, metric, pair, words)
@@ -207,10 +219,13 @@ def _of_players(said: set[str], pair: str) -> Role | None:
         )
     for tag, quantity in (
         ("ACC", "accuracy"), ("SIGN", f"sign_{side}" if side else "sign"), ("BALANCE", "balance"),
-        ("PENALTY", "penalty"), ("KL", "kl"), ("CYCLE", "cycle"), ("IDENTITY", "identity"),
+        ("PENALTY", "penalty"), ("CODEBOOK", "codebook"), ("KL", "kl"),
+        ("CYCLE", "cycle"), ("IDENTITY", "identity"),
         ("WASSERSTEIN", "wasserstein"), ("CLS", "auxiliary"), ("FEATURE", "feature_matching"),
         ("PERCEPTUAL", "perceptual"), ("RECON", "reconstruction"), ("ELBO", "loss"),
     ):  # fmt: skip
+        if tag == "WASSERSTEIN" and tag in rest and "LOSS" in said and not d:
+            return Role("", "part")  # an earth mover's distance is the loss of many a model
         if tag in rest and rest <= {tag, "KL", "RECON", "OUT", "ADV", "FEATURE"}:
             return _role_of_part(tag, quantity, player, d or g, pair, side)
     if "OUT" in rest:
@@ -232,6 +247,8 @@ def _role_of_part(
     tag: str, quantity: str, player: str, of_player: bool, pair: str, side: str
 ) -> Role | None:
     """Role of a part of a loss, or of an accuracy."""
+    if tag == "CODEBOOK":
+        return Role(player if of_player else "model", quantity)
     if tag in ("ACC", "SIGN", "WASSERSTEIN", "BALANCE"):
         return Role(
             f"discriminator{pair}" if tag != "ACC" or of_player or side else "model", quantity

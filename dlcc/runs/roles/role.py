@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 METRICS = "metrics"
 """Player of quality metrics, such as `metrics/fid`."""
-NOT_SERIES = frozenset(("time", "lr", "setting", "auxiliary", "axis", "count"))
+NOT_SERIES = frozenset(("time", "lr", "setting", "auxiliary", "axis", "count", "part"))
 """Quantities that are known and are no series that a training is judged by."""
 
 

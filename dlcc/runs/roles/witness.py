@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dlcc.runs.formats.raw_table import RawTable
+from dlcc.runs.raw_table import RawTable
 from dlcc.typing import Floats
 
 _FEWEST = 4

@@ -10,7 +10,7 @@ import pytest
 
 from dlcc.runs.axis import split_sessions, step_axis
 from dlcc.runs.axis.step_axis import what_counts
-from dlcc.runs.formats.raw_table import RawColumn, RawTable, Scalar
+from dlcc.runs.raw_table import RawColumn, RawTable, Scalar
 
 
 def table(config: dict[str, Scalar] | None = None, **columns: Sequence[float | None]) -> RawTable:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from benchmarks.foreign import export_csv
 from dlcc.errors import InputError, OptionError, RunError
 from dlcc.runs import Recorder, Run
-from dlcc.runs.formats.csv_table import number_in
+from dlcc.runs.formats.csv_shape import number_in
 from tests.conftest import EXAMPLES, example
 from tests.runs.formats.conftest import Leave
 

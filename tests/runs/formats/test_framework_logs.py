@@ -18,7 +18,7 @@ from transformers import TrainerState
 from dlcc.errors import DlccError, RunError
 from dlcc.runs.formats import open_path
 from dlcc.runs.formats.discovery import find_runs
-from dlcc.runs.formats.raw_table import RawTable
+from dlcc.runs.raw_table import RawTable
 
 
 def read(path: Path) -> RawTable:

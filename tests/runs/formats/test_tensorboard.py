@@ -18,7 +18,7 @@ from torch.utils.tensorboard import SummaryWriter
 from dlcc.errors import DlccError, RunError
 from dlcc.runs.formats import crc32c, open_path
 from dlcc.runs.formats.discovery import find_runs
-from dlcc.runs.formats.raw_table import RawTable
+from dlcc.runs.raw_table import RawTable
 from tests.runs.formats.wire import event_file, framed, scalar, session_start, varint, version
 
 

@@ -10,9 +10,9 @@ import pytest
 
 from dlcc.errors import RunError
 from dlcc.runs import Run
-from dlcc.runs.formats.raw_table import RawTable
 from dlcc.runs.formats.reader import FoundRecord
 from dlcc.runs.formats.text_log import TextLog
+from dlcc.runs.raw_table import RawTable
 
 
 def read(tmp_path: Path, text: str | bytes) -> RawTable:

@@ -13,7 +13,7 @@ import pytest
 from dlcc.errors import DlccError, RunError
 from dlcc.runs.formats import open_path
 from dlcc.runs.formats.discovery import find_runs
-from dlcc.runs.formats.raw_table import RawTable
+from dlcc.runs.raw_table import RawTable
 from tests.runs.formats.wire import leveldb_log, message, varint
 
 

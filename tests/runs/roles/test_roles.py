@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dlcc.runs.formats.raw_table import RawColumn, RawTable
+from dlcc.runs.raw_table import RawColumn, RawTable
 from dlcc.runs.roles import map_roles, role_of_name
 
 
@@ -45,9 +45,16 @@ def test_names(name: str, role: str) -> None:
     assert found.name == role
 
 
-@pytest.mark.parametrize("name", ["zorp", "zorp_loss", "my_metric", "x", "42", "", "foo bar loss"])
+@pytest.mark.parametrize("name", ["zorp", "my_metric", "x", "42", "", "zorp_real_loss"])
 def test_a_word_that_stays_unexplained_gives_no_role(name: str) -> None:
     assert role_of_name(name)[0] is None
+
+
+@pytest.mark.parametrize("name", ["zorp_loss", "foo bar loss", "train_arcface_loss"])
+def test_a_loss_of_an_unknown_name_is_a_part_that_is_not_read(name: str) -> None:
+    found = map_roles(table(**{name: [1, 2], "d_loss": [1, 2], "g_loss": [1, 2]}))
+    assert set(found.series()) == {"discriminator/loss", "generator/loss"}
+    assert found.left_out == (name,)
 
 
 def test_sides_that_add_up_to_the_loss_are_its_parts() -> None:
