@@ -75,7 +75,7 @@ def watch(
     """
     watched = _Watched()
     stamp: object = None
-    waited = False
+    waited, looked = False, False
     while True:
         seen = _stamp(Path(path))
         if seen != stamp and seen is not None:
@@ -89,7 +89,9 @@ def watch(
             else:
                 waited = False
                 yield from watched.look(found)
-            sleep(max(SHORTEST, (clock() - began) / SHARE))
+            cost = clock() - began if looked else 0.0  # the first look imports what it needs
+            looked = True
+            sleep(max(SHORTEST, cost / SHARE))
             continue
         if seen is None and not waited:
             waited = True
