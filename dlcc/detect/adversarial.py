@@ -9,11 +9,19 @@ import numpy as np
 
 from dlcc.detect.departure import departure
 from dlcc.detect.objective import GameObjective, game_objective
-from dlcc.detect.training_record import TrainingRecord, common, finite, lasting_from, smoothed
+from dlcc.detect.training_record import (
+    TrainingRecord,
+    common,
+    finite,
+    lasting_from,
+    smoothed,
+    thinned,
+)
 from dlcc.findings import Finding
 from dlcc.runs.series import Column
 from dlcc.typing import Bools, Ints
 
+_MOST_ROWS = 5_000  # blocks of a longer record, over whose means running medians are taken
 _LAST = 0.2
 _MOST_OF_IT = 0.8
 _FEWEST = 3
@@ -44,11 +52,12 @@ def check_balance(record: TrainingRecord) -> Iterator[Finding]:
         yield from stuck
         if stuck or d is None:
             continue
-        won = _won(record, pair, finite(d), g, objective)
+        few = thinned(finite(d), _MOST_ROWS)
+        won = _won(record, pair, few, None if g is None else thinned(g, _MOST_ROWS), objective)
         if won is not None:
             yield won
             continue
-        yield from _at_chance(record, pair, finite(d), objective)
+        yield from _at_chance(record, pair, few, objective)
 
 
 def _stuck(

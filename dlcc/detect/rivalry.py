@@ -8,11 +8,12 @@ import numpy as np
 
 from dlcc.detect.departure import departure
 from dlcc.detect.objective import GameObjective, game_objective
-from dlcc.detect.training_record import TrainingRecord, common, lasting_from, smoothed
+from dlcc.detect.training_record import TrainingRecord, common, lasting_from, smoothed, thinned
 from dlcc.findings import Finding
 from dlcc.typing import Bools, Floats
 
 _FEWEST = 12
+_MOST_ROWS = 5_000  # blocks of a longer record, over whose means running medians are taken
 _LAST = 0.2
 _MOST_OF_IT = 0.8
 _BEYOND = 1.2
@@ -49,7 +50,7 @@ def check_rivalry(record: TrainingRecord) -> Iterator[Finding]:
         d, g = record.loss_of(f"discriminator{pair}"), record.loss_of(f"generator{pair}")
         if d is None or g is None or record.has_other_terms(f"generator{pair}"):
             continue
-        steps, of_d, of_g = common(d, g)
+        steps, of_d, of_g = common(thinned(d, _MOST_ROWS), thinned(g, _MOST_ROWS))
         if len(steps) < _FEWEST:
             continue
         objective = game_objective(record, pair)

@@ -204,8 +204,12 @@ def thinned(column: Column, most: int = 2_000) -> Column:
     if n <= most:
         return column
     edges = np.linspace(0, n, most + 1).astype(np.int64)
-    sums = np.add.reduceat(np.nan_to_num(column.values), edges[:-1])
-    return Column(column.steps[edges[1:] - 1], sums / np.diff(edges), column.clock[edges[1:] - 1])
+    there = np.isfinite(column.values)
+    sums = np.add.reduceat(np.where(there, column.values, 0.0), edges[:-1])
+    counts = np.add.reduceat(there.astype(np.float64), edges[:-1])
+    means = np.full(most, np.nan)
+    np.divide(sums, counts, out=means, where=counts > 0)
+    return Column(column.steps[edges[1:] - 1], means, column.clock[edges[1:] - 1])
 
 
 def finite(column: Column) -> Column:
