@@ -1,23 +1,29 @@
 """Whether a diagnosis says *unknown* of series that say nothing, and what that costs real runs.
 
-    python benchmarks/says_nothing.py [--logs FOLDER]
+    python benchmarks/says_nothing.py [--logs FOLDER] [--bench FOLDER]
 
 Series of both losses around the equilibrium of four objectives, in an order that means nothing:
-noise of four shapes, the same values shuffled, constants, random walks being left out (they have an
-order). Lengths of 20 to 20,000 rows. For real runs: the past runs' recordings in runs/, and with
---logs a folder of public logs; how many of them are said to say nothing.
+noise of four shapes, and constants. Lengths of 20 to 20,000 rows. For real runs: the recordings in
+runs/, with --logs a folder of public logs, and with --bench the trainings of the fault bench
+(`fault_bench.py --work FOLDER`); how many of them are said to say nothing, and what is found in the
+healthy ones.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+import tempfile
+import zlib
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from common import write_result
+from faults.habits import habit_of, write_log
+from faults.population import members, path_of
+from faults.recording import read
 
 from dlcc.detect import TrainingRecord, detect, evidence_of
 from dlcc.diagnosis import diagnose
@@ -106,14 +112,43 @@ def of_real(folders: list[Path]) -> dict[str, Any]:
     return {"runs": number, "said to say nothing": silent / max(number, 1), "which": names}
 
 
+def of_bench(work: Path) -> dict[str, Any]:
+    """The same for the fault bench's trainings, and findings above a note in its healthy ones."""
+    silent, number, healthy = 0, 0, 0
+    codes: Counter[str] = Counter()
+    for member in members():
+        recording = read(path_of(member, work))
+        habit = habit_of(recording, zlib.crc32(f"habit {member.name}".encode()), metric=False)
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                found = diagnose(write_log(recording, habit, Path(folder), broken_metric=False))
+            except InputError:
+                continue
+        if not member.is_fault:
+            healthy += 1
+            codes.update(f.code for f in found.assessment.findings if f.severity != "note")
+        if found.rows >= 20 and (not member.is_fault or number < 200):
+            number += 1
+            silent += not found.assessment.evidence.says_something
+    return {
+        "runs": number,
+        "said to say nothing": silent / max(number, 1),
+        "healthy runs": healthy,
+        "findings above a note in the healthy": dict(codes),
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--logs", type=Path, default=None, help="folder of folders or logs")
+    parser.add_argument("--bench", type=Path, default=None, help="the fault bench's folder")
     arguments = parser.parse_args()
-    real = sorted(Path("runs").iterdir())
+    real = sorted((Path(__file__).parent.parent / "runs").iterdir())
     if arguments.logs is not None:
         real += sorted(p for p in arguments.logs.iterdir() if p.suffix not in (".md", ".csv"))
     figures = {"series that say nothing": of_nothing(), "real runs": of_real(real)}
+    if arguments.bench is not None:
+        figures["trainings of the fault bench"] = of_bench(arguments.bench)
     write_result("says_nothing", figures, {"noise": 0})
 
 
