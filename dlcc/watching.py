@@ -21,8 +21,9 @@ from dlcc.errors import InputError
 from dlcc.findings import Finding
 from dlcc.runs.series import Column, Series
 
-SHARE = 0.01
-"""Share of a core that reading may take."""
+SHARE = 0.006
+"""Share of a core that reading may take; looking for changes and telling of them take the rest of a
+hundredth."""
 SHORTEST = 1.0
 """Seconds between two looks at least."""
 _MOST_FILES = 2_000
