@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dlcc.errors import OptionError
+from dlcc.errors import OptionError, RunError
 from dlcc.runs.axis import Session, StepAxis, split_sessions, step_axis
 from dlcc.runs.formats.foreign_config import (
     files_of_options,
@@ -267,6 +267,11 @@ def open_record(
         OptionError: The mapping names a column that is not there.
     """
     table = _read(record, _stamp(record))
+    if not table.rows:
+        raise RunError(
+            f"{table.files[0]}: has no row yet; expected a row a step below its header, try again "
+            "when the training has written one"
+        )
     _check_columns(table, mapping)
     config = dict(table.config) | read_options(
         dict.fromkeys((*record.beside, *files_of_options(record.folder)))

@@ -260,7 +260,14 @@ def test_any_bytes_are_read_or_refused(data: bytes, headed: bool) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "\n", "hello world\n", ",".join(f"c{i}" for i in range(5_000)) + "\n1\n", "a,b\nx,y\n"],
+    [
+        "",
+        "\n",
+        "hello world\n",
+        "epoch,d_loss,g_loss\n",
+        ",".join(f"c{i}" for i in range(5_000)) + "\n1\n",
+        "a,b\nx,y\n",
+    ],
 )
 def test_what_is_no_record_is_one_sentence(text: str, leave: Leave) -> None:
     with pytest.raises(RunError) as caught:
