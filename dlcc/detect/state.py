@@ -68,7 +68,7 @@ def assess(record: TrainingRecord, findings: Sequence[Finding]) -> Assessment:
     elif reason := _speaks_for(record, quality):
         state, why = "healthy", reason
     else:
-        state, why = "unknown", _says_nothing(record, evidence)
+        state, why = "unknown", _says_nothing(record, quality, evidence)
     p, interval = _probability(state, quality, record)
     return Assessment(
         state=state,
@@ -121,9 +121,16 @@ def _held_fallen(record: TrainingRecord) -> bool:
     return has_fallen(values)
 
 
-def _says_nothing(record: TrainingRecord, evidence: Evidence) -> str:
+def _says_nothing(record: TrainingRecord, quality: Quality | None, evidence: Evidence) -> str:
     """Sentence on why nothing can be said."""
     rows = record.series.rows
+    if quality is not None and quality.improved:
+        name = quality.name.rpartition("/")[2]
+        title = name.upper() if quality.name.startswith("metrics/") else quality.name
+        return (
+            f"{title} improved, and is neither near its best ({quality.best:.4g} at {record.unit} "
+            f"{quality.best_step:,}) nor worse beyond its noise ({quality.last:.4g} at the end)"
+        )
     if not record.series.columns:
         return "no column has a known role"
     if rows < _ENOUGH_ROWS:
