@@ -1,34 +1,28 @@
 """Adversarial recipes: plain loops over a generator and a discriminator.
 
-Each step of the loop is a method, so that a fault is a subclass that overrides one or two. Several
-seeds are trained at once for speed: every tensor has a leading dimension of members, losses are
-summed over members, and nothing else mixes them.
+Each step of the loop is a method, so that a fault is a subclass that overrides one or two.
 """
 
 from __future__ import annotations
 
-import time
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from faults.data import digits, fashion, ring
-from faults.recording import Recording, share_out
+from faults.training import AnySetting, Training
 from faults.truth import distance
 
-CHECKPOINTS = 25
 _SAMPLES = 512
 
 
-@dataclass(frozen=True)
-class Setting:
+@dataclass(frozen=True, kw_only=True)
+class Setting(AnySetting):
     """Setting of a game."""
 
-    recipe: str
-    data: str
     objective: str = "ns"
     """Objective: ns, hinge, ls, relativistic or wgangp."""
     lr_d: float = 1e-3
@@ -44,11 +38,15 @@ class Setting:
 
 
 RECIPES = {
-    "ring": Setting("ring", "ring", lr_d=2e-3, lr_g=1e-3, length=1_500),
-    "digits": Setting("digits", "digits", lr_d=5e-4, lr_g=5e-4, batch=64, width=128, length=1_500),
-    "dcgan": Setting("dcgan", "fashion", lr_d=4e-4, lr_g=1e-3, batch=24, width=16, length=300),
+    "ring": Setting(recipe="ring", data="ring", lr_d=2e-3, lr_g=1e-3, length=1_500),
+    "digits": Setting(
+        recipe="digits", data="digits", lr_d=5e-4, lr_g=5e-4, batch=64, width=128, length=1_500,
+    ),
+    "dcgan": Setting(
+        recipe="dcgan", data="fashion", lr_d=4e-4, lr_g=1e-3, batch=24, width=16, length=300,
+    ),
     "wgangp": Setting(
-        "wgangp", "digits", "wgangp",
+        recipe="wgangp", data="digits", objective="wgangp",
         lr_d=1e-3, lr_g=5e-4, penalty=10.0, batch=64, width=128, length=1_500,
     ),
 }  # fmt: skip
@@ -130,29 +128,16 @@ def image_discriminator(width: int) -> nn.Sequential:
     )
 
 
-class Game:
+class Game(Training[Setting]):
     """Training of a generator against a discriminator, without a fault."""
 
-    name = "none"
-    midway = False
-    """Whether the fault begins at a step within the training."""
-
     def __init__(self, setting: Setting, seed: int, members: int = 1) -> None:
-        torch.manual_seed(seed)
-        self.members = members
-        self.setting = self.settings(setting)
-        self.rng = np.random.default_rng(seed)
-        self.at = int(self.rng.uniform(0.4, 0.7) * setting.length) if self.midway else 0
-        self.step = 0
+        super().__init__(setting, seed, members)
         self.generator, self.discriminator = self.networks()
         self.opt_d, self.opt_g = self.optimisers()
         self.row: dict[str, Tensor | float] = {}
 
     # --- what is set up
-
-    def settings(self, setting: Setting) -> Setting:
-        """Setting as it is used."""
-        return setting
 
     def networks(self) -> tuple[nn.Module, nn.Module]:
         """Generator and discriminator."""
@@ -180,35 +165,12 @@ class Game:
 
     # --- the loop
 
-    @property
-    def begun(self) -> bool:
-        """Whether the fault acts at this step."""
-        return self.step >= self.at
-
-    def train(self) -> list[Recording]:
-        """Train to the end, and give the recording of each member."""
-        s = self.setting
-        recordings = [
-            Recording(
-                s.recipe, s.objective, s.data, s.length,
-                onset=self.at if self.midway else None, settings=asdict(s),
-            )
-            for _ in range(self.members)
-        ]  # fmt: skip
-        began = time.process_time()
-        for self.step in range(s.length):
-            for _ in range(s.critic_steps):
-                self.train_discriminator()
-            self.train_generator()
-            self.end_of_step()
-            share_out(recordings, self.row)
-            if (self.step + 1) % max(1, s.length // CHECKPOINTS) == 0 or not self.step:
-                for recording, value in zip(recordings, self.truth(), strict=True):
-                    recording.truth_steps.append(self.step)
-                    recording.truth.append(value)
-        for recording in recordings:
-            recording.seconds = (time.process_time() - began) / self.members
-        return recordings
+    def train_step(self) -> Mapping[str, Tensor | float]:
+        for _ in range(self.setting.critic_steps):
+            self.train_discriminator()
+        self.train_generator()
+        self.end_of_step()
+        return self.row
 
     def train_discriminator(self) -> None:
         """One step of the discriminator."""
@@ -240,9 +202,6 @@ class Game:
             "lr_d": self.opt_d.param_groups[0]["lr"],
             "lr_g": self.opt_g.param_groups[0]["lr"],
         }
-
-    def end_of_step(self) -> None:
-        """End of a step, where schedules act."""
 
     # --- its parts
 
@@ -327,7 +286,6 @@ class Game:
     # --- truth
 
     def truth(self) -> list[float]:
-        """Distance of each member's samples from the data."""
         state = torch.get_rng_state()
         torch.manual_seed(12345)
         with torch.no_grad():

@@ -1,12 +1,9 @@
-"""Variational autoencoder of the digits, as a plain loop; a fault is a subclass.
-
-As with games, every tensor has a leading dimension of members.
-"""
+"""Variational autoencoder of the digits, as a plain loop; a fault is a subclass."""
 
 from __future__ import annotations
 
-import time
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -15,15 +12,14 @@ from torch.nn import functional as F
 
 from faults.data import digits
 from faults.games import Linear, mean, norms
-from faults.recording import Recording, share_out
+from faults.training import CHECKPOINTS, AnySetting, Training
 from faults.truth import distance
 
-CHECKPOINTS = 25
 _HELD_OUT = 360
 
 
-@dataclass(frozen=True)
-class VaeSetting:
+@dataclass(frozen=True, kw_only=True)
+class VaeSetting(AnySetting):
     """Setting of the autoencoder."""
 
     recipe: str = "vae"
@@ -37,19 +33,11 @@ class VaeSetting:
     kl_weight: float = 1.0
 
 
-class Vae:
+class Vae(Training[VaeSetting]):
     """Training of a variational autoencoder, without a fault."""
 
-    name = "none"
-    midway = False
-
     def __init__(self, setting: VaeSetting, seed: int, members: int = 1) -> None:
-        torch.manual_seed(seed)
-        self.members = members
-        self.setting = self.settings(setting)
-        self.rng = np.random.default_rng(seed)
-        self.at = int(self.rng.uniform(0.4, 0.7) * setting.length) if self.midway else 0
-        self.step = 0
+        super().__init__(setting, seed, members)
         s = self.setting
         self.encoder = nn.Sequential(
             Linear(members, 64, s.width), nn.ReLU(), Linear(members, s.width, 2 * s.latents)
@@ -60,10 +48,6 @@ class Vae:
         self.optimiser = torch.optim.Adam(self.parameters(), lr=s.rate, fused=True)
         rows = self.scaled((digits() + 1) / 2)
         self.held_out, self.rows = rows[:_HELD_OUT], self.kept(rows[_HELD_OUT:])
-
-    def settings(self, setting: VaeSetting) -> VaeSetting:
-        """Setting as it is used."""
-        return setting
 
     def scaled(self, rows: Tensor) -> Tensor:
         """Rows as they are fed."""
@@ -77,42 +61,19 @@ class Vae:
         """Parameters that the optimiser holds."""
         return [*self.encoder.parameters(), *self.decoder.parameters()]
 
-    @property
-    def begun(self) -> bool:
-        """Whether the fault acts at this step."""
-        return self.step >= self.at
-
-    def train(self) -> list[Recording]:
-        """Train to the end, and give the recording of each member."""
-        s = self.setting
-        recordings = [
-            Recording(
-                s.recipe, s.objective, s.data, s.length,
-                onset=self.at if self.midway else None, settings=asdict(s),
-            )
-            for _ in range(self.members)
-        ]  # fmt: skip
-        began = time.process_time()
-        for self.step in range(s.length):
-            batch = self.batch()
-            loss, reconstruction, kl = self.losses(batch, self.target(batch))
-            norm = self.update(loss)
-            row = {
-                "loss": loss.detach(), "reconstruction": reconstruction.detach(),
-                "kl": kl.detach(), "norm": norm, "lr": self.optimiser.param_groups[0]["lr"],
-                "val_loss": float("nan"),
-            }  # fmt: skip
-            self.end_of_step()
-            if (self.step + 1) % max(1, s.length // (2 * CHECKPOINTS)) == 0:
-                row["val_loss"] = self.validate()
-            if (self.step + 1) % max(1, s.length // CHECKPOINTS) == 0 or not self.step:
-                for recording, value in zip(recordings, self.truth(), strict=True):
-                    recording.truth_steps.append(self.step)
-                    recording.truth.append(value)
-            share_out(recordings, row)
-        for recording in recordings:
-            recording.seconds = (time.process_time() - began) / self.members
-        return recordings
+    def train_step(self) -> Mapping[str, Tensor | float]:
+        batch = self.batch()
+        loss, reconstruction, kl = self.losses(batch, self.target(batch))
+        norm = self.update(loss)
+        row = {
+            "loss": loss.detach(), "reconstruction": reconstruction.detach(),
+            "kl": kl.detach(), "norm": norm, "lr": self.optimiser.param_groups[0]["lr"],
+            "val_loss": float("nan"),
+        }  # fmt: skip
+        self.end_of_step()
+        if self.due(2 * CHECKPOINTS):
+            row["val_loss"] = self.validate()
+        return row
 
     def batch(self) -> Tensor:
         """Batch of rows."""
@@ -158,9 +119,6 @@ class Vae:
 
     def before_the_step(self) -> None:
         """Place where gradients can be changed."""
-
-    def end_of_step(self) -> None:
-        """End of a step, where schedules act."""
 
     def validate(self) -> Tensor:
         """Loss of each member on rows that were held out."""
