@@ -10,6 +10,10 @@ from dlcc.detect.training_record import TrainingRecord
 from dlcc.findings import Finding
 from dlcc.runs.series import Column
 
+_OF_NETWORKS = ("grad_norm", "real", "fake")
+"""Quantities beside losses that are finite as long as weights are. Others may be infinite without a
+fault, as a noise scale is where the mean gradient is zero."""
+_MEASURED = ("metrics/", "validation/")
 _RECOVERED = 3
 """Finite values that must follow the last one that is not, for a training to have recovered."""
 
@@ -23,13 +27,17 @@ def check_finite(record: TrainingRecord) -> Iterator[Finding]:
     Yields:
         One finding: that values are not finite to the end, or that they were for a while.
     """
-    lost = {name: c for name, c in record.series.columns.items() if not np.isfinite(c.values).all()}
-    trained = {
+    trained = dict(record.losses()) | {
         name: column
-        for name, column in lost.items()
-        if name.partition("/")[0] not in ("metrics", "validation")
+        for name, column in record.series.columns.items()
+        if name.rpartition("/")[2] in _OF_NETWORKS
     }
-    found = trained or _unmapped(record)
+    lost = {
+        name: column
+        for name, column in trained.items()
+        if not np.isfinite(column.values).all() and not name.startswith(_MEASURED)
+    }
+    found = lost or _unmapped(record)
     if not found:
         return
     first = min(found, key=lambda name: (_first(found[name]), name))

@@ -65,6 +65,13 @@ def test_columns_without_a_role_count_where_several_are_lost() -> None:
     assert detect(one).state == "unknown"
 
 
+def test_a_ratio_that_is_infinite_is_no_fault() -> None:
+    noise_scale = np.array([3.0, math.inf, 2.0, math.inf] * 10)
+    assert not codes(record(discriminator__grad_noise_scale=noise_scale, **game(40))) & {
+        "NAN001", "NAN002",
+    }  # fmt: skip
+
+
 def test_a_metric_that_is_not_finite_is_no_divergence() -> None:
     fid = np.array([90.0, 50, math.inf, 30, 25])
     assert "NAN001" not in codes(record(metrics__fid=fid, **game()))
