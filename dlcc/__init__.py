@@ -10,6 +10,8 @@ from dlcc.lazy import lazy_names
 if TYPE_CHECKING:
     from dlcc import landscape as landscape
     from dlcc import metrics as metrics
+    from dlcc.diagnosis import Diagnosis as Diagnosis
+    from dlcc.diagnosis import diagnose as diagnose
     from dlcc.errors import DlccError as DlccError
     from dlcc.estimate import Estimate as Estimate
     from dlcc.evaluation import Evaluation as Evaluation
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 _HOMES = {
     **dict.fromkeys(("Case", "Context", "NotApplicable", "Stage", "StageResult"), "dlcc.stage"),
     **dict.fromkeys(("Recorder", "Run", "Training"), "dlcc.runs"),
+    **dict.fromkeys(("Diagnosis", "diagnose"), "dlcc.diagnosis"),
     **dict.fromkeys(("Evaluation", "evaluate"), "dlcc.evaluation"),
     "DlccError": "dlcc.errors",
     "Estimate": "dlcc.estimate",

@@ -14,6 +14,7 @@ import dlcc
 NAMES = [
     "Case",
     "Context",
+    "Diagnosis",
     "DlccError",
     "Estimate",
     "Evaluation",
@@ -26,6 +27,7 @@ NAMES = [
     "Stage",
     "StageResult",
     "Training",
+    "diagnose",
     "evaluate",
     "landscape",
     "metrics",
