@@ -108,4 +108,4 @@ def test_a_fault_is_named(reader: type[Reader], fault: str, tmp_path: Path) -> N
 
 def test_what_is_no_reader_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PluginError, match="expected a class of Reader"):
-        check_reader(int, tmp_path)  # type: ignore[type-var]
+        check_reader(int, tmp_path)  # type: ignore[type-var]  # what a user may give
