@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from dlcc.watching import WatchEvent, watch
@@ -41,8 +41,8 @@ class Live:
 
         return list(self._until(turn))
 
-    def _until(self, turn: object) -> Iterator[WatchEvent]:
-        events = watch(self.path, sleep=turn)  # type: ignore[arg-type]
+    def _until(self, turn: Callable[[float], None]) -> Iterator[WatchEvent]:
+        events = watch(self.path, sleep=turn)
         while True:
             try:
                 yield next(events)

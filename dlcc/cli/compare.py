@@ -23,13 +23,11 @@ def compare(
     from dlcc.diagnosis import diagnose_run
     from dlcc.report.comparison_text import in_lines
     from dlcc.runs import Run
-    from dlcc.runs.formats.settings_file import settings_for
 
     diagnoses, configurations = [], []
     for path in runs:
-        settings = settings_for(path)
-        run = Run.open(path, {**settings.mapping, **mapping_of(map_ or [])})
-        diagnoses.append(diagnose_run(run, kind=settings.kind, objective=settings.objective))
+        run = Run.open(path, mapping_of(map_ or []))
+        diagnoses.append(diagnose_run(run))
         configurations.append(run.manifest.config)
     found = compared(diagnoses, configurations)
     if json_:

@@ -78,30 +78,26 @@ def _diagnoses(
     """Iterate over the diagnoses of all folders; a folder that cannot be read goes to `wrong`."""
     from dlcc import diagnosis
     from dlcc.errors import InputError
-    from dlcc.runs.formats.settings_file import settings_for
 
     mapping = mapping_of(map_)
     for folder in folders:
         try:
-            settings = settings_for(folder)
-            names = {**settings.mapping, **mapping}
-            its_kind, its_objective = kind or settings.kind, objective or settings.objective
             if every:
                 yield from diagnosis.diagnose_all(
                     folder,
-                    names,
-                    kind=its_kind,
-                    objective=its_objective,
+                    mapping,
+                    kind=kind,
+                    objective=objective,
                     reference=reference,
                     left_out=wrong.append,
                 )
             else:
                 yield diagnosis.diagnose(
                     folder,
-                    names,
+                    mapping,
                     part=run,
-                    kind=its_kind,
-                    objective=its_objective,
+                    kind=kind,
+                    objective=objective,
                     reference=reference,
                 )
         except InputError as error:

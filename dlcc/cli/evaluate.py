@@ -63,15 +63,13 @@ def evaluate(
     from dlcc.pipeline.settings import with_settings
     from dlcc.report.terminal import render
     from dlcc.runs import Run
-    from dlcc.runs.formats.settings_file import settings_for
     from dlcc.scoring.ahp import DEFAULT_JUDGEMENTS
 
     in_range("--fail-under", fail_under, 0, 1)
     in_range("--timeout", timeout, 0.001, 1e8)
     in_range("--memory", memory, 0.001, 1e6)
     bounds = Limits(timeout, int(memory * 2**30))
-    own_names = {**settings_for(run).mapping, **mapping_of(map_ or [])}
-    opened = Run.open(run, own_names, part, reference)
+    opened = Run.open(run, mapping_of(map_ or []), part, reference)
     show_notes(opened)
     own = [discovery.from_argument(text, bounds.seconds, bounds.memory) for text in stage or []]
     known = [*discovery.installed().values(), *own]

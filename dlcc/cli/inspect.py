@@ -26,10 +26,8 @@ def inspect(
     from dlcc.report.text import one_line
     from dlcc.runs import Run
     from dlcc.runs.formats.foreign import ForeignContents
-    from dlcc.runs.formats.settings_file import settings_for
 
-    mapping = {**settings_for(folder).mapping, **mapping_of(map_ or [])}
-    opened = Run.open(folder, mapping, run)
+    opened = Run.open(folder, mapping_of(map_ or []), run)
     contents = opened.contents
     if not isinstance(contents, ForeignContents):
         names = ", ".join(opened.series())

@@ -50,7 +50,6 @@ def watch(
 ) -> None:
     """Follow a live folder of any format, and tell findings as they arise."""
     from dlcc.errors import OptionError
-    from dlcc.runs.formats.settings_file import settings_for
     from dlcc.watching import watch as watched
 
     if until_finding is not None and until_finding not in _SEVERITIES:
@@ -59,15 +58,8 @@ def watch(
         )
     if webhook is not None and not webhook.startswith(("http://", "https://")):
         raise OptionError(f"--webhook {webhook}: expected an address such as https://host/path")
-    settings = settings_for(folder)
-    names = {**settings.mapping, **mapping_of(map_ or [])}
-    events = watched(
-        folder,
-        names,
-        part=run,
-        kind=kind or settings.kind,
-        objective=objective or settings.objective,
-    )
+    names = mapping_of(map_ or [])
+    events = watched(folder, names, part=run, kind=kind, objective=objective)
     for event in events:
         _print(event, json_=json_)
         if event.finding is None:

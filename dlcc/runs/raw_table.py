@@ -89,35 +89,6 @@ class RawTable:
         values[column.rows] = column.values
         return values
 
-    def select(self, rows: Ints) -> RawTable:
-        """Keep some rows, in the order in which they are.
-
-        Args:
-            rows: Rows [k] to keep, ascending.
-
-        Returns:
-            Table of k rows; a session begins at the first kept row of each.
-        """
-        columns = {}
-        for name, column in self.columns.items():
-            at = np.searchsorted(rows, column.rows)
-            kept = (at < len(rows)) & (rows[np.minimum(at, len(rows) - 1)] == column.rows)
-            if kept.any():
-                columns[name] = RawColumn(at[kept].astype(np.int64), column.values[kept])
-        starts = {int(s) for s in np.searchsorted(rows, np.array(self.sessions, dtype=np.int64))}
-        return RawTable(
-            title=self.title,
-            files=self.files,
-            columns=columns,
-            rows=len(rows),
-            places=None if self.places is None else self.places[rows],
-            steps=None if self.steps is None else self.steps[rows],
-            clock=None if self.clock is None else self.clock[rows],
-            sessions=tuple(sorted(s for s in starts if 0 < s < len(rows))),
-            config=self.config,
-            notes=self.notes,
-        )
-
 
 def flat(content: Mapping[str, object], most: int = 2_000) -> dict[str, Scalar]:
     """Flatten a nested configuration.

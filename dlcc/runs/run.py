@@ -44,7 +44,7 @@ class Run:
     mapping: Mapping[str, str] = field(default_factory=dict)
     """Mapping of names that the folder was opened with."""
     part: str | None = None
-    """Name of the run among several in the folder; None where it was not named."""
+    """Name of the run among several in the folder; None for the only one."""
     reference_from: Path | None = None
     """Training data that were named for another tool's samples."""
 
@@ -86,7 +86,8 @@ class Run:
         if missing:
             raise RunError(f"{path}: no such file or folder; check the path")
         named = None if reference is None else Path(reference)
-        return cls(path, open_path(path, names, part, named), names, part, named)
+        contents = open_path(path, names, part, named)
+        return cls(path, contents, names, part or contents.part, named)
 
     def __repr__(self) -> str:
         steps = "" if self.manifest.length is None else f", {self.manifest.length:,} steps"

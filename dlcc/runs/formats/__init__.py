@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from dlcc.entry_points import loaded
-from dlcc.errors import DlccError, OptionError, PluginError, RunError
+from dlcc.errors import DlccError, InputError, OptionError, PluginError, RunError
 from dlcc.runs.formats.discovery import FoundRuns, find_runs, nothing_found
 from dlcc.runs.formats.foreign import ForeignContents, open_record
 from dlcc.runs.formats.format import Contents, Format
@@ -196,13 +196,14 @@ def _fullest(path: Path, found: FoundRuns, mapping: Mapping[str, str]) -> Foreig
 
     Raises:
         RunError: There is none that can be read.
+        OptionError: The mapping fits none.
     """
     opened: list[ForeignContents] = []
-    wrong: list[RunError] = []
+    wrong: list[InputError] = []
     for record, name in zip(found.records, found.names, strict=True):
         try:
             opened.append(open_record(record, name, mapping, found.notes))
-        except RunError as error:
+        except InputError as error:
             wrong.append(error)
     if not opened:
         raise wrong[0] if wrong else nothing_found(path)
@@ -214,4 +215,5 @@ def _fullest(path: Path, found: FoundRuns, mapping: Mapping[str, str]) -> Foreig
             f"{path}: holds {len(opened)} runs; {best.manifest.name} has most rows and is judged, "
             f"{listed('other', others)}: name one with --run NAME, or take each with --all"
         )
-    return replace(best, found_notes=tuple(notes))
+    part = best.manifest.name if len(found.records) > 1 else None
+    return replace(best, found_notes=tuple(notes), part=part)

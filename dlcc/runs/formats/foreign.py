@@ -25,6 +25,7 @@ from dlcc.runs.formats.quoting import listed
 from dlcc.runs.formats.reader import FoundRecord
 from dlcc.runs.formats.sample_dates import Timeline
 from dlcc.runs.formats.sample_images import SampleImages
+from dlcc.runs.formats.settings_file import NAME, settings_for
 from dlcc.runs.manifest import Manifest
 from dlcc.runs.raw_table import RawTable, Scalar
 from dlcc.runs.roles import RoleMap, map_roles
@@ -50,6 +51,10 @@ class ForeignContents(Contents):
     """Folder in which samples are looked for; None for that of the record."""
     reference_from: Path | None = None
     """Training data that the user named."""
+    objective_from: str = ""
+    """Place that states the objective; empty where none does."""
+    part: str | None = None
+    """Name of the run among several in its folder; None for the only one."""
 
     @property
     def session(self) -> Session:
@@ -135,8 +140,11 @@ class ForeignContents(Contents):
         """Sentence on the sessions of the record."""
         return _in_words(self.sessions, self.axis.unit)
 
-    def clock(self) -> tuple[Floats, Floats]:
+    def clock(self, until: int | None = None) -> tuple[Floats, Floats]:
         """Read when rows were written.
+
+        Args:
+            until: Step before which rows are read; None for all.
 
         Returns:
             Steps [n] and Unix times [n] in seconds of the rows that have a time.
@@ -144,8 +152,11 @@ class ForeignContents(Contents):
         if self.table.clock is None:
             return np.zeros(0), np.zeros(0)
         rows = slice(self.session.first, self.session.end)
-        there = np.isfinite(self.table.clock[rows])
-        return self.axis.steps[rows][there].astype(np.float64), self.table.clock[rows][there]
+        steps, times = self.axis.steps[rows], self.table.clock[rows]
+        there = np.isfinite(times)
+        if until is not None:
+            there &= steps < until
+        return steps[there].astype(np.float64), times[there]
 
     def _judged(self, columns: Mapping[str, str]) -> Series:
         """Series of the judged session, of these columns by name."""
@@ -273,6 +284,9 @@ def open_record(
             "when the training has written one"
         )
     _check_columns(table, mapping)
+    settings = settings_for(record.folder)
+    of_folder = {name: c for name, c in settings.mapping.items() if c in table.columns}
+    mapping = {**of_folder, **mapping}
     config = dict(table.config) | read_options(
         dict.fromkeys((*record.beside, *files_of_options(record.folder)))
     )
@@ -281,14 +295,17 @@ def open_record(
     named = {series: column for series, column in mapping.items() if series != STEP}
     roles = map_roles(table, axis.columns, named)
     sessions = split_sessions(axis.steps, table.sessions)
+    plain = plain_config(config)
+    stated = (settings.objective, NAME) if settings.objective else stated_objective(plain)
     return ForeignContents(
         record=record,
-        manifest=_manifest(name, roles, axis, plain_config(config)),
+        manifest=_manifest(name, roles, axis, plain, stated and stated[0], settings.kind),
         table=table,
         axis=axis,
         sessions=sessions,
         roles=roles,
         found_notes=notes,
+        objective_from="" if stated is None else f"{stated[1]} says so",
     )
 
 
@@ -313,11 +330,18 @@ def _check_columns(table: RawTable, mapping: Mapping[str, str]) -> None:
             )
 
 
-def _manifest(name: str, roles: RoleMap, axis: StepAxis, config: Mapping[str, Scalar]) -> Manifest:
-    objective: dict[str, object] = {"kind": kind_of(roles, config)}
-    stated = stated_objective(config)
+def _manifest(
+    name: str,
+    roles: RoleMap,
+    axis: StepAxis,
+    config: Mapping[str, Scalar],
+    stated: str | None,
+    kind: str | None,
+) -> Manifest:
+    """Manifest of a record, with the objective and the kind that are stated."""
+    objective: dict[str, object] = {"kind": kind or kind_of(roles, config)}
     if stated is not None and _is_game(roles):
-        objective["loss"] = stated[0]
+        objective["loss"] = stated
     ours = in_our_names(config)
     length = axis.length
     last = int(axis.steps.max()) + 1 if len(axis.steps) else 1

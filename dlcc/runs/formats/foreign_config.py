@@ -42,6 +42,10 @@ _OBJECTIVES = tuple(
 """Words by which configurations and logs name an objective, the more particular ones first."""
 
 
+OBJECTIVES = tuple(name for _, name in _OBJECTIVES)
+"""Names of adversarial objectives that can be stated."""
+
+
 def files_of_options(folder: Path) -> list[Path]:
     """Find the files of options in a folder and in the one above it.
 

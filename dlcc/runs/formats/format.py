@@ -43,6 +43,8 @@ class Contents(ABC):
     """
 
     manifest: Manifest
+    part: str | None = None
+    """Name of the run among several in its folder; None for the only one."""
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -58,12 +58,6 @@ class History:
         kept: NDArray[np.bool_] = self.steps < smallest[1:]
         return kept
 
-    def replaced(self) -> int:
-        """Number of rows of trainings that a later one, from its first step on, supersedes."""
-        falls = self.falls()
-        anew = falls[self.steps[falls] <= self.steps[: falls[0]].min()] if len(falls) else falls
-        return int(anew[-1]) if len(anew) else 0
-
     def rewinds(self) -> tuple[tuple[int, int], ...]:
         """Rewinds (from, to): the last step reached, and the step the training went back to."""
         found = []

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dlcc.errors import OptionError, RunError
 from dlcc.runs.files import read_regular
+from dlcc.runs.formats.foreign_config import OBJECTIVES
 from dlcc.runs.formats.format import checked_mapping
 
 NAME = "dlcc.toml"
@@ -73,4 +74,9 @@ def _read(file: Path) -> FolderSettings:
     for key, value in texts.items():
         if value is not None and not isinstance(value, str):
             raise OptionError(f"{file}: key {key}: expected a text, found {value!r:.40}")
+    if texts["objective"] is not None and texts["objective"] not in OBJECTIVES:
+        raise OptionError(
+            f"{file}: key objective: expected one of {', '.join(OBJECTIVES)}, found "
+            f"{texts['objective']!r:.40}"
+        )
     return FolderSettings(checked_mapping(mapping), texts["kind"], texts["objective"])

@@ -6,6 +6,7 @@ import codecs
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from io import BufferedReader
 from pathlib import Path
 
 from dlcc.errors import RunError
@@ -80,7 +81,8 @@ class TextLines:
                     self._too_long(number)
                     number += 1
                     rest = self._skip_line(stream, decoder)
-            *lines, rest = _split(rest)  # several, where the last block ended a line too long
+            # several lines, where the last block ended one that was too long
+            *lines, rest = _split(rest.removesuffix("\r"))
             self.ended = not rest
             if rest or lines:
                 yield number, [*lines, rest] if rest else lines
@@ -100,9 +102,9 @@ class TextLines:
             )
 
     @staticmethod
-    def _skip_line(stream: object, decoder: codecs.IncrementalDecoder) -> str:
+    def _skip_line(stream: BufferedReader, decoder: codecs.IncrementalDecoder) -> str:
         """Skip to the end of a line that is too long; the text after it."""
-        while data := stream.read(_BLOCK):  # type: ignore[attr-defined]
+        while data := stream.read(_BLOCK):
             at = data.find(b"\n")
             if at >= 0:
                 decoder.reset()

@@ -52,7 +52,8 @@ class RoleOfColumn:
     role: Role | None
     """Role; None where none could be told."""
     confidence: float
-    """Share of columns of such a name and such values for which the role is right, roughly."""
+    """Rank of the evidence: 1 the user's word, .95 a name, .85 the values. It orders columns that
+    claim one role, and is no measured share."""
     why: str
     """Reason in words, for `dlcc inspect`."""
     used: bool = True

@@ -11,6 +11,7 @@ from dlcc.runs import Run
 from dlcc.runs.formats.discovery import find_runs
 from dlcc.runs.formats.foreign_config import stated_objective
 from dlcc.runs.formats.settings_file import settings_for
+from dlcc.runs.raw_table import Scalar
 
 ROWS = "step,d_loss,g_loss\n" + "".join(f"{i},1.{i},0.{i}\n" for i in range(20))
 
@@ -103,8 +104,8 @@ def test_damaged_options_cost_nothing(tmp_path: Path) -> None:
         ({}, None),
     ],
 )
-def test_objectives_that_configurations_state(config: dict[str, object], name: str | None) -> None:
-    found = stated_objective(config)  # type: ignore[arg-type]
+def test_objectives_that_configurations_state(config: dict[str, Scalar], name: str | None) -> None:
+    found = stated_objective(config)
     assert (found and found[0]) == name
 
 

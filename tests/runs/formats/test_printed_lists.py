@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dlcc.runs import Run
+from dlcc.runs.formats.foreign import ForeignContents
 
 
 @pytest.mark.parametrize(
@@ -50,4 +51,6 @@ def test_lists_within_a_log_are_no_record_of_their_own(tmp_path: Path) -> None:
 def test_a_log_that_prints_a_list_a_row_is_a_log(tmp_path: Path) -> None:
     rows = "".join(f"INFO:base:[{i}.5, 1, 2, 3, 4, 5, 6, 7, {i * 100}]\n" for i in range(30))
     (tmp_path / "train.log").write_text(rows)
-    assert Run.open(tmp_path).contents.table.title == "text log"  # type: ignore[attr-defined]
+    contents = Run.open(tmp_path).contents
+    assert isinstance(contents, ForeignContents)
+    assert contents.table.title == "text log"
