@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,10 @@ from dlcc.findings import Finding
 from dlcc.runs import Run
 from dlcc.runs.formats import formats, open_each
 from dlcc.runs.formats.foreign import ForeignContents
-from dlcc.runs.formats.foreign_config import stated_objective
+from dlcc.runs.formats.foreign_config import OBJECTIVES
 from dlcc.runs.formats.format import checked_mapping
 from dlcc.runs.roles import RoleOfColumn
-
-OBJECTIVES = ("ns", "mm", "ls", "hinge", "wgan", "wgangp", "relativistic", "began")
+from dlcc.runs.series import Series
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,6 @@ class Diagnosis:
         'step'
         """
         found = self.assessment
-        quality = found.quality
         steps = [c.steps for c in self.record.series.columns.values() if len(c.steps)]
         content = {
             "run": str(self.path),
@@ -89,17 +87,7 @@ class Diagnosis:
             "p_healthy": round(found.p_healthy, 4),
             "interval": [round(bound, 4) for bound in found.interval],
             "why": found.why,
-            "quality": None
-            if quality is None
-            else {
-                "name": quality.name,
-                "better": quality.better,
-                "best": quality.best,
-                "best_step": quality.best_step,
-                "last": quality.last,
-                "last_step": quality.last_step,
-                "worse_since": quality.worse_since,
-            },
+            "quality": None if found.quality is None else asdict(found.quality),
             "findings": [finding_json(finding) for finding in found.findings],
             "to_know_more": list(found.missing),
             "notes": list(self.notes),
@@ -223,7 +211,12 @@ def diagnose_all(
 
 
 def diagnose_run(
-    run: Run, *, kind: str | None = None, objective: str | None = None, until: int | None = None
+    run: Run,
+    *,
+    kind: str | None = None,
+    objective: str | None = None,
+    until: int | None = None,
+    series: Series | None = None,
 ) -> Diagnosis:
     """Diagnose a run that was opened.
 
@@ -232,11 +225,13 @@ def diagnose_run(
         kind: Kind of training; None to take that of the run.
         objective: Objective of the game; None to take that of the run.
         until: Step before which rows are looked at; None for all.
+        series: Series before that step, where they were read already.
 
     Returns:
         Diagnosis.
 
     Raises:
+        SeriesError: The series had to be read and are damaged.
         OptionError: The objective is not known.
 
     >>> diagnose_run(Run.open("runs/digits-collapsed"), until=700).rows
@@ -244,27 +239,34 @@ def diagnose_run(
     """
     if objective is not None and objective not in OBJECTIVES:
         raise OptionError(f"--objective {objective}: expected one of {', '.join(OBJECTIVES)}")
-    record, roles, form = _record(run, until)
+    record, roles, form = _record(run, until, run.series(until) if series is None else series)
     if kind is not None:
         record = replace(record, kind=kind)
     if objective is not None:
         record = replace(record, objective=objective, stated_in="you said so")
+    found = detect(record)
+    # a note says what to do with another tool's samples, and does so without decoding one
+    ours = not isinstance(run.contents, ForeignContents)
+    if ours and found.missing and run.sample_steps(until):
+        judged = "hold its samples against data (the health stage of dlcc evaluate)"
+        found = replace(found, missing=(judged, *found.missing))
     return Diagnosis(
         run=run.name,
         path=run.path,
         format=form,
         record=record,
-        assessment=detect(record),
+        assessment=found,
         roles=roles,
         rows=record.series.rows,
         notes=run.notes,
     )
 
 
-def _record(run: Run, until: int | None) -> tuple[TrainingRecord, tuple[RoleOfColumn, ...], str]:
+def _record(
+    run: Run, until: int | None, series: Series
+) -> tuple[TrainingRecord, tuple[RoleOfColumn, ...], str]:
     """Record of a run as checks want it, the roles of its columns, and its format in words."""
     contents, manifest = run.contents, run.manifest
-    series = run.series(until)
     kind = str(manifest.objective.get("kind", "unknown"))
     loss = manifest.objective.get("loss")
     objective = loss if isinstance(loss, str) and loss in OBJECTIVES else None
@@ -273,20 +275,19 @@ def _record(run: Run, until: int | None) -> tuple[TrainingRecord, tuple[RoleOfCo
             series, kind, objective, "run.json states it", length=manifest.length
         )
         return record, (), "DLCC run folder"
-    stated = stated_objective(manifest.config)
     sessions = contents.sessions
     record = TrainingRecord(
         series=series,
         kind=kind,
         objective=objective,
-        stated_in="" if stated is None else f"{stated[1]} says so",
+        stated_in=contents.objective_from,
         unmapped=contents.unmapped().before(until),
-        clock=contents.clock(),
+        clock=contents.clock(until),
         sessions=len(sessions),
         session_words=contents.session_words if len(sessions) > 1 else "",
         unit=contents.axis.unit,
         length=manifest.length,
-        rates=contents.rates().columns,
+        rates=contents.rates().before(until).columns,
     )
     return record, contents.roles.columns, contents.table.title
 

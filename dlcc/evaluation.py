@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from dlcc.advice.folder import first_advice
 from dlcc.deprecation import warn_renamed
-from dlcc.diagnosis import diagnose_run
+from dlcc.diagnosis import Diagnosis, diagnose_run
 from dlcc.errors import OptionError, RunError
 from dlcc.kinds import kind_of
 from dlcc.past_runs.in_use import JUDGES, library
@@ -151,6 +151,8 @@ class _Loaded:
     past: Library
     """Library without the run: it is not to judge itself."""
     reviewed: ReviewEffect
+    diagnosis: Diagnosis
+    """State from first principles, which no stage reads."""
 
 
 def evaluate(
@@ -248,6 +250,7 @@ def _load(
         library=known,
         past=known.excluding(series),
         reviewed=review_effect(history() if reviews is None else reviews),
+        diagnosis=diagnose_run(opened, until=step, series=Series() if series is None else series),
     )
 
 
@@ -325,7 +328,7 @@ def _report(
         health=_record(outcomes, HealthRecord),
         advice=advice,
         landscape=None if dossier is None else dossier.landscape,
-        diagnosis=diagnose_run(loaded.run, until=loaded.until),
+        diagnosis=loaded.diagnosis,
         environment={
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
             "machine": machine_fingerprint(),

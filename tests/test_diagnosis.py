@@ -85,7 +85,9 @@ def test_exit_codes(tmp_path: Path) -> None:
         dlcc("diagnose", folder, "--objective", "relativistic", "--fail-on", "error").returncode
         == 0
     )
-    assert_one_sentence(dlcc("diagnose", folder, "--objective", "x"), 2, "expected one of ns")
+    assert_one_sentence(
+        dlcc("diagnose", folder, "--objective", "x"), 2, "expected one of", "ns, mm"
+    )
     assert_one_sentence(dlcc("diagnose", folder, "--fail-on", "x"), 2, "--fail-on x")
     assert_one_sentence(dlcc("diagnose", tmp_path / "nope"), 2, "no such file or folder")
 

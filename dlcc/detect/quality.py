@@ -67,9 +67,13 @@ class Quality:
     better: Literal["lower", "higher"]
     """Direction in which the metric is better."""
     best: float
+    """Best value."""
     best_step: int
+    """Step of the best value."""
     last: float
+    """Last value."""
     last_step: int
+    """Step of the last value."""
     worse_since: int | None = None
     """First step of the stretch to the end that is worse than the best by more than its noise."""
     ratio: float = 1.0
@@ -77,6 +81,7 @@ class Quality:
     improved: bool = False
     """Whether it is better at the end than at the start by more than its noise."""
     count: int = 0
+    """Number of values that can be."""
 
 
 def quality_of(record: TrainingRecord) -> Quality | None:

@@ -15,7 +15,8 @@ from dlcc.findings import Finding
 
 State = Literal["healthy", "suspect", "failed", "unknown"]
 PRIOR = 0.7
-"""Share of finished public runs that end healthy, roughly: P(healthy) where nothing tells."""
+"""P(healthy) where nothing tells: a choice, made with public logs in sight of which four in five
+end healthy, and with other records of which about half do. It is not calibrated."""
 _LABELS = {
     "NAN001": "diverged", "DIV001": "diverged", "QLT003": "collapsed", "OSC001": "oscillating",
 }  # fmt: skip

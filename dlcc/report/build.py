@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from dlcc.diagnosis import Diagnosis
+from dlcc.diagnosis import Diagnosis, finding_json
 from dlcc.kinds import kind_of
 from dlcc.pipeline import StageOutcome
 from dlcc.records import AdviceRecord, Config, HealthRecord, MeasuredLandscape
@@ -15,7 +15,6 @@ from dlcc.report.landscape_record import landscape_record
 from dlcc.report.record import (
     DiagnosisRecord,
     FindingRecord,
-    QualityRecord,
     Report,
     RunSummary,
     StageRecord,
@@ -139,23 +138,12 @@ def _hyperscore(value: Value) -> HyperScoreRecord:
 
 def _diagnosis(diagnosis: Diagnosis) -> DiagnosisRecord:
     found = diagnosis.assessment
-    quality = found.quality
     return DiagnosisRecord(
         format=diagnosis.format,
         state=found.state,
         since=found.since,
         why=found.why,
-        quality=None
-        if quality is None
-        else QualityRecord(
-            name=quality.name,
-            better=quality.better,
-            best=quality.best,
-            best_step=quality.best_step,
-            last=quality.last,
-            last_step=quality.last_step,
-            worse_since=quality.worse_since,
-        ),
+        quality=found.quality,
         to_know_more=found.missing,
     )
 
@@ -187,19 +175,7 @@ def _findings(outcomes: Sequence[StageOutcome], diagnosis: Diagnosis | None) -> 
             if codes.isdisjoint(_SAME.get(finding.code, ()))
         ]
     rows = [
-        FindingRecord(
-            stage=stage,
-            code=finding.code,
-            title=finding.page.title,
-            severity=finding.severity,
-            message=finding.message,
-            player=finding.player,
-            first_step=finding.first_step,
-            last_step=finding.last_step,
-            place=finding.place,
-            evidence=dict(finding.evidence),
-            remedy=finding.page.remedy,
-        )
+        FindingRecord(stage=stage, place=finding.place, **finding_json(finding))
         for stage, finding in told
     ]
     return sorted(rows, key=lambda f: (_SEVERITIES.index(f.severity), f.code, f.first_step or 0))

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
+from dlcc.detect import Quality
 from dlcc.estimate import Number
 from dlcc.landscape.clouds import CurvatureClass
 from dlcc.landscape.summary import PlayerCurvature
@@ -83,25 +84,6 @@ class VerdictRecord(Frozen):
     where they agree."""
 
 
-class QualityRecord(Frozen):
-    """Course of the quality metric that tells most about the samples."""
-
-    name: str
-    """Series, such as `metrics/fid`."""
-    better: Literal["lower", "higher"]
-    """Direction in which the metric is better."""
-    best: float
-    """Best value."""
-    best_step: int
-    """Step of the best value."""
-    last: float
-    """Last value."""
-    last_step: int
-    """Step of the last value."""
-    worse_since: int | None
-    """First step of the stretch to the end that is worse than the best by more than its noise."""
-
-
 class DiagnosisRecord(Frozen):
     """State of the run from first principles, as `dlcc diagnose` tells it."""
 
@@ -113,7 +95,7 @@ class DiagnosisRecord(Frozen):
     """First step of the finding that the state rests on."""
     why: str
     """Reason in a sentence."""
-    quality: QualityRecord | None
+    quality: Quality | None
     """Quality metric; null where none was logged."""
     to_know_more: tuple[str, ...]
     """Advice on what to log to know more."""

@@ -77,10 +77,10 @@ def verdict_record(
             doubt=doubt,
             disagreement=None,
         )
-    overruled = diagnosis is not None and by_samples and _differ(diagnosis, health, config)
-    assert not overruled or diagnosis is not None
+    state = kind_of(config.objective).label(health.label).state
+    overruled = _overruled(diagnosis, state) if by_samples and diagnosis is not None else None
     return VerdictRecord(
-        state=kind_of(config.objective).label(health.label).state,
+        state=state,
         label=health.label,
         sentence=_sentence(health, recorded, config.length),
         failed=health.label in kind_of(config.objective).failed,
@@ -93,9 +93,7 @@ def verdict_record(
         stability=health.stability.number,
         record=record,
         doubt=doubt,
-        disagreement=_overruled(diagnosis)
-        if overruled and diagnosis is not None
-        else _disagreement(health, probability),
+        disagreement=overruled or _disagreement(health, probability),
     )
 
 
@@ -113,8 +111,7 @@ def _by_diagnosis(
     diagnosis: Diagnosis, health: HealthRecord | None, record: str, doubt: bool
 ) -> VerdictRecord:
     found = diagnosis.assessment
-    why = found.why.removesuffix(".")
-    past = ""
+    past = None
     if health is not None:
         past = (
             f"Past runs alone would call it {health.label}; a fault that follows from the "
@@ -123,9 +120,7 @@ def _by_diagnosis(
     return VerdictRecord(
         state=found.state,
         label=found.label,
-        sentence=f"{found.state.capitalize()}: {why[:1].lower()}{why[1:]}."
-        if why[:2] != why[:2].upper()
-        else f"{found.state.capitalize()}: {why}.",
+        sentence=f"{found.state.capitalize()}: {_continued(found.why)}.",
         failed={"failed": True, "healthy": False}.get(found.state),
         onset=found.since,
         onset_interval=None,
@@ -134,19 +129,20 @@ def _by_diagnosis(
         stability=None,
         record=record,
         doubt=doubt,
-        disagreement=past or None,
+        disagreement=past,
     )
 
 
-def _differ(diagnosis: Diagnosis, health: HealthRecord | None, config: Config) -> bool:
-    """Whether series and samples point different ways: one failed, the other healthy."""
-    if health is None:
-        return False
-    states = {diagnosis.state, kind_of(config.objective).label(health.label).state}
-    return states == {"failed", "healthy"}
+def _continued(why: str) -> str:
+    """Reason as it goes on after a colon: in lower case, but for a word in capitals."""
+    first = why.split()[0] if why else ""
+    return (why if first.isupper() else f"{why[:1].lower()}{why[1:]}").removesuffix(".")
 
 
-def _overruled(diagnosis: Diagnosis) -> str:
+def _overruled(diagnosis: Diagnosis, state: str) -> str | None:
+    """Sentence for samples that contradict a failed or healthy diagnosis; None where none do."""
+    if {diagnosis.state, state} != {"failed", "healthy"}:
+        return None
     return (
         f"The series alone would be called {diagnosis.state} "
         f"({diagnosis.assessment.why.removesuffix('.')}); the samples overrule them."
