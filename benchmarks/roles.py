@@ -69,7 +69,7 @@ def agree(words: str, player: str, quantity: str) -> bool:
     if want == "axis":
         return quantity == "axis"
     if want == "aside":
-        return quantity in ("time", "setting", "auxiliary", "lr", "part")
+        return quantity in ("time", "setting", "augmentation", "auxiliary", "lr", "part")
     if want == "sign_real":
         return quantity.startswith("sign")
     if want != quantity:

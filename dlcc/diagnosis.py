@@ -15,13 +15,19 @@ from typing import Any
 from dlcc.detect import Assessment, TrainingRecord, detect
 from dlcc.errors import OptionError, RunError
 from dlcc.findings import Finding
+from dlcc.kinds.gan import GAN
+from dlcc.kinds.kind import Output
 from dlcc.runs import Run
 from dlcc.runs.formats import formats, open_each
 from dlcc.runs.formats.foreign import ForeignContents
 from dlcc.runs.formats.foreign_config import OBJECTIVES
 from dlcc.runs.formats.format import checked_mapping
 from dlcc.runs.roles import RoleOfColumn
+from dlcc.runs.roles.names import words_of
 from dlcc.runs.series import Series
+
+_RAW_OUTPUTS = frozenset(["logit", "logits", "score", "scores"])
+_PROBABILITIES = frozenset(["prob", "probs", "probability", "probabilities"])
 
 
 @dataclass(frozen=True)
@@ -272,7 +278,13 @@ def _record(
     objective = loss if isinstance(loss, str) and loss in OBJECTIVES else None
     if not isinstance(contents, ForeignContents):
         record = TrainingRecord(
-            series, kind, objective, "run.json states it", length=manifest.length
+            series,
+            kind,
+            objective,
+            "run.json states it",
+            length=manifest.length,
+            settings=manifest.config,
+            outputs=_outputs_of(kind, objective),
         )
         return record, (), "DLCC run folder"
     sessions = contents.sessions
@@ -288,8 +300,29 @@ def _record(
         unit=contents.axis.unit,
         length=manifest.length,
         rates=contents.rates().before(until).columns,
+        augmentation=contents.augmentation().before(until).columns,
+        settings=manifest.config,
+        outputs=_outputs_by_name(contents),
     )
     return record, contents.roles.columns, contents.table.title
+
+
+def _outputs_of(kind: str, objective: str | None) -> Output | None:
+    """Scale of the discriminator's outputs in records of ours, which the objective fixes."""
+    known = GAN.objectives if kind == GAN.name else ()
+    return next((o.output for o in known if o.name == objective), None)
+
+
+def _outputs_by_name(contents: ForeignContents) -> Output | None:
+    """Scale of the discriminator's outputs by the names of their columns."""
+    columns = contents.roles.series()
+    names = [columns[name] for name in columns if name.endswith(("/real", "/fake"))]
+    words = [set(words_of(name)) for name in names]
+    if words and all(found & _RAW_OUTPUTS for found in words):
+        return "raw"
+    if words and all(found & _PROBABILITIES for found in words):
+        return "probability"
+    return None
 
 
 def to_json_line(diagnosis: Diagnosis) -> str:

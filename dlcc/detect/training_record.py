@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -43,6 +44,31 @@ class TrainingRecord:
     """Number of steps that the training was to have."""
     rates: Mapping[str, Column] = field(default_factory=dict)
     """Learning rates that the record logs, by their column."""
+    augmentation: Mapping[str, Column] = field(default_factory=dict)
+    """Strengths of an augmentation that the training adapts, by their column."""
+    settings: Mapping[str, object] = field(default_factory=dict)
+    """Configuration, by keys whose levels are joined with points."""
+    outputs: Literal["raw", "probability"] | None = None
+    """Scale on which the discriminator's outputs are logged; None where nothing says so."""
+
+    def setting(self, *keys: str) -> float | None:
+        """Find a number in the configuration.
+
+        Args:
+            keys: Names of the setting, without the levels above it, in lower case.
+
+        Returns:
+            Number of the first key that has one; None without any.
+
+        >>> TrainingRecord(Series(), settings={"model.codebook_size": 512}).setting("codebook_size")
+        512.0
+        """
+        ends = {key.rpartition(".")[2].lower(): value for key, value in self.settings.items()}
+        for key in keys:
+            value = ends.get(key)
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                return float(value)
+        return None
 
     @property
     def pairs(self) -> tuple[str, ...]:

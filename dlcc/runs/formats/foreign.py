@@ -127,7 +127,19 @@ class ForeignContents(Contents):
         Returns:
             Series whose names are those of the record.
         """
-        names = [c.column for c in self.roles.columns if c.role and c.role.quantity == "lr"]
+        return self._aside("lr")
+
+    def augmentation(self) -> Series:
+        """Read the strengths of an augmentation that the training adapts.
+
+        Returns:
+            Series whose names are those of the record.
+        """
+        return self._aside("augmentation")
+
+    def _aside(self, quantity: str) -> Series:
+        """Columns of a quantity that is no player's series, under their own names."""
+        names = [c.column for c in self.roles.columns if c.role and c.role.quantity == quantity]
         return self._judged({name: name for name in names})
 
     @property

@@ -9,7 +9,7 @@ import numpy as np
 
 from dlcc.runs.raw_table import RawTable
 from dlcc.runs.roles.names import role_of_name, words_of
-from dlcc.runs.roles.role import Role, RoleOfColumn
+from dlcc.runs.roles.role import METRICS, Role, RoleOfColumn
 from dlcc.runs.roles.witness import Witness, side_is_a_loss
 
 _BY_USER = 1.0
@@ -92,7 +92,7 @@ def map_roles(
             found.append(RoleOfColumn(name, role, _BY_NAME if role else 0.0, why))
     witness = Witness(table)
     found, questions = _sides_settled(found, witness)
-    found = _players_settled(found)
+    found = _players_settled(_codes_settled(found))
     found = _parts_settled(found)
     return RoleMap(tuple(_one_each(found, table)), tuple(questions))
 
@@ -115,7 +115,8 @@ def _sides_settled(
     if not open_:
         return columns, []
     named = {c.role.name: c.column for c in columns if c.role is not None}
-    is_loss, why = side_is_a_loss(witness, [c.column for c in open_], named)
+    sides = [c.column for c in open_ if c.role is not None and not c.role.validation]
+    is_loss, why = side_is_a_loss(witness, sides or [c.column for c in open_], named)
     settled = []
     for c in columns:
         if c not in open_ or c.role is None:
@@ -135,6 +136,18 @@ def _sides_settled(
             f"--map discriminator/real={column} or --map discriminator/loss_real={column}"
         )
     return settled, questions
+
+
+def _codes_settled(columns: list[RoleOfColumn]) -> list[RoleOfColumn]:
+    """Give a bare perplexity to the codebook, where there is a loss of one."""
+    if not any(c.role is not None and c.role.quantity.startswith("codebook") for c in columns):
+        return columns
+    return [
+        replace(c, role=Role("model", "perplexity"), why="the perplexity of the codebook's use")
+        if c.role == Role(METRICS, "perplexity")
+        else c
+        for c in columns
+    ]
 
 
 def _players_settled(columns: list[RoleOfColumn]) -> list[RoleOfColumn]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from dlcc.runs.roles.role import METRICS, Role
@@ -71,6 +71,16 @@ _OUTPUTS = (
     (re.compile(r"(?i)\bd\s*\(\s*g\s*\(\s*z\d?\s*\)\s*\)|\bd_?g_?z_?1?\b|\bd\s*\(fake\)"), "fake"),
     (re.compile(r"(?i)\bd\s*\(\s*x\s*\)|\bd_x\b|\bd\s*\(real\)"), "real"),
 )
+_OF_CODES = frozenset([
+    "code", "codes", "codebook", "codebooks", "codevectors", "vq", "quantizer", "quantization",
+    "embed", "embedding", "embeddings", "encodings", "cluster", "clusters",
+])  # fmt: skip
+_OF_USE = frozenset(["usage", "utilization", "utilisation", "used", "active", "unique", "alive"])
+_OF_COUNTS = frozenset(
+    ["n", "num", "number", "count", "fraction", "percent", "percentage", "ratio", "rate"]
+)
+_OF_AUGMENTATION = frozenset(["augment", "augmentation", "ada", "aug"])
+_MEASURE_OF_BEGAN = frozenset(["convergence", "measure"])
 _WORD = re.compile(
     r"(?<![A-Za-z])[lLrR][12](?![a-z0-9])|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_]+|\d+"
 )
@@ -161,6 +171,8 @@ def role_of_name(name: str) -> tuple[Role | None, str]:
         words[0] = "loss"
     if "r" in words and {"vae", "ae"} & set(words):
         words[words.index("r")] = "recon"
+    if (found := _of_few_words(words)) is not None:
+        return found, "the words " + ", ".join(words)
     pair, words = _pair(words)
     metric = [
         w for w in words if w in _METRICS and (w != "is" or words in (["is"], ["is", "mean"]))
@@ -174,6 +186,23 @@ def role_of_name(name: str) -> tuple[Role | None, str]:
     if unknown:
         return None, f"the word {unknown[0]!r} is not known"
     return _role(tags, metric, pair, words)
+
+
+def _of_few_words(words: Sequence[str]) -> Role | None:
+    """Role of a quantity that few words name, and none of which means the same elsewhere."""
+    noise = {word for word in words if _TAG.get(word) == "NOISE"}
+    said = set(words) - noise
+    if said & _OF_CODES and "perplexity" in said and said <= _OF_CODES | {"perplexity"}:
+        return Role("model", "perplexity")
+    if said & _OF_CODES and said & _OF_USE and said <= _OF_CODES | _OF_USE | _OF_COUNTS:
+        return Role("model", "codebook_usage")
+    if said & _OF_AUGMENTATION and said <= _OF_AUGMENTATION | {"p", "prob", "probability"}:
+        return Role("", "augmentation")
+    if said & _OF_AUGMENTATION and said - _OF_AUGMENTATION in ({"rt"}, {"r", "t"}):
+        return Role("discriminator", "sign_real")
+    if said & _MEASURE_OF_BEGAN and said <= _MEASURE_OF_BEGAN | {"began", "m"}:
+        return Role("discriminator", "convergence")
+    return None
 
 
 def _pair(words: list[str]) -> tuple[str, list[str]]:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 METRICS = "metrics"
 """Player of quality metrics, such as `metrics/fid`."""
-NOT_SERIES = frozenset(("time", "lr", "setting", "auxiliary", "axis", "count", "part"))
+NOT_SERIES = frozenset(
+    ("time", "lr", "setting", "augmentation", "auxiliary", "axis", "count", "part")
+)
 """Quantities that are known and are no series that a training is judged by."""
 
 

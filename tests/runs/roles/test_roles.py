@@ -37,6 +37,10 @@ def table(**columns: Sequence[float]) -> RawTable:
         ("learning_rate", "lr"), ("epoch_seconds", "time"), ("d_acc", "discriminator/accuracy"),
         ("判别器损失", "discriminator/loss"), ("generator/update_norm", "generator/update_norm"),
         ("loss", "model/loss"), ("D_real", "discriminator/real_or_loss"),
+        ("vq_perplexity", "model/perplexity"), ("perplexity", "metrics/perplexity"),
+        ("codebook_usage", "model/codebook_usage"), ("n_used_codes", "model/codebook_usage"),
+        ("Progress/augment", "augmentation"), ("ada/rt", "discriminator/sign_real"),
+        ("convergence_measure", "discriminator/convergence"), ("balance", "discriminator/balance"),
     ],
 )  # fmt: skip
 def test_names(name: str, role: str) -> None:
@@ -73,6 +77,19 @@ def test_sides_beside_parts_of_the_loss_are_outputs() -> None:
     found = map_roles(table(l_d_real=[0.1, 0.2], l_d_fake=[0.1, 0.2], D_real=[2, 3], D_fake=[1, 0]))
     assert found.series()["discriminator/real"] == "D_real"
     assert found.series()["discriminator/loss_real"] == "l_d_real"
+
+
+def test_a_side_of_held_out_rows_is_what_the_others_are() -> None:
+    found = map_roles(
+        table(D_loss=[1, 1, 1], D_real=[-2, 3, 1], D_fake=[-3, -4, 0], D_val_real=[-2, 1, 0])
+    )
+    assert found.series()["validation/discriminator_real"] == "D_val_real"
+
+
+def test_a_perplexity_is_the_codebooks_where_there_is_one() -> None:
+    found = map_roles(table(perplexity=[1, 2], commitment_loss=[1, 2], loss=[1, 2]))
+    assert found.series()["model/perplexity"] == "perplexity"
+    assert "metrics/perplexity" in map_roles(table(perplexity=[1, 2], loss=[1, 2])).series()
 
 
 def test_sides_without_another_loss_are_its_parts() -> None:
