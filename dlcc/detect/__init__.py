@@ -6,6 +6,7 @@ Each check knows the objective's levels or none at all; it says nothing where it
 from collections.abc import Callable, Iterator
 
 from dlcc.detect.adversarial import check_balance
+from dlcc.detect.codebook import check_codebook
 from dlcc.detect.divergence import check_divergence
 from dlcc.detect.evidence import Evidence, evidence_of
 from dlcc.detect.finite import check_finite
@@ -43,6 +44,7 @@ CHECKS: tuple[Callable[[TrainingRecord], Iterator[Finding]], ...] = (
     check_rivalry,
     check_quality,
     check_latent,
+    check_codebook,
     check_validation,
     check_oscillation,
     check_gradients,
