@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from dlcc.detect.progress import has_fallen
-from dlcc.detect.training_record import TrainingRecord, finite, tail
+from dlcc.detect.training_record import TrainingRecord, finite
 from dlcc.findings import Finding
+from dlcc.typing import Floats
 
 _FEWEST = 8
 _RISE = 0.1
@@ -31,15 +32,11 @@ def check_validation(record: TrainingRecord) -> Iterator[Finding]:
         column = finite(held)
         if len(column.values) < _FEWEST:
             continue
-        best = int(np.argmin(column.values))
-        lowest, first = float(column.values[best]), float(np.median(column.values[:2]))
-        end = float(np.median(tail(column, 0.2, fewest=3)))
-        noise = float(np.median(np.abs(np.diff(column.values))))
-        fall, rise = first - lowest, end - lowest
-        if fall <= max(0.05 * abs(first), 3 * noise) or rise <= max(_RISE * abs(lowest), 4 * noise):
+        risen = rises_again(column.values)
+        if risen is None or not has_fallen(finite(trained).values[len(trained.values) // 4 :]):
             continue
-        if not has_fallen(finite(trained).values[len(trained.values) // 4 :]):
-            continue
+        best, end = risen
+        lowest = float(column.values[best])
         yield Finding(
             "OVF001",
             f"Overfitting: validation/{quantity} is best at {record.unit} "
@@ -51,3 +48,25 @@ def check_validation(record: TrainingRecord) -> Iterator[Finding]:
             evidence={"best": lowest, "last": end, "best_step": int(column.steps[best])},
         )
         return
+
+
+def rises_again(values: Floats) -> tuple[int, float] | None:
+    """Tell whether values fall and then rise again, each by more than their noise.
+
+    Args:
+        values: Values [n] in the order of steps, finite, n at least 3.
+
+    Returns:
+        Index of the best one and the median of the last fifth; None where they do not.
+
+    >>> rises_again(np.array([9.0, 5, 2, 1, 1.2, 2, 3, 4, 5, 6]))
+    (3, 5.0)
+    """
+    best = int(np.argmin(values))
+    lowest, first = float(values[best]), float(np.median(values[:2]))
+    end = float(np.median(values[-max(3, round(0.2 * len(values))) :]))
+    noise = float(np.median(np.abs(np.diff(values))))
+    fall, rise = first - lowest, end - lowest
+    if fall <= max(0.05 * abs(first), 3 * noise) or rise <= max(_RISE * abs(lowest), 4 * noise):
+        return None
+    return best, end
