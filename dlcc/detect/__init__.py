@@ -15,6 +15,7 @@ from dlcc.detect.latent import check_latent
 from dlcc.detect.logging_faults import check_logging
 from dlcc.detect.objective import GameObjective, game_objective
 from dlcc.detect.oscillation import check_oscillation
+from dlcc.detect.outputs import check_outputs
 from dlcc.detect.overfitting import check_overfitting
 from dlcc.detect.progress import check_progress
 from dlcc.detect.quality import Quality, check_quality, quality_of
@@ -43,6 +44,7 @@ CHECKS: tuple[Callable[[TrainingRecord], Iterator[Finding]], ...] = (
     check_divergence,
     check_balance,
     check_rivalry,
+    check_outputs,
     check_quality,
     check_latent,
     check_codebook,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dlcc.detect.bounds import least_loss
 from dlcc.detect.training_record import TrainingRecord, common
 from dlcc.runs.series import Column
 
@@ -114,10 +115,10 @@ def _by_outputs(record: TrainingRecord, pair: str, d: Column | None) -> GameObje
     steps, p, q = common(real, fake)
     if len(steps) < 4 or min(p.min(), q.min()) < 0 or max(p.max(), q.max()) > 1:
         return None
-    mean = Column(
-        steps, -np.log(np.clip(p, 1e-4, 1)) - np.log(np.clip(1 - q, 1e-4, 1)), np.zeros(len(steps))
-    )
-    _, loss, of_means = common(d, mean)
+    least = least_loss("ns", p, q, "probability")
+    if least is None:
+        return None
+    _, loss, of_means = common(d, Column(steps, least, np.zeros(len(steps))))
     if len(loss) < 4:
         return None
     inside = of_means < 8  # beyond, an output is rounded to 0 or 1

@@ -59,8 +59,8 @@ def rises_again(values: Floats) -> tuple[int, float] | None:
     Returns:
         Index of the best one and the median of the last fifth; None where they do not.
 
-    >>> rises_again(np.array([9.0, 5, 2, 1, 1.2, 2, 3, 4, 5, 6]))
-    (3, 5.0)
+    >>> rises_again(np.array([9.0, 6, 4, 3, 2, 1, 1, 1, 1, 1.5, 2, 2.5, 3, 3.5, 4]))
+    (5, 3.5)
     """
     best = int(np.argmin(values))
     lowest, first = float(values[best]), float(np.median(values[:2]))
