@@ -6,6 +6,7 @@ Each check knows the objective's levels or none at all; it says nothing where it
 from collections.abc import Callable, Iterator
 
 from dlcc.detect.adversarial import check_balance
+from dlcc.detect.began import check_began
 from dlcc.detect.codebook import check_codebook
 from dlcc.detect.divergence import check_divergence
 from dlcc.detect.evidence import Evidence, evidence_of
@@ -45,6 +46,7 @@ CHECKS: tuple[Callable[[TrainingRecord], Iterator[Finding]], ...] = (
     check_balance,
     check_rivalry,
     check_outputs,
+    check_began,
     check_quality,
     check_latent,
     check_codebook,

@@ -57,6 +57,10 @@ def game_objective(record: TrainingRecord, pair: str = "") -> GameObjective:
         return GameObjective(record.objective, record.stated_in, sure=True)
     if record.objective is not None:
         return _levels(record.objective, record.stated_in or "the run states it", d, sure=True)
+    if _has_measure(record, pair):
+        return GameObjective(
+            "began", "the discriminator's convergence measure is logged", sure=True
+        )
     shown = _by_outputs(record, pair, d)
     if shown is not None:
         return shown
@@ -70,6 +74,12 @@ def game_objective(record: TrainingRecord, pair: str = "") -> GameObjective:
     if lowest_g < -1e-6:
         return _levels("hinge", "the generator's loss is negative, the discriminator's not", d)
     return _levels("ns", "neither loss is negative", d)
+
+
+def _has_measure(record: TrainingRecord, pair: str) -> bool:
+    """Whether a boundary-equilibrium GAN's own measure is logged, which is never negative."""
+    column = record.get(f"discriminator{pair}/convergence")
+    return column is not None and len(column.values) > 0 and _lowest(column) >= 0
 
 
 def _lowest(column: Column | None) -> float:

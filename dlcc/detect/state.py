@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from dlcc.detect.began import measure_of
 from dlcc.detect.evidence import Evidence, evidence_of
 from dlcc.detect.progress import has_fallen, progress_of
 from dlcc.detect.quality import Quality, quality_of
@@ -100,6 +101,13 @@ def _speaks_for(record: TrainingRecord, quality: Quality | None) -> str | None:
             f"{title} improves to {quality.last:.4g} ({record.unit} {quality.last_step:,}), its "
             f"best being {quality.best:.4g} ({record.unit} {quality.best_step:,})"
         )
+    for pair in record.pairs if record.is_game and quality is None else ():
+        measure = measure_of(record, pair)
+        if measure is not None and measure.at_its_best:
+            return (
+                f"BEGAN's convergence measure falls from {measure.first:.4g} to "
+                f"{measure.last:.4g}, its lowest being {measure.lowest:.4g}"
+            )
     course = progress_of(record)
     held = record.get("validation/loss")
     if course is None or not course.fallen or (held is not None and not _held_fallen(record)):

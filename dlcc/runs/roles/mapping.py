@@ -92,7 +92,7 @@ def map_roles(
             found.append(RoleOfColumn(name, role, _BY_NAME if role else 0.0, why))
     witness = Witness(table)
     found, questions = _sides_settled(found, witness)
-    found = _players_settled(_codes_settled(found))
+    found = _players_settled(_measure_settled(_codes_settled(found)))
     found = _parts_settled(found)
     return RoleMap(tuple(_one_each(found, table)), tuple(questions))
 
@@ -145,6 +145,20 @@ def _codes_settled(columns: list[RoleOfColumn]) -> list[RoleOfColumn]:
     return [
         replace(c, role=Role("model", "perplexity"), why="the perplexity of the codebook's use")
         if c.role == Role(METRICS, "perplexity")
+        else c
+        for c in columns
+    ]
+
+
+def _measure_settled(columns: list[RoleOfColumn]) -> list[RoleOfColumn]:
+    """Take a bare `M` beside a bare `k` for a boundary-equilibrium GAN's convergence measure."""
+    names = {c.column.strip().lower() for c in columns if c.confidence < _BY_USER}
+    if not {"m", "k"} <= names or not _has(columns, "discriminator", "loss"):
+        return columns
+    role, why = Role("discriminator", "convergence"), "M beside k, as boundary equilibrium has them"
+    return [
+        replace(c, role=role, confidence=_BY_SERIES, why=why)
+        if c.role is None and c.column.strip().lower() == "m"
         else c
         for c in columns
     ]

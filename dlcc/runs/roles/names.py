@@ -200,7 +200,7 @@ def _of_few_words(words: Sequence[str]) -> Role | None:
         return Role("", "augmentation")
     if said & _OF_AUGMENTATION and said - _OF_AUGMENTATION in ({"rt"}, {"r", "t"}):
         return Role("discriminator", "sign_real")
-    if said & _MEASURE_OF_BEGAN and said <= _MEASURE_OF_BEGAN | {"began", "m"}:
+    if said & _MEASURE_OF_BEGAN and said <= _MEASURE_OF_BEGAN | {"began", "m", "misc"}:
         return Role("discriminator", "convergence")
     return None
 

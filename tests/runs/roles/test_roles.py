@@ -92,6 +92,12 @@ def test_a_perplexity_is_the_codebooks_where_there_is_one() -> None:
     assert "metrics/perplexity" in map_roles(table(perplexity=[1, 2], loss=[1, 2])).series()
 
 
+def test_m_beside_k_is_the_measure_of_a_boundary_equilibrium() -> None:
+    found = map_roles(table(D_loss=[1, 2], G_loss=[1, 2], M=[1, 2], k=[0, 1]))
+    assert found.series()["discriminator/convergence"] == "M"
+    assert "discriminator/convergence" not in map_roles(table(D_loss=[1, 2], M=[1, 2])).series()
+
+
 def test_sides_without_another_loss_are_its_parts() -> None:
     found = map_roles(table(G_GAN=[1, 2], G_L1=[50, 40], D_real=[0.1, 0.2], D_fake=[0.3, 0.2]))
     assert found.series()["discriminator/loss_real"] == "D_real"
