@@ -159,26 +159,35 @@ def _augmentation(record: TrainingRecord) -> Iterator[Finding]:
         held = top >= 1 or float(np.ptp(_last_of(values))) <= _STILL * top
         if start is None or not held or top < _HALF or values[0] > 0.9 * bound:
             continue
-        signs = record.get("discriminator/sign_real")
         aim = record.setting("ada_target") or _AIM
-        if signs is not None and np.median(_last_of(finite(signs).values)) <= aim:
+        level = _level_of_signs(record)
+        if level is not None and level <= aim:
             continue
+        beside = (
+            ""
+            if level is None
+            else (
+                f", and the discriminator's mean sign on training rows is {level:.2f}, above the "
+                f"{aim:g} aimed at"
+            )
+        )
         yield Finding(
-            "OVF003",
+            "OVF003" if level is None or level < (1 + aim) / 2 else "OVF002",
             f"The augmentation ({name}) is at its bound of {bound:.3g} from {record.unit} "
-            f"{int(column.steps[start]):,} on"
-            + (
-                "."
-                if signs is None
-                else f", and the discriminator's mean sign on training rows is "
-                f"{np.median(_last_of(finite(signs).values)):.2f}, above the {aim:g} aimed at."
-            ),
+            f"{int(column.steps[start]):,} on{beside}.",
             player="discriminator" if record.is_game else None,
             first_step=int(column.steps[start]),
             last_step=int(column.steps[-1]),
-            evidence={"strength": bound, "largest": top},
+            evidence={"strength": bound, "largest": top, "sign_real": level, "aim": aim},
         )
         return
+
+
+def _level_of_signs(record: TrainingRecord) -> float | None:
+    """Mean sign of the discriminator's output on training rows over the last fifth."""
+    signs = record.get("discriminator/sign_real")
+    values = np.zeros(0) if signs is None else finite(signs).values
+    return float(np.median(_last_of(values))) if len(values) else None
 
 
 def _values(column: Column) -> tuple[Ints, Floats]:
