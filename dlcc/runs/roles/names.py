@@ -21,7 +21,7 @@ _VOCABULARY: Mapping[str, str] = {
     "NOISE": "train training tr avg average mean epoch step batch iter running smooth smoothed "
     "current cur last raw final all full metrics metric scalars scalar log logs value values per "
     "weighted scaled main the of at in on to is stats summary history results result data set "
-    "minibatch pass progress",
+    "minibatch pass progress adam adamw sgd rmsprop adagrad pg",
     "TOTAL": "total overall sum tot combined",
     "KL": "kl kld kldiv kullback dkl kldivergence",
     "ELBO": "elbo nelbo",
@@ -92,7 +92,7 @@ _IGNORED = {"TIME": "time", "LR": "lr", "AUGMENT": "setting", "SETTING": "settin
 _SYNONYMS = {
     "判别器损失": "d loss", "生成器损失": "g loss", "判别器": "d", "生成器": "g", "损失": "loss",
     "训练损失": "train loss", "验证损失": "val loss", "重构损失": "recon loss", "学习率": "lr",
-    "pérdida": "loss",
+    "pérdida": "loss", "AdamW": "adam",
 }  # fmt: skip
 
 
