@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from dlcc.detect.progress import has_fallen
 from dlcc.detect.training_record import TrainingRecord, common, finite, lasting_from, tail
 from dlcc.findings import Finding
 from dlcc.runs.series import Column
@@ -15,6 +16,10 @@ _VANISHING = 0.02  # of the divergence's largest tenth
 _FEWEST = 6
 _USED = 1.0  # nats from which on a divergence must show in a loss that has it
 _PRINTED = 1e-6  # of the reconstruction error: equal to the digits that logs have
+_ENOUGH = 24  # rows of a record that shows whether an error falls
+_BEGINNING = 0.05  # of the last step, up to which a record is one of the training's beginning
+_NOISES, _FALL = 4.0, 0.02
+"""Fall of an error in its changes from row to row, and in its size, up to which it stands still."""
 _STEADY = 0.02  # relative spread of the weight, over the rows, of a loss that is that sum
 
 
@@ -42,6 +47,7 @@ def check_latent(record: TrainingRecord) -> Iterator[Finding]:
     yield from wrong
     if wrong:
         return
+    yield from _error_stands_still(record, column)
     if end <= _COLLAPSED:
         start = lasting_from(column.values <= _COLLAPSED)
         yield Finding(
@@ -64,6 +70,37 @@ def check_latent(record: TrainingRecord) -> Iterator[Finding]:
             last_step=int(column.steps[-1]),
             evidence={"kl_last": end, "kl_largest": top},
         )
+
+
+def _error_stands_still(record: TrainingRecord, kl: Column) -> Iterator[Finding]:
+    """Finding on a reconstruction error that does not fall while the divergence moves.
+
+    The divergence is the encoder's alone. A decoder that learns brings the error down at once, if
+    only to that of the data's mean. A record that begins late may have that behind it.
+    """
+    raw = record.get("model/reconstruction")
+    if raw is None:
+        return
+    error = finite(raw)
+    values = error.values
+    late = len(values) and error.steps[0] > _BEGINNING * error.steps[-1]
+    if len(values) < _ENOUGH or late or has_fallen(values):
+        return
+    noise = float(np.median(np.abs(np.diff(values))))
+    first, last = float(np.median(values[:3])), float(np.median(tail(error, 0.2, fewest=3)))
+    if first - last > _NOISES * noise or first - last > _FALL * abs(first):
+        return
+    if not (has_fallen(kl.values) or has_fallen(-kl.values)):
+        return
+    yield Finding(
+        "VAE006",
+        f"The reconstruction does not get better, while the latents move: model/reconstruction is "
+        f"{first:.4g} at the start and {last:.4g} over the last fifth.",
+        player="model",
+        first_step=int(error.steps[0]),
+        last_step=int(error.steps[-1]),
+        evidence={"first": first, "last": last, "noise": noise},
+    )
 
 
 def _weight_in_the_loss(record: TrainingRecord, kl: Column) -> Iterator[Finding]:

@@ -26,6 +26,12 @@ _POOR, _EASY = 1.25, 0.5
 _ONCE, _WORSE = 0.9, 1.03
 """Parts of the loss of guessing: one that was once under the first and is over the second to the
 end, against a generator that does better than ever, is not updated any more."""
+_BEYOND_NOISE = 8.0  # median changes from row to row that a loss moves by, over the training
+_MIRRORED = 0.2
+"""Spread of the sum of both losses, in that of one, up to which one mirrors the other. In games of
+two players that learn it is above 1."""
+_LINEAR = ("hinge", "wgan", "wgangp")
+"""Objectives whose generator's loss is linear in the output on samples."""
 _FOOLED = 0.1  # the generator's loss, in ln 2, under which it fools the discriminator always
 _DEAD = 5e-4  # relative distance from guessing that rounding to four digits may leave
 _ALIVE = 2e-3  # and the one that a discriminator that once told something shows
@@ -86,6 +92,9 @@ def _cases(
     together = _together(objective, d, g)
     if together is not None:
         yield "ADV007", together, f"generator{pair}", "The players do not work against each other"
+    if objective.name in _LINEAR and _is_fixed(objective, d, g):
+        text = "The discriminator is not updated, for its loss is a constant less the generator's"
+        yield "ADV005", np.ones(len(d), dtype=np.bool_), f"discriminator{pair}", text
     fooled = _fooled(objective, d, g)
     if fooled is not None:
         text = "The discriminator does not learn what the generator does"
@@ -118,6 +127,25 @@ def _together(objective: GameObjective, d: Floats, g: Floats) -> Bools | None:
     if objective.name == "ls":
         return np.asarray(squares)
     return None
+
+
+def _is_fixed(objective: GameObjective, d: Floats, g: Floats) -> bool:
+    """Whether the generator climbs a discriminator that stands still.
+
+    With losses that are linear in the output on samples (Wasserstein, or a hinge within its margin)
+    the generator's is -f and the discriminator's f and what it says of real rows. Where it stands
+    still, the latter is constant, and so is the sum of both losses while f rises. A discriminator
+    that learns answers. Under minimax the sum is its loss on real rows, near 0 and constant where
+    it knows them, so that such a sum says nothing where the objective is a guess.
+    """
+    if not objective.sure and 0 <= float(np.median(d + g)) < np.log(2):
+        return False
+    tenth, fifth = max(3, len(d) // 10), max(3, len(d) // 5)
+    risen = float(np.median(d[-fifth:]) - np.median(d[:tenth]))
+    fallen = float(np.median(g[:tenth]) - np.median(g[-fifth:]))
+    moved = min(risen, fallen) > _BEYOND_NOISE * float(np.median(np.abs(np.diff(d))))
+    still = float(np.std(d + g)) < _MIRRORED * min(float(np.std(d)), float(np.std(g)))
+    return moved and still and abs(risen - fallen) < _MIRRORED * risen
 
 
 def _fooled(objective: GameObjective, d: Floats, g: Floats) -> Bools | None:

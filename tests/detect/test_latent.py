@@ -37,3 +37,14 @@ def test_a_weight_is_read_off_the_loss() -> None:
 def test_an_error_on_another_scale_is_no_fault() -> None:
     reconstruction, kl = np.linspace(40, 20, 50) ** 2, np.linspace(2, 9, 50)
     assert "VAE003" not in codes_of_parts(reconstruction / 64 + kl, reconstruction, kl)
+
+
+def test_an_error_that_stands_still_while_the_latents_move() -> None:
+    rng = np.random.default_rng(0)
+    t = np.linspace(0, 1, 80)
+    kl, noise = 1 + 4 * t + 0.1 * rng.normal(size=80), 0.5 * rng.normal(size=80)
+    flat, still = 43 + noise, np.abs(3 + 0.3 * rng.normal(size=80))
+    assert "VAE006" in codes_of_parts(flat + kl, flat, kl)
+    assert "VAE006" not in codes_of_parts(flat + still, flat, still)  # nothing moves, or has to
+    for fall in (8 * t, 8 * (1 - np.exp(-60 * t))):
+        assert "VAE006" not in codes_of_parts(flat - fall + kl, flat - fall, kl)

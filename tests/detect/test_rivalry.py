@@ -77,3 +77,21 @@ def test_a_dead_discriminator_once_moved() -> None:
     assert "ADV008" in codes(d, 0.6931 + 0.02 * np.exp(-20 * T), "ns")
     assert "ADV008" not in codes(np.full(N, 1.38629), np.full(N, 0.6931), "ns")
     assert "ADV008" not in codes(1.386 + noise(0, 0.004), 0.693 + noise(1, 0.004), "ns")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_critic_that_stands_still_mirrors_the_generator(seed: int) -> None:
+    on_samples = 3 * (1 - np.exp(-3 * T))
+    d = 10 + on_samples + noise(seed, 0.1)  # 10: the penalty of a critic that was never trained
+    g = -on_samples + noise(seed + 50, 0.05)
+    assert "ADV005" in codes(d, g, "wgangp")
+    assert "ADV005" in codes(d, g)
+    learns = d - 0.7 * on_samples
+    assert "ADV005" not in codes(learns, g, "wgangp")
+    assert "ADV005" not in codes(10 + noise(seed, 0.1), noise(seed + 50, 0.1), "wgangp")
+
+
+def test_a_minimax_loss_with_real_rows_that_are_known_is_no_fault() -> None:
+    on_samples = 0.2 + T + noise(0, 0.02)
+    for objective in ("mm", None):
+        assert "ADV005" not in codes(on_samples + 0.05, -on_samples, objective)
