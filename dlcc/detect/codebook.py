@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ _FEWEST = 6
 _ONE_CODE = 1.5
 """Effective number of codes under which a code carries less than .6 bit: nearly all rows have the
 same one."""
-_SMALL_SHARE = 0.05  # of the codebook: as good as none of it is used
+_SMALL_SHARE = 0.05  # of a codebook of unknown size: as good as none of it is used
 _FALLEN = 0.1  # of the codes that were once in use
 _NO_DISTANCE = 1e-3  # of a commitment loss's largest tenth: the encoder gives its code for all rows
 _SIZES = (
@@ -37,10 +38,13 @@ class _Use:
     """Number of codes in the same unit: 1 for a share."""
     of_one: float
     """Use under which as good as a single code is left; 0 where that cannot be told."""
+    of_few: float
+    """Use under which a code carries less than half of the bits that it could: the square root of
+    the number of codes."""
 
 
 def check_codebook(record: TrainingRecord) -> Iterator[Finding]:
-    """Find codebooks of which one code, or a small share, is in use.
+    """Find codebooks of which one code, or few, are in use.
 
     The perplexity of a codebook is the effective number of codes in use, exp of the entropy of
     their frequencies: 1 where all rows get the same code, and the size of the codebook where all
@@ -65,6 +69,7 @@ def check_codebook(record: TrainingRecord) -> Iterator[Finding]:
 def _use_of(record: TrainingRecord, player: str) -> _Use | None:
     """Use of a player's codebook, by its perplexity or by the codes that are in use."""
     size = record.setting(*_SIZES)
+    size = size if size is not None and size >= 1 else None
     name = f"{player}/perplexity"
     if name not in record.series and size is not None:
         name = "metrics/perplexity"  # where the settings have a codebook, it is the codebook's
@@ -72,18 +77,20 @@ def _use_of(record: TrainingRecord, player: str) -> _Use | None:
     if perplexity is not None:
         column = finite(perplexity)
         known = len(column.values) >= _FEWEST and column.values.min() > 0.99
-        return _Use(name, column, size, _ONE_CODE) if known else None
+        return _Use(name, column, size, _ONE_CODE, math.sqrt(size or 0.0)) if known else None
     if usage is None:
         return None
     column = finite(usage)
     if len(column.values) < _FEWEST or column.values.min() < 0:
         return None
+    name = f"{player}/codebook_usage"
     if column.values.max() <= 1:
-        one = _ONE_CODE / size if size is not None else 0.0
-        return _Use(f"{player}/codebook_usage", column, 1.0, one)
+        if size is None:
+            return _Use(name, column, 1.0, 0.0, _SMALL_SHARE)
+        return _Use(name, column, 1.0, _ONE_CODE / size, 1 / math.sqrt(size))
     if size is not None and column.values.max() > size:
         return None  # in no unit that is known
-    return _Use(f"{player}/codebook_usage", column, size, _ONE_CODE)
+    return _Use(name, column, size, _ONE_CODE, math.sqrt(size or 0.0))
 
 
 def _few_codes(record: TrainingRecord, player: str, use: _Use) -> Iterator[Finding]:
@@ -93,8 +100,7 @@ def _few_codes(record: TrainingRecord, player: str, use: _Use) -> Iterator[Findi
     top = float(np.quantile(values, 0.9))
     if has_fallen(-values) and end > 0.5 * top:
         return  # codes are still being taken into use
-    small = 0.0 if use.size is None else _SMALL_SHARE * use.size
-    few = max(small, _FALLEN * top if top > 2 * use.of_one else 0.0)
+    few = max(use.of_few, _FALLEN * top if top > 2 * use.of_one else 0.0)
     if (use.size is None or use.size > 2 * use.of_one) and end < use.of_one:
         code, mark, text = "VQC001", use.of_one, "The codebook is dead: all rows get one code"
     elif end < few:

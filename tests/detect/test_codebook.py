@@ -34,11 +34,13 @@ def test_one_code_is_a_dead_codebook(size: int | None) -> None:
     assert codes(size, perplexity=np.full(N, 1.0)) == {"VQC001"}
 
 
-def test_a_small_share_is_told_where_the_size_is_known() -> None:
+def test_few_codes_are_told_where_the_size_is_known() -> None:
     steady = perplexity(20, 18)
     assert codes(1024, perplexity=steady) == {"VQC002"}
     assert codes(None, perplexity=steady) == set()
     assert codes(64, perplexity=steady) == set()
+    assert codes(16384, perplexity=perplexity(900, 500)) == set()  # 64 % of the bits
+    assert codes(32, perplexity=2.5 + 0.1 * np.sin(40 * T)) == {"VQC002"}
 
 
 def test_a_codebook_that_was_once_in_use_needs_no_size() -> None:
@@ -66,7 +68,7 @@ def test_a_share_of_codes_in_use() -> None:
 
 
 def test_two_codes_are_all_of_a_codebook_of_two() -> None:
-    assert codes(2, perplexity=np.full(N, 1.4)) == set()
+    assert codes(2, perplexity=np.full(N, 1.6)) == set()
 
 
 @pytest.mark.parametrize("seed", range(20))
