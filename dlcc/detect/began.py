@@ -68,8 +68,9 @@ def measure_of(record: TrainingRecord, pair: str = "") -> Measure | None:
         Course of the measure; None where there is none, or it is negative somewhere.
 
     >>> from dlcc.runs.series import Series
-    >>> falling = Series.from_start({"discriminator/convergence": np.linspace(0.5, 0.1, 60)})
-    >>> found = measure_of(TrainingRecord(falling, "gan"))
+    >>> falling = np.linspace(0.5, 0.1, 60)
+    >>> series = {"discriminator/convergence": falling, "generator/loss": falling / 2}
+    >>> found = measure_of(TrainingRecord(Series.from_start(series), "gan"))
     >>> found is not None and found.at_its_best
     True
     """
@@ -91,7 +92,10 @@ def measure_of(record: TrainingRecord, pair: str = "") -> Measure | None:
 
 def _logged_or_computed(record: TrainingRecord, pair: str) -> tuple[Column, str] | None:
     logged = record.get(f"discriminator{pair}/convergence")
-    if logged is not None:
+    played = any(
+        f"{player}{pair}/loss" in record.series for player in ("generator", "discriminator")
+    )
+    if logged is not None and played:  # else a column of that name is of something else
         return logged, f"discriminator{pair}/convergence"
     real, fake = record.get(f"discriminator{pair}/loss_real"), record.get(f"generator{pair}/loss")
     balance = record.setting("gamma")

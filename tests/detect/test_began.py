@@ -61,6 +61,11 @@ def test_a_measure_in_any_order_has_no_verdict(seed: int) -> None:
     assert {f.code for f in found.findings if f.severity != "note"} == set()
 
 
+def test_a_convergence_of_no_game_says_nothing() -> None:
+    series = Series.from_start({"discriminator/convergence": np.linspace(1, 0, N)})
+    assert detect(TrainingRecord(series)).state == "unknown"
+
+
 def test_it_is_computed_where_both_terms_are_logged() -> None:
     real = noisy(0.05 + 0.3 * np.exp(-8 * T) + 0.4 * np.maximum(0, T - 0.6))
     losses = {"discriminator/loss_real": real, "generator/loss": 0.5 * real}
