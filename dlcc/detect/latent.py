@@ -18,8 +18,7 @@ _USED = 1.0  # nats from which on a divergence must show in a loss that has it
 _PRINTED = 1e-6  # of the reconstruction error: equal to the digits that logs have
 _ENOUGH = 24  # rows of a record that shows whether an error falls
 _BEGINNING = 0.05  # of the last step, up to which a record is one of the training's beginning
-_NOISES, _FALL = 4.0, 0.02
-"""Fall of an error in its changes from row to row, and in its size, up to which it stands still."""
+_NOISES = 4.0  # median changes from row to row, up to which a series stands still
 _STEADY = 0.02  # relative spread of the weight, over the rows, of a loss that is that sum
 
 
@@ -86,12 +85,9 @@ def _error_stands_still(record: TrainingRecord, kl: Column) -> Iterator[Finding]
     late = len(values) and error.steps[0] > _BEGINNING * error.steps[-1]
     if len(values) < _ENOUGH or late or has_fallen(values):
         return
-    noise = float(np.median(np.abs(np.diff(values))))
+    if abs(_moved_by(error)) > _NOISES or abs(_moved_by(kl)) <= _NOISES:
+        return
     first, last = float(np.median(values[:3])), float(np.median(tail(error, 0.2, fewest=3)))
-    if first - last > _NOISES * noise or first - last > _FALL * abs(first):
-        return
-    if not (has_fallen(kl.values) or has_fallen(-kl.values)):
-        return
     yield Finding(
         "VAE006",
         f"The reconstruction does not get better, while the latents move: model/reconstruction is "
@@ -99,8 +95,15 @@ def _error_stands_still(record: TrainingRecord, kl: Column) -> Iterator[Finding]
         player="model",
         first_step=int(error.steps[0]),
         last_step=int(error.steps[-1]),
-        evidence={"first": first, "last": last, "noise": noise},
+        evidence={"first": first, "last": last, "changes": _moved_by(error)},
     )
+
+
+def _moved_by(column: Column) -> float:
+    """Distance from the first three values to the last fifth, in changes from row to row."""
+    noise = float(np.median(np.abs(np.diff(column.values))))
+    apart = float(np.median(tail(column, 0.2, fewest=3)) - np.median(column.values[:3]))
+    return apart / max(noise, 1e-12)
 
 
 def _weight_in_the_loss(record: TrainingRecord, kl: Column) -> Iterator[Finding]:
