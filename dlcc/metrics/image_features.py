@@ -1,0 +1,126 @@
+"""Features of images by a convolutional network that nobody trained, of a fixed seed.
+
+Convolutions with orthogonal weights see edges and textures wherever they are, so that noise, mixed
+rows and blur lie far from real images, which principal directions of the pixels do not show.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dlcc.typing import Floats, Rows
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+_CHANNELS, _KERNELS = (64, 128, 256), (5, 5, 3)
+_SMALLEST, _LARGEST = 16, 64  # pixels of the shorter and of the longer side, as the network sees it
+_BATCH = 256
+
+
+@dataclass(frozen=True)
+class UntrainedConvolutions:
+    """Features of images from three convolutions of fixed random weights.
+
+    Each has orthogonal weights, no bias and a stride of 2, with leaky rectifiers between; the
+    features are the mean and the standard deviation of each of the last 256 channels over the
+    image.
+
+    >>> reference = np.random.default_rng(0).uniform(0, 255, (32, 28, 28))
+    >>> features = UntrainedConvolutions.of(reference)
+    >>> features(reference[:4]).shape
+    (4, 512)
+    """
+
+    low: float
+    """Value that becomes −1."""
+    high: float
+    """Value that becomes 1."""
+    name: str = "an untrained convolutional network"
+    """Name that reports show."""
+
+    @classmethod
+    def of(cls, reference: Rows) -> UntrainedConvolutions:
+        """Make the features for images of the range of a reference.
+
+        Args:
+            reference: Images [n, h, w] or [n, c, h, w], finite.
+
+        Returns:
+            Features; real images span −1 to 1 before they enter.
+        """
+        return cls(float(reference.min()), float(reference.max()))
+
+    def __call__(self, images: Rows) -> Floats:
+        """Compute features.
+
+        Args:
+            images: Images [n, h, w] or [n, c, h, w], finite.
+
+        Returns:
+            Features [n, 512].
+        """
+        import torch  # slow to import, and most of dlcc imports this
+
+        scale = max(self.high - self.low, 1e-12)
+        found = []
+        with torch.inference_mode():
+            for start in range(0, len(images), _BATCH):
+                given = np.asarray(images[start : start + _BATCH], dtype=np.float64)
+                pixels = np.clip((given - self.low) / scale, -1e3, 1e3) * 2 - 1
+                x = _sized(torch.from_numpy(pixels.astype(np.float32)))
+                maps = _network(x.shape[1])(x).flatten(2)
+                found.append(torch.cat([maps.mean(dim=2), maps.std(dim=2, correction=0)], dim=1))
+        return np.concatenate([part.double().numpy() for part in found])
+
+
+def is_images(shape: tuple[int, ...]) -> bool:
+    """Tell whether rows of a shape are images.
+
+    Args:
+        shape: Shape of one row.
+
+    Returns:
+        True for [h, w] and for [c, h, w] with at most four channels, both sides at least 8.
+
+    >>> is_images((3, 64, 64)), is_images((28, 28)), is_images((64,)), is_images((100, 3, 2))
+    (True, True, False, False)
+    """
+    channels = shape[0] if len(shape) == 3 else 1
+    return len(shape) in (2, 3) and channels <= 4 and min(shape[-2:]) >= 8
+
+
+def _sized(images: Tensor) -> Tensor:
+    """Bring images [n, h, w] or [n, c, h, w] to [n, c, h', w'], within the sides that are seen."""
+    from torch.nn import functional
+
+    x = images[:, None] if images.ndim == 3 else images
+    scale = min(1.0, _LARGEST / max(x.shape[-2:]))
+    scale = max(scale, _SMALLEST / min(x.shape[-2:]))
+    size = [max(_SMALLEST, round(scale * side)) for side in x.shape[-2:]]
+    if size == list(x.shape[-2:]):
+        return x
+    if scale < 1:
+        return functional.interpolate(x, size, mode="area")
+    return functional.interpolate(x, size, mode="bilinear")
+
+
+@lru_cache(maxsize=4)
+def _network(channels: int) -> nn.Module:
+    """Make the network for images of so many channels."""
+    import torch
+    from torch import nn
+
+    generator = torch.Generator().manual_seed(0)
+    layers: list[nn.Module] = []
+    inputs = channels
+    for outputs, kernel in zip(_CHANNELS, _KERNELS, strict=True):
+        layer = nn.Conv2d(inputs, outputs, kernel, stride=2, padding=kernel // 2, bias=False)
+        nn.init.orthogonal_(layer.weight, generator=generator)
+        layers += [layer, nn.LeakyReLU(0.2)]
+        inputs = outputs
+    return nn.Sequential(*layers[:-1]).eval()
