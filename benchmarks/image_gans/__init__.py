@@ -1,0 +1,1 @@
+"""GANs on real images, recorded as a user would: what verdicts abroad are held against."""
