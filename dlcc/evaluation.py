@@ -22,6 +22,7 @@ from dlcc.past_runs.store import Library
 from dlcc.pipeline import Limits, StageOutcome, discovery, run_stages, select, terms_of
 from dlcc.records import (
     LABELS,
+    UNTRAINED,
     AdviceRecord,
     Config,
     Dossier,
@@ -48,6 +49,7 @@ from dlcc.stage import Stage
 from dlcc.typing import StageProgress
 
 T = TypeVar("T")
+_USUAL = (*LABELS, UNTRAINED)  # labels that no mark tells
 _PACKAGES = ("dlcc", "torch", "numpy", "scikit-learn", "sympy", "networkx", "sentence-transformers")
 
 
@@ -282,6 +284,7 @@ def _judge(loaded: _Loaded, outcomes: Sequence[StageOutcome]) -> Judgement:
         forecast=None if forecast is None else forecast.p_healthy,
         logic=terms.get("logic"),
         past=loaded.past,
+        relative=health.relative,
     )
     return Judgement.of(scored, _put_right(by_library, health, loaded.reviewed), health.label)
 
@@ -293,7 +296,7 @@ def _put_right(
 
     A label that the kind itself tells, by its marks, stands above what past runs know.
     """
-    told = sum(p for name, p in health.probabilities.items() if name not in LABELS)
+    told = sum(p for name, p in health.probabilities.items() if name not in _USUAL)
     healthy = reviewed.calibration(by_library.healthy) * (1 - told)
     return dataclasses.replace(by_library, healthy=healthy)
 

@@ -9,11 +9,12 @@ from typing import Any
 
 from dlcc.errors import RunError
 from dlcc.forecast.forecaster import Forecasters, Prediction
+from dlcc.health.domain import circumstances_of
 from dlcc.health.judgeable import NotJudgeableError, judgeable_features, judgeable_kind
 from dlcc.health.run_features import RunFeatures
 from dlcc.past_runs.in_use import forecast_runs
 from dlcc.past_runs.store import Library
-from dlcc.records import Samples, Series
+from dlcc.records import Config, Samples, Series
 from dlcc.runs import Run, resolve_until
 from dlcc.typing import Progress
 
@@ -121,8 +122,9 @@ def forecast_folders(
             fitted[kind.name] = Forecasters(known[kind.name])
         apart = known[kind.name].excluding(run.series)
         of_these = fitted[kind.name] if apart is known[kind.name] else Forecasters(apart)
-        forecaster = of_these.at(seen, series_only=run.features.series_only)
         vector = run.features.vector(apart.good)
+        series_only = run.features.series_only
+        forecaster = of_these.at(seen, vector, run.config, series_only=series_only)
         yield FolderForecast(run.name, seen, forecaster(vector, run.config))
 
 
@@ -139,7 +141,10 @@ def _read(
     if series is None:
         raise RunError(f"{folder}: no series before step {step:,}; a forecast needs 20 rows")
     try:
-        features = judgeable_features(kind, series, Samples.of(run, step), run.length)
+        config, samples = Config.of(run, step), Samples.of(run, step)
+        features = judgeable_features(
+            kind, series, samples, run.length, training=circumstances_of(config, samples)
+        )
     except NotJudgeableError as error:
         raise RunError(
             f"{folder}: before step {step:,}, {error}; ask later, or give a larger --until"

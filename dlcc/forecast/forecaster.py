@@ -81,8 +81,9 @@ class Forecaster:
     """Past runs as points, in units in which they can be compared."""
     forest: OutcomeForest
     """Forest that weighs past runs."""
-    gnn: OutcomeGNN
-    """Graph network that corrects the probabilities of labels."""
+    gnn: OutcomeGNN | None
+    """Graph network that corrects the probabilities of labels; None where the record or the
+    configuration lacks figures, for which it was never verified."""
 
     @classmethod
     def fit(cls, library: Library, seen: float, *, series_only: bool) -> Forecaster:
@@ -100,18 +101,32 @@ class Forecaster:
         Raises:
             LibraryError: The library has too few runs.
         """
-        from dlcc.forecast.gnn import OutcomeGNN  # loads torch-geometric, which takes seconds
+        return cls.of(Space(library.untampered, nearest_fraction(seen), series_only))
 
-        untampered = library.untampered
-        if len(untampered) < FEWEST_RUNS:
+    @classmethod
+    def of(cls, space: Space) -> Forecaster:
+        """Fit forest and network on the runs of a space.
+
+        Args:
+            space: Past runs as points; of `Space.within` where a run lacks figures.
+
+        Returns:
+            The fitted forecaster, without a network where figures are left out.
+
+        Raises:
+            LibraryError: The space has too few runs.
+        """
+        past = space.library
+        if len(past) < FEWEST_RUNS:
             raise LibraryError(
-                f"the library has {len(untampered)} runs; a forecast needs {FEWEST_RUNS}: build "
+                f"the library has {len(past)} runs; a forecast needs {FEWEST_RUNS}: build "
                 "one with: dlcc library build"
             )
-        space = Space(untampered, nearest_fraction(seen), series_only)
-        forest = OutcomeForest.fit(
-            space.points, untampered.labels, untampered.stability, len(untampered.label_names)
-        )
+        forest = OutcomeForest.fit(space.points, past.labels, past.stability, len(past.label_names))
+        if space.only is not None:
+            return cls(space, forest, None)
+        from dlcc.forecast.gnn import OutcomeGNN  # loads torch-geometric, which takes seconds
+
         return cls(space, forest, OutcomeGNN.fit(space))
 
     def __call__(self, vector: Mapping[str, float], config: Mapping[str, Any]) -> Prediction:
@@ -130,16 +145,16 @@ class Forecaster:
         """
         points = self.space.standardised(raw)
         weights = self.forest.weights(points)
-        network = self.gnn.probabilities(points)
+        network = [None] * len(points) if self.gnn is None else self.gnn.probabilities(points)
         return [
             self._prospect(w, p, self.space.distance(point))
             for w, p, point in zip(weights, network, points, strict=True)
         ]
 
-    def _prospect(self, weights: Floats, network: Floats, distance: float) -> Prediction:
+    def _prospect(self, weights: Floats, network: Floats | None, distance: float) -> Prediction:
         labels, names = self.space.library.labels, self.space.library.label_names
         forest = np.asarray(np.bincount(labels, weights, len(names)), dtype=np.float64)
-        blended = blend(forest, network, GNN_SHARE)
+        blended = forest if network is None else blend(forest, network, GNN_SHARE)
         weights = weights * (blended / np.maximum(forest, _FLOOR))[labels]
         weights = weights / weights.sum()
         known = 1 / max(1.0, distance)  # what is left of it far outside of the library
@@ -166,13 +181,22 @@ class Forecasters:
 
     def __init__(self, library: Library) -> None:
         self._library = library
-        self._fitted: dict[tuple[int, bool], Forecaster] = {}
+        self._fitted: dict[tuple[int, bool, tuple[str, ...] | None], Forecaster] = {}
 
-    def at(self, seen: float, *, series_only: bool) -> Forecaster:
-        """Forecaster for runs that are as far as `seen`, as by `Forecaster.fit`."""
-        key = nearest_fraction(seen), series_only
+    def at(
+        self,
+        seen: float,
+        vector: Mapping[str, float],
+        config: Mapping[str, Any],
+        *,
+        series_only: bool,
+    ) -> Forecaster:
+        """Forecaster for a run that is as far as `seen`, as by `Forecaster.fit`."""
+        space = Space(self._library.untampered, nearest_fraction(seen), series_only)
+        space = space.within(vector, config)
+        key = space.fraction, series_only, space.only
         if key not in self._fitted:
-            self._fitted[key] = Forecaster.fit(self._library, seen, series_only=series_only)
+            self._fitted[key] = Forecaster.of(space)
         return self._fitted[key]
 
 

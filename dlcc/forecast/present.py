@@ -36,7 +36,8 @@ def earlier_vectors(
         figures = None if series_only else health.figures[health.checkpoints <= until]
         enough = enough_rows(past) and (figures is None or len(figures) > 0)
         if seen < _EARLIER * health.seen and enough:
-            curves = Curves(window_features(past, until, kind), figures, kind)
+            windows = window_features(past, until, kind)
+            curves = Curves(windows, figures, kind, health.relative)
             vectors[seen] = run_vector(curves, good(curves))
     return vectors
 

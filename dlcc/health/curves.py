@@ -20,7 +20,7 @@ from dlcc.health.definitions import (
     last_four,
     last_quarter,
     second_half,
-    swing,
+    swing_around_bend,
 )
 from dlcc.health.samples import LOST, SAMPLE_FEATURES, sample_figure
 from dlcc.health.windows import PLAYERS, WINDOW_FEATURES, window_figure
@@ -42,6 +42,7 @@ SERIES_ONLY_OWN = (
 )
 """Figures that differ between a run with samples and the same run without; the other figures are
 equal or missing."""
+_OF_ROWS_AS_GIVEN = ("imbalance_last", "frechet_last", "recall_last", "density_last")
 NEEDS_SAMPLES = (
     "coverage_last",
     "quality_last",
@@ -71,6 +72,9 @@ class Curves:
     """Figures `SAMPLE_FEATURES` at sample steps, [c, 8]; None where no samples were recorded."""
     kind: TrainingKind = GAN
     """Kind of the training."""
+    relative: bool = False
+    """Whether the samples' figures are relative to those of held-out real rows, in a space of
+    features (`FeatureReference`)."""
 
     @property
     def shrunk(self) -> NDArray[np.bool_]:
@@ -80,10 +84,15 @@ class Curves:
 
 
 def run_vector(curves: Curves, good: Floats) -> dict[str, float]:
-    """Compute the named figures of a run; `good` [c or w] is P(good) over time."""
+    """Compute the named figures of a run; `good` [c or w] is P(good) over time.
+
+    Figures of what a record lacks are missing: what is absent is not 0.
+    """
     vector = {**_good_vector(good), **_window_vector(curves.windows)}
     if curves.samples is not None:
         vector |= _sample_vector(curves.samples)
+        if curves.relative:  # past runs have other figures under these names
+            vector |= dict.fromkeys(_OF_ROWS_AS_GIVEN, math.nan)
     vector["diverged"] = float(_is_diverged(vector, curves.kind))
     if curves.samples is not None:
         probabilities = label_probabilities(
@@ -94,7 +103,7 @@ def run_vector(curves: Curves, good: Floats) -> dict[str, float]:
             shrunk=bool(last_quarter(curves.shrunk).all()),
         )
         vector |= {f"rule_{label}": p for label, p in probabilities.items()}
-    return vector
+    return {name: value for name, value in vector.items() if math.isfinite(value)}
 
 
 def _good_vector(good: Floats) -> dict[str, float]:
@@ -105,7 +114,7 @@ def _good_vector(good: Floats) -> dict[str, float]:
         "good_quarter": float(quarter.mean()),
         "good_last": float(good[-3:].mean()),
         "good_best": float(good.max()),
-        "good_swing": deviation_from_trend(half),
+        "good_swing": _swing(half),
         "good_trend": float(good[-3:].mean() - half[:3].mean()),
     }
 
@@ -117,7 +126,9 @@ def _sample_vector(samples: Floats) -> dict[str, float]:
     return {
         "coverage_last": last["coverage"],
         "quality_last": last["quality"],
-        "swing": swing(sample_figure(samples, "coverage"), sample_figure(samples, "quality")),
+        "swing": swing_around_bend(
+            sample_figure(samples, "coverage"), sample_figure(samples, "quality")
+        ),
         "imbalance_last": last["imbalance"],
         "frechet_last": last["frechet"],
         "recall_last": last["recall"],
@@ -139,7 +150,7 @@ def _window_vector(windows: Floats) -> dict[str, float]:
         vector[f"{name}_last"] = _median(last)
         vector[f"{name}_change"] = vector[f"{name}_last"] - _median(early)
         if not name.endswith("_sd"):
-            vector[f"{name}_swing"] = deviation_from_trend(half[:, k])
+            vector[f"{name}_swing"] = _swing(half[:, k])
     losses = [np.abs(window_figure(ends, f"{player}_loss")) for player in PLAYERS]
     gradients = [window_figure(ends, f"{player}_grad") for player in PLAYERS]
     vector["loss_scale"] = _median(_larger(*losses))
@@ -157,7 +168,7 @@ def _is_diverged(vector: dict[str, float], kind: TrainingKind) -> bool:
     }
     return is_diverged(
         finite=not (vector["not_finite"] or vector.get("samples_lost")),
-        levels={name: vector[name] for name in bounds if name in vector},
+        levels={name: vector[name] for name in bounds if math.isfinite(vector.get(name, math.nan))},
         bounds=bounds,
     )
 
@@ -168,6 +179,11 @@ def _larger(one: Floats, other: Floats) -> Floats:
 
 
 def _median(values: Floats) -> float:
-    """Median of the finite values; 0 without any."""
+    """Median of the finite values; NaN without any."""
     finite = values[np.isfinite(values)]
-    return float(np.median(finite)) if len(finite) else 0.0
+    return float(np.median(finite)) if len(finite) else math.nan
+
+
+def _swing(values: Floats) -> float:
+    """Deviation from the trend; NaN where no value is finite."""
+    return deviation_from_trend(values) if np.isfinite(values).any() else math.nan

@@ -38,6 +38,8 @@ HEALTHY_SHARE = 0.8
 The labels of the shipped past runs were made with it: after a change, build them anew."""
 
 _HALF_A_SAMPLE_STEP = 0.05  # of the ten in the last quarter: a mark of 8 parts 7 from 8
+_FOLLOWS_NOISE = 0.9  # of white noise a curve that rises or falls leaves so much of a line's
+_RISES, _FEWEST_TO_RISE = 0.7, 5  # rank correlation with time, and steps for it to be told
 # Scales of logistic errors, of the deviations between records and truth: sd = π/√3·scale
 _SWING_ERROR, _COVERAGE_ERROR, _SHARE_ERROR = 0.01, 0.03, 0.03
 
@@ -122,6 +124,61 @@ def swing(coverage: Floats, quality: Floats) -> float:
     return max(
         deviation_from_trend(second_half(coverage)), deviation_from_trend(second_half(quality))
     )
+
+
+def swing_around_bend(coverage: Floats, quality: Floats) -> float:
+    """Deviation around a trend that may bend, in the second half; the larger of both figures'.
+
+    A late rise that lasts is no oscillation: where a curve that only rises, or only falls, fits
+    better than a line, what is left around it counts.
+
+    Args:
+        coverage: Coverage at sample steps, [n].
+        quality: Quality at them, [n].
+
+    Returns:
+        The deviation, at most that of `swing`.
+
+    >>> late = np.r_[np.zeros(14), np.ones(6)]
+    >>> swing_around_bend(np.tile(late, 2), np.zeros(40))
+    0.0
+    """
+    return max(_around_bend(second_half(coverage)), _around_bend(second_half(quality)))
+
+
+def _around_bend(values: Floats) -> float:
+    from scipy.optimize import isotonic_regression  # slow to import, and most of dlcc imports this
+
+    finite = values[np.isfinite(values)]
+    line = deviation_from_trend(values)
+    if len(finite) < 3:
+        return line
+    fits = (isotonic_regression(finite, increasing=rising).x for rising in (True, False))
+    left = min(float(np.std(finite - fit)) for fit in fits)
+    return min(line, left / _FOLLOWS_NOISE)
+
+
+def is_untrained(good: Floats, progress: Floats) -> bool:
+    """Tell whether a training never was good and still improves at its end.
+
+    Args:
+        good: P(good) at sample steps, [n].
+        progress: Figure of the samples that rises as they get better, at the same steps [n].
+
+    Returns:
+        True where no step is more likely good than not, and `progress` rises over the second half
+        by more than chance would have it: a rank correlation with time from .7 on.
+
+    >>> is_untrained(np.zeros(12), np.linspace(0, 1, 12)), is_untrained(np.zeros(12), np.ones(12))
+    (True, False)
+    """
+    late = second_half(progress)
+    if len(late) < _FEWEST_TO_RISE or not np.isfinite(late).all() or float(good.max()) >= 0.5:
+        return False
+    if np.ptp(late) == 0:
+        return False
+    ranks = np.argsort(np.argsort(late, kind="stable"))
+    return float(np.corrcoef(ranks, np.arange(len(late)))[0, 1]) >= _RISES
 
 
 def is_diverged(*, finite: bool, levels: Mapping[str, float], bounds: Mapping[str, float]) -> bool:

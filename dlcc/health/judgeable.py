@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from dlcc.health.domain import Circumstances, why_outside
 from dlcc.health.run_features import FEWEST_ROWS, RunFeatures, run_features
-from dlcc.health.windows import QUANTITIES, stops_being_finite
+from dlcc.health.windows import stops_being_finite
 from dlcc.kinds import TrainingKind, kind_of, why_unknown
 from dlcc.records import Samples, Series
 from dlcc.typing import Floats, Progress
@@ -56,7 +57,7 @@ def judgeable_features(
     *,
     not_finite_is_enough: bool = False,
     unchanging: bool = False,
-    incomplete: bool = False,
+    training: Circumstances | None = None,
     known: dict[int, Floats] | None = None,
 ) -> RunFeatures:
     """Compute the features of a record, where there is enough in it to be judged.
@@ -69,8 +70,9 @@ def judgeable_features(
         progress: Called while samples are compared with the reference.
         not_finite_is_enough: Whether few rows are judged too, where a value in them is not finite.
         unchanging: Whether a record in which nothing changes is let through all the same.
-        incomplete: Whether a record without samples is let through although it lacks quantities, to
-            be learnt from and not to be judged.
+        training: Circumstances that the series do not tell, to refuse a record without samples
+            that lies outside of the domain in which past runs may judge it; None lets it through,
+            to be learnt from.
         known: Figures [8] of samples of the same run by their step, as `sample_features` gives
             them, where the run is cut several times; those that are missing are added.
 
@@ -82,7 +84,7 @@ def judgeable_features(
         NothingChangesError: Nothing in the record changes.
 
     >>> import numpy as np
-    >>> losses = {name: np.linspace(1, 2, 50) for name in QUANTITIES}
+    >>> losses = {name: np.linspace(1, 2, 50) for name in ("generator/loss", "discriminator/loss")}
     >>> kind = judgeable_kind({"kind": "gan"}, ["generator", "discriminator"])
     >>> features = judgeable_features(kind, Series.from_start(losses), samples=None, length=100)
     >>> features.seen, features.series_only
@@ -102,11 +104,12 @@ def judgeable_features(
             f"a training of kind {kind.name!r} is judged by its samples, and this run has too few "
             "over time, or no reference to hold them against"
         )
-    lacking = () if incomplete or not features.series_only else _lacking(kind, series)
-    if lacking and not stops_being_finite(series, kind):
+    asked = training if features.series_only and kind.series_tell_health else None
+    outside = () if asked is None else why_outside(series, asked)
+    if outside and not stops_being_finite(series, kind):
         raise NotJudgeableError(
-            "the run has no samples over time, and without them past runs tell its label only "
-            f"from all that they logged; it lacks {', '.join(lacking)}"
+            "the run has no samples over time, and by series alone it lies outside of what was "
+            f"verified: {'; '.join(outside)}"
         )
     if features.still and not unchanging:
         raise NothingChangesError(
@@ -114,17 +117,6 @@ def judgeable_features(
             "nothing says how the training went; log those of every batch, or samples"
         )
     return features
-
-
-def _lacking(kind: TrainingKind, series: Series) -> tuple[str, ...]:
-    """Quantities that the past runs of a kind all logged and a record lacks.
-
-    A quantity that is absent is not one that is 0: what was never compared with such records is
-    not judged.
-    """
-    if not kind.series_tell_health:
-        return ()
-    return tuple(name for name in QUANTITIES if name not in series)
 
 
 def enough_rows(series: Series) -> bool:

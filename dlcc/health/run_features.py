@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcc.health.curves import Curves, run_vector
+from dlcc.health.feature_reference import FeatureReference
 from dlcc.health.good import GoodModel
-from dlcc.health.samples import Reference, sample_features
+from dlcc.health.sample_space import features_of
+from dlcc.health.samples import AnyReference, sample_features, shared_reference
 from dlcc.health.windows import (
     WINDOW_FEATURES,
     first_step,
@@ -19,6 +21,7 @@ from dlcc.health.windows import (
 )
 from dlcc.kinds import TrainingKind
 from dlcc.kinds.gan import GAN
+from dlcc.metrics.features import Features
 from dlcc.records import Samples, Series
 from dlcc.typing import Floats, Progress
 
@@ -55,6 +58,8 @@ class RunFeatures:
     """Steps that cut the record into windows, [windows + 1]."""
     seen: float
     """Share of the configured length that the record has, at most 1."""
+    space: str = ""
+    """Name of the space in which samples were held against data; empty without any."""
 
     @property
     def series_only(self) -> bool:
@@ -108,28 +113,36 @@ def run_features(
     kind: TrainingKind = GAN,
     *,
     known: dict[int, Floats] | None = None,
+    features: Features | None = None,
 ) -> RunFeatures:
     """Compute the features of a record, which was cut where one looks.
 
     `known` has the figures of samples of the same run by their step, where it is cut several
-    times; those that are missing are added.
+    times; those that are missing are added. `features` are the user's own for samples; by default
+    the data say which.
 
     Whether they are enough to judge by is asked in `dlcc.health.judgeable`.
     """
     recorded = series.recorded
     windows = window_features(series, recorded, kind)
     edges = window_edges(recorded, first_step(series, recorded))
-    steps, figures = edges[1:], None
-    if samples is not None and (reference := reference_of(samples)) is not None:
+    steps, figures, reference = edges[1:], None, None
+    if samples is not None and (reference := reference_of(samples, features)) is not None:
         steps = np.array(samples.steps, dtype=np.int64)
         figures = _sample_figures(samples, reference, progress, {} if known is None else known)
+    relative = isinstance(reference, FeatureReference)
     return RunFeatures(
-        Curves(windows, figures, kind), steps, recorded, edges, min(1.0, recorded / length)
+        Curves(windows, figures, kind, relative),
+        steps,
+        recorded,
+        edges,
+        min(1.0, recorded / length),
+        "" if reference is None else reference.space,
     )
 
 
-def reference_of(samples: Samples) -> Reference | None:
-    """Find the training data to hold the samples against.
+def reference_of(samples: Samples, features: Features | None = None) -> AnyReference | None:
+    """Find the training data to hold the samples against, in a space that suits them.
 
     None where a run has no such data, too few of them or of samples, or none that are alike.
     """
@@ -138,11 +151,13 @@ def reference_of(samples: Samples) -> Reference | None:
     distinct = np.unique(samples.reference, axis=0)
     if len(distinct) < FEWEST_ROWS or not all(map(samples.comparable, samples.steps)):
         return None
-    return Reference.shared(samples.reference)
+    return shared_reference(
+        samples.reference, features or features_of(samples.reference, samples.data)
+    )
 
 
 def _sample_figures(
-    samples: Samples, reference: Reference, progress: Progress, known: dict[int, Floats]
+    samples: Samples, reference: AnyReference, progress: Progress, known: dict[int, Floats]
 ) -> Floats:
     """Figures `SAMPLE_FEATURES` of every sample step, [c, 8]."""
     for i, step in enumerate(samples.steps):

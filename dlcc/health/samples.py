@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 import xxhash
 
 from dlcc.health.definitions import REACHED_SHARE
+from dlcc.health.feature_reference import FeatureReference
 from dlcc.health.regions import centres_of_regions
+from dlcc.metrics.features import AS_GIVEN, Features, name_of
 from dlcc.metrics.frechet_distances import Moments, frechet_distance
 from dlcc.typing import Floats
 
@@ -56,12 +59,11 @@ class Reference:
     >>> reference = Reference.of(data)
     >>> reference.rows.shape, reference.project(data[:5]).shape  # of 80 numbers 64 directions
     ((100, 80), (5, 64))
-    >>> Reference.shared(data) is Reference.shared(data.copy())
-    True
     """
 
     rows: Floats
     """Rows of the training data, [m, d]."""
+    space: ClassVar = AS_GIVEN
 
     @classmethod
     def of(cls, data: Floats) -> Reference:
@@ -76,23 +78,6 @@ class Reference:
         flat = data.reshape(len(data), -1)
         stride = -(-len(flat) // _MOST_ROWS)
         return cls(flat[::stride])
-
-    @classmethod
-    def shared(cls, data: Floats) -> Reference:
-        """Make a reference as `of` does, but once for all runs that name the same data.
-
-        Args:
-            data: Training data [n, ...]; finite.
-
-        Returns:
-            The reference, the same object for equal data while it is among the last few.
-        """
-        key = xxhash.xxh3_128_hexdigest(np.ascontiguousarray(data).tobytes())
-        if key not in _MADE:
-            if len(_MADE) >= _KEPT:
-                _MADE.clear()
-            _MADE[key] = cls.of(data)
-        return _MADE[key]
 
     def project(self, rows: Floats) -> Floats:
         """Project rows to the coordinates in which they are compared.
@@ -169,16 +154,48 @@ class Reference:
         return float(np.linalg.norm(self.points - self.moments.mean, axis=1).max())
 
 
+AnyReference = Reference | FeatureReference
+"""Training data to hold samples against: rows as they are, or features of them."""
 _KEPT = 8
-_MADE: dict[str, Reference] = {}
+_MADE: dict[str, AnyReference] = {}
 
 
-def sample_features(samples: Floats, reference: Reference) -> Floats:
+def shared_reference(data: Floats, features: Features | None = None) -> AnyReference:
+    """Make a reference once for all runs that name the same data.
+
+    Args:
+        data: Training data [n, ...]; finite.
+        features: Function from rows [n, ...] to features [n, d]; None to compare rows as given.
+
+    Returns:
+        The reference, the same object for equal data while it is among the last few.
+
+    Raises:
+        OptionError: The function gives another shape, or values that are not finite.
+
+    >>> data = np.random.default_rng(0).standard_normal((100, 10))
+    >>> shared_reference(data) is shared_reference(data.copy())
+    True
+    """
+    key = xxhash.xxh3_128_hexdigest(np.ascontiguousarray(data).tobytes())
+    key += "" if features is None else name_of(features)
+    if key not in _MADE:
+        if len(_MADE) >= _KEPT:
+            _MADE.clear()
+        _MADE[key] = Reference.of(data) if features is None else FeatureReference.of(data, features)
+    return _MADE[key]
+
+
+def sample_features(samples: Floats, reference: AnyReference) -> Floats:
     """Compute the figures `SAMPLE_FEATURES` of samples against training data.
+
+    Against a `FeatureReference` coverage, quality, recall and density are relative to what real
+    rows that were held out get.
 
     They are, in this order:
 
-    - coverage: share of regions with at least .2 of their fair share of in-domain samples.
+    - coverage: share of regions with at least .2 of their fair share of in-domain samples; in a
+      space of features the overlap of both sets' shares in the regions.
     - quality: share of in-domain samples.
     - imbalance: total variation between the regions' shares among samples and training data.
     - frechet: log of the Fréchet distance over the trace of the data's covariance.
@@ -203,6 +220,9 @@ def sample_features(samples: Floats, reference: Reference) -> Floats:
     finite = np.isfinite(flat).all(axis=1) & (np.abs(flat) < 1e30).all(axis=1)
     if finite.sum() < 8:
         return np.array(LOST)
+    if isinstance(reference, FeatureReference):
+        found = reference.figures(samples[finite])
+        return np.array([found[name] for name in SAMPLE_FEATURES])
     points = reference.project(flat[finite])
     distances = _squared_distances(points, reference.points)
     inside = distances.min(axis=1) <= reference.near

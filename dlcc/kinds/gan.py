@@ -85,7 +85,13 @@ GAN = TrainingKind(
         Quantity("fake", "mean output on samples", ("discriminator",)),
     ),
     labels=usual_labels(
-        {"weak": "GAN008", "oscillating": "GAN002", "collapsed": "GAN003", "diverged": "GAN001"}
+        {
+            "weak": "GAN008",
+            "oscillating": "GAN002",
+            "collapsed": "GAN003",
+            "diverged": "GAN001",
+            "untrained": "GAN010",
+        }
     ),
     past_runs=PastRuns("gan", forecast=("gan",), shipped="dlcc.past_runs:gan.npz"),
     objectives=OBJECTIVES,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dlcc.kinds.kind import HealthLabel, State
-from dlcc.records import LABELS
 
 USUAL: Mapping[str, State] = {
     "healthy": "healthy",
@@ -13,10 +12,11 @@ USUAL: Mapping[str, State] = {
     "oscillating": "failed",
     "collapsed": "failed",
     "diverged": "failed",
+    "untrained": "suspect",
 }
 """Usual labels, each with the state of a run that has it."""
 
 
 def usual_labels(findings: Mapping[str, str]) -> tuple[HealthLabel, ...]:
-    """Make the labels of `dlcc.records.LABELS`; `findings` names the code of each but healthy."""
-    return tuple(HealthLabel(name, USUAL[name], findings.get(name)) for name in LABELS)
+    """Make the usual labels; `findings` names the code of each but healthy."""
+    return tuple(HealthLabel(name, state, findings.get(name)) for name, state in USUAL.items())

@@ -9,7 +9,13 @@ from dlcc.kinds.labels import usual_labels
 from dlcc.kinds.quantities import gradient_norm_of, loss_of
 
 LABELS_OF_SINGLE = usual_labels(
-    {"weak": "GEN002", "oscillating": "GEN002", "collapsed": "GEN002", "diverged": "GEN003"}
+    {
+        "weak": "GEN002",
+        "oscillating": "GEN002",
+        "collapsed": "GEN002",
+        "diverged": "GEN003",
+        "untrained": "GEN004",
+    }
 )
 PAST_RUNS = PastRuns("single", forecast=("gan", "single"), shipped="dlcc.past_runs:single.npz")
 """Past runs for forecasts of single networks, with GANs among them.

@@ -15,7 +15,7 @@ from dlcc.health.curves import NEEDS_SAMPLES
 from dlcc.health.logistic import LogisticPosterior, fit_logistic
 from dlcc.kinds import TrainingKind
 from dlcc.kinds.gan import GAN
-from dlcc.past_runs.store import Library, row
+from dlcc.past_runs.store import Library, comparable, row
 from dlcc.records import LABELS
 from dlcc.typing import Floats
 
@@ -86,9 +86,9 @@ class HealthModel:
 
     def _labels_of_series(self, vector: Mapping[str, float]) -> dict[str, float]:
         """Probabilities by trees grown on the series' figures."""
-        trees = self._series_trees
-        figures = np.nan_to_num(row(self._series_names, vector))[None, :]
-        found = trees.predict_proba(figures)[0]
+        names = comparable(self._series_names, vector)
+        trees = self._series_trees(names)
+        found = trees.predict_proba(row(names, vector)[None, :])[0]
         shares = dict(zip((LABELS[k] for k in trees.classes_), found, strict=True))
         return {name: float(shares.get(name, 0.0)) for name in LABELS}
 
@@ -98,16 +98,22 @@ class HealthModel:
         return [n for n in self.library.names if n not in NEEDS_SAMPLES]
 
     @cached_property
-    def _series_trees(self) -> Any:
-        """Trees fitted on the series' figures of past runs."""
-        from sklearn.ensemble import ExtraTreesClassifier
+    def _fitted(self) -> dict[tuple[str, ...], Any]:
+        """Trees by the figures that they were fitted on."""
+        return {}
 
-        trees = ExtraTreesClassifier(
-            _TREES, min_samples_leaf=2, max_features=0.5, random_state=0, n_jobs=1
-        )
-        return trees.fit(
-            self._known.columns(self._series_names, series_only=True), self._known.labels
-        )
+    def _series_trees(self, names: tuple[str, ...]) -> Any:
+        """Trees fitted on these of the series' figures of past runs: what a record lacks is not
+        learnt from either."""
+        if names not in self._fitted:
+            from sklearn.ensemble import ExtraTreesClassifier
+
+            trees = ExtraTreesClassifier(
+                _TREES, min_samples_leaf=2, max_features=0.5, random_state=0, n_jobs=1
+            )
+            table = self._known.columns(names, series_only=True)
+            self._fitted[names] = trees.fit(table, self._known.labels)
+        return self._fitted[names]
 
     def stability(self, vector: Mapping[str, float]) -> Estimate:
         """Estimate the share of good sample steps in the second half.

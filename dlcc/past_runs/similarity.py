@@ -16,7 +16,7 @@ import numpy as np
 
 from dlcc.health.curves import NEEDS_SAMPLES
 from dlcc.past_runs.configuration import CONFIG_FEATURES, config_features
-from dlcc.past_runs.store import Library, row
+from dlcc.past_runs.store import Library, comparable, row
 from dlcc.typing import Floats, Ints
 
 _CUT = 4.0
@@ -50,19 +50,62 @@ class Space:
     """Index into `FRACTIONS`."""
     series_only: bool
     """Whether figures that need samples are left out."""
+    only: tuple[str, ...] | None = None
+    """Names of the only coordinates that count; None for all."""
+
+    def within(self, vector: Mapping[str, float], config: Mapping[str, Any]) -> Space:
+        """Leave out what a run does not have, or has as no past run does.
+
+        Args:
+            vector: Feature vector of the run, without what its record lacks.
+            config: Configuration of the run.
+
+        Returns:
+            Space of the figures that the run's record has, and of those of its configuration that
+            lie within what past runs had; the same space where that is all.
+        """
+        raw = self.raw_of(vector, config)
+        kept = {*comparable(self.names[: self._figures], vector)}
+        low, high = self._config_range
+        configured = zip(self.names[self._figures :], raw[self._figures :], low, high, strict=True)
+        kept |= {name for name, value, least, most in configured if least <= value <= most}
+        if len(kept) == len(self.names):
+            return self
+        return Space(
+            self.library, self.fraction, self.series_only, tuple(n for n in self.names if n in kept)
+        )
+
+    @cached_property
+    def _config_range(self) -> tuple[Floats, Floats]:
+        """Least and largest value of each configured coordinate among past runs."""
+        table = self.raw[:, self._figures :]
+        known = np.isfinite(table)
+        low = np.where(known, table, np.inf).min(axis=0, initial=np.inf)
+        return low, np.where(known, table, -np.inf).max(axis=0, initial=-np.inf)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Names of the coordinates, [p]."""
         vector = (n for n in self.library.names if not (self.series_only and n in NEEDS_SAMPLES))
-        return (*vector, *CONFIG_FEATURES)
+        every = (*vector, *CONFIG_FEATURES)
+        return every if self.only is None else tuple(name for name in every if name in self.only)
+
+    @cached_property
+    def _figures(self) -> int:
+        """Number of coordinates that come from the feature vector; the others are configured."""
+        return sum(name not in CONFIG_FEATURES for name in self.names)
+
+    @cached_property
+    def _configured(self) -> list[int]:
+        """Columns of `config_features` that are coordinates."""
+        return [k for k, name in enumerate(CONFIG_FEATURES) if name in self.names]
 
     @cached_property
     def raw(self) -> Floats:
         """Figures of the library's runs, [n, p]; NaN where missing."""
-        vector = self.names[: -len(CONFIG_FEATURES)]
+        vector = self.names[: self._figures]
         figures = self.library.columns(vector, series_only=self.series_only, fraction=self.fraction)
-        return np.hstack([figures, self.library.config_vectors])
+        return np.hstack([figures, self.library.config_vectors[:, self._configured]])
 
     def raw_of(self, vector: Mapping[str, float], config: Mapping[str, Any]) -> Floats:
         """Collect the figures of one run in the order of the coordinates.
@@ -74,8 +117,8 @@ class Space:
         Returns:
             The figures, [p]; NaN where missing.
         """
-        figures = row(self.names[: -len(CONFIG_FEATURES)], vector)
-        return np.concatenate([figures, config_features(config)])
+        figures = row(self.names[: self._figures], vector)
+        return np.concatenate([figures, config_features(config)[self._configured]])
 
     @cached_property
     def _scaling(self) -> tuple[Floats, Floats]:

@@ -24,6 +24,7 @@ from dlcc.errors import LibraryError
 from dlcc.health.curves import NEEDS_SAMPLES, SERIES_ONLY_OWN
 from dlcc.health.good import GoodModel
 from dlcc.health.logistic import LogisticPosterior
+from dlcc.health.windows import WINDOW_FEATURES
 from dlcc.past_runs.configuration import config_features, setting_key
 from dlcc.past_runs.twins import first_rows_hash
 from dlcc.records import LABELS, Series
@@ -253,6 +254,7 @@ class Library:
             "label_names": np.array(self.label_names),
             **_packed("sighted", self.good.with_samples),
             **_packed("blind", self.good.series_only),
+            **_packed_partial(self.good),
         }
 
 
@@ -352,7 +354,9 @@ def _unpacked_library(table: Mapping[str, Any]) -> Library:
         terms=table["terms"].astype(np.float64),
         true_record=table["true_record"],
         judged_by=table["judged_by"],
-        good=GoodModel(_unpacked("sighted", table), _unpacked("blind", table)),
+        good=GoodModel(
+            _unpacked("sighted", table), _unpacked("blind", table), _unpacked_partial(table)
+        ),
         group=_group(table),
         label_names=tuple(str(n) for n in table["label_names"])
         if "label_names" in table
@@ -395,3 +399,40 @@ def _packed(name: str, fit: LogisticPosterior) -> dict[str, Floats]:
 def _unpacked(name: str, table: Mapping[str, Floats]) -> LogisticPosterior:
     """Make a fit of its columns."""
     return LogisticPosterior(*(table[f"{name}_{part}"] for part in _PARTS))
+
+
+def _packed_partial(good: GoodModel) -> dict[str, Any]:
+    """Columns of the fits for records that lack quantities."""
+    columns: dict[str, Any] = {"partial": np.array(list(good.partial), dtype=np.str_)}
+    for k, fit in enumerate(good.partial.values()):
+        columns |= _packed(f"partial{k}", fit)
+    return columns
+
+
+def _unpacked_partial(table: Mapping[str, Any]) -> dict[str, LogisticPosterior]:
+    """Make the fits for records that lack quantities; none of a file written before 0.2."""
+    patterns = table.get("partial", ())
+    return {str(pattern): _unpacked(f"partial{k}", table) for k, pattern in enumerate(patterns)}
+
+
+def comparable(names: Sequence[str], vector: Mapping[str, float]) -> tuple[str, ...]:
+    """Select the figures by which a run can be held against past runs.
+
+    Args:
+        names: Names of figures.
+        vector: Feature vector of the run, without what its record lacks.
+
+    Returns:
+        Those of `names` that the run has, in their order. Without samples P(good) is left out where
+        the record lacks any quantity, since that of past runs is made of all of them.
+
+    >>> comparable(("good_half", "margin_last"), {"good_half": 0.9, "margin_last": 0.1})
+    ('margin_last',)
+    """
+    whole = "coverage_last" in vector or all(name in vector for name in _LEVELS)
+    return tuple(
+        name for name in names if name in vector and (whole or not name.startswith("good_"))
+    )
+
+
+_LEVELS = tuple(f"{name}_last" for name in WINDOW_FEATURES if name != "not_finite")

@@ -165,7 +165,6 @@ def _features(
             Samples.of(run, until),
             run.length,
             unchanging=labelled or fraction < 1,
-            incomplete=True,
             known=known,
         )
     except NothingChangesError as error:

@@ -17,7 +17,7 @@ from dlcc.records.dossier import (
     PlayerCloud,
 )
 from dlcc.records.forecast import Diffusion, FeatureEffect, Forecast, ForecastPoint
-from dlcc.records.health import LABELS, HealthRecord, most_probable
+from dlcc.records.health import LABELS, UNTRAINED, HealthRecord, most_probable
 from dlcc.records.neighbourhood import Neighbourhood, PastNeighbour
 from dlcc.records.obligations import Obligation, ObligationKind, Obligations, Verdict
 from dlcc.records.replays import Executed, ReplayCheck, ReplayKind
@@ -37,6 +37,7 @@ from dlcc.runs.series import Column, Series
 __all__ = [
     "LABELS",
     "RUN_PARTS",
+    "UNTRAINED",
     "AdviceRecord",
     "AdvisedChange",
     "Block",

@@ -9,7 +9,9 @@ from dlcc.codec import Array
 from dlcc.estimate import Estimate
 
 LABELS = ("healthy", "weak", "oscillating", "collapsed", "diverged")
-"""Labels that are usual; a kind of training may have further ones."""
+"""Labels of past runs; a kind of training may have further ones."""
+UNTRAINED = "untrained"
+"""Label of a training that never was good and still improves at its end."""
 
 
 def most_probable(probabilities: Mapping[str, float]) -> str:
@@ -55,4 +57,9 @@ class HealthRecord:
     seen: float
     """Share of the configured length that the record has, at most 1."""
     features: Mapping[str, float]
-    """Feature vector, by name: what the verdict, the forecast and P(healthy) are made of."""
+    """Feature vector, by name: what the verdict, the forecast and P(healthy) are made of. Figures
+    of what the record lacks are missing."""
+    space: str = ""
+    """Name of the space in which samples were held against training data; empty without samples."""
+    relative: bool = False
+    """Whether the samples' figures are relative to those of held-out real rows."""

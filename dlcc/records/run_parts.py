@@ -247,13 +247,19 @@ class Samples:
         finite = np.isfinite(rows.reshape(len(rows), -1).astype(np.float64)).all(axis=1)
         return _frozen(np.asarray(rows[finite], dtype=np.float64))
 
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """Description of the training data, as `run.json` has it."""
+        return dict(self.run.manifest.data)
+
     def digest(self) -> str:
-        """Hash the samples of all sample steps, and the reference.
+        """Hash the samples of all sample steps, the reference and what the run says of its data.
 
         Returns:
             Hash of 32 hexadecimal digits.
         """
-        return self.run.contents.samples_digest(self.taken)
+        described = json.dumps(self.data, sort_keys=True, default=str)
+        return digest_of_parts(self.run.contents.samples_digest(self.taken), described)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ import numpy as np
 from dlcc.errors import ForeignCodeError
 from dlcc.health.curves import Curves, run_vector
 from dlcc.health.definitions import sample_steps
-from dlcc.health.samples import Reference, sample_features
+from dlcc.health.feature_reference import FeatureReference
+from dlcc.health.samples import AnyReference, sample_features
 from dlcc.health.windows import window_features
 from dlcc.kinds import TrainingKind
 from dlcc.kinds.gan import GAN
@@ -53,7 +54,7 @@ class Judge:
 
     library: Library
     """Past runs that the judgement is calibrated on."""
-    reference: Reference | None
+    reference: AnyReference | None
     """Training data to compare samples with; without it the series alone are judged."""
     kind: TrainingKind = GAN
     """Kind of the training."""
@@ -67,7 +68,12 @@ class Judge:
         samples = None
         if self.reference is not None:
             samples = np.array([sample_features(x, self.reference) for x in recorded.samples])
-        curves = Curves(window_features(recorded.series, length, self.kind), samples, self.kind)
+        curves = Curves(
+            window_features(recorded.series, length, self.kind),
+            samples,
+            self.kind,
+            isinstance(self.reference, FeatureReference),
+        )
         vector = run_vector(curves, self.library.good(curves))
         probabilities = self._model.labels(vector)
         return Outcome(most_probable(probabilities), probabilities["healthy"], vector["good_half"])

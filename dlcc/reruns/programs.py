@@ -16,7 +16,7 @@ import numpy as np
 
 from dlcc.errors import ForeignCodeError, ForeignCodeStopped
 from dlcc.health.run_features import reference_of
-from dlcc.health.samples import Reference
+from dlcc.health.samples import AnyReference, Reference
 from dlcc.health.windows import QUANTITIES
 from dlcc.kinds import TrainingKind, kind_of
 from dlcc.kinds.gan import GAN
@@ -59,7 +59,7 @@ class Program(Protocol):
         """Whether weights and batches can have seeds of their own."""
 
     @property
-    def reference(self) -> Reference | None:
+    def reference(self) -> AnyReference | None:
         """Training data to compare samples with; None where only series are judged."""
 
     @property
@@ -163,7 +163,7 @@ def _is_recipe(sources: Sources, recipe: Path, entry: str | None) -> bool:
 class EnsembleProgram:
     """Reruns of a recipe, all at once."""
 
-    reference: Reference | None
+    reference: AnyReference | None
     kind: TrainingKind = GAN
     how: str = "one ensemble"
     splits_seeds: bool = True
@@ -236,7 +236,7 @@ class SandboxProgram:
     """Name -> path of the run's files of code."""
     level: Level
     """Level of the sandbox."""
-    reference: Reference | None
+    reference: AnyReference | None
     """Training data to compare samples with; None where only series are judged."""
     kind: TrainingKind = GAN
     """Kind of the training."""

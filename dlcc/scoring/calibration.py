@@ -10,7 +10,7 @@ some of them doctored, and corrected to how rare these are elsewhere (King and Z
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -19,7 +19,7 @@ import numpy as np
 from dlcc.estimate import DRAWS, Estimate
 from dlcc.health.logistic import LogisticPosterior, fit_logistic
 from dlcc.past_runs.in_use import library
-from dlcc.past_runs.store import COMPLETE, Library, row
+from dlcc.past_runs.store import COMPLETE, Library, comparable, row
 from dlcc.scoring.imputation import DOCTORED
 from dlcc.scoring.shapley import FEWEST_OF_A_KIND
 from dlcc.typing import Floats
@@ -32,6 +32,8 @@ WITH_SAMPLES = (
     "swing",
     "coverage_last",
 )
+RELATIVE = ("rule_healthy", "good_quarter")
+"""Figures that mean the same in a space of features, where past runs have no others."""
 SERIES_ONLY = (
     "diverged",
     "good_quarter",
@@ -82,6 +84,7 @@ def healthy_and_true(
     forecast: Estimate | None = None,
     logic: Estimate | None = None,
     past: Library | None = None,
+    relative: bool = False,
 ) -> Probability:
     """Compute the probability that a run is healthy and its record true.
 
@@ -96,6 +99,7 @@ def healthy_and_true(
             not complete.
         logic: Estimate of the term logic; None where no stage fed it.
         past: Library without the run itself; by default the library in use.
+        relative: Whether samples were held against data in a space of features.
 
     Returns:
         P(healthy) and P(true) as draws [DRAWS], and what the first comes from.
@@ -114,22 +118,33 @@ def healthy_and_true(
     known = library() if past is None else past
     true = p_true(logic, known)
     if seen >= COMPLETE:
-        return Probability(p_healthy(vector, known), true, "the record")
+        return Probability(p_healthy(vector, known, relative=relative), true, "the record")
     if forecast is not None:
         return Probability(forecast.sample("p_healthy"), true, "the forecast")
     base = base_rate(known).sample("base rate")
-    healthy = seen * p_healthy(vector, known) + (1 - seen) * base
+    of_record = p_healthy(vector, known, relative=relative)
+    healthy = seen * of_record + (1 - seen) * base
     return Probability(healthy, true, "the record and the base rate")
 
 
 # --- P(healthy | features) -----------------------------------------------------------------------
 
 
-def p_healthy(vector: Mapping[str, float], past: Library | None = None) -> Floats:
-    """Draw [DRAWS] from the posterior of P(healthy) of a complete run with this health vector."""
+def p_healthy(
+    vector: Mapping[str, float], past: Library | None = None, *, relative: bool = False
+) -> Floats:
+    """Draw [DRAWS] from the posterior of P(healthy) of a complete run with this health vector.
+
+    `relative` says that its samples were held against data in a space of features.
+    """
     series_only = "coverage_last" not in vector
-    fit = _fit_of_all(series_only) if past is None else calibrate(past, series_only=series_only)
-    return fit.draws(row(features(series_only=series_only), vector), _normals("p_healthy"))[:, 1]
+    names = RELATIVE if relative else comparable(features(series_only=series_only), vector)
+    fit = (
+        _fit_of_all(names, series_only)
+        if past is None
+        else calibrate(past, series_only=series_only, names=names)
+    )
+    return fit.draws(row(names, vector), _normals("p_healthy"))[:, 1]
 
 
 def features(*, series_only: bool) -> tuple[str, ...]:
@@ -137,10 +152,16 @@ def features(*, series_only: bool) -> tuple[str, ...]:
     return SERIES_ONLY if series_only else WITH_SAMPLES
 
 
-def calibrate(past: Library, *, series_only: bool) -> LogisticPosterior:
-    """Fit P(healthy) on the untampered rows of a library that have the figures it is made of."""
+def calibrate(
+    past: Library, *, series_only: bool, names: Sequence[str] | None = None
+) -> LogisticPosterior:
+    """Fit P(healthy) on the untampered rows of a library that have the figures it is made of.
+
+    `names` are those of the figures that a run has; all of them by default.
+    """
     untampered = past.untampered
-    figures = untampered.columns(features(series_only=series_only), series_only=series_only)
+    used = features(series_only=series_only) if names is None else names
+    figures = untampered.columns(used, series_only=series_only)
     known = np.isfinite(figures).all(axis=1)
     healthy = (untampered.labels == _HEALTHY).astype(np.int64)
     return fit_logistic(figures[known], healthy[known], 2)
@@ -154,8 +175,8 @@ def base_rate(past: Library) -> Estimate:
 
 
 @cache
-def _fit_of_all(series_only: bool) -> LogisticPosterior:
-    return calibrate(library(), series_only=series_only)
+def _fit_of_all(names: tuple[str, ...], series_only: bool) -> LogisticPosterior:
+    return calibrate(library(), series_only=series_only, names=names)
 
 
 # --- P(true | logic) ------------------------------------------------------------------------------

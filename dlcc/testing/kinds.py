@@ -9,7 +9,7 @@ from dlcc.errors import DlccError
 from dlcc.findings import page
 from dlcc.kinds import TrainingKind, kinds
 from dlcc.kinds.labels import USUAL
-from dlcc.records import LABELS
+from dlcc.records import UNTRAINED
 from dlcc.testing.conformance import NonConformance
 
 _GAME = {"generator", "discriminator"}
@@ -53,10 +53,11 @@ def _faulty_labels(kind: TrainingKind) -> Iterator[str]:
     known = shipped_library().names
     states = {label.name: label.state for label in kind.labels}
     for name, state in USUAL.items():
-        if states.get(name) != state:
+        optional = name == UNTRAINED and name not in states
+        if states.get(name) != state and not optional:
             yield f"it lacks the usual label {name!r}, or calls it something else than {state}"
     for label in kind.labels:
-        if label.name not in LABELS and not label.marks:
+        if label.name not in USUAL and not label.marks:
             yield f"label {label.name!r} needs marks: past runs know the usual labels alone"
         for mark in label.marks:
             if mark.feature not in known:

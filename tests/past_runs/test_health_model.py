@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dlcc.health.curves import Curves
+from dlcc.health.curves import Curves, run_vector
 from dlcc.health.good import series_only_features, with_samples_features
 from dlcc.health.windows import WINDOWS
 from dlcc.past_runs.health_model import HealthModel
@@ -70,7 +70,14 @@ def test_good_rises_with_coverage_and_quality():
     assert good[0] < 0.05 < 0.95 < good[-1]
 
 
-def test_features_are_finite_where_quantities_are_missing():
+def test_what_is_missing_is_no_feature_and_never_zero():
     windows = np.full((WINDOWS, 11), np.nan)
-    assert np.isfinite(series_only_features(Curves(windows, None))).all()
+    assert series_only_features(Curves(windows, None)).shape == (WINDOWS, 0)
+    windows[::2, :4] = 1.0  # losses alone, and every other window without rows
+    found = series_only_features(Curves(windows, None))
+    assert (found == np.ones((WINDOWS, 4))).all()
+    good = shipped_library().good(Curves(windows, None))
+    vector = run_vector(Curves(windows, None), good)
+    assert not [name for name in vector if "grad" in name or "margin" in name]
+    assert vector["generator_loss_last"] == 1.0
     assert with_samples_features(Curves(windows, np.zeros((40, 8)))).shape == (40, 11)

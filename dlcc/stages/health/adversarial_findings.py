@@ -14,7 +14,7 @@ from dlcc.health.definitions import HEALTHY_SHARE, OSCILLATING_SWING
 from dlcc.health.run_features import RunFeatures
 from dlcc.health.windows import window_figure
 from dlcc.kinds import TrainingKind
-from dlcc.records import HealthRecord
+from dlcc.records import UNTRAINED, HealthRecord
 from dlcc.typing import Floats, Ints
 
 _WON, _FLAT = 0.9, 0.02  # margins, in the units of asinh of the outputs
@@ -46,6 +46,8 @@ def _verdict(record: HealthRecord, features: RunFeatures) -> Iterator[Finding]:
         message = _how_oscillating(record)
     elif record.label == "collapsed":
         message = _how_collapsed(record)
+    elif record.label == UNTRAINED:
+        message = "No sample step was good, and the samples still get better at the end."
     else:
         message = (
             f"Of the last quarter's sample steps {figures['good_quarter']:.0%} are good "
@@ -71,12 +73,12 @@ def _how_diverged(record: HealthRecord, kind: TrainingKind) -> str:
         return "Recorded quantities are not finite."
     if figures.get("samples_lost"):
         return "Samples are not finite."
-    if figures["gradient_scale"] > math.log10(kind.fault_above("grad_norm")):
+    if figures.get("gradient_scale", 0) > math.log10(kind.fault_above("grad_norm")):
         return f"Gradient norms stand at 1e{figures['gradient_scale']:.0f} over the last fifth."
     if figures.get("reach_last", 0) > math.log10(DIVERGED_REACH):
         times = 10 ** figures["reach_last"]
         return f"Samples lie up to {times:,.0f} times farther out than any training data."
-    return f"Losses stand at {np.sinh(figures['loss_scale']):,.0f} over the last fifth."
+    return f"Losses stand at {np.sinh(figures.get('loss_scale', 0)):,.0f} over the last fifth."
 
 
 def _how_oscillating(record: HealthRecord) -> str:

@@ -14,7 +14,7 @@ from dlcc.health.run_features import RunFeatures
 from dlcc.health.samples import sample_figure
 from dlcc.kinds import TrainingKind
 from dlcc.metrics import median_bandwidth, squared_mmd
-from dlcc.records import HealthRecord, Samples, Series
+from dlcc.records import UNTRAINED, HealthRecord, Samples, Series
 from dlcc.typing import Floats
 
 _WIDEST = 1e12
@@ -38,6 +38,9 @@ def findings_of(
     if record.label == "diverged":
         message = "Losses, gradients or samples are not finite, or out of all bounds."
         yield _finding(code, message, {}, record.onset, features)
+    elif record.label == UNTRAINED:
+        message = "No sample step was good, and the samples still get better at the end."
+        yield _finding(code, message, _of_misses(record), None, features)
     elif not features.series_only and features.curves.shrunk[-1]:
         causes = [
             *(() if samples is None else _wide_kernel(objective, series, samples)),

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from dlcc.findings import Finding
+from dlcc.health.curves import Curves
+from dlcc.health.definitions import is_untrained, smooth
+from dlcc.health.domain import circumstances_of
 from dlcc.health.judgeable import NotJudgeableError, enough_rows, judgeable_features, judgeable_kind
 from dlcc.health.run_features import RunFeatures
 from dlcc.health.samples import SAMPLE_FEATURES, sample_figure
 from dlcc.health.windows import first_lost
 from dlcc.past_runs.health_model import HealthModel
-from dlcc.records import Config, HealthRecord, Samples, Series, most_probable
+from dlcc.records import UNTRAINED, Config, HealthRecord, Samples, Series, most_probable
 from dlcc.stage import Case, Context, NotApplicable, Stage, StageResult
 from dlcc.stages.health.findings import Judged, findings_of
 from dlcc.stages.health.onset import find_onset
-from dlcc.typing import Progress
+from dlcc.typing import Floats, Progress
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,13 @@ class Health(Stage):
         try:
             kind = judgeable_kind(config.objective, config.players)
             features = judgeable_features(
-                kind, series, samples, case.length, _patient(ctx), not_finite_is_enough=True
+                kind,
+                series,
+                samples,
+                case.length,
+                _patient(ctx),
+                not_finite_is_enough=True,
+                training=circumstances_of(config, samples),
             )
         except NotJudgeableError as error:
             raise NotApplicable(str(error)) from None
@@ -45,7 +55,7 @@ class Health(Stage):
         if at is not None:  # too few rows for windows: the first that is not finite tells
             record = dataclasses.replace(record, onset=at, onset_interval=(at, at))
         found = findings_of(Judged(record, features, config.objective, series, samples))
-        details = _details(record, series_only=features.series_only)
+        details = _details(record, features.space)
         if samples is not None and samples.damaged:
             found = [*found, *(_left_out(*item) for item in samples.damaged.items())]
             details["left_out"] = sorted(samples.damaged)
@@ -66,7 +76,7 @@ def _record(model: HealthModel, features: RunFeatures) -> HealthRecord:
     curves, steps = features.curves, features.steps
     good = features.good(model.library.good)
     vector = features.vector(model.library.good)
-    probabilities = model.labels(vector)
+    probabilities = _told_apart(model.labels(vector), good, curves)
     label = most_probable(probabilities)
     onset = None if label == "healthy" else find_onset(steps, good)
     unknown = np.full(len(steps), np.nan)
@@ -83,18 +93,38 @@ def _record(model: HealthModel, features: RunFeatures) -> HealthRecord:
         good=good,
         seen=features.seen,
         features={name: round(value, 6) for name, value in vector.items()},
+        space=features.space,
+        relative=curves.relative,
     )
+
+
+def _told_apart(
+    probabilities: dict[str, float], good: Floats, curves: Curves
+) -> Mapping[str, float]:
+    """Tell untrained runs from failed ones: samples never were good, and still improve.
+
+    Past runs do not know the label: what they say of these runs goes to it, but for what is healthy
+    or diverged.
+    """
+    if curves.samples is None or UNTRAINED not in curves.kind.label_names:
+        return probabilities
+    distance = smooth(sample_figure(curves.samples, "frechet"))
+    if not is_untrained(good, -distance):
+        return probabilities
+    taken = ("weak", "oscillating", "collapsed")
+    moved = sum(probabilities[name] for name in taken)
+    return {**probabilities, **dict.fromkeys(taken, 0.0), UNTRAINED: moved}
 
 
 def _left_out(place: str, why: str) -> Finding:
     return Finding("REC008", f"{place} cannot be read and is left out: {why}.", place=place)
 
 
-def _details(record: HealthRecord, *, series_only: bool) -> dict[str, object]:
+def _details(record: HealthRecord, space: str) -> dict[str, object]:
     return {
-        "judged_by": "series alone"
-        if series_only
-        else "samples against the training data, and series",
+        "judged_by": f"samples against the training data ({space}), and series"
+        if space
+        else "series alone",
         "checkpoints": len(record.checkpoints),
         "coverage_last": record.features.get("coverage_last"),
         "quality_last": record.features.get("quality_last"),

@@ -47,9 +47,10 @@ class Impact(Stage):
             for k, (seen, vector) in enumerate(earlier.items()):
                 ctx.deadline.check()
                 ctx.progress(k / (len(earlier) + 1), f"forecast at {seen:.0%}")
-                prediction = fitted.at(seen, series_only=series_only)(vector, config)
+                at = fitted.at(seen, vector, config, series_only=series_only)
+                prediction = at(vector, config)
                 points.append(ForecastPoint(seen, prediction.p_healthy, prediction.stability))
-            forecaster = fitted.at(health.seen, series_only=series_only)
+            forecaster = fitted.at(health.seen, health.features, config, series_only=series_only)
         except LibraryError as error:
             raise NotApplicable(str(error)) from error
         prediction = forecaster(health.features, config)

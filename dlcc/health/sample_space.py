@@ -1,0 +1,47 @@
+"""Space of features in which samples are held against data, by what these are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dlcc.metrics.features import Features
+from dlcc.metrics.image_features import UntrainedConvolutions, is_images
+from dlcc.metrics.sound_features import LogSpectra
+from dlcc.metrics.table_features import TableColumns
+from dlcc.typing import Rows
+
+MODALITIES = ("images", "sound", "table", "vectors")
+"""Modalities that `data` in `run.json` may name; by default images are told by their shape."""
+_SHORTEST_SOUND = 64
+
+
+def features_of(reference: Rows, data: Mapping[str, Any]) -> Features | None:
+    """Choose the features in which samples are held against training data.
+
+    Args:
+        reference: Training data [n, ...], finite.
+        data: Description of the data, as in `run.json`: its `modality`, and of a table the numbers
+            of its `categorical` columns.
+
+    Returns:
+        Features; None for vectors, whose rows are compared as they are.
+
+    >>> import numpy as np
+    >>> features_of(np.zeros((30, 64)), {}) is None
+    True
+    >>> features_of(np.zeros((30, 1, 28, 28)), {}).name
+    'an untrained convolutional network'
+    """
+    shape, modality = reference.shape[1:], data.get("modality")
+    if modality == "sound" and len(shape) in (1, 2) and shape[-1] >= _SHORTEST_SOUND:
+        return LogSpectra.of(reference)
+    if modality == "table" and len(shape) == 1:
+        given = data.get("categorical")
+        listed = given if isinstance(given, list) else []
+        return TableColumns.of(
+            reference, [k for k in listed if isinstance(k, int) and 0 <= k < shape[0]]
+        )
+    if modality in (None, "images") and is_images(shape):
+        return UntrainedConvolutions.of(reference)
+    return None
