@@ -7,12 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcc.health.curves import run_vector
-from dlcc.health.good import GoodModel, series_only_features, with_samples_features
-from dlcc.health.logistic import fit_logistic
+from dlcc.health.curves import Curves, run_vector
+from dlcc.health.good import GoodModel, pattern_of, series_only_features, with_samples_features
+from dlcc.health.logistic import LogisticPosterior, fit_logistic
+from dlcc.health.windows import WINDOW_FEATURES
 from dlcc.past_runs.build.past_run import PastRun
 from dlcc.past_runs.configuration import setting_key
 from dlcc.past_runs.store import FRACTIONS, TERMS, Library, objects
+from dlcc.typing import Floats
 
 FOLDS = 5
 """Number of folds that settings are divided into."""
@@ -70,7 +72,29 @@ def fit_good(runs: Sequence[PastRun]) -> GoodModel:
         series_only=fit_logistic(
             np.concatenate([series_only_features(c) for c in series_only]), good, 2
         ),
+        partial=fit_partial([c.windows for c in series_only], good),
     )
+
+
+def fit_partial(
+    windows: Sequence[Floats], good: NDArray[np.int64]
+) -> dict[str, LogisticPosterior]:
+    """Fit P(good) of windows for records that lack gradient norms, outputs, or both.
+
+    Args:
+        windows: Figures `WINDOW_FEATURES` of the windows of each whole run, [40, 11].
+        good: Whether each window is good, [40 · runs].
+
+    Returns:
+        Pattern of what is there to its fit, see `pattern_of`.
+    """
+    fits = {}
+    for lacking in (("grad", "margin"), ("grad",), ("margin",)):
+        left_out = [any(part in name for part in lacking) for name in WINDOW_FEATURES]
+        parts = [np.where(left_out, np.nan, table) for table in windows]
+        features = [series_only_features(Curves(table, None)) for table in parts]
+        fits[pattern_of(parts[0])] = fit_logistic(np.concatenate(features), good, 2)
+    return fits
 
 
 def folds_by_setting(settings: Sequence[str], folds: int, seed: int) -> NDArray[np.int64]:
