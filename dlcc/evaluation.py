@@ -332,12 +332,18 @@ def _report(
         advice=advice,
         landscape=None if dossier is None else dossier.landscape,
         diagnosis=loaded.diagnosis,
+        known_data=_data_name(loaded.config) in loaded.library.data,
         environment={
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
             "machine": machine_fingerprint(),
             "versions": {name: version(name) for name in _PACKAGES},
         },
     )
+
+
+def _data_name(config: Config) -> str:
+    """Name of the training data, as run.json or else the configuration says it."""
+    return str(config.data.get("name") or config.config.get("data") or "")
 
 
 def _record(outcomes: Sequence[StageOutcome], kind: type[T]) -> T | None:

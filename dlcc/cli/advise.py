@@ -132,7 +132,5 @@ def _scores(report: Report) -> str:
 
     verdict, value = report.verdict, report.value
     p = "" if verdict.p_healthy is None else f"P(healthy) {percent(verdict.p_healthy)}  "
-    return (
-        f"  {report.run.name:24} {p}V {value.mean:.2f} ({value.low:.2f} to {value.high:.2f})  "
-        f"{verdict.sentence}"
-    )
+    v = "" if value is None else f"V {value.mean:.2f} ({value.low:.2f} to {value.high:.2f})  "
+    return f"  {report.run.name:24} {p}{v}{verdict.sentence}"

@@ -50,8 +50,8 @@ class Reruns:
     how: str
     """Way of running: one ensemble, or one process after the other."""
     deviation: Estimate
-    """Closeness of reruns with other seeds: 1 less the normalised standard deviation of their
-    stability."""
+    """Closeness of reruns with other seeds to the run's own end, where that is known, else to each
+    other: 1 less the normalised deviation of their stability."""
     effects: tuple[Effect, ...]
     best: Mapping[str, str | int | float | bool | None]
     """Changes with the best outcome; empty where none beats the run's own setting."""

@@ -42,18 +42,19 @@ def build_report(
     advice: AdviceRecord | None,
     landscape: MeasuredLandscape | None = None,
     diagnosis: Diagnosis | None = None,
+    known_data: bool = True,
     environment: Mapping[str, Any],
 ) -> Report:
     """Build the report of one evaluation; every argument but `environment` is reproducible."""
     score, value = judgement.score, judgement.score.value
-    verdict = verdict_record(config, recorded, health, judgement.probability, outcomes, diagnosis)
+    verdict = verdict_record(config, recorded, health, judgement.probability, outcomes, diagnosis, known_data)
     report = Report(
         run=_summary(name, config, recorded, until),
         verdict=verdict,
         diagnosis=None if diagnosis is None else _diagnosis(diagnosis),
         terms=tuple(_terms(outcomes, score)),
-        value=value.value,
-        hyperscore=_hyperscore(value),
+        value=value.value if score.is_measured else None,
+        hyperscore=_hyperscore(value) if score.is_measured else None,
         fusion=fusion_record(score.weights),
         axioms=judgement.axioms,
         correction=correction_record(score.correction),

@@ -281,10 +281,10 @@ class Report(Frozen):
     """State from first principles; null where it was not sought."""
     terms: tuple[TermRecord, ...]
     """Terms of V."""
-    value: Number
-    """Value V in [0, 1]."""
-    hyperscore: HyperScoreRecord
-    """HyperScore of V."""
+    value: Number | None
+    """Value V in [0, 1]; null where stages fed less than half of the terms' weight."""
+    hyperscore: HyperScoreRecord | None
+    """HyperScore of V; null without V."""
     fusion: FusionRecord | None = None
     """Weights of the terms, with their sources."""
     axioms: tuple[Axiom, ...] = ()

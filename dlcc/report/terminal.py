@@ -99,6 +99,9 @@ def _scores(report: Report) -> Iterator[str]:
         yield _term_line(term, width)
     v, h = report.value, report.hyperscore
     yield ""
+    if v is None or h is None:
+        yield "  no V and no HyperScore: more than half of their weight was not measured"
+        return
     yield (
         f"  V {decimal(v.mean)} ({decimal(v.low)} to {decimal(v.high)})   "
         f"HyperScore {h.mean:.1f} ({h.low:.1f} to {h.high:.1f}; "

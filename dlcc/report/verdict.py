@@ -12,8 +12,9 @@ from dlcc.kinds import kind_of
 from dlcc.pipeline import StageOutcome
 from dlcc.records import Config, HealthRecord
 from dlcc.report.record import VerdictRecord
-from dlcc.report.text import percent_alone
+from dlcc.report.text import percent, percent_alone
 from dlcc.scoring.calibration import Probability
+from dlcc.scoring.decision import is_decided
 from dlcc.scoring.judgement import disagree
 
 
@@ -52,17 +53,19 @@ def verdict_record(
     probability: Probability | None,
     outcomes: Sequence[StageOutcome],
     diagnosis: Diagnosis | None,
+    known_data: bool = True,
 ) -> VerdictRecord:
     """Settle the one verdict of a report.
 
     Samples that were held against data stand above what series tell. Without them a fault from
     first principles stands above what past runs know, and where past runs cannot judge the
-    record, the diagnosis is the verdict.
+    record, the diagnosis is the verdict. Where P(healthy) is too near one half, it is unknown.
+    `known_data` says whether past runs were trained on the same data.
     """
     record, doubt = _record_in_words(outcomes)
     by_samples = health is not None and not np.isnan(health.coverage).all()
     if diagnosis is not None and not by_samples and _leads(diagnosis, health, outcomes):
-        return _by_diagnosis(diagnosis, health, record, doubt)
+        return _by_diagnosis(diagnosis, health, outcomes, record, doubt)
     if health is None or probability is None:
         return VerdictRecord(
             label=None,
@@ -77,6 +80,8 @@ def verdict_record(
             doubt=doubt,
             disagreement=None,
         )
+    if not is_decided(probability, by_samples=by_samples, known_data=known_data):
+        return _undecided(health, probability, record, doubt)
     state = kind_of(config.objective).label(health.label).state
     overruled = _overruled(diagnosis, state) if by_samples and diagnosis is not None else None
     return VerdictRecord(
@@ -102,17 +107,46 @@ def _leads(
 ) -> bool:
     """Whether the diagnosis is the verdict, where no samples were judged."""
     if health is None:
-        asked = any(outcome.stage == "health" for outcome in outcomes)
-        return asked and diagnosis.state != "unknown"
+        return any(outcome.stage == "health" for outcome in outcomes)
+    if not diagnosis.assessment.evidence.says_something:
+        return True  # what says nothing is no evidence of health, whatever past runs it resembles
     return diagnosis.state == "failed" and health.label in ("healthy", "weak")
 
 
+def _undecided(
+    health: HealthRecord, probability: Probability, record: str, doubt: bool
+) -> VerdictRecord:
+    p = Number.of(probability.both)
+    return VerdictRecord(
+        state="unknown",
+        label=None,
+        sentence=f"Unknown: P(healthy) is {percent(p)}, too near one half for a verdict.",
+        failed=None,
+        onset=None,
+        onset_interval=None,
+        probabilities={k: float(v) for k, v in health.probabilities.items()},
+        p_healthy=p,
+        p_landscape=Number.of(probability.healthy),
+        p_true=Number.of(probability.true),
+        stability=health.stability.number,
+        record=record,
+        doubt=doubt,
+        disagreement=None,
+    )
+
+
 def _by_diagnosis(
-    diagnosis: Diagnosis, health: HealthRecord | None, record: str, doubt: bool
+    diagnosis: Diagnosis,
+    health: HealthRecord | None,
+    outcomes: Sequence[StageOutcome],
+    record: str,
+    doubt: bool,
 ) -> VerdictRecord:
     found = diagnosis.assessment
-    past = None
-    if health is not None:
+    past, why = None, found.why
+    if health is None and found.state == "unknown":
+        why = f"{why.removesuffix('.')}; {_why_no_verdict(outcomes)}"
+    if health is not None and found.state != "unknown":
         past = (
             f"Past runs alone would call it {health.label}; a fault that follows from the "
             "objective stands above that."
@@ -120,7 +154,7 @@ def _by_diagnosis(
     return VerdictRecord(
         state=found.state,
         label=found.label,
-        sentence=f"{found.state.capitalize()}: {_continued(found.why)}.",
+        sentence=f"{found.state.capitalize()}: {_continued(why)}.",
         failed={"failed": True, "healthy": False}.get(found.state),
         onset=found.since,
         onset_interval=None,

@@ -14,8 +14,13 @@ _ALWAYS = 0.25  # probability, before all reruns, that nothing but what they sho
 _PRIOR = np.linspace(0, 1, 21)
 
 
-def reproducibility(outcomes: Floats, rng: np.random.Generator) -> Estimate:
+def reproducibility(
+    outcomes: Floats, rng: np.random.Generator, own: float | None = None
+) -> Estimate:
     """Estimate the reproducibility Δ = 1 − sd / (largest sd possible) of outcomes.
+
+    With the run's own outcome, what counts is how far reruns lie from that, and not from their own
+    mean: reruns that agree with each other and contradict the run reproduce nothing.
 
     It is the posterior of the standard deviation of further reruns under a Dirichlet process:
     weights on the outcomes seen, and mostly a little on any outcome (Ferguson 1973; Rubin 1981, the
@@ -26,6 +31,7 @@ def reproducibility(outcomes: Floats, rng: np.random.Generator) -> Estimate:
     Args:
         outcomes: Outcomes [n] of reruns in [0, 1], such as the stability of each; n >= 1.
         rng: Generator of the posterior's draws.
+        own: Outcome of the run itself, in [0, 1]; None where it is not known, as before its end.
 
     Returns:
         Δ in [0, 1]; 1 is the same outcome each time.
@@ -36,6 +42,9 @@ def reproducibility(outcomes: Floats, rng: np.random.Generator) -> Estimate:
     >>> apart = reproducibility(np.array([0.1, 0.9, 0.5, 1.0]), np.random.default_rng(0))
     >>> round(alike.mean, 1), round(apart.mean, 1)
     (0.9, 0.2)
+    >>> otherwise = reproducibility(np.full(10, 0.9), np.random.default_rng(0), own=0.1)
+    >>> otherwise.mean < 0.1
+    True
     """
     n, draws = len(outcomes), DRAWS // 4
     prior = rng.choice(_PRIOR, size=(draws, 3))
@@ -49,5 +58,7 @@ def reproducibility(outcomes: Floats, rng: np.random.Generator) -> Estimate:
     # weights and the few outcomes themselves both make a variance too small on average
     counted = shapes.sum()
     variance *= (counted + 1) / counted * n / max(1, n - 1)
+    if own is not None:
+        variance += (mean[:, 0] - own) ** 2
     spread = np.minimum(np.sqrt(variance), _LARGEST_SD)
     return Estimate.draws(np.clip(1 - spread / _LARGEST_SD, 0, 1))

@@ -31,6 +31,7 @@ def rerun(
     rng: np.random.Generator,
     deadline: Deadline,
     progress: Progress,
+    own: float | None = None,
 ) -> Reruns:
     """Run the training of a configuration again, several times or as often as the time allows.
 
@@ -43,6 +44,8 @@ def rerun(
         rng: Generator of seeds and of the bootstrap.
         deadline: Time that may be used.
         progress: Function that is called with the share done and what is being done.
+        own: Stability of the run itself, which reruns should reproduce; None where it has not come
+            to its end, or was judged otherwise than reruns are.
 
     Returns:
         The outcomes, the reproducibility Δ, and the effects of settings.
@@ -65,14 +68,14 @@ def rerun(
             continue
         done.append(planned)
         outcomes.append(judge(recorded, length))
-    own = np.array([o.stability for r, o in _of_kind(done, outcomes, "seed")])
+    others = np.array([o.stability for r, o in _of_kind(done, outcomes, "seed")])
     effects = _effects(factors_of(config), _of_kind(done, outcomes, "setting"), rng)
     return Reruns(
         outcomes=tuple(_row(config, r, o) for r, o in zip(done, outcomes, strict=True)),
         how=program.how,
-        deviation=reproducibility(own, rng),
+        deviation=reproducibility(others, rng, own),
         effects=effects,
-        best=_best(effects, own, _of_kind(done, outcomes, "setting"), config),
+        best=_best(effects, others, _of_kind(done, outcomes, "setting"), config),
         refused=len(made) - len(done),
     )
 
@@ -119,17 +122,17 @@ def _effects(
 
 def _best(
     effects: Sequence[Effect],
-    own: np.ndarray[Any, np.dtype[np.float64]],
+    others: np.ndarray[Any, np.dtype[np.float64]],
     rows: Sequence[tuple[Rerun, Outcome]],
     config: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Find the design's best row by main effects, if it promises more than the run's setting."""
-    if not effects or not len(own):
+    if not effects or not len(others):
         return {}
     mean = float(np.mean([o.stability for _, o in rows]))
     sizes = {e.setting: e.effect.mean * 2 - 1 for e in effects}
     promised = mean + sum(abs(size) for size in sizes.values()) / 2
-    if promised <= float(own.mean()):
+    if promised <= float(others.mean()):
         return {}
     chosen = {e.setting: e.high if sizes[e.setting] > 0 else e.low for e in effects}
     return {key: value for key, value in chosen.items() if value != config.get(key)}

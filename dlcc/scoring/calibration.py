@@ -96,7 +96,8 @@ def healthy_and_true(
         vector: Feature -> value of the run's health vector.
         seen: Share of its configured length that the record covers, 0 to 1.
         forecast: P(healthy) at the end, by past runs that looked like it; used for a record that is
-            not complete.
+            not complete, and for one without samples: past runs as a whole tell more than the few
+            figures that the regression sees.
         logic: Estimate of the term logic; None where no stage fed it.
         past: Library without the run itself; by default the library in use.
         relative: Whether samples were held against data in a space of features.
@@ -117,7 +118,9 @@ def healthy_and_true(
     """
     known = library() if past is None else past
     true = p_true(logic, known)
-    if seen >= COMPLETE:
+    by_series = "coverage_last" not in vector
+    certain = vector.get("diverged", 0.0) > 0
+    if seen >= COMPLETE and (forecast is None or not by_series or certain):
         return Probability(p_healthy(vector, known, relative=relative), true, "the record")
     if forecast is not None:
         return Probability(forecast.sample("p_healthy"), true, "the forecast")

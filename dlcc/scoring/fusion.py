@@ -27,6 +27,12 @@ class Score:
     correction: Correction
     """Rounds in which spreads were widened."""
 
+    @property
+    def is_measured(self) -> bool:
+        """Whether stages fed at least half of the terms' weight: else V would be past runs'."""
+        measured = sum(term.weight for term in self.value.terms if term.measured)
+        return measured >= 0.5 * sum(term.weight for term in self.value.terms)
+
 
 def score(
     estimates: Mapping[str, Estimate],

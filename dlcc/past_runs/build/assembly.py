@@ -76,9 +76,7 @@ def fit_good(runs: Sequence[PastRun]) -> GoodModel:
     )
 
 
-def fit_partial(
-    windows: Sequence[Floats], good: NDArray[np.int64]
-) -> dict[str, LogisticPosterior]:
+def fit_partial(windows: Sequence[Floats], good: NDArray[np.int64]) -> dict[str, LogisticPosterior]:
     """Fit P(good) of windows for records that lack gradient norms, outputs, or both.
 
     Args:

@@ -6,17 +6,22 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
+
 from dlcc.errors import LibraryError, OptionError
+from dlcc.estimate import Estimate
 from dlcc.findings import Finding
 from dlcc.forecast.attribution import what_moved
 from dlcc.forecast.forecaster import Forecasters
 from dlcc.forecast.present import earlier_vectors, spreading
 from dlcc.kinds import kind_of
 from dlcc.past_runs.similarity import OUTSIDE
+from dlcc.past_runs.store import COMPLETE, Library
 from dlcc.records import Config, Forecast, ForecastPoint, HealthRecord, Series, most_probable
 from dlcc.stage import Case, Context, NotApplicable, Stage, StageResult
 
 _LIKELY_TO_FAIL = 0.5
+_DRAWS = 1_000
 
 
 @dataclass(frozen=True)
@@ -68,11 +73,32 @@ class Impact(Stage):
             diffusion=spreading(case[Series], health, case.length),
         )
         return StageResult(
-            terms={"impact": record.next_quarter},
+            terms={"impact": _impact(record, health, library)},
             records=[record],
             findings=list(_findings(record)),
-            details=_details(record, case.length, len(library)),
+            details=_details(record, case.length, len(library), whole=health.seen >= COMPLETE),
         )
+
+
+def _impact(record: Forecast, health: HealthRecord, library: Library) -> Estimate:
+    """Share of good sample steps to expect: of the next quarter, or of a run that has come to its
+    end what its own verdict lets one expect.
+
+    For that, past runs of each label say how they went on, on average; the Bayesian bootstrap
+    (Rubin 1981) says how sure these averages are.
+    """
+    known = library.untampered
+    after, names = known.next_quarter[:, -1], known.label_names
+    of_label = {
+        name: after[(known.labels == k) & np.isfinite(after)] for k, name in enumerate(names)
+    }
+    if health.seen < COMPLETE or not all(map(len, of_label.values())):
+        return record.next_quarter
+    rng, expected = np.random.default_rng(0), np.zeros(_DRAWS)
+    for label, p in health.probabilities.items():
+        shares = of_label[label if label in of_label else "weak"]
+        expected += p * (rng.dirichlet(np.ones(len(shares)), size=_DRAWS) @ shares)
+    return Estimate.draws(np.clip(expected, 0, 1))
 
 
 def _findings(record: Forecast) -> Iterator[Finding]:
@@ -92,11 +118,13 @@ def _findings(record: Forecast) -> Iterator[Finding]:
         )
 
 
-def _details(record: Forecast, length: int, runs: int) -> Mapping[str, Any]:
+def _details(record: Forecast, length: int, runs: int, *, whole: bool) -> Mapping[str, Any]:
     quarter = length // 4
     diffusion = record.diffusion
     return {
-        "note": f"of the next {quarter:,} steps, the share expected good",
+        "note": "share of further sample steps that the verdict lets one expect good"
+        if whole
+        else f"of the next {quarter:,} steps, the share expected good",
         "past_runs": runs,
         "kind": most_probable(record.probabilities),
         "stability": round(record.stability.mean, 4),

@@ -15,6 +15,7 @@ from dlcc.errors import (
     OptionError,
 )
 from dlcc.findings import Finding
+from dlcc.past_runs.store import COMPLETE
 from dlcc.records import Config, HealthRecord, Reruns, Samples, Series, Sources
 from dlcc.reruns import program_of
 from dlcc.reruns.study import rerun
@@ -60,6 +61,7 @@ class Reproducibility(Stage):
                 rng=ctx.rng,
                 deadline=ctx.deadline,
                 progress=ctx.progress,
+                own=_own(case[HealthRecord], series_only=program.reference is None),
             )
         except IsolationError as error:
             raise NotApplicable(str(error)) from None
@@ -84,6 +86,13 @@ class Reproducibility(Stage):
             if len(made.outcomes) + made.refused < self.reruns
             else {},
         )
+
+
+def _own(health: HealthRecord, *, series_only: bool) -> float | None:
+    """Stability of the run; None before its end, or where reruns are judged by other evidence."""
+    if health.seen < COMPLETE or (len(health.figures) == 0) != series_only:
+        return None
+    return health.features.get("good_half")
 
 
 def _ends(made: Reruns) -> Counter[str]:
