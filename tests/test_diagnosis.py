@@ -40,9 +40,8 @@ from dlcc.cli import main
 main()
 """
 NOT_NEEDED = {
-    "torch", "faiss", "transformers", "sentence_transformers", "torch_geometric", "sklearn",
-    "scipy",
-    "shap", "networkx", "sympy", "matplotlib", "pandas", "PIL", "jinja2", "safetensors",
+    "torch", "faiss", "transformers", "sentence_transformers", "sklearn", "scipy", "shap",
+    "networkx", "sympy", "matplotlib", "pandas", "PIL", "jinja2", "safetensors",
 }  # fmt: skip
 
 

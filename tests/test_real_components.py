@@ -208,22 +208,22 @@ def test_neighbours_are_found_by_faiss(monkeypatch: pytest.MonkeyPatch) -> None:
         check_neighbours()
 
 
-def test_forecasts_are_made_by_torch_geometric(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_forecasts_hear_the_neighbours_in_the_graph(monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
     check_forecast_network()
 
     class Constant(torch.nn.Module):
-        def __init__(self, inside: int, outside: int) -> None:
+        def __init__(self, features: int) -> None:
             super().__init__()
-            self.weight = torch.nn.Parameter(torch.zeros(1, outside))
+            self.weight = torch.nn.Parameter(torch.zeros(1, features))
 
         def forward(self, x: torch.Tensor, edges: torch.Tensor) -> torch.Tensor:
             return self.weight.expand(len(x), -1)
 
     fit = gnn.OutcomeGNN.fit
     plain = fit(Space(shipped_library().select(np.arange(0, 1800, 9)), 1, series_only=False))
-    monkeypatch.setattr(gnn, "SAGEConv", Constant)
+    monkeypatch.setattr(gnn, "NeighbourMean", Constant)
     lone = fit(plain.space)
     points = plain.space.points[:20] + 0.1
     moved = dataclasses.replace(plain.space, library=_all_collapsed(plain.space.library))

@@ -125,7 +125,7 @@ class Forecaster:
         forest = OutcomeForest.fit(space.points, past.labels, past.stability, len(past.label_names))
         if space.only is not None:
             return cls(space, forest, None)
-        from dlcc.forecast.gnn import OutcomeGNN  # loads torch-geometric, which takes seconds
+        from dlcc.forecast.gnn import OutcomeGNN
 
         return cls(space, forest, OutcomeGNN.fit(space))
 

@@ -18,7 +18,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch_geometric.nn import SAGEConv
 
 from dlcc import cache
 from dlcc.engine.scratch import scratch_folder
@@ -30,14 +29,40 @@ _WEIGHTS = "network.safetensors"
 FEATURE_DROPOUT = 0.2  # so that no single figure decides where a run is unlike the library
 
 
+class NeighbourMean(nn.Module):
+    """Layer that maps a node's features and the mean of its neighbours', each by its own weights.
+
+    Source: Hamilton 2017, algorithm 1, with the mean as aggregator.
+
+    Args:
+        features: Number of features of a node, before and after.
+    """
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.lin_l = nn.Linear(features, features)
+        self.lin_r = nn.Linear(features, features, bias=False)
+        self.lin_l.reset_parameters()  # drawn twice, as the networks of past versions were
+        self.lin_r.reset_parameters()
+
+    def forward(self, x: Tensor, edges: Tensor) -> Tensor:
+        """Map features [n, features]; `edges` [2, e] lead from neighbours to nodes."""
+        sources, targets = edges
+        messages = x.index_select(0, sources)
+        total = torch.zeros_like(x).scatter_add_(0, targets[:, None].expand_as(messages), messages)
+        count = torch.bincount(targets, minlength=len(x)).clamp(min=1)
+        mapped: Tensor = self.lin_l(total / count[:, None]) + self.lin_r(x)
+        return mapped
+
+
 class OutcomeNetwork(nn.Module):
     """Two rounds of messages; node features [n, p] and shown labels [n, labels + 1] to logits."""
 
     def __init__(self, features: int, labels: int) -> None:
         super().__init__()
         self.encode = nn.Linear(features + labels + 1, HIDDEN)
-        self.first = SAGEConv(HIDDEN, HIDDEN)
-        self.second = SAGEConv(HIDDEN, HIDDEN)
+        self.first = NeighbourMean(HIDDEN)
+        self.second = NeighbourMean(HIDDEN)
         self.decide = nn.Linear(HIDDEN, labels)
 
     def forward(self, x: Tensor, shown: Tensor, edges: Tensor) -> Tensor:

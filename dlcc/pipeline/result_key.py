@@ -29,7 +29,6 @@ _COMPUTING = (
     "transformers",
     "markdown-it-py",
     "faiss-cpu",
-    "torch-geometric",
     "shap",
 )
 
