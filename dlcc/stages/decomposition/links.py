@@ -64,11 +64,14 @@ def _opening(formula: Formula, dossier: Dossier) -> str:
 @cache
 def encoder(model: str) -> Encoder:
     """Load a sentence-transformers model as a function from n texts to unit vectors [n, d]."""
+    if model == SHIPPED:
+        from dlcc.stages.decomposition.minilm import MiniLM
+
+        return MiniLM(_shipped_folder())
     from sentence_transformers import SentenceTransformer
 
-    where = str(_shipped_folder()) if model == SHIPPED else model
     try:
-        transformer = SentenceTransformer(where, device="cpu")
+        transformer = SentenceTransformer(model, device="cpu")
     except (OSError, ValueError) as error:
         raise InputError(
             f"decomposition.model {model!r}: no sentence-transformers model of that name is on "
