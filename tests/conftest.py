@@ -15,7 +15,9 @@ import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
-sys.dont_write_bytecode = True  # tests import code of bundled runs, and leave nothing in them
+# Modules are compiled once, not once a process of the 500 that tests start.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: tests share their cores as it is
 # A suite in the background is started with Ctrl-C ignored, and so would be what its tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -38,6 +40,11 @@ LONG = ("test_examples.py", "test_plugin.py", "test_cli.py", "test_conformance.p
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the long files first, the others in the order they had."""
     items.sort(key=lambda item: item.path.name not in LONG)
+
+
+def pytest_collection_finish() -> None:
+    """From here on tests import code of bundled runs, and leave nothing in them."""
+    sys.dont_write_bytecode = True
 
 
 def session_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
