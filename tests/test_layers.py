@@ -88,25 +88,30 @@ def imports(path: Path) -> set[str]:
     return found
 
 
-IMPORTED = {
-    module: {room for name in imports(path) if (room := room_of(name)) is not None}
-    for module, path in modules()
-}
+@pytest.fixture(scope="module")
+def imported() -> dict[str, set[str]]:
+    """Rooms that each module imports from."""
+    return {
+        module: {room for name in imports(path) if (room := room_of(name)) is not None}
+        for module, path in modules()
+    }
 
 
-def test_every_module_has_a_room() -> None:
-    homeless = [module for module in IMPORTED if module != "dlcc" and room_of(module) is None]
+def test_every_module_has_a_room(imported: dict[str, set[str]]) -> None:
+    homeless = [module for module in imported if module != "dlcc" and room_of(module) is None]
     assert homeless == []
 
 
-def test_every_room_is_there() -> None:
-    assert {room_of(module) for module in IMPORTED} - {None} == set(ROOMS)
+def test_every_room_is_there(imported: dict[str, set[str]]) -> None:
+    assert {room_of(module) for module in imported} - {None} == set(ROOMS)
 
 
 @pytest.mark.parametrize(("lower", "upper"), [*combinations(ROOMS, 2)])
-def test_a_room_imports_only_what_lies_below_it(lower: str, upper: str) -> None:
+def test_a_room_imports_only_what_lies_below_it(
+    imported: dict[str, set[str]], lower: str, upper: str
+) -> None:
     trespassers = [
-        module for module, rooms in IMPORTED.items() if room_of(module) == lower and upper in rooms
+        module for module, rooms in imported.items() if room_of(module) == lower and upper in rooms
     ]
     assert trespassers == []
 
