@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import shlex
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -18,17 +20,17 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(?P<info>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-def run(command: list[str] | str, cwd: Path) -> None:
+def run(command: str, cwd: Path) -> None:
     """In a process of its own."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         command,
-        shell=isinstance(command, str),
+        shell=True,
         cwd=cwd,
         env={
             **os.environ,
             "PATH": path,
-            "PYTHONPATH": str(cwd),
+            "PYTHONPATH": os.pathsep.join((str(cwd), str(ROOT))),
             "DLCC_LIBRARY": str(cwd / "own-library.npz"),
         },
         capture_output=True,
@@ -46,22 +48,40 @@ def run_here(line: str, cwd: Path) -> None:
     assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
 
 
+def run_python(text: str, cwd: Path) -> None:
+    """Code of a page in this process, as a script in `cwd` of which nothing stays behind."""
+    (cwd / "block.py").write_text(text)
+    before = set(sys.modules)
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("default")
+        patch.chdir(cwd)
+        patch.syspath_prepend(cwd)
+        patch.setenv("DLCC_LIBRARY", str(cwd / "own-library.npz"))
+        runpy.run_path("block.py", run_name="__main__")
+    for name in set(sys.modules) - before:
+        if (getattr(sys.modules[name], "__file__", None) or "").startswith(str(cwd)):
+            del sys.modules[name]
+    (cwd / "block.py").unlink()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_every_block_of_a_page_runs(page: Path, tmp_path: Path) -> None:
-    """Commands of the README as a user starts them, those of other pages in this process."""
+    """The first command of the README as a user starts it, all else in this process."""
     (tmp_path / "runs").symlink_to(ROOT / "runs")
+    alone = page.name == "README.md"
     for block in BLOCK.finditer(page.read_text()):
         info, text = block["info"], block["text"]
         if "file=" in info:
             (tmp_path / info.partition("file=")[2]).write_text(text)
         elif info == "python":
-            run([sys.executable, "-c", text], tmp_path)
+            run_python(text, tmp_path)
         elif info == "console":
             for line in text.splitlines():
-                if line.startswith("$ dlcc ") and page.name != "README.md":
+                if line.startswith("$ dlcc ") and not alone:
                     run_here(line.removeprefix("$ "), tmp_path)
                 elif line.startswith("$ "):
                     run(line.removeprefix("$ "), tmp_path)
+                    alone = False
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
