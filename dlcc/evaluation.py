@@ -191,7 +191,8 @@ def evaluate(
         use_cache: Whether results of earlier evaluations may stand in.
         judgements: Pairwise judgements behind the weights.
         reviews: Reviews that move weights and P(healthy); default those of the user's history.
-        progress: Called with the stage, the share of its work and what it does.
+        progress: Called with the stage, the share of its work and what it does; by several
+            threads, one at a time.
 
     Returns:
         The report, and the records that stages made.

@@ -239,6 +239,8 @@ class Stage:
     """Types of records that the stage makes for others."""
     version: ClassVar[int] = 1
     """Number of the result's meaning; raise it when the meaning changes."""
+    long: ClassVar[bool] = False
+    """Whether it takes longer than most; of those that can begin, the pipeline begins with it."""
 
     def __call__(self, case: Case, ctx: Context) -> StageResult:
         """Judge the case; raises NotApplicable where the run has nothing to look at."""

@@ -140,6 +140,28 @@ def test_a_violent_stage_fails_alone(name: str, limits: Limits, says: str, small
     assert says in (outcome.reason or "")
 
 
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core runs one stage at a time")
+def test_stages_that_need_nothing_of_each_other_run_side_by_side(
+    small_run: Path, tmp_path: Path
+) -> None:
+    waiting = [
+        dataclasses.replace(
+            discovery.from_argument(f"{FILES}/meeting.py:{name}"),
+            folder=str(tmp_path),  # type: ignore[call-arg]
+        )
+        for name in ("First", "Second")
+    ]
+    told: list[str] = []
+    outcomes = run_stages(
+        Run.open(small_run), waiting, until=200, progress=lambda stage, *_: told.append(stage)
+    )
+    assert [(o.stage, o.status, o.details["met"]) for o in outcomes] == [
+        ("first", "scored", "second"),
+        ("second", "scored", "first"),
+    ]
+    assert set(told) == {"first", "second"}
+
+
 def test_results_are_cached_by_content(small_run: Path) -> None:
     def cached() -> bool:
         outcome = run_stages(Run.open(small_run), [Ingestion()], until=200)[0]

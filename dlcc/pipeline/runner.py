@@ -1,4 +1,7 @@
-"""Runner of stages in order, each in a bounded worker process, with a cache of their results."""
+"""Runner of stages, each in a bounded worker process, with a cache of their results.
+
+Stages that need nothing of each other run side by side, as many as there are cores.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,10 @@ import contextlib
 import json
 import os
 import sys
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
@@ -16,7 +21,7 @@ import xxhash
 
 from dlcc import cache, codec
 from dlcc.engine.process import Ended, supervise
-from dlcc.engine.scratch import scratch_folder
+from dlcc.engine.scratch import remove_leftovers, scratch_folder
 from dlcc.errors import PluginError
 from dlcc.findings.catalogue import add_pages_of
 from dlcc.kinds import kinds
@@ -31,6 +36,10 @@ from dlcc.stage import Case, Context, Deadline, Stage
 from dlcc.typing import StageProgress
 
 _OWN_SHARE = 0.9  # of its time, after which a stage that heeds its deadline ends by itself
+_MOST_AT_ONCE = 4  # stages that run side by side; each may take memory up to its limit
+
+_Answer = tuple[worker.Reply, tuple[Any, ...], dict[str, Any]]
+"""Reply of a stage, the records that it made, and figures of how it ran."""
 
 
 def run_stages(
@@ -44,7 +53,10 @@ def run_stages(
     progress: StageProgress = lambda stage, share, what: None,
     left_out: Mapping[str, str] | None = None,
 ) -> list[StageOutcome]:
-    """Run stages on a run in order; a stage that fails does not take the others down.
+    """Run stages on a run; a stage that fails does not take the others down.
+
+    A stage begins when those are done whose records it needs or wants; on a machine of several
+    cores others run beside it.
 
     Args:
         run: Run to judge.
@@ -53,11 +65,12 @@ def run_stages(
         limits: Time and memory of each stage; 300 s and 4 GiB by default.
         trust: Whether the run's own code may run where this system offers no real isolation.
         use_cache: Whether results of earlier calls may stand in.
-        progress: Callback, called with the stage, the share of its work and what it does.
+        progress: Callback, called with the stage, the share of its work and what it does; by
+            several threads, one at a time.
         left_out: Stages that are not run, name to reason, for the reasons of those that need them.
 
     Returns:
-        Outcome of each stage, in the order in which they ran.
+        Outcome of each stage, givers before takers.
 
     Raises:
         StageDeclarationError: The stages cannot be put in order.
@@ -74,7 +87,7 @@ def run_stages(
     runner = StageRunner(run, until, limits or Limits(), trust, use_cache, progress)
     runner.giver = {kind: stage.name for stage in stages for kind in stage.gives}
     runner.ends.update(left_out or {})
-    return [runner.one(stage) for stage in order(stages)]
+    return runner.all(order(stages))
 
 
 @dataclass
@@ -85,9 +98,19 @@ class _Made:
     digest: str
 
 
+@dataclass(frozen=True)
+class _Begun:
+    """Stage that was begun: what is known of its outcome, and what it reads."""
+
+    stage: Stage
+    blank: StageOutcome
+    digest: str
+    started: float
+
+
 @dataclass
 class StageRunner:
-    """Runner of stages on one run, one after the other, which keeps the records that they made."""
+    """Runner of stages on one run, which keeps the records that they made."""
 
     run: Run
     until: int
@@ -100,9 +123,44 @@ class StageRunner:
     ends: dict[str, str] = field(default_factory=dict)
     """Reason why a stage gave nothing, by the stage's name."""
     _parts: dict[type[Any], str | None] = field(default_factory=dict)
+    _stopped: threading.Event = field(default_factory=threading.Event)
+    _told: threading.Lock = field(default_factory=threading.Lock)
+
+    def all(self, ordered: Sequence[Stage]) -> list[StageOutcome]:
+        """Run stages, each as soon as those are done that come before it and give what it reads."""
+        remove_leftovers()  # by one thread alone
+        waiting, done = list(ordered), dict[str, StageOutcome]()
+        running: dict[Future[_Answer], _Begun] = {}
+        with ThreadPoolExecutor(_at_once(), thread_name_prefix="dlcc-stage") as threads:
+            try:
+                while waiting or running:
+                    busy = {kind for begun in running.values() for kind in begun.stage.gives}
+                    while len(running) < _at_once() and (stage := _next(waiting, busy)):
+                        waiting.remove(stage)
+                        begun = self._begin(stage)
+                        if isinstance(begun, StageOutcome):
+                            done[stage.name] = begun
+                            continue
+                        answer = self._asked(stage, begun.digest)
+                        if callable(answer):
+                            running[threads.submit(answer)] = begun
+                            busy.update(stage.gives)
+                        else:
+                            done[stage.name] = self._end(begun, answer)
+                    for ended in wait(running, return_when=FIRST_COMPLETED).done:
+                        begun = running.pop(ended)
+                        done[begun.stage.name] = self._end(begun, ended.result())
+            except BaseException:
+                self._stopped.set()  # ends the workers, on which the threads wait
+                raise
+        return [done[stage.name] for stage in ordered]
 
     def one(self, stage: Stage) -> StageOutcome:
         """Run one stage, after those that give what it needs."""
+        return self.all([stage])[0]
+
+    def _begin(self, stage: Stage) -> _Begun | StageOutcome:
+        """Begin with a stage; an outcome where there is nothing to run it on."""
         blank = StageOutcome(
             stage.name, stage.describe(), stage.version, _plain(stage), "not applicable"
         )
@@ -111,12 +169,16 @@ class StageRunner:
             return replace(blank, reason=reason)
         read = {k.__name__: d for k in (*stage.needs, *stage.wants) if (d := self._digest(k))}
         digest = xxhash.xxh3_128_hexdigest(json.dumps(read, sort_keys=True).encode())
-        self.progress(stage.name, 0.0, "starts")
-        started = time.monotonic()
-        reply, records, environment = self._cached_or_computed(stage, digest)
+        self._tell(stage.name, 0.0, "starts")
+        return _Begun(stage, blank, digest, time.monotonic())
+
+    def _end(self, begun: _Begun, answer: _Answer) -> StageOutcome:
+        """Make the outcome of a stage, and keep its records for those after it."""
+        stage = begun.stage
+        reply, records, environment = answer
         reply, records = _paged(stage, reply, records)
-        environment.setdefault("seconds", round(time.monotonic() - started, 3))
-        self.progress(stage.name, 1.0, reply.status)
+        environment.setdefault("seconds", round(time.monotonic() - begun.started, 3))
+        self._tell(stage.name, 1.0, reply.status)
         for record in records:
             self.made[type(record)] = _Made(record, codec.digest(record))
         if reply.status != "scored":
@@ -124,14 +186,14 @@ class StageRunner:
         if reply.traceback:
             environment["traceback"] = reply.traceback
         return replace(
-            blank,
+            begun.blank,
             status=cast(Status, reply.status),
             reason=reply.reason,
             terms=reply.terms,
             findings=reply.findings,
             details=reply.details,
             records=records,
-            digest=digest,
+            digest=begun.digest,
             environment={**environment, **reply.environment},
         )
 
@@ -158,10 +220,12 @@ class StageRunner:
             self._parts[kind] = None if part is None else part.digest()
         return self._parts[kind]
 
-    def _cached_or_computed(
-        self, stage: Stage, digest: str
-    ) -> tuple[worker.Reply, tuple[Any, ...], dict[str, Any]]:
-        """Take the result from the cache, where it is there and may be used, else run the stage."""
+    def _asked(self, stage: Stage, digest: str) -> _Answer | Callable[[], _Answer]:
+        """Take the result from the cache, where it is there and may be used.
+
+        Otherwise the function that runs the stage, in any thread; what no other process can import
+        has run here.
+        """
         if not _travels(stage):
             return self._in_process(stage)
         past = (library_digest(), kinds())
@@ -172,11 +236,9 @@ class StageRunner:
                 reply, records = read_result(entry)
                 stored = json.loads((entry / "environment.json").read_text())
                 return reply, records, {**stored, "cached": True}
-        return self._in_worker(stage, key)
+        return lambda: self._in_worker(stage, key)
 
-    def _in_worker(
-        self, stage: Stage, key: str
-    ) -> tuple[worker.Reply, tuple[Any, ...], dict[str, Any]]:
+    def _in_worker(self, stage: Stage, key: str) -> _Answer:
         """Run the stage in a process of its own, and keep what came of it where that will last."""
         with scratch_folder() as folder:
             self.write_request(stage, folder)
@@ -187,6 +249,7 @@ class StageRunner:
                 cwd=folder,
                 env=worker_env(folder),
                 on_line=lambda line: self._on_line(stage.name, line),
+                stop=self._stopped,
             )
             environment: dict[str, Any] = {
                 "seconds": round(ended.seconds, 3),
@@ -227,7 +290,7 @@ class StageRunner:
         )
         codec.save(folder / "request", request)
 
-    def _in_process(self, stage: Stage) -> tuple[worker.Reply, tuple[Any, ...], dict[str, Any]]:
+    def _in_process(self, stage: Stage) -> _Answer:
         """Run a stage that no other process can import, in this one and without limits."""
         import numpy as np
 
@@ -246,7 +309,7 @@ class StageRunner:
                 rng=np.random.default_rng(self._seed(stage)),
                 deadline=Deadline(self.limits.seconds),
                 scratch=scratch,
-                progress=lambda share, what: self.progress(stage.name, share, what),
+                progress=lambda share, what: self._tell(stage.name, share, what),
                 trust=self.trust,
             )
             case = Case(stage, records, self.until, self.run.length)
@@ -261,7 +324,35 @@ class StageRunner:
     def _on_line(self, stage: str, line: str) -> None:
         share, _, what = line.partition(" ")
         with contextlib.suppress(ValueError):
-            self.progress(stage, min(max(float(share), 0.0), 1.0), what)
+            self._tell(stage, min(max(float(share), 0.0), 1.0), what)
+
+    def _tell(self, stage: str, share: float, what: str) -> None:
+        """Call back, by one thread at a time."""
+        with self._told:
+            self.progress(stage, share, what)
+
+
+def _at_once() -> int:
+    """Number of stages that run side by side."""
+    if hasattr(os, "sched_getaffinity"):
+        return min(_MOST_AT_ONCE, len(os.sched_getaffinity(0)))
+    return min(_MOST_AT_ONCE, os.cpu_count() or 1)
+
+
+def _next(waiting: Sequence[Stage], busy: Collection[type[Any]]) -> Stage | None:
+    """Find the stage to begin with next; None where each waits for a record that is being made.
+
+    First those that others wait for, then those that take long.
+    """
+    reads = {s.name: {*s.needs, *s.wants} for s in waiting}
+    ready = [
+        s
+        for s in waiting
+        if not reads[s.name].intersection(busy)
+        and not any(reads[s.name].intersection(other.gives) for other in waiting if other is not s)
+    ]
+    waits = {s.name: sum(not kinds.isdisjoint(s.gives) for kinds in reads.values()) for s in ready}
+    return max(ready, key=lambda s: (waits[s.name], s.long), default=None)
 
 
 def _paged(

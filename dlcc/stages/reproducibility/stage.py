@@ -35,6 +35,7 @@ class Reproducibility(Stage):
     needs: ClassVar = (Config, Series, HealthRecord)
     wants: ClassVar = (Sources, Samples)
     gives: ClassVar = (Reruns,)
+    long: ClassVar = True
 
     reruns: int = 20
     """Number of trainings that are run: half with other seeds, the rest with other batches alone,
