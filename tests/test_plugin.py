@@ -7,13 +7,15 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from dlcc.runs import Run
-from tests.conftest import made_once, session_cache
+from tests.conftest import ROOT, made_once, session_cache
 
 PACKAGE = Path(__file__).parent / "plugin"
 QUICK = ("--only", "health", "--only", "smoothness")
@@ -32,13 +34,47 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made_once(tmp_path_factory, "site", install)
 
 
-@pytest.fixture(scope="session")
-def trained(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+COMMANDS = """
+import json, os, sys
+from tests.command import dlcc
+for line in sys.stdin:
+    given = json.loads(line)
+    os.environ.update(given["env"])
+    done = dlcc(*given["arguments"])
+    print(json.dumps([done.returncode, done.stdout, done.stderr]), file=sys.__stdout__, flush=True)
+"""
+Dlcc = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def process(site: Path) -> Iterator[Callable[..., list[Any]]]:
+    """A process that finds the package and runs one command after the other."""
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join((str(site), str(ROOT)))}
+    with subprocess.Popen(
+        [sys.executable, "-c", COMMANDS], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        text=True,
+    ) as child:  # fmt: skip
+        assert child.stdin is not None
+        assert child.stdout is not None
+        requests, answers = child.stdin, child.stdout
+
+        def ask(env: dict[str, str], *arguments: object) -> list[Any]:
+            given = {"env": env, "arguments": [str(a) for a in arguments]}
+            print(json.dumps(given), file=requests, flush=True)
+            answer: list[Any] = json.loads(answers.readline())
+            return answer
+
+        yield ask
+
+
+@pytest.fixture(scope="module")
+def trained(process: Callable[..., list[Any]], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of the package's recipe; nobody writes to it."""
 
     def train(run: Path) -> None:
-        arguments = ("train", "drift-line", "--out", run, "--set", "steps=200", "--no-landscape")
-        dlcc({**os.environ, "PYTHONPATH": str(site)}, *arguments)
+        options = ("--set", "steps=200", "--no-landscape")
+        code, _, stderr = process({}, "train", "drift-line", "--out", run, *options)
+        assert code == 0, stderr
 
     return made_once(tmp_path_factory, "drift-line", train)
 
@@ -47,14 +83,19 @@ def trained(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def env(site: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The environment of commands that find the package and have a library of their own."""
     own = {"DLCC_LIBRARY": str(tmp_path / "own.npz"), "PYTHONPATH": str(site)}
-    return {**os.environ, "DLCC_CACHE_DIR": str(session_cache(tmp_path_factory)), **own}
+    return {"DLCC_CACHE_DIR": str(session_cache(tmp_path_factory)), **own}
 
 
-def dlcc(env: dict[str, str], *arguments: object, code: int = 0) -> str:
-    command = [sys.executable, "-m", "dlcc.cli", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, env=env, timeout=300)
-    assert done.returncode == code, done.stderr
-    return done.stdout
+@pytest.fixture
+def dlcc(process: Callable[..., list[Any]], env: dict[str, str]) -> Dlcc:
+    """Run a command where the package is installed, and give what it prints."""
+
+    def run(*arguments: object) -> str:
+        code, stdout, stderr = process(env, *arguments)
+        assert code == 0, stderr
+        return str(stdout)
+
+    return run
 
 
 def as_trace(run: Path, folder: Path) -> Path:
@@ -74,31 +115,33 @@ def as_trace(run: Path, folder: Path) -> Path:
 
 
 def test_all_commands_know_what_the_package_brings(
-    env: dict[str, str], trained: Path, tmp_path: Path
+    dlcc: Dlcc, env: dict[str, str], trained: Path, tmp_path: Path
 ) -> None:
-    assert "drift-line" in dlcc(env, "recipes")
-    assert "stalled" in dlcc(env, "kinds")
-    assert "smoothness\n  Share of steps from which" in dlcc(env, "stages")
-    assert dlcc(env, "explain", "DRF001").startswith("# DRF001 the drift has stalled")
+    alone = [sys.executable, "-m", "dlcc.cli", "recipes"]  # as a user starts it
+    given = {**os.environ, **env}
+    assert "drift-line" in subprocess.check_output(alone, env=given, text=True, timeout=60)
+    assert "stalled" in dlcc("kinds")
+    assert "smoothness\n  Share of steps from which" in dlcc("stages")
+    assert dlcc("explain", "DRF001").startswith("# DRF001 the drift has stalled")
 
     only = (*QUICK, "--only", "execution")
-    report = json.loads(dlcc(env, "evaluate", trained, "--out", tmp_path / "o", "--json", *only))
+    report = json.loads(dlcc("evaluate", trained, "--out", tmp_path / "o", "--json", *only))
     assert report["verdict"]["label"] == "healthy"
     assert report["verdict"]["failed"] is False
     assert "smoothness" in [term["name"] for term in report["terms"] if term["measured"]]
     stages = {stage["name"]: stage for stage in report["stages"]}
     assert stages["execution"]["status"] == "scored"
     assert not [f for f in report["findings"] if f["severity"] == "error"]
-    forecast = json.loads(dlcc(env, "forecast", trained, "--until", ".5", "--json"))
+    forecast = json.loads(dlcc("forecast", trained, "--until", ".5", "--json"))
     assert forecast["p_healthy"] > 0.5
 
 
-def test_a_label_of_its_own_is_given_shown_and_learnt(env: dict[str, str], tmp_path: Path) -> None:
+def test_a_label_of_its_own_is_given_shown_and_learnt(dlcc: Dlcc, tmp_path: Path) -> None:
     run = tmp_path / "stalled"
-    dlcc(env, "train", "drift-line", "--out", run, "--set", "lr=0", "--set", "batch=8192",
+    dlcc("train", "drift-line", "--out", run, "--set", "lr=0", "--set", "batch=8192",
          "--set", "steps=240", "--no-landscape")  # fmt: skip
     out = tmp_path / "o"
-    report = json.loads(dlcc(env, "evaluate", run, "--out", out, "--json", *QUICK))
+    report = json.loads(dlcc("evaluate", run, "--out", out, "--json", *QUICK))
     assert report["verdict"]["label"] == "stalled"
     assert report["verdict"]["failed"] is True
     assert report["verdict"]["probabilities"]["stalled"] == 1
@@ -106,25 +149,25 @@ def test_a_label_of_its_own_is_given_shown_and_learnt(env: dict[str, str], tmp_p
     codes = {finding["code"]: finding for finding in report["findings"]}
     assert codes["DRF001"]["remedy"].startswith("Raise the learning rate")
     assert "Stalled" in (out / "report.html").read_text()
-    added = dlcc(env, "library", "add", run)
+    added = dlcc("library", "add", run)
     assert "own-drift.npz" in added
     assert "1 stalled" in added
-    assert "1 stalled" in dlcc(env, "library", "info")
+    assert "1 stalled" in dlcc("library", "info")
 
 
 def test_a_folder_of_its_format_is_judged_as_the_recorded_run_is(
-    env: dict[str, str], trained: Path, tmp_path: Path
+    dlcc: Dlcc, trained: Path, tmp_path: Path
 ) -> None:
     folder = as_trace(trained, tmp_path / "trace")
     only = ("--only", "health", "--json", "--out")
-    ours = json.loads(dlcc(env, "evaluate", trained, *only, tmp_path / "a"))
-    theirs = json.loads(dlcc(env, "evaluate", folder, *only, tmp_path / "b"))
+    ours = json.loads(dlcc("evaluate", trained, *only, tmp_path / "a"))
+    theirs = json.loads(dlcc("evaluate", folder, *only, tmp_path / "b"))
     assert theirs["verdict"]["probabilities"] == ours["verdict"]["probabilities"]
     assert theirs["run"]["recorded"] == ours["run"]["recorded"]
     assert sorted(p.name for p in folder.iterdir()) == [
         "fakes", "model.py", "real.npy", "trace.txt"
     ]  # fmt: skip
-    assert "p_healthy" in dlcc(env, "forecast", folder, "--json")
+    assert "p_healthy" in dlcc("forecast", folder, "--json")
 
 
 KITS = """
@@ -161,7 +204,7 @@ def test_the_kits_pass_what_conforms_and_name_the_fault_of_broken_copies(
     faults = str(Path(__file__).parent / "plugin_faults")
     done = subprocess.run(
         [sys.executable, "-c", KITS, trained, trace], capture_output=True, text=True, timeout=300,
-        env={**env, "PYTHONPATH": os.pathsep.join([env["PYTHONPATH"], faults])},
+        env={**os.environ, **env, "PYTHONPATH": os.pathsep.join([env["PYTHONPATH"], faults])},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.startswith("conforms")
