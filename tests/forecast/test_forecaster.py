@@ -13,6 +13,7 @@ from dlcc.forecast.attribution import what_moved
 from dlcc.forecast.forecaster import Forecaster, blend, weighted
 from dlcc.forecast.forest import OutcomeForest
 from dlcc.forecast.gnn import OutcomeGNN
+from dlcc.forecast.gnn_training import OutcomeNetwork
 from dlcc.past_runs.in_use import shipped_library
 from dlcc.past_runs.similarity import Space
 from dlcc.past_runs.store import FRACTIONS, nearest_fraction
@@ -104,7 +105,7 @@ def test_the_network_alone_tells_healthy_from_others_and_hears_its_neighbours(ha
     assert roc_auc_score(halves[1].labels == HEALTHY, found[:, HEALTHY]) >= 0.8
     ends = np.full(len(fitted.space.library), LABELS.index("collapsed"))
     other = replace(fitted.space, library=replace(fitted.space.library, labels=ends))
-    lied = OutcomeGNN(fitted.gnn.network, other).probabilities(points)
+    lied = OutcomeGNN(fitted.gnn.weights, other).probabilities(points)
     assert np.abs(lied - found).max() > 0.05
 
 
@@ -117,16 +118,48 @@ def test_the_network_leaves_the_global_generator_alone(halves):
 
 def test_a_network_is_trained_once(halves, own_cache, monkeypatch):
     space = Space(halves[0].select(np.arange(60)), 1, series_only=False)
-    trained = OutcomeGNN.fit(space).network.state_dict()
+    trained = OutcomeGNN.fit(space).weights
     with monkeypatch.context() as patch:
         patch.setattr(torch.optim, "Adam", None)  # who trains needs it
-        again = OutcomeGNN.fit(space).network.state_dict()
-    assert all(torch.equal(again[name], trained[name]) for name in trained)
+        again = OutcomeGNN.fit(space).weights
+    assert all(np.array_equal(again[name], trained[name]) for name in trained)
     (kept,) = own_cache.rglob("*.safetensors")
     for damaged in (kept.read_bytes()[:100], save({"encode.weight": torch.zeros(2, 2)})):
         kept.write_bytes(damaged)
-        anew = OutcomeGNN.fit(space).network.state_dict()
-        assert all(torch.equal(anew[name], trained[name]) for name in trained)
+        anew = OutcomeGNN.fit(space).weights
+        assert all(np.array_equal(anew[name], trained[name]) for name in trained)
+
+
+def test_probabilities_are_those_of_the_network_that_was_trained(halves):
+    space = Space(halves[0].select(np.arange(60)), 1, series_only=False)
+    fitted, points = OutcomeGNN.fit(space), space.points[:7] + 0.3
+    network = OutcomeNetwork(space.points.shape[1], len(LABELS)).eval()
+    network.load_state_dict({name: torch.tensor(w) for name, w in fitted.weights.items()})
+    found, _ = space.nearest(points, space.neighbours[0].shape[1])
+    sources = np.concatenate([space.neighbours[0], found])
+    edges = np.stack([sources.ravel(), np.repeat(np.arange(67), sources.shape[1])])
+    shown = np.zeros((67, len(LABELS) + 1), np.float32)
+    shown[:60, -1] = shown[np.arange(60), space.library.labels] = 1
+    x = torch.tensor(np.vstack([space.points, points]), dtype=torch.float32)
+    with torch.no_grad():
+        logits = network(x, torch.tensor(shown), torch.tensor(edges))[60:]
+    assert fitted.probabilities(points) == pytest.approx(logits.softmax(dim=1).numpy(), abs=1e-6)
+
+
+def test_a_forest_is_grown_once_and_finds_the_leaves_of_its_trees(halves, own_cache, monkeypatch):
+    past = halves[0]
+    x = Space(past, 1, series_only=False).points
+    grown = OutcomeForest.fit(x, past.labels, past.stability, 5)
+    rows = np.vstack([x + 0.1, x])
+    assert np.array_equal(grown.leaves_of(rows), grown.trees.apply(rows))
+    with monkeypatch.context() as patch:
+        patch.setattr("sklearn.ensemble.ExtraTreesRegressor", None)  # who grows needs it
+        again = OutcomeForest.fit(x, past.labels, past.stability, 5)
+        assert np.array_equal(again.weights(rows[:5]), grown.weights(rows[:5]))
+    (kept,) = own_cache.rglob("forest.safetensors")
+    kept.write_bytes(kept.read_bytes()[:1000])
+    anew = OutcomeForest.fit(x, past.labels, past.stability, 5)
+    assert np.array_equal(anew.weights(rows[:5]), grown.weights(rows[:5]))
 
 
 def test_what_moved_adds_up_to_the_forest(halves, fitted):
