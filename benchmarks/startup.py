@@ -1,14 +1,17 @@
-"""How long one waits: import, help, and evaluating an example cold and from the cache.
+"""How long one waits: import, help, evaluating an example, and forecasting it.
 
     python benchmarks/startup.py
 
-Each as a whole process, as a ratio to `python -c "import torch"` in the same round; seconds too,
-for what they are worth on a shared machine.
+Each as a whole process, five times, as a ratio to `python -c "import torch"` in the same round;
+seconds too, for what they are worth on a shared machine. Cold is with an empty cache, cached the
+same command again. A further folder is what six copies take beyond one, divided by five; the models
+are there by then.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -18,9 +21,11 @@ from pathlib import Path
 
 from common import write_result
 
-ROUNDS, COLD_ROUNDS = 7, 3
+ROUNDS = 5
 EXAMPLES = ("digits-healthy", "digits-collapsed", "ring-oscillating")
 RUNS = Path(__file__).parent.parent / "runs"
+FURTHER = 5
+DLCC = (sys.executable, "-m", "dlcc.cli")
 
 
 def seconds(*command: str, cache: str | None = None) -> float:
@@ -37,37 +42,62 @@ def spread(values: list[float]) -> dict[str, float]:
     return {name: round(value, 3) for name, value in figures.items()}
 
 
-def main() -> None:
+def light() -> dict[str, float]:
+    """Seconds of what needs no run, each in a process."""
     python = sys.executable
-    light = {
-        "python": (python, "-c", "pass"),
-        "import torch": (python, "-c", "import torch"),
-        "import dlcc": (python, "-c", "import dlcc"),
-        "dlcc --help": (python, "-m", "dlcc.cli", "--help"),
+    return {
+        "python": seconds(python, "-c", "pass"),
+        "import torch": seconds(python, "-c", "import torch"),
+        "import dlcc": seconds(python, "-c", "import dlcc"),
+        "dlcc --help": seconds(*DLCC, "--help"),
     }
-    rounds = [{name: seconds(*command) for name, command in light.items()} for _ in range(ROUNDS)]
-    figures: dict[str, object] = {
+
+
+def cold_and_cached(name: str, *command: str) -> dict[str, float]:
+    """Seconds of a command with an empty cache, and of the same once more."""
+    with tempfile.TemporaryDirectory() as folder:
+        line = (*DLCC, *(part.replace("OUT", f"{folder}/out") for part in command))
+        return {
+            f"{name}, {state}": seconds(*line, cache=f"{folder}/cache")
+            for state in ("cold", "cached")
+        }
+
+
+def forecasts(run: Path) -> dict[str, float]:
+    """Seconds of `dlcc forecast` for a first folder, cold and cached, and for each further one."""
+    with tempfile.TemporaryDirectory() as folder:
+        copies = [shutil.copytree(run, Path(folder, f"run{k}")) for k in range(FURTHER + 1)]
+        given = [(*DLCC, "forecast", *map(str, some)) for some in (copies[:1], copies)]
+        cold, cached, six = (seconds(*given[k], cache=f"{folder}/cache") for k in (0, 0, 1))
+    name = f"forecast {run.name}"
+    return {
+        f"{name}, first folder, cold": cold,
+        f"{name}, first folder, cached": cached,
+        f"{name}, each further one": (six - cached) / FURTHER,
+    }
+
+
+def one_round() -> dict[str, float]:
+    """Seconds of every command, once."""
+    found = light()
+    for name in EXAMPLES:
+        run = str(RUNS / name)
+        found |= cold_and_cached(f"evaluate {name}", "evaluate", run, "--out", "OUT")
+        only = ("evaluate", run, "--only", "health", "--out", "OUT")
+        found |= cold_and_cached(f"evaluate {name} --only health", *only)
+        found |= forecasts(RUNS / name)
+    return found
+
+
+def main() -> None:
+    rounds = [one_round() for _ in range(ROUNDS)]
+    figures = {
         name: {
             "seconds": spread([r[name] for r in rounds]),
             "of import torch": spread([r[name] / r["import torch"] for r in rounds]),
         }
-        for name in light
+        for name in rounds[0]
     }
-    for name in EXAMPLES:
-        cold, cached = [], []
-        for _ in range(COLD_ROUNDS):
-            with tempfile.TemporaryDirectory() as folder:
-                command = (python, "-m", "dlcc.cli", "evaluate", str(RUNS / name), "--out",
-                           f"{folder}/out")  # fmt: skip
-                cold.append(seconds(*command, cache=f"{folder}/cache"))
-                cached.append(seconds(*command, cache=f"{folder}/cache"))
-        torch = statistics.median(r["import torch"] for r in rounds)
-        figures[f"evaluate {name}, cold"] = {
-            "seconds": spread(cold), "of import torch": spread([c / torch for c in cold])
-        }  # fmt: skip
-        figures[f"evaluate {name}, cached"] = {
-            "seconds": spread(cached), "of import torch": spread([c / torch for c in cached])
-        }  # fmt: skip
     write_result("startup", figures, seeds={})
 
 

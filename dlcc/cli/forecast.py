@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,6 +29,9 @@ def forecast(
     map_: Map = None,
 ) -> None:
     """Say how runs will end, from what they have so far."""
+    # Its matrices are small: threads that wait for each other cost more than they do.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from dlcc.forecast.folders import forecast_folders
 
     wrong: list[RunError] = []
