@@ -210,8 +210,9 @@ def _tree(process: psutil.Process) -> list[psutil.Process]:
     pids, members = [process.pid], []
     for pid in pids:  # grows meanwhile
         with contextlib.suppress(OSError, psutil.Error):
-            for task in os.scandir(f"/proc/{pid}/task"):
-                pids.extend(map(int, Path(task.path, _LISTS.name).read_text().split()))
+            with os.scandir(f"/proc/{pid}/task") as tasks:  # closed where a task ends meanwhile
+                for task in tasks:
+                    pids.extend(map(int, Path(task.path, _LISTS.name).read_text().split()))
             members.append(psutil.Process(pid))
     return members
 
