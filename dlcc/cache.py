@@ -27,7 +27,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dlcc"
 
 
-Kind = Literal["stages", "pictures", "scores", "networks", "forests", "regions"]
+Kind = Literal["stages", "pictures", "scores", "networks", "forests", "regions", "figures"]
 
 _VALUES = "values.json"
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from importlib.metadata import version
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dlcc import cache
 from dlcc.health.curves import Curves, run_vector
 from dlcc.health.feature_reference import FeatureReference
 from dlcc.health.good import GoodModel
@@ -129,7 +132,10 @@ def run_features(
     steps, figures, reference = edges[1:], None, None
     if samples is not None and (reference := reference_of(samples, features)) is not None:
         steps = np.array(samples.steps, dtype=np.int64)
-        figures = _sample_figures(samples, reference, progress, {} if known is None else known)
+        if known is None and features is None:
+            figures = _kept_figures(samples, reference, progress)
+        else:
+            figures = _sample_figures(samples, reference, progress, {} if known is None else known)
     relative = isinstance(reference, FeatureReference)
     return RunFeatures(
         Curves(windows, figures, kind, relative),
@@ -154,6 +160,23 @@ def reference_of(samples: Samples, features: Features | None = None) -> AnyRefer
     return shared_reference(
         samples.reference, features or features_of(samples.reference, samples.data)
     )
+
+
+def _kept_figures(samples: Samples, reference: AnyReference, progress: Progress) -> Floats:
+    """Figures `SAMPLE_FEATURES` of every sample step, [c, 8], from the cache where they are there.
+
+    They are most of what a forecast computes of a run.
+    """
+    packages = " ".join(version(name) for name in ("numpy", "scipy", "scikit-learn", "torch"))
+    threads = os.environ.get("OMP_NUM_THREADS", str(os.cpu_count()))  # last bits depend on them
+    what = f"{reference.space} {packages} {threads} {samples.steps}"
+    found = cache.kept(
+        "figures",
+        what,
+        samples.digest().encode(),
+        lambda: _sample_figures(samples, reference, progress, {}).tolist(),
+    )
+    return np.array(found, dtype=np.float64)
 
 
 def _sample_figures(
