@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dlcc.cli.options import Map, Reference, in_range, mapping_of, show_notes
+from dlcc.cli.options import Map, OwnFeatures, Reference, in_range, mapping_of, show_notes
 from dlcc.cli.progress import bars
 
 if TYPE_CHECKING:
+    from dlcc.runs import Run
     from dlcc.stage import Stage
+
+_FEW = 32  # rows that a feature function is tried on
 
 
 def evaluate(
@@ -23,6 +26,7 @@ def evaluate(
         str | None, typer.Option("--run", help="One of several runs in a folder, by its name.")
     ] = None,
     reference: Reference = None,
+    features: OwnFeatures = None,
     stage: Annotated[
         list[str] | None, typer.Option(help="A stage of your own, FILE.py:CLASS; repeatable.")
     ] = None,
@@ -71,13 +75,14 @@ def evaluate(
     bounds = Limits(timeout, int(memory * 2**30))
     opened = Run.open(run, mapping_of(map_ or []), part, reference)
     show_notes(opened)
+    settings = [*(set_ or []), *_of_samples(opened, reference, features)]
     own = [discovery.from_argument(text, bounds.seconds, bounds.memory) for text in stage or []]
     known = [*discovery.installed().values(), *own]
     target = out or Path("dlcc-reports") / run.resolve().name
     with bars() as progress:
         evaluation = judge(
             opened,
-            stages=_merged(own, with_settings(known, set_ or [])),
+            stages=_merged(own, with_settings(known, settings)),
             only=only or [],
             skip=skip or [],
             until=until,
@@ -100,6 +105,30 @@ def evaluate(
     p = report.verdict.p_healthy
     if fail_under is not None and (p is None or p.mean < fail_under):
         raise typer.Exit(1)
+
+
+def _of_samples(run: Run, reference: Path | None, features: str | None) -> list[str]:
+    """Settings for how samples are compared; refuses what was asked for and cannot be done."""
+    from dlcc.errors import OptionError
+    from dlcc.health.feature_reference import checked_features
+    from dlcc.health.run_features import why_not_comparable
+    from dlcc.health.user_features import load_features
+    from dlcc.records import Samples
+
+    if reference is None and features is None:
+        return []
+    asked = "--features" if reference is None else "--reference"
+    samples = Samples.of(run, None)
+    why = "the run has no samples" if samples is None else why_not_comparable(samples)
+    if samples is None or samples.reference is None or why is not None:
+        raise OptionError(f"{asked}: {run.path}: {why}")
+    if features is None:
+        return []
+    function = load_features(features)
+    first = samples.at(samples.steps[0])
+    width = checked_features(function, samples.reference[:_FEW]).shape[1]
+    checked_features(function, first[:_FEW], width)
+    return [f"health.features={features}", f"health.features_code={function.name}"]
 
 
 def _merged(own: list[Stage], changed: list[Stage]) -> list[Stage]:

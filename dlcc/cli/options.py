@@ -29,6 +29,15 @@ Reference = Annotated[
     ),
 ]
 """Option `--reference` that names training data."""
+OwnFeatures = Annotated[
+    str | None,
+    typer.Option(
+        "--features",
+        help="A function of your own in which samples are held against data.",
+        metavar="FILE.py:FUNCTION",
+    ),
+]
+"""Option `--features` that names a feature function; the file is run."""
 _LONGEST_LINE = 4_000  # characters of a sentence on stderr
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 

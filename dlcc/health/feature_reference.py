@@ -187,8 +187,8 @@ def checked_features(features: Features, rows: Rows, width: int | None = None) -
     name = name_of(features)
     try:
         found = np.asarray(extract(features, rows), dtype=np.float64)
-    except (ValueError, TypeError) as error:
-        raise OptionError(f"features {name}: {error}") from None
+    except Exception as error:  # a function of the user's own may raise anything
+        raise OptionError(f"features {name}: {type(error).__name__}: {error}") from None
     if width is not None and found.shape[1] != width:
         raise OptionError(
             f"features {name}: {found.shape[1]} numbers a sample, and {width} a row of the "

@@ -13,6 +13,7 @@ from dlcc.health.domain import Circumstances, why_outside
 from dlcc.health.run_features import FEWEST_ROWS, RunFeatures, run_features
 from dlcc.health.windows import stops_being_finite
 from dlcc.kinds import TrainingKind, kind_of, why_unknown
+from dlcc.metrics.features import Features
 from dlcc.records import Samples, Series
 from dlcc.typing import Floats, Progress
 
@@ -59,6 +60,7 @@ def judgeable_features(
     unchanging: bool = False,
     training: Circumstances | None = None,
     known: dict[int, Floats] | None = None,
+    features: Features | None = None,
 ) -> RunFeatures:
     """Compute the features of a record, where there is enough in it to be judged.
 
@@ -75,6 +77,8 @@ def judgeable_features(
             to be learnt from.
         known: Figures [8] of samples of the same run by their step, as `sample_features` gives
             them, where the run is cut several times; those that are missing are added.
+        features: Function from samples [n, ...] to features [n, d] in which they are compared; by
+            default the data say which.
 
     Returns:
         The features, from samples where these are enough, else from the series alone.
@@ -82,6 +86,7 @@ def judgeable_features(
     Raises:
         NotJudgeableError: There are too few rows or samples.
         NothingChangesError: Nothing in the record changes.
+        OptionError: `features` gives another shape, or values that are not finite.
 
     >>> import numpy as np
     >>> losses = {name: np.linspace(1, 2, 50) for name in ("generator/loss", "discriminator/loss")}
@@ -98,25 +103,25 @@ def judgeable_features(
         raise NotJudgeableError(
             f"{series.rows} rows are too few to judge: {FEWEST_ROWS} are needed"
         )
-    features = run_features(series, samples, length, progress, kind, known=known)
-    if features.series_only and not kind.series_tell_health:
+    found = run_features(series, samples, length, progress, kind, known=known, features=features)
+    if found.series_only and not kind.series_tell_health:
         raise NotJudgeableError(
             f"a training of kind {kind.name!r} is judged by its samples, and this run has too few "
             "over time, or no reference to hold them against"
         )
-    asked = training if features.series_only and kind.series_tell_health else None
+    asked = training if found.series_only and kind.series_tell_health else None
     outside = () if asked is None else why_outside(series, asked)
     if outside and not stops_being_finite(series, kind):
         raise NotJudgeableError(
             "the run has no samples over time, and by series alone it lies outside of what was "
             f"verified: {'; '.join(outside)}"
         )
-    if features.still and not unchanging:
+    if found.still and not unchanging:
         raise NothingChangesError(
             "no loss, gradient norm or output of a network changes anywhere in the record, so "
             "nothing says how the training went; log those of every batch, or samples"
         )
-    return features
+    return found
 
 
 def enough_rows(series: Series) -> bool:

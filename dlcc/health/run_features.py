@@ -150,16 +150,49 @@ def run_features(
 def reference_of(samples: Samples, features: Features | None = None) -> AnyReference | None:
     """Find the training data to hold the samples against, in a space that suits them.
 
-    None where a run has no such data, too few of them or of samples, or none that are alike.
+    None where a run has no such data, too few of them or of samples, or none that are alike:
+    `why_not_comparable` says which.
     """
-    if samples.reference is None or len(samples.steps) < _FEWEST_SAMPLE_STEPS:
-        return None
-    distinct = np.unique(samples.reference, axis=0)
-    if len(distinct) < FEWEST_ROWS or not all(map(samples.comparable, samples.steps)):
+    if samples.reference is None or why_not_comparable(samples) is not None:
         return None
     return shared_reference(
         samples.reference, features or features_of(samples.reference, samples.data)
     )
+
+
+def why_not_comparable(samples: Samples) -> str | None:
+    """Reason why samples cannot be held against training data, in words; None where they can.
+
+    Args:
+        samples: Samples of a run, and the training data that it names.
+
+    Returns:
+        What is missing or does not fit, and what is expected.
+
+    Raises:
+        SnapshotError: Samples are damaged.
+    """
+    reference = samples.reference
+    if reference is None:
+        return "the run names no training data to hold its samples against"
+    if len(np.unique(reference, axis=0)) < FEWEST_ROWS:
+        return (
+            f"the reference has {len(np.unique(reference, axis=0))} rows that differ; expected "
+            f"{FEWEST_ROWS} or more"
+        )
+    if len(samples.steps) < _FEWEST_SAMPLE_STEPS:
+        return (
+            f"there are samples of {len(samples.steps)} steps; expected {_FEWEST_SAMPLE_STEPS} or "
+            "more"
+        )
+    for step in samples.steps:
+        if not samples.comparable(step):
+            return (
+                f"the samples of step {step:,} have the shape {list(samples.at(step).shape)}; "
+                f"expected {FEWEST_ROWS} rows or more of the reference's shape "
+                f"{list(reference.shape[1:])}"
+            )
+    return None
 
 
 def _kept_figures(samples: Samples, reference: AnyReference, progress: Progress) -> Floats:

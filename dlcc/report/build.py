@@ -47,7 +47,9 @@ def build_report(
 ) -> Report:
     """Build the report of one evaluation; every argument but `environment` is reproducible."""
     score, value = judgement.score, judgement.score.value
-    verdict = verdict_record(config, recorded, health, judgement.probability, outcomes, diagnosis, known_data)
+    verdict = verdict_record(
+        config, recorded, health, judgement.probability, outcomes, diagnosis, known_data
+    )
     report = Report(
         run=_summary(name, config, recorded, until),
         verdict=verdict,

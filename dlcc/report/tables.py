@@ -133,7 +133,8 @@ def reruns_view(reruns: Reruns, health: HealthRecord | None) -> RerunsView:
         ends=tuple((label, charts.sign(label), counts[label]) for label in labels if counts[label]),
         words=f"{good} of {len(own)} reruns with other seeds ended healthy. Reproducibility "
         f"{reruns.deviation.mean:.2f} ({low:.2f} to {high:.2f}): 1 less how far "
-        "their stability lies from the run's own, or from each other before its end. How they were run: {_plain(reruns.how)}.",
+        "their stability lies from the run's own, or from each other's before its end. How they "
+        f"were run: {_plain(reruns.how)}.",
         effects=tuple(
             EffectRow(
                 setting=_plain(effect.setting),

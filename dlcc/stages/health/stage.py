@@ -16,6 +16,7 @@ from dlcc.health.domain import circumstances_of
 from dlcc.health.judgeable import NotJudgeableError, enough_rows, judgeable_features, judgeable_kind
 from dlcc.health.run_features import RunFeatures
 from dlcc.health.samples import SAMPLE_FEATURES, sample_figure
+from dlcc.health.user_features import load_features
 from dlcc.health.windows import first_lost
 from dlcc.past_runs.health_model import HealthModel
 from dlcc.records import UNTRAINED, Config, HealthRecord, Samples, Series, most_probable
@@ -34,6 +35,12 @@ class Health(Stage):
     wants: ClassVar = (Samples,)
     gives: ClassVar = (HealthRecord,)
 
+    features: str = ""
+    """Function of the user's own in which samples are compared, FILE.py:FUNCTION."""
+    features_code: str = ""
+    """Name of that function with the hash of its file, so that results of an earlier one do not
+    stand in."""
+
     def __call__(self, case: Case, ctx: Context) -> StageResult:
         config, series = case[Config], case[Series]
         library, samples = ctx.library.excluding(series), case.get(Samples)
@@ -47,6 +54,7 @@ class Health(Stage):
                 _patient(ctx),
                 not_finite_is_enough=True,
                 training=circumstances_of(config, samples),
+                features=load_features(self.features) if self.features else None,
             )
         except NotJudgeableError as error:
             raise NotApplicable(str(error)) from None

@@ -1,0 +1,63 @@
+"""Feature function of the user's own, in which samples are held against data."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import xxhash
+
+from dlcc.errors import OptionError
+from dlcc.metrics.features import Named
+
+_PREFIX = "dlcc_features_"
+
+
+def load_features(argument: str) -> Named:
+    """Load a feature function from a file that the user names; the file is run.
+
+    Args:
+        argument: `FILE.py:FUNCTION`; the function takes rows [n, ...] and gives features [n, d].
+
+    Returns:
+        The function, under a name that changes with the file's text.
+
+    Raises:
+        OptionError: There is no such file or function, or the file cannot be run.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "mine.py"
+    ...     _ = file.write_text("def corners(images): return images[:, [0, -1], 0]")
+    ...     load_features(f"{file}:corners").name[:15]
+    'mine.py:corners'
+    """
+    text, _, function = argument.rpartition(":")
+    path = Path(text)
+    if not text or not function.isidentifier():
+        raise OptionError(f"--features {argument}: expected FILE.py:FUNCTION")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise OptionError(
+            f"--features {argument}: {path} cannot be read ({error.strerror})"
+        ) from None
+    digest = xxhash.xxh3_64_hexdigest(content)
+    name = _PREFIX + xxhash.xxh3_64_hexdigest(f"{path.resolve()} {digest}".encode())
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, path)
+        if spec is None or spec.loader is None:
+            raise OptionError(f"--features {argument}: expected a file of Python, {path} is none")
+        module = importlib.util.module_from_spec(spec)
+        try:
+            spec.loader.exec_module(module)
+        except Exception as error:
+            raise OptionError(
+                f"--features {argument}: {path} cannot be run ({type(error).__name__}: {error})"
+            ) from None
+        sys.modules[name] = module
+    found = getattr(sys.modules[name], function, None)
+    if not callable(found):
+        raise OptionError(f"--features {argument}: {path} has no function {function!r}")
+    return Named(f"{path.name}:{function} ({digest[:8]})", found)

@@ -1,0 +1,78 @@
+"""Samples held against data in a space of features, relative to real rows held out."""
+
+import numpy as np
+import pytest
+
+from dlcc.errors import OptionError
+from dlcc.health.feature_reference import FeatureReference
+from dlcc.health.sample_space import features_of
+from dlcc.health.samples import SAMPLE_FEATURES, sample_features, shared_reference
+from tests.metrics.test_image_features import stripes
+
+DATA = stripes(1_000)
+
+
+@pytest.fixture(scope="module")
+def reference() -> FeatureReference:
+    made = shared_reference(DATA, features_of(DATA, {}))
+    assert isinstance(made, FeatureReference)
+    return made
+
+
+def test_more_of_the_data_get_what_held_out_rows_get(reference):
+    figures = reference.figures(stripes(200, seed=5))
+    assert figures["quality"] > 0.85
+    assert figures["coverage"] > 0.85
+    assert figures["density"] == pytest.approx(1, abs=0.3)
+    assert figures["spread"] == pytest.approx(0, abs=0.2)
+
+
+def test_what_principal_directions_do_not_see(reference):
+    rng = np.random.default_rng(0)
+    noisy = stripes(200, seed=5) + 0.5 * rng.normal(size=(200, 28, 28))
+    mixed = stripes(200, seed=5)
+    mixed[:, ::2] = stripes(200, seed=6)[:, ::2]
+    for made in (noisy, mixed, rng.uniform(-1, 1, (200, 28, 28))):
+        assert reference.figures(made)["quality"] < 0.1
+
+
+def test_one_image_covers_next_to_nothing(reference):
+    figures = reference.figures(np.repeat(stripes(1, seed=5), 200, axis=0))
+    assert figures["coverage"] < 0.5
+    assert figures["spread"] < -5
+
+
+def test_more_samples_than_were_held_out_are_thinned(reference):
+    many = reference.figures(stripes(2_000, seed=7))
+    assert many["recall"] <= 1
+    assert many["coverage"] > 0.85
+
+
+def test_lost_samples_and_figures_by_name(reference):
+    found = sample_features(np.full((50, 28, 28), np.nan), reference)
+    assert dict(zip(SAMPLE_FEATURES, found, strict=True))["reach"] == 12
+    with_some = stripes(100, seed=5)
+    with_some[0] = np.inf
+    assert np.isfinite(sample_features(with_some, reference)).all()
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda x: np.full((len(x), 3), np.nan), "not finite"),
+        (lambda x: np.zeros((len(x), 3, 3)), "expected"),
+        (lambda x: x.undefined, "AttributeError"),
+        (lambda x: [["a", "b"]] * len(x), "ValueError"),
+    ],
+)
+def test_feature_functions_that_give_nonsense_are_refused(function, message):
+    with pytest.raises(OptionError, match=message):
+        FeatureReference.of(DATA, function)
+
+
+def test_a_function_that_gives_another_width_for_samples():
+    features = lambda x: np.zeros((len(x), 3)) + np.arange(3)  # noqa: E731
+    made = FeatureReference.of(DATA[:100], features)
+    changed = FeatureReference(lambda x: np.zeros((len(x), 4)), made.rows)
+    with pytest.raises(OptionError, match="4 numbers a sample, and 3"):
+        changed.figures(DATA[:50])
