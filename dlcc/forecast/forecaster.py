@@ -115,6 +115,14 @@ class Forecaster:
 
         Raises:
             LibraryError: The space has too few runs.
+
+        >>> import numpy as np
+        >>> from dlcc.past_runs.in_use import library
+        >>> few = library().select(np.arange(60) * 30)
+        >>> losses = ("generator_loss_last", "discriminator_loss_last", "lr_g", "lr_d")
+        >>> forecaster = Forecaster.of(Space(few, fraction=2, series_only=True, only=losses))
+        >>> forecaster.gnn is None, len(forecaster.many(forecaster.space.raw[:3]))
+        (True, 3)
         """
         past = space.library
         if len(past) < FEWEST_RUNS:

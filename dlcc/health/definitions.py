@@ -39,6 +39,7 @@ The labels of the shipped past runs were made with it: after a change, build the
 
 _HALF_A_SAMPLE_STEP = 0.05  # of the ten in the last quarter: a mark of 8 parts 7 from 8
 _FOLLOWS_NOISE = 0.9  # of white noise a curve that rises or falls leaves so much of a line's
+_ROUNDING = 1e-6
 _RISES, _FEWEST_TO_RISE = 0.7, 5  # rank correlation with time, and steps for it to be told
 # Scales of logistic errors, of the deviations between records and truth: sd = π/√3·scale
 _SWING_ERROR, _COVERAGE_ERROR, _SHARE_ERROR = 0.01, 0.03, 0.03
@@ -175,7 +176,7 @@ def is_untrained(good: Floats, progress: Floats) -> bool:
     late = second_half(progress)
     if len(late) < _FEWEST_TO_RISE or not np.isfinite(late).all() or float(good.max()) >= 0.5:
         return False
-    if np.ptp(late) == 0:
+    if np.ptp(late) < _ROUNDING:
         return False
     ranks = np.argsort(np.argsort(late, kind="stable"))
     return float(np.corrcoef(ranks, np.arange(len(late)))[0, 1]) >= _RISES

@@ -26,7 +26,7 @@ LOSSES = {
 """Objectives of the past runs that verdicts by series were verified on."""
 OPTIMIZERS = ("adam", "rmsprop", "sgd")
 FEWEST_ROWS = 200
-"""Fewest rows of both players' losses: a record of 2,500 steps of which every tenth is logged."""
+"""Fewest rows of both players' losses over the whole length: of 2,500 steps every tenth."""
 STEPS = (500, 10_000)
 """Configured lengths."""
 RATES = (1e-6, 10.0)
@@ -64,7 +64,7 @@ def why_outside(series: Series, training: Circumstances) -> tuple[str, ...]:
     >>> why_outside(Series({}), Circumstances(2_500, {"loss": "ns"}))[0]
     'both losses are needed, generator/loss and discriminator/loss'
     """
-    return (*_of_series(series), *_of_circumstances(training))
+    return (*_of_series(series, training.length), *_of_circumstances(training))
 
 
 def circumstances_of(config: Config, samples: Samples | None) -> Circumstances:
@@ -98,14 +98,18 @@ def _are_small(config: Mapping[str, Any]) -> bool:
     )
 
 
-def _of_series(series: Series) -> Iterator[str]:
+def _of_series(series: Series, length: int) -> Iterator[str]:
     losses = [name for name in QUANTITIES if name.endswith("/loss")]
     if any(name not in series for name in losses):
         yield f"both losses are needed, {' and '.join(losses)}"
         return
     rows = min(len(series[name].steps) for name in losses)
-    if rows < FEWEST_ROWS:
-        yield f"{rows:,} rows of both losses are recorded, and {FEWEST_ROWS} are needed"
+    in_all = round(rows * max(1.0, length / max(1, series.recorded)))
+    if in_all < FEWEST_ROWS:
+        yield (
+            f"both losses are logged at a rate of {in_all:,} rows over the whole length, and "
+            f"{FEWEST_ROWS} are needed"
+        )
 
 
 def _of_circumstances(training: Circumstances) -> Iterator[str]:

@@ -109,17 +109,17 @@ def judgeable_features(
             f"a training of kind {kind.name!r} is judged by its samples, and this run has too few "
             "over time, or no reference to hold them against"
         )
+    if found.still and not unchanging:
+        raise NothingChangesError(
+            "no loss, gradient norm or output of a network changes anywhere in the record, so "
+            "nothing says how the training went; log those of every batch, or samples"
+        )
     asked = training if found.series_only and kind.series_tell_health else None
     outside = () if asked is None else why_outside(series, asked)
     if outside and not stops_being_finite(series, kind):
         raise NotJudgeableError(
             "the run has no samples over time, and by series alone it lies outside of what was "
             f"verified: {'; '.join(outside)}"
-        )
-    if found.still and not unchanging:
-        raise NothingChangesError(
-            "no loss, gradient norm or output of a network changes anywhere in the record, so "
-            "nothing says how the training went; log those of every batch, or samples"
         )
     return found
 

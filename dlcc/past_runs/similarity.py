@@ -63,6 +63,11 @@ class Space:
         Returns:
             Space of the figures that the run's record has, and of those of its configuration that
             lie within what past runs had; the same space where that is all.
+
+        >>> from dlcc.past_runs import shipped_library
+        >>> space = Space(shipped_library(), fraction=-1, series_only=True)
+        >>> space.within({"generator_loss_last": 0.7}, {"lr_g": 1e-3, "lr_d": 1e9}).names
+        ('generator_loss_last', 'lr_g')
         """
         raw = self.raw_of(vector, config)
         kept = {*comparable(self.names[: self._figures], vector)}

@@ -107,6 +107,7 @@ def program_of(
         IsolationError: `level` raises it.
         SnapshotError: The samples' training data are damaged.
         PluginError: An installed kind of training cannot be used.
+        OptionError: The training data cannot be compared with in their space of features.
 
     >>> from dlcc.records import Config, Sources
     >>> from dlcc.reruns import program_of

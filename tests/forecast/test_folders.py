@@ -79,12 +79,18 @@ def test_columns_of_other_names_are_mapped(tmp_path, past):
     names = {"a": "generator/grad_norm", "b": "discriminator/grad_norm", "c": "discriminator/real"}
     rows = (f"{step},{','.join(map(str, rng.normal(size=6)))}\n" for step in range(60))
     (tmp_path / "metrics.csv").write_text("step,errD,errG,a,b,c,D(G(z))\n" + "".join(rows))
-    (tmp_path / "config.json").write_text('{"total_iterations": 60}')
+    config = {
+        "total_iterations": 600, "loss": "ns", "lr": 1e-3, "optim": "adam", "width": 32, "depth": 2,
+    }  # fmt: skip
+    (tmp_path / "config.json").write_text(json.dumps(config))
     (mapped,) = forecast_folders(
         [tmp_path], mapping={name: column for column, name in names.items()}, past=past
     )
-    assert mapped.seen == 1
-    with pytest.raises(RunError, match="it lacks generator/grad_norm, discriminator/grad_norm"):
+    (losses,) = forecast_folders([tmp_path], past=past)
+    assert mapped.seen == losses.seen == 0.1
+    assert mapped.prediction.p_healthy.mean != losses.prediction.p_healthy.mean
+    (tmp_path / "config.json").write_text('{"total_iterations": 60}')
+    with pytest.raises(RunError, match=r"outside of what was verified: .*the objective is not"):
         list(forecast_folders([tmp_path], past=past))
 
 

@@ -106,7 +106,7 @@ def test_the_network_alone_tells_healthy_from_others_and_hears_its_neighbours(ha
     ends = np.full(len(fitted.space.library), LABELS.index("collapsed"))
     other = replace(fitted.space, library=replace(fitted.space.library, labels=ends))
     lied = OutcomeGNN(fitted.gnn.weights, other).probabilities(points)
-    assert np.abs(lied - found).max() > 0.05
+    assert np.abs(lied - found).max() > 0.03
 
 
 def test_the_network_leaves_the_global_generator_alone(halves):

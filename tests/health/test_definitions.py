@@ -6,7 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from dlcc.health.definitions import deviation_from_trend, label_of, label_probabilities, smooth
+from dlcc.health.definitions import (
+    OSCILLATING_SWING,
+    deviation_from_trend,
+    is_untrained,
+    label_of,
+    label_probabilities,
+    smooth,
+    swing,
+    swing_around_bend,
+)
 
 SHARES = arrays(np.float64, st.integers(3, 60), elements=st.floats(0, 1))
 
@@ -64,3 +73,36 @@ def test_far_from_every_mark_the_likeliest_label_is_the_label(diverged, swing, c
     assert sum(found.values()) == pytest.approx(1)
     if not any(near):
         assert max(found, key=found.get) == label_of(diverged=diverged, **figures)
+
+
+@given(arrays(np.float64, st.integers(6, 60), elements=st.floats(0, 1)))
+def test_a_trend_that_may_bend_leaves_no_more_than_a_line(values):
+    assert swing_around_bend(values, values) <= swing(values, values) + 1e-12
+
+
+@pytest.mark.parametrize("period", [3, 4, 6, 8])
+def test_what_goes_up_and_down_oscillates_around_any_trend(period):
+    wave = 0.5 + 0.4 * np.sin(2 * np.pi * np.arange(40) / period)
+    assert swing_around_bend(wave, wave) == pytest.approx(swing(wave, wave), rel=0.15)
+
+
+def test_a_late_rise_that_lasts_is_no_oscillation():
+    late = np.r_[np.full(32, 0.2), np.full(8, 0.9)]
+    assert swing(late, late) > OSCILLATING_SWING
+    assert swing_around_bend(late, late) < 0.01
+
+
+def test_untrained_is_what_never_was_good_and_still_gets_better():
+    rng = np.random.default_rng(0)
+    bad, rising = np.full(40, 0.1), np.linspace(0, 1, 40) + 0.05 * rng.normal(size=40)
+    assert is_untrained(bad, rising)
+    assert not is_untrained(np.where(np.arange(40) == 20, 0.9, bad), rising)  # it was good once
+    assert not is_untrained(bad, rising[::-1])
+    assert not is_untrained(bad, np.full(40, 0.1) + 1e-12 * rng.normal(size=40))
+    assert not is_untrained(bad[:6], rising[:6])  # too few to tell
+
+
+def test_noise_is_seldom_taken_for_getting_better():
+    rng = np.random.default_rng(1)
+    taken = [is_untrained(np.zeros(40), rng.normal(size=40)) for _ in range(400)]
+    assert np.mean(taken) < 0.02

@@ -6,13 +6,25 @@ import numpy as np
 import pytest
 
 from dlcc.health.domain import Circumstances, why_outside
-from dlcc.records import Series
+from dlcc.records import Column, Series
 
 CONFIG = {"lr_g": 1e-3, "lr_d": 1e-3, "optimizer": "adam", "width": 32, "depth": 2}
 USUAL = Circumstances(2_500, {"kind": "gan", "loss": "ns"}, CONFIG, features=2)
-LOSSES = Series.from_start(
-    {f"{player}/loss": np.ones(250) for player in ("generator", "discriminator")}
-)
+EVERY = Series.from_start(
+    {f"{player}/loss": np.ones(2_500) for player in ("generator", "discriminator")}
+).columns
+
+
+def every(stride: int) -> Series:
+    """Both losses, logged every so many steps."""
+    thinned = {
+        name: Column(c.steps[::stride], c.values[::stride], c.clock[:0])
+        for name, c in EVERY.items()
+    }
+    return Series(thinned)
+
+
+LOSSES = every(10)
 
 
 def test_what_was_verified_is_inside():
@@ -44,5 +56,10 @@ def test_what_was_not_is_outside(training, word):
 
 def test_both_losses_and_enough_rows():
     assert "both losses" in why_outside(Series({}), USUAL)[0]
-    few = Series.from_start({name: LOSSES[name].values[:100] for name in LOSSES})
-    assert "100 rows" in why_outside(few, USUAL)[0]
+    assert "100 rows" in why_outside(every(25), USUAL)[0]
+
+
+def test_a_tenth_of_the_length_has_a_tenth_of_the_rows():
+    early = Series({name: column.before(250) for name, column in LOSSES.columns.items()})
+    assert len(early["generator/loss"].steps) == 25
+    assert why_outside(early, USUAL) == ()

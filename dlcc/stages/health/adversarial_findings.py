@@ -61,8 +61,7 @@ def _verdict(record: HealthRecord, features: RunFeatures) -> Iterator[Finding]:
         last_step=None if since is None else features.recorded,
         evidence={
             "probability": round(record.probabilities[record.label], 4),
-            "good_last_quarter": round(figures["good_quarter"], 4),
-            **_rounded(figures, "coverage_last", "quality_last", "swing"),
+            **_rounded(figures, "good_quarter", "coverage_last", "quality_last", "swing"),
         },
     )
 

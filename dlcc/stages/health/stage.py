@@ -116,10 +116,10 @@ def _told_apart(
     """
     if curves.samples is None or UNTRAINED not in curves.kind.label_names:
         return probabilities
-    distance = smooth(sample_figure(curves.samples, "frechet"))
-    if not is_untrained(good, -distance):
-        return probabilities
     taken = ("weak", "oscillating", "collapsed")
+    distance = smooth(sample_figure(curves.samples, "frechet"))
+    if most_probable(probabilities) not in taken or not is_untrained(good, -distance):
+        return probabilities
     moved = sum(probabilities[name] for name in taken)
     return {**probabilities, **dict.fromkeys(taken, 0.0), UNTRAINED: moved}
 

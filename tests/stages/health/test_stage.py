@@ -116,7 +116,8 @@ def test_without_samples_it_says_so_and_is_less_sure(small_run):
 
 def test_samples_without_a_reference_are_no_samples(small_run, few_past_runs):
     (small_run / "samples" / "reference.safetensors").unlink()
-    assert "GAN009" in codes(run_health(small_run))
+    with pytest.raises(NotApplicable, match=r"no samples over time.* the length is 200 steps"):
+        run_health(small_run)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -132,7 +133,7 @@ def test_losses_that_are_not_finite_have_diverged(small_run, value, series_only)
     assert np.isfinite(list(health_record(result).features.values())).all()
 
 
-def test_samples_that_are_not_finite_have_diverged(small_run, monkeypatch):
+def test_samples_that_are_not_finite_have_diverged(small_run, monkeypatch, own_cache):
     at = Samples.at
     monkeypatch.setattr(Samples, "at", lambda self, step: at(self, step) * np.nan)
     assert health_record(run_health(small_run)).label == "diverged"
@@ -145,11 +146,22 @@ def test_one_quantity_is_enough_for_a_verdict_by_samples(small_run, few_past_run
     assert sum(found.probabilities.values()) == pytest.approx(1)
 
 
-@pytest.mark.parametrize("lost", ["generator/loss", "discriminator/real", "generator/grad_norm"])
-def test_without_samples_a_quantity_that_is_absent_is_not_taken_for_zero(small_run, lost):
-    series = with_series(small_run, lambda name, values: None if name == lost else values)
-    with pytest.raises(NotApplicable, match=f"it lacks {lost}"):
-        run_health(small_run, series_only=True, series=series)
+@pytest.mark.parametrize("lost", ["discriminator/real", "generator/grad_norm"])
+def test_without_samples_a_quantity_that_is_absent_is_not_taken_for_zero(lost):
+    run = example("digits-collapsed")
+    series = with_series(run, lambda name, values: None if name == lost else values)
+    found = health_record(run_health(run, series_only=True, series=series))
+    part = {"discriminator/real": "margin", "generator/grad_norm": "generator_grad"}[lost]
+    assert not [name for name in found.features if name.startswith(part)]
+    assert "generator_loss_last" in found.features
+    assert np.isfinite(found.good).all() == (lost == "discriminator/real")
+
+
+def test_without_samples_both_losses_are_needed():
+    run = example("digits-collapsed")
+    series = with_series(run, lambda name, v: None if name == "generator/loss" else v)
+    with pytest.raises(NotApplicable, match="both losses are needed"):
+        run_health(run, series_only=True, series=series)
 
 
 def test_trainings_of_another_kind_are_refused(small_run):
