@@ -5,7 +5,8 @@
 FOLDER has one folder a case and states.csv: the states that a right answer may have, and a word
 that its findings must hold. Each case is given to `dlcc diagnose` as it was found. With --logs a
 folder of PyTorch-StudioGAN's logs: collapse (the median of the last three FIDs above 1.5 times the
-best) by 1 - P(healthy), the best step, and what comes out with the FID hidden.
+best) by 1 - P(healthy), the best step, and what comes out of the
+losses alone, after a quarter, a half and the whole of the record.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any
 
 import numpy as np
 from common import write_result
+from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from dlcc.detect import detect
@@ -29,6 +31,7 @@ from dlcc.runs.series import Series
 
 _FID = re.compile(r"> FID score \(Step: (\d+), [^)]*\): ([\d.einf]+)")
 COLLAPSED = 1.5
+SHARES = (0.25, 0.5, 1.0)
 
 
 def of_case(folder: Path, states: str, words: str) -> dict[str, Any]:
@@ -69,26 +72,42 @@ def cases(records: Path) -> dict[str, Any]:
     }
 
 
-def hidden(found: Diagnosis) -> float:
-    """P(healthy) with the quality metrics hidden."""
+def hidden(found: Diagnosis, share: float = 1.0) -> float:
+    """P(healthy) after a share of the record, with the quality metrics hidden."""
     columns = found.record.series.columns
-    kept = {name: c for name, c in columns.items() if not name.startswith("metrics/")}
-    return detect(replace(found.record, series=Series(kept))).p_healthy
+    kept = Series({name: c for name, c in columns.items() if not name.startswith("metrics/")})
+    until = round(share * kept.recorded)
+    return detect(replace(found.record, series=kept.before(until))).p_healthy
+
+
+def by_losses_alone(truth: NDArray[np.bool_], p: NDArray[np.float64]) -> dict[str, Any]:
+    """AUROC of collapse with its bootstrapped 90 % interval, and the Brier score."""
+    rng, drawn = np.random.default_rng(0), []
+    for k in rng.integers(len(truth), size=(2_000, len(truth))):
+        if 0 < truth[k].sum() < len(k):
+            drawn.append(roc_auc_score(truth[k], 1 - p[k]))
+    return {
+        "AUROC": float(roc_auc_score(truth, 1 - p)),
+        "AUROC, 90 %": [float(q) for q in np.quantile(drawn, [0.05, 0.95])],
+        "Brier": float(np.mean((p - ~truth) ** 2)),
+        "P(healthy)": sorted({round(float(value), 3) for value in p}),
+    }
 
 
 def studiogan(logs: Path) -> dict[str, Any]:
     """Collapse by P(healthy), with the FID in sight and hidden."""
-    collapsed, seen, unseen, exact = [], [], [], 0
+    collapsed, seen, exact = [], [], 0
+    unseen: list[list[float]] = []
     for path in sorted(logs.glob("*.log")):
         rows = [(int(m[1]), float(m[2])) for m in _FID.finditer(path.read_text())]
         fid = np.array([value for _, value in rows])
         found = diagnose(path)
         collapsed.append(bool(np.median(fid[-3:]) > COLLAPSED * fid.min()))
         seen.append(found.assessment.p_healthy)
-        unseen.append(hidden(found))
+        unseen.append([hidden(found, share) for share in SHARES])
         quality = found.assessment.quality
         exact += quality is not None and quality.best_step == rows[int(fid.argmin())][0]
-    truth, by_fid, blind = np.array(collapsed), np.array(seen), np.array(unseen)
+    truth, by_fid = np.array(collapsed), np.array(seen)
     base = float(truth.mean())
     return {
         "logs": len(truth),
@@ -96,8 +115,10 @@ def studiogan(logs: Path) -> dict[str, Any]:
         "AUROC": float(roc_auc_score(truth, 1 - by_fid)),
         "best step exact": exact,
         "Brier": float(np.mean((by_fid - ~truth) ** 2)),
-        "hidden: AUROC": float(roc_auc_score(truth, 1 - blind)),
-        "hidden: Brier": float(np.mean((blind - ~truth) ** 2)),
+        "by losses alone": {
+            f"{share:.0%}": by_losses_alone(truth, np.array(unseen)[:, k])
+            for k, share in enumerate(SHARES)
+        },
         "base rate: Brier": base * (1 - base),
     }
 
