@@ -82,10 +82,12 @@ def hidden(found: Diagnosis, share: float = 1.0) -> float:
 
 def by_losses_alone(truth: NDArray[np.bool_], p: NDArray[np.float64]) -> dict[str, Any]:
     """AUROC of collapse with its bootstrapped 90 % interval, and the Brier score."""
-    rng, drawn = np.random.default_rng(0), []
-    for k in rng.integers(len(truth), size=(2_000, len(truth))):
-        if 0 < truth[k].sum() < len(k):
-            drawn.append(roc_auc_score(truth[k], 1 - p[k]))
+    rng = np.random.default_rng(0)
+    drawn = [
+        roc_auc_score(truth[k], 1 - p[k])
+        for k in rng.integers(len(truth), size=(2_000, len(truth)))
+        if 0 < truth[k].sum() < len(k)
+    ]
     return {
         "AUROC": float(roc_auc_score(truth, 1 - p)),
         "AUROC, 90 %": [float(q) for q in np.quantile(drawn, [0.05, 0.95])],

@@ -105,7 +105,7 @@ def summary(runs: Sequence[Judged]) -> dict[str, Any]:
         (r.state == "healthy") == g and r.state != "unknown"
         for r, g in zip(clear, good, strict=True)
     ]
-    told = [(r, g) for r, g in zip(clear, good) if r.forecast is not None]
+    told = [(r, g) for r, g in zip(clear, good, strict=True) if r.forecast is not None]
     sure = [abs((r.forecast or 0.0) - 0.5) >= MARGIN for r, _ in told]
     ahead = [((r.forecast or 0.0) > 0.5) == g for r, g in told]
     most = [r for r in runs if r.classes >= MOST_CLASSES]

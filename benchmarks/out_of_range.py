@@ -115,10 +115,12 @@ def forecasts(seed: int) -> tuple[dict[str, Floats], NDArray[np.bool_]]:
 
 def scored(p: Floats, healthy: NDArray[np.bool_]) -> dict[str, Any]:
     """AUROC with its bootstrapped 90 % interval, and the Brier score."""
-    rng, drawn = np.random.default_rng(0), []
-    for k in rng.integers(len(p), size=(1_000, len(p))):
-        if 0 < healthy[k].sum() < len(k):
-            drawn.append(roc_auc_score(healthy[k], p[k]))
+    rng = np.random.default_rng(0)
+    drawn = [
+        roc_auc_score(healthy[k], p[k])
+        for k in rng.integers(len(p), size=(1_000, len(p)))
+        if 0 < healthy[k].sum() < len(k)
+    ]
     low, high = np.quantile(drawn, [0.05, 0.95])
     return {
         "auroc": round(float(roc_auc_score(healthy, p)), 3),

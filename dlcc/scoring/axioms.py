@@ -17,7 +17,6 @@ from dlcc.scoring.correction import LEAST_COVERAGE, too_narrow
 from dlcc.scoring.fusion import Score
 from dlcc.scoring.proofs import prove
 from dlcc.scoring.value import as_it_enters
-from dlcc.typing import Floats
 
 By = Literal["sympy", "interval", "arithmetic"]
 _ROUNDING = 1e-9
@@ -53,14 +52,14 @@ def check_axioms(
     Returns:
         Every axiom, those of the probability last; these are left out without a probability.
     """
-    made = list(_of_score(score, probability))
+    made = list(_of_score(score))
     if probability is not None:
         made += _of_probability(probability, label, disagreement)
     return tuple(made)
 
 
-def _of_score(score: Score, probability: Probability | None) -> Iterator[Axiom]:
-    """Check the axioms of V and the HyperScore, and of every number's interval."""
+def _of_score(score: Score) -> Iterator[Axiom]:
+    """Check the axioms of V and the HyperScore."""
     yield _axiom(
         "simplex", "The weights are at least 0 and sum to 1.", "arithmetic", _not_a_simplex(score)
     )
@@ -72,12 +71,6 @@ def _of_score(score: Score, probability: Probability | None) -> Iterator[Axiom]:
         "Every draw of V lies in [0, 1], and of the HyperScore in its range.",
         "interval",
         _out_of_range(score),
-    )
-    yield _axiom(
-        "nested",
-        "Of every number, the 50 % interval lies in the 90 % interval.",
-        "interval",
-        _not_nested(score, probability),
     )
     yield _axiom(
         "centred",
@@ -151,25 +144,6 @@ def _out_of_range(score: Score) -> str:
     if scores.min() < low - _ROUNDING or scores.max() > high + _ROUNDING:
         found.append(f"HyperScore from {scores.min():g} to {scores.max():g}")
     return ", ".join(found)
-
-
-def _numbers(score: Score, probability: Probability | None) -> Iterator[tuple[str, Floats]]:
-    value = score.value
-    for term in value.terms:
-        yield term.name, term.estimate.sample(term.name)
-    yield "V", value.draws
-    yield "HyperScore", value.hyperscore(value.draws)
-    if probability is not None:
-        yield "P(healthy)", probability.both
-
-
-def _not_nested(score: Score, probability: Probability | None) -> str:
-    wrong = []
-    for name, draws in _numbers(score, probability):
-        outer_low, low, high, outer_high = np.quantile(draws, [0.05, 0.25, 0.75, 0.95])
-        if not outer_low <= low <= high <= outer_high:
-            wrong.append(name)
-    return ", ".join(wrong)
 
 
 def _surer_than_its_parts(score: Score) -> str:
