@@ -85,8 +85,10 @@ def interval(hits: Sequence[bool]) -> list[float]:
     return [round(x, 3) for x in (share, middle - half, middle + half)]
 
 
-def auroc(good: Sequence[bool], p: Sequence[float]) -> list[float]:
-    """AUROC with its bootstrapped 90 % interval."""
+def auroc(good: Sequence[bool], p: Sequence[float]) -> list[float] | None:
+    """AUROC with its bootstrapped 90 % interval; None where all are good, or none."""
+    if len(set(good)) < 2:
+        return None
     rng, y, x = np.random.default_rng(0), np.array(good), np.array(p)
     drawn = [
         roc_auc_score(y[k], x[k])
@@ -142,7 +144,10 @@ def main() -> None:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as scratch:
         files = sorted(options.runs.glob("*.truth.json"))
-        runs = [judged(file, Path(scratch)) for file in files]
+        runs = []
+        for file in files:
+            runs.append(judged(file, Path(scratch)))
+            print(runs[-1], flush=True)
     figures = {"all": summary(runs)}
     for style in sorted({r.style for r in runs}):
         figures[style] = summary([r for r in runs if r.style == style])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import dlcc
@@ -58,3 +60,105 @@ def test_attributes_of_the_report_can_be_read_for_a_version(evaluation: dlcc.Eva
         assert evaluation.run.recorded == evaluation.evaluated_run.length
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = evaluation.nonsense
+
+
+CONFIG = {
+    "data": "ring", "loss": "ns", "optimizer": "adam", "lr_g": 1e-3, "lr_d": 1e-3, "width": 32,
+    "depth": 2,
+}  # fmt: skip
+
+
+def random_rows(folder: Path, seed: int) -> Path:
+    """Record rows of random numbers around the equilibrium of the non-saturating game."""
+    rng = np.random.default_rng(seed)
+    with dlcc.Recorder(
+        folder,
+        config=CONFIG,
+        objective={"kind": "gan", "loss": "ns"},
+        data={"name": "ring"},
+        length=1_000,
+    ) as recorder:
+        for step in range(1_000):
+            d, g, dx, dz, real, fake = rng.normal(size=6)
+            recorder.log(
+                step,
+                {
+                    "discriminator/loss": 2 * np.log(2) + 0.1 * d,
+                    "generator/loss": np.log(2) + 0.1 * g,
+                    "discriminator/grad_norm": abs(1 + 0.1 * dx),
+                    "generator/grad_norm": abs(1 + 0.1 * dz),
+                    "discriminator/real": 0.5 + 0.05 * real,
+                    "discriminator/fake": 0.5 + 0.05 * fake,
+                },
+            )
+    return folder
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_random_numbers_are_no_evidence(tmp_path: Path, seed: int) -> None:
+    report = dlcc.evaluate(random_rows(tmp_path / "random", seed), only=["health"]).report
+    assert (report.verdict.state, report.verdict.label) == ("unknown", None)
+    assert report.value is None
+    assert report.hyperscore is None
+    assert report.diagnosis is not None
+    assert report.diagnosis.to_know_more
+
+
+def test_what_lies_outside_of_the_domain_is_unknown_and_says_why(tmp_path: Path) -> None:
+    """A log that names neither objective nor rates, as most do."""
+    time = np.arange(400)
+    rows = np.exp(-time / 100) + 0.05 * np.random.default_rng(0).normal(size=(2, 400))
+    (tmp_path / "log.csv").write_text(
+        "step,d_loss,g_loss\n"
+        + "".join(f"{t},{1.3 + d},{0.8 + g}\n" for t, d, g in zip(time, *rows, strict=True))
+    )
+    verdict = dlcc.evaluate(tmp_path, only=["health"]).report.verdict
+    assert verdict.state == "unknown"
+    assert "outside of what was verified: the objective is not stated" in verdict.sentence
+
+
+def bars(n: int, seed: int) -> np.ndarray:
+    """Images [n, 1, 16, 16] of bars of any width and place."""
+    rng = np.random.default_rng(seed)
+    at, width = rng.uniform(0, 16, (2, n, 1, 1, 1))
+    x = np.arange(16).reshape(1, 1, 1, 16)
+    return np.asarray(np.tanh(width / 4 - np.abs(x - at)) + np.zeros((n, 1, 16, 16)))
+
+
+def of_images(folder: Path, made: Callable[[int], np.ndarray]) -> dlcc.Evaluation:
+    """Evaluate a run whose samples at a step are made."""
+    rng = np.random.default_rng(0)
+    with dlcc.Recorder(
+        folder, objective={"kind": "gan", "loss": "ns"}, length=400, reference=bars(400, 0)
+    ) as recorder:
+        for step in range(400):
+            if step % 40 == 39:
+                recorder.samples(step, made(step))
+            recorder.log(step, {"generator/loss": 1 + rng.random(), "discriminator/loss": 1.2})
+    return dlcc.evaluate(folder, only=["health"])
+
+
+def test_images_are_judged_in_features_and_noise_over_them_is_seen(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    good = of_images(tmp_path / "good", lambda step: bars(80, step))
+    noisy = of_images(
+        tmp_path / "noisy", lambda step: bars(80, step) + 0.5 * rng.normal(size=(80, 1, 16, 16))
+    )
+    assert good.report.verdict.state == "healthy"
+    assert noisy.report.verdict.state in ("suspect", "failed")
+    p = noisy.report.verdict.p_healthy
+    assert p is not None
+    assert p.mean < 0.1
+    [health] = [stage for stage in good.report.stages if stage.name == "health"]
+    assert "untrained convolutional network" in str(health.details["judged_by"])
+
+
+def test_samples_that_still_get_better_are_untrained(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+
+    def nearer(step: int) -> np.ndarray:
+        noise = 2.0 - step / 400
+        return np.asarray(bars(80, step) + noise * rng.normal(size=(80, 1, 16, 16)))
+
+    verdict = of_images(tmp_path / "run", nearer).report.verdict
+    assert (verdict.label, verdict.state) == ("untrained", "suspect")

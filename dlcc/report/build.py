@@ -50,13 +50,14 @@ def build_report(
     verdict = verdict_record(
         config, recorded, health, judgement.probability, outcomes, diagnosis, known_data
     )
+    scored = score.is_measured and verdict.state != "unknown"
     report = Report(
         run=_summary(name, config, recorded, until),
         verdict=verdict,
         diagnosis=None if diagnosis is None else _diagnosis(diagnosis),
         terms=tuple(_terms(outcomes, score)),
-        value=value.value if score.is_measured else None,
-        hyperscore=_hyperscore(value) if score.is_measured else None,
+        value=value.value if scored else None,
+        hyperscore=_hyperscore(value) if scored else None,
         fusion=fusion_record(score.weights),
         axioms=judgement.axioms,
         correction=correction_record(score.correction),

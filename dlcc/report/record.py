@@ -282,7 +282,8 @@ class Report(Frozen):
     terms: tuple[TermRecord, ...]
     """Terms of V."""
     value: Number | None
-    """Value V in [0, 1]; null where stages fed less than half of the terms' weight."""
+    """Value V in [0, 1]; null where the verdict is unknown, or stages fed less
+    than half of the terms' weight."""
     hyperscore: HyperScoreRecord | None
     """HyperScore of V; null without V."""
     fusion: FusionRecord | None = None

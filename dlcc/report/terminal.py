@@ -100,7 +100,7 @@ def _scores(report: Report) -> Iterator[str]:
     v, h = report.value, report.hyperscore
     yield ""
     if v is None or h is None:
-        yield "  no V and no HyperScore: more than half of their weight was not measured"
+        yield "  no V and no HyperScore: the verdict is unknown, or too little was measured"
         return
     yield (
         f"  V {decimal(v.mean)} ({decimal(v.low)} to {decimal(v.high)})   "
