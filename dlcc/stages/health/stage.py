@@ -57,7 +57,7 @@ class Health(Stage):
                 features=load_features(self.features) if self.features else None,
             )
         except NotJudgeableError as error:
-            raise NotApplicable(str(error)) from None
+            raise NotApplicable(f"{error}{_and_damaged(samples)}") from None
         record = _record(HealthModel(library, features.series_only, kind), features)
         at = None if enough_rows(series) else first_lost(series, kind)
         if at is not None:  # too few rows for windows: the first that is not finite tells
@@ -122,6 +122,12 @@ def _told_apart(
         return probabilities
     moved = sum(probabilities[name] for name in taken)
     return {**probabilities, **dict.fromkeys(taken, 0.0), UNTRAINED: moved}
+
+
+def _and_damaged(samples: Samples | None) -> str:
+    """Continue a reason with the places of samples that cannot be read."""
+    damaged = {} if samples is None else samples.damaged
+    return "".join(f"; {place} cannot be read: {why}" for place, why in damaged.items())
 
 
 def _left_out(place: str, why: str) -> Finding:

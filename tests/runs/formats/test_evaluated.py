@@ -43,7 +43,7 @@ def test_from_the_command_line(leave: Leave, tmp_path: Path) -> None:
     assert_one_sentence(done, 0, "metrics.csv: left out column phase of text")
     assert "GAN, hinge, 200 steps" in done.stdout
     assert "execution not applicable: the run took no snapshots" in done.stdout
-    assert "No verdict: the run has no samples over time" in done.stdout
+    assert "Unknown: the series say nothing" in done.stdout
     report = json.loads((tmp_path / "dlcc-reports" / "theirs" / "report.json").read_text())
     status = {stage["name"]: stage["status"] for stage in report["stages"]}
     assert status == {"health": "not applicable", "execution": "not applicable"}

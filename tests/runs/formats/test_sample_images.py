@@ -83,7 +83,7 @@ def test_stages_in_their_own_process_see_the_reference(tmp_path: Path, reals: Pa
         "evaluate", folder, "--reference", reals, "--only", "health", "--json", cwd=tmp_path
     )
     assert done.returncode == 0, done.stderr
-    assert '"samples against the training data, and series"' in done.stdout
+    assert "samples against the training data (" in done.stdout
     assert "cut into tiles of 8 × 8 pixels" in done.stderr
     assert "dated by the epoch in their names" in done.stderr
 
