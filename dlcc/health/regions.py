@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from importlib.metadata import version
 from typing import Any, NamedTuple
 
@@ -25,11 +24,20 @@ def centres_of_regions(points: Floats) -> Floats:
 
     It takes seconds, and all runs on the same data need the same, so it is kept in the cache.
     """
-    threads = os.environ.get("OMP_NUM_THREADS", str(os.cpu_count()))  # last bits depend on them
-    what = f"{version('scikit-learn')} {threads} {points.dtype} {points.shape}"
+    what = f"{version('scikit-learn')} {points.dtype} {points.shape}"
     of = np.ascontiguousarray(points).tobytes()
-    found = cache.kept("regions", what, of, lambda: _plain(_centres(points)))
+    found = cache.kept("regions", what, of, lambda: _plain(_by_one_thread(points)))
     return np.array(found["centres"], dtype=found["dtype"])
+
+
+def _by_one_thread(points: Floats) -> Floats:
+    """Find the centres by one thread: on so few points more of them wait for each other, seven
+    times as long on a busy machine, and change the last bits."""
+    import sklearn.cluster  # noqa: F401 - limits hold for what is loaded before they are set
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        return _centres(points)
 
 
 def _plain(centres: Floats) -> dict[str, Any]:
