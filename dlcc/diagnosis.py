@@ -29,6 +29,9 @@ from dlcc.runs.series import Series
 _RAW_OUTPUTS = frozenset(["logit", "logits", "score", "scores"])
 _PROBABILITIES = frozenset(["prob", "probs", "probability", "probabilities"])
 
+JUDGE_SAMPLES = "hold its samples against data (the health stage of dlcc evaluate)"
+"""What would tell more of a run with samples, which a diagnosis does not look at."""
+
 
 @dataclass(frozen=True)
 class Diagnosis:
@@ -254,8 +257,7 @@ def diagnose_run(
     # a note says what to do with another tool's samples, and does so without decoding one
     ours = not isinstance(run.contents, ForeignContents)
     if ours and found.missing and run.sample_steps(until):
-        judged = "hold its samples against data (the health stage of dlcc evaluate)"
-        found = replace(found, missing=(judged, *found.missing))
+        found = replace(found, missing=(JUDGE_SAMPLES, *found.missing))
     return Diagnosis(
         run=run.name,
         path=run.path,

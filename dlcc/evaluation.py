@@ -305,8 +305,8 @@ def _put_right(
 def _advise(loaded: _Loaded, outcomes: Sequence[StageOutcome]) -> AdviceRecord | None:
     """Advise by past runs, as `dlcc advise` would, where there is something to mend."""
     health, reruns = _record(outcomes, HealthRecord), _record(outcomes, Reruns)
-    if health is None or health.label == "healthy":
-        return None
+    if health is None or health.label in ("healthy", UNTRAINED):
+        return None  # what still improves is trained on before anything is changed
     made = () if reruns is None else reruns.outcomes
     seeds = [outcome for outcome in made if outcome.kind == "seed"]
     try:

@@ -128,7 +128,9 @@ def _of_samples(run: Run, reference: Path | None, features: str | None) -> list[
     first = samples.at(samples.steps[0])
     width = checked_features(function, samples.reference[:_FEW]).shape[1]
     checked_features(function, first[:_FEW], width)
-    return [f"health.features={features}", f"health.features_code={function.name}"]
+    file, _, name = features.rpartition(":")  # stages run in a folder of their own
+    whole = f"{Path(file).resolve()}:{name}"
+    return [f"health.features={whole}", f"health.features_code={function.name}"]
 
 
 def _merged(own: list[Stage], changed: list[Stage]) -> list[Stage]:

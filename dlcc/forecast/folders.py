@@ -146,7 +146,6 @@ def _read(
             kind, series, samples, run.length, training=circumstances_of(config, samples)
         )
     except NotJudgeableError as error:
-        raise RunError(
-            f"{folder}: before step {step:,}, {error}; ask later, or give a larger --until"
-        ) from None
+        later = "; ask later, or give a larger --until" if "too few" in str(error) else ""
+        raise RunError(f"{folder}: before step {step:,}, {error}{later}") from None
     return _Seen(str(folder), run.manifest.config, series, features)

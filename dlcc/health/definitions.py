@@ -1,4 +1,4 @@
-"""Definitions of the labels: what collapsed, oscillating, weak and healthy mean (docs/health.md).
+"""Definitions of the labels, what collapsed, oscillating, healthy and untrained mean.
 
 They are stated of coverage and quality over time, whoever measured these: `dlcc.recipes.truth`
 against the known modes of its data, `dlcc.health.curves` against the training data that a run

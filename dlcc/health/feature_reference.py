@@ -20,7 +20,8 @@ from dlcc.metrics.frechet_distances import Moments, frechet_distance
 from dlcc.typing import Floats, Rows
 
 _MOST_ROWS = 2_048
-_HELD_OUT = 5  # every so manieth row is kept out
+_HELD_OUT = 5  # every fifth row is kept out
+_LEAST_DISTANCE = 0.05  # what 200 rows of MNIST have beside 1,600, in whose space marks were fitted
 _NEIGHBOURS = 5  # of the manifold estimates (Kynkäänniemi et al. 2019; Naeem et al. 2020)
 _MOST_DIRECTIONS = 64  # of the space, for moments and regions
 
@@ -56,10 +57,17 @@ class FeatureReference:
             The reference.
 
         Raises:
-            OptionError: The function gives another shape, or values that are not finite.
+            OptionError: The function gives another shape, values that are not finite, or the same
+                for all rows.
         """
         stride = -(-len(data) // _MOST_ROWS)
-        return cls(features, checked_features(features, data[::stride]))
+        rows = checked_features(features, data[::stride])
+        if len(np.unique(rows, axis=0)) < _NEIGHBOURS:
+            raise OptionError(
+                f"features {name_of(features)}: nearly all rows of the reference have the same "
+                "features; expected some that tell them apart"
+            )
+        return cls(features, rows)
 
     @property
     def space(self) -> str:
@@ -145,7 +153,9 @@ class FeatureReference:
             for name in ("coverage", "quality", "recall")
         }
         density = min(2.0, found["density"] / max(real["density"], 1e-6))
-        return {**found, **relative, "density": density}
+        beyond = max(0.0, found["frechet"] - real["frechet"])  # few rows alone make a distance
+        distance = float(np.log(_LEAST_DISTANCE + beyond))
+        return {**found, **relative, "density": density, "frechet": distance}
 
     def _absolute(self, points: Floats) -> dict[str, float]:
         """Figures of points [n, d], as they come."""
@@ -162,7 +172,7 @@ class FeatureReference:
             "coverage": float(np.minimum(everywhere, self._shares).sum()),
             "quality": float(inside.any(axis=1).mean()),
             "imbalance": 0.5 * float(np.abs(everywhere - self._shares).sum()),
-            "frechet": float(np.log(1e-4 + frechet_distance(_moments(along), moments) / trace)),
+            "frechet": float(frechet_distance(_moments(along), moments) / trace),
             "recall": float((distances <= _radii(points)[:, None]).any(axis=0).mean()),
             "density": float(inside.sum(axis=1).mean() / _NEIGHBOURS),
             "spread": float(np.log(1e-6 + along.var(axis=0).sum() / trace)),
@@ -186,9 +196,15 @@ def checked_features(features: Features, rows: Rows, width: int | None = None) -
     """
     name = name_of(features)
     try:
-        found = np.asarray(extract(features, rows), dtype=np.float64)
-    except Exception as error:  # a function of the user's own may raise anything
+        given = np.asarray(extract(features, rows))
+    except (Exception, SystemExit) as error:  # a function of the user's own may raise anything
         raise OptionError(f"features {name}: {type(error).__name__}: {error}") from None
+    if given.dtype.kind not in "biuf" or given.shape[1] == 0:
+        raise OptionError(
+            f"features {name}: {given.shape[1]} of type {given.dtype}; expected one real number or "
+            "more a row"
+        )
+    found = given.astype(np.float64)
     if width is not None and found.shape[1] != width:
         raise OptionError(
             f"features {name}: {found.shape[1]} numbers a sample, and {width} a row of the "

@@ -10,7 +10,12 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from dlcc.health.domain import Circumstances, why_outside
-from dlcc.health.run_features import FEWEST_ROWS, RunFeatures, run_features
+from dlcc.health.run_features import (
+    FEWEST_ROWS,
+    RunFeatures,
+    run_features,
+    why_not_comparable,
+)
 from dlcc.health.windows import stops_being_finite
 from dlcc.kinds import TrainingKind, kind_of, why_unknown
 from dlcc.metrics.features import Features
@@ -118,10 +123,16 @@ def judgeable_features(
     outside = () if asked is None else why_outside(series, asked)
     if outside and not stops_being_finite(series, kind):
         raise NotJudgeableError(
-            "the run has no samples over time, and by series alone it lies outside of what was "
+            f"{_why_series_only(samples)}, and by series alone it lies outside of what was "
             f"verified: {'; '.join(outside)}"
         )
     return found
+
+
+def _why_series_only(samples: Samples | None) -> str:
+    """Reason why a run is judged by its series, in words."""
+    why = None if samples is None else why_not_comparable(samples)
+    return why or "the run has no samples over time"
 
 
 def enough_rows(series: Series) -> bool:

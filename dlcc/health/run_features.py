@@ -30,6 +30,7 @@ from dlcc.typing import Floats, Progress
 
 FEWEST_ROWS = 20
 """Fewest rows of the series, and of the reference, that a verdict needs."""
+_FEWEST_IN_FEATURES = 50  # rows of a reference of which a fifth is held out
 _FEWEST_SAMPLE_STEPS = 4
 _ROUNDING = 1e-6  # of float32
 
@@ -175,11 +176,10 @@ def why_not_comparable(samples: Samples) -> str | None:
     reference = samples.reference
     if reference is None:
         return "the run names no training data to hold its samples against"
-    if len(np.unique(reference, axis=0)) < FEWEST_ROWS:
-        return (
-            f"the reference has {len(np.unique(reference, axis=0))} rows that differ; expected "
-            f"{FEWEST_ROWS} or more"
-        )
+    distinct = len(np.unique(reference, axis=0))
+    needed = FEWEST_ROWS if features_of(reference, samples.data) is None else _FEWEST_IN_FEATURES
+    if distinct < needed:
+        return f"the reference has {distinct} rows that differ; expected {needed} or more"
     if len(samples.steps) < _FEWEST_SAMPLE_STEPS:
         return (
             f"there are samples of {len(samples.steps)} steps; expected {_FEWEST_SAMPLE_STEPS} or "

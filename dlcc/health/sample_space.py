@@ -11,8 +11,6 @@ from dlcc.metrics.sound_features import LogSpectra
 from dlcc.metrics.table_features import TableColumns
 from dlcc.typing import Rows
 
-MODALITIES = ("images", "sound", "table", "vectors")
-"""Modalities that `data` in `run.json` may name; by default images are told by their shape."""
 _SHORTEST_SOUND = 64
 
 
@@ -21,8 +19,9 @@ def features_of(reference: Rows, data: Mapping[str, Any]) -> Features | None:
 
     Args:
         reference: Training data [n, ...], finite.
-        data: Description of the data, as in `run.json`: its `modality`, and of a table the numbers
-            of its `categorical` columns.
+        data: Description of the data, as in `run.json`: its `modality` (`image`, `sound`, `table`
+            or `vector`; by default images are told by their shape), and of a table the numbers of
+            its `categorical` columns.
 
     Returns:
         Features; None for vectors, whose rows are compared as they are.
@@ -33,15 +32,15 @@ def features_of(reference: Rows, data: Mapping[str, Any]) -> Features | None:
     >>> features_of(np.zeros((30, 1, 28, 28)), {}).name
     'an untrained convolutional network'
     """
-    shape, modality = reference.shape[1:], data.get("modality")
+    shape, modality = reference.shape[1:], str(data.get("modality", "")).removesuffix("s")
     if modality == "sound" and len(shape) in (1, 2) and shape[-1] >= _SHORTEST_SOUND:
         return LogSpectra.of(reference)
     if modality == "table" and len(shape) == 1:
         given = data.get("categorical")
         listed = given if isinstance(given, list) else []
         return TableColumns.of(
-            reference, [k for k in listed if isinstance(k, int) and 0 <= k < shape[0]]
+            reference, [k for k in listed if type(k) is int and 0 <= k < shape[0]]
         )
-    if modality in (None, "images") and is_images(shape):
+    if modality in ("", "image") and is_images(shape):
         return UntrainedConvolutions.of(reference)
     return None

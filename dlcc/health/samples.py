@@ -178,7 +178,7 @@ def shared_reference(data: Floats, features: Features | None = None) -> AnyRefer
     True
     """
     key = xxhash.xxh3_128_hexdigest(np.ascontiguousarray(data).tobytes())
-    key += "" if features is None else name_of(features)
+    key += f" {data.shape} {data.dtype} {'' if features is None else name_of(features)}"
     if key not in _MADE:
         if len(_MADE) >= _KEPT:
             _MADE.clear()

@@ -40,6 +40,8 @@ class UntrainedConvolutions:
     """Value that becomes −1."""
     high: float
     """Value that becomes 1."""
+    channels_last: bool = False
+    """Whether images are [n, h, w, c]."""
     name: str = "an untrained convolutional network"
     """Name that reports show."""
 
@@ -48,24 +50,26 @@ class UntrainedConvolutions:
         """Make the features for images of the range of a reference.
 
         Args:
-            reference: Images [n, h, w] or [n, c, h, w], finite.
+            reference: Images [n, h, w], [n, c, h, w] or [n, h, w, c], finite.
 
         Returns:
             Features; real images span −1 to 1 before they enter.
         """
-        return cls(float(reference.min()), float(reference.max()))
+        last = not _has_channels_first(reference.shape[1:])
+        return cls(float(reference.min()), float(reference.max()), last)
 
     def __call__(self, images: Rows) -> Floats:
         """Compute features.
 
         Args:
-            images: Images [n, h, w] or [n, c, h, w], finite.
+            images: Images shaped as the reference's, finite.
 
         Returns:
             Features [n, 512].
         """
         import torch  # slow to import, and most of dlcc imports this
 
+        images = np.moveaxis(images, -1, 1) if self.channels_last else images
         scale = max(self.high - self.low, 1e-12)
         found = []
         with torch.inference_mode():
@@ -85,13 +89,19 @@ def is_images(shape: tuple[int, ...]) -> bool:
         shape: Shape of one row.
 
     Returns:
-        True for [h, w] and for [c, h, w] with at most four channels, both sides at least 8.
+        True for [h, w], [c, h, w] and [h, w, c] with at most four channels, both sides at least 8.
 
-    >>> is_images((3, 64, 64)), is_images((28, 28)), is_images((64,)), is_images((100, 3, 2))
+    >>> is_images((3, 64, 64)), is_images((64, 64, 3)), is_images((64,)), is_images((100, 3, 2))
     (True, True, False, False)
     """
-    channels = shape[0] if len(shape) == 3 else 1
-    return len(shape) in (2, 3) and channels <= 4 and min(shape[-2:]) >= 8
+    if len(shape) == 3 and not _has_channels_first(shape):
+        return shape[-1] <= 4 and min(shape[:2]) >= 8
+    return len(shape) in (2, 3) and min(shape[-2:]) >= 8
+
+
+def _has_channels_first(shape: tuple[int, ...]) -> bool:
+    """Whether rows of a shape have channels before height and width, or none at all."""
+    return len(shape) == 2 or shape[0] <= 4
 
 
 def _sized(images: Tensor) -> Tensor:

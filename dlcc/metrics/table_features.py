@@ -36,7 +36,7 @@ class TableColumns:
     """Numeric columns."""
     categories: tuple[tuple[int, tuple[float, ...]], ...]
     """Columns of categories, each with the values that have an indicator."""
-    name: str = "normal scores of columns, categories and products of pairs"
+    name: str = "normal scores of columns and products of pairs"
     """Name that reports show."""
 
     @classmethod
@@ -59,7 +59,9 @@ class TableColumns:
             categories.append((int(column), tuple(np.sort(common).tolist())))
         at = np.linspace(0, 1, min(_QUANTILES, len(table)))
         quantiles = np.quantile(table[:, numeric], at, axis=0)
-        return cls(quantiles, numeric, tuple(categories))
+        named = ", ".join(str(column) for column, _ in categories) or "none"
+        name = f"normal scores of columns and products of pairs; columns of categories: {named}"
+        return cls(quantiles, numeric, tuple(categories), name)
 
     def __call__(self, rows: Rows) -> Floats:
         """Compute features.

@@ -10,6 +10,7 @@ import numpy as np
 
 from dlcc.errors import LibraryError, OptionError, RunError
 from dlcc.health.definitions import second_half
+from dlcc.health.domain import circumstances_of
 from dlcc.health.judgeable import (
     NothingChangesError,
     NotJudgeableError,
@@ -22,7 +23,7 @@ from dlcc.past_runs.health_model import HealthModel
 from dlcc.past_runs.in_use import shipped_library, user_library_path, users_library
 from dlcc.past_runs.store import COMPLETE, FRACTIONS, TERMS, Library, objects, row, save_all
 from dlcc.past_runs.twins import first_rows_hash
-from dlcc.records import Samples, Series, most_probable
+from dlcc.records import Config, Samples, Series, most_probable
 from dlcc.runs import Run
 from dlcc.typing import Floats, Progress
 
@@ -158,13 +159,17 @@ def _features(
 ) -> RunFeatures:
     """Compute the features up to a fraction of the length, or raise RunError."""
     until = round(fraction * run.length)
+    samples = Samples.of(run, until)
     try:
         return judgeable_features(
             kind,
             series.before(until),
-            Samples.of(run, until),
+            samples,
             run.length,
             unchanging=labelled or fraction < 1,
+            training=None
+            if labelled or fraction < 1
+            else circumstances_of(Config.of(run, until), samples),
             known=known,
         )
     except NothingChangesError as error:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from dlcc.diagnosis import Diagnosis, finding_json
+from dlcc.diagnosis import JUDGE_SAMPLES, Diagnosis, finding_json
 from dlcc.kinds import kind_of
 from dlcc.pipeline import StageOutcome
 from dlcc.records import AdviceRecord, Config, HealthRecord, MeasuredLandscape
@@ -18,6 +18,7 @@ from dlcc.report.record import (
     Report,
     RunSummary,
     StageRecord,
+    VerdictRecord,
 )
 from dlcc.report.score_record import HyperScoreRecord, TermRecord
 from dlcc.report.text import printable
@@ -54,15 +55,15 @@ def build_report(
     report = Report(
         run=_summary(name, config, recorded, until),
         verdict=verdict,
-        diagnosis=None if diagnosis is None else _diagnosis(diagnosis),
+        diagnosis=None if diagnosis is None else _diagnosis(diagnosis, outcomes),
         terms=tuple(_terms(outcomes, score)),
         value=value.value if scored else None,
         hyperscore=_hyperscore(value) if scored else None,
         fusion=fusion_record(score.weights),
         axioms=judgement.axioms,
         correction=correction_record(score.correction),
-        findings=tuple(_findings(outcomes, diagnosis)),
-        advice=advice,
+        findings=tuple(_findings(outcomes, diagnosis, _withheld(config, verdict))),
+        advice=None if verdict.state == "unknown" else advice,
         landscape=None if landscape is None else landscape_record(landscape),
         stages=tuple(_stage(outcome) for outcome in outcomes),
         environment={
@@ -140,15 +141,17 @@ def _hyperscore(value: Value) -> HyperScoreRecord:
     )
 
 
-def _diagnosis(diagnosis: Diagnosis) -> DiagnosisRecord:
+def _diagnosis(diagnosis: Diagnosis, outcomes: Sequence[StageOutcome]) -> DiagnosisRecord:
     found = diagnosis.assessment
+    asked = any(outcome.stage == "health" for outcome in outcomes)  # it says what it did with them
+    missing = [what for what in found.missing if not (asked and what == JUDGE_SAMPLES)]
     return DiagnosisRecord(
         format=diagnosis.format,
         state=found.state,
         since=found.since,
         why=found.why,
         quality=found.quality,
-        to_know_more=found.missing,
+        to_know_more=tuple(missing),
     )
 
 
@@ -168,9 +171,23 @@ _SAME: Mapping[str, tuple[str, ...]] = {
 """Finding of the diagnosis -> findings of stages that say the same, and more of it."""
 
 
-def _findings(outcomes: Sequence[StageOutcome], diagnosis: Diagnosis | None) -> list[FindingRecord]:
-    """Findings of all stages, and those of the diagnosis that no stage has."""
-    told = [(outcome.stage, finding) for outcome in outcomes for finding in outcome.findings]
+def _withheld(config: Config, verdict: VerdictRecord) -> Collection[str]:
+    """Codes of findings that put a label into words, where the verdict is that none is known."""
+    if verdict.state != "unknown":
+        return ()
+    return [label.finding for label in kind_of(config.objective).labels if label.finding]
+
+
+def _findings(
+    outcomes: Sequence[StageOutcome], diagnosis: Diagnosis | None, withheld: Collection[str]
+) -> list[FindingRecord]:
+    """Findings of all stages but those withheld, and of the diagnosis those that no stage has."""
+    told = [
+        (outcome.stage, finding)
+        for outcome in outcomes
+        for finding in outcome.findings
+        if finding.code not in withheld
+    ]
     codes = {finding.code for _, finding in told}
     if diagnosis is not None:
         told += [

@@ -100,7 +100,9 @@ def _scores(report: Report) -> Iterator[str]:
     v, h = report.value, report.hyperscore
     yield ""
     if v is None or h is None:
-        yield "  no V and no HyperScore: the verdict is unknown, or too little was measured"
+        unknown = report.verdict.state == "unknown"
+        why = "the verdict is unknown" if unknown else "most of their weight was not measured"
+        yield f"  no V and no HyperScore: {why}"
         return
     yield (
         f"  V {decimal(v.mean)} ({decimal(v.low)} to {decimal(v.high)})   "

@@ -120,7 +120,8 @@ def _undecided(
     return VerdictRecord(
         state="unknown",
         label=None,
-        sentence=f"Unknown: P(healthy) is {percent(p)}, too near one half for a verdict.",
+        sentence=f"Unknown: P(healthy) is {percent(p)}, not far enough from one half for a verdict "
+        "in words.",
         failed=None,
         onset=None,
         onset_interval=None,

@@ -1,10 +1,13 @@
 """Samples held against data in a space of features, relative to real rows held out."""
 
+import sys
+
 import numpy as np
 import pytest
 
 from dlcc.errors import OptionError
 from dlcc.health.feature_reference import FeatureReference
+from dlcc.health.good import relative_good
 from dlcc.health.sample_space import features_of
 from dlcc.health.samples import SAMPLE_FEATURES, sample_features, shared_reference
 from tests.metrics.test_image_features import stripes
@@ -48,6 +51,15 @@ def test_more_samples_than_were_held_out_are_thinned(reference):
     assert many["coverage"] > 0.85
 
 
+@pytest.mark.parametrize("rows", [60, 100, 300])
+def test_few_rows_of_a_reference_do_not_make_real_ones_bad(rows):
+    few = FeatureReference.of(DATA[:rows], features_of(DATA, {}))
+    figures = sample_features(stripes(64, seed=9), few)
+    assert relative_good(np.tile(figures, (4, 1))).min() > 0.9
+    noise = np.random.default_rng(0).uniform(-1, 1, (64, 28, 28))
+    assert relative_good(np.tile(sample_features(noise, few), (4, 1))).max() < 0.1
+
+
 def test_lost_samples_and_figures_by_name(reference):
     found = sample_features(np.full((50, 28, 28), np.nan), reference)
     assert dict(zip(SAMPLE_FEATURES, found, strict=True))["reach"] == 12
@@ -62,7 +74,11 @@ def test_lost_samples_and_figures_by_name(reference):
         (lambda x: np.full((len(x), 3), np.nan), "not finite"),
         (lambda x: np.zeros((len(x), 3, 3)), "expected"),
         (lambda x: x.undefined, "AttributeError"),
-        (lambda x: [["a", "b"]] * len(x), "ValueError"),
+        (lambda x: [["a", "b"]] * len(x), "one real number"),
+        (lambda x: np.zeros((len(x), 0)), "one real number"),
+        (lambda x: x[:, 0] * 1j, "one real number"),
+        (lambda x: np.ones((len(x), 3)), "the same features"),
+        (lambda x: sys.exit(3), "SystemExit"),
     ],
 )
 def test_feature_functions_that_give_nonsense_are_refused(function, message):
@@ -71,8 +87,7 @@ def test_feature_functions_that_give_nonsense_are_refused(function, message):
 
 
 def test_a_function_that_gives_another_width_for_samples():
-    features = lambda x: np.zeros((len(x), 3)) + np.arange(3)  # noqa: E731
-    made = FeatureReference.of(DATA[:100], features)
+    made = FeatureReference.of(DATA[:100], lambda x: x[:, 0, :3])
     changed = FeatureReference(lambda x: np.zeros((len(x), 4)), made.rows)
     with pytest.raises(OptionError, match="4 numbers a sample, and 3"):
         changed.figures(DATA[:50])

@@ -55,6 +55,13 @@ def test_noise_and_mixed_rows_lie_farther_than_more_of_the_same():
     assert min(noisy, distance(features(mixed), real)) > 3 * same
 
 
+def test_channels_may_stand_last():
+    images = np.random.default_rng(0).random((3, 20, 30, 3))
+    first = np.moveaxis(images, -1, 1)
+    found = UntrainedConvolutions.of(images)(images)
+    assert found == pytest.approx(UntrainedConvolutions.of(first)(first))
+
+
 @pytest.mark.parametrize("shape", [(8, 8), (3, 20, 9), (1, 150, 200), (4, 16, 16)])
 def test_images_of_any_size_and_colour(shape):
     images = np.random.default_rng(0).random((2, *shape))

@@ -134,4 +134,13 @@ def test_a_record_that_is_still_needs_a_label(path, tmp_path):
 
 def test_a_record_that_stood_still_at_first_can_be_learnt_from(path, tmp_path):
     moving = np.random.default_rng(0).random((100, 2))
-    assert len(add_runs([left_by_another(tmp_path / "late", [(1.2, 0.8)] * 100 + [*moving])])) == 1
+    late = left_by_another(tmp_path / "late", [(1.2, 0.8)] * 100 + [*moving])
+    assert len(add_runs([late], "weak")) == 1
+
+
+def test_what_a_verdict_could_not_be_given_on_is_learnt_from_by_its_label_alone(path, tmp_path):
+    rows = np.random.default_rng(0).random((200, 2))
+    run = left_by_another(tmp_path / "foreign", [*rows])
+    with pytest.raises(RunError, match="outside of what was verified"):
+        add_runs([run])
+    assert len(add_runs([run], "collapsed")) == 1

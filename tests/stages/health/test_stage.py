@@ -116,7 +116,7 @@ def test_without_samples_it_says_so_and_is_less_sure(small_run):
 
 def test_samples_without_a_reference_are_no_samples(small_run, few_past_runs):
     (small_run / "samples" / "reference.safetensors").unlink()
-    with pytest.raises(NotApplicable, match=r"no samples over time.* the length is 200 steps"):
+    with pytest.raises(NotApplicable, match=r"names no training data.* the length is 200 steps"):
         run_health(small_run)
 
 
