@@ -30,7 +30,7 @@ _RAW_OUTPUTS = frozenset(["logit", "logits", "score", "scores"])
 _PROBABILITIES = frozenset(["prob", "probs", "probability", "probabilities"])
 
 JUDGE_SAMPLES = "hold its samples against data (the health stage of dlcc evaluate)"
-"""What would tell more of a run with samples, which a diagnosis does not look at."""
+"""Advice for a run with samples, which a diagnosis does not look at."""
 
 
 @dataclass(frozen=True)

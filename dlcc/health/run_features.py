@@ -30,7 +30,7 @@ from dlcc.typing import Floats, Progress
 
 FEWEST_ROWS = 20
 """Fewest rows of the series, and of the reference, that a verdict needs."""
-_FEWEST_IN_FEATURES = 50  # rows of a reference of which a fifth is held out
+_FEWEST_IN_FEATURES = 100  # rows of a reference of which a fifth is held out
 _FEWEST_SAMPLE_STEPS = 4
 _ROUNDING = 1e-6  # of float32
 

@@ -51,7 +51,7 @@ def test_more_samples_than_were_held_out_are_thinned(reference):
     assert many["coverage"] > 0.85
 
 
-@pytest.mark.parametrize("rows", [60, 100, 300])
+@pytest.mark.parametrize("rows", [100, 300])
 def test_few_rows_of_a_reference_do_not_make_real_ones_bad(rows):
     few = FeatureReference.of(DATA[:rows], features_of(DATA, {}))
     figures = sample_features(stripes(64, seed=9), few)
