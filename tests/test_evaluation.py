@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 import dlcc
 from dlcc.records import HealthRecord, Reruns
 from dlcc.report import Report
+from tests.command import dlcc as dlcc_command
 
 
 @pytest.fixture(scope="module")
@@ -162,3 +164,30 @@ def test_samples_that_still_get_better_are_untrained(tmp_path: Path) -> None:
 
     verdict = of_images(tmp_path / "run", nearer).report.verdict
     assert (verdict.label, verdict.state) == ("untrained", "suspect")
+
+
+def test_a_feature_function_of_ones_own_from_the_command_line(tmp_path: Path) -> None:
+    of_images(tmp_path / "run", lambda step: bars(80, step))
+    (tmp_path / "mine.py").write_text(
+        "import numpy as np\n"
+        "def rows(x): return x.mean(axis=2).reshape(len(x), -1)\n"
+        "def lost(x): return np.full((len(x), 2), np.nan)\n"
+    )
+
+    def evaluated(function: str) -> subprocess.CompletedProcess[str]:
+        asked = ("evaluate", "run", "--only", "health", "--features", function, "--json")
+        return dlcc_command(*asked, cwd=tmp_path)  # the file is named as it lies there
+
+    done = evaluated("mine.py:rows")
+    assert done.returncode == 0, done.stderr
+    assert "samples against the training data (mine.py:rows" in done.stdout
+    for function, said in {
+        "mine.py:lost": "values that are not finite",
+        "mine.py:none": "has no function 'none'",
+        "other.py:rows": "other.py cannot be read",
+        "mine.py": "expected FILE.py:FUNCTION",
+    }.items():
+        refused = evaluated(function)
+        assert refused.returncode == 2
+        assert said in refused.stderr
+        assert "Traceback" not in refused.stderr
