@@ -17,11 +17,11 @@ from dlcc.deprecation import warn_renamed
 from dlcc.diagnosis import Diagnosis, diagnose_run
 from dlcc.errors import OptionError, RunError
 from dlcc.kinds import kind_of
+from dlcc.kinds.labels import USUAL
 from dlcc.past_runs.in_use import JUDGES, library
 from dlcc.past_runs.store import Library
 from dlcc.pipeline import Limits, StageOutcome, discovery, run_stages, select, terms_of
 from dlcc.records import (
-    LABELS,
     UNTRAINED,
     AdviceRecord,
     Config,
@@ -49,7 +49,6 @@ from dlcc.stage import Stage
 from dlcc.typing import StageProgress
 
 T = TypeVar("T")
-_USUAL = (*LABELS, UNTRAINED)  # labels that no mark tells
 _PACKAGES = ("dlcc", "torch", "numpy", "scikit-learn", "sympy", "networkx", "sentence-transformers")
 
 
@@ -297,7 +296,7 @@ def _put_right(
 
     A label that the kind itself tells, by its marks, stands above what past runs know.
     """
-    told = sum(p for name, p in health.probabilities.items() if name not in _USUAL)
+    told = sum(p for name, p in health.probabilities.items() if name not in USUAL)
     healthy = reviewed.calibration(by_library.healthy) * (1 - told)
     return dataclasses.replace(by_library, healthy=healthy)
 

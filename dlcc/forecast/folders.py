@@ -10,7 +10,12 @@ from typing import Any
 from dlcc.errors import RunError
 from dlcc.forecast.forecaster import Forecasters, Prediction
 from dlcc.health.domain import circumstances_of
-from dlcc.health.judgeable import NotJudgeableError, judgeable_features, judgeable_kind
+from dlcc.health.judgeable import (
+    NotJudgeableError,
+    TooFewRowsError,
+    judgeable_features,
+    judgeable_kind,
+)
 from dlcc.health.run_features import RunFeatures
 from dlcc.past_runs.in_use import forecast_runs
 from dlcc.past_runs.store import Library
@@ -145,7 +150,10 @@ def _read(
         features = judgeable_features(
             kind, series, samples, run.length, training=circumstances_of(config, samples)
         )
+    except TooFewRowsError as error:
+        raise RunError(
+            f"{folder}: before step {step:,}, {error}; ask later, or give a larger --until"
+        ) from None
     except NotJudgeableError as error:
-        later = "; ask later, or give a larger --until" if "too few" in str(error) else ""
-        raise RunError(f"{folder}: before step {step:,}, {error}{later}") from None
+        raise RunError(f"{folder}: before step {step:,}, {error}") from None
     return _Seen(str(folder), run.manifest.config, series, features)

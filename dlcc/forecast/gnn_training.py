@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -12,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dlcc.forecast.gnn import HIDDEN
+from dlcc.recipes.train import one_thread
 from dlcc.typing import Floats
 
 EPOCHS, RATE, DECAY, DROPOUT = 120, 1e-2, 1e-3, 0.3
@@ -80,7 +78,7 @@ def trained_weights(
     x, known = torch.tensor(points, dtype=torch.float32), torch.tensor(labels)
     targets = np.repeat(np.arange(len(neighbours)), neighbours.shape[1])
     edges = torch.tensor(np.stack([neighbours.ravel(), targets]))
-    with torch.random.fork_rng(devices=[]), _one_thread():
+    with torch.random.fork_rng(devices=[]), one_thread():  # as a stage's worker
         torch.manual_seed(seed)
         network = OutcomeNetwork(x.shape[1], ends)
         optimizer = torch.optim.Adam(network.parameters(), lr=RATE, weight_decay=DECAY)
@@ -92,17 +90,6 @@ def trained_weights(
             torch.autograd.backward(loss)
             optimizer.step()
     return {name: tensor.numpy() for name, tensor in network.state_dict().items()}
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Make the last bits those of one thread: a stage's worker has no more."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _shown(labels: Tensor, visible: Tensor, ends: int) -> Tensor:

@@ -16,15 +16,10 @@ import numpy as np
 from dlcc.health.windows import QUANTITIES
 from dlcc.records import Config, Samples, Series
 
-LOSSES = {
-    "ns": "non-saturating",
-    "mm": "minimax",
-    "ls": "least squares",
-    "hinge": "hinge",
-    "wgangp": "Wasserstein with gradient penalty",
-}
+LOSSES = ("ns", "mm", "ls", "hinge", "wgangp")
 """Objectives of the past runs that verdicts by series were verified on."""
 OPTIMIZERS = ("adam", "rmsprop", "sgd")
+"""Optimisers of these past runs."""
 FEWEST_ROWS = 200
 """Fewest rows of both players' losses over the whole length: of 2,500 steps every tenth."""
 STEPS = (500, 10_000)
@@ -84,7 +79,9 @@ def circumstances_of(config: Config, samples: Samples | None) -> Circumstances:
 
 def _is_usual(rate: object) -> bool:
     """Whether a learning rate is one that past runs had."""
-    return isinstance(rate, int | float) and RATES[0] <= rate <= RATES[1]
+    if isinstance(rate, bool) or not isinstance(rate, int | float):
+        return False
+    return RATES[0] <= rate <= RATES[1]
 
 
 def _are_small(config: Mapping[str, Any]) -> bool:

@@ -27,6 +27,10 @@ class NotJudgeableError(ValueError):
     """Raised for a training that no verdict can be given on; the message is the reason."""
 
 
+class TooFewRowsError(NotJudgeableError):
+    """Raised for a record with fewer rows than a verdict needs; later there may be enough."""
+
+
 class NothingChangesError(NotJudgeableError):
     """Raised for a record in which nothing changes, which says nothing of how a training went."""
 
@@ -89,7 +93,8 @@ def judgeable_features(
         The features, from samples where these are enough, else from the series alone.
 
     Raises:
-        NotJudgeableError: There are too few rows or samples.
+        TooFewRowsError: There are too few rows.
+        NotJudgeableError: There are too few samples, or the record lies outside of the domain.
         NothingChangesError: Nothing in the record changes.
         OptionError: `features` gives another shape, or values that are not finite.
 
@@ -102,12 +107,10 @@ def judgeable_features(
     >>> judgeable_features(kind, Series.from_start(losses).before(10), samples=None, length=100)
     Traceback (most recent call last):
         ...
-    dlcc.health.judgeable.NotJudgeableError: 10 rows are too few to judge: 20 are needed
+    dlcc.health.judgeable.TooFewRowsError: 10 rows are too few to judge: 20 are needed
     """
     if not (enough_rows(series) or (not_finite_is_enough and stops_being_finite(series, kind))):
-        raise NotJudgeableError(
-            f"{series.rows} rows are too few to judge: {FEWEST_ROWS} are needed"
-        )
+        raise TooFewRowsError(f"{series.rows} rows are too few to judge: {FEWEST_ROWS} are needed")
     found = run_features(series, samples, length, progress, kind, known=known, features=features)
     if found.series_only and not kind.series_tell_health:
         raise NotJudgeableError(

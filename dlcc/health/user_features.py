@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
 
 import xxhash
 
+from dlcc.engine.modules import import_file
 from dlcc.errors import OptionError
 from dlcc.metrics.features import Named
 
@@ -45,19 +44,13 @@ def load_features(argument: str) -> Named:
         ) from None
     digest = xxhash.xxh3_64_hexdigest(content)
     name = _PREFIX + xxhash.xxh3_64_hexdigest(f"{path.resolve()} {digest}".encode())
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, path)
-        if spec is None or spec.loader is None:
-            raise OptionError(f"--features {argument}: expected a file of Python, {path} is none")
-        module = importlib.util.module_from_spec(spec)
-        try:
-            spec.loader.exec_module(module)
-        except Exception as error:
-            raise OptionError(
-                f"--features {argument}: {path} cannot be run ({type(error).__name__}: {error})"
-            ) from None
-        sys.modules[name] = module
-    found = getattr(sys.modules[name], function, None)
+    try:
+        module = import_file(path, name)
+    except (Exception, SystemExit) as error:  # the file may raise anything
+        raise OptionError(
+            f"--features {argument}: {path} cannot be run ({type(error).__name__}: {error})"
+        ) from None
+    found = getattr(module, function, None)
     if not callable(found):
         raise OptionError(f"--features {argument}: {path} has no function {function!r}")
     return Named(f"{path.name}:{function} ({digest[:8]})", found)

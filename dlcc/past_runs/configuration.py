@@ -13,8 +13,8 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
-LOSSES = ("ns", "mm", "ls", "hinge", "wgangp")
-OPTIMIZERS = ("adam", "rmsprop", "sgd")
+from dlcc.health.domain import LOSSES, OPTIMIZERS
+
 _SEED_KEYS = ("seed",)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import xxhash
 
+from dlcc.engine.modules import import_file
 from dlcc.entry_points import loaded
 from dlcc.errors import StageDeclarationError
 from dlcc.findings.catalogue import add_pages_of
@@ -102,26 +103,18 @@ def load_file(path: Path) -> ModuleType:
         return sys.modules[name]
     if not path.is_file():
         raise StageDeclarationError(f"{path}: there is no such stage file")
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses and pickles of types look the module up by name
     try:
-        spec.loader.exec_module(module)
+        return import_file(path, name)
     except SyntaxError as error:
-        del sys.modules[name]
         raise StageDeclarationError(
             f"{path}:{error.lineno}: not Python that this interpreter reads ({error.msg})"
         ) from error
+    except KeyboardInterrupt:
+        raise
     except BaseException as error:
-        del sys.modules[name]
-        if isinstance(error, KeyboardInterrupt):
-            raise
         raise StageDeclarationError(
             f"{path}: importing the stage file raised {type(error).__name__}: {error}"
         ) from error
-    return module
 
 
 def file_of(kind: type[Any]) -> Path | None:
