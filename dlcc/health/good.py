@@ -19,11 +19,9 @@ from dlcc.health.samples import sample_figure
 from dlcc.health.windows import WINDOW_FEATURES, window_figure
 from dlcc.typing import Floats
 
-_LEVELS = tuple(
-    name for name in WINDOW_FEATURES if not name.endswith("_sd") and name != "not_finite"
-)
-WHOLE = "+".join(_LEVELS)
-"""Pattern of a record that logged all that windows are judged by."""
+_FIGURES = tuple(name for name in WINDOW_FEATURES if name != "not_finite")
+WHOLE = "+".join(_FIGURES)
+"""Pattern of a record that logged all that windows are judged by, at every step."""
 _LEAST_QUALITY = 0.02
 _RELATIVE_MARKS = np.array([0.72, 1.2, math.log(0.22)])  # overlap, -log Fréchet, log quality
 _RELATIVE_WIDTHS = np.array([0.1, 0.5, 0.35])
@@ -68,14 +66,14 @@ def pattern_of(windows: Floats) -> str:
         windows: Figures `WINDOW_FEATURES` of each window, [w, 11]; NaN for what was not logged.
 
     Returns:
-        Names of the figures that some window has, without deviations, joined by `+`.
+        Names of the figures that some window has, joined by `+`.
 
     >>> windows = np.full((4, 11), np.nan)
-    >>> windows[:, :4] = 1.0
+    >>> windows[:, :3] = 1.0
     >>> pattern_of(windows)
-    'generator_loss+discriminator_loss'
+    'generator_loss+generator_loss_sd+discriminator_loss'
     """
-    return "+".join(name for name in _LEVELS if np.isfinite(window_figure(windows, name)).any())
+    return "+".join(name for name in _FIGURES if np.isfinite(window_figure(windows, name)).any())
 
 
 def relative_good(samples: Floats) -> Floats:

@@ -84,7 +84,7 @@ class RunFeatures:
         if not self.series_only or not told.any() or np.nanmax(lost) > 0:
             return False
         moved = np.nanmax(means[told], axis=1) - np.nanmin(means[told], axis=1)
-        return bool(max(moved.max(), np.nanmax(deviations[told])) < _ROUNDING)
+        return bool(max(moved.max(), np.nanmax(deviations[told], initial=0.0)) < _ROUNDING)
 
     def good(self, model: GoodModel) -> Floats:
         """Compute P(good) over time.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,9 @@ WINDOW_FEATURES = (
 """Names of the figures of `window_features`, which explains them."""
 
 
+_DEVIATIONS = [k for k, name in enumerate(WINDOW_FEATURES) if name.endswith("_sd")]
+
+
 def window_figure(table: Floats, name: str) -> Floats:
     """Figure of one name of `WINDOW_FEATURES` in a table [..., 11]."""
     return np.asarray(table[..., WINDOW_FEATURES.index(name)])
@@ -60,13 +63,18 @@ def window_features(series: Series, until: int, kind: TrainingKind = GAN) -> Flo
     """Compute the figures of each window, [WINDOWS, 11]; NaN where a quantity was not logged.
 
     Losses are squashed by asinh (they span decades), gradient norms taken as log10, the margin is
-    the mean output on real data less that on samples. "sd" is the deviation within the window.
-    Which column is which, the kind says by a name of `COLUMNS`.
+    the mean output on real data less that on samples. "sd" is the deviation within the window; it
+    is NaN throughout where rows are further apart than one step, since means of rows deviate less
+    than rows, and nobody can tell them from rows that were left out. Which column is which, the
+    kind says by a name of `COLUMNS`.
     """
     edges = window_edges(until, first_step(series, until))
     names = COLUMNS[kind.run_features](series)
     parts = {name: _cut(series, column, edges) for name, column in names.items()}
-    return np.array([_one({n: p[w] for n, p in parts.items()}) for w in range(WINDOWS)])
+    figures = np.array([_one({n: p[w] for n, p in parts.items()}) for w in range(WINDOWS)])
+    if _row_distance(series, names.values()) > 1:
+        figures[:, _DEVIATIONS] = np.nan
+    return figures
 
 
 def first_lost(series: Series, kind: TrainingKind = GAN) -> int | None:
@@ -80,6 +88,13 @@ def first_lost(series: Series, kind: TrainingKind = GAN) -> int | None:
 def stops_being_finite(series: Series, kind: TrainingKind = GAN) -> bool:
     """Tell whether a quantity that is judged stops being finite."""
     return first_lost(series, kind) is not None
+
+
+def _row_distance(series: Series, names: Iterable[str]) -> float:
+    """Steps from row to row, of the column that was logged least often; 1 where none was."""
+    columns = [series.columns[name] for name in names if name in series.columns]
+    apart = [float(np.median(np.diff(c.steps))) for c in columns if len(c.steps) > 1]
+    return max(apart, default=1.0)
 
 
 def _by_player(series: Series) -> dict[str, str]:

@@ -66,3 +66,34 @@ def test_what_is_not_finite_is_counted_and_left_out():
     windows = window_features(series(generator__loss=loss), 400)
     assert figure(windows, "not_finite")[[0, 1, 20]] == pytest.approx([0.1, 0, 0.5])
     assert figure(windows, "generator_loss") == pytest.approx(np.arcsinh(1))
+
+
+@pytest.mark.parametrize("how", ["every third", "means of three"])
+def test_rows_further_apart_than_a_step_have_no_deviations(how):
+    rng = np.random.default_rng(0)
+    loss, steps = rng.normal(size=900), np.arange(900)
+    kept = loss[::3] if how == "every third" else loss.reshape(-1, 3).mean(axis=1)
+    thinned = Series({"generator/loss": Column(steps[::3], kept, np.zeros(300))})
+    windows = window_features(thinned, 900)
+    assert np.isfinite(figure(windows, "generator_loss")).all()
+    assert np.isnan(figure(windows, "generator_loss_sd")).all()
+
+
+def test_one_sparse_quantity_takes_the_deviations_of_all():
+    every, third = np.arange(900), np.arange(0, 900, 3)
+    mixed = Series(
+        {
+            "generator/loss": Column(every, np.sin(every), np.zeros(900)),
+            "discriminator/loss": Column(third, np.cos(third), np.zeros(300)),
+        }
+    )
+    windows = window_features(mixed, 900)
+    assert np.isnan(figure(windows, "generator_loss_sd")).all()
+
+
+def test_gaps_do_not_make_a_record_sparse():
+    steps = np.concatenate([np.arange(300), np.arange(600, 900)])
+    windows = window_features(
+        Series({"generator/loss": Column(steps, np.sin(steps), np.zeros(600))}), 900
+    )
+    assert np.isfinite(figure(windows, "generator_loss_sd")).any()

@@ -77,7 +77,8 @@ def fit_good(runs: Sequence[PastRun]) -> GoodModel:
 
 
 def fit_partial(windows: Sequence[Floats], good: NDArray[np.int64]) -> dict[str, LogisticPosterior]:
-    """Fit P(good) of windows for records that lack gradient norms, outputs, or both.
+    """Fit P(good) of windows for records that lack gradient norms, outputs, or both, and for those
+    whose rows are further apart than one step, which lack deviations.
 
     Args:
         windows: Figures `WINDOW_FEATURES` of the windows of each whole run, [40, 11].
@@ -87,7 +88,15 @@ def fit_partial(windows: Sequence[Floats], good: NDArray[np.int64]) -> dict[str,
         Pattern of what is there to its fit, see `pattern_of`.
     """
     fits = {}
-    for lacking in (("grad", "margin"), ("grad",), ("margin",)):
+    for lacking in (
+        ("grad", "margin"),
+        ("grad",),
+        ("margin",),
+        ("_sd",),
+        ("_sd", "grad", "margin"),
+        ("_sd", "grad"),
+        ("_sd", "margin"),
+    ):
         left_out = [any(part in name for part in lacking) for name in WINDOW_FEATURES]
         parts = [np.where(left_out, np.nan, table) for table in windows]
         features = [series_only_features(Curves(table, None)) for table in parts]
