@@ -1,7 +1,8 @@
-"""Forecaster: forest and graph network blended, less sure the farther a run is from past ones.
+"""Forecaster: a forest, less sure the farther a run is from past ones.
 
-The forest says which past runs count, the network corrects how likely each label is. Outcomes of
-the past runs, weighted by both, are the forecast's distributions.
+The forest says which past runs count, and their outcomes, so weighted, are the forecast's
+distributions. A graph network may correct how likely each label is; it is left out unless one asks
+for it, since it adds nothing (benchmarks/README.md).
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ import numpy as np
 from dlcc.deprecation import renamed
 from dlcc.errors import LibraryError
 from dlcc.estimate import Estimate
-from dlcc.forecast.forest import OutcomeForest
+from dlcc.forecast.forest import OutcomeForest, outcomes_of
 from dlcc.past_runs.similarity import FEWEST_RUNS, Space
-from dlcc.past_runs.store import Library, nearest_fraction
+from dlcc.past_runs.store import Library, forest_name, nearest_fraction
 from dlcc.records import most_probable
 from dlcc.typing import Floats
 
@@ -82,18 +83,21 @@ class Forecaster:
     forest: OutcomeForest
     """Forest that weighs past runs."""
     gnn: OutcomeGNN | None
-    """Graph network that corrects the probabilities of labels; None where the record or the
-    configuration lacks figures, for which it was never verified."""
+    """Graph network that corrects the probabilities of labels; None where it was not asked for, and
+    where the record or the configuration lacks figures, for which it was never verified."""
 
     @classmethod
-    def fit(cls, library: Library, seen: float, *, series_only: bool) -> Forecaster:
-        """Fit forest and network on past runs as they were when a share of their length was seen.
+    def fit(
+        cls, library: Library, seen: float, *, series_only: bool, network: bool = False
+    ) -> Forecaster:
+        """Fit on past runs as they were when a share of their length was seen.
 
         Args:
             library: Past runs with known labels.
             seen: Share of its length that a run to be forecast has recorded, 0 to 1; the nearest
                 fraction of the library is taken.
             series_only: Whether the runs have no samples to judge by.
+            network: Whether a graph network is to correct the forest.
 
         Returns:
             The fitted forecaster. The same library gives the same one.
@@ -101,17 +105,20 @@ class Forecaster:
         Raises:
             LibraryError: The library has too few runs.
         """
-        return cls.of(Space(library.untampered, nearest_fraction(seen), series_only))
+        space = Space(library.untampered, nearest_fraction(seen), series_only)
+        return cls.of(space, network=network)
 
     @classmethod
-    def of(cls, space: Space) -> Forecaster:
-        """Fit forest and network on the runs of a space.
+    def of(cls, space: Space, *, network: bool = False) -> Forecaster:
+        """Fit on the runs of a space, or take the forest that the library brings for it.
 
         Args:
             space: Past runs as points; of `Space.within` where a run lacks figures.
+            network: Whether a graph network is to correct the forest; it does not where figures
+                are left out.
 
         Returns:
-            The fitted forecaster, without a network where figures are left out.
+            The fitted forecaster.
 
         Raises:
             LibraryError: The space has too few runs.
@@ -130,8 +137,10 @@ class Forecaster:
                 f"the library has {len(past)} runs; a forecast needs {FEWEST_RUNS}: build "
                 "one with: dlcc library build"
             )
-        forest = OutcomeForest.fit(space.points, past.labels, past.stability, len(past.label_names))
-        if space.only is not None:
+        forest = _brought_forest(space) or OutcomeForest.fit(
+            space.points, past.labels, past.stability, len(past.label_names)
+        )
+        if space.only is not None or not network:
             return cls(space, forest, None)
         from dlcc.forecast.gnn import OutcomeGNN
 
@@ -187,8 +196,8 @@ class Forecaster:
 class Forecasters:
     """Forecasters of one library, each fitted when it is first asked for."""
 
-    def __init__(self, library: Library) -> None:
-        self._library = library
+    def __init__(self, library: Library, *, network: bool = False) -> None:
+        self._library, self._network = library, network
         self._fitted: dict[tuple[int, bool, tuple[str, ...] | None], Forecaster] = {}
 
     def at(
@@ -204,8 +213,18 @@ class Forecasters:
         space = space.within(vector, config)
         key = space.fraction, series_only, space.only
         if key not in self._fitted:
-            self._fitted[key] = Forecaster.of(space)
+            self._fitted[key] = Forecaster.of(space, network=self._network)
         return self._fitted[key]
+
+
+def _brought_forest(space: Space) -> OutcomeForest | None:
+    """Forest that the space's library brings; None where figures are left out, or without one."""
+    past = space.library
+    nodes = past.forests.get(forest_name(space.fraction, series_only=space.series_only))
+    if nodes is None or space.only is not None:
+        return None
+    outcomes = outcomes_of(past.labels, past.stability, len(past.label_names))
+    return OutcomeForest(space.points, outcomes, nodes)
 
 
 def share_of_setting(mean: float, runs: float) -> Estimate:

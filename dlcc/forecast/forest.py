@@ -24,8 +24,9 @@ from dlcc.engine.scratch import scratch_folder
 from dlcc.typing import Floats
 
 TREES, LEAF, FEATURES = 150, 3, 0.4
+PARTS = ("right", "feature", "threshold", "roots")
+"""Names of the arrays that a forest is kept as."""
 _NODES = "forest.safetensors"
-_NAMES = {"left", "right", "feature", "threshold", "roots", "leaves"}
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,9 @@ class OutcomeForest:
     outcomes: Floats
     """Outcomes [n, labels + 1]: the label, one-hot, and the stability."""
     nodes: Mapping[str, NDArray[Any]]
-    """Nodes of all trees, one behind the other: `left` and `right`, -1 for leaves, `feature` and
-    `threshold`; `roots` [trees]; and `leaves` of the past runs [n, trees]."""
+    """Nodes of all trees, one behind the other, each before its left subtree and that before its
+    right one: how many nodes ahead the `right` one is, 0 for leaves; `feature` and `threshold`; and
+    `roots` [trees]. What is not above the threshold goes left."""
 
     @classmethod
     def fit(
@@ -46,14 +48,14 @@ class OutcomeForest:
     ) -> OutcomeForest:
         """Fit rows x [n, p] with labels [n] below `ends`, and stability [n]; the same rows give the
         same forest, and from the cache where it was grown before."""
-        outcomes = np.hstack([np.eye(ends)[labels], stability[:, None]])
+        outcomes = outcomes_of(labels, stability, ends)
         key = _key(x, outcomes)
-        nodes = _found(key, len(x))
+        nodes = _found(key)
         if nodes is not None:
             return cls(x, outcomes, nodes)
         nodes = {}
         grown = cls(x, outcomes, nodes)
-        nodes.update(_nodes_of(grown.trees, x))
+        nodes.update(_nodes_of(grown.trees))
         _keep(nodes, key)
         return grown
 
@@ -67,9 +69,14 @@ class OutcomeForest:
         )
         return trees.fit(self.x, self.outcomes)
 
+    @cached_property
+    def leaves(self) -> NDArray[np.int64]:
+        """Leaves of the past runs, [n, trees]."""
+        return self.leaves_of(self.x)
+
     def weights(self, x: Floats) -> Floats:
         """Weigh n past runs for rows x [m, p]: weights [m, n], each row summing to 1."""
-        own, leaves = self.leaves_of(x), self.nodes["leaves"]
+        own, leaves = self.leaves_of(x), self.leaves
         weights = np.zeros((len(x), len(leaves)))
         for mine, theirs in zip(own.T, leaves.T, strict=True):  # tree by tree
             size = np.bincount(theirs)
@@ -78,38 +85,51 @@ class OutcomeForest:
 
     def leaves_of(self, x: Floats) -> NDArray[np.int64]:
         """Find the leaf of every tree that rows x [m, p] fall into: numbers of nodes [m, trees]."""
-        left, right = self.nodes["left"], self.nodes["right"]
-        feature, threshold = self.nodes["feature"], self.nodes["threshold"]
-        figures, rows = x.astype(np.float32), np.arange(len(x))[:, None]
-        node = np.tile(self.nodes["roots"], (len(x), 1))
-        while (inner := left[node] >= 0).any():
-            below = figures[rows, feature[node]] <= threshold[node]
-            node = np.where(inner, np.where(below, left[node], right[node]), node)
-        return np.asarray(node - self.nodes["roots"])
+        right, feature, threshold = (self.nodes[name] for name in PARTS[:3])
+        roots = np.asarray(self.nodes["roots"], dtype=np.int64)
+        figures, row = x.astype(np.float32), np.repeat(np.arange(len(x)), len(roots))
+        node = np.tile(roots, len(x))
+        moving = np.flatnonzero(right[node])
+        while len(moving):
+            at = node[moving]
+            below = figures[row[moving], feature[at]] <= threshold[at]
+            at = at + np.where(below, 1, right[at])
+            node[moving] = at
+            moving = moving[right[at] > 0]
+        return np.asarray(node.reshape(len(x), -1) - roots)
 
 
-def _nodes_of(trees: Any, x: Floats) -> dict[str, NDArray[Any]]:
-    """Nodes of a fitted forest, as `OutcomeForest.nodes` has them."""
+def outcomes_of(labels: NDArray[np.int64], stability: Floats, ends: int) -> Floats:
+    """Outcomes [n, ends + 1] of labels [n] below `ends`, and of stability [n]."""
+    return np.hstack([np.eye(ends)[labels], stability[:, None]])
+
+
+def _nodes_of(trees: Any) -> dict[str, NDArray[Any]]:
+    """Nodes of a fitted forest, as `OutcomeForest.nodes` has them.
+
+    scikit-learn numbers nodes depth first, the left one first, so that it need not be kept.
+    """
     grown = [estimator.tree_ for estimator in trees.estimators_]
     roots = np.cumsum([0, *(tree.node_count for tree in grown)])[:-1]
+    right = [
+        np.where(tree.children_right < 0, 0, tree.children_right - np.arange(tree.node_count))
+        for tree in grown
+    ]
+    threshold = np.concatenate([tree.threshold for tree in grown])
+    leaf = np.concatenate(right) == 0
     return {
-        **{
-            name: np.concatenate(
-                [
-                    np.where(child < 0, -1, child + root).astype(np.int64)
-                    for child, root in zip(children, roots, strict=True)
-                ]
-            )
-            for name, children in (
-                ("left", [tree.children_left for tree in grown]),
-                ("right", [tree.children_right for tree in grown]),
-            )
-        },
-        "feature": np.concatenate([np.maximum(tree.feature, 0) for tree in grown]),
-        "threshold": np.concatenate([tree.threshold for tree in grown]),
-        "roots": roots,
-        "leaves": np.ascontiguousarray(trees.apply(x), dtype=np.int64),
+        "right": np.concatenate(right).astype(np.int32),
+        "feature": np.concatenate([np.maximum(tree.feature, 0) for tree in grown]).astype(np.int16),
+        "threshold": np.where(leaf, np.float32(0), _not_above(threshold)),
+        "roots": roots.astype(np.int32),
     }
+
+
+def _not_above(values: Floats) -> NDArray[np.float32]:
+    """Largest single-precision numbers that are not above values [n]: what figures in single
+    precision are held against them says the same."""
+    near = values.astype(np.float32)
+    return np.where(near > values, np.nextafter(near, np.float32(-np.inf)), near)
 
 
 def _key(x: Floats, outcomes: Floats) -> str:
@@ -122,8 +142,8 @@ def _key(x: Floats, outcomes: Floats) -> str:
     return state.hexdigest()
 
 
-def _found(key: str, runs: int) -> dict[str, NDArray[Any]] | None:
-    """Load the nodes of a forest of so many runs from the cache; None where they are not there."""
+def _found(key: str) -> dict[str, NDArray[Any]] | None:
+    """Load the nodes of a forest from the cache; None where they are not there."""
     entry = cache.find("forests", key)
     if entry is None:
         return None
@@ -131,7 +151,7 @@ def _found(key: str, runs: int) -> dict[str, NDArray[Any]] | None:
         nodes: dict[str, NDArray[Any]] = load_file(entry / _NODES)
     except (OSError, SafetensorError):
         return None
-    whole = nodes.keys() == _NAMES and nodes["leaves"].shape == (runs, TREES)
+    whole = nodes.keys() == set(PARTS) and len(nodes["roots"]) == TREES
     return nodes if whole else None
 
 

@@ -11,7 +11,7 @@ import json
 import os
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,8 @@ FRACTIONS = (0.1, 0.2, 0.5, 1.0)
 """Fractions of the configured length at which every run has a vector."""
 TERMS = ("logic", "novelty", "impact", "reproducibility")
 """Terms of the score that a library holds."""
+Forest = Mapping[str, NDArray[Any]]
+"""Nodes of a forest, as `OutcomeForest` has them."""
 _PER_RUN = (
     "configs",
     "vectors",
@@ -106,6 +108,9 @@ class Library:
     """Group of kinds that the runs are of, see `dlcc.kinds.PastRuns`."""
     label_names: tuple[str, ...] = LABELS
     """Names of the labels."""
+    forests: Mapping[str, Forest] = field(default_factory=dict)
+    """Nodes of the forests that were grown on all true records, by `forest_name`; none where
+    runs were selected or added."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -154,12 +159,13 @@ class Library:
         Returns:
             Library of those runs, in that order.
         """
-        return replace(self, **{name: getattr(self, name)[runs] for name in _PER_RUN})
+        selected = {name: getattr(self, name)[runs] for name in _PER_RUN}
+        return replace(self, **selected, forests={})
 
     @cached_property
     def untampered(self) -> Library:
         """Library of the runs whose record is true."""
-        return self.select(self.true_record)
+        return replace(self.select(self.true_record), forests=self.forests)
 
     def excluding(self, series: Series | None) -> Library:
         """Leave out the run that some series are of: its twins, and all runs of their setting.
@@ -201,7 +207,7 @@ class Library:
         joined: dict[str, Any] = {
             name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in _PER_RUN
         }
-        return replace(self, **joined, label_names=names)
+        return replace(self, **joined, label_names=names, forests={})
 
     def label_of(self, run: int) -> str:
         """Name the label of a run.
@@ -255,6 +261,7 @@ class Library:
             **_packed("sighted", self.good.with_samples),
             **_packed("blind", self.good.series_only),
             **_packed_partial(self.good),
+            **_packed_forests(self.forests),
         }
 
 
@@ -278,6 +285,11 @@ def save_all(libraries: Mapping[Path, Library]) -> None:
         raise LibraryError(f"{path}: cannot be written ({error.strerror})") from error
     for path, beside in written.items():
         beside.replace(path)
+
+
+def forest_name(fraction: int, *, series_only: bool) -> str:
+    """Name of the forest for runs that are as far as FRACTIONS[fraction]."""
+    return f"{FRACTIONS[fraction]:g}{', series' if series_only else ''}"
 
 
 def nearest_fraction(seen: float) -> int:
@@ -361,6 +373,7 @@ def _unpacked_library(table: Mapping[str, Any]) -> Library:
         label_names=tuple(str(n) for n in table["label_names"])
         if "label_names" in table
         else LABELS,
+        forests=_unpacked_forests(table),
     )
     n = len(library)
     if any(len(getattr(library, name)) != n for name in _PER_RUN):
@@ -413,6 +426,23 @@ def _unpacked_partial(table: Mapping[str, Any]) -> dict[str, LogisticPosterior]:
     """Make the fits for records that lack quantities; none of a file written before 0.2."""
     patterns = table.get("partial", ())
     return {str(pattern): _unpacked(f"partial{k}", table) for k, pattern in enumerate(patterns)}
+
+
+def _packed_forests(forests: Mapping[str, Forest]) -> dict[str, Any]:
+    """Columns of the forests' nodes."""
+    columns: dict[str, Any] = {"forests": np.array(list(forests), dtype=np.str_)}
+    for name, nodes in forests.items():
+        columns |= {f"forest {name} {part}": values for part, values in nodes.items()}
+        columns[f"forest {name}"] = np.array(list(nodes))
+    return columns
+
+
+def _unpacked_forests(table: Mapping[str, Any]) -> dict[str, Forest]:
+    """Make the forests' nodes; none of a file without."""
+    return {
+        str(name): {str(part): table[f"forest {name} {part}"] for part in table[f"forest {name}"]}
+        for name in table.get("forests", ())
+    }
 
 
 def comparable(names: Sequence[str], vector: Mapping[str, float]) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ def halves():
 @pytest.fixture(scope="module")
 def fitted(halves):
     """A forecaster at a fifth of the training, fitted to the first half of the past runs."""
-    return Forecaster.fit(halves[0], 0.2, series_only=False)
+    return Forecaster.fit(halves[0], 0.2, series_only=False, network=True)
 
 
 def raw_of(past, forecaster):
@@ -65,7 +65,7 @@ def test_one_at_a_time_is_the_same_as_many(halves, fitted):
 
 
 def test_the_same_library_gives_the_same_forecaster(halves, fitted):
-    again = Forecaster.fit(halves[0], 0.2, series_only=False)
+    again = Forecaster.fit(halves[0], 0.2, series_only=False, network=True)
     raw = raw_of(halves[1], fitted)[:5]
     assert [p.probabilities for p in again.many(raw)] == [p.probabilities for p in fitted.many(raw)]
 
@@ -160,6 +160,38 @@ def test_a_forest_is_grown_once_and_finds_the_leaves_of_its_trees(halves, own_ca
     kept.write_bytes(kept.read_bytes()[:1000])
     anew = OutcomeForest.fit(x, past.labels, past.stability, 5)
     assert np.array_equal(anew.weights(rows[:5]), grown.weights(rows[:5]))
+
+
+@pytest.mark.parametrize("series_only", [False, True])
+@pytest.mark.parametrize("fraction", range(len(FRACTIONS)))
+def test_the_shipped_forests_are_those_that_would_be_grown(fraction, series_only, monkeypatch):
+    past = shipped_library().untampered
+    space = Space(past, fraction, series_only)
+    grown = OutcomeForest.fit(space.points, past.labels, past.stability, 5)
+    monkeypatch.setattr("sklearn.ensemble.ExtraTreesRegressor", None)  # who grows needs it
+    monkeypatch.setattr("dlcc.cache.find", lambda *of: None)
+    brought = Forecaster.of(space)
+    assert brought.gnn is None
+    assert np.array_equal(brought.forest.leaves, grown.leaves)
+    assert np.array_equal(brought.forest.weights(space.points[:9]), grown.weights(space.points[:9]))
+
+
+def test_what_lacks_figures_and_what_was_selected_have_no_shipped_forest():
+    past = shipped_library().untampered
+    assert past.forests
+    assert not past.select(np.arange(100)).forests
+    assert not past.joined(past).forests
+    few = Space(past, 1, series_only=False, only=("good_last", "lr_g"))
+    forest = OutcomeForest.fit(few.points, past.labels, past.stability, 5)
+    assert np.array_equal(Forecaster.of(few).forest.leaves, forest.leaves)
+
+
+def test_the_network_corrects_only_those_who_ask(halves, fitted):
+    plain = Forecaster.fit(halves[0], 0.2, series_only=False)
+    raw = raw_of(halves[1], fitted)[:20]
+    alone, corrected = ([p.probabilities for p in f.many(raw)] for f in (plain, fitted))
+    assert plain.gnn is None
+    assert alone != corrected
 
 
 def test_what_moved_adds_up_to_the_forest(halves, fitted):

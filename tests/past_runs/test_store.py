@@ -38,6 +38,15 @@ def test_shares_are_shares():
         assert ((shares >= 0) & (shares <= 1)).all()
 
 
+def test_its_forests_survive_being_written(tmp_path):
+    past = shipped_library()
+    past.save(tmp_path / "past.npz")
+    again = read_library(tmp_path / "past.npz").forests
+    assert again.keys() == past.forests.keys()
+    for name, nodes in past.forests.items():
+        assert all(np.array_equal(again[name][part], values) for part, values in nodes.items())
+
+
 def test_it_survives_being_written(tmp_path):
     past = shipped_library().select(np.arange(30))
     past.save(tmp_path / "past.npz")

@@ -15,6 +15,7 @@ import numpy as np
 from dlcc.engine.pools import process_pool
 from dlcc.errors import LibraryError
 from dlcc.past_runs.build.assembly import FOLDS, assemble
+from dlcc.past_runs.build.forests import save_with_forests
 from dlcc.past_runs.build.forgeries import logic_of, logic_of_doctored
 from dlcc.past_runs.build.part_files import read_part, write_part
 from dlcc.past_runs.build.past_run import PastRun, recorded_run
@@ -78,8 +79,7 @@ def build_library(out: Path, plan: BuildPlan, jobs: int, progress: Progress) -> 
     library = with_term(library, "novelty", novelties(library))
     library = with_term(library, "impact", impacts(library))
     library = _with_tests(library, {folders[k]: drawn + int(k) for k in chosen}, parts, progress)
-    library.save(out)
-    return library
+    return save_with_forests(library, out)
 
 
 def complete_runs(recorded: Path) -> list[Path]:

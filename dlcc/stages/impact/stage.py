@@ -34,6 +34,8 @@ class Impact(Stage):
 
     shown: int = 6
     """Number of features that moved the forecast that are shown."""
+    network: bool = False
+    """Whether a graph network corrects the forest's forecast; it adds nothing that was measured."""
 
     def __post_init__(self) -> None:
         if self.shown < 1:
@@ -47,7 +49,7 @@ class Impact(Stage):
         earlier = earlier_vectors(
             case[Series], health, library.good, case.length, kind_of(objective)
         )
-        fitted, points = Forecasters(library), []
+        fitted, points = Forecasters(library, network=self.network), []
         try:
             for k, (seen, vector) in enumerate(earlier.items()):
                 ctx.deadline.check()

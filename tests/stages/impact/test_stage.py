@@ -39,9 +39,9 @@ def test_nothing_is_fitted_twice(few_past_runs, monkeypatch):
     fits = []
     plain = Forecaster.of
 
-    def counted(space):
+    def counted(space, **options):
         fits.append(space.fraction)
-        return plain(space)
+        return plain(space, **options)
 
     monkeypatch.setattr(Forecaster, "of", counted)
     parts, length = parts_of("digits-collapsed")
@@ -49,6 +49,15 @@ def test_nothing_is_fitted_twice(few_past_runs, monkeypatch):
     result = call(Impact(), {**parts, HealthRecord: later}, length)
     assert [point.seen for point in result.records[0].over_time] == [0.1, 0.2, 0.5, 0.6]
     assert fits == [0, 1, 2]
+
+
+def test_a_network_corrects_the_forecast_where_it_is_asked_for(few_past_runs):
+    parts, length = parts_of("digits-collapsed")
+    alone, corrected = (
+        call(Impact(network=asked), parts, length).records[0].probabilities
+        for asked in (False, True)
+    )
+    assert alone != corrected
 
 
 def test_none_to_be_shown_is_refused():
