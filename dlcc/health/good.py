@@ -23,9 +23,10 @@ _FIGURES = tuple(name for name in WINDOW_FEATURES if name != "not_finite")
 WHOLE = "+".join(_FIGURES)
 """Pattern of a record that logged all that windows are judged by, at every step."""
 _LEAST_QUALITY = 0.02
-_RELATIVE_MARKS = np.array([0.72, 1.2, math.log(0.22)])  # overlap, -log Fréchet, log quality
-_RELATIVE_WIDTHS = np.array([0.1, 0.5, 0.35])
-_RELATIVE_WEIGHTS, _RELATIVE_BIAS = np.array([1.79, 1.16, 1.50, 3.10]), -0.92
+_RELATIVE_MARKS = np.array([0.8, math.log(0.12), 0.06, -0.14])
+"""Marks of -log Fréchet distance, log quality, recall, and less quality than coverage."""
+_RELATIVE_WIDTHS = np.array([0.5, 0.35, 0.06, 0.07])
+_RELATIVE_WEIGHTS, _RELATIVE_BIAS = np.array([0.43, 1.14, 1.18, 2.33, 2.86]), -3.89
 
 _MARKS = np.array([0.65, 0.56])  # coverage and quality as they are seen from records
 _WIDTHS = np.array([0.15, 0.05])  # how far from them a sample step is clearly one or the other
@@ -79,16 +80,19 @@ def pattern_of(windows: Floats) -> str:
 def relative_good(samples: Floats) -> Floats:
     """Compute P(good) of samples in a space of features, [c], from relative figures [c, 8].
 
-    It is a logistic of the sides of their marks on which the overlap with the data's regions, the
-    Fréchet distance and the share of samples in the data's manifold lie, and of the worst of the
-    three. Marks and weights were fitted on 48 GANs on MNIST whose samples a classifier judged, and
-    on images that are none (benchmarks/image_verdicts.py).
+    It is a logistic of the sides of their marks on which the Fréchet distance, the share of samples
+    in the data's manifold, and the share of the data in theirs lie; of the side on which it lies
+    how much more of the samples is real than of the regions is reached, since who draws as well as
+    the data but in few regions has lost the others; and of the worst of the four. Marks and weights
+    were fitted on 48 GANs on MNIST whose samples a classifier judged, on images that are none, and
+    on MNIST of some classes alone (benchmarks/image_verdicts.py).
     """
     figures = smooth(samples)
-    overlap, distance, quality = (
-        sample_figure(figures, name) for name in ("coverage", "frechet", "quality")
+    overlap, distance, quality, recall = (
+        sample_figure(figures, name) for name in ("coverage", "frechet", "quality", "recall")
     )
-    seen = np.column_stack([overlap, -distance, np.log(np.maximum(quality, 0) + _LEAST_QUALITY)])
+    manifold = np.log(np.maximum(quality, 0) + _LEAST_QUALITY)
+    seen = np.column_stack([-distance, manifold, recall, overlap - quality])
     sides = np.tanh((seen - _RELATIVE_MARKS) / _RELATIVE_WIDTHS)
     features = np.hstack([sides, sides.min(axis=1, keepdims=True)])
     return np.asarray(1 / (1 + np.exp(-(features @ _RELATIVE_WEIGHTS + _RELATIVE_BIAS))))

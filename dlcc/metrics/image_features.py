@@ -1,12 +1,15 @@
 """Features of images by a convolutional network that nobody trained, of a fixed seed.
 
 Convolutions with orthogonal weights see edges and textures wherever they are, so that noise, mixed
-rows and blur lie far from real images, which principal directions of the pixels do not show.
+rows and blur lie far from real images, which principal directions of the pixels do not show. What
+differs between photographs is above all how bright and how rich in contrast they are, which hides
+shuffled rows and coarse blocks; so how the contrast is shared among directions and frequencies,
+whatever there is of it, counts as much.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -20,20 +23,24 @@ if TYPE_CHECKING:
 _CHANNELS, _KERNELS = (64, 128, 256), (5, 5, 3)
 _SMALLEST, _LARGEST = 16, 64  # pixels of the shorter and of the longer side, as the network sees it
 _BATCH = 256
+_FAINT = 0.02  # deviation of a channel, of images from −1 to 1, under which it says little
+_FOR_SCALE = 256  # images of the reference that tell how much either part differs
+_LEAST_VARIANCE = 0.05  # of a part; images that hardly differ are not blown up
 
 
 @dataclass(frozen=True)
 class UntrainedConvolutions:
     """Features of images from three convolutions of fixed random weights.
 
-    Each has orthogonal weights, no bias and a stride of 2, with leaky rectifiers between; the
+    Each has orthogonal weights, no bias and a stride of 2, with leaky rectifiers between. The
     features are the mean and the standard deviation of each of the last 256 channels over the
-    image.
+    image, and the profile of contrast: the logarithms of the deviations of the first 64 channels,
+    less their mean. Both parts are scaled so that they vary as much among real images.
 
     >>> reference = np.random.default_rng(0).uniform(0, 255, (32, 28, 28))
     >>> features = UntrainedConvolutions.of(reference)
     >>> features(reference[:4]).shape
-    (4, 512)
+    (4, 576)
     """
 
     low: float
@@ -42,6 +49,8 @@ class UntrainedConvolutions:
     """Value that becomes 1."""
     channels_last: bool = False
     """Whether images are [n, h, w, c]."""
+    scales: tuple[float, float] = (1.0, 1.0)
+    """Factors of the two parts."""
     name: str = "an untrained convolutional network"
     """Name that reports show."""
 
@@ -56,7 +65,10 @@ class UntrainedConvolutions:
             Features; real images span −1 to 1 before they enter.
         """
         last = not _has_channels_first(reference.shape[1:])
-        return cls(float(reference.min()), float(reference.max()), last)
+        plain = cls(float(reference.min()), float(reference.max()), last)
+        some = plain._parts(reference[:: -(-len(reference) // _FOR_SCALE)])
+        variances = [max(float(part.var(axis=0).sum()), _LEAST_VARIANCE) for part in some]
+        return replace(plain, scales=(variances[0] ** -0.5, variances[1] ** -0.5))
 
     def __call__(self, images: Rows) -> Floats:
         """Compute features.
@@ -65,21 +77,32 @@ class UntrainedConvolutions:
             images: Images shaped as the reference's, finite.
 
         Returns:
-            Features [n, 512].
+            Features [n, 576].
         """
+        parts = zip(self._parts(images), self.scales, strict=True)
+        return np.hstack([scale * part for part, scale in parts])
+
+    def _parts(self, images: Rows) -> tuple[Floats, Floats]:
+        """Moments [n, 512] of the last channels, and the profile [n, 64] of contrast."""
         import torch  # slow to import, and most of dlcc imports this
 
         images = np.moveaxis(images, -1, 1) if self.channels_last else images
         scale = max(self.high - self.low, 1e-12)
-        found = []
+        moments, profiles = [], []
         with torch.inference_mode():
             for start in range(0, len(images), _BATCH):
                 given = np.asarray(images[start : start + _BATCH], dtype=np.float64)
                 pixels = np.clip((given - self.low) / scale, -1e3, 1e3) * 2 - 1
                 x = _sized(torch.from_numpy(pixels.astype(np.float32)))
-                maps = _network(x.shape[1])(x).flatten(2)
-                found.append(torch.cat([maps.mean(dim=2), maps.std(dim=2, correction=0)], dim=1))
-        return np.concatenate([part.double().numpy() for part in found])
+                first, *others = _network(x.shape[1])
+                seen = first(x)
+                contrast = torch.log(seen.flatten(2).std(dim=2, correction=0) + _FAINT)
+                profiles.append(contrast - contrast.mean(dim=1, keepdim=True))
+                for layer in others:
+                    seen = layer(seen)
+                maps = seen.flatten(2)
+                moments.append(torch.cat([maps.mean(dim=2), maps.std(dim=2, correction=0)], dim=1))
+        return torch.cat(moments).double().numpy(), torch.cat(profiles).double().numpy()
 
 
 def is_images(shape: tuple[int, ...]) -> bool:
@@ -120,7 +143,7 @@ def _sized(images: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=4)
-def _network(channels: int) -> nn.Module:
+def _network(channels: int) -> nn.Sequential:
     """Make the network for images of so many channels."""
     import torch
     from torch import nn

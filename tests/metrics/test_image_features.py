@@ -22,7 +22,7 @@ def distance(a, b):
 
 def test_by_the_long_way():
     """The same figures from convolutions written out with the functional interface."""
-    images = stripes(3)
+    images = stripes(60)
     features = UntrainedConvolutions.of(images)
     generator = torch.Generator().manual_seed(0)
     x = torch.from_numpy((images - images.min()) / np.ptp(images) * 2 - 1).float()[:, None]
@@ -30,10 +30,26 @@ def test_by_the_long_way():
         weight = torch.empty(outputs, inputs, size, size)
         torch.nn.init.orthogonal_(weight, generator=generator)
         x = functional.conv2d(x, weight, stride=2, padding=size // 2)
+        if k == 0:
+            contrast = np.log(x.flatten(2).double().numpy().std(axis=2) + 0.02)
         x = functional.leaky_relu(x, 0.2) if k < 2 else x
     maps = x.flatten(2).double().numpy()
-    expected = np.concatenate([maps.mean(axis=2), maps.std(axis=2)], axis=1)
-    assert features(images) == pytest.approx(expected, abs=1e-4)
+    moments = np.concatenate([maps.mean(axis=2), maps.std(axis=2)], axis=1)
+    profile = contrast - contrast.mean(axis=1, keepdims=True)
+    expected = [part / np.sqrt(part.var(axis=0).sum()) for part in (moments, profile)]
+    assert features(images) == pytest.approx(np.hstack(expected), abs=1e-4)
+
+
+def test_the_profile_of_contrast_does_not_care_how_much_there_is():
+    images = stripes()
+    features = UntrainedConvolutions.of(images)
+    strong, weak = (features(part)[:, 512:] for part in (images, images / 2))
+    assert np.abs(strong - weak).mean() < 0.1 * strong.std()
+
+
+def test_images_that_hardly_differ_are_not_blown_up():
+    same = np.repeat(stripes(1), 30, axis=0) + 1e-6 * np.random.default_rng(0).random((30, 28, 28))
+    assert UntrainedConvolutions.of(same)(same).std(axis=0).max() < 1e-3
 
 
 @pytest.mark.parametrize("scale", [1.0, 127.5])
@@ -67,7 +83,7 @@ def test_images_of_any_size_and_colour(shape):
     images = np.random.default_rng(0).random((2, *shape))
     assert is_images(shape)
     found = UntrainedConvolutions.of(images)(images)
-    assert found.shape == (2, 512)
+    assert found.shape == (2, 576)
     assert np.isfinite(found).all()
 
 
