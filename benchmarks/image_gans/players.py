@@ -52,7 +52,7 @@ class UpBlock(nn.Module):
             nn.BatchNorm2d(inputs), nn.ReLU(), nn.Upsample(scale_factor=2),
             nn.Conv2d(inputs, outputs, 3, padding=1),
         )  # fmt: skip
-        self.skip = nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(inputs, outputs, 1))
+        self.skip = nn.Sequential(nn.Conv2d(inputs, outputs, 1), nn.Upsample(scale_factor=2))
 
     def forward(self, x: Tensor) -> Tensor:
         """Map [n, inputs, s, s] to [n, outputs, 2 s, 2 s]."""
@@ -67,8 +67,8 @@ class ResidualGenerator(nn.Module):
         super().__init__()
         self.stem = nn.Linear(z, width * 49)
         self.width = width
-        self.blocks = nn.Sequential(UpBlock(width, width), UpBlock(width, width))
-        self.head = nn.Sequential(nn.ReLU(), nn.Conv2d(width, 1, 3, padding=1), nn.Tanh())
+        self.blocks = nn.Sequential(UpBlock(width, width), UpBlock(width, width // 2))
+        self.head = nn.Sequential(nn.ReLU(), nn.Conv2d(width // 2, 1, 3, padding=1), nn.Tanh())
 
     def forward(self, z: Tensor) -> Tensor:
         """Draw images."""

@@ -25,14 +25,16 @@ STYLES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "data": ("mnist",),
         "architecture": ("dcgan", "dcgan_norm", "dense"),
         "loss": ("ns", "ls", "wgangp", "ns"),
+        "steps": ("800", "1200"),
     },
     "foreign": {
         "data": ("fashion",),
         "architecture": ("residual",),
         "loss": ("hinge", "relativistic", "hinge"),
+        "steps": ("1600", "2400"),
     },
 }
-"""Data, architectures and objectives of two code bases."""
+"""Data, architectures, objectives and lengths of two code bases."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def draw(style: str, seed: int, number: int) -> Setting:
         width=int(rng.choice([12, 16])),
         zdim=int(rng.choice([16, 64] if sound else [2, 16, 64])),
         d_steps=1 if sound else int(rng.choice([1, 1, 4])),
-        steps=int(rng.choice([800, 1200])),
+        steps=int(rng.choice(choices["steps"])),
         seed=int(rng.integers(1 << 31)),
     )
 
