@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -181,6 +182,8 @@ def test_a_feature_function_of_ones_own_from_the_command_line(tmp_path: Path) ->
     done = evaluated("mine.py:rows")
     assert done.returncode == 0, done.stderr
     assert "samples against the training data (mine.py:rows" in done.stdout
+    if find_spec("efficientnet_lite_pytorch"):
+        assert "EfficientNet-lite0 trained on ImageNet" in evaluated("pretrained").stdout
     for function, said in {
         "mine.py:lost": "values that are not finite",
         "mine.py:none": "has no function 'none'",

@@ -112,7 +112,8 @@ def _of_samples(run: Run, reference: Path | None, features: str | None) -> list[
     from dlcc.errors import OptionError
     from dlcc.health.feature_reference import checked_features
     from dlcc.health.run_features import why_not_comparable
-    from dlcc.health.user_features import load_features
+    from dlcc.health.user_features import PRETRAINED, load_features
+    from dlcc.metrics.features import name_of
     from dlcc.records import Samples
 
     if reference is None and features is None:
@@ -124,13 +125,13 @@ def _of_samples(run: Run, reference: Path | None, features: str | None) -> list[
         raise OptionError(f"{asked}: {run.path}: {why}")
     if features is None:
         return []
-    function = load_features(features)
+    function = load_features(features, samples.reference)
     first = samples.at(samples.steps[0])
     width = checked_features(function, samples.reference[:_FEW]).shape[1]
     checked_features(function, first[:_FEW], width)
     file, _, name = features.rpartition(":")  # stages run in a folder of their own
-    whole = f"{Path(file).resolve()}:{name}"
-    return [f"health.features={whole}", f"health.features_code={function.name}"]
+    whole = features if features == PRETRAINED else f"{Path(file).resolve()}:{name}"
+    return [f"health.features={whole}", f"health.features_code={name_of(function)}"]
 
 
 def _merged(own: list[Stage], changed: list[Stage]) -> list[Stage]:

@@ -33,8 +33,8 @@ OwnFeatures = Annotated[
     str | None,
     typer.Option(
         "--features",
-        help="A function of your own in which samples are held against data.",
-        metavar="FILE.py:FUNCTION",
+        help="Function of your own that samples are compared in, FILE.py:FUNCTION, or pretrained.",
+        metavar="FUNCTION",
     ),
 ]
 """Option `--features` that names a feature function; the file is run."""

@@ -8,34 +8,44 @@ import xxhash
 
 from dlcc.engine.modules import import_file
 from dlcc.errors import OptionError
-from dlcc.metrics.features import Named
+from dlcc.metrics.features import Features, Named
+from dlcc.metrics.pretrained_features import PretrainedConvolutions
+from dlcc.typing import Rows
 
+PRETRAINED = "pretrained"
+"""Argument that asks for the network of the extra `images`."""
 _PREFIX = "dlcc_features_"
 
 
-def load_features(argument: str) -> Named:
-    """Load a feature function from a file that the user names; the file is run.
+def load_features(argument: str, reference: Rows) -> Features:
+    """Load a feature function from a file that the user names, which is run, or a pretrained one.
 
     Args:
         argument: `FILE.py:FUNCTION`; the function takes rows [n, ...] and gives features [n, d].
+            Or `pretrained`, for a network of the extra `images` that was trained on ImageNet.
+        reference: Training data [n, ...], finite, whose range such a network is to see.
 
     Returns:
         The function, under a name that changes with the file's text.
 
     Raises:
-        OptionError: There is no such file or function, or the file cannot be run.
+        OptionError: There is no such file or function, the file cannot be run, or the extra is not
+            installed.
 
     >>> import tempfile
+    >>> import numpy as np
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     file = Path(folder) / "mine.py"
     ...     _ = file.write_text("def corners(images): return images[:, [0, -1], 0]")
-    ...     load_features(f"{file}:corners").name[:15]
+    ...     load_features(f"{file}:corners", np.zeros((30, 8, 8))).name[:15]
     'mine.py:corners'
     """
+    if argument == PRETRAINED:
+        return PretrainedConvolutions.of(reference)
     text, _, function = argument.rpartition(":")
     path = Path(text)
     if not text or not function.isidentifier():
-        raise OptionError(f"--features {argument}: expected FILE.py:FUNCTION")
+        raise OptionError(f"--features {argument}: expected FILE.py:FUNCTION or {PRETRAINED}")
     try:
         content = path.read_bytes()
     except OSError as error:

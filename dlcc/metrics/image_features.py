@@ -47,8 +47,6 @@ class UntrainedConvolutions:
     """Value that becomes −1."""
     high: float
     """Value that becomes 1."""
-    channels_last: bool = False
-    """Whether images are [n, h, w, c]."""
     scales: tuple[float, float] = (1.0, 1.0)
     """Factors of the two parts."""
     name: str = "an untrained convolutional network"
@@ -64,8 +62,7 @@ class UntrainedConvolutions:
         Returns:
             Features; real images span −1 to 1 before they enter.
         """
-        last = not _has_channels_first(reference.shape[1:])
-        plain = cls(float(reference.min()), float(reference.max()), last)
+        plain = cls(float(reference.min()), float(reference.max()))
         some = plain._parts(reference[:: -(-len(reference) // _FOR_SCALE)])
         variances = [max(float(part.var(axis=0).sum()), _LEAST_VARIANCE) for part in some]
         return replace(plain, scales=(variances[0] ** -0.5, variances[1] ** -0.5))
@@ -86,12 +83,11 @@ class UntrainedConvolutions:
         """Moments [n, 512] of the last channels, and the profile [n, 64] of contrast."""
         import torch  # slow to import, and most of dlcc imports this
 
-        images = np.moveaxis(images, -1, 1) if self.channels_last else images
         scale = max(self.high - self.low, 1e-12)
         moments, profiles = [], []
         with torch.inference_mode():
             for start in range(0, len(images), _BATCH):
-                given = np.asarray(images[start : start + _BATCH], dtype=np.float64)
+                given = as_channels_first(images[start : start + _BATCH])
                 pixels = np.clip((given - self.low) / scale, -1e3, 1e3) * 2 - 1
                 x = _sized(torch.from_numpy(pixels.astype(np.float32)))
                 first, *others = _network(x.shape[1])
@@ -122,24 +118,41 @@ def is_images(shape: tuple[int, ...]) -> bool:
     return len(shape) in (2, 3) and min(shape[-2:]) >= 8
 
 
+def as_channels_first(images: Rows) -> Floats:
+    """Bring images [n, h, w], [n, c, h, w] or [n, h, w, c] to [n, c, h, w].
+
+    Args:
+        images: Images, as `is_images` tells them.
+
+    Returns:
+        The same values, of grey images with one channel.
+
+    >>> as_channels_first(np.zeros((2, 20, 30, 3))).shape
+    (2, 3, 20, 30)
+    >>> as_channels_first(np.zeros((2, 9, 9))).shape
+    (2, 1, 9, 9)
+    """
+    given = np.asarray(images, dtype=np.float64)
+    if given.ndim == 3:
+        return given[:, None]
+    return given if _has_channels_first(given.shape[1:]) else np.moveaxis(given, -1, 1)
+
+
 def _has_channels_first(shape: tuple[int, ...]) -> bool:
     """Whether rows of a shape have channels before height and width, or none at all."""
     return len(shape) == 2 or shape[0] <= 4
 
 
 def _sized(images: Tensor) -> Tensor:
-    """Bring images [n, h, w] or [n, c, h, w] to [n, c, h', w'], within the sides that are seen."""
+    """Bring images [n, c, h, w] to [n, c, h', w'], within the sides that are seen."""
     from torch.nn import functional
 
-    x = images[:, None] if images.ndim == 3 else images
-    scale = min(1.0, _LARGEST / max(x.shape[-2:]))
-    scale = max(scale, _SMALLEST / min(x.shape[-2:]))
-    size = [max(_SMALLEST, round(scale * side)) for side in x.shape[-2:]]
-    if size == list(x.shape[-2:]):
-        return x
-    if scale < 1:
-        return functional.interpolate(x, size, mode="area")
-    return functional.interpolate(x, size, mode="bilinear")
+    scale = min(1.0, _LARGEST / max(images.shape[-2:]))
+    scale = max(scale, _SMALLEST / min(images.shape[-2:]))
+    size = [max(_SMALLEST, round(scale * side)) for side in images.shape[-2:]]
+    if size == list(images.shape[-2:]):
+        return images
+    return functional.interpolate(images, size, mode="area" if scale < 1 else "bilinear")
 
 
 @lru_cache(maxsize=4)

@@ -18,6 +18,7 @@ from dlcc.health.run_features import RunFeatures
 from dlcc.health.samples import SAMPLE_FEATURES, sample_figure
 from dlcc.health.user_features import load_features
 from dlcc.health.windows import first_lost
+from dlcc.metrics.features import Features
 from dlcc.past_runs.health_model import HealthModel
 from dlcc.records import UNTRAINED, Config, HealthRecord, Samples, Series, most_probable
 from dlcc.stage import Case, Context, NotApplicable, Stage, StageResult
@@ -36,7 +37,8 @@ class Health(Stage):
     gives: ClassVar = (HealthRecord,)
 
     features: str = ""
-    """Function of the user's own in which samples are compared, FILE.py:FUNCTION."""
+    """Function of the user's own in which samples are compared, FILE.py:FUNCTION; or `pretrained`,
+    for the network of the extra `images`."""
     features_code: str = ""
     """Name of that function with the hash of its file, so that results of an earlier one do not
     stand in."""
@@ -54,7 +56,7 @@ class Health(Stage):
                 _patient(ctx),
                 not_finite_is_enough=True,
                 training=circumstances_of(config, samples),
-                features=load_features(self.features) if self.features else None,
+                features=self._own_features(samples),
             )
         except NotJudgeableError as error:
             raise NotApplicable(f"{error}{_and_damaged(samples)}") from None
@@ -68,6 +70,12 @@ class Health(Stage):
             found = [*found, *(_left_out(*item) for item in samples.damaged.items())]
             details["left_out"] = sorted(samples.damaged)
         return StageResult(records=[record], findings=found, details=details)
+
+    def _own_features(self, samples: Samples | None) -> Features | None:
+        """Features that were asked for; None where the data say which."""
+        if not self.features or samples is None or samples.reference is None:
+            return None
+        return load_features(self.features, samples.reference)
 
 
 def _patient(ctx: Context) -> Progress:
