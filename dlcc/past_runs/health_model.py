@@ -19,6 +19,7 @@ from dlcc.past_runs.store import Library, comparable, row
 from dlcc.records import LABELS
 from dlcc.typing import Floats
 
+_CONTINUED, _DRAWS = 60, 1_000
 _NEIGHBOURS = 30
 _TREES = 300
 _RULE_FLOOR = 0.01
@@ -37,8 +38,8 @@ class HealthModel:
     >>> probabilities = model.labels(vector)
     >>> max(probabilities, key=probabilities.get), past.label_of(4)
     ('healthy', 'healthy')
-    >>> model.stability(vector).mean > 0.9
-    True
+    >>> model.stability(vector).mean > 0.9, model.continuation(vector).mean > 0.9
+    (True, True)
     """
 
     library: Library
@@ -127,11 +128,32 @@ class HealthModel:
         """
         return Estimate.draws(self._known.stability[self._nearest(("good_half",), vector)])
 
-    def _nearest(self, names: tuple[str, ...], vector: Mapping[str, float]) -> NDArray[np.int64]:
+    def continuation(self, vector: Mapping[str, float]) -> Estimate | None:
+        """Estimate the share of good sample steps in a quarter of the length beyond the end.
+
+        Args:
+            vector: Feature vector of a whole run, as `RunFeatures.vector` gives it.
+
+        Returns:
+            Mean share of the 60 past runs whose P(good) in the second half and in the last quarter
+            is nearest, with what the Bayesian bootstrap (Rubin 1981) says of that mean; None where
+            no past run went on beyond its end.
+        """
+        after = self._known.next_quarter[:, -1]
+        order = self._nearest(("good_half", "good_quarter"), vector, len(after))
+        shares = after[order][np.isfinite(after[order])][:_CONTINUED]
+        if not len(shares):
+            return None
+        weights = np.random.default_rng(0).dirichlet(np.ones(len(shares)), size=_DRAWS)
+        return Estimate.draws(np.clip(weights @ shares, 0, 1))
+
+    def _nearest(
+        self, names: tuple[str, ...], vector: Mapping[str, float], most: int = _NEIGHBOURS
+    ) -> NDArray[np.int64]:
         """Find the past runs whose figures `names` are nearest to a vector's, nearest first."""
         table = self._known.columns(names, series_only=self.series_only)
         distances = ((table - row(names, vector)) ** 2).sum(axis=1)
-        return np.argsort(distances, kind="stable")[:_NEIGHBOURS]
+        return np.argsort(distances, kind="stable")[:most]
 
 
 def _log_rule(rule: Floats) -> Floats:

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from dlcc.estimate import Estimate
-from dlcc.forecast.forecaster import Forecaster
 from dlcc.past_runs.build.assembly import FOLDS, folds_by_setting
+from dlcc.past_runs.health_model import HealthModel
 from dlcc.past_runs.independence import SUBSET, SUBSETS, run_graph_centrality
 from dlcc.past_runs.similarity import Space
 from dlcc.past_runs.store import FRACTIONS, TERMS, Library
@@ -48,17 +48,19 @@ def with_term(library: Library, name: str, values: Mapping[int, tuple[float, flo
 def impacts(
     library: Library, seed: int = 0, beside: Library | None = None
 ) -> dict[int, tuple[float, float]]:
-    """Forecast the impact of every run from the other folds, and from the runs `beside` them."""
+    """Estimate the impact of every run, which has come to its end, from the other folds and the
+    runs `beside` them."""
     fold = folds_by_setting(list(library.settings), FOLDS, seed)
-    raw = Space(library, _END, series_only=False).raw
     found = {}
     for k in range(FOLDS):
         rest = library.select(fold != k)
         past = rest if beside is None else beside.joined(rest)
-        forecaster = Forecaster.fit(past, 1.0, series_only=False)
-        inside = np.flatnonzero(fold == k)
-        for run, prediction in zip(inside, forecaster.many(raw[inside]), strict=True):
-            found[int(run)] = moments(prediction.next_quarter, "impact")
+        model = HealthModel(past, series_only=False)
+        for run in map(int, np.flatnonzero(fold == k)):
+            vector = dict(zip(library.names, library.vectors[run, _END].tolist(), strict=True))
+            expected = model.continuation(vector)
+            if expected is not None:
+                found[run] = moments(expected, "impact")
     return found
 
 
@@ -84,7 +86,7 @@ def novelties(library: Library, seed: int = 0) -> dict[int, tuple[float, float]]
 def reproducibilities(
     library: Library, runs: Sequence[int], reference: Callable[[str], Any], progress: Progress
 ) -> dict[int, tuple[float, float]]:
-    """Estimate the reproducibility of these runs from reruns with other seeds."""
+    """Estimate the reproducibility of these runs' own ends from reruns with other seeds."""
     from dlcc.ensembles import by_shape
 
     rng = np.random.default_rng(len(library))
@@ -106,7 +108,8 @@ def reproducibilities(
         made = program.run([plan[i] for i in group], length, Deadline(_DAY), lambda s, w: None)
         judge = Judge(library, program.reference, program.kind)
         stability[group] = [judge(recorded, length).stability for recorded in made]
+    own = library.columns(["good_half"], series_only=False)[:, 0]
     return {
-        int(run): moments(reproducibility(outcomes, rng), "reproducibility")
+        int(run): moments(reproducibility(outcomes, rng, float(own[run])), "reproducibility")
         for run, outcomes in zip(runs, stability.reshape(len(runs), SEEDS), strict=True)
     }

@@ -6,8 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-
 from dlcc.errors import LibraryError, OptionError
 from dlcc.estimate import Estimate
 from dlcc.findings import Finding
@@ -15,13 +13,13 @@ from dlcc.forecast.attribution import what_moved
 from dlcc.forecast.forecaster import Forecasters
 from dlcc.forecast.present import earlier_vectors, spreading
 from dlcc.kinds import kind_of
+from dlcc.past_runs.health_model import HealthModel
 from dlcc.past_runs.similarity import OUTSIDE
 from dlcc.past_runs.store import COMPLETE, Library
 from dlcc.records import Config, Forecast, ForecastPoint, HealthRecord, Series, most_probable
 from dlcc.stage import Case, Context, NotApplicable, Stage, StageResult
 
 _LIKELY_TO_FAIL = 0.5
-_DRAWS = 1_000
 
 
 @dataclass(frozen=True)
@@ -84,23 +82,11 @@ class Impact(Stage):
 
 def _impact(record: Forecast, health: HealthRecord, library: Library) -> Estimate:
     """Share of good sample steps to expect: of the next quarter, or of a run that has come to its
-    end what its own verdict lets one expect.
-
-    For that, past runs of each label say how they went on, on average; the Bayesian bootstrap
-    (Rubin 1981) says how sure these averages are.
-    """
-    known = library.untampered
-    after, names = known.next_quarter[:, -1], known.label_names
-    of_label = {
-        name: after[(known.labels == k) & np.isfinite(after)] for k, name in enumerate(names)
-    }
-    if health.seen < COMPLETE or not all(map(len, of_label.values())):
+    end how past runs went on whose samples were as good."""
+    if health.seen < COMPLETE:
         return record.next_quarter
-    rng, expected = np.random.default_rng(0), np.zeros(_DRAWS)
-    for label, p in health.probabilities.items():
-        shares = of_label[label if label in of_label else "weak"]
-        expected += p * (rng.dirichlet(np.ones(len(shares)), size=_DRAWS) @ shares)
-    return Estimate.draws(np.clip(expected, 0, 1))
+    model = HealthModel(library, series_only=len(health.figures) == 0)
+    return model.continuation(health.features) or record.next_quarter
 
 
 def _findings(record: Forecast) -> Iterator[Finding]:
