@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import re
 import warnings
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from operator import methodcaller
 from pathlib import Path
 from typing import ClassVar
 
@@ -22,6 +24,9 @@ from dlcc.runs.raw_table import RawColumn, RawTable
 from dlcc.typing import Floats, Ints
 
 _MOST_NUMBERS = 150_000_000
+_NO_NUMBER = re.compile(r"[^-+.,;|\s0-9eEnNaAiIfF]")
+_GAP_CELL = "-7.3819264e-301"  # stands for an empty cell while numbers are read at once
+_GAP = float(_GAP_CELL)
 _LOGGERS = {"metrics.csv": "Lightning metrics.csv", "progress.csv": "Baselines progress.csv"}
 
 
@@ -95,22 +100,45 @@ class _Cells:
         self._last = texts[-1]
         self._too_many(len(texts))
         width, delimiter = len(self.shape.names), self.shape.delimiter
-        joined = delimiter.join(texts)
-        count = width * len(texts)
-        regular = '"' not in joined and all(text.count(delimiter) == width - 1 for text in texts)
-        values = _numbers(joined, delimiter, count) if regular else None
         rows = np.arange(self.rows, self.rows + len(texts))
-        if values is not None:
-            for at, column in enumerate(self.columns):
-                column.add(rows, values[at::width])
+        delimiters = set(map(methodcaller("count", delimiter), texts))
+        if delimiters == {width - 1} and not any('"' in text for text in texts):
+            values = self._regular_numbers(texts, rows, numbers)
         else:
-            cells = joined.split(delimiter) if regular else self._ragged_cells(numbers, texts)
-            self._take_cells(cells, rows, numbers)
+            values = self._cell_numbers(self._ragged_cells(numbers, texts), rows, numbers)
+        for at, column in enumerate(self.columns):
+            its = values[at::width]
+            there = its != _GAP
+            if there.all():
+                column.add(rows, its.copy())  # a view would keep the numbers of all columns
+            else:
+                column.add(rows[there], its[there])
         self.places.append(numbers)
         self.rows += len(texts)
 
-    def _take_cells(self, cells: list[str], rows: Ints, numbers: Ints) -> None:
-        """Take in the cells of some rows, row by row, of which some are no plain numbers."""
+    def _regular_numbers(self, texts: list[str], rows: Ints, numbers: Ints) -> Floats:
+        """Read rows that all have as many cells, without quotes: their numbers, cell after cell.
+
+        They are read at once, but for rows in which a letter or a sign says that they cannot be.
+        """
+        width, delimiter = len(self.columns), self.shape.delimiter
+        values = _numbers(delimiter.join(texts), delimiter, width * len(texts))
+        if values is not None:
+            return values
+        odd = np.array([_NO_NUMBER.search(text) is not None for text in texts])
+        plain = [text for text, is_odd in zip(texts, odd.tolist(), strict=True) if not is_odd]
+        values = _numbers(delimiter.join(plain), delimiter, width * len(plain)) if plain else None
+        if values is None:
+            return self._cell_numbers(delimiter.join(texts).split(delimiter), rows, numbers)
+        table = np.empty((len(texts), width))
+        table[~odd] = values.reshape(-1, width)
+        others = [text for text, is_odd in zip(texts, odd.tolist(), strict=True) if is_odd]
+        cells = delimiter.join(others).split(delimiter)
+        table[odd] = self._cell_numbers(cells, rows[odd], numbers[odd]).reshape(-1, width)
+        return table.ravel()
+
+    def _cell_numbers(self, cells: list[str], rows: Ints, numbers: Ints) -> Floats:
+        """Read the cells of some rows, row by row, of which some are no plain numbers."""
         width, delimiter = len(self.columns), self.shape.delimiter
         odd = [at for at, cell in enumerate(cells) if not cell[-1:].isdigit()]
         kept = {at: cells[at] for at in odd}
@@ -124,18 +152,13 @@ class _Cells:
                     values[at] = float(cell)
                 except ValueError:
                     kept[at] = cell
-        there = np.ones(len(cells), dtype=np.bool_)
         for at, cell in kept.items():
             number = number_in(cell) if cell else None
-            there[at] = number is not None
-            if number is not None:
-                values[at] = number
-            elif cell:
+            values[at] = _GAP if number is None else number
+            if number is None and cell:
                 row = at // width
                 _refuse(self.columns[at % width], cell, int(rows[row]), int(numbers[row]))
-        for at, column in enumerate(self.columns):
-            its = there[at::width]
-            column.add(rows[its], values[at::width][its])
+        return values
 
     def _too_many(self, lines: int) -> None:
         self.numbers += lines * len(self.shape.names)
@@ -207,10 +230,15 @@ class _Cells:
         columns: dict[str, RawColumn] = {}
         said = list(notes)
         clock: Floats | None = None
+        whole: dict[tuple[int, ...], Ints] = {}  # columns without gaps share their rows
         for name, column in zip(self.shape.names, self.columns, strict=True):
-            rows = np.concatenate(column.rows) if column.rows else np.zeros(0, dtype=np.int64)
+            parts = tuple(map(id, column.rows))
+            if parts not in whole:
+                whole[parts] = np.concatenate([np.zeros(0, dtype=np.int64), *column.rows])
+            rows = whole[parts]
             if len(rows):
                 columns[name] = RawColumn(rows, np.concatenate(column.values))
+                column.values.clear()  # of a large table twice would be much
             if len(column.times) > len(rows):
                 clock = np.full(self.rows, np.nan)
                 clock[np.array(column.time_rows, dtype=np.int64)] = column.times
@@ -246,11 +274,17 @@ class _Cells:
 
 
 def _numbers(joined: str, delimiter: str, count: int) -> Floats | None:
-    """Read so many numbers at once; None where one of the cells is none."""
+    """Read so many numbers at once, empty cells as `_GAP`; None where one of the cells is none."""
     if delimiter.isspace():  # numpy takes any blanks for one, and would lose empty cells
         if "," in joined:
             return None
         joined, delimiter = joined.replace(delimiter, ","), ","
+    if _GAP_CELL in joined:
+        return None
+    twice, filled = 2 * delimiter, f"{delimiter}{_GAP_CELL}{delimiter}"
+    if twice in joined or joined[:1] == delimiter or joined[-1:] == delimiter:
+        joined = f"{delimiter}{joined}{delimiter}".replace(twice, filled).replace(twice, filled)
+        joined = joined[1:-1]
     with warnings.catch_warnings():
         warnings.simplefilter("error", DeprecationWarning)
         try:

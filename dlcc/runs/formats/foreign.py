@@ -179,10 +179,14 @@ class ForeignContents(Contents):
         for name, column in columns.items():
             raw = self.table.columns[column]
             low, high = np.searchsorted(raw.rows, (first, end))
-            present = np.zeros(end - first, dtype=np.bool_)
-            present[raw.rows[low:high] - first] = True
-            values = np.full(end - first, np.nan)
-            values[present] = _right_way_up(name, raw.values)[low:high]
+            values = _right_way_up(name, raw.values)[low:high]
+            present = None
+            if len(values) < end - first:
+                present = np.zeros(end - first, dtype=np.bool_)
+                present[raw.rows[low:high] - first] = True
+                spread = np.full(end - first, np.nan)
+                spread[present] = values
+                values = spread
             kind = measured if name.startswith(_MEASURED) else trained
             kind[name] = Logged(values, present)
         rows = np.zeros(end - first, dtype=np.bool_)
@@ -202,6 +206,8 @@ _MEASURED = ("metrics/", "validation/")
 
 def _at(quantities: Mapping[str, Logged], rows: Bools) -> dict[str, Logged]:
     """Quantities at some of the rows."""
+    if rows.all():
+        return dict(quantities)
     return {
         name: Logged(q.values[rows], None if q.present is None else q.present[rows])
         for name, q in quantities.items()
@@ -238,10 +244,10 @@ def _steady(steps: Ints) -> Ints:
 
 def _right_way_up(name: str, values: Floats) -> Floats:
     """Values of a divergence that is logged negative, turned; others as they are."""
+    if not name.endswith("/kl"):
+        return values
     finite = values[np.isfinite(values)]
-    if name.endswith("/kl") and len(finite) and (finite <= 0).all():
-        return -values
-    return values
+    return -values if len(finite) and (finite <= 0).all() else values
 
 
 def _derived(columns: Mapping[str, Column]) -> dict[str, Column]:
