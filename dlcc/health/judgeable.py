@@ -13,10 +13,11 @@ from dlcc.health.domain import Circumstances, why_outside
 from dlcc.health.run_features import (
     FEWEST_ROWS,
     RunFeatures,
+    is_still,
     run_features,
     why_not_comparable,
 )
-from dlcc.health.windows import stops_being_finite
+from dlcc.health.windows import stops_being_finite, window_features
 from dlcc.kinds import TrainingKind, kind_of, why_unknown
 from dlcc.metrics.features import Features
 from dlcc.records import Samples, Series
@@ -109,27 +110,73 @@ def judgeable_features(
         ...
     dlcc.health.judgeable.TooFewRowsError: 10 rows are too few to judge: 20 are needed
     """
+    _check_rows(series, kind, not_finite_is_enough=not_finite_is_enough)
+    found = run_features(series, samples, length, progress, kind, known=known, features=features)
+    if found.series_only:
+        windows = found.curves.windows
+        _check_series(kind, series, windows, samples, training, unchanging=unchanging)
+    return found
+
+
+def check_judgeable(
+    kind: TrainingKind, series: Series, samples: Samples | None, training: Circumstances
+) -> None:
+    """Refuse a record that cannot be judged, without the time that its features take.
+
+    Args:
+        kind: Kind of the training.
+        series: Logged quantities, cut where one looks.
+        samples: Samples, cut there too; None where there are none.
+        training: Circumstances that the series do not tell.
+
+    Raises:
+        NotJudgeableError: There are too few rows or samples, nothing in the record changes, or it
+            lies outside of the domain; as for `judgeable_features`.
+
+    >>> kind = judgeable_kind({"kind": "gan"}, ["generator", "discriminator"])
+    >>> check_judgeable(kind, Series({}), None, Circumstances(1_000))
+    Traceback (most recent call last):
+        ...
+    dlcc.health.judgeable.TooFewRowsError: 0 rows are too few to judge: 20 are needed
+    """
+    _check_rows(series, kind, not_finite_is_enough=True)
+    if samples is None or why_not_comparable(samples) is not None:
+        windows = window_features(series, series.recorded, kind)
+        _check_series(kind, series, windows, samples, training, unchanging=False)
+
+
+def _check_rows(series: Series, kind: TrainingKind, *, not_finite_is_enough: bool) -> None:
+    """Refuse a record of too few rows."""
     if not (enough_rows(series) or (not_finite_is_enough and stops_being_finite(series, kind))):
         raise TooFewRowsError(f"{series.rows} rows are too few to judge: {FEWEST_ROWS} are needed")
-    found = run_features(series, samples, length, progress, kind, known=known, features=features)
-    if found.series_only and not kind.series_tell_health:
+
+
+def _check_series(
+    kind: TrainingKind,
+    series: Series,
+    windows: Floats,
+    samples: Samples | None,
+    training: Circumstances | None,
+    *,
+    unchanging: bool,
+) -> None:
+    """Refuse a record whose series alone, with these figures in windows [w, 11], do not do."""
+    if not kind.series_tell_health:
         raise NotJudgeableError(
             f"a training of kind {kind.name!r} is judged by its samples, and this run has too few "
             "over time, or no reference to hold them against"
         )
-    if found.still and not unchanging:
+    if not unchanging and is_still(windows):
         raise NothingChangesError(
             "no loss, gradient norm or output of a network changes anywhere in the record, so "
             "nothing says how the training went; log those of every batch, or samples"
         )
-    asked = training if found.series_only and kind.series_tell_health else None
-    outside = () if asked is None else why_outside(series, asked)
+    outside = () if training is None else why_outside(series, training)
     if outside and not stops_being_finite(series, kind):
         raise NotJudgeableError(
             f"{_why_series_only(samples)}, and by series alone it lies outside of what was "
             f"verified: {'; '.join(outside)}"
         )
-    return found
 
 
 def _why_series_only(samples: Samples | None) -> str:

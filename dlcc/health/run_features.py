@@ -70,22 +70,6 @@ class RunFeatures:
         """Whether there are no samples to go by."""
         return self.curves.samples is None
 
-    @property
-    def still(self) -> bool:
-        """Whether there are no samples, and whatever else is judged changes by rounding at most.
-
-        A value that is not finite says much: such a record is not still.
-        """
-        windows, lost = self.curves.windows, window_figure(self.curves.windows, "not_finite")
-        spreads = [name for name in WINDOW_FEATURES if name.endswith("_sd")]
-        means = np.array([window_figure(windows, name.removesuffix("_sd")) for name in spreads])
-        deviations = np.array([window_figure(windows, name) for name in spreads])
-        told = ~np.isnan(means).all(axis=1)
-        if not self.series_only or not told.any() or np.nanmax(lost) > 0:
-            return False
-        moved = np.nanmax(means[told], axis=1) - np.nanmin(means[told], axis=1)
-        return bool(max(moved.max(), np.nanmax(deviations[told], initial=0.0)) < _ROUNDING)
-
     def good(self, model: GoodModel) -> Floats:
         """Compute P(good) over time.
 
@@ -107,6 +91,31 @@ class RunFeatures:
             Name to figure; figures that need samples are missing where there are none.
         """
         return run_vector(self.curves, self.good(model))
+
+
+def is_still(windows: Floats) -> bool:
+    """Tell whether whatever is judged changes by rounding at most.
+
+    Args:
+        windows: Figures `WINDOW_FEATURES` of each window, [w, 11].
+
+    Returns:
+        True for a record in which nothing changes; one with a value that is not finite says much,
+        and is not still.
+
+    >>> is_still(np.full((40, len(WINDOW_FEATURES)), 0.0))
+    True
+    >>> is_still(np.arange(40.0)[:, None] * np.ones(len(WINDOW_FEATURES)))
+    False
+    """
+    spreads = [name for name in WINDOW_FEATURES if name.endswith("_sd")]
+    means = np.array([window_figure(windows, name.removesuffix("_sd")) for name in spreads])
+    deviations = np.array([window_figure(windows, name) for name in spreads])
+    told = ~np.isnan(means).all(axis=1)
+    if not told.any() or np.nanmax(window_figure(windows, "not_finite")) > 0:
+        return False
+    moved = np.nanmax(means[told], axis=1) - np.nanmin(means[told], axis=1)
+    return bool(max(moved.max(), np.nanmax(deviations[told], initial=0.0)) < _ROUNDING)
 
 
 def run_features(

@@ -57,3 +57,5 @@ class Reruns:
     """Changes with the best outcome; empty where none beats the run's own setting."""
     refused: int = 0
     """Number of reruns with another setting that the run's code did not take."""
+    own: Outcome | None = None
+    """End of the run itself, judged as its reruns are; None where it has not come to its end."""

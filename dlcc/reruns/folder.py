@@ -41,7 +41,8 @@ def rerun_folder(
     """
     run = Run.open(folder)
     program, config = program_of_folder(run, trust=trust)
-    known = library().excluding(Series.of(run, run.length))
+    series = Series.of(run, run.length)
+    known = library().excluding(series)
     try:
         return rerun(
             program,
@@ -52,6 +53,7 @@ def rerun_folder(
             rng=np.random.default_rng(seed),
             deadline=Deadline(seconds),
             progress=progress,
+            own=None if series is None else (series, Samples.of(run, run.length)),
         )
     except LimitExceeded:
         raise OptionError(

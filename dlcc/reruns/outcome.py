@@ -12,13 +12,14 @@ from dlcc.errors import ForeignCodeError
 from dlcc.health.curves import Curves, run_vector
 from dlcc.health.definitions import sample_steps
 from dlcc.health.feature_reference import FeatureReference
+from dlcc.health.run_features import run_features
 from dlcc.health.samples import AnyReference, sample_features
 from dlcc.health.windows import window_features
 from dlcc.kinds import TrainingKind
 from dlcc.kinds.gan import GAN
 from dlcc.past_runs.health_model import HealthModel
-from dlcc.past_runs.store import Library
-from dlcc.records import Outcome, Series, most_probable
+from dlcc.past_runs.store import COMPLETE, Library
+from dlcc.records import Outcome, Samples, Series, most_probable
 from dlcc.typing import Floats
 
 SAMPLE_STEPS = 24
@@ -74,6 +75,29 @@ class Judge:
             self.kind,
             isinstance(self.reference, FeatureReference),
         )
+        return self._outcome(curves)
+
+    def of_run(self, series: Series, samples: Samples | None, length: int) -> Outcome | None:
+        """Judge how the run itself ended, by what its reruns are judged by.
+
+        Args:
+            series: Logged quantities of the run.
+            samples: Its samples; None where there are none.
+            length: Configured number of steps.
+
+        Returns:
+            The outcome; None where the run has not come to its end, or has no samples to be held
+            against data as those of its reruns are.
+        """
+        if series.recorded < COMPLETE * length:
+            return None
+        told = None if self.reference is None else samples
+        features = run_features(series, told, length, kind=self.kind)
+        if features.series_only != (self.reference is None):
+            return None
+        return self._outcome(features.curves)
+
+    def _outcome(self, curves: Curves) -> Outcome:
         vector = run_vector(curves, self.library.good(curves))
         probabilities = self._model.labels(vector)
         return Outcome(most_probable(probabilities), probabilities["healthy"], vector["good_half"])

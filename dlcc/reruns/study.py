@@ -9,7 +9,7 @@ import numpy as np
 
 from dlcc.estimate import Estimate
 from dlcc.past_runs.store import Library
-from dlcc.records import Effect, Outcome, RerunOutcome, Reruns
+from dlcc.records import Effect, Outcome, RerunOutcome, Reruns, Samples, Series
 from dlcc.reruns.deviation import reproducibility
 from dlcc.reruns.outcome import Judge, Refused
 from dlcc.reruns.plan import Factor, Rerun, factors_of, plan_reruns
@@ -31,7 +31,7 @@ def rerun(
     rng: np.random.Generator,
     deadline: Deadline,
     progress: Progress,
-    own: float | None = None,
+    own: tuple[Series, Samples | None] | None = None,
 ) -> Reruns:
     """Run the training of a configuration again, several times or as often as the time allows.
 
@@ -44,8 +44,8 @@ def rerun(
         rng: Generator of seeds and of the bootstrap.
         deadline: Time that may be used.
         progress: Function that is called with the share done and what is being done.
-        own: Stability of the run itself, which reruns should reproduce; None where it has not come
-            to its end, or was judged otherwise than reruns are.
+        own: Series and samples of the run itself, whose end reruns should reproduce; None leaves it
+            out.
 
     Returns:
         The outcomes, the reproducibility Δ, and the effects of settings.
@@ -69,14 +69,16 @@ def rerun(
         done.append(planned)
         outcomes.append(judge(recorded, length))
     others = np.array([o.stability for r, o in _of_kind(done, outcomes, "seed")])
+    end = None if own is None else judge.of_run(*own, length)
     effects = _effects(factors_of(config), _of_kind(done, outcomes, "setting"), rng)
     return Reruns(
         outcomes=tuple(_row(config, r, o) for r, o in zip(done, outcomes, strict=True)),
         how=program.how,
-        deviation=reproducibility(others, rng, own),
+        deviation=reproducibility(others, rng, None if end is None else end.stability),
         effects=effects,
         best=_best(effects, others, _of_kind(done, outcomes, "setting"), config),
         refused=len(made) - len(done),
+        own=end,
     )
 
 

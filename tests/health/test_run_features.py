@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dlcc.health.judgeable import NotJudgeableError, judgeable_features
-from dlcc.health.run_features import FEWEST_ROWS, run_features
+from dlcc.health.run_features import FEWEST_ROWS, is_still, run_features
 from dlcc.health.windows import first_step, window_edges, window_features
 from dlcc.kinds.gan import GAN
 from dlcc.past_runs.in_use import shipped_library
@@ -31,20 +31,20 @@ def test_a_record_in_which_nothing_but_rounding_changes_is_still(value, noise):
     names = ("generator/loss", "discriminator/loss", "discriminator/real", "discriminator/fake")
     still = {n: Column(steps, value + noise * rng.random(100), np.zeros(0)) for n in names}
     other = {"generator/learning_rate": series(0, 100).columns["generator/loss"]}
-    assert run_features(Series(still | other), None, 100).still
+    assert is_still(window_features(Series(still | other), 100))
     late = np.where(steps < 99, value, value + 1)
     for values in (late, np.where(steps < 99, value, np.nan), rng.random(100)):
         for name in names[:2]:
             columns = still | {name: Column(steps, values, np.zeros(0))}
-            assert not run_features(Series(columns), None, 100).still
+            assert not is_still(window_features(Series(columns), 100))
 
 
 def test_with_samples_or_without_anything_a_record_is_not_still(small_run):
     run = Run.open(small_run)
     flat = {"generator/loss": Column(np.arange(200), np.ones(200), np.zeros(0))}
-    assert not run_features(Series(flat), Samples.of(run, None), 200).still
+    assert judgeable_features(GAN, Series(flat), Samples.of(run, None), 200).curves.samples is not None
     rate = {"generator/learning_rate": Column(np.arange(200), np.ones(200), np.zeros(0))}
-    assert not run_features(Series(rate), None, 200).still
+    assert not is_still(window_features(Series(rate), 200))
 
 
 def test_a_training_that_went_on_is_looked_at_from_where_it_began():

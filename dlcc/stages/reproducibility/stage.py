@@ -15,8 +15,9 @@ from dlcc.errors import (
     OptionError,
 )
 from dlcc.findings import Finding
-from dlcc.past_runs.store import COMPLETE
-from dlcc.records import Config, HealthRecord, Reruns, Samples, Series, Sources
+from dlcc.health.domain import circumstances_of
+from dlcc.health.judgeable import NotJudgeableError, check_judgeable, judgeable_kind
+from dlcc.records import Config, Reruns, Samples, Series, Sources
 from dlcc.reruns import program_of
 from dlcc.reruns.study import rerun
 from dlcc.sandbox import best_level
@@ -32,7 +33,7 @@ class Reproducibility(Stage):
     """Whether the same training ends the same way with other seeds, and which setting does best."""
 
     name: ClassVar = "reproducibility"
-    needs: ClassVar = (Config, Series, HealthRecord)
+    needs: ClassVar = (Config, Series)
     wants: ClassVar = (Sources, Samples)
     gives: ClassVar = (Reruns,)
     long: ClassVar = True
@@ -46,24 +47,26 @@ class Reproducibility(Stage):
             raise OptionError(f"reproducibility.reruns {self.reruns}: expected {_FEWEST} or more")
 
     def __call__(self, case: Case, ctx: Context) -> StageResult:
-        config = case[Config]
+        config, series, samples = case[Config], case[Series], case.get(Samples)
         try:
-            program = program_of(
-                config, case.get(Sources), case.get(Samples), lambda: best_level(ctx.trust)
-            )
+            kind = judgeable_kind(config.objective, config.players)
+            check_judgeable(kind, series, samples, circumstances_of(config, samples))
+            program = program_of(config, case.get(Sources), samples, lambda: best_level(ctx.trust))
             if isinstance(program, str):
                 raise NotApplicable(program)
             made = rerun(
                 program,
                 config.config,
                 config.length,
-                ctx.library.excluding(case[Series]),
+                ctx.library.excluding(series),
                 self.reruns,
                 rng=ctx.rng,
                 deadline=ctx.deadline,
                 progress=ctx.progress,
-                own=_own(case[HealthRecord], series_only=program.reference is None),
+                own=(series, samples),
             )
+        except NotJudgeableError as error:
+            raise NotApplicable(str(error)) from None
         except IsolationError as error:
             raise NotApplicable(str(error)) from None
         except (LimitExceeded, ForeignCodeStopped) as error:
@@ -81,19 +84,12 @@ class Reproducibility(Stage):
         return StageResult(
             terms={"reproducibility": made.deviation},
             records=[made],
-            findings=list(_findings(made, case[HealthRecord])),
+            findings=list(_findings(made)),
             details=_details(made, self.reruns),
             environment={"cut": "fewer reruns than asked for were done in time"}
             if len(made.outcomes) + made.refused < self.reruns
             else {},
         )
-
-
-def _own(health: HealthRecord, *, series_only: bool) -> float | None:
-    """Stability of the run; None before its end, or where reruns are judged by other evidence."""
-    if health.seen < COMPLETE or (len(health.figures) == 0) != series_only:
-        return None
-    return health.features.get("good_half")
 
 
 def _ends(made: Reruns) -> Counter[str]:
@@ -106,13 +102,14 @@ def _in_words(ends: Counter[str]) -> str:
     return f"{ends.total()} reruns with other seeds: {listed}"
 
 
-def _findings(made: Reruns, health: HealthRecord) -> Iterator[Finding]:
+def _findings(made: Reruns) -> Iterator[Finding]:
     ends = _ends(made)
     if made.deviation.mean < _APART:
         yield Finding("REP001", f"Of {_in_words(ends)}.", evidence=dict(ends))
-    enough = health.seen == 1 and ends.total() >= _FEWEST
-    if enough and ends[health.label] / ends.total() < _CHANCE:
-        message = f"The run ended {health.label}; of {_in_words(ends)}."
+    if made.own is None or ends.total() < _FEWEST:
+        return
+    if ends[made.own.label] / ends.total() < _CHANCE:
+        message = f"The run ended {made.own.label}; of {_in_words(ends)}."
         yield Finding("REP002", message, evidence=dict(ends))
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from dlcc.errors import OptionError
+from dlcc.errors import LimitExceeded, OptionError
 from dlcc.estimate import Estimate
-from dlcc.records import RerunOutcome, Reruns, Sources
+from dlcc.records import Outcome, RerunOutcome, Reruns, Samples, Series, Sources
 from dlcc.stage import NotApplicable
 from dlcc.stages.reproducibility import Reproducibility, stage
 from tests.stages.past_runs import call, parts_of
@@ -16,7 +16,8 @@ def result_for_reruns(monkeypatch, labels, deviation=0.9, refused=0):
         RerunOutcome(label, 0.5, 0.5, kind="seed", seed=seed, changes={})
         for seed, label in enumerate(labels)
     )
-    made = Reruns(outcomes, "by hand", Estimate.normal(deviation, 0.02), (), {}, refused)
+    own = Outcome("collapsed", 0.0, 0.0)
+    made = Reruns(outcomes, "by hand", Estimate.normal(deviation, 0.02), (), {}, refused, own)
     monkeypatch.setattr(stage, "rerun", lambda *arguments, **more: made)
     return call(Reproducibility(reruns=6), *parts_of("digits-collapsed"))
 
@@ -52,3 +53,25 @@ def test_a_run_without_its_code_cannot_be_run_again():
     without = {kind: part for kind, part in parts.items() if kind is not Sources}
     with pytest.raises(NotApplicable, match="does not say how to build its training"):
         call(Reproducibility(), without, length)
+
+
+def test_what_cannot_be_judged_is_not_run_again():
+    parts, length = parts_of("digits-collapsed")
+    few = {**parts, Series: parts[Series].before(10)}
+    del few[Samples]
+    with pytest.raises(NotApplicable, match="10 rows are too few to judge"):
+        call(Reproducibility(), few, length)
+
+
+def test_reruns_are_held_against_the_runs_own_end(monkeypatch):
+    seen = {}
+
+    def noted(*arguments, own, **more):
+        seen["own"] = own
+        raise LimitExceeded("no time")
+
+    monkeypatch.setattr(stage, "rerun", noted)
+    parts, length = parts_of("digits-collapsed")
+    with pytest.raises(NotApplicable, match="done in time"):
+        call(Reproducibility(), parts, length)
+    assert seen["own"] == (parts[Series], parts[Samples])
