@@ -20,6 +20,7 @@ from dlcc.records import LABELS
 from dlcc.typing import Floats
 
 _CONTINUED, _DRAWS = 60, 1_000
+_OTHERWISE = "weak"  # label that stands for one that past runs do not know
 _NEIGHBOURS = 30
 _TREES = 300
 _RULE_FLOOR = 0.01
@@ -131,21 +132,36 @@ class HealthModel:
     def continuation(self, vector: Mapping[str, float]) -> Estimate | None:
         """Estimate the share of good sample steps in a quarter of the length beyond the end.
 
+        A healthy run goes on like past runs that were as good. A failed one may have been good for
+        some time, and ended in such a time; it is expected to go on no better than past runs that
+        failed as it did do on average.
+
         Args:
             vector: Feature vector of a whole run, as `RunFeatures.vector` gives it.
 
         Returns:
             Mean share of the 60 past runs whose P(good) in the second half and in the last quarter
-            is nearest, with what the Bayesian bootstrap (Rubin 1981) says of that mean; None where
-            no past run went on beyond its end.
+            is nearest, and for what of the label is not healthy the mean share of past runs of each
+            label, where that is less; with what the Bayesian bootstrap (Rubin 1981) says of these
+            means. None where some label has no past run that went on beyond its end.
         """
         after = self._known.next_quarter[:, -1]
-        order = self._nearest(("good_half", "good_quarter"), vector, len(after))
-        shares = after[order][np.isfinite(after[order])][:_CONTINUED]
-        if not len(shares):
+        shown = np.isfinite(after)
+        names, labels = self._known.label_names, self._known.labels
+        of_label = {name: after[shown & (labels == k)] for k, name in enumerate(names)}
+        if not all(map(len, of_label.values())):
             return None
-        weights = np.random.default_rng(0).dirichlet(np.ones(len(shares)), size=_DRAWS)
-        return Estimate.draws(np.clip(weights @ shares, 0, 1))
+        order = self._nearest(("good_half", "good_quarter"), vector, len(after))
+        rng, p = np.random.default_rng(0), self.labels(vector)
+        as_good = _bootstrapped_mean(after[order[shown[order]]][:_CONTINUED], rng)
+        usual = sum(
+            share * _bootstrapped_mean(of_label[name if name in of_label else _OTHERWISE], rng)
+            for name, share in p.items()
+            if share > 0
+        )
+        healthy = p["healthy"]
+        draws = healthy * as_good + (1 - healthy) * np.minimum(as_good, usual)
+        return Estimate.draws(np.clip(draws, 0, 1))
 
     def _nearest(
         self, names: tuple[str, ...], vector: Mapping[str, float], most: int = _NEIGHBOURS
@@ -154,6 +170,11 @@ class HealthModel:
         table = self._known.columns(names, series_only=self.series_only)
         distances = ((table - row(names, vector)) ** 2).sum(axis=1)
         return np.argsort(distances, kind="stable")[:most]
+
+
+def _bootstrapped_mean(values: Floats, rng: np.random.Generator) -> Floats:
+    """Draw the mean of values [n] by the Bayesian bootstrap."""
+    return np.asarray(rng.dirichlet(np.ones(len(values)), size=_DRAWS) @ values)
 
 
 def _log_rule(rule: Floats) -> Floats:

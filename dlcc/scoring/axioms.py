@@ -92,8 +92,8 @@ def _of_score(score: Score) -> Iterator[Axiom]:
     )
     yield _axiom(
         "coverage",
-        f"Past runs came to lie in impact's 90 % interval ({LEAST_COVERAGE:.0%} of them at "
-        "least), or it was widened.",
+        "What impact let one expect of past runs came on average (in "
+        f"{LEAST_COVERAGE:.0%} of groups at least), or it was widened.",
         "arithmetic",
         _not_widened(score),
     )

@@ -1,6 +1,6 @@
 """Recursive correction: spreads that are too narrow are widened, and V is computed again.
 
-A spread is too narrow if past runs show that its interval misses the outcome too often, or if it
+A spread is too narrow if past runs show that its interval misses what came too often, or if it
 breaks an axiom of spreads. Only spreads are corrected, never where a term lies: that is the
 evidence.
 """
@@ -18,8 +18,9 @@ from dlcc.scoring.value import Value
 
 MOST_ROUNDS = 10
 LEAST_COVERAGE = 0.85
-"""Share of past runs that must lie in their 90 % interval; chance may take the other .05."""
+"""Share of groups that must lie in their 90 % interval; chance may take the other .05."""
 _FEWEST_ROWS = 40
+_MOST_GROUPS, _FEWEST_IN_GROUP = 20, 20
 _STEP = 1.25  # by which the tails of a spread that breaks an axiom are made heavier in a round
 _NORMAL_90 = 1.6448536  # deviations on either side that hold 90 % of a normal distribution
 _LEAST_SD = 0.01
@@ -62,7 +63,7 @@ class Coverage:
     rows: int
     """Number of past runs with an impact term and a known outcome."""
     inside: float
-    """Share of past runs whose outcome lay in the interval."""
+    """Share of groups of past runs in which on average what was expected came."""
     factor: float
     """Factor by which the spread must be widened; 1 where enough were inside."""
 
@@ -99,10 +100,12 @@ class Correction:
 
 
 def impact_coverage(library: Library | None) -> Coverage | None:
-    """Measure how often the impact term of past runs, out of fold, covered their next quarter.
+    """Measure how often the share that the impact of past runs let one expect, out of fold, came.
 
-    The factor is the 90 % quantile of |outcome - mean| / sd over that of a normal distribution.
-    None where fewer than 40 past runs have both.
+    The term is the expectation of a share, so what counts is what came on average, of groups of
+    past runs that expected about the same. The factor is the 90 % quantile of |what came - what was
+    expected| in units of both errors, over that of a normal distribution. None where fewer than 40
+    past runs have both.
     """
     if library is None:
         return None
@@ -111,9 +114,14 @@ def impact_coverage(library: Library | None) -> Coverage | None:
     rows = library.true_record & np.isfinite(mean) & np.isfinite(sd) & np.isfinite(came)
     if rows.sum() < _FEWEST_ROWS:
         return None
-    standardised = np.abs(came - mean)[rows] / np.maximum(sd[rows], _LEAST_SD)
-    inside = float((standardised <= _NORMAL_90).mean())
-    needed = float(np.quantile(standardised, 0.9)) / _NORMAL_90
+    order = np.flatnonzero(rows)[np.argsort(mean[rows], kind="stable")]
+    groups = np.array_split(order, min(_MOST_GROUPS, len(order) // _FEWEST_IN_GROUP))
+    off = np.array([abs(float(came[g].mean() - mean[g].mean())) for g in groups])
+    error = np.array(
+        [np.hypot(max(sd[g].mean(), _LEAST_SD), came[g].std() / np.sqrt(len(g))) for g in groups]
+    )
+    inside = float((off / error <= _NORMAL_90).mean())
+    needed = float(np.quantile(off / error, 0.9)) / _NORMAL_90
     return Coverage(int(rows.sum()), inside, needed if inside < LEAST_COVERAGE else 1.0)
 
 

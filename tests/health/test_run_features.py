@@ -42,7 +42,8 @@ def test_a_record_in_which_nothing_but_rounding_changes_is_still(value, noise):
 def test_with_samples_or_without_anything_a_record_is_not_still(small_run):
     run = Run.open(small_run)
     flat = {"generator/loss": Column(np.arange(200), np.ones(200), np.zeros(0))}
-    assert judgeable_features(GAN, Series(flat), Samples.of(run, None), 200).curves.samples is not None
+    found = judgeable_features(GAN, Series(flat), Samples.of(run, None), 200)
+    assert not found.series_only
     rate = {"generator/learning_rate": Column(np.arange(200), np.ones(200), np.zeros(0))}
     assert not is_still(window_features(Series(rate), 200))
 

@@ -192,7 +192,7 @@ def test_the_correction_is_told_in_words() -> None:
     record = correction_record(widened)
     assert record.factors == {"impact": 3.0}
     assert "impact 3.00 times; V moved by 0.010 in 2 rounds" in record.note
-    assert "Of 400 past runs, 70% came" in record.note
+    assert "In 70% of the groups of 400 past runs" in record.note
     assert "No spread" in correction_record(Correction((Round({}, 0.0, 0.1),), None)).note
 
 

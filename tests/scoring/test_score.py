@@ -77,19 +77,20 @@ def test_meta_of_two_halves_is_the_formula():
 # --- the correction -------------------------------------------------------------------------------
 
 
-def test_coverage_is_counted_among_honest_runs():
+@pytest.mark.parametrize(("off", "holds"), [(0.0, True), (0.15, False)])
+def test_what_came_on_average_is_counted_among_honest_runs(off, holds):
+    """Single runs may scatter as they like; groups that come otherwise than expected may not."""
     rng = np.random.default_rng(0)
     terms = PAST.terms.copy()
-    mean = rng.uniform(0.4, 0.6, len(PAST))
-    terms[:, IMPACT, 0], terms[:, IMPACT, 1] = mean, 0.05
+    mean = rng.uniform(0.2, 0.8, len(PAST))
+    terms[:, IMPACT, 0], terms[:, IMPACT, 1] = mean, 0.02
     came = PAST.next_quarter.copy()
-    came[:, -1] = mean + rng.normal(0, 0.1, len(PAST))
+    came[:, -1] = np.clip(mean + off + rng.normal(0, 0.1, len(PAST)), 0, 1)
     coverage = impact_coverage(replace(PAST, terms=terms, next_quarter=came))
     assert coverage.rows == PAST.true_record.sum()
-    assert coverage.inside == pytest.approx(0.59, abs=0.08)  # P(|z| < 1.645/2)
-    assert coverage.factor == pytest.approx(2, rel=0.15)
+    assert (coverage.inside >= 0.85) == (coverage.factor == 1) == holds
     wide = terms.copy()
-    wide[:, IMPACT, 1] = 0.11
+    wide[:, IMPACT, 1] = 0.2
     assert impact_coverage(replace(PAST, terms=wide, next_quarter=came)).factor == 1
 
 

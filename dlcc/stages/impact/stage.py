@@ -82,10 +82,10 @@ class Impact(Stage):
 
 def _impact(record: Forecast, health: HealthRecord, library: Library) -> Estimate:
     """Share of good sample steps to expect: of the next quarter, or of a run that has come to its
-    end how past runs went on whose samples were as good."""
+    end how past runs went on that were as good, and ended alike."""
     if health.seen < COMPLETE:
         return record.next_quarter
-    model = HealthModel(library, series_only=len(health.figures) == 0)
+    model = HealthModel(library, len(health.figures) == 0)
     return model.continuation(health.features) or record.next_quarter
 
 
