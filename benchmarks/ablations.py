@@ -4,10 +4,10 @@
 
 FOLDER holds GANs on images as benchmarks/image_gan_runs.py trains them. Spaces: how sample steps
 that a classifier calls good are told from bad ones, and from images that are none. Features: the
-forest on losses alone with those in units of the objective's equilibrium and without, with settings,
-data sets and objectives left out; sparse records with deviations within windows and without. Guard:
-verdicts by series alone on home runs, on other data, on GANs on images and on random rows, with no
-guard, with the margin, with the declared domain, and with both.
+forest on losses alone with those in units of the objective's equilibrium and without, with
+settings, data sets and objectives left out; sparse records with deviations within windows and
+without. Guard: verdicts by series alone on home runs, on other data, on GANs on images and on
+random rows, with no guard, with the margin, with the declared domain, and with both.
 """
 
 from __future__ import annotations
