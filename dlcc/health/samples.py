@@ -156,6 +156,7 @@ class Reference:
 
 AnyReference = Reference | FeatureReference
 """Training data to hold samples against: rows as they are, or features of them."""
+_FEWEST_FOR_ERRORS = 32
 _KEPT = 8
 _MADE: dict[str, AnyReference] = {}
 
@@ -184,6 +185,29 @@ def shared_reference(data: Floats, features: Features | None = None) -> AnyRefer
             _MADE.clear()
         _MADE[key] = Reference.of(data) if features is None else FeatureReference.of(data, features)
     return _MADE[key]
+
+
+def errors_of_figures(samples: Floats, reference: AnyReference) -> Floats:
+    """Estimate the standard errors of the figures of samples, from quarters of them.
+
+    Args:
+        samples: Samples [n, ...], independent of each other.
+        reference: Training data to compare with.
+
+    Returns:
+        Standard errors of `SAMPLE_FEATURES`, [8]: half of the deviation of the figures of each
+        quarter, a quarter of a space of features being held against as many real rows. NaN for
+        fewer than 32 samples.
+
+    >>> data = np.random.default_rng(0).normal(size=(400, 2))
+    >>> errors = errors_of_figures(data[:200], Reference.of(data))
+    >>> bool(0 < sample_figure(errors, "quality") < 0.1)
+    True
+    """
+    if len(samples) < _FEWEST_FOR_ERRORS:
+        return np.full(len(SAMPLE_FEATURES), np.nan)
+    quarters = np.array([sample_features(samples[k::4], reference) for k in range(4)])
+    return np.asarray(quarters.std(axis=0, ddof=1) / 2)
 
 
 def sample_features(samples: Floats, reference: AnyReference) -> Floats:

@@ -9,7 +9,12 @@ from dlcc.errors import OptionError
 from dlcc.health.feature_reference import FeatureReference
 from dlcc.health.good import relative_good
 from dlcc.health.sample_space import features_of
-from dlcc.health.samples import SAMPLE_FEATURES, sample_features, shared_reference
+from dlcc.health.samples import (
+    SAMPLE_FEATURES,
+    errors_of_figures,
+    sample_features,
+    shared_reference,
+)
 from tests.metrics.test_image_features import stripes
 
 DATA = stripes(1_000)
@@ -91,3 +96,17 @@ def test_a_function_that_gives_another_width_for_samples():
     changed = FeatureReference(lambda x: np.zeros((len(x), 4)), made.rows)
     with pytest.raises(OptionError, match="4 numbers a sample, and 3"):
         changed.figures(DATA[:50])
+
+
+def test_errors_are_the_scatter_of_independent_samples(reference):
+    """The oracle: the same figures of many independent draws."""
+    drawn = [0.8 * stripes(200, seed=seed) for seed in range(20, 40)]
+    scatter = np.array([sample_features(one, reference) for one in drawn]).std(axis=0, ddof=1)
+    errors = np.array([errors_of_figures(one, reference) for one in drawn]).mean(axis=0)
+    for name in ("coverage", "quality", "recall", "density"):
+        at = SAMPLE_FEATURES.index(name)
+        assert scatter[at] / 2.5 < errors[at] < 2.5 * scatter[at], name
+
+
+def test_few_samples_have_no_errors(reference):
+    assert np.isnan(errors_of_figures(stripes(31), reference)).all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -14,8 +15,13 @@ from dlcc.health.curves import Curves
 from dlcc.health.definitions import is_untrained, smooth
 from dlcc.health.domain import circumstances_of
 from dlcc.health.judgeable import NotJudgeableError, enough_rows, judgeable_features, judgeable_kind
-from dlcc.health.run_features import RunFeatures
-from dlcc.health.samples import SAMPLE_FEATURES, sample_figure
+from dlcc.health.run_features import RunFeatures, reference_of
+from dlcc.health.samples import (
+    SAMPLE_FEATURES,
+    errors_of_figures,
+    sample_features,
+    sample_figure,
+)
 from dlcc.health.user_features import load_features
 from dlcc.health.windows import first_lost
 from dlcc.metrics.features import Features
@@ -25,6 +31,15 @@ from dlcc.stage import Case, Context, NotApplicable, Stage, StageResult
 from dlcc.stages.health.findings import Judged, findings_of
 from dlcc.stages.health.onset import find_onset
 from dlcc.typing import Floats, Progress
+
+_SHOWN = {
+    "coverage": "coverage",
+    "quality": "precision",
+    "recall": "recall",
+    "density": "density",
+    "frechet": "log of the Fréchet distance",
+}
+"""Figures that are shown with their errors, and their names in the field."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +81,8 @@ class Health(Stage):
             record = dataclasses.replace(record, onset=at, onset_interval=(at, at))
         found = findings_of(Judged(record, features, config.objective, series, samples))
         details = _details(record, features.space)
+        if samples is not None and features.space:
+            details |= _last_figures(samples, self._own_features(samples))
         if samples is not None and samples.damaged:
             found = [*found, *(_left_out(*item) for item in samples.damaged.items())]
             details["left_out"] = sorted(samples.damaged)
@@ -140,6 +157,24 @@ def _and_damaged(samples: Samples | None) -> str:
 
 def _left_out(place: str, why: str) -> Finding:
     return Finding("REC008", f"{place} cannot be read and is left out: {why}.", place=place)
+
+
+def _last_figures(samples: Samples, own: Features | None) -> dict[str, object]:
+    """Figures of the samples of the last step with their standard errors, in words."""
+    reference = reference_of(samples, own)
+    if reference is None:
+        return {}
+    last = samples.at(samples.steps[-1])
+    figures, errors = sample_features(last, reference), errors_of_figures(last, reference)
+    shown = {
+        words: _with_error(float(sample_figure(figures, name)), float(sample_figure(errors, name)))
+        for name, words in _SHOWN.items()
+    }
+    return {f"of the samples of step {samples.steps[-1]:,}": shown}
+
+
+def _with_error(value: float, error: float) -> str:
+    return f"{value:.2f}" if math.isnan(error) else f"{value:.2f} ± {error:.2f}"
 
 
 def _details(record: HealthRecord, space: str) -> dict[str, object]:
