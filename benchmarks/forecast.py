@@ -66,19 +66,19 @@ def fresh(folders: Sequence[Path], past: Library) -> dict[str, Any]:
     judged = [truth.read(folder) for folder in folders]
     healthy = np.array([t.label == "healthy" for t in judged])
     data = np.array([t.data for t in judged])
-    native = np.array([f.prospect.p_healthy.mean for f in forecast_folders(folders, str(SEEN))])
+    native = np.array([f.prediction.p_healthy.mean for f in forecast_folders(folders, str(SEEN))])
     with tempfile.TemporaryDirectory() as name:
         exported = []
         for k, folder in enumerate(folders):
             exported.append(Path(name) / f"{k:02d}")
             export_csv(folder, exported[-1])
-        csv = np.array([f.prospect.p_healthy.mean for f in forecast_folders(exported, str(SEEN))])
+        csv = np.array([f.prediction.p_healthy.mean for f in forecast_folders(exported, str(SEEN))])
     without = np.zeros(len(folders))
     for left_out in np.unique(data):
         part = past.select(past.data != left_out)
         inside = np.flatnonzero(data == left_out)
         found = forecast_folders([folders[i] for i in inside], str(SEEN), past=part)
-        without[inside] = [f.prospect.p_healthy.mean for f in found]
+        without[inside] = [f.prediction.p_healthy.mean for f in found]
     base = np.array([past.select(past.data == d).labels == HEALTHY for d in data], dtype=object)
     rate = np.array([b.mean() for b in base], dtype=np.float64)
     return {
@@ -99,15 +99,18 @@ def held_out(past: Library, fold: NDArray[np.int64], *, series_only: bool) -> Ma
     found = {name: np.zeros(len(past)) for name in ("blend", "forest", "network", "config")}
     for k in np.unique(fold):
         rest, inside = past.select(fold != k), np.flatnonzero(fold == k)
-        forecaster = Forecaster.fit(rest, SEEN, series_only=series_only)
+        forecaster = Forecaster.fit(rest, SEEN, series_only=series_only, network=True)
         points = forecaster.space.standardised(whole.raw[inside])
         prospects = forecaster.many(whole.raw[inside])
         found["blend"][inside] = [p.p_healthy.mean for p in prospects]
         is_healthy = forecaster.space.library.labels == HEALTHY
         found["forest"][inside] = forecaster.forest.weights(points) @ is_healthy
+        assert forecaster.gnn is not None
         found["network"][inside] = forecaster.gnn.probabilities(points)[:, HEALTHY]
         own = slice(-len(CONFIG_FEATURES), None)
-        config = OutcomeForest.fit(forecaster.space.points[:, own], rest.labels, rest.stability)
+        config = OutcomeForest.fit(
+            forecaster.space.points[:, own], rest.labels, rest.stability, len(rest.label_names)
+        )
         found["config"][inside] = config.weights(points[:, own]) @ is_healthy
     return found
 

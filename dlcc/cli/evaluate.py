@@ -109,6 +109,8 @@ def evaluate(
 
 def _of_samples(run: Run, reference: Path | None, features: str | None) -> list[str]:
     """Settings for how samples are compared; refuses what was asked for and cannot be done."""
+    import numpy as np
+
     from dlcc.errors import OptionError
     from dlcc.health.feature_reference import checked_features
     from dlcc.health.run_features import why_not_comparable
@@ -128,7 +130,9 @@ def _of_samples(run: Run, reference: Path | None, features: str | None) -> list[
     function = load_features(features, samples.reference)
     first = samples.at(samples.steps[0])
     width = checked_features(function, samples.reference[:_FEW]).shape[1]
-    checked_features(function, first[:_FEW], width)
+    finite = first[np.isfinite(first.reshape(len(first), -1)).all(axis=1)]
+    if len(finite):  # who has lost all of them is told so by the verdict
+        checked_features(function, finite[:_FEW], width)
     file, _, name = features.rpartition(":")  # stages run in a folder of their own
     whole = features if features == PRETRAINED else f"{Path(file).resolve()}:{name}"
     return [f"health.features={whole}", f"health.features_code={name_of(function)}"]

@@ -37,7 +37,7 @@ OwnFeatures = Annotated[
         metavar="FUNCTION",
     ),
 ]
-"""Option `--features` that names a feature function; the file is run."""
+"""Option `--features` that names a feature function, whose file is run, or `pretrained`."""
 _LONGEST_LINE = 4_000  # characters of a sentence on stderr
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 

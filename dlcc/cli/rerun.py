@@ -46,9 +46,11 @@ def rerun(
 
 def _plain(made: Reruns) -> dict[str, Any]:
     low, high = made.deviation.interval(0.9)
+    own = made.own
     return {
         "reproducibility": made.deviation.mean,
         "interval": [low, high],
+        "own": None if own is None else {"label": own.label, "stability": own.stability},
         "how": made.how,
         "best": dict(made.best),
         "outcomes": [
@@ -78,7 +80,11 @@ def _summary(made: Reruns, asked: int) -> str:
         if ends:
             listed = ", ".join(f"{n} {label}" for label, n in ends.most_common())
             lines.append(f"  {words:20} {listed}")
-    lines.append(f"reproducibility {made.deviation.mean:.2f} ({low:.2f} to {high:.2f})")
+    if made.own is not None:
+        lines.append(f"  {'the run itself':20} {made.own.label}")
+    against = "each other" if made.own is None else "the run's own end"
+    found = f"{made.deviation.mean:.2f} ({low:.2f} to {high:.2f})"
+    lines.append(f"reproducibility {found}, held against {against}")
     for effect in made.effects:
         size = 2 * effect.effect.mean - 1
         few, many = (2 * bound - 1 for bound in effect.effect.interval(0.9))

@@ -1,7 +1,7 @@
 """Gate before every verdict: whether a training's record can be judged, and if not, why.
 
-Verdicts, forecasts of folders and the user's past runs pass here whole; reruns and advice ask it
-for the kind, and judge trainings that are as long as the run itself.
+Verdicts, forecasts of folders and the user's past runs pass here whole; reruns ask it before they
+train anything, and advice for the kind.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dlcc.health.run_features import (
     run_features,
     why_not_comparable,
 )
-from dlcc.health.windows import stops_being_finite, window_features
+from dlcc.health.windows import stops_being_finite
 from dlcc.kinds import TrainingKind, kind_of, why_unknown
 from dlcc.metrics.features import Features
 from dlcc.records import Samples, Series
@@ -113,8 +113,7 @@ def judgeable_features(
     _check_rows(series, kind, not_finite_is_enough=not_finite_is_enough)
     found = run_features(series, samples, length, progress, kind, known=known, features=features)
     if found.series_only:
-        windows = found.curves.windows
-        _check_series(kind, series, windows, samples, training, unchanging=unchanging)
+        _check_series(kind, series, samples, training, unchanging=unchanging)
     return found
 
 
@@ -141,8 +140,7 @@ def check_judgeable(
     """
     _check_rows(series, kind, not_finite_is_enough=True)
     if samples is None or why_not_comparable(samples) is not None:
-        windows = window_features(series, series.recorded, kind)
-        _check_series(kind, series, windows, samples, training, unchanging=False)
+        _check_series(kind, series, samples, training, unchanging=False)
 
 
 def _check_rows(series: Series, kind: TrainingKind, *, not_finite_is_enough: bool) -> None:
@@ -154,19 +152,18 @@ def _check_rows(series: Series, kind: TrainingKind, *, not_finite_is_enough: boo
 def _check_series(
     kind: TrainingKind,
     series: Series,
-    windows: Floats,
     samples: Samples | None,
     training: Circumstances | None,
     *,
     unchanging: bool,
 ) -> None:
-    """Refuse a record whose series alone, with these figures in windows [w, 11], do not do."""
+    """Refuse a record whose series alone do not do."""
     if not kind.series_tell_health:
         raise NotJudgeableError(
             f"a training of kind {kind.name!r} is judged by its samples, and this run has too few "
             "over time, or no reference to hold them against"
         )
-    if not unchanging and is_still(windows):
+    if not unchanging and is_still(series, kind):
         raise NothingChangesError(
             "no loss, gradient norm or output of a network changes anywhere in the record, so "
             "nothing says how the training went; log those of every batch, or samples"

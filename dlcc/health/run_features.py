@@ -13,15 +13,9 @@ from dlcc import cache
 from dlcc.health.curves import Curves, run_vector
 from dlcc.health.feature_reference import FeatureReference
 from dlcc.health.good import GoodModel
-from dlcc.health.sample_space import features_of
+from dlcc.health.sample_space import features_of, space_of
 from dlcc.health.samples import AnyReference, sample_features, shared_reference
-from dlcc.health.windows import (
-    WINDOW_FEATURES,
-    first_step,
-    window_edges,
-    window_features,
-    window_figure,
-)
+from dlcc.health.windows import COLUMNS, first_step, window_edges, window_features
 from dlcc.kinds import TrainingKind
 from dlcc.kinds.gan import GAN
 from dlcc.metrics.features import Features
@@ -93,29 +87,28 @@ class RunFeatures:
         return run_vector(self.curves, self.good(model))
 
 
-def is_still(windows: Floats) -> bool:
-    """Tell whether whatever is judged changes by rounding at most.
+def is_still(series: Series, kind: TrainingKind = GAN) -> bool:
+    """Tell whether whatever is judged by changes by rounding at most.
 
     Args:
-        windows: Figures `WINDOW_FEATURES` of each window, [w, 11].
+        series: Logged quantities.
+        kind: Kind of the training.
 
     Returns:
         True for a record in which nothing changes; one with a value that is not finite says much,
-        and is not still.
+        and is not still, nor is one without any of these quantities.
 
-    >>> is_still(np.full((40, len(WINDOW_FEATURES)), 0.0))
+    >>> is_still(Series.from_start({"generator/loss": np.full(40, 0.7)}))
     True
-    >>> is_still(np.arange(40.0)[:, None] * np.ones(len(WINDOW_FEATURES)))
+    >>> is_still(Series.from_start({"generator/loss": np.arange(40.0)}))
     False
     """
-    spreads = [name for name in WINDOW_FEATURES if name.endswith("_sd")]
-    means = np.array([window_figure(windows, name.removesuffix("_sd")) for name in spreads])
-    deviations = np.array([window_figure(windows, name) for name in spreads])
-    told = ~np.isnan(means).all(axis=1)
-    if not told.any() or np.nanmax(window_figure(windows, "not_finite")) > 0:
-        return False
-    moved = np.nanmax(means[told], axis=1) - np.nanmin(means[told], axis=1)
-    return bool(max(moved.max(), np.nanmax(deviations[told], initial=0.0)) < _ROUNDING)
+    names = set(COLUMNS[kind.run_features](series).values())
+    columns = [series.columns[name].values for name in names if name in series.columns]
+    told = [values for values in columns if len(values)]
+    return bool(told) and all(
+        np.isfinite(values).all() and np.ptp(np.arcsinh(values)) < _ROUNDING for values in told
+    )
 
 
 def run_features(
@@ -186,7 +179,8 @@ def why_not_comparable(samples: Samples) -> str | None:
     if reference is None:
         return "the run names no training data to hold its samples against"
     distinct = len(np.unique(reference, axis=0))
-    needed = FEWEST_ROWS if features_of(reference, samples.data) is None else _FEWEST_IN_FEATURES
+    space = space_of(reference.shape[1:], samples.data)
+    needed = FEWEST_ROWS if space is None else _FEWEST_IN_FEATURES
     if distinct < needed:
         return f"the reference has {distinct} rows that differ; expected {needed} or more"
     if len(samples.steps) < _FEWEST_SAMPLE_STEPS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from dlcc.metrics.features import Features
@@ -32,15 +32,31 @@ def features_of(reference: Rows, data: Mapping[str, Any]) -> Features | None:
     >>> features_of(np.zeros((30, 1, 28, 28)), {}).name
     'an untrained convolutional network'
     """
-    shape, modality = reference.shape[1:], str(data.get("modality", "")).removesuffix("s")
+    space = space_of(reference.shape[1:], data)
+    return None if space is None else space(reference)
+
+
+def space_of(shape: tuple[int, ...], data: Mapping[str, Any]) -> Callable[[Rows], Features] | None:
+    """Choose how features are made of training data, without making them.
+
+    Args:
+        shape: Shape of a row of the training data.
+        data: Description of the data, as for `features_of`.
+
+    Returns:
+        Function that makes the features of training data [n, ...]; None for vectors.
+
+    >>> space_of((1, 28, 28), {}) == UntrainedConvolutions.of, space_of((64,), {}) is None
+    (True, True)
+    """
+    modality = str(data.get("modality", "")).removesuffix("s")
     if modality == "sound" and len(shape) in (1, 2) and shape[-1] >= _SHORTEST_SOUND:
-        return LogSpectra.of(reference)
+        return LogSpectra.of
     if modality == "table" and len(shape) == 1:
         given = data.get("categorical")
         listed = given if isinstance(given, list) else []
-        return TableColumns.of(
-            reference, [k for k in listed if type(k) is int and 0 <= k < shape[0]]
-        )
+        columns = [k for k in listed if type(k) is int and 0 <= k < shape[0]]
+        return lambda reference: TableColumns.of(reference, columns)
     if modality in ("", "image") and is_images(shape):
-        return UntrainedConvolutions.of(reference)
+        return UntrainedConvolutions.of
     return None

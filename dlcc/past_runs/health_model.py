@@ -133,29 +133,31 @@ class HealthModel:
         """Estimate the share of good sample steps in a quarter of the length beyond the end.
 
         A healthy run goes on like past runs that were as good. A failed one may have been good for
-        some time, and ended in such a time; it is expected to go on no better than past runs that
-        failed as it did do on average.
+        some time, and ended in such a time; it is expected to go on no better than its labels let
+        one expect.
 
         Args:
             vector: Feature vector of a whole run, as `RunFeatures.vector` gives it.
 
         Returns:
             Mean share of the 60 past runs whose P(good) in the second half and in the last quarter
-            is nearest, and for what of the label is not healthy the mean share of past runs of each
-            label, where that is less; with what the Bayesian bootstrap (Rubin 1981) says of these
-            means. None where some label has no past run that went on beyond its end.
+            is nearest; of what of the label is not healthy the mean share of past runs of each
+            label, by its probability, where that is less; with what the Bayesian bootstrap (Rubin
+            1981) says of these means. None where P(good) is unknown, or some label has no past run
+            that went on beyond its end.
         """
         after = self._known.next_quarter[:, -1]
         shown = np.isfinite(after)
         names, labels = self._known.label_names, self._known.labels
         of_label = {name: after[shown & (labels == k)] for k, name in enumerate(names)}
-        if not all(map(len, of_label.values())):
+        near = ("good_half", "good_quarter")
+        if not all(map(len, of_label.values())) or not all(name in vector for name in near):
             return None
-        order = self._nearest(("good_half", "good_quarter"), vector, len(after))
+        order = self._nearest(near, vector, len(after))
         rng, p = np.random.default_rng(0), self.labels(vector)
         as_good = _bootstrapped_mean(after[order[shown[order]]][:_CONTINUED], rng)
         usual = sum(
-            share * _bootstrapped_mean(of_label[name if name in of_label else _OTHERWISE], rng)
+            share * _bootstrapped_mean(of_label.get(name, of_label[_OTHERWISE]), rng)
             for name, share in p.items()
             if share > 0
         )

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from dlcc.errors import LimitExceeded, OptionError
-from dlcc.health.judgeable import NotJudgeableError, judgeable_kind
+from dlcc.health.domain import circumstances_of
+from dlcc.health.judgeable import NotJudgeableError, check_judgeable, judgeable_kind
 from dlcc.past_runs.in_use import library
 from dlcc.records import Config, Reruns, Samples, Series, Sources
 from dlcc.reruns.programs import Program, program_of
@@ -53,13 +54,28 @@ def rerun_folder(
             rng=np.random.default_rng(seed),
             deadline=Deadline(seconds),
             progress=progress,
-            own=None if series is None else (series, Samples.of(run, run.length)),
+            own=_own_record(run, config, series),
         )
     except LimitExceeded:
         raise OptionError(
             f"--budget {seconds:g} s: {n} reruns of {config.length:,} steps take longer; give more "
             "time, or a smaller --n"
         ) from None
+
+
+def _own_record(
+    run: Run, config: Config, series: Series | None
+) -> tuple[Series, Samples | None] | None:
+    """Series and samples of the run itself; None where no verdict can be given on them."""
+    if series is None:
+        return None
+    samples = Samples.of(run, run.length)
+    kind = judgeable_kind(config.objective, config.players)
+    try:
+        check_judgeable(kind, series, samples, circumstances_of(config, samples))
+    except NotJudgeableError:
+        return None
+    return series, samples
 
 
 def program_of_folder(run: Run, *, trust: bool) -> tuple[Program, Config]:

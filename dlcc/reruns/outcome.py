@@ -12,6 +12,7 @@ from dlcc.errors import ForeignCodeError
 from dlcc.health.curves import Curves, run_vector
 from dlcc.health.definitions import sample_steps
 from dlcc.health.feature_reference import FeatureReference
+from dlcc.health.good import pattern_of
 from dlcc.health.run_features import run_features
 from dlcc.health.samples import AnyReference, sample_features
 from dlcc.health.windows import window_features
@@ -77,17 +78,20 @@ class Judge:
         )
         return self._outcome(curves)
 
-    def of_run(self, series: Series, samples: Samples | None, length: int) -> Outcome | None:
+    def of_run(
+        self, series: Series, samples: Samples | None, length: int, like: Recorded
+    ) -> Outcome | None:
         """Judge how the run itself ended, by what its reruns are judged by.
 
         Args:
             series: Logged quantities of the run.
             samples: Its samples; None where there are none.
             length: Configured number of steps.
+            like: Record of one of the reruns.
 
         Returns:
-            The outcome; None where the run has not come to its end, or has no samples to be held
-            against data as those of its reruns are.
+            The outcome; None where the run has not come to its end, has no samples to be held
+            against data as those of its reruns are, or without samples logged less than these.
         """
         if series.recorded < COMPLETE * length:
             return None
@@ -95,6 +99,10 @@ class Judge:
         features = run_features(series, told, length, kind=self.kind)
         if features.series_only != (self.reference is None):
             return None
+        if features.series_only:
+            theirs = window_features(like.series, length, self.kind)
+            if pattern_of(features.curves.windows) != pattern_of(theirs):
+                return None
         return self._outcome(features.curves)
 
     def _outcome(self, curves: Curves) -> Outcome:

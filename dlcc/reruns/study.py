@@ -69,7 +69,8 @@ def rerun(
         done.append(planned)
         outcomes.append(judge(recorded, length))
     others = np.array([o.stability for r, o in _of_kind(done, outcomes, "seed")])
-    end = None if own is None else judge.of_run(*own, length)
+    ran = [recorded for recorded in made if not isinstance(recorded, Refused)]
+    end = None if own is None or not ran else judge.of_run(*own, length, ran[0])
     effects = _effects(factors_of(config), _of_kind(done, outcomes, "setting"), rng)
     return Reruns(
         outcomes=tuple(_row(config, r, o) for r, o in zip(done, outcomes, strict=True)),

@@ -31,12 +31,21 @@ def test_a_record_in_which_nothing_but_rounding_changes_is_still(value, noise):
     names = ("generator/loss", "discriminator/loss", "discriminator/real", "discriminator/fake")
     still = {n: Column(steps, value + noise * rng.random(100), np.zeros(0)) for n in names}
     other = {"generator/learning_rate": series(0, 100).columns["generator/loss"]}
-    assert is_still(window_features(Series(still | other), 100))
+    assert is_still(Series(still | other))
     late = np.where(steps < 99, value, value + 1)
     for values in (late, np.where(steps < 99, value, np.nan), rng.random(100)):
         for name in names[:2]:
             columns = still | {name: Column(steps, values, np.zeros(0))}
-            assert not is_still(window_features(Series(columns), 100))
+            assert not is_still(Series(columns))
+
+
+def test_sparse_rows_that_alternate_are_not_still():
+    steps = np.arange(0, 4_000, 10)
+    columns = {
+        name: Column(steps, np.tile([1.0, 2.0], 200), np.zeros(0))
+        for name in ("generator/loss", "discriminator/loss")
+    }
+    assert not is_still(Series(columns))
 
 
 def test_with_samples_or_without_anything_a_record_is_not_still(small_run):
@@ -45,7 +54,7 @@ def test_with_samples_or_without_anything_a_record_is_not_still(small_run):
     found = judgeable_features(GAN, Series(flat), Samples.of(run, None), 200)
     assert not found.series_only
     rate = {"generator/learning_rate": Column(np.arange(200), np.ones(200), np.zeros(0))}
-    assert not is_still(window_features(Series(rate), 200))
+    assert not is_still(Series(rate))
 
 
 def test_a_training_that_went_on_is_looked_at_from_where_it_began():

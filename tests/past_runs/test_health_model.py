@@ -82,3 +82,29 @@ def test_what_is_missing_is_no_feature_and_never_zero():
     assert not [name for name in vector if "grad" in name or "margin" in name]
     assert vector["generator_loss_last"] == 1.0
     assert with_samples_features(Curves(windows, np.zeros((40, 8)))).shape == (40, 11)
+
+
+def test_who_is_healthy_goes_on_like_those_who_were_as_good():
+    past = shipped_library()
+    model = HealthModel(past, series_only=False)
+    healthy = int(np.flatnonzero(past.labels == LABELS.index("healthy"))[3])
+    found = model.continuation(dict(zip(past.names, past.vectors[healthy, -1], strict=True)))
+    assert found.mean > 0.9
+
+
+def test_who_failed_in_a_good_time_goes_on_no_better_than_its_label_lets_one_expect():
+    past = shipped_library()
+    model = HealthModel(past, series_only=False)
+    vector = dict(zip(past.names, past.vectors[4, -1], strict=True))  # of a healthy run
+    label = "oscillating"
+    of_label = past.labels == LABELS.index(label)
+    usual = np.nanmean(past.untampered.select(of_label[past.true_record]).next_quarter[:, -1])
+    model.__dict__["labels"] = lambda given: {label: 1.0, "healthy": 0.0}
+    assert model.continuation(vector).mean == pytest.approx(usual, abs=0.02)
+    model.__dict__["labels"] = lambda given: {label: 0.0, "healthy": 1.0}
+    assert model.continuation(vector).mean > usual + 0.3
+
+
+def test_without_what_it_was_as_good_as_nobody_knows_how_it_goes_on():
+    model = HealthModel(shipped_library(), series_only=True)
+    assert model.continuation({"diverged": 0.0}) is None

@@ -17,7 +17,6 @@ from dlcc.engine.scratch import scratch_folder
 from dlcc.errors import LibraryError
 from dlcc.health.samples import Reference
 from dlcc.past_runs.build.assembly import assemble
-from dlcc.past_runs.build.forests import save_with_forests
 from dlcc.past_runs.build.library import check_size, make_missing, make_parts_folder
 from dlcc.past_runs.build.part_files import read_part, write_part
 from dlcc.past_runs.build.past_run import PastRun, recorded_run
@@ -70,7 +69,8 @@ def build_single(out: Path, runs: int, seed: int, jobs: int, progress: Progress)
     library = assemble(made, good=shipped_library().good)
     library = with_term(library, "novelty", novelties(library))
     library = with_term(library, "impact", impacts(library, beside=shipped_library()))
-    return save_with_forests(library, out)
+    library.save(out)  # without forests: such runs are forecast from GANs, too
+    return library
 
 
 def _run_of(file: Path, seed: int, number: int) -> PastRun:

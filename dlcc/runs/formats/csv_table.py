@@ -281,10 +281,11 @@ def _numbers(joined: str, delimiter: str, count: int) -> Floats | None:
         joined, delimiter = joined.replace(delimiter, ","), ","
     if _GAP_CELL in joined:
         return None
+    joined = f"{delimiter}{joined}{delimiter}"
+    if " " in joined:  # of which numpy would make -1
+        joined = re.sub(rf"(?<={re.escape(delimiter)})\s+(?={re.escape(delimiter)})", "", joined)
     twice, filled = 2 * delimiter, f"{delimiter}{_GAP_CELL}{delimiter}"
-    if twice in joined or joined[:1] == delimiter or joined[-1:] == delimiter:
-        joined = f"{delimiter}{joined}{delimiter}".replace(twice, filled).replace(twice, filled)
-        joined = joined[1:-1]
+    joined = joined.replace(twice, filled).replace(twice, filled)[1:-1]
     with warnings.catch_warnings():
         warnings.simplefilter("error", DeprecationWarning)
         try:

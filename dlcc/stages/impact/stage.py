@@ -12,7 +12,7 @@ from dlcc.findings import Finding
 from dlcc.forecast.attribution import what_moved
 from dlcc.forecast.forecaster import Forecasters
 from dlcc.forecast.present import earlier_vectors, spreading
-from dlcc.kinds import kind_of
+from dlcc.kinds import TrainingKind, kind_of
 from dlcc.past_runs.health_model import HealthModel
 from dlcc.past_runs.similarity import OUTSIDE
 from dlcc.past_runs.store import COMPLETE, Library
@@ -73,19 +73,21 @@ class Impact(Stage):
             diffusion=spreading(case[Series], health, case.length),
         )
         return StageResult(
-            terms={"impact": _impact(record, health, library)},
+            terms={"impact": _impact(record, health, library, kind_of(objective))},
             records=[record],
             findings=list(_findings(record)),
             details=_details(record, case.length, len(library), whole=health.seen >= COMPLETE),
         )
 
 
-def _impact(record: Forecast, health: HealthRecord, library: Library) -> Estimate:
+def _impact(
+    record: Forecast, health: HealthRecord, library: Library, kind: TrainingKind
+) -> Estimate:
     """Share of good sample steps to expect: of the next quarter, or of a run that has come to its
     end how past runs went on that were as good, and ended alike."""
     if health.seen < COMPLETE:
         return record.next_quarter
-    model = HealthModel(library, len(health.figures) == 0)
+    model = HealthModel(library, len(health.figures) == 0, kind)
     return model.continuation(health.features) or record.next_quarter
 
 
@@ -110,7 +112,7 @@ def _details(record: Forecast, length: int, runs: int, *, whole: bool) -> Mappin
     quarter = length // 4
     diffusion = record.diffusion
     return {
-        "note": "share of further sample steps that the verdict lets one expect good"
+        "note": "share of further sample steps to expect good"
         if whole
         else f"of the next {quarter:,} steps, the share expected good",
         "past_runs": runs,

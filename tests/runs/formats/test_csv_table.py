@@ -85,6 +85,25 @@ def test_an_empty_cell_of_a_tab_table_is_no_shift(leave: Leave) -> None:
     assert values(run, "generator/loss") == {1: 4, 2: 6}
 
 
+@pytest.mark.parametrize("delimiter", [",", ";", "|", "\t"])
+@pytest.mark.parametrize("blank", ["", " ", "   "])
+@pytest.mark.parametrize("odd", ["0.5", "oops"])
+def test_blank_cells_hold_no_number(delimiter: str, blank: str, odd: str, leave: Leave) -> None:
+    rows = [
+        ["step", "d_loss", "g_loss", "fid"],
+        ["0", blank, "1.0", "30.0"],
+        ["1", "0.5", blank, blank],
+        ["2", "0.6", "2.0", blank],
+        ["3", odd, "3.0", "31.0"],
+    ]
+    run = Run.open(leave("".join(delimiter.join(row) + "\n" for row in rows)))
+    assert values(run, "generator/loss") == {0: 1, 2: 2, 3: 3}
+    assert values(run, "metrics/fid") == {0: 30, 3: 31}
+    assert values(run, "discriminator/loss") == {1: 0.5, 2: 0.6} | (
+        {3: 0.5} if odd == "0.5" else {}
+    )
+
+
 def test_junk_costs_its_own_cells(leave: Leave) -> None:
     rows = "".join(f"{i},{'oops' if i == 3 else i},{i / 2}\n" for i in range(9))
     run = Run.open(leave(HEAD + rows))
