@@ -201,7 +201,7 @@ def errors_of_figures(samples: Floats, reference: AnyReference) -> Floats:
 
     >>> data = np.random.default_rng(0).normal(size=(400, 2))
     >>> errors = errors_of_figures(data[:200], Reference.of(data))
-    >>> bool(0 < sample_figure(errors, "quality") < 0.1)
+    >>> bool(0 < sample_figure(errors, "density") < 0.1)
     True
     """
     if len(samples) < _FEWEST_FOR_ERRORS:

