@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dlcc.errors import SeriesError
 from dlcc.runs.formats.csv_shape import EMPTY_CELLS, TableShape, number_in, sniffed
@@ -24,7 +25,8 @@ from dlcc.runs.raw_table import RawColumn, RawTable
 from dlcc.typing import Floats, Ints
 
 _MOST_NUMBERS = 150_000_000
-_NO_NUMBER = re.compile(r"[^-+.,;|\s0-9eEnNaAiIfF]")
+_IN_NUMBERS = np.zeros(256, dtype=np.bool_)
+_IN_NUMBERS[list(b"-+.,;| \t\r\n0123456789eEnNaAiIfF")] = True
 _GAP_CELL = "-7.3819264e-301"  # stands for an empty cell while numbers are read at once
 _GAP = float(_GAP_CELL)
 _LOGGERS = {"metrics.csv": "Lightning metrics.csv", "progress.csv": "Baselines progress.csv"}
@@ -125,7 +127,7 @@ class _Cells:
         values = _numbers(delimiter.join(texts), delimiter, width * len(texts))
         if values is not None:
             return values
-        odd = np.array([_NO_NUMBER.search(text) is not None for text in texts])
+        odd = _with_other_signs(texts)
         plain = [text for text, is_odd in zip(texts, odd.tolist(), strict=True) if not is_odd]
         values = _numbers(delimiter.join(plain), delimiter, width * len(plain)) if plain else None
         if values is None:
@@ -271,6 +273,16 @@ class _Cells:
             sessions=tuple(s for s in self.sessions if 0 < s < self.rows),
             notes=tuple(said),
         )
+
+
+def _with_other_signs(texts: list[str]) -> NDArray[np.bool_]:
+    """Tell which texts hold a letter or a sign that no number has, [len(texts)]."""
+    signs = np.frombuffer("\n".join(texts).encode("utf-8", "replace"), dtype=np.uint8)
+    ends = np.flatnonzero(signs == ord("\n"))
+    lines = np.searchsorted(ends, np.flatnonzero(~_IN_NUMBERS[signs]))
+    odd = np.zeros(len(texts), dtype=np.bool_)
+    odd[lines] = True
+    return odd
 
 
 def _numbers(joined: str, delimiter: str, count: int) -> Floats | None:
