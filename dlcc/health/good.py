@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from dlcc.health.definitions import smooth
 from dlcc.health.logistic import LogisticPosterior
 from dlcc.health.samples import sample_figure
 from dlcc.health.windows import WINDOW_FEATURES, window_figure
-from dlcc.typing import Floats
+from dlcc.typing import Bools, Floats
 
 _FIGURES = tuple(name for name in WINDOW_FEATURES if name != "not_finite")
 WHOLE = "+".join(_FIGURES)
@@ -46,18 +46,21 @@ class GoodModel:
     def __call__(self, curves: Curves) -> Floats:
         """Compute P(good) at every sample step [c], or without samples in every window [w].
 
-        It is NaN throughout where a record without samples lacks quantities in a way that no fit
-        was made for.
+        A record without samples is judged by the fit for the most of its figures; P(good) is NaN
+        throughout where it lacks what every fit needs.
         """
         if curves.samples is not None:
             if curves.relative:
                 return relative_good(curves.samples)
             return self.with_samples.probabilities(with_samples_features(curves))[:, 1]
-        pattern = pattern_of(curves.windows)
-        fit = self.series_only if pattern == WHOLE else self.partial.get(pattern)
-        if fit is None:
+        there = set(pattern_of(curves.windows).split("+"))
+        fits = {WHOLE: self.series_only, **self.partial}
+        fitting = [pattern for pattern in fits if there.issuperset(pattern.split("+"))]
+        if not fitting:
             return np.full(len(curves.windows), np.nan)
-        return fit.probabilities(series_only_features(curves))[:, 1]
+        pattern = max(fitting, key=len)
+        known = replace(curves, windows=np.where(_beside(pattern), np.nan, curves.windows))
+        return fits[pattern].probabilities(series_only_features(known))[:, 1]
 
 
 def pattern_of(windows: Floats) -> str:
@@ -75,6 +78,12 @@ def pattern_of(windows: Floats) -> str:
     'generator_loss+generator_loss_sd+discriminator_loss'
     """
     return "+".join(name for name in _FIGURES if np.isfinite(window_figure(windows, name)).any())
+
+
+def _beside(pattern: str) -> Bools:
+    """Tell which of `WINDOW_FEATURES` are none of a pattern's, [11]; all have what is lost."""
+    named = pattern.split("+")
+    return np.array([name in _FIGURES and name not in named for name in WINDOW_FEATURES])
 
 
 def relative_good(samples: Floats) -> Floats:

@@ -56,8 +56,13 @@ class RunFeatures:
     """Steps that cut the record into windows, [windows + 1]."""
     seen: float
     """Share of the configured length that the record has, at most 1."""
-    space: str = ""
-    """Name of the space in which samples were held against data; empty without any."""
+    reference: AnyReference | None = None
+    """Training data that samples were held against; None where there are no samples to go by."""
+
+    @property
+    def space(self) -> str:
+        """Name of the space in which samples were held against data; empty without any."""
+        return "" if self.reference is None else self.reference.space
 
     @property
     def series_only(self) -> bool:
@@ -146,7 +151,7 @@ def run_features(
         recorded,
         edges,
         min(1.0, recorded / length),
-        "" if reference is None else reference.space,
+        reference,
     )
 
 

@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dlcc.typing import Floats, Rows
 
@@ -83,13 +84,11 @@ class UntrainedConvolutions:
         """Moments [n, 512] of the last channels, and the profile [n, 64] of contrast."""
         import torch  # slow to import, and most of dlcc imports this
 
-        scale = max(self.high - self.low, 1e-12)
         moments, profiles = [], []
         with torch.inference_mode():
             for start in range(0, len(images), _BATCH):
-                given = as_channels_first(images[start : start + _BATCH])
-                pixels = np.clip((given - self.low) / scale, -1e3, 1e3) * 2 - 1
-                x = _sized(torch.from_numpy(pixels.astype(np.float32)))
+                pixels = as_pixels(images[start : start + _BATCH], self.low, self.high)
+                x = _sized(torch.from_numpy(pixels))
                 first, *others = _network(x.shape[1])
                 seen = first(x)
                 contrast = torch.log(seen.flatten(2).std(dim=2, correction=0) + _FAINT)
@@ -118,24 +117,29 @@ def is_images(shape: tuple[int, ...]) -> bool:
     return len(shape) in (2, 3) and min(shape[-2:]) >= 8
 
 
-def as_channels_first(images: Rows) -> Floats:
-    """Bring images [n, h, w], [n, c, h, w] or [n, h, w, c] to [n, c, h, w].
+def as_pixels(images: Rows, low: float, high: float) -> NDArray[np.float32]:
+    """Bring images to what networks take: [n, c, h, w], real ones from −1 to 1.
 
     Args:
-        images: Images, as `is_images` tells them.
+        images: Images [n, h, w], [n, c, h, w] or [n, h, w, c], as `is_images` tells them.
+        low: Value that becomes −1.
+        high: Value that becomes 1.
 
     Returns:
-        The same values, of grey images with one channel.
+        Pixels in single precision, cut far outside of that range; grey images have one channel.
 
-    >>> as_channels_first(np.zeros((2, 20, 30, 3))).shape
+    >>> as_pixels(np.full((2, 20, 30, 3), 255.0), 0, 255).shape
     (2, 3, 20, 30)
-    >>> as_channels_first(np.zeros((2, 9, 9))).shape
-    (2, 1, 9, 9)
+    >>> as_pixels(np.full((2, 9, 9), 255.0), 0, 255)[0, 0, 0, :2].tolist()
+    [1.0, 1.0]
     """
     given = np.asarray(images, dtype=np.float64)
     if given.ndim == 3:
-        return given[:, None]
-    return given if _has_channels_first(given.shape[1:]) else np.moveaxis(given, -1, 1)
+        given = given[:, None]
+    elif not _has_channels_first(given.shape[1:]):
+        given = np.moveaxis(given, -1, 1)
+    share = np.clip((given - low) / max(high - low, 1e-12), -1e3, 1e3)
+    return np.ascontiguousarray(share * 2 - 1, dtype=np.float32)
 
 
 def _has_channels_first(shape: tuple[int, ...]) -> bool:

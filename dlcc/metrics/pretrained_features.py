@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dlcc.errors import OptionError
-from dlcc.metrics.image_features import as_channels_first, is_images
+from dlcc.metrics.image_features import as_pixels, is_images
 from dlcc.typing import Floats, Rows
 
 if TYPE_CHECKING:
@@ -73,13 +73,10 @@ class PretrainedConvolutions:
         import torch
         from torch.nn import functional
 
-        network, scale = _network(), max(self.high - self.low, 1e-12)
-        found = []
+        network, found = _network(), []
         with torch.inference_mode():
             for start in range(0, len(images), _BATCH):
-                given = as_channels_first(images[start : start + _BATCH])
-                pixels = np.clip((given - self.low) / scale, -1e3, 1e3) * 2 - 1
-                x = torch.from_numpy(pixels.astype(np.float32))
+                x = torch.from_numpy(as_pixels(images[start : start + _BATCH], self.low, self.high))
                 x = x[:, :3] if x.shape[1] >= 3 else x.mean(dim=1, keepdim=True)
                 x = functional.interpolate(x, (_SIDE, _SIDE), mode="bilinear", antialias=True)
                 x = x.expand(-1, 3, -1, -1).to(memory_format=torch.channels_last)

@@ -32,3 +32,11 @@ def test_every_pattern_of_losses_has_a_fit_of_its_own(there):
 
 def test_a_pattern_that_nothing_was_fitted_for_tells_nothing():
     assert np.isnan(shipped_library().good(Curves(windows("generator_loss"), None))).all()
+
+
+def test_what_a_record_has_beside_a_pattern_is_left_out():
+    """One gradient norm alone: no fit knows it, and it is judged by the rest."""
+    table, model = windows("grad", "margin"), shipped_library().good
+    more = table.copy()
+    more[:, WINDOW_FEATURES.index("generator_grad")] = 0.3
+    assert np.array_equal(model(Curves(more, None)), model(Curves(table, None)))

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dlcc.errors import SeriesError
 from dlcc.runs.formats.csv_shape import EMPTY_CELLS, TableShape, number_in, sniffed
@@ -22,7 +21,7 @@ from dlcc.runs.formats.quoting import listed, short
 from dlcc.runs.formats.reader import FoundFile, FoundRecord, Listing, Reader
 from dlcc.runs.formats.text_lines import TextLines
 from dlcc.runs.raw_table import RawColumn, RawTable
-from dlcc.typing import Floats, Ints
+from dlcc.typing import Bools, Floats, Ints
 
 _MOST_NUMBERS = 150_000_000
 _IN_NUMBERS = np.zeros(256, dtype=np.bool_)
@@ -104,8 +103,9 @@ class _Cells:
         width, delimiter = len(self.shape.names), self.shape.delimiter
         rows = np.arange(self.rows, self.rows + len(texts))
         delimiters = set(map(methodcaller("count", delimiter), texts))
-        if delimiters == {width - 1} and not any('"' in text for text in texts):
-            values = self._regular_numbers(texts, rows, numbers)
+        joined = delimiter.join(texts)
+        if delimiters == {width - 1} and '"' not in joined:
+            values = self._regular_numbers(joined, texts, rows, numbers)
         else:
             values = self._cell_numbers(self._ragged_cells(numbers, texts), rows, numbers)
         for at, column in enumerate(self.columns):
@@ -118,20 +118,21 @@ class _Cells:
         self.places.append(numbers)
         self.rows += len(texts)
 
-    def _regular_numbers(self, texts: list[str], rows: Ints, numbers: Ints) -> Floats:
+    def _regular_numbers(self, joined: str, texts: list[str], rows: Ints, numbers: Ints) -> Floats:
         """Read rows that all have as many cells, without quotes: their numbers, cell after cell.
 
-        They are read at once, but for rows in which a letter or a sign says that they cannot be.
+        They are read at once from their `texts`, joined, but for rows in which a letter or a sign
+        says that they cannot be.
         """
         width, delimiter = len(self.columns), self.shape.delimiter
-        values = _numbers(delimiter.join(texts), delimiter, width * len(texts))
+        values = _numbers(joined, delimiter, width * len(texts))
         if values is not None:
             return values
         odd = _with_other_signs(texts)
         plain = [text for text, is_odd in zip(texts, odd.tolist(), strict=True) if not is_odd]
         values = _numbers(delimiter.join(plain), delimiter, width * len(plain)) if plain else None
         if values is None:
-            return self._cell_numbers(delimiter.join(texts).split(delimiter), rows, numbers)
+            return self._cell_numbers(joined.split(delimiter), rows, numbers)
         table = np.empty((len(texts), width))
         table[~odd] = values.reshape(-1, width)
         others = [text for text, is_odd in zip(texts, odd.tolist(), strict=True) if is_odd]
@@ -275,7 +276,7 @@ class _Cells:
         )
 
 
-def _with_other_signs(texts: list[str]) -> NDArray[np.bool_]:
+def _with_other_signs(texts: list[str]) -> Bools:
     """Tell which texts hold a letter or a sign that no number has, [len(texts)]."""
     signs = np.frombuffer("\n".join(texts).encode("utf-8", "replace"), dtype=np.uint8)
     ends = np.flatnonzero(signs == ord("\n"))

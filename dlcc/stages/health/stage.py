@@ -15,11 +15,11 @@ from dlcc.health.curves import Curves
 from dlcc.health.definitions import is_untrained, smooth
 from dlcc.health.domain import circumstances_of
 from dlcc.health.judgeable import NotJudgeableError, enough_rows, judgeable_features, judgeable_kind
-from dlcc.health.run_features import RunFeatures, reference_of
+from dlcc.health.run_features import RunFeatures
 from dlcc.health.samples import (
     SAMPLE_FEATURES,
+    AnyReference,
     errors_of_figures,
-    sample_features,
     sample_figure,
 )
 from dlcc.health.user_features import load_features
@@ -81,8 +81,8 @@ class Health(Stage):
             record = dataclasses.replace(record, onset=at, onset_interval=(at, at))
         found = findings_of(Judged(record, features, config.objective, series, samples))
         details = _details(record, features.space)
-        if samples is not None and features.space:
-            details |= _last_figures(samples, self._own_features(samples))
+        if samples is not None and features.reference is not None:
+            details |= _last_figures(samples, features.reference, record.figures[-1])
         if samples is not None and samples.damaged:
             found = [*found, *(_left_out(*item) for item in samples.damaged.items())]
             details["left_out"] = sorted(samples.damaged)
@@ -159,13 +159,9 @@ def _left_out(place: str, why: str) -> Finding:
     return Finding("REC008", f"{place} cannot be read and is left out: {why}.", place=place)
 
 
-def _last_figures(samples: Samples, own: Features | None) -> dict[str, object]:
-    """Figures of the samples of the last step with their standard errors, in words."""
-    reference = reference_of(samples, own)
-    if reference is None:
-        return {}
-    last = samples.at(samples.steps[-1])
-    figures, errors = sample_features(last, reference), errors_of_figures(last, reference)
+def _last_figures(samples: Samples, reference: AnyReference, figures: Floats) -> dict[str, object]:
+    """Figures [8] of the samples of the last step with their standard errors, in words."""
+    errors = errors_of_figures(samples.at(samples.steps[-1]), reference)
     shown = {
         words: _with_error(float(sample_figure(figures, name)), float(sample_figure(errors, name)))
         for name, words in _SHOWN.items()

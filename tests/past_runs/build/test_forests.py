@@ -14,6 +14,7 @@ def test_a_library_brings_the_forests_of_what_its_file_holds(tmp_path, monkeypat
     written = save_with_forests(exact, tmp_path / "past.npz")
     assert len(written.forests) == 2 * len(FRACTIONS)
     monkeypatch.setattr("sklearn.ensemble.ExtraTreesRegressor", None)  # who grows needs it
+    monkeypatch.setattr("dlcc.cache.find", lambda *of: None)
     space = Space(read_library(tmp_path / "past.npz").untampered, 2, series_only=True)
     forecaster = Forecaster.of(space)
     assert np.allclose(forecaster.forest.weights(space.points[:3]).sum(axis=1), 1)
