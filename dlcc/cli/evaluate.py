@@ -114,9 +114,10 @@ def _of_samples(run: Run, reference: Path | None, features: str | None) -> list[
     from dlcc.errors import OptionError
     from dlcc.health.feature_reference import checked_features
     from dlcc.health.run_features import why_not_comparable
-    from dlcc.health.user_features import PRETRAINED, load_features
+    from dlcc.health.user_features import load_features
     from dlcc.metrics.features import name_of
     from dlcc.records import Samples
+    from dlcc.runs.feature_entry import PRETRAINED
 
     if reference is None and features is None:
         return []

@@ -10,10 +10,9 @@ from dlcc.engine.modules import import_file
 from dlcc.errors import OptionError
 from dlcc.metrics.features import Features, Named
 from dlcc.metrics.pretrained_features import PretrainedConvolutions
+from dlcc.runs.feature_entry import PRETRAINED
 from dlcc.typing import Rows
 
-PRETRAINED = "pretrained"
-"""Argument that asks for the network of the extra `images`."""
 _PREFIX = "dlcc_features_"
 
 

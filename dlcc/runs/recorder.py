@@ -14,6 +14,7 @@ from dlcc.errors import OptionError
 from dlcc.runs.attachments import attach
 from dlcc.runs.description import Description
 from dlcc.runs.digests import Digests
+from dlcc.runs.feature_entry import FEATURES, recorded_entry
 from dlcc.runs.inputs import Number, as_rows, check_names, checked_step, evenly_spaced, numbers_of
 from dlcc.runs.layout import RunLayout
 from dlcc.runs.lock import RunLock
@@ -86,6 +87,9 @@ class Recorder:
         sources: Files and folders to copy into `source/`.
         documents: Files and folders to copy into `documents/`.
         reference: Training data `[n, ...]`, of which up to 4,096 evenly spaced rows are kept.
+        features: Function that samples are to be compared in, `FILE.py:FUNCTION`, which takes rows
+            [n, ...] and gives features [n, d]; the file is copied into `source/`, and run inside
+            the sandbox when the run is evaluated. Or `pretrained`. Default: what suits the data.
         resume: Whether a run that is there may be continued.
         track_updates: Whether to log `<player>/updates`, the number of optimiser steps so far, and
             `<player>/update_norm`, the L2 norm of the change of the player's parameters since the
@@ -114,6 +118,7 @@ class Recorder:
         sources: Iterable[str | Path] = (),
         documents: Iterable[str | Path] = (),
         reference: Tensor | np.ndarray | None = None,
+        features: str | None = None,
         resume: bool = True,
         track_updates: bool = True,
     ) -> None:
@@ -123,6 +128,10 @@ class Recorder:
         self._digests = Digests(self.layout)
         self.players = dict(players)
         self._training = training
+        features_file = None
+        if features is not None:
+            features_file, entry = recorded_entry(features)
+            data = {**(data or {}), FEATURES: entry}
         description = Description(
             name, self.players, objective, data, config, seed, length, training_entry
         )
@@ -137,6 +146,8 @@ class Recorder:
                 self.layout, self._digests, description, fresh_manifest, resume=resume
             )
             attach(sources, self.layout.source, self._digests.add)
+            if features_file is not None:
+                attach([features_file], self.layout.source, self._digests.add)
             attach(documents, self.layout.documents, self._digests.add)
             check_entry(self.layout, self.manifest)
             if reference is not None and not self.layout.reference_file.exists():

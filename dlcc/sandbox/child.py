@@ -43,11 +43,12 @@ def _make_dlcc_importable() -> None:
 
 
 class Subject:
-    """Training of the run, as far as it was built."""
+    """Code of the run, and its training as far as it was built."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.training: Any = None
+        self.functions: dict[str, Callable[..., Any]] = {}
         self.tracker: UpdateTracker | None = None
 
     def answer(self, message: Mapping[str, Any], tensors: bytes) -> bytes:
@@ -56,7 +57,10 @@ class Subject:
 
         operations: dict[str, Callable[[Mapping[str, Any], bytes], Answer]] = {
             name: getattr(self, name)
-            for name in ("build", "load", "step", "probe", "sample", "state", "weights", "forward")
+            for name in (
+                *("build", "load", "step", "probe", "sample", "state", "weights", "forward"),
+                "features",
+            )
         }
         try:
             reply, made = operations[message["op"]](message, tensors)
@@ -68,12 +72,11 @@ class Subject:
 
     def build(self, message: Mapping[str, Any], tensors: bytes) -> Answer:
         """Import the entry point and call it with the configuration."""
-        file, _, function = message["entry"].partition(":")
-        entry = _import_file(self.root / file, self.root / "source")
+        build = self._function(message["entry"])
         import torch  # late: code that fails before needs none of its second
 
         torch.set_num_threads(message["threads"])
-        self.training = getattr(entry, function)(message["config"])
+        self.training = build(message["config"])
         return {"players": sorted(self.training.players)}, {}
 
     def load(self, message: Mapping[str, Any], tensors: bytes) -> Answer:
@@ -154,6 +157,21 @@ class Subject:
         finally:
             player.train(trained)
         return {}, {"outputs": outputs}
+
+    def features(self, message: Mapping[str, Any], tensors: bytes) -> Answer:
+        """Answer with what a function of the run makes of `rows`, `[n, ...]`."""
+        from safetensors.numpy import load
+
+        return {}, {"features": self._function(message["entry"])(load(tensors)["rows"])}
+
+    def _function(self, entry: str) -> Callable[..., Any]:
+        """Import the file of an entry point `FILE:FUNCTION`, once, and take the function."""
+        if entry not in self.functions:
+            file, _, name = entry.partition(":")
+            module = _import_file(self.root / file, self.root / "source")
+            self.functions[entry] = getattr(module, name)
+        function: Callable[..., Any] = self.functions[entry]
+        return function
 
     def _track_from_here(self) -> None:
         """Count optimiser steps and measure the change of weights, as a recorder does."""

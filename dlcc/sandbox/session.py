@@ -294,6 +294,37 @@ class Session:
             raise self._nonsense("does not give one output for each input")
         return outputs
 
+    def features(self, entry: str, rows: NDArray[np.float64]) -> NDArray[Any]:
+        """Call a function of the run that makes features of samples or of training data.
+
+        Args:
+            entry: Entry point, such as `source/embedding.py:embed`.
+            rows: Rows `[n, ...]`.
+
+        Returns:
+            What the function gives: features `[n, d]` where it does as it should.
+
+        Raises:
+            ForeignCodeError: The code fails, dies or gives no array.
+
+        >>> import tempfile
+        >>> from dlcc.sandbox import best_level
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = Path(folder) / "mine.py"
+        ...     _ = file.write_text("def means(rows): return rows.mean(axis=2)")
+        ...     with Session({"source/mine.py": file}, best_level(trust=True)) as session:
+        ...         session.features("source/mine.py:means", np.ones((2, 3, 4))).shape
+        (2, 3)
+        """
+        from safetensors.numpy import save
+
+        message = {"op": "features", "entry": entry}
+        _, made = self._ask(message, save({"rows": np.ascontiguousarray(rows)}), expected=_OUTPUTS)
+        found = made.get("features")
+        if found is None:
+            raise self._nonsense("gives no features")
+        return found
+
     def _begin(self, staged: Staged) -> None:
         """Lock and bound the process before it loads anything foreign."""
         alone = self.level is Level.LANDLOCK

@@ -26,10 +26,11 @@ from dlcc.health.user_features import load_features
 from dlcc.health.windows import first_lost
 from dlcc.metrics.features import Features
 from dlcc.past_runs.health_model import HealthModel
-from dlcc.records import UNTRAINED, Config, HealthRecord, Samples, Series, most_probable
+from dlcc.records import UNTRAINED, Config, HealthRecord, Samples, Series, Sources, most_probable
 from dlcc.stage import Case, Context, NotApplicable, Stage, StageResult
 from dlcc.stages.health.findings import Judged, findings_of
 from dlcc.stages.health.onset import find_onset
+from dlcc.stages.health.recorded_features import FeaturesRefusedError, recorded_features
 from dlcc.typing import Floats, Progress
 
 _SHOWN = {
@@ -48,7 +49,7 @@ class Health(Stage):
 
     name: ClassVar = "health"
     needs: ClassVar = (Config, Series)
-    wants: ClassVar = (Samples,)
+    wants: ClassVar = (Samples, Sources)
     gives: ClassVar = (HealthRecord,)
 
     features: str = ""
@@ -59,6 +60,20 @@ class Health(Stage):
     stand in."""
 
     def __call__(self, case: Case, ctx: Context) -> StageResult:
+        samples = case.get(Samples)
+        if samples is None or samples.reference is None:
+            return self._judge(case, ctx, None)
+        if self.features:
+            return self._judge(case, ctx, load_features(self.features, samples.reference))
+        try:
+            with recorded_features(samples, case.get(Sources), ctx) as features:
+                return self._judge(case, ctx, features)
+        except FeaturesRefusedError as error:
+            without = self._judge(case, ctx, None)
+            return dataclasses.replace(without, findings=[*without.findings, _refused(error)])
+
+    def _judge(self, case: Case, ctx: Context, own: Features | None) -> StageResult:
+        """Judge the run, its samples in features of its or the user's own where there are any."""
         config, series = case[Config], case[Series]
         library, samples = ctx.library.excluding(series), case.get(Samples)
         try:
@@ -71,7 +86,7 @@ class Health(Stage):
                 _patient(ctx),
                 not_finite_is_enough=True,
                 training=circumstances_of(config, samples),
-                features=self._own_features(samples),
+                features=own,
             )
         except NotJudgeableError as error:
             raise NotApplicable(f"{error}{_and_damaged(samples)}") from None
@@ -87,12 +102,6 @@ class Health(Stage):
             found = [*found, *(_left_out(*item) for item in samples.damaged.items())]
             details["left_out"] = sorted(samples.damaged)
         return StageResult(records=[record], findings=found, details=details)
-
-    def _own_features(self, samples: Samples | None) -> Features | None:
-        """Features that were asked for; None where the data say which."""
-        if not self.features or samples is None or samples.reference is None:
-            return None
-        return load_features(self.features, samples.reference)
 
 
 def _patient(ctx: Context) -> Progress:
@@ -153,6 +162,10 @@ def _and_damaged(samples: Samples | None) -> str:
     """Continue a reason with the places of samples that cannot be read."""
     damaged = {} if samples is None else samples.damaged
     return "".join(f"; {place} cannot be read: {why}" for place, why in damaged.items())
+
+
+def _refused(error: FeaturesRefusedError) -> Finding:
+    return Finding("REC009", f"{error}.", place="run.json")
 
 
 def _left_out(place: str, why: str) -> Finding:
