@@ -42,6 +42,15 @@ def build(
         int, typer.Option(help="So many maps and autoencoders, in place of the GANs.")
     ] = 0,
     alone: Annotated[int, typer.Option(hidden=True)] = 0,
+    images: Annotated[int, typer.Option(help="So many GANs on real images.")] = 0,
+    folder: Annotated[
+        list[str] | None,
+        typer.Option(help="Where files of images are: fashion=FOLDER, mnist5k=FOLDER; repeatable."),
+    ] = None,
+    join: Annotated[
+        Path | None,
+        typer.Option(help="A library's file that the runs join; what it learnt is kept."),
+    ] = None,
     jobs: Annotated[int, typer.Option(help="Processes.")] = os.cpu_count() or 1,
 ) -> None:
     """Train settings at random, judge them, and keep what they looked like on the way."""
@@ -56,10 +65,23 @@ def build(
         single = single or alone
     in_range("--single", single, 0, 100_000)
     in_range("--seed", seed, 0, 1_000_000_000)
-    if single and recorded:
-        raise OptionError("--recorded takes GANs, --single trains maps and autoencoders: leave one")
+    in_range("--images", images, 0, 100_000)
+    if single and (recorded or images or join):
+        raise OptionError(
+            "--recorded, --images and --join are for GANs, --single trains maps and autoencoders: "
+            "leave one"
+        )
     in_range("--jobs", jobs, 1, 1024)
-    plan = BuildPlan(groups, members, seed, tuple(recorded or ()), tested)
+    plan = BuildPlan(
+        groups=groups,
+        members=members,
+        seed=seed,
+        recorded=tuple(recorded or ()),
+        tested=tested,
+        images=images,
+        folders=_folders(folder or []),
+        joined=join,
+    )
     with bars() as progress:
         said = partial(progress, "library")
         if single:
@@ -67,6 +89,17 @@ def build(
         else:
             made = build_library(out, plan, jobs, said)
     typer.echo(_summary(made, out))
+
+
+def _folders(given: list[str]) -> dict[str, str]:
+    """Folders of data sets, of arguments DATA=FOLDER."""
+    named = dict(text.partition("=")[::2] for text in given)
+    for data, folder in named.items():
+        if data not in ("fashion", "mnist5k") or not folder:
+            raise OptionError(
+                f"--folder {data}={folder}: expected fashion=FOLDER or mnist5k=FOLDER"
+            )
+    return named
 
 
 @library.command()

@@ -34,7 +34,7 @@ from dlcc.health.definitions import (
 )
 from dlcc.kinds.gan import GAN
 from dlcc.metrics import frechet_distance
-from dlcc.recipes import digits_classifier
+from dlcc.recipes import digits_classifier, image_classifier
 from dlcc.recipes.data.points import POINTS
 from dlcc.recipes.small_gan import training as small_gan
 from dlcc.typing import Floats
@@ -55,6 +55,8 @@ GOOD_QUALITY = {
     "grid9": 0.40,
     "grid25": 0.30,
     "digits": 0.55,
+    "mnist5k": 0.60,
+    "fashion": 0.40,
     "square": 0.80,
     "gaussian": 0.80,
     "cube": 0.80,
@@ -63,7 +65,9 @@ GOOD_QUALITY = {
 """Quality from which on a sample step is good, by the name of the data."""
 CELLS = {"square": 6, "gaussian": 6, "cube": 3, "cube_surface": 3}  # along an axis: without modes
 ON_SURFACE = 0.15  # the farthest from it that counts as on it; the cube's sides are 2
-GOOD_FRECHET = 150.0  # on the digits classifier's features
+GOOD_FRECHET = {"digits": 150.0, "mnist5k": 0.4, "fashion": 0.4}
+"""Fréchet distance up to which a sample step is good, by the name of the data: in the features of
+the digits' classifier, or over the trace of the data's covariance in those of the images'."""
 DIVERGED_SAMPLE = 25.0  # any coordinate, on the mixtures, whose own lie within 3
 
 
@@ -81,9 +85,10 @@ class SampledStep:
     coverage: float
     """Share of modes with at least a fifth of the samples that they should have."""
     quality: float
-    """Share of the samples that are in the domain."""
+    """Share of the samples that are in the domain: of images, those that are surely of a class."""
     frechet: float | None
-    """Fréchet distance to the training data in the classifier's features; digits only."""
+    """Fréchet distance to the training data in the classifier's features, see `GOOD_FRECHET`; none
+    for data that no classifier knows."""
     reach: float
     """Largest |coordinate|; infinite where a sample is not finite."""
 
@@ -97,6 +102,8 @@ def judge_samples(data: str, step: int, samples: NDArray[Any]) -> SampledStep:
     frechet = None
     if data in CELLS:
         histogram = cells_histogram(data, samples)
+    elif data in image_classifier.DATA:
+        histogram, frechet = image_classifier.see(data, samples.reshape(len(samples), 1, 28, 28))
     elif data == "digits":
         histogram = digits_histogram(samples)
         features = digits_classifier.load().features(samples)
@@ -118,7 +125,7 @@ def _modes(data: str) -> int:
     """Number of a target's modes, classes or cells."""
     if data in CELLS:
         return POINTS[data].cells(np.zeros((1, POINTS[data].features)), CELLS[data]).number
-    return 10 if data == "digits" else len(small_gan.MIXTURES[data].centres)
+    return 10 if data in GOOD_FRECHET else len(small_gan.MIXTURES[data].centres)
 
 
 def cells_histogram(data: str, samples: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -168,9 +175,9 @@ def good_steps(data: str, checkpoints: Sequence[SampledStep]) -> NDArray[np.bool
     coverage = smooth(np.array([c.coverage for c in checkpoints]))
     quality = smooth(np.array([c.quality for c in checkpoints]))
     good = (coverage >= GOOD_COVERAGE) & (quality >= GOOD_QUALITY[data])
-    if data == "digits":
+    if data in GOOD_FRECHET:
         distances = [np.inf if c.frechet is None else c.frechet for c in checkpoints]
-        good &= smooth(np.array(distances)) <= GOOD_FRECHET
+        good &= smooth(np.array(distances)) <= GOOD_FRECHET[data]
     return good
 
 

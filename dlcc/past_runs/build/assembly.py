@@ -59,9 +59,11 @@ def fit_good(runs: Sequence[PastRun]) -> GoodModel:
     """Fit P(good) of sample steps, and of windows of the whole record.
 
     Only data sets on which "good" has its usual marks are used: those of the 3×3 grid are lower,
-    and fitted together they blur each other.
+    and fitted together they blur each other. Runs whose samples are compared in a space of features
+    have marks of their own, see `dlcc.health.good.relative_good`.
     """
-    runs = [run for run in runs if run.data in USUAL_MARKS] or runs
+    usual = [run for run in runs if run.data in USUAL_MARKS and not run.relative]
+    runs = usual or [run for run in runs if not run.relative] or runs
     good = np.concatenate([run.good for run in runs]).astype(np.int64)
     whole = [run.curves(-1) for run in runs]
     series_only = [run.curves(-1, series_only=True) for run in runs]

@@ -6,7 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,19 @@ from dlcc.errors import LibraryError
 from dlcc.past_runs.build.assembly import FOLDS, assemble
 from dlcc.past_runs.build.forests import save_with_forests
 from dlcc.past_runs.build.forgeries import logic_of, logic_of_doctored
+from dlcc.past_runs.build.image_gans import (
+    check_images,
+    image_gan_file,
+    make_image_gan,
+    read_image_gan,
+)
 from dlcc.past_runs.build.part_files import read_part, write_part
 from dlcc.past_runs.build.past_run import PastRun, recorded_run
 from dlcc.past_runs.build.settings import draw_group
 from dlcc.past_runs.build.simulation import reference_of, simulate
 from dlcc.past_runs.build.terms import impacts, moments, novelties, reproducibilities, with_term
 from dlcc.past_runs.similarity import FEWEST_RUNS
-from dlcc.past_runs.store import Library
+from dlcc.past_runs.store import Library, read_library
 from dlcc.recipes import truth
 from dlcc.runs import Run
 from dlcc.runs.files import write_text
@@ -47,6 +53,12 @@ class BuildPlan:
     """Folders of recorded runs with their truth, as benchmarks/corpus.py leaves them."""
     tested: int = 200
     """Number of recorded runs whose record is put to the test."""
+    images: int = 0
+    """Number of GANs on real images."""
+    folders: Mapping[str, str] = field(default_factory=dict)
+    """Name of a data set of images to the folder that its files are in."""
+    joined: Path | None = None
+    """Library that the runs join, whose P(good) and tests of records are kept; None for none."""
 
 
 def build_library(out: Path, plan: BuildPlan, jobs: int, progress: Progress) -> Library:
@@ -59,10 +71,17 @@ def build_library(out: Path, plan: BuildPlan, jobs: int, progress: Progress) -> 
         LibraryError: there is too little to make a library from, or it cannot be written.
     """
     folders = [folder for recorded in plan.recorded for folder in complete_runs(recorded)]
-    check_size(plan.groups * plan.members + len(folders))
+    base = None if plan.joined is None else replace(read_library(plan.joined), forests={})
+    known = 0 if base is None else len(base)
+    check_size(known + plan.groups * plan.members + len(folders) + plan.images)
+    check_images(range(plan.images), plan.seed, plan.folders)
     parts = make_parts_folder(out)
     groups = {parts / f"group-{g:03d}.npz": (plan, g) for g in range(plan.groups)}
     records = {_recorded_file(parts, folder): (folder,) for folder in folders}
+    images = {
+        image_gan_file(parts, plan.seed, k): (plan.seed, k, plan.folders)
+        for k in range(plan.images)
+    }
     chosen = np.random.default_rng(plan.seed).permutation(len(folders))[: plan.tested]
     tests = {
         _test_file(parts, folders[k]): (folders[k], i % DOCTORED_EVERY == 0)
@@ -70,15 +89,22 @@ def build_library(out: Path, plan: BuildPlan, jobs: int, progress: Progress) -> 
     }
     with process_pool(jobs) as pool:
         make_missing(pool, _make_group, groups, progress, "training")
+        make_missing(pool, make_image_gan, images, progress, "training on images")
         make_missing(pool, _make_recorded, records, progress, "reading")
         make_missing(pool, _make_test, tests, progress, "testing records")
     runs = [run for file, (_, g) in groups.items() for run in _group_of(plan, g, file)]
     drawn = len(runs)
     runs += [run for file in records for run in read_part(file)]
-    library = assemble(runs)
+    runs += [read_image_gan(file, plan.seed, k) for k, file in enumerate(images)]
+    tested = {folders[k]: drawn + int(k) for k in chosen}
+    if base is None:
+        library = assemble(runs)
+    else:
+        library = base.joined(assemble(runs, good=base.good)) if runs else base
+        tested = {folder: known + run for folder, run in tested.items()}
     library = with_term(library, "novelty", novelties(library))
     library = with_term(library, "impact", impacts(library))
-    library = _with_tests(library, {folders[k]: drawn + int(k) for k in chosen}, parts, progress)
+    library = _with_tests(library, tested, parts, progress)
     return save_with_forests(library, out)
 
 
@@ -121,6 +147,8 @@ def _with_tests(
     library: Library, tested: dict[Path, int], parts: Path, progress: Progress
 ) -> Library:
     """Add logic and reproducibility of the tested runs, and rows for the doctored copies."""
+    if not tested:
+        return library
     logic: dict[int, tuple[float, float]] = {}
     doctored: dict[int, tuple[float, float]] = {}
     for folder, run in tested.items():

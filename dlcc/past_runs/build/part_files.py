@@ -23,6 +23,7 @@ def write_part(path: Path, runs: Sequence[PastRun]) -> None:
     columns: dict[str, Any] = {
         name: np.array([getattr(run, name) for run in runs]) for name in (*_STACKED, *_TEXTS)
     }
+    columns["relative"] = np.array([run.relative for run in runs])
     columns["kind"] = np.array([run.kind.name for run in runs])
     columns["configs"] = np.array([json.dumps(dict(run.config), sort_keys=True) for run in runs])
     with written_whole(path) as beside, beside.open("wb") as stream:
@@ -41,4 +42,5 @@ def _run(columns: Mapping[str, Any], i: int) -> PastRun:
     fields: dict[str, Any] = {name: columns[name][i] for name in _STACKED}
     fields |= {name: str(columns[name][i]) for name in _TEXTS}
     kind = kinds()[str(columns["kind"][i])] if "kind" in columns else GAN  # older ones are of GANs
+    fields["relative"] = "relative" in columns and bool(columns["relative"][i])
     return PastRun(config=json.loads(str(columns["configs"][i])), **fields, kind=kind)

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcc.health.curves import Curves
-from dlcc.health.samples import Reference, sample_features
+from dlcc.health.feature_reference import FeatureReference
+from dlcc.health.samples import AnyReference, sample_features
 from dlcc.health.windows import window_features
 from dlcc.kinds import TrainingKind, kind_of
 from dlcc.kinds.gan import GAN
@@ -49,11 +50,14 @@ class PastRun:
     """Hash of the first rows, which twins share."""
     kind: TrainingKind = GAN
     """Kind of the training."""
+    relative: bool = False
+    """Whether the samples' figures are relative to those of real rows held out, in a space of
+    features."""
 
     def curves(self, fraction: int, *, series_only: bool = False) -> Curves:
         """Cut the record at FRACTIONS[fraction]."""
         samples = None if series_only else self.samples[: self.reached[fraction]]
-        return Curves(self.windows[fraction], samples, self.kind)
+        return Curves(self.windows[fraction], samples, self.kind, self.relative)
 
     @property
     def label_index(self) -> int:
@@ -67,7 +71,7 @@ def past_run(
     steps: Sequence[int],
     samples: Sequence[NDArray[Any]],
     judged: truth.Truth,
-    reference: Reference,
+    reference: AnyReference,
     kind: TrainingKind = GAN,
 ) -> PastRun:
     """Make a past run of a record, its truth, and samples [n, ...] taken at `steps`."""
@@ -87,6 +91,7 @@ def past_run(
         next_quarter=next_quarters(judged.good),
         first_rows=first_rows_hash(series),
         kind=kind,
+        relative=isinstance(reference, FeatureReference),
     )
 
 
@@ -99,8 +104,9 @@ def next_quarters(good: Sequence[bool]) -> Floats:
     return np.array([part.mean() if len(part) == quarter else np.nan for part in parts])
 
 
-def recorded_run(run: Run, reference: Reference) -> PastRun:
-    """Make a past run of a recipe's run folder, with its truth beside it."""
+def recorded_run(run: Run, reference: AnyReference, most: int | None = None) -> PastRun:
+    """Make a past run of a recipe's run folder, with its truth beside it; of the samples of a step
+    the first `most` are looked at."""
     series, samples = Series.of(run, None), Samples.of(run, None)
     assert series is not None
     assert samples is not None
@@ -108,7 +114,7 @@ def recorded_run(run: Run, reference: Reference) -> PastRun:
         run.manifest.config,
         series,
         samples.steps,
-        [samples.at(step) for step in samples.steps],
+        [samples.at(step)[:most] for step in samples.steps],
         truth.read(run.path),
         reference,
         kind_of(run.manifest.objective),

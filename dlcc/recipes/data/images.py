@@ -11,14 +11,27 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dlcc.errors import RunError
+from dlcc.recipes.data import digits_table
 from dlcc.recipes.data.cifar import count_batch, find_batches, read_batch
 from dlcc.recipes.data.files import Part, damaged, named_folder, scaled
 from dlcc.recipes.data.idx import find_idx, read_idx, read_idx_shape
 from dlcc.recipes.data.npy import count_npy, read_npy
 
-ROWS = {"digits": 1_797, "mnist": 60_000, "fashion": 60_000, "cifar10": 50_000}
+ROWS = {
+    "digits": 1_797,
+    "mnist5k": digits_table.ROWS,
+    "mnist": 60_000,
+    "fashion": 60_000,
+    "cifar10": 50_000,
+}
 """Number of images in the published training part; `count_images` counts those that are there."""
-SHAPES = {"digits": (1, 28), "mnist": (1, 28), "fashion": (1, 28), "cifar10": (3, 32)}
+SHAPES = {
+    "digits": (1, 28),
+    "mnist5k": (1, 28),
+    "mnist": (1, 28),
+    "fashion": (1, 28),
+    "cifar10": (3, 32),
+}
 """Channels and side of the images of a data set."""
 IMAGES = (*ROWS, "folder", "npy")
 """Names that `load_images` knows; the last two are the user's own data."""
@@ -53,6 +66,9 @@ def load_images(
 
             small = torch.from_numpy(load_digits()[0]).view(-1, 1, 8, 8)
             return scaled_up(small, (28, 28)).numpy()
+        case "mnist5k":
+            table = digits_table.read_table(digits_table.find_table(folder))
+            return scaled(table[:, :-1].reshape(-1, 1, 28, 28))
         case "mnist" | "fashion":
             path = find_idx(name, folder, PLACES[name], part, "images")
             _check_sides(path)
@@ -89,6 +105,9 @@ def load_labels(name: str, folder: str, *, part: Part = "train") -> NDArray[np.i
             from dlcc.recipes.small_gan.training import load_digits
 
             return load_digits()[1]
+        case "mnist5k":
+            labels = digits_table.read_table(digits_table.find_table(folder))[:, -1]
+            return labels.astype(np.int64)
         case "mnist" | "fashion":
             path = find_idx(name, folder, PLACES[name], part, "labels")
             return read_idx(path, 1).astype(np.int64)
@@ -105,6 +124,9 @@ def count_images(name: str, folder: str, *, part: Part = "train") -> int:
     """
     match name:
         case "digits":
+            return ROWS[name]
+        case "mnist5k":
+            digits_table.find_table(folder)
             return ROWS[name]
         case "mnist" | "fashion":
             return _check_sides(find_idx(name, folder, PLACES[name], part, "images"))

@@ -17,8 +17,8 @@ from dlcc.landscape.model_state import unchanged
 from dlcc.recipes.adversarial_losses import ADVERSARIAL_LOSSES
 from dlcc.recipes.data.images import SHAPES, as_shares, count_images, load_images, scaled_up
 from dlcc.recipes.image_gan import ImageGAN
-from dlcc.recipes.image_gans import akde_dcgan, loss_gradient_clouds
-from dlcc.recipes.image_gans.page import clouds_page, dcgan_page
+from dlcc.recipes.image_gans import akde_dcgan, loss_gradient_clouds, usual_gan
+from dlcc.recipes.image_gans.page import clouds_page, dcgan_page, usual_page
 from dlcc.recipes.recipe import Family, Recipe, Values
 from dlcc.runs import Recorder
 from dlcc.runs.measuring import MEASURES
@@ -60,16 +60,19 @@ class CloudFamily(Family):
         return torch.float16
 
     def target(self, config: Values) -> str | None:
-        """Name of the known generator: "digits", which a classifier knows; None for others."""
-        return "digits" if config["data"] == "digits" else None
+        """Name of the data where a classifier knows them: MNIST's 5,000 stand for all of it."""
+        known = {"digits": "digits", "mnist5k": "mnist5k", "mnist": "mnist5k", "fashion": "fashion"}
+        return known.get(config["data"])
 
     def as_target(self, samples: NDArray[Any], config: Values) -> NDArray[Any]:
-        """Convert images of 28 pixels a side to the 8×8 that scale up to them best, [n, 64]."""
+        """Flatten images [n, 784]; digits to the 8×8 that scale up to them best, [n, 64]."""
         images = np.asarray(samples, dtype=np.float32)[:, 0]
+        if config["data"] != "digits":
+            return images.reshape(len(images), -1)
         down = np.linalg.pinv(_upsampling())  # exact for images that were scaled up
         return (down @ images @ down.T).reshape(len(images), -1)
 
-    def look(self, recorder: Recorder, training: Any) -> CloudLook:
+    def look(self, recorder: Recorder, training: Any) -> CloudLook | None:
         return CloudLook(recorder, training, training.config.loss)
 
 
@@ -99,6 +102,26 @@ class DCGANFamily(CloudFamily):
 
     def as_target(self, samples: NDArray[Any], config: Values) -> NDArray[Any]:
         return super().as_target(2 * np.asarray(samples, dtype=np.float32) - 1, config)
+
+
+class UsualFamily(CloudFamily):
+    """Trainings of `usual_gan`."""
+
+    module = usual_gan
+
+    def length(self, config: Values) -> int:
+        return int(config["steps"])
+
+    def page(self, recipe: Recipe, config: Values) -> str:
+        return usual_page(recipe, config)
+
+    def players(self, config: Values) -> Mapping[str, nn.Module]:
+        parsed = usual_gan.Config.parse(config)
+        return usual_gan.make_players(parsed, *SHAPES[config["data"]])
+
+    def look(self, recorder: Recorder, training: Any) -> CloudLook | None:
+        """Measure nothing: losses here depend on both batches, or have penalties."""
+        return None
 
 
 class CloudLook:

@@ -83,21 +83,93 @@ def dcgan_page(recipe: Recipe, config: Mapping[str, Any]) -> str:
     )
 
 
+def usual_page(recipe: Recipe, config: Mapping[str, Any]) -> str:
+    """Write the Markdown page of a GAN on images in a usual architecture and objective."""
+    _, discriminator, generator = {**FORMULAS, "rp": RELATIVISTIC}[config["loss"]]
+    shown = {**config, "loss": "ns"}
+    page = _filled(
+        recipe,
+        shown,
+        title=f"{config['net']} GAN on {config['data']}",
+        scale="−1",
+        zdim=str(config["zdim"]),
+        penalty=_penalties(config),
+        turns=_turns(config),
+        networks=_usual_networks(config),
+        discriminator=discriminator,
+        generator=generator,
+    )
+    return page.replace("| loss | ns |", f"| loss | {config['loss']} |")
+
+
 def _filled(recipe: Recipe, config: Mapping[str, Any], **words: str) -> str:
     """Fill the page with what all these GANs share, and with `words`."""
     _, discriminator, generator = FORMULAS["ns" if config["loss"] == "ns" else "wgangp"]
     meaning = {option.key: option.help for option in recipe.options} | {"net": "the players"}
+    formulas = {"discriminator": discriminator, "generator": generator}
     return _PAGE.format(
         length=recipe.family.length(config),
         batch=config["batch"],
-        discriminator=discriminator,
-        generator=generator,
         table="\n".join(
             f"| {key} | {value} | {meaning[key]} |"
             for key, value in config.items()
             if key in meaning
         ),
-        **words,
+        **{**formulas, **words},
+    )
+
+
+RELATIVISTIC = (
+    "relativistic pairing",
+    r"L_D = \frac{1}{m}\sum_{i=1}^{m} \log(1 + \exp(D(G(z_i)) - D(x_i)))",
+    r"L_G = \frac{1}{m}\sum_{i=1}^{m} \log(1 + \exp(D(x_i) - D(G(z_i))))",
+)
+
+
+def _penalties(config: Mapping[str, Any]) -> str:
+    """Paragraphs on the discriminator's penalties."""
+    text = _PENALTIES["wgangp"] if config["loss"] == "wgangp" else ""
+    for key, where in (("r1", "x_i"), ("r2", "G(z_i)")):
+        if config[key]:
+            text += (
+                f"\nTo this it adds $\\frac{{\\gamma}}{{2m}}\\sum_i \\|\\nabla D({where})\\|^2$ "
+                f"with $\\gamma = {config[key]:g}$.\n"
+            )
+    return text
+
+
+def _turns(config: Mapping[str, Any]) -> str:
+    """Sentences on who is updated when, and on what samples are drawn from."""
+    times = "once" if config["d_steps"] == 1 else f"{config['d_steps']} times"
+    average = (
+        f" Samples are drawn from an average of its weights with decay {config['ema']:g}."
+        if config["ema"]
+        else ""
+    )
+    return f"The discriminator is updated {times}, then the generator from the last noise.{average}"
+
+
+def _usual_networks(config: Mapping[str, Any]) -> str:
+    """Sentences on networks and optimiser."""
+    networks = {
+        "conv": "The generator is a linear map and two transposed convolutions, the discriminator "
+        "two strided convolutions and a linear map",
+        "dense": "Both networks have two hidden layers",
+        "residual": "Both networks are made of residual blocks of two convolutions",
+    }[config["net"]]
+    norm = {
+        "batch": "both with batch normalisation where no penalty stands against it",
+        "generator": "the generator with batch normalisation",
+        "spectral": "the generator with batch, the discriminator with spectral normalisation",
+    }[config["norm"]]
+    method = {
+        "adam": f"Adam with $\\beta_1 = {config['beta1']:g}$",
+        "rmsprop": "RMSprop",
+        "sgd": f"Stochastic gradient descent with momentum {config['beta1']:g}",
+    }[config["optimizer"]]
+    return (
+        f"{networks}, {norm}. {method} trains them, at a learning rate of {config['lr_g']:g} for "
+        f"the generator and {config['lr_d']:g} for the discriminator."
     )
 
 

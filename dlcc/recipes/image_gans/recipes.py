@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from dlcc.recipes.image_gans.family import CloudFamily, DCGANFamily
+from dlcc.recipes.image_gans.family import CloudFamily, DCGANFamily, UsualFamily
 from dlcc.recipes.recipe import Recipe
 
 _CLOUDS = CloudFamily()
 RECIPES = (
+    Recipe(
+        "image-gan",
+        "GAN on images in a usual architecture, objective and optimiser, small enough for a core",
+        UsualFamily(),
+        {},
+    ),
     Recipe(
         "lgc-vanilla",
         "GAN of two fully connected networks on images, from the study of clouds",
