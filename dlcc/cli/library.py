@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dlcc.cli.options import in_range, say
+from dlcc.cli.options import EngineName, in_range, say
 from dlcc.cli.progress import bars
 from dlcc.errors import OptionError
 
@@ -52,8 +52,10 @@ def build(
         typer.Option(help="A library's file that the runs join; what it learnt is kept."),
     ] = None,
     jobs: Annotated[int, typer.Option(help="Processes.")] = os.cpu_count() or 1,
+    engine: EngineName = "processes",
 ) -> None:
     """Train settings at random, judge them, and keep what they looked like on the way."""
+    from dlcc.engine.engines import engine_of
     from dlcc.past_runs.build.library import BuildPlan, build_library
     from dlcc.past_runs.build.single_networks import build_single
 
@@ -72,6 +74,7 @@ def build(
             "leave one"
         )
     in_range("--jobs", jobs, 1, 1024)
+    where = engine_of(engine, jobs)
     plan = BuildPlan(
         groups=groups,
         members=members,
@@ -85,9 +88,9 @@ def build(
     with bars() as progress:
         said = partial(progress, "library")
         if single:
-            made = build_single(out, single, seed, jobs, said)
+            made = build_single(out, single, seed, where, said)
         else:
-            made = build_library(out, plan, jobs, said)
+            made = build_library(out, plan, where, said)
     typer.echo(_summary(made, out))
 
 

@@ -38,6 +38,15 @@ OwnFeatures = Annotated[
     ),
 ]
 """Option `--features` that names a feature function, whose file is run, or `pretrained`."""
+EngineName = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        help="Where the work is done: local, processes, ray (this machine's cluster) or "
+        "ray://HOST:PORT.",
+    ),
+]
+"""Option `--engine` that names where jobs are done."""
 _LONGEST_LINE = 4_000  # characters of a sentence on stderr
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 

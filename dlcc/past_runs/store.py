@@ -38,6 +38,10 @@ FRACTIONS = (0.1, 0.2, 0.5, 1.0)
 """Fractions of the configured length at which every run has a vector."""
 TERMS = ("logic", "novelty", "impact", "reproducibility")
 """Terms of the score that a library holds."""
+TRACES = ("coverage", "quality", "frechet")
+"""Figures of the truth that are kept of every sample step."""
+TRACE_STEPS = 50
+"""Number of sample steps that traces have: 40 in the length, and 10 beyond it."""
 Forest = Mapping[str, NDArray[Any]]
 """Nodes of a forest, as `OutcomeForest` has them."""
 _PER_RUN = (
@@ -52,6 +56,7 @@ _PER_RUN = (
     "terms",
     "true_record",
     "judged_by",
+    "traces",
 )
 
 
@@ -102,6 +107,9 @@ class Library:
     """Whether a row's record is true, not doctored, [n]."""
     judged_by: NDArray[np.str_]
     """Source of each label: "truth", "verdict" or "review", [n]."""
+    traces: Floats
+    """Figures `TRACES` of the truth at sample steps, [n, TRACE_STEPS, 3], from which labels can be
+    made anew; NaN where they are not known."""
     good: GoodModel
     """Model of P(good) of a sample step or window."""
     group: str = "gan"
@@ -256,6 +264,7 @@ class Library:
             "terms": self.terms.astype(np.float32),
             "true_record": self.true_record,
             "judged_by": self.judged_by,
+            "traces": _half(self.traces),
             "group": np.array(self.group),
             "label_names": np.array(self.label_names),
             **_packed("sighted", self.good.with_samples),
@@ -366,6 +375,7 @@ def _unpacked_library(table: Mapping[str, Any]) -> Library:
         terms=table["terms"].astype(np.float64),
         true_record=table["true_record"],
         judged_by=table["judged_by"],
+        traces=_traces(table),
         good=GoodModel(
             _unpacked("sighted", table), _unpacked("blind", table), _unpacked_partial(table)
         ),
@@ -379,6 +389,13 @@ def _unpacked_library(table: Mapping[str, Any]) -> Library:
     if any(len(getattr(library, name)) != n for name in _PER_RUN):
         raise ValueError("columns of different lengths")
     return library
+
+
+def _traces(table: Mapping[str, Any]) -> Floats:
+    """Traces of the truth; unknown in files written before 0.2."""
+    if "traces" in table:
+        return np.asarray(table["traces"], dtype=np.float64)
+    return np.full((len(table["labels"]), TRACE_STEPS, len(TRACES)), np.nan)
 
 
 def _group(table: Mapping[str, Any]) -> str:

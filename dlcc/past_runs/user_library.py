@@ -21,7 +21,17 @@ from dlcc.health.run_features import RunFeatures
 from dlcc.kinds import TrainingKind, kind_of, kinds
 from dlcc.past_runs.health_model import HealthModel
 from dlcc.past_runs.in_use import shipped_library, user_library_path, users_library
-from dlcc.past_runs.store import COMPLETE, FRACTIONS, TERMS, Library, objects, row, save_all
+from dlcc.past_runs.store import (
+    COMPLETE,
+    FRACTIONS,
+    TERMS,
+    TRACE_STEPS,
+    TRACES,
+    Library,
+    objects,
+    row,
+    save_all,
+)
 from dlcc.past_runs.twins import first_rows_hash
 from dlcc.records import Config, Samples, Series, most_probable
 from dlcc.runs import Run
@@ -142,6 +152,7 @@ def row_of(run: Run, past: Library, label: str | None) -> Library:
         terms=np.full((1, len(TERMS), 2), np.nan),
         true_record=np.array([True]),
         judged_by=np.array(["verdict" if label is None else "review"]),
+        traces=np.full((1, TRACE_STEPS, len(TRACES)), np.nan),
         good=past.good,
         group=kind.past_runs.group,
         label_names=kind.label_names,

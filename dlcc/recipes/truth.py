@@ -56,7 +56,7 @@ GOOD_QUALITY = {
     "grid25": 0.30,
     "digits": 0.55,
     "mnist5k": 0.60,
-    "fashion": 0.40,
+    "fashion": 0.35,
     "square": 0.80,
     "gaussian": 0.80,
     "cube": 0.80,

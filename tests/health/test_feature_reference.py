@@ -56,6 +56,17 @@ def test_more_samples_than_were_held_out_are_thinned(reference):
     assert many["coverage"] > 0.85
 
 
+def test_data_may_be_sorted_by_class():
+    """What n real rows get does not depend on the order in which the data come."""
+    bars = np.repeat(np.random.default_rng(0).normal(size=(1_000, 1, 28)), 28, axis=1)
+    classes = [bars[:500], bars[500:].transpose(0, 2, 1)]
+    in_order = FeatureReference.of(np.concatenate(classes), features_of(DATA, {}))
+    of_one, of_both = classes[0][:100], np.concatenate([x[:50] for x in classes])
+    assert in_order.figures(of_one)["coverage"] < 0.65
+    assert in_order.figures(of_one)["recall"] < 0.65
+    assert in_order.figures(of_both)["coverage"] > 0.85
+
+
 @pytest.mark.parametrize("rows", [100, 300])
 def test_few_rows_of_a_reference_do_not_make_real_ones_bad(rows):
     few = FeatureReference.of(DATA[:rows], features_of(DATA, {}))

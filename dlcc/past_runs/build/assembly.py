@@ -50,6 +50,7 @@ def assemble(runs: Sequence[PastRun], seed: int = 0, good: GoodModel | None = No
         terms=np.full((len(runs), len(TERMS), 2), np.nan),
         true_record=np.ones(len(runs), dtype=np.bool_),
         judged_by=np.full(len(runs), "truth"),
+        traces=np.array([run.traces for run in runs]),
         good=good or fit_good(runs),
         group=runs[0].kind.past_runs.group,
     )

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from dlcc.engine.jobs import Job
 from dlcc.engine.scratch import scratch_folder
-from dlcc.errors import LibraryError
 from dlcc.health.run_features import reference_of
-from dlcc.past_runs.build.part_files import read_part, write_part
-from dlcc.past_runs.build.past_run import PastRun, recorded_run
+from dlcc.past_runs.build.part_files import VERSION, part_of
+from dlcc.past_runs.build.past_run import recorded_run
 from dlcc.past_runs.build.settings import SEEDS_APART
 from dlcc.past_runs.build.simulation import OVERTRAIN
-from dlcc.recipes import get_recipe
 from dlcc.recipes.data.images import count_images
 from dlcc.recipes.train import train
 from dlcc.records import Samples
@@ -85,43 +83,28 @@ def _steps(settings: Mapping[str, Any], rng: np.random.Generator) -> int:
     return round(_log_uniform(rng, max(_STEPS[0], longest / 2.5), longest))
 
 
-def make_image_gan(file: Path, build_seed: int, number: int, folders: Mapping[str, str]) -> None:
-    """Train one run, past its end, and write what the library needs of it.
+def image_gan_job(build_seed: int, number: int, folders: Mapping[str, str]) -> Job:
+    """Make the job that trains one run.
 
     The files of mnist5k and fashion are looked for in `folders`, which the library does not name.
     """
     settings = draw_image_gan(build_seed, number)
-    settings["folder"] = folders.get(settings["data"], "")
-    with scratch_folder() as folder:
-        train(RECIPE, folder, settings, overtrain=OVERTRAIN, snapshots=1)
-        run = Run.open(folder)
+    place = folders.get(settings["data"], "")
+    return Job(_image_gan, {"settings": settings}, {"folder": place}, version=VERSION)
+
+
+def _image_gan(settings: Mapping[str, Any], folder: str) -> bytes:
+    """Train one run, past its end, and keep what the library needs of it."""
+    with scratch_folder() as out:
+        whole = {**settings, "folder": folder}
+        train(RECIPE, out, whole, overtrain=OVERTRAIN, snapshots=1)
+        run = Run.open(out)
         samples = Samples.of(run, None)
         assert samples is not None
         reference = reference_of(samples)
         assert reference is not None
         made = recorded_run(run, reference, _SAMPLES)
-        write_part(file, [replace(made, config={**made.config, "folder": ""})])
-
-
-def image_gan_file(parts: Path, build_seed: int, number: int) -> Path:
-    """Name the file that a build keeps a run in."""
-    return parts / f"image-{build_seed}-{number:04d}.npz"
-
-
-def read_image_gan(file: Path, build_seed: int, number: int) -> PastRun:
-    """Read the run of a draw.
-
-    Raises:
-        LibraryError: It was left by a version that drew otherwise.
-    """
-    (run,) = read_part(file)
-    expected = get_recipe(RECIPE).configure(draw_image_gan(build_seed, number))
-    if dict(run.config) != expected:
-        raise LibraryError(
-            f"{file}: was made of other settings than are drawn now; remove {file.parent} or "
-            "choose another --out"
-        )
-    return run
+        return part_of([replace(made, config={**made.config, "folder": ""})])
 
 
 def check_images(numbers: Sequence[int], build_seed: int, folders: Mapping[str, str]) -> None:

@@ -15,7 +15,7 @@ from dlcc.health.samples import AnyReference, sample_features
 from dlcc.health.windows import window_features
 from dlcc.kinds import TrainingKind, kind_of
 from dlcc.kinds.gan import GAN
-from dlcc.past_runs.store import FRACTIONS
+from dlcc.past_runs.store import FRACTIONS, TRACE_STEPS, TRACES
 from dlcc.past_runs.twins import first_rows_hash
 from dlcc.recipes import truth
 from dlcc.records import LABELS, Samples, Series
@@ -46,6 +46,8 @@ class PastRun:
     next_quarter: Floats
     """Share of good sample steps in the quarter of the length after each of FRACTIONS,
     [fractions]."""
+    traces: Floats
+    """Figures `TRACES` of the truth at each sample step, those past the length included, [c, 3]."""
     first_rows: str
     """Hash of the first rows, which twins share."""
     kind: TrainingKind = GAN
@@ -89,10 +91,23 @@ def past_run(
         stability=judged.stability,
         good=np.array(judged.good[: truth.SAMPLE_STEPS], dtype=np.bool_),
         next_quarter=next_quarters(judged.good),
+        traces=traces_of(judged),
         first_rows=first_rows_hash(series),
         kind=kind,
         relative=isinstance(reference, FeatureReference),
     )
+
+
+def traces_of(judged: truth.Truth) -> Floats:
+    """Figures `TRACES` of the truth of a run, [c, 3]: labels can be made anew by other marks.
+
+    The distance is NaN where no classifier knows the data.
+    """
+    traces = np.full((TRACE_STEPS, len(TRACES)), np.nan)
+    for k, step in enumerate(judged.checkpoints[:TRACE_STEPS]):
+        distance = np.nan if step.frechet is None else step.frechet
+        traces[k] = step.coverage, step.quality, distance
+    return traces
 
 
 def next_quarters(good: Sequence[bool]) -> Floats:

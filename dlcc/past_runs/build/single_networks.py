@@ -12,14 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from dlcc.engine.pools import process_pool
+from dlcc.engine.engines import Engine
+from dlcc.engine.jobs import Job
+from dlcc.engine.results import complete
 from dlcc.engine.scratch import scratch_folder
-from dlcc.errors import LibraryError
 from dlcc.health.samples import Reference
 from dlcc.past_runs.build.assembly import assemble
-from dlcc.past_runs.build.library import check_size, make_missing, make_parts_folder
-from dlcc.past_runs.build.part_files import read_part, write_part
-from dlcc.past_runs.build.past_run import PastRun, recorded_run
+from dlcc.past_runs.build.library import check_size, parts_folder
+from dlcc.past_runs.build.part_files import VERSION, part_of, read_part
+from dlcc.past_runs.build.past_run import recorded_run
 from dlcc.past_runs.build.settings import SEEDS_APART
 from dlcc.past_runs.build.simulation import OVERTRAIN
 from dlcc.past_runs.build.terms import impacts, novelties, with_term
@@ -51,7 +52,13 @@ _AS_THE_PAPER = 0.35  # of the maps; most of them end in a point
 _STEPS = (300, 2400)
 
 
-def build_single(out: Path, runs: int, seed: int, jobs: int, progress: Progress) -> Library:
+def build_single(
+    out: Path,
+    runs: int,
+    seed: int,
+    engine: Engine,
+    progress: Progress = lambda share, what: None,
+) -> Library:
     """Train drawn settings, judge them by their targets and write the library to `out`.
 
     What was done is kept in `<out>.parts/`, from which a killed build goes on; it may be removed
@@ -59,13 +66,12 @@ def build_single(out: Path, runs: int, seed: int, jobs: int, progress: Progress)
 
     Raises:
         LibraryError: there are too few runs, or it cannot be written.
+        OptionError: the engine's cluster cannot be reached.
     """
     check_size(runs)
-    parts = make_parts_folder(out)
-    files = {parts / f"single-{seed}-{k:04d}.npz": (seed, k) for k in range(runs)}
-    with process_pool(jobs) as pool:
-        make_missing(pool, make_run, files, progress, "training")
-    made = [_run_of(file, seed, number) for file, (_, number) in files.items()]
+    jobs = [single_job(seed, number) for number in range(runs)]
+    files = complete(jobs, parts_folder(out), engine, progress, "single networks")
+    made = [run for file in files for run in read_part(file)]
     library = assemble(made, good=shipped_library().good)
     library = with_term(library, "novelty", novelties(library))
     library = with_term(library, "impact", impacts(library, beside=shipped_library()))
@@ -73,28 +79,21 @@ def build_single(out: Path, runs: int, seed: int, jobs: int, progress: Progress)
     return library
 
 
-def _run_of(file: Path, seed: int, number: int) -> PastRun:
-    """Read the run of a draw, which may have been left by a version that drew otherwise."""
-    (run,) = read_part(file)
+def single_job(seed: int, number: int) -> Job:
+    """Make the job that trains one run."""
     recipe, settings = draw_single(seed, number)
-    if dict(run.config) != get_recipe(recipe).configure(settings):
-        raise LibraryError(
-            f"{file}: was made of other settings than are drawn now; remove {file.parent} or "
-            "choose another --out"
-        )
-    return run
+    return Job(_single, {"recipe": recipe, "settings": settings}, version=VERSION)
 
 
-def make_run(file: Path, seed: int, number: int) -> None:
-    """Train one run, past its end, and write what the library needs of it."""
-    recipe, settings = draw_single(seed, number)
+def _single(recipe: str, settings: Mapping[str, Any]) -> bytes:
+    """Train one run, past its end, and keep what the library needs of it."""
     with scratch_folder() as folder:
         train(recipe, folder, settings, overtrain=OVERTRAIN, snapshots=1)
         run = Run.open(folder)
         samples = Samples.of(run, None)
         assert samples is not None
         assert samples.reference is not None
-        write_part(file, [recorded_run(run, Reference.of(samples.reference))])
+        return part_of([recorded_run(run, Reference.of(samples.reference))])
 
 
 def draw_single(build_seed: int, number: int) -> tuple[str, dict[str, Any]]:

@@ -5,23 +5,20 @@ import json
 import numpy as np
 import pytest
 
+from dlcc.engine.engines import Local
 from dlcc.errors import LibraryError
 from dlcc.health.run_features import run_features
 from dlcc.kinds import kind_of
-from dlcc.past_runs.build.part_files import read_part, write_part
+from dlcc.past_runs.build.part_files import part_of, read_part
 from dlcc.past_runs.build.settings import draw_group
 from dlcc.past_runs.build.simulation import simulate
-from dlcc.past_runs.build.single_networks import RECIPES, build_single, draw_single, make_run
+from dlcc.past_runs.build.single_networks import RECIPES, build_single, draw_single, single_job
 from dlcc.past_runs.in_use import shipped_library
 from dlcc.past_runs.store import FRACTIONS, read_library
 from dlcc.recipes import get_recipe, truth
 from dlcc.recipes.train import train
 from dlcc.records import Samples, Series
 from dlcc.runs import Run
-
-
-def quiet(share, what):
-    """Progress that nobody looks at."""
 
 
 def test_every_drawn_setting_is_one_that_its_recipe_takes():
@@ -43,7 +40,7 @@ def test_a_draw_depends_on_seed_and_number_alone():
 
 def test_too_few_runs_are_refused_before_any_is_trained(tmp_path):
     with pytest.raises(LibraryError, match="there would be 49"):
-        build_single(tmp_path / "made.npz", 49, 1, 1, quiet)
+        build_single(tmp_path / "made.npz", 49, 1, Local())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -58,8 +55,8 @@ def short(monkeypatch):
 
 @pytest.mark.usefixtures("short")
 def test_what_is_kept_of_a_run_is_what_its_folder_says(tmp_path):
-    make_run(tmp_path / "part.npz", 1, 7)
-    (past,) = read_part(tmp_path / "part.npz")
+    (tmp_path / "part").write_bytes(single_job(1, 7)())
+    (past,) = read_part(tmp_path / "part")
     settings = {"batch": 800, "epochs": 207, "seed": 7}
     train("map-f1", tmp_path / "run", settings, overtrain=1.25, snapshots=1)
     run = Run.open(tmp_path / "run")
@@ -79,23 +76,17 @@ def test_what_is_kept_of_a_run_is_what_its_folder_says(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("short")
-def test_a_killed_build_goes_on_from_what_it_had(tmp_path, monkeypatch):
+def test_a_killed_build_goes_on_from_what_it_had(tmp_path):
     """What is there is not made again, and the library has these runs with their terms."""
-    asked = []
-
-    def here(pool, make, files, progress, what):
-        asked.extend(file for file in files if not file.exists())
-        for file in asked:
-            make(file, *files[file])
-
-    monkeypatch.setattr("dlcc.past_runs.build.single_networks.make_missing", here)
     out, parts = tmp_path / "made.npz", tmp_path / "made.npz.parts"
     parts.mkdir()
-    left_out = parts / "single-1-0049.npz"
-    for number in range(49):
-        make_run(parts / f"single-1-{number:04d}.npz", 1, number)
-    build_single(out, 50, 1, 1, quiet)
-    assert asked == [left_out]
+    jobs = [single_job(1, number) for number in range(50)]
+    for job in jobs[:49]:
+        (parts / job.address).write_bytes(job())
+    before = {path: path.stat().st_mtime_ns for path in parts.iterdir()}
+    build_single(out, 50, 1, Local())
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert {path.name for path in parts.iterdir()} == {job.address for job in jobs}
     made = read_library(out)
     assert len(made) == 50
     assert made.group == "single"
@@ -103,18 +94,8 @@ def test_a_killed_build_goes_on_from_what_it_had(tmp_path, monkeypatch):
     assert np.isnan(made.terms[:, [0, 3], 0]).all()
 
 
-@pytest.mark.usefixtures("short")
-def test_parts_of_other_draws_are_refused(tmp_path, monkeypatch):
-    parts = tmp_path / "made.npz.parts"
-    parts.mkdir()
-    make_run(parts / "single-1-0000.npz", 1, 7)
-    monkeypatch.setattr("dlcc.past_runs.build.single_networks.make_missing", lambda *given: None)
-    with pytest.raises(LibraryError, match="was made of other settings than are drawn now"):
-        build_single(tmp_path / "made.npz", 50, 1, 1, quiet)
-
-
 def test_older_parts_are_of_gans(tmp_path):
-    write_part(tmp_path / "new.npz", simulate([{**draw_group(5, 0, 1)[0], "steps": 60}]))
-    with np.load(tmp_path / "new.npz") as table:
+    (tmp_path / "new").write_bytes(part_of(simulate([{**draw_group(5, 0, 1)[0], "steps": 60}])))
+    with np.load(tmp_path / "new") as table:
         np.savez(tmp_path / "old.npz", **{k: v for k, v in table.items() if k != "kind"})
     assert [run.kind.name for run in read_part(tmp_path / "old.npz")] == ["gan"]

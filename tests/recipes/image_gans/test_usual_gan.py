@@ -93,7 +93,9 @@ def test_a_step_records_both_players_and_moves_both(loss: str) -> None:
     }
     assert all(map(np.isfinite, row.values()))
     for name, net in training.players.items():
-        assert any(not torch.equal(a, b) for a, b in zip(before[name], net.parameters(), strict=True))
+        assert any(
+            not torch.equal(a, b) for a, b in zip(before[name], net.parameters(), strict=True)
+        )
     if loss in ("ns", "mm"):
         assert 0 < row["discriminator/real"] < 1
 
