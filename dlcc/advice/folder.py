@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dlcc.advice.advice import Advised, advise, by_past_runs
+from dlcc.engine.engines import Engine
 from dlcc.errors import ForeignCodeError, IsolationError, LimitExceeded, OptionError
 from dlcc.health.judgeable import NotJudgeableError, judgeable_kind
 from dlcc.past_runs.in_use import library
@@ -107,6 +108,7 @@ def advise_folder(
     trust: bool,
     progress: Progress = lambda share, what: None,
     seed: int = 0,
+    engine: Engine | None = None,
 ) -> FolderAdvice:
     """Rank changes to the configuration of a run, by reruns where it can be run again.
 
@@ -117,6 +119,8 @@ def advise_folder(
         trust: Whether code that came with the run may run where no sandbox can isolate it.
         progress: Function that is called with the share done and what is being done.
         seed: Seed of the reruns' seeds.
+        engine: Engine whose workers make parts of the reruns, which are kept; None for this
+            process.
 
     Returns:
         The ranked changes beside the control, and why there were no reruns, if there were none.
@@ -140,7 +144,7 @@ def advise_folder(
     sources = Sources.of(run, None)
     program, why = None, "left out on request" if not reruns else why_no_program(config, sources)
     if why is None:
-        program, why = _program(run, trust)
+        program, why = _program(run, trust, engine)
     if program is None:
         return replace(first_advice(run, past), why_no_reruns=why)
     try:
@@ -195,9 +199,9 @@ def _some(run: Run, advised: Advised) -> Advised:
     )
 
 
-def _program(run: Run, trust: bool) -> tuple[Program | None, str | None]:
+def _program(run: Run, trust: bool, engine: Engine | None) -> tuple[Program | None, str | None]:
     try:
-        return program_of_folder(run, trust=trust)[0], None
+        return program_of_folder(run, trust=trust, engine=engine)[0], None
     except (OptionError, IsolationError) as error:
         return None, str(error)
 

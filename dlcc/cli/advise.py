@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dlcc.cli.options import Map, duration, in_range, mapping_of
+from dlcc.cli.options import EngineName, Map, duration, in_range, mapping_of
 from dlcc.cli.progress import bars
 
 if TYPE_CHECKING:
@@ -33,15 +33,18 @@ def advise(
         bool, typer.Option(help="Run the run's own code even without real isolation.")
     ] = False,
     map_: Map = None,
+    engine: EngineName = "",
 ) -> None:
     """Say what to change about a training, by what reruns and past runs say it does."""
     from dlcc.advice.advice import SHOWN
     from dlcc.advice.apply import check_place, recipe_of
     from dlcc.advice.folder import advise_folder
+    from dlcc.engine.engines import engine_of
     from dlcc.errors import OptionError
     from dlcc.runs import Run
 
     seconds = duration("--budget", budget)
+    where = engine_of(engine) if engine else None
     in_range("--seed", seed, 0, 2**31 - 1)
     in_range("--apply", apply, 1, 2 * SHOWN)
     if (apply is None) != (out is None):
@@ -57,6 +60,7 @@ def advise(
             trust=trust,
             seed=seed,
             progress=lambda share, what: progress("advise", share, what),
+            engine=where,
         )
     shown = found.advised.shown()
     typer.echo(_listed(found, shown))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dlcc.cli.options import duration, in_range, say
+from dlcc.cli.options import EngineName, duration, in_range, say
 from dlcc.cli.progress import bars
 
 if TYPE_CHECKING:
@@ -25,11 +25,14 @@ def rerun(
     trust: Annotated[
         bool, typer.Option(help="Run the run's own code even without real isolation.")
     ] = False,
+    engine: EngineName = "",
 ) -> None:
     """Run a training again, hundreds of times: does it end the same, what does best?"""
+    from dlcc.engine.engines import engine_of
     from dlcc.reruns.folder import rerun_folder
 
     in_range("--n", n, 2, 100_000)
+    where = engine_of(engine) if engine else None
     seconds = duration("--budget", budget)
     with bars() as progress:
         made = rerun_folder(
@@ -38,6 +41,7 @@ def rerun(
             seconds,
             trust=trust,
             progress=lambda share, what: progress("rerun", share, what),
+            engine=where,
         )
     typer.echo(json.dumps(_plain(made), indent=1) if json_ else _summary(made, n), nl=True)
     if len(made.outcomes) < n:

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
+from dlcc.engine.engines import Engine
 from dlcc.errors import LimitExceeded, OptionError
 from dlcc.health.domain import circumstances_of
 from dlcc.health.judgeable import NotJudgeableError, check_judgeable, judgeable_kind
 from dlcc.past_runs.in_use import library
 from dlcc.records import Config, Reruns, Samples, Series, Sources
 from dlcc.reruns.programs import Program, program_of
+from dlcc.reruns.spread import SpreadProgram
 from dlcc.reruns.study import rerun
 from dlcc.runs import Run
 from dlcc.sandbox import best_level
@@ -20,7 +22,14 @@ from dlcc.typing import Progress
 
 
 def rerun_folder(
-    folder: str | Path, n: int, seconds: float, *, trust: bool, progress: Progress, seed: int = 0
+    folder: str | Path,
+    n: int,
+    seconds: float,
+    *,
+    trust: bool,
+    progress: Progress,
+    seed: int = 0,
+    engine: Engine | None = None,
 ) -> Reruns:
     """Run the training of a folder again, several times or as often as fits into the time.
 
@@ -31,6 +40,7 @@ def rerun_folder(
         trust: Whether code that came with the run may run where no sandbox can isolate it.
         progress: Function that is called with the share done and what is being done.
         seed: Seed of the plan's own choices.
+        engine: Engine whose workers rerun parts of the plan, which are kept; None for this process.
 
     Returns:
         The outcomes, the reproducibility Δ, and the effects of settings.
@@ -41,7 +51,7 @@ def rerun_folder(
         IsolationError: The code is the run's own and nothing isolates it.
     """
     run = Run.open(folder)
-    program, config = program_of_folder(run, trust=trust)
+    program, config = program_of_folder(run, trust=trust, engine=engine)
     series = Series.of(run, run.length)
     known = library().excluding(series)
     try:
@@ -78,8 +88,11 @@ def _own_record(
     return series, samples
 
 
-def program_of_folder(run: Run, *, trust: bool) -> tuple[Program, Config]:
-    """Find the program that reruns a run, and its configuration.
+def program_of_folder(
+    run: Run, *, trust: bool, engine: Engine | None = None
+) -> tuple[Program, Config]:
+    """Find the program that reruns a run, on the workers of an engine or here, and its
+    configuration.
 
     Raises:
         OptionError: The run says too little to run it again.
@@ -95,4 +108,4 @@ def program_of_folder(run: Run, *, trust: bool) -> tuple[Program, Config]:
     )
     if isinstance(program, str):
         raise OptionError(f"{run.path}: {program}")
-    return program, config
+    return program if engine is None else SpreadProgram(program, engine), config

@@ -7,6 +7,7 @@ came with it, one rerun after the other in the sandbox.
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from dlcc import cache
+from dlcc.engine.jobs import Job
+from dlcc.engine.scratch import scratch_folder
 from dlcc.errors import ForeignCodeError, ForeignCodeStopped
 from dlcc.health.run_features import reference_of
 from dlcc.health.samples import AnyReference, Reference
@@ -23,12 +27,16 @@ from dlcc.kinds.gan import GAN
 from dlcc.records import Config, Samples, Series, Sources
 from dlcc.reruns.outcome import Recorded, Refused, steps_to_sample
 from dlcc.reruns.plan import Rerun
-from dlcc.sandbox import Bounds, Level, Session
+from dlcc.reruns.spread import packed
+from dlcc.runs.hashes import digest_of_files
+from dlcc.sandbox import Bounds, Level, Session, best_level
 from dlcc.stage import Deadline
 from dlcc.typing import Progress
 
 SAMPLES = 512
 """Number of samples that are taken of a rerun at each sample step."""
+_TOGETHER = 32  # reruns of a part that go as one ensemble
+_A_DAY = 86_400.0
 _OF_ONE = ("loss", "grad_norm")  # recorded of the only player of a training
 
 
@@ -90,7 +98,7 @@ class Program(Protocol):
 
 def program_of(
     config: Config, sources: Sources | None, samples: Samples | None, level: Callable[[], Level]
-) -> Program | str:
+) -> EnsembleProgram | SandboxProgram | str:
     """Find the program that can rerun a run.
 
     Args:
@@ -184,6 +192,29 @@ class EnsembleProgram:
             recorded.update(zip(members, made, strict=True))
         return [recorded[i] for i in range(len(plan))]
 
+    def parts(self, plan: Sequence[Rerun], length: int) -> list[tuple[list[int], Job]]:
+        """Divide a plan into ensembles of at most 32 reruns each."""
+        from dlcc.ensembles import by_shape
+
+        chunks = [
+            group[k : k + _TOGETHER]
+            for group in by_shape([rerun.config for rerun in plan])
+            for k in range(0, len(group), _TOGETHER)
+        ]
+        return [(chunk, _ensemble_job([plan[i] for i in chunk], length)) for chunk in chunks]
+
+
+def _ensemble_job(plan: Sequence[Rerun], length: int) -> Job:
+    """Make the job that trains reruns of one shape together."""
+    reruns = [{"config": dict(r.config), "weights_seed": r.weights_seed} for r in plan]
+    return Job(_ensemble_part, {"reruns": reruns, "length": length}, version=cache.package_digest())
+
+
+def _ensemble_part(reruns: Sequence[Mapping[str, Any]], length: int) -> bytes:
+    """Train reruns of one shape together."""
+    plan = [Rerun("seed", r["config"], r["weights_seed"]) for r in reruns]
+    return packed(_train_together(plan, length, Deadline(math.inf), lambda share: None))
+
 
 def _part(progress: Progress, k: int, parts: int) -> Callable[[float], None]:
     return lambda share: progress((k + share) / parts, "reruns")
@@ -274,19 +305,78 @@ class SandboxProgram:
                     records.append(Refused(error))
         return records
 
-    def _one(self, session: Session, config: Mapping[str, Any], length: int) -> Recorded:
-        session.build(self.entry, config)
-        rows, samples, done = [], [], 0
-        for step in steps_to_sample(length):
-            stepped = session.step(done, step - done, list(self.quantities))
-            rows.append(np.where(stepped.present, stepped.values, np.nan))
-            done = step
-            if self.reference is not None:
-                samples.append(session.sample(SAMPLES, step))
-        values = np.concatenate(rows)
-        logged = {
-            name: column
-            for name, column in zip(self.quantities, values.T, strict=True)
-            if not np.isnan(column).all()
+    def parts(self, plan: Sequence[Rerun], length: int) -> list[tuple[list[int], Job]]:
+        """Divide a plan into reruns, each with the run's code beside it, wherever it is made."""
+        places = {
+            "files": {name: path.read_bytes() for name, path in self.files.items()},
+            "trust": self.level is Level.NONE,
         }
-        return Recorded(Series.from_start(logged), samples)
+        content, version = digest_of_files(self.files), cache.package_digest()
+        common = {
+            "entry": self.entry,
+            "length": length,
+            "quantities": list(self.quantities),
+            "sampled": self.reference is not None,
+        }
+        return [
+            (
+                [k],
+                Job(_sandbox_part, {"config": dict(r.config), **common}, places, content, version),
+            )
+            for k, r in enumerate(plan)
+        ]
+
+    def _one(self, session: Session, config: Mapping[str, Any], length: int) -> Recorded:
+        sampled = self.reference is not None
+        return _rerun_once(session, self.entry, config, length, self.quantities, sampled=sampled)
+
+
+def _rerun_once(
+    session: Session,
+    entry: str,
+    config: Mapping[str, Any],
+    length: int,
+    quantities: Sequence[str],
+    *,
+    sampled: bool,
+) -> Recorded:
+    """Train a configuration from its beginning, and record quantities, and samples if asked for."""
+    session.build(entry, config)
+    rows, samples, done = [], [], 0
+    for step in steps_to_sample(length):
+        stepped = session.step(done, step - done, list(quantities))
+        rows.append(np.where(stepped.present, stepped.values, np.nan))
+        done = step
+        if sampled:
+            samples.append(session.sample(SAMPLES, step))
+    values = np.concatenate(rows)
+    logged = {
+        name: column
+        for name, column in zip(quantities, values.T, strict=True)
+        if not np.isnan(column).all()
+    }
+    return Recorded(Series.from_start(logged), samples)
+
+
+def _sandbox_part(
+    entry: str,
+    config: Mapping[str, Any],
+    length: int,
+    quantities: Sequence[str],
+    sampled: bool,
+    files: Mapping[str, bytes],
+    trust: bool,
+) -> bytes:
+    """Rerun the run's code once, in a sandbox of the machine that this is called on."""
+    with scratch_folder() as folder:
+        paths = {name: folder / str(k) for k, name in enumerate(files)}
+        for name, path in paths.items():
+            path.write_bytes(files[name])
+        with Session(paths, best_level(trust), Bounds(seconds=_A_DAY)) as session:
+            try:
+                made = _rerun_once(session, entry, config, length, quantities, sampled=sampled)
+            except ForeignCodeStopped:
+                raise
+            except ForeignCodeError as error:
+                return packed([Refused(error)])
+    return packed([made])
