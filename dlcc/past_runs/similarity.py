@@ -16,6 +16,7 @@ import numpy as np
 
 from dlcc.health.curves import NEEDS_SAMPLES
 from dlcc.past_runs.configuration import CONFIG_FEATURES, config_features
+from dlcc.past_runs.neighbours import NeighbourIndex
 from dlcc.past_runs.store import Library, comparable, row
 from dlcc.typing import Floats, Ints
 
@@ -152,13 +153,9 @@ class Space:
         return self.standardised(self.raw)
 
     @cached_property
-    def _index(self) -> Any:
-        """Index of FAISS over the points."""
-        import faiss
-
-        index = faiss.IndexFlatL2(self.points.shape[1])
-        index.add(np.ascontiguousarray(self.points, dtype=np.float32))
-        return index
+    def _index(self) -> NeighbourIndex:
+        """Index of the points."""
+        return NeighbourIndex.of(self.points)
 
     def nearest(self, points: Floats, k: int) -> tuple[Ints, Floats]:
         """Find the nearest runs of the library, nearest first.
@@ -170,8 +167,8 @@ class Space:
         Returns:
             Numbers of the runs and their distances, both [m, k]; distances are Euclidean over √p.
         """
-        squared, found = self._index.search(np.ascontiguousarray(points, dtype=np.float32), k)
-        return found, np.sqrt(np.maximum(squared, 0) / points.shape[1]).astype(np.float64)
+        found, squared = self._index.search(points, k)
+        return found, np.sqrt(squared / points.shape[1])
 
     @cached_property
     def neighbours(self) -> tuple[Ints, Floats]:
