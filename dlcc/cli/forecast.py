@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dlcc.cli.options import Map, mapping_of, say
+from dlcc.cli.options import Map, in_range, mapping_of, say
 from dlcc.cli.progress import bars
 
 if TYPE_CHECKING:
@@ -23,6 +23,9 @@ def forecast(
         str | None,
         typer.Option(help="Look at nothing from here on: .2 of the configured length, or a step."),
     ] = None,
+    cost: Annotated[
+        float, typer.Option(help="What a healthy run is worth that is stopped, in whole trainings.")
+    ] = 3.0,
     json_: Annotated[
         bool, typer.Option("--json", help="One JSON object a folder and line.")
     ] = False,
@@ -34,12 +37,14 @@ def forecast(
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from dlcc.forecast.folders import forecast_folders
 
+    in_range("--cost", cost, 0.001, 1e6)
     wrong: list[RunError] = []
     with bars() as progress:
         found = forecast_folders(
             runs,
             until,
             mapping=mapping_of(map_ or []),
+            cost=cost,
             left_out=wrong.append,
             progress=lambda share, what: progress("forecast", share, what),
         )
@@ -60,5 +65,5 @@ def _in_words(line: FolderForecast) -> str:
         f"{name}  P(healthy) {percent(prediction.p_healthy.number)}"
         f"  {prediction.label}"
         f"  good share of the second half {stable:.2f} ({few:.2f} to {many:.2f})"
-        f"  seen {line.seen:.0%}"
+        f"  seen {line.seen:.0%}" + (f"  {line.stopping.words}" if line.seen < 1 else "")
     )

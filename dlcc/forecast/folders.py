@@ -9,6 +9,7 @@ from typing import Any
 
 from dlcc.errors import RunError
 from dlcc.forecast.forecaster import Forecasters, Prediction
+from dlcc.forecast.stopping import COST, Stopping, stopping
 from dlcc.health.domain import circumstances_of
 from dlcc.health.judgeable import (
     NotJudgeableError,
@@ -42,13 +43,21 @@ class FolderForecast:
     """Share of the configured length that the forecast was made from, 0 to 1."""
     prediction: Prediction
     """Expected end of the run."""
+    cost: float = COST
+    """Cost of stopping a run that would have ended healthy, in whole trainings."""
+
+    @property
+    def stopping(self) -> Stopping:
+        """Advice whether to stop the run."""
+        return stopping(self.prediction.p_healthy, self.seen, self.cost)
 
     def to_json(self) -> dict[str, Any]:
         """Make the object that `dlcc forecast --json` prints.
 
         Returns:
-            The folder, the most probable label (`kind`), and means and 90 % intervals of P(healthy)
-            and stability, rounded to six digits.
+            The folder, the most probable label (`kind`), means and 90 % intervals of P(healthy) and
+            stability, and whether to stop (`advice`) with what that would save in whole trainings,
+            rounded to six digits.
         """
         p, stability = self.prediction.p_healthy, self.prediction.stability
         return {
@@ -58,6 +67,9 @@ class FolderForecast:
             "stability": round(stability.mean, 6),
             "stability_interval": [round(bound, 6) for bound in stability.interval(0.9)],
             "kind": self.prediction.label,
+            "advice": self.stopping.action,
+            "saving": round(self.stopping.saving, 6),
+            "saving_interval": [round(bound, 6) for bound in self.stopping.interval],
         }
 
 
@@ -77,6 +89,7 @@ def forecast_folders(
     *,
     mapping: Mapping[str, str] | None = None,
     past: Library | None = None,
+    cost: float = COST,
     left_out: Callable[[RunError], None] | None = None,
     progress: Progress = lambda share, what: None,
 ) -> Iterator[FolderForecast]:
@@ -91,6 +104,7 @@ def forecast_folders(
         mapping: `player/quantity` -> column of another tool's folder that holds it; by default
             roles are guessed from the columns' names.
         past: Past runs to go by; by default the library in use, without the run itself.
+        cost: Cost of stopping a run that would have ended healthy, in whole trainings.
         left_out: Function that is called with the error of a folder that cannot be read or has
             fewer than 20 rows; the folder is then left out. By default the error is raised.
         progress: Function that is called with the share done and the folder at hand.
@@ -130,7 +144,7 @@ def forecast_folders(
         vector = run.features.vector(apart.good)
         series_only = run.features.series_only
         forecaster = of_these.at(seen, vector, run.config, series_only=series_only)
-        yield FolderForecast(run.name, seen, forecaster(vector, run.config))
+        yield FolderForecast(run.name, seen, forecaster(vector, run.config), cost)
 
 
 def _read(

@@ -22,8 +22,16 @@ USUAL_MARKS = ("ring", "digits")
 """Data sets on which "good" has its usual marks."""
 
 
-def assemble(runs: Sequence[PastRun], seed: int = 0, good: GoodModel | None = None) -> Library:
-    """Make the library of runs, without terms; P(good) is `good`, or fitted on these runs."""
+def assemble(
+    runs: Sequence[PastRun],
+    seed: int = 0,
+    good: GoodModel | None = None,
+    names: tuple[str, ...] | None = None,
+) -> Library:
+    """Make the library of runs, without terms.
+
+    P(good) is `good`, or fitted on these runs; the figures are `names`, or all that some run has.
+    """
     fold = folds_by_setting([setting_key(run.config) for run in runs], FOLDS, seed)
     vectors: list[list[dict[str, float]]] = [[] for _ in runs]
     series_only: list[list[dict[str, float]]] = [[] for _ in runs]
@@ -36,7 +44,8 @@ def assemble(runs: Sequence[PastRun], seed: int = 0, good: GoodModel | None = No
                 )
                 vectors[i].append(run_vector(with_samples, model(with_samples)))
                 series_only[i].append(run_vector(unsighted, model(unsighted)))
-    names = tuple(vectors[0][0])
+    if names is None:
+        names = tuple(dict.fromkeys(name for of_run in vectors for name in of_run[0]))
     return Library(
         names=names,
         configs=objects(dict(run.config) for run in runs),

@@ -108,7 +108,7 @@ def _assembled(base: Library | None, runs: Sequence[PastRun]) -> Library:
     """Make a library of runs, which join another one where there is one."""
     if base is None:
         return assemble(runs)
-    return base.joined(assemble(runs, good=base.good)) if runs else base
+    return base.joined(assemble(runs, good=base.good, names=base.names)) if runs else base
 
 
 def _group_jobs(plan: BuildPlan) -> list[Job]:
