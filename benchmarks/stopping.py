@@ -10,7 +10,7 @@ MedianPruner is Optuna's rule, with its five runs to start with, in twenty rando
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 from common import write_result
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from dlcc.estimate import Estimate
 from dlcc.forecast.forecaster import Forecaster
-from dlcc.forecast.stopping import stopping
+from dlcc.forecast.stopping import COST, stopping
 from dlcc.past_runs.build.assembly import FOLDS, folds_by_setting
 from dlcc.past_runs.in_use import shipped_library
 from dlcc.past_runs.similarity import Space
@@ -59,22 +59,21 @@ def first(stops: NDArray[np.bool_]) -> NDArray[np.int64]:
     return np.where(stops.any(axis=1), stops.argmax(axis=1), -1)
 
 
+def stops(p: list[list[Estimate]], cost: float = COST) -> NDArray[np.int64]:
+    """Stops by the advice at a cost of healthy runs."""
+    advised = [
+        [
+            stopping(at, FRACTIONS[look], cost).action == "stop"
+            for look, at in zip(LOOKS, of_run, strict=True)
+        ]
+        for of_run in p
+    ]
+    return first(np.array(advised))
+
+
 def by_advice(p: list[list[Estimate]]) -> list[NDArray[np.int64]]:
     """Stops by the advice, at each cost."""
-    return [
-        first(
-            np.array(
-                [
-                    [
-                        stopping(at, FRACTIONS[look], float(cost)).action == "stop"
-                        for look, at in zip(LOOKS, of_run, strict=True)
-                    ]
-                    for of_run in p
-                ]
-            )
-        )
-        for cost in COSTS
-    ]
+    return [stops(p, float(cost)) for cost in COSTS]
 
 
 def by_threshold(good: Floats) -> list[NDArray[np.int64]]:
@@ -126,28 +125,17 @@ def measured(past: Library, seed: int, *, series_only: bool) -> Mapping[str, obj
         "train a tenth and keep the best": by_best(good, seed),
         "MedianPruner": [by_median(good, seed + k) for k in range(20)],
     }
-    curves = {name: [outcome(s, healthy) for s in stops] for name, stops in rules.items()}
-    usual = stopped_usually(p)
+    curves = {name: [outcome(s, healthy) for s in found] for name, found in rules.items()}
     return {
         "runs": len(past),
         "healthy": int(healthy.sum()),
-        "the advice at its usual cost": outcome(usual, healthy),
+        "the advice at its usual cost": outcome(stops(p), healthy),
         "saved at most, where so many healthy runs are killed": {
             name: saved_at(curve) for name, curve in curves.items() if name != "MedianPruner"
         },
         "MedianPruner, saved and killed": np.mean(curves["MedianPruner"], axis=0).tolist(),
         "curves": {name: np.round(curve, 4).tolist() for name, curve in curves.items()},
     }
-
-
-def stopped_usually(p: list[list[Estimate]]) -> NDArray[np.int64]:
-    """Stops by the advice at its usual cost."""
-    rule: Callable[[Estimate, int], bool] = lambda at, look: (
-        stopping(at, FRACTIONS[look]).action == "stop"
-    )
-    return first(
-        np.array([[rule(at, k) for k, at in zip(LOOKS, of_run, strict=True)] for of_run in p])
-    )
 
 
 def main() -> None:
