@@ -16,6 +16,7 @@ import sympy as sp
 from dlcc.forecast import gnn
 from dlcc.forecast.attribution import what_moved
 from dlcc.forecast.forecaster import Forecaster
+from dlcc.forecast.forest import in_steps
 from dlcc.health.samples import Reference, sample_features
 from dlcc.past_runs.in_use import shipped_library
 from dlcc.past_runs.similarity import Space
@@ -129,8 +130,8 @@ def check_attribution() -> None:
     vector = dict(zip(past.names, past.series_only_vectors[1, 1], strict=True))
     moved = what_moved(forecaster, vector, past.configs[1], most=10_000)
     point = space.standardised(space.raw_of(vector, past.configs[1]))[None, :]
-    said = forecaster.forest.trees.predict(point)[0, 0]
-    mean = forecaster.forest.trees.predict(space.points)[:, 0].mean()
+    said = forecaster.forest.trees.predict(in_steps(point))[0, 0]
+    mean = forecaster.forest.trees.predict(in_steps(space.points))[:, 0].mean()
     assert sum(m.effect for m in moved) == pytest.approx(said - mean, abs=0.03)
     assert any(abs(m.effect) > 0.01 for m in moved)
 

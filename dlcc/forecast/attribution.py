@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from dlcc.forecast.forecaster import Forecaster
+from dlcc.forecast.forest import in_steps
 from dlcc.records import FeatureEffect
 
 
@@ -25,7 +26,8 @@ def what_moved(
     point = forecaster.space.standardised(raw)[None, :]
     healthy = forecaster.space.library.label_names.index("healthy")
     explainer = shap.TreeExplainer(forecaster.forest.trees)
-    effects = np.asarray(explainer.shap_values(point, check_additivity=False))[0, :, healthy]
+    seen = in_steps(point)
+    effects = np.asarray(explainer.shap_values(seen, check_additivity=False))[0, :, healthy]
     order = np.argsort(-np.abs(effects), kind="stable")[:most]
     names = forecaster.space.names
     return tuple(

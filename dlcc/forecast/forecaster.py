@@ -17,6 +17,7 @@ from dlcc.deprecation import renamed
 from dlcc.errors import LibraryError
 from dlcc.estimate import Estimate
 from dlcc.forecast.forest import OutcomeForest, outcomes_of
+from dlcc.past_runs.patterns import figures_of, patterns
 from dlcc.past_runs.similarity import FEWEST_RUNS, Space
 from dlcc.past_runs.store import Library, forest_name, nearest_fraction
 from dlcc.records import most_probable
@@ -209,8 +210,8 @@ class Forecasters:
         series_only: bool,
     ) -> Forecaster:
         """Forecaster for a run that is as far as `seen`, as by `Forecaster.fit`."""
-        space = Space(self._library.untampered, nearest_fraction(seen), series_only)
-        space = space.within(vector, config)
+        every = Space(self._library.untampered, nearest_fraction(seen), series_only)
+        space = richest(every, every.within(vector, config))
         key = space.fraction, series_only, space.only
         if key not in self._fitted:
             self._fitted[key] = Forecaster.of(space, network=self._network)
@@ -218,13 +219,39 @@ class Forecasters:
 
 
 def _brought_forest(space: Space) -> OutcomeForest | None:
-    """Forest that the space's library brings; None where figures are left out, or without one."""
+    """Forest that the space's library brings; None for figures of no pattern, or without one."""
     past = space.library
-    nodes = past.forests.get(forest_name(space.fraction, series_only=space.series_only))
-    if nodes is None or space.only is not None:
+    if not past.forests:
         return None
-    outcomes = outcomes_of(past.labels, past.stability, len(past.label_names))
-    return OutcomeForest(space.points, outcomes, nodes)
+    every = Space(past, space.fraction, space.series_only).names
+    for lacking in patterns(series_only=space.series_only):
+        if figures_of(lacking, every) == space.names:
+            name = forest_name(space.fraction, series_only=space.series_only, lacking=lacking)
+            nodes = past.forests.get(name)
+            outcomes = outcomes_of(past.labels, past.stability, len(past.label_names))
+            return None if nodes is None else OutcomeForest(space.points, outcomes, nodes)
+    return None
+
+
+def richest(space: Space, available: Space) -> Space:
+    """Space of the richest pattern whose figures are all available.
+
+    Args:
+        space: Space of all figures.
+        available: Space of the figures that a run has, of `Space.within`.
+
+    Returns:
+        Space of the pattern's figures; `available` itself where the library brings no forests, or
+        where it has all figures of no pattern.
+    """
+    if not space.library.forests or available.only is None:
+        return available
+    known = {*available.names}
+    for lacking in patterns(series_only=space.series_only):
+        names = figures_of(lacking, space.names)
+        if known.issuperset(names):
+            return Space(space.library, space.fraction, space.series_only, names)
+    return available
 
 
 def share_of_setting(mean: float, runs: float) -> Estimate:

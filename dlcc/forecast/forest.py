@@ -24,6 +24,9 @@ from dlcc.engine.scratch import scratch_folder
 from dlcc.typing import Floats
 
 TREES, LEAF, FEATURES = 150, 3, 0.4
+STEPS, REACH = 32, 4.0
+"""Steps in a unit of the figures, to which these are rounded, and the largest figure that counts:
+so that a threshold takes a byte."""
 PARTS = ("right", "feature", "threshold", "roots")
 """Names of the arrays that a forest is kept as."""
 _NODES = "forest.safetensors"
@@ -34,26 +37,31 @@ class OutcomeForest:
     """Extra trees (Geurts 2006) on labels and stability of past runs."""
 
     x: Floats
-    """Past runs [n, p]."""
+    """Past runs [n, p], in units of their deviation; rounded to steps of 1/32 and cut at ± 4."""
     outcomes: Floats
     """Outcomes [n, labels + 1]: the label, one-hot, and the stability."""
     nodes: Mapping[str, NDArray[Any]]
     """Nodes of all trees, one behind the other, each before its left subtree and that before its
-    right one: how many nodes ahead the `right` one is, 0 for leaves; `feature` and `threshold`; and
-    `roots` [trees]. What is not above the threshold goes left."""
+    right one: how many nodes ahead the `right` one is, 0 for leaves; `feature` and `threshold`, in
+    steps; and `roots` [trees]. What is not above the threshold goes left."""
 
     @classmethod
     def fit(
-        cls, x: Floats, labels: NDArray[np.int64], stability: Floats, ends: int
+        cls,
+        x: Floats,
+        labels: NDArray[np.int64],
+        stability: Floats,
+        ends: int,
+        number: int = TREES,
     ) -> OutcomeForest:
-        """Fit rows x [n, p] with labels [n] below `ends`, and stability [n]; the same rows give the
-        same forest, and from the cache where it was grown before."""
+        """Fit rows x [n, p] with labels [n] below `ends`, and stability [n], by a number of trees;
+        the same rows give the same forest, and from the cache where it was grown before."""
         outcomes = outcomes_of(labels, stability, ends)
-        key = _key(x, outcomes)
-        nodes = _found(key)
+        key = _key(x, outcomes, number)
+        nodes = _found(key, number)
         if nodes is not None:
             return cls(x, outcomes, nodes)
-        nodes = {}
+        nodes = {"roots": np.zeros(number, dtype=np.int32)}
         grown = cls(x, outcomes, nodes)
         nodes.update(_nodes_of(grown.trees))
         _keep(nodes, key)
@@ -65,9 +73,13 @@ class OutcomeForest:
         from sklearn.ensemble import ExtraTreesRegressor
 
         trees = ExtraTreesRegressor(
-            TREES, min_samples_leaf=LEAF, max_features=FEATURES, random_state=0, n_jobs=1
+            len(self.nodes["roots"]),
+            min_samples_leaf=LEAF,
+            max_features=FEATURES,
+            random_state=0,
+            n_jobs=1,
         )
-        return trees.fit(self.x, self.outcomes)
+        return trees.fit(in_steps(self.x), self.outcomes)
 
     @cached_property
     def leaves(self) -> NDArray[np.int64]:
@@ -87,7 +99,7 @@ class OutcomeForest:
         """Find the leaf of every tree that rows x [m, p] fall into: numbers of nodes [m, trees]."""
         right, feature, threshold = (self.nodes[name] for name in PARTS[:3])
         roots = np.asarray(self.nodes["roots"], dtype=np.int64)
-        figures, row = x.astype(np.float32), np.repeat(np.arange(len(x)), len(roots))
+        figures, row = in_steps(x), np.repeat(np.arange(len(x)), len(roots))
         node = np.tile(roots, len(x))
         moving = np.flatnonzero(right[node])
         while len(moving):
@@ -97,6 +109,11 @@ class OutcomeForest:
             node[moving] = at
             moving = moving[right[at] > 0]
         return np.asarray(node.reshape(len(x), -1) - roots)
+
+
+def in_steps(x: Floats) -> NDArray[np.float32]:
+    """Figures [n, p] as a forest sees them: whole numbers of steps, −128 to 128."""
+    return np.rint(STEPS * np.clip(x, -REACH, REACH)).astype(np.float32)
 
 
 def outcomes_of(labels: NDArray[np.int64], stability: Floats, ends: int) -> Floats:
@@ -120,29 +137,22 @@ def _nodes_of(trees: Any) -> dict[str, NDArray[Any]]:
     return {
         "right": np.concatenate(right).astype(np.int32),
         "feature": np.concatenate([np.maximum(tree.feature, 0) for tree in grown]).astype(np.int16),
-        "threshold": np.where(leaf, np.float32(0), _not_above(threshold)),
+        "threshold": np.where(leaf, 0, np.floor(threshold)).astype(np.int8),
         "roots": roots.astype(np.int32),
     }
 
 
-def _not_above(values: Floats) -> NDArray[np.float32]:
-    """Largest single-precision numbers that are not above values [n]: what figures in single
-    precision are held against them says the same."""
-    near = values.astype(np.float32)
-    return np.where(near > values, np.nextafter(near, np.float32(-np.inf)), near)
-
-
-def _key(x: Floats, outcomes: Floats) -> str:
+def _key(x: Floats, outcomes: Floats, number: int) -> str:
     """Hash of everything that a forest depends on."""
     packages = (f"{name} {version(name)}" for name in ("scikit-learn", "numpy"))
-    state = xxhash.xxh3_128("\0".join((cache.package_digest(), *packages)).encode())
+    state = xxhash.xxh3_128("\0".join((cache.package_digest(), *packages, str(number))).encode())
     for part in (x, outcomes):
         state.update(f"{part.shape}".encode())
         state.update(np.ascontiguousarray(part).tobytes())
     return state.hexdigest()
 
 
-def _found(key: str) -> dict[str, NDArray[Any]] | None:
+def _found(key: str, number: int) -> dict[str, NDArray[Any]] | None:
     """Load the nodes of a forest from the cache; None where they are not there."""
     entry = cache.find("forests", key)
     if entry is None:
@@ -151,7 +161,7 @@ def _found(key: str) -> dict[str, NDArray[Any]] | None:
         nodes: dict[str, NDArray[Any]] = load_file(entry / _NODES)
     except (OSError, SafetensorError):
         return None
-    whole = nodes.keys() == set(PARTS) and len(nodes["roots"]) == TREES
+    whole = nodes.keys() == set(PARTS) and len(nodes["roots"]) == number
     return nodes if whole else None
 
 

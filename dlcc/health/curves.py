@@ -42,7 +42,8 @@ SERIES_ONLY_OWN = (
 )
 """Figures that differ between a run with samples and the same run without; the other figures are
 equal or missing."""
-_OF_ROWS_AS_GIVEN = ("imbalance_last", "frechet_last", "recall_last", "density_last")
+OF_ROWS_AS_GIVEN = ("imbalance_last", "frechet_last", "recall_last", "density_last")
+"""Figures that past runs have of samples compared as rows are given, and of no others."""
 NEEDS_SAMPLES = (
     "coverage_last",
     "quality_last",
@@ -92,7 +93,7 @@ def run_vector(curves: Curves, good: Floats) -> dict[str, float]:
     if curves.samples is not None:
         vector |= _sample_vector(curves.samples)
         if curves.relative:  # past runs have other figures under these names
-            vector |= dict.fromkeys(_OF_ROWS_AS_GIVEN, math.nan)
+            vector |= dict.fromkeys(OF_ROWS_AS_GIVEN, math.nan)
     vector["diverged"] = float(_is_diverged(vector, curves.kind))
     if curves.samples is not None:
         probabilities = label_probabilities(

@@ -10,7 +10,7 @@ import contextlib
 import json
 import os
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -296,9 +296,10 @@ def save_all(libraries: Mapping[Path, Library]) -> None:
         beside.replace(path)
 
 
-def forest_name(fraction: int, *, series_only: bool) -> str:
-    """Name of the forest for runs that are as far as FRACTIONS[fraction]."""
-    return f"{FRACTIONS[fraction]:g}{', series' if series_only else ''}"
+def forest_name(fraction: int, *, series_only: bool, lacking: Sequence[str] = ()) -> str:
+    """Name of the forest for runs that are as far as FRACTIONS[fraction], and lack parts."""
+    without = "".join(f", no {part}" for part in lacking)
+    return f"{FRACTIONS[fraction]:g}{', series' if series_only else ''}{without}"
 
 
 def nearest_fraction(seen: float) -> int:
@@ -337,7 +338,7 @@ def read_library(path: Path) -> Library:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as table:
             conventions = int(table["conventions"])
             if conventions == CONVENTIONS:
-                return _unpacked_library(table)
+                return _unpacked_library(path, table)
     except FileNotFoundError:
         raise LibraryError(
             f"{path}: no such library; make one with: dlcc library build --out {path}"
@@ -353,7 +354,7 @@ def read_library(path: Path) -> Library:
     )
 
 
-def _unpacked_library(table: Mapping[str, Any]) -> Library:
+def _unpacked_library(path: Path, table: Mapping[str, Any]) -> Library:
     """Make a library of a file's columns."""
     names = tuple(str(n) for n in table["names"])
     vectors = table["vectors"].astype(np.float64)
@@ -383,7 +384,7 @@ def _unpacked_library(table: Mapping[str, Any]) -> Library:
         label_names=tuple(str(n) for n in table["label_names"])
         if "label_names" in table
         else LABELS,
-        forests=_unpacked_forests(table),
+        forests=_ForestsOfFile(path, tuple(map(str, table.get("trees", ())))),
     )
     n = len(library)
     if any(len(getattr(library, name)) != n for name in _PER_RUN):
@@ -447,19 +448,33 @@ def _unpacked_partial(table: Mapping[str, Any]) -> dict[str, LogisticPosterior]:
 
 def _packed_forests(forests: Mapping[str, Forest]) -> dict[str, Any]:
     """Columns of the forests' nodes."""
-    columns: dict[str, Any] = {"forests": np.array(list(forests), dtype=np.str_)}
+    columns: dict[str, Any] = {"trees": np.array(list(forests), dtype=np.str_)}
     for name, nodes in forests.items():
-        columns |= {f"forest {name} {part}": values for part, values in nodes.items()}
-        columns[f"forest {name}"] = np.array(list(nodes))
+        columns |= {f"trees {name}/{part}": values for part, values in nodes.items()}
     return columns
 
 
-def _unpacked_forests(table: Mapping[str, Any]) -> dict[str, Forest]:
-    """Make the forests' nodes; none of a file without."""
-    return {
-        str(name): {str(part): table[f"forest {name} {part}"] for part in table[f"forest {name}"]}
-        for name in table.get("forests", ())
-    }
+@dataclass(frozen=True)
+class _ForestsOfFile(Mapping[str, Forest]):
+    """Forests of a library's file, each read when it is asked for: a forecast needs one of many."""
+
+    path: Path
+    names: tuple[str, ...]
+
+    def __getitem__(self, name: str) -> Forest:
+        if name not in self.names:
+            raise KeyError(name)
+        with np.load(self.path, allow_pickle=False) as table:
+            return {part: table[f"trees {name}/{part}"] for part in _NODE_PARTS}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+_NODE_PARTS = ("right", "feature", "threshold", "roots")
 
 
 def comparable(names: Sequence[str], vector: Mapping[str, float]) -> tuple[str, ...]:

@@ -10,11 +10,14 @@ from sklearn.metrics import roc_auc_score
 
 from dlcc.errors import LibraryError
 from dlcc.forecast.attribution import what_moved
-from dlcc.forecast.forecaster import Forecaster, blend, weighted
-from dlcc.forecast.forest import OutcomeForest
+from dlcc.forecast.forecaster import Forecaster, Forecasters, blend, weighted
+from dlcc.forecast.forest import TREES, OutcomeForest, in_steps
 from dlcc.forecast.gnn import OutcomeGNN
 from dlcc.forecast.gnn_training import OutcomeNetwork
+from dlcc.past_runs.build.forests import TREES_OF_PARTS
+from dlcc.past_runs.configuration import CONFIG_FEATURES
 from dlcc.past_runs.in_use import shipped_library
+from dlcc.past_runs.patterns import figures_of, patterns
 from dlcc.past_runs.similarity import Space
 from dlcc.past_runs.store import FRACTIONS, nearest_fraction
 from dlcc.records import LABELS
@@ -92,7 +95,7 @@ def test_forest_weights_are_those_of_its_own_predictions(halves):
     rows = space.points[:12] + 0.1
     weights = forest.weights(rows)
     assert weights.sum(axis=1) == pytest.approx(1)
-    predicted = forest.trees.predict(rows)
+    predicted = forest.trees.predict(in_steps(rows))
     assert weights @ np.eye(len(LABELS))[past.labels] == pytest.approx(predicted[:, :-1])
     assert weights @ past.stability == pytest.approx(predicted[:, -1])
 
@@ -151,7 +154,7 @@ def test_a_forest_is_grown_once_and_finds_the_leaves_of_its_trees(halves, own_ca
     x = Space(past, 1, series_only=False).points
     grown = OutcomeForest.fit(x, past.labels, past.stability, 5)
     rows = np.vstack([x + 0.1, x])
-    assert np.array_equal(grown.leaves_of(rows), grown.trees.apply(rows))
+    assert np.array_equal(grown.leaves_of(rows), grown.trees.apply(in_steps(rows)))
     with monkeypatch.context() as patch:
         patch.setattr("sklearn.ensemble.ExtraTreesRegressor", None)  # who grows needs it
         again = OutcomeForest.fit(x, past.labels, past.stability, 5)
@@ -163,17 +166,51 @@ def test_a_forest_is_grown_once_and_finds_the_leaves_of_its_trees(halves, own_ca
 
 
 @pytest.mark.parametrize("series_only", [False, True])
-@pytest.mark.parametrize("fraction", range(len(FRACTIONS)))
+@pytest.mark.parametrize("fraction", [0, 3])
 def test_the_shipped_forests_are_those_that_would_be_grown(fraction, series_only, monkeypatch):
     past = shipped_library().untampered
-    space = Space(past, fraction, series_only)
-    grown = OutcomeForest.fit(space.points, past.labels, past.stability, 5)
+    every = Space(past, fraction, series_only)
+    chosen = patterns(series_only=series_only)
+    grown = {}
+    for lacking in (chosen[0], chosen[-1]):
+        only = figures_of(lacking, every.names) if lacking else None
+        space = Space(past, fraction, series_only, only)
+        number = TREES_OF_PARTS if lacking else TREES
+        grown[lacking] = (
+            space,
+            OutcomeForest.fit(space.points, past.labels, past.stability, 5, number),
+        )
     monkeypatch.setattr("sklearn.ensemble.ExtraTreesRegressor", None)  # who grows needs it
     monkeypatch.setattr("dlcc.cache.find", lambda *of: None)
-    brought = Forecaster.of(space)
-    assert brought.gnn is None
-    assert np.array_equal(brought.forest.leaves, grown.leaves)
-    assert np.array_equal(brought.forest.weights(space.points[:9]), grown.weights(space.points[:9]))
+    for space, forest in grown.values():
+        brought = Forecaster.of(space)
+        assert brought.gnn is None
+        assert np.array_equal(brought.forest.leaves, forest.leaves)
+        few = space.points[:9]
+        assert np.array_equal(brought.forest.weights(few), forest.weights(few))
+
+
+@pytest.mark.parametrize("series_only", [False, True])
+def test_every_record_is_forecast_by_a_forest_that_ships(series_only, monkeypatch):
+    """Whatever part of the configuration and of the series it has, as long as it has losses."""
+    monkeypatch.setattr("sklearn.ensemble.ExtraTreesRegressor", None)  # who grows needs it
+    monkeypatch.setattr("dlcc.cache.find", lambda *of: None)
+    past = shipped_library()
+    table = past.series_only_vectors if series_only else past.vectors
+    vector = {name: v for name, v in zip(past.names, table[3, 1], strict=True) if np.isfinite(v)}
+    forecasters = Forecasters(past)
+    records = (
+        (lambda name: True, past.configs[3]),
+        (lambda name: True, {"lr_g": 1e-3, "lr_d": 1e9}),
+        (lambda name: "_sd_" not in name, past.configs[3]),
+        (lambda name: "grad" not in name and "margin" not in name, {}),
+        (lambda name: "margin" not in name and "_sd_" not in name, {"batch": 32}),
+    )
+    for kept, config in records:
+        record = {name: value for name, value in vector.items() if kept(name)}
+        forecaster = forecasters.at(0.2, record, config, series_only=series_only)
+        assert {*forecaster.space.names} <= {*record, *CONFIG_FEATURES}
+        assert 0 < forecaster(record, config).p_healthy.mean < 1
 
 
 def test_what_lacks_figures_and_what_was_selected_have_no_shipped_forest():
@@ -199,8 +236,8 @@ def test_what_moved_adds_up_to_the_forest(halves, fitted):
     vector = dict(zip(past.names, past.vectors[2, 1], strict=True))
     everything = what_moved(fitted, vector, past.configs[2], most=10_000)
     point = fitted.space.standardised(fitted.space.raw_of(vector, past.configs[2]))[None, :]
-    said = fitted.forest.trees.predict(point)[0, HEALTHY]
-    mean = fitted.forest.trees.predict(fitted.space.points)[:, HEALTHY].mean()
+    said = fitted.forest.trees.predict(in_steps(point))[0, HEALTHY]
+    mean = fitted.forest.trees.predict(in_steps(fitted.space.points))[:, HEALTHY].mean()
     assert sum(m.effect for m in everything) == pytest.approx(said - mean, abs=0.05)
     sizes = [abs(m.effect) for m in everything]
     assert sizes == sorted(sizes, reverse=True)

@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from dlcc.forecast.forest import OutcomeForest
+from dlcc.forecast.forest import TREES, OutcomeForest
+from dlcc.past_runs.patterns import figures_of, patterns
 from dlcc.past_runs.similarity import FEWEST_RUNS, Space
 from dlcc.past_runs.store import FRACTIONS, Forest, Library, forest_name, read_library
 
+TREES_OF_PARTS = 40
+"""Number of trees of the forests for records that lack something: 5 MB is all that may ship."""
+
 
 def save_with_forests(library: Library, out: Path) -> Library:
-    """Write a library to `out`, with the forests for records that lack nothing.
+    """Write a library to `out`, with the forests for records of all patterns.
 
     They are grown on the figures as the file has them, which are rounded.
 
@@ -30,11 +34,21 @@ def save_with_forests(library: Library, out: Path) -> Library:
 
 
 def _forests(past: Library) -> dict[str, Forest]:
-    """Grow the forests of true records."""
+    """Grow the forests of true records, for every pattern of what a record may lack."""
     grown: dict[str, Forest] = {}
     for series_only in (False, True):
         for fraction in range(len(FRACTIONS)):
-            points = Space(past, fraction, series_only).points
-            forest = OutcomeForest.fit(points, past.labels, past.stability, len(past.label_names))
-            grown[forest_name(fraction, series_only=series_only)] = forest.nodes
+            every = Space(past, fraction, series_only)
+            for lacking in patterns(series_only=series_only):
+                only = figures_of(lacking, every.names) if lacking else None
+                points = Space(past, fraction, series_only, only).points
+                forest = OutcomeForest.fit(
+                    points,
+                    past.labels,
+                    past.stability,
+                    len(past.label_names),
+                    TREES_OF_PARTS if lacking else TREES,
+                )
+                name = forest_name(fraction, series_only=series_only, lacking=lacking)
+                grown[name] = forest.nodes
     return grown

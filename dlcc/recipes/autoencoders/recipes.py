@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from dlcc.recipes.autoencoders.family import AutoencoderFamily
+from dlcc.recipes.autoencoders.image_family import ImageVAEFamily
+from dlcc.recipes.recipe import Recipe
 
 _FAMILY = AutoencoderFamily()
 RECIPES = (
+    Recipe(
+        "image-vae",
+        "variational autoencoder of images, of dense or convolutional layers",
+        ImageVAEFamily(),
+        {},
+    ),
     _FAMILY.recipe("f1", "autoencoder of a cube's surface with noise in its latents"),
     _FAMILY.recipe("f2", "ae-f1 with latents pulled to mean 0 and variance 1"),
     _FAMILY.recipe("f3", "variational autoencoder of a cube's surface"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,8 @@ SHAPES = {
 IMAGES = (*ROWS, "folder", "npy")
 """Names that `load_images` knows; the last two are the user's own data."""
 
+KNOWN = {"digits": "digits", "mnist5k": "mnist5k", "mnist": "mnist5k", "fashion": "fashion"}
+"""Name of data to that of the target whose classifier knows them."""
 PLACES = {"mnist": ("MNIST/raw",), "fashion": ("FashionMNIST/raw",)}
 """Subfolders that are searched after the folder itself: torchvision's."""
 NPY = "images.npy"
@@ -144,6 +147,20 @@ def count_images(name: str, folder: str, *, part: Part = "train") -> int:
 def scaled_up(images: Tensor, size: tuple[int, int]) -> Tensor:
     """Enlarge images [n, channels, *, *] to a size (rows, columns), bilinear."""
     return F.interpolate(images, size=size, mode="bilinear", align_corners=False)
+
+
+def smallest(images: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Rows [n, 64] of the images of 8×8 that scale up to images [n, 28, 28] best; exact for images
+    that were scaled up."""
+    down = np.linalg.pinv(_upsampling())
+    small: NDArray[np.float32] = down @ images @ down.T
+    return small.reshape(len(images), -1)
+
+
+@lru_cache(maxsize=1)
+def _upsampling() -> NDArray[np.float32]:
+    """Matrix [28, 8] that scales a row of 8 pixels up to one of 28."""
+    return scaled_up(torch.eye(8).view(8, 1, 1, 8), (1, 28)).view(8, 28).T.numpy()
 
 
 def _check_sides(path: Path) -> int:

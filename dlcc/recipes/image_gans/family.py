@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,14 @@ from torch import Tensor, nn
 from dlcc.landscape.batches import PerSampleLoss
 from dlcc.landscape.model_state import unchanged
 from dlcc.recipes.adversarial_losses import ADVERSARIAL_LOSSES
-from dlcc.recipes.data.images import SHAPES, as_shares, count_images, load_images, scaled_up
+from dlcc.recipes.data.images import (
+    KNOWN,
+    SHAPES,
+    as_shares,
+    count_images,
+    load_images,
+    smallest,
+)
 from dlcc.recipes.image_gan import ImageGAN
 from dlcc.recipes.image_gans import akde_dcgan, loss_gradient_clouds, usual_gan
 from dlcc.recipes.image_gans.page import clouds_page, dcgan_page, usual_page
@@ -61,16 +67,12 @@ class CloudFamily(Family):
 
     def target(self, config: Values) -> str | None:
         """Name of the data where a classifier knows them: MNIST's 5,000 stand for all of it."""
-        known = {"digits": "digits", "mnist5k": "mnist5k", "mnist": "mnist5k", "fashion": "fashion"}
-        return known.get(config["data"])
+        return KNOWN.get(config["data"])
 
     def as_target(self, samples: NDArray[Any], config: Values) -> NDArray[Any]:
         """Flatten images [n, 784]; digits to the 8×8 that scale up to them best, [n, 64]."""
         images = np.asarray(samples, dtype=np.float32)[:, 0]
-        if config["data"] != "digits":
-            return images.reshape(len(images), -1)
-        down = np.linalg.pinv(_upsampling())  # exact for images that were scaled up
-        return (down @ images @ down.T).reshape(len(images), -1)
+        return smallest(images) if config["data"] == "digits" else images.reshape(len(images), -1)
 
     def look(self, recorder: Recorder, training: Any) -> CloudLook | None:
         return CloudLook(recorder, training, training.config.loss)
@@ -166,9 +168,3 @@ def _losses(training: ImageGAN, loss: str) -> dict[str, PerSampleLoss]:
         return of_rows.generator(training.discriminator(model(z)).squeeze(1))
 
     return {"discriminator": of_discriminator, "generator": of_generator}
-
-
-@lru_cache(maxsize=1)
-def _upsampling() -> NDArray[np.float32]:
-    """Matrix [28, 8] that scales a row of 8 pixels up to one of 28."""
-    return scaled_up(torch.eye(8).view(8, 1, 1, 8), (1, 28)).view(8, 28).T.numpy()
