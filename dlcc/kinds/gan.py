@@ -68,18 +68,19 @@ OBJECTIVES = (
         {"discriminator": "mean D(G(z)) - mean D(x)", "generator": "-mean D(G(z))"},
     ),
     Objective(
-        "rp",
+        "relativistic",
         "relativistic pairing",
         {
             "discriminator": "mean softplus(D(G(z)) - D(x))",
             "generator": "mean softplus(D(x) - D(G(z)))",
         },
         at_equilibrium={"discriminator": _LN2, "generator": _LN2},
+        at_chance={"discriminator": _LN2, "generator": _LN2},
         floor={"discriminator": 0.0, "generator": 0.0},
     ),
 )
 """Objectives with their sources: Goodfellow 2014 (ns, mm), Mao 2017 with its ½ (ls), Lim and Ye
-2017 (hinge), Gulrajani 2017 (wgangp), Arjovsky 2017 (wgan) and Huang 2024 (rp).
+2017 (hinge), Gulrajani 2017 (wgangp), Arjovsky 2017 (wgan) and Huang 2024 (relativistic).
 
 Outputs of the last three have no fixed level: a constant can be added.
 """

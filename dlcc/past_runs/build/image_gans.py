@@ -42,7 +42,9 @@ def draw_image_gan(build_seed: int, number: int) -> dict[str, Any]:
     rng = np.random.default_rng([build_seed, number, 28])
     sound = bool(rng.random() < _SOUND)
     net = _draw(rng, _NETS)
-    loss = _draw(rng, {"ns": 0.3, "hinge": 0.2, "ls": 0.15, "wgangp": 0.12, "rp": 0.15, "mm": 0.08})
+    loss = _draw(
+        rng, {"ns": 0.3, "hinge": 0.2, "ls": 0.15, "wgangp": 0.12, "relativistic": 0.15, "mm": 0.08}
+    )
     optimizer = _draw(rng, {"adam": 0.75, "rmsprop": 0.15, "sgd": 0.1})
     rate = _log_uniform(rng, 4e-4, 3e-3) if sound else _log_uniform(rng, 1e-5, 5e-2)
     ratio = _log_uniform(rng, 0.5, 3.0) if sound else _log_uniform(rng, 1 / 16, 16)
@@ -65,7 +67,7 @@ def draw_image_gan(build_seed: int, number: int) -> dict[str, Any]:
         "dropout": float(_draw(rng, {0.0: 0.75, 0.3: 0.25})),
         "ema": float(_draw(rng, {0.0: 0.75, 0.99: 0.25})),
     }
-    needs = loss == "rp" and sound  # which does not settle without
+    needs = loss == "relativistic" and sound  # which does not settle without
     settings["r1"] = float(_draw(rng, {0.1: 0.5, 1.0: 0.5} if needs else {0.0: 0.75, 1.0: 0.25}))
     settings["r2"] = settings["r1"] if needs else 0.0
     settings["steps"] = _steps(settings, rng)

@@ -85,7 +85,7 @@ def dcgan_page(recipe: Recipe, config: Mapping[str, Any]) -> str:
 
 def usual_page(recipe: Recipe, config: Mapping[str, Any]) -> str:
     """Write the Markdown page of a GAN on images in a usual architecture and objective."""
-    _, discriminator, generator = {**FORMULAS, "rp": RELATIVISTIC}[config["loss"]]
+    _, discriminator, generator = {**FORMULAS, "relativistic": RELATIVISTIC}[config["loss"]]
     shown = {**config, "loss": "ns"}
     page = _filled(
         recipe,

@@ -3,7 +3,7 @@
 Networks are a deep convolutional pair (Radford 2016), a fully connected one, or one of residual
 blocks (Miyato 2018), in a width that a processor trains in seconds. Losses are those of Goodfellow
 2014 (ns, mm), Mao 2017 (ls), Lim and Ye 2017 (hinge), Gulrajani 2017 (wgangp) and the relativistic
-pairing (rp; Jolicoeur-Martineau 2019, Huang 2024), with the penalties R1 and R2 (Mescheder 2018)
+pairing (Jolicoeur-Martineau 2019, Huang 2024), with the penalties R1 and R2 (Mescheder 2018)
 and an exponential moving average of the generator's weights where they are asked for.
 """
 
@@ -44,7 +44,7 @@ class Config(Options):
         choices=("batch", "generator", "spectral"),
     )
     loss: str = option(
-        "ns", "losses of the players", choices=("ns", "mm", "ls", "hinge", "wgangp", "rp")
+        "ns", "losses of the players", choices=("ns", "mm", "ls", "hinge", "wgangp", "relativistic")
     )
     r1: float = option(0.0, "weight of the penalty on D's gradient at real images", low=0, high=1e4)
     r2: float = option(0.0, "weight of the same at samples", low=0, high=1e4)
@@ -189,7 +189,7 @@ def _dropped(config: Config) -> list[nn.Module]:
 
 def discriminator_loss(loss: str, real: Tensor, fake: Tensor) -> Tensor:
     """Loss of raw outputs [n, 1], without penalties."""
-    if loss == "rp":
+    if loss == "relativistic":
         return F.softplus(fake - real).mean()
     of_rows = ADVERSARIAL_LOSSES[loss]
     return of_rows.real(real).mean() + of_rows.fake(fake).mean()
@@ -197,7 +197,7 @@ def discriminator_loss(loss: str, real: Tensor, fake: Tensor) -> Tensor:
 
 def generator_loss(loss: str, real: Tensor, fake: Tensor) -> Tensor:
     """Loss of raw outputs [n, 1]; only the relativistic one sees those of real images."""
-    if loss == "rp":
+    if loss == "relativistic":
         return F.softplus(real - fake).mean()
     return ADVERSARIAL_LOSSES[loss].generator(fake).mean()
 
@@ -251,7 +251,7 @@ class UsualGAN(ImageGAN):
             "discriminator/loss": of_rival,
         } | moved
         fake = self.discriminator(self.generator(z))
-        shown = self.discriminator(real).detach() if loss == "rp" else fake
+        shown = self.discriminator(real).detach() if loss == "relativistic" else fake
         row["generator/loss"] = generator_loss(loss, shown, fake)
         row |= self.descend({"generator": row["generator/loss"]})
         self._follow()

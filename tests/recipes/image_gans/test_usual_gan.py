@@ -17,7 +17,7 @@ from dlcc.recipes.image_gans import usual_gan
 from dlcc.recipes.train import train
 from dlcc.runs import Run
 
-LOSSES = ("ns", "mm", "ls", "hinge", "wgangp", "rp")
+LOSSES = ("ns", "mm", "ls", "hinge", "wgangp", "relativistic")
 
 
 def built(**settings: Any) -> usual_gan.UsualGAN:
@@ -54,8 +54,12 @@ def test_relativistic_losses_are_cross_entropies_of_the_difference() -> None:
     real, fake = torch.tensor([[-2.0], [0.5]]), torch.tensor([[1.0], [3.0]])
     entropy = nn.functional.binary_cross_entropy_with_logits
     ones = torch.ones(2, 1)
-    assert torch.isclose(usual_gan.discriminator_loss("rp", real, fake), entropy(real - fake, ones))
-    assert torch.isclose(usual_gan.generator_loss("rp", real, fake), entropy(fake - real, ones))
+    assert torch.isclose(
+        usual_gan.discriminator_loss("relativistic", real, fake), entropy(real - fake, ones)
+    )
+    assert torch.isclose(
+        usual_gan.generator_loss("relativistic", real, fake), entropy(fake - real, ones)
+    )
 
 
 @pytest.mark.parametrize("loss", ["ns", "wgangp"])
@@ -105,7 +109,14 @@ def test_a_step_records_both_players_and_moves_both(loss: str) -> None:
     [
         {"net": "residual", "dropout": 0.5, "ema": 0.9},
         {"net": "conv", "norm": "spectral", "optimizer": "sgd", "loss": "wgangp"},
-        {"net": "dense", "optimizer": "rmsprop", "loss": "rp", "r1": 1.0, "r2": 1.0, "d_steps": 2},
+        {
+            "net": "dense",
+            "optimizer": "rmsprop",
+            "loss": "relativistic",
+            "r1": 1.0,
+            "r2": 1.0,
+            "d_steps": 2,
+        },
     ],
 )
 def test_a_training_goes_on_from_its_state_as_if_it_had_never_stopped(
