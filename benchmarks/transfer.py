@@ -1,0 +1,147 @@
+"""Forecasts of GANs on real images whose data set, architecture or setting is left out.
+
+python benchmarks/transfer.py --seed SEED
+
+Past runs on images are forecast at 10, 20 and 50 % of their length from all others but those of
+their data set, of their architecture, or of their fold. Beside them: small GANs alone, which no run
+on images is among; hyperparameters alone; and the runs that had not failed at the cut. Labels come
+from classifiers of the data, which no forecast sees. Intervals are bootstrapped over runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from common import write_result
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+
+from dlcc.forecast.forecaster import Forecaster
+from dlcc.forecast.forest import OutcomeForest
+from dlcc.health.curves import OF_ROWS_AS_GIVEN
+from dlcc.past_runs.in_use import shipped_library
+from dlcc.past_runs.similarity import Space
+from dlcc.past_runs.store import FRACTIONS, Library
+
+Floats = NDArray[np.float64]
+FOLDS, DRAWS = 5, 1_000
+LOOKS = (0, 1, 2)
+
+
+def of_images(past: Library) -> NDArray[np.bool_]:
+    """Runs of the recipe image-gan."""
+    return np.array(["net" in config and "norm" in config for config in past.configs])
+
+
+def space(past: Library, look: int, *, series_only: bool, like: Space | None = None) -> Space:
+    """Space of the figures that runs on images have."""
+    names = Space(past, look, series_only).names if like is None else like.names
+    return Space(past, look, series_only, tuple(n for n in names if n not in OF_ROWS_AS_GIVEN))
+
+
+def forecast(known: Library, asked: Library, look: int, *, series_only: bool) -> Floats:
+    """P(healthy) [n] of runs by a forest on known runs."""
+    fitted = Forecaster.of(space(known, look, series_only=series_only))
+    raw = space(asked, look, series_only=series_only).raw
+    return np.array([prediction.p_healthy.mean for prediction in fitted.many(raw)])
+
+
+def by_configuration(known: Library, asked: Library, look: int, *, series_only: bool) -> Floats:
+    """P(healthy) [n] of runs by a forest on the configuration of known runs alone."""
+    table = np.vstack([known.config_vectors, asked.config_vectors])
+    table = table[:, np.isfinite(table).any(axis=0)]
+    deviation = np.nanstd(table, axis=0) + 1e-9
+    scaled = np.nan_to_num((table - np.nanmean(table, axis=0)) / deviation)
+    x, y = scaled[: len(known)], scaled[len(known) :]
+    forest = OutcomeForest.fit(x, known.labels, known.stability, len(known.label_names))
+    return np.asarray(forest.weights(y) @ (known.labels == 0))
+
+
+Rule = Callable[..., Floats]
+
+
+def left_out(
+    past: Library,
+    images: NDArray[np.bool_],
+    groups: NDArray[Any],
+    rule: Rule,
+    look: int,
+    *,
+    series_only: bool,
+) -> Floats:
+    """P(healthy) of the runs on images, each group from all runs of no such group."""
+    asked = np.flatnonzero(images)
+    p = np.full(len(asked), np.nan)
+    for group in np.unique(groups):
+        inside = groups == group
+        known = np.ones(len(past), dtype=np.bool_)
+        known[asked[inside]] = False
+        p[inside] = rule(
+            past.select(known), past.select(asked[inside]), look, series_only=series_only
+        )
+    return p
+
+
+def figures(p: Floats, healthy: NDArray[np.bool_], seed: int) -> dict[str, Any]:
+    """AUROC and Brier score with 90 % intervals."""
+    rng = np.random.default_rng(seed)
+    drawn = [k for k in rng.integers(len(p), size=(DRAWS, len(p))) if 0 < healthy[k].sum() < len(p)]
+    aurocs = [roc_auc_score(healthy[k], p[k]) for k in drawn]
+    briers = [np.mean((p[k] - healthy[k]) ** 2) for k in drawn]
+
+    def three(value: float, others: list[float]) -> list[float]:
+        return [round(float(x), 3) for x in (value, *np.quantile(others, [0.05, 0.95]))]
+
+    return {
+        "runs": len(p),
+        "auroc": three(roc_auc_score(healthy, p), aurocs),
+        "brier": three(float(np.mean((p - healthy) ** 2)), briers),
+        "brier of the base rate": round(float(healthy.mean() * (1 - healthy.mean())), 3),
+    }
+
+
+def main() -> None:
+    """Measure with samples and without."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, required=True)
+    seed = parser.parse_args().seed
+    past = shipped_library().untampered
+    images = of_images(past)
+    own = past.select(images)
+    healthy = own.labels == own.label_names.index("healthy")
+    nets = np.array([config["net"] for config in own.configs])
+    folds = np.random.default_rng(seed).permutation(len(own)) % FOLDS
+    found: dict[str, Any] = {
+        "runs": {
+            data: Counter(own.label_of(k) for k in np.flatnonzero(own.data == data))
+            for data in np.unique(own.data).tolist()
+        }
+    }
+    for series_only in (False, True):
+        part: dict[str, Any] = {}
+        for look in LOOKS:
+            good = own.columns(["good_last"], series_only=False, fraction=look)[:, 0]
+            at: dict[str, Any] = {}
+            for name, groups in (("data set", own.data), ("architecture", nets), ("fold", folds)):
+                p = left_out(past, images, groups, forecast, look, series_only=series_only)
+                at[f"{name} left out"] = figures(p, healthy, seed)
+                alive = good >= 0.5
+                if 0 < healthy[alive].sum() < alive.sum():
+                    at[f"{name} left out, good at the cut"] = figures(
+                        p[alive], healthy[alive], seed
+                    )
+                q = left_out(past, images, groups, by_configuration, look, series_only=series_only)
+                at[f"{name} left out, hyperparameters alone"] = figures(q, healthy, seed)
+            p = forecast(past.select(~images), own, look, series_only=series_only)
+            at["small GANs alone"] = figures(p, healthy, seed)
+            part[f"at {FRACTIONS[look]:g}"] = at
+        found["series alone" if series_only else "with samples"] = part
+    write_result("transfer", found, {"folds and bootstrap": seed})
+
+
+if __name__ == "__main__":
+    main()
