@@ -2,9 +2,9 @@
 
 pip install 'dlcc[distributed]'; python benchmarks/engine.py [--jobs 40] [--kills 20]
 
-Nodes are Ray nodes of one processor each on this machine. Results after kills are held against those
-of this process, byte for byte. The model is a discrete simulation of nodes that take jobs of the
-measured length from a driver of the measured rate.
+Nodes are Ray nodes of one processor each on this machine. Results after kills are held against
+those of this process, byte for byte. The model is a discrete simulation of nodes that take jobs of
+the measured length from a driver of the measured rate.
 """
 
 from __future__ import annotations
