@@ -155,7 +155,7 @@ class Library:
 
     @cached_property
     def config_vectors(self) -> Floats:
-        """Figures `CONFIG_FEATURES` of every run, [n, 21]."""
+        """Figures `CONFIG_FEATURES` of every run, [n, 22]."""
         return np.array([config_features(config) for config in self.configs])
 
     def select(self, runs: NDArray[Any]) -> Library:
