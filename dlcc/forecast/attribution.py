@@ -8,14 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcc.forecast.forecaster import Forecaster
+from dlcc.forecast.forecaster import Forecaster, PooledForecaster
 from dlcc.forecast.forest import OutcomeForest, in_steps
 from dlcc.records import FeatureEffect
 from dlcc.typing import Floats
 
 
 def what_moved(
-    forecaster: Forecaster, vector: Mapping[str, float], config: Mapping[str, Any], most: int = 5
+    forecaster: Forecaster | PooledForecaster,
+    vector: Mapping[str, float],
+    config: Mapping[str, Any],
+    most: int = 5,
 ) -> tuple[FeatureEffect, ...]:
     """Find the features that moved the forest's P(healthy) most, the largest effect first.
 

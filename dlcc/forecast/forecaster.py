@@ -17,9 +17,10 @@ from dlcc.deprecation import renamed
 from dlcc.errors import LibraryError
 from dlcc.estimate import Estimate
 from dlcc.forecast.forest import OutcomeForest, outcomes_of
-from dlcc.past_runs.patterns import figures_of, patterns
+from dlcc.health.curves import IN_FEATURES
+from dlcc.past_runs.patterns import SPACE, figures_of, patterns
 from dlcc.past_runs.similarity import FEWEST_RUNS, Space
-from dlcc.past_runs.store import Library, forest_name, nearest_fraction
+from dlcc.past_runs.store import Forest, Library, forest_name, nearest_fraction
 from dlcc.records import most_probable
 from dlcc.typing import Floats
 
@@ -106,7 +107,7 @@ class Forecaster:
         Raises:
             LibraryError: The library has too few runs.
         """
-        space = Space(library.untampered, nearest_fraction(seen), series_only)
+        space = Space(library.untampered.as_given, nearest_fraction(seen), series_only)
         return cls.of(space, network=network)
 
     @classmethod
@@ -194,6 +195,43 @@ class Forecaster:
         )
 
 
+@dataclass(frozen=True)
+class PooledForecaster:
+    """Two forecasters, of past runs of two sorts, whose forecasts are averaged."""
+
+    alike: Forecaster
+    """Forecaster of the past runs that are more alike, which distances and effects are from."""
+    others: Forecaster
+    """Forecaster of the others."""
+
+    @property
+    def space(self) -> Space:
+        """Space of the past runs that are more alike."""
+        return self.alike.space
+
+    @property
+    def forest(self) -> OutcomeForest:
+        """Forest of the past runs that are more alike."""
+        return self.alike.forest
+
+    def __call__(self, vector: Mapping[str, float], config: Mapping[str, Any]) -> Prediction:
+        """Forecast one run from its feature vector and its configuration."""
+        one, other = self.alike(vector, config), self.others(vector, config)
+        names = one.probabilities
+        return Prediction(
+            probabilities={n: (names[n] + other.probabilities.get(n, 0.0)) / 2 for n in names},
+            p_healthy=_both(one.p_healthy, other.p_healthy),
+            stability=_both(one.stability, other.stability),
+            next_quarter=_both(one.next_quarter, other.next_quarter),
+            distance=one.distance,
+        )
+
+
+def _both(one: Estimate, other: Estimate) -> Estimate:
+    """Distribution that is either of two with equal probability."""
+    return Estimate.draws(np.concatenate([one.sample("one"), other.sample("other")]))
+
+
 class Forecasters:
     """Forecasters of one library, each fitted when it is first asked for."""
 
@@ -208,11 +246,24 @@ class Forecasters:
         config: Mapping[str, Any],
         *,
         series_only: bool,
-    ) -> Forecaster:
-        """Forecaster for a run that is as far as `seen`, as by `Forecaster.fit`."""
-        every = Space(self._library.untampered, nearest_fraction(seen), series_only)
-        space = richest(every, every.within(vector, config))
-        key = space.fraction, series_only, space.only
+    ) -> Forecaster | PooledForecaster:
+        """Forecaster for a run that is as far as `seen`, as by `Forecaster.fit`.
+
+        Where its samples are compared in a space of features, past runs whose samples were so count
+        for a half, by these figures, and the others for the other half: what is alike tells more of
+        data that past runs know, and less of others.
+        """
+        past, fraction = self._library.untampered, nearest_fraction(seen)
+        every = Space(past.as_given, fraction, series_only)
+        general = self._of(richest(every, every.within(vector, config)))
+        alike = past.in_features
+        if series_only or len(alike) < FEWEST_RUNS or any(n not in vector for n in IN_FEATURES):
+            return general
+        return PooledForecaster(self._of(Space(alike, fraction, False, IN_FEATURES)), general)
+
+    def _of(self, space: Space) -> Forecaster:
+        """Forecaster of a space, fitted once."""
+        key = space.fraction, space.series_only, space.only
         if key not in self._fitted:
             self._fitted[key] = Forecaster.of(space, network=self._network)
         return self._fitted[key]
@@ -223,14 +274,26 @@ def _brought_forest(space: Space) -> OutcomeForest | None:
     past = space.library
     if not past.forests:
         return None
+    if space.only == IN_FEATURES:
+        name = forest_name(space.fraction, series_only=False, lacking=SPACE)
+        return _of_nodes(space, past.forests.get(name))
+    if past.as_given is not past:  # forests are of runs of one sort
+        return None
     every = Space(past, space.fraction, space.series_only).names
     for lacking in patterns(series_only=space.series_only):
         if figures_of(lacking, every) == space.names:
             name = forest_name(space.fraction, series_only=space.series_only, lacking=lacking)
-            nodes = past.forests.get(name)
-            outcomes = outcomes_of(past.labels, past.stability, len(past.label_names))
-            return None if nodes is None else OutcomeForest(space.points, outcomes, nodes)
+            return _of_nodes(space, past.forests.get(name))
     return None
+
+
+def _of_nodes(space: Space, nodes: Forest | None) -> OutcomeForest | None:
+    """Make a forest of its nodes, where there are any."""
+    if nodes is None:
+        return None
+    past = space.library
+    outcomes = outcomes_of(past.labels, past.stability, len(past.label_names))
+    return OutcomeForest(space.points, outcomes, nodes)
 
 
 def richest(space: Space, available: Space) -> Space:

@@ -29,6 +29,7 @@ from dlcc.kinds.gan import GAN
 from dlcc.typing import Floats
 
 DIVERGED_REACH = 10.0  # times the extent of the training data, in the last fifth
+_LARGEST, _LEAST_GOOD = 9.0, 1e-3
 SHRUNK = math.log(1 / 400)  # variance of samples over that of the data: a twentieth of its extent
 
 SERIES_ONLY_OWN = (
@@ -44,6 +45,14 @@ SERIES_ONLY_OWN = (
 equal or missing."""
 OF_ROWS_AS_GIVEN = ("imbalance_last", "frechet_last", "recall_last", "density_last")
 """Figures that past runs have of samples compared as rows are given, and of no others."""
+IN_FEATURES = (
+    *(f"space_{name}_{what}" for name in SAMPLE_FEATURES for what in ("last", "change", "swing")),
+    "space_good_last",
+    "space_good_best",
+    "space_good_change",
+)
+"""Figures of runs whose samples are compared in a space of features, which others lack: level of
+the last four sample steps, change since the first, deviation, and the logarithm of P(good)."""
 NEEDS_SAMPLES = (
     "coverage_last",
     "quality_last",
@@ -59,6 +68,7 @@ NEEDS_SAMPLES = (
     "rule_oscillating",
     "rule_collapsed",
     "rule_diverged",
+    *IN_FEATURES,
 )
 """Figures that a run without samples lacks."""
 
@@ -94,6 +104,7 @@ def run_vector(curves: Curves, good: Floats) -> dict[str, float]:
         vector |= _sample_vector(curves.samples)
         if curves.relative:  # past runs have other figures under these names
             vector |= dict.fromkeys(OF_ROWS_AS_GIVEN, math.nan)
+            vector |= _in_features(curves.samples, good)
     vector["diverged"] = float(_is_diverged(vector, curves.kind))
     if curves.samples is not None:
         probabilities = label_probabilities(
@@ -137,6 +148,23 @@ def _sample_vector(samples: Floats) -> dict[str, float]:
         "reach_last": float(last_fifth(reach).max()),
         "samples_lost": float(reach.max() >= sample_figure(np.array(LOST), "reach")),
     }
+
+
+def _in_features(samples: Floats, good: Floats) -> dict[str, float]:
+    """Figures `IN_FEATURES` of samples in a space of features, by which their ends are forecast."""
+    few = min(4, len(samples))
+    vector = {}
+    for k, name in enumerate(SAMPLE_FEATURES):
+        values = np.clip(samples[:, k], -_LARGEST, _LARGEST)
+        first = values[:few] if len(values) > few else values[:1]
+        vector[f"space_{name}_last"] = float(values[-few:].mean())
+        vector[f"space_{name}_change"] = float(values[-few:].mean() - first.mean())
+        vector[f"space_{name}_swing"] = float(values.std())
+    logs = np.log(good + _LEAST_GOOD)
+    vector["space_good_last"] = float(logs[-few:].mean())
+    vector["space_good_best"] = float(logs.max())
+    vector["space_good_change"] = float(logs[-1] - logs[0])
+    return vector
 
 
 def _window_vector(windows: Floats) -> dict[str, float]:

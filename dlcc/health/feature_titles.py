@@ -25,6 +25,18 @@ _TITLES: Mapping[str, str] = {
     "not_finite": "values that are not finite",
     "diverged": "diverged",
 }
+_SPACE = "space_"
+_SAMPLES: Mapping[str, str] = {
+    "coverage": "coverage",
+    "quality": "precision",
+    "imbalance": "imbalance of regions",
+    "frechet": "the log Fréchet distance",
+    "recall": "recall",
+    "density": "density",
+    "spread": "the spread of samples",
+    "reach": "the reach of samples",
+    "good": "log P(good)",
+}
 _SUFFIXES: Mapping[str, str] = {
     "_last": "{} at the end",
     "_change": "change of {}",
@@ -49,6 +61,8 @@ def feature_title(name: str, words: Mapping[str, str]) -> str:
     """
     if name in _TITLES:
         return _TITLES[name]
+    if name.startswith(_SPACE):
+        return f"{feature_title(name.removeprefix(_SPACE), _SAMPLES)}, in the space of features"
     if name.startswith("rule_"):
         return f"P({name.removeprefix('rule_')}) by definition"
     for suffix, title in _SUFFIXES.items():

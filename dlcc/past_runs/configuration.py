@@ -48,7 +48,7 @@ CONFIG_FEATURES = (
 
 
 def config_features(config: Mapping[str, Any]) -> NDArray[np.float64]:
-    """Compute `CONFIG_FEATURES` of a configuration, [22]; NaN for what it does not say.
+    """Compute `CONFIG_FEATURES` of a configuration, [21]; NaN for what it does not say.
 
     A rate `lr` is that of both players, where they have none of their own.
 

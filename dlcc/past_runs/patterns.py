@@ -50,6 +50,11 @@ SERIES_ONLY: Sequence[Lacking] = (
 """Patterns of records without samples, the richest first."""
 
 
+SPACE = ("all but figures in a space of features",)
+"""Name of the forest for runs whose samples are compared in a space of features: by these figures
+alone, of past runs that have them. Windows, and small GANs beside them, make it worse."""
+
+
 def patterns(*, series_only: bool) -> Sequence[Lacking]:
     """Patterns of records with samples, or of those without, the richest first."""
     return SERIES_ONLY if series_only else WITH_SAMPLES

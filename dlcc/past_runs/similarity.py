@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from dlcc.health.curves import NEEDS_SAMPLES
+from dlcc.health.curves import IN_FEATURES, NEEDS_SAMPLES
 from dlcc.past_runs.configuration import CONFIG_FEATURES, config_features
 from dlcc.past_runs.neighbours import NeighbourIndex
 from dlcc.past_runs.store import Library, comparable, row
@@ -94,7 +94,9 @@ class Space:
         """Names of the coordinates, [p]."""
         vector = (n for n in self.library.names if not (self.series_only and n in NEEDS_SAMPLES))
         every = (*vector, *CONFIG_FEATURES)
-        return every if self.only is None else tuple(name for name in every if name in self.only)
+        if self.only is None:  # figures that most past runs lack are asked for by name
+            return tuple(name for name in every if name not in IN_FEATURES)
+        return tuple(name for name in every if name in self.only)
 
     @cached_property
     def _figures(self) -> int:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from dlcc.deprecation import renamed
 from dlcc.errors import LibraryError
-from dlcc.health.curves import NEEDS_SAMPLES, SERIES_ONLY_OWN
+from dlcc.health.curves import IN_FEATURES, NEEDS_SAMPLES, SERIES_ONLY_OWN
 from dlcc.health.good import GoodModel
 from dlcc.health.logistic import LogisticPosterior
 from dlcc.health.windows import WINDOW_FEATURES
@@ -155,7 +155,7 @@ class Library:
 
     @cached_property
     def config_vectors(self) -> Floats:
-        """Figures `CONFIG_FEATURES` of every run, [n, 22]."""
+        """Figures `CONFIG_FEATURES` of every run, [n, 21]."""
         return np.array([config_features(config) for config in self.configs])
 
     def select(self, runs: NDArray[Any]) -> Library:
@@ -174,6 +174,63 @@ class Library:
     def untampered(self) -> Library:
         """Library of the runs whose record is true."""
         return replace(self.select(self.true_record), forests=self.forests)
+
+    @cached_property
+    def _were_in_features(self) -> NDArray[np.bool_]:
+        """Whether samples of each run were compared in a space of features, [n]."""
+        if IN_FEATURES[0] not in self.names:
+            return np.zeros(len(self), dtype=np.bool_)
+        (found,) = self.columns(IN_FEATURES[:1], series_only=False).T
+        return np.asarray(np.isfinite(found))
+
+    @cached_property
+    def in_features(self) -> Library:
+        """Library of the runs whose samples were compared in a space of features."""
+        return replace(self.select(self._were_in_features), forests=self.forests)
+
+    @cached_property
+    def as_given(self) -> Library:
+        """Library of the other runs, whose samples were compared as they are given."""
+        if not self._were_in_features.any():
+            return self
+        return replace(self.select(~self._were_in_features), forests=self.forests)
+
+    def with_figures(self, names: Sequence[str]) -> Library:
+        """Add figures that no run of the library has, NaN throughout.
+
+        Args:
+            names: Names of the figures; those that are there already stay as they are.
+
+        Returns:
+            Library with the further figures behind its own.
+        """
+        new = tuple(name for name in names if name not in self.names)
+        more = np.full((len(self), len(FRACTIONS), len(new)), np.nan)
+        return replace(
+            self,
+            names=(*self.names, *new),
+            vectors=np.concatenate([self.vectors, more], axis=2),
+            series_only_vectors=np.concatenate([self.series_only_vectors, more], axis=2),
+            forests={},
+        )
+
+    def ordered(self, names: tuple[str, ...]) -> Library:
+        """Put the figures into another order.
+
+        Args:
+            names: Names of all figures.
+
+        Returns:
+            Library with its figures in this order.
+        """
+        place = [self.names.index(name) for name in names]
+        return replace(
+            self,
+            names=names,
+            vectors=self.vectors[:, :, place],
+            series_only_vectors=self.series_only_vectors[:, :, place],
+            forests={},
+        )
 
     def excluding(self, series: Series | None) -> Library:
         """Leave out the run that some series are of: its twins, and all runs of their setting.

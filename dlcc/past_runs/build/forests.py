@@ -6,11 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from dlcc.forecast.forest import TREES, OutcomeForest
-from dlcc.past_runs.patterns import figures_of, patterns
+from dlcc.health.curves import IN_FEATURES
+from dlcc.past_runs.patterns import SPACE, figures_of, patterns
 from dlcc.past_runs.similarity import FEWEST_RUNS, Space
 from dlcc.past_runs.store import FRACTIONS, Forest, Library, forest_name, read_library
 
-TREES_OF_PARTS = 40
+TREES_OF_PARTS = 36
 """Number of trees of the forests for records that lack something: 5 MB is all that may ship."""
 
 
@@ -36,6 +37,7 @@ def save_with_forests(library: Library, out: Path) -> Library:
 def _forests(past: Library) -> dict[str, Forest]:
     """Grow the forests of true records, for every pattern of what a record may lack."""
     grown: dict[str, Forest] = {}
+    past, alike = past.as_given, past.in_features
     for series_only in (False, True):
         for fraction in range(len(FRACTIONS)):
             every = Space(past, fraction, series_only)
@@ -51,4 +53,8 @@ def _forests(past: Library) -> dict[str, Forest]:
                 )
                 name = forest_name(fraction, series_only=series_only, lacking=lacking)
                 grown[name] = forest.nodes
+    for fraction in range(len(FRACTIONS)) if len(alike) >= FEWEST_RUNS else ():
+        points = Space(alike, fraction, series_only=False, only=IN_FEATURES).points
+        forest = OutcomeForest.fit(points, alike.labels, alike.stability, len(alike.label_names))
+        grown[forest_name(fraction, series_only=False, lacking=SPACE)] = forest.nodes
     return grown

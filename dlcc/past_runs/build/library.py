@@ -108,7 +108,11 @@ def _assembled(base: Library | None, runs: Sequence[PastRun]) -> Library:
     """Make a library of runs, which join another one where there is one."""
     if base is None:
         return assemble(runs)
-    return base.joined(assemble(runs, good=base.good, names=base.names)) if runs else base
+    if not runs:
+        return base
+    joining = assemble(runs, good=base.good)
+    whole = base.with_figures(joining.names)
+    return whole.joined(joining.with_figures(whole.names).ordered(whole.names))
 
 
 def _group_jobs(plan: BuildPlan) -> list[Job]:
