@@ -22,14 +22,16 @@ from sklearn.metrics import roc_auc_score
 
 from dlcc.forecast.forecaster import Forecaster
 from dlcc.forecast.forest import OutcomeForest
-from dlcc.health.curves import OF_ROWS_AS_GIVEN
+from dlcc.health.curves import IN_FEATURES
 from dlcc.past_runs.in_use import shipped_library
+from dlcc.past_runs.patterns import figures_of
 from dlcc.past_runs.similarity import Space
 from dlcc.past_runs.store import FRACTIONS, Library
+from dlcc.scoring.decision import BY_FORECAST
 
 Floats = NDArray[np.float64]
 FOLDS, DRAWS = 5, 1_000
-LOOKS = (0, 1, 2)
+LOOKS = (0, 1, 2, 3)
 
 
 def of_images(past: Library) -> NDArray[np.bool_]:
@@ -37,17 +39,25 @@ def of_images(past: Library) -> NDArray[np.bool_]:
     return np.array(["net" in config and "norm" in config for config in past.configs])
 
 
-def space(past: Library, look: int, *, series_only: bool, like: Space | None = None) -> Space:
-    """Space of the figures that runs on images have."""
-    names = Space(past, look, series_only).names if like is None else like.names
-    return Space(past, look, series_only, tuple(n for n in names if n not in OF_ROWS_AS_GIVEN))
-
-
 def forecast(known: Library, asked: Library, look: int, *, series_only: bool) -> Floats:
-    """P(healthy) [n] of runs by a forest on known runs."""
-    fitted = Forecaster.of(space(known, look, series_only=series_only))
-    raw = space(asked, look, series_only=series_only).raw
-    return np.array([prediction.p_healthy.mean for prediction in fitted.many(raw)])
+    """P(healthy) [n] of runs as forecasts are made: without samples by all past runs, else by those
+    whose samples were compared in a space of features and by the others, in equal parts."""
+    others = by_others(known if series_only else known.as_given, asked, look, series_only)
+    if series_only:
+        return others
+    alike = Space(known.in_features, look, series_only=False, only=IN_FEATURES)
+    raw = asked.columns(IN_FEATURES, series_only=False, fraction=look)
+    own = np.array([found.p_healthy.mean for found in Forecaster.of(alike).many(raw)])
+    return np.asarray((own + others) / 2)
+
+
+def by_others(known: Library, asked: Library, look: int, series_only: bool) -> Floats:
+    """P(healthy) [n] of runs by the figures that all past runs have, without configuration."""
+    lacking = ("configuration",) if series_only else ("configuration", "rows as given")
+    names = figures_of(lacking, Space(known, look, series_only).names)
+    fitted = Forecaster.of(Space(known, look, series_only, names))
+    raw = asked.columns(names, series_only=series_only, fraction=look)
+    return np.array([found.p_healthy.mean for found in fitted.many(raw)])
 
 
 def by_configuration(known: Library, asked: Library, look: int, *, series_only: bool) -> Floats:
@@ -96,8 +106,11 @@ def figures(p: Floats, healthy: NDArray[np.bool_], seed: int) -> dict[str, Any]:
     def three(value: float, others: list[float]) -> list[float]:
         return [round(float(x), 3) for x in (value, *np.quantile(others, [0.05, 0.95]))]
 
+    sure = np.abs(p - 0.5) >= BY_FORECAST
     return {
         "runs": len(p),
+        "in words": round(float(sure.mean()), 3),
+        "wrong in words": round(float(((p > 0.5) != healthy)[sure].mean()), 3) if sure.any() else 0,
         "auroc": three(roc_auc_score(healthy, p), aurocs),
         "brier": three(float(np.mean((p - healthy) ** 2)), briers),
         "brier of the base rate": round(float(healthy.mean() * (1 - healthy.mean())), 3),
@@ -136,7 +149,7 @@ def main() -> None:
                     )
                 q = left_out(past, images, groups, by_configuration, look, series_only=series_only)
                 at[f"{name} left out, hyperparameters alone"] = figures(q, healthy, seed)
-            p = forecast(past.select(~images), own, look, series_only=series_only)
+            p = by_others(past.select(~images), own, look, series_only)
             at["small GANs alone"] = figures(p, healthy, seed)
             part[f"at {FRACTIONS[look]:g}"] = at
         found["series alone" if series_only else "with samples"] = part

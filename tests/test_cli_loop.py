@@ -75,7 +75,12 @@ def test_a_small_library_from_nothing(tmp_path: Path) -> None:
         (("--single", 49), "there would be 49"),
         (("--single", -1), "--single"),
         (("--single", 50, "--seed", -1), "--seed"),
-        (("--single", 50, "--recorded", tmp_path), "--recorded takes GANs"),
+        (("--single", 50, "--recorded", tmp_path), "--join are for GANs"),
+        (("--single", 50, "--images", 2), "--join are for GANs"),
+        (("--folder", "cifar=here"), "expected fashion=FOLDER or mnist5k=FOLDER"),
+        (("--images", 60, "--groups", 0), "mnist_5k.csv.gz"),
+        (("--engine", "dask"), "expected local, processes, ray"),
+        (("--join", tmp_path / "none.npz", "--groups", 0), "no such library"),
     ]:
         assert_one_sentence(dlcc("library", "build", "--out", out, *arguments), 2, words)
     assert list(tmp_path.iterdir()) == []

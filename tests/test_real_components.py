@@ -124,7 +124,7 @@ def check_forecast_network() -> None:
 
 def check_attribution() -> None:
     """What moved a forecast adds up to the forecast."""
-    past = shipped_library()
+    past = shipped_library().as_given
     forecaster = Forecaster.fit(past.select(np.arange(0, len(past), 12)), 0.2, series_only=True)
     space = forecaster.space
     vector = dict(zip(past.names, past.series_only_vectors[1, 1], strict=True))
@@ -197,6 +197,10 @@ def test_neighbours_are_found_by_faiss(monkeypatch: pytest.MonkeyPatch) -> None:
         def __init__(self, dimensions: int) -> None:
             self.rows = 0
 
+        @property
+        def ntotal(self) -> int:
+            return self.rows
+
         def add(self, points: np.ndarray[Any, Any]) -> None:
             self.rows = len(points)
 
@@ -230,10 +234,10 @@ def test_what_moved_a_forecast_is_said_by_shap(monkeypatch: pytest.MonkeyPatch) 
 
     class Constant:
         def __init__(self, trees: Any) -> None:
-            self.outputs = trees.n_outputs_
+            assert trees["trees"]
 
         def shap_values(self, points: np.ndarray[Any, Any], **settings: object) -> Any:
-            return np.full((*points.shape, self.outputs), 0.05)
+            return np.full(points.shape, 0.05)
 
     monkeypatch.setattr("shap.TreeExplainer", Constant)
     with pytest.raises(AssertionError):

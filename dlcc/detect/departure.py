@@ -10,6 +10,7 @@ _BACK = 0.4  # of the rows: how far before its sign a fault may have begun
 _FEWEST = 8
 _BETTER = 0.5  # of the squared residuals of one line that the broken one leaves at most
 _MOST = 400
+_ROUNDING = 1e-12  # of the squared deviations: what a line leaves of values that lie on it
 
 
 def departure(values: Floats, at: int) -> int:
@@ -37,6 +38,8 @@ def departure(values: Floats, at: int) -> int:
     window = window[:: max(1, len(window) // _MOST)]
     y, t = values[window], (window - first) / max(1, at - first)
     straight = _residual(np.stack((np.ones_like(t), t), axis=1), y)
+    if straight <= _ROUNDING * float(((y - y.mean()) ** 2).sum()):
+        return at  # a line but for rounding: what a break would leave of that says nothing
     best, where = np.inf, at
     for place in range(2, len(window) - 1):
         bent = np.stack((np.ones_like(t), t, np.maximum(0, t - t[place])), axis=1)

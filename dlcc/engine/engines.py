@@ -35,7 +35,7 @@ class Engine(Protocol):
 
     @property
     def words(self) -> str:
-        """Where the jobs run, in words."""
+        """Place where the jobs run, in words."""
 
     def run(self, jobs: Sequence[Job]) -> Generator[tuple[int, Any]]:
         """Do jobs, in any order.

@@ -69,7 +69,7 @@ def complete(
 
 
 def _said(what: str, done: int, number: int, started: float) -> str:
-    """How many are done, how fast, and how long the others will take."""
+    """Say how many are done, how fast, and how long the others will take."""
     taken = max(time.monotonic() - started, 1e-9)
     rate = done / taken
     left = (number - done) / rate

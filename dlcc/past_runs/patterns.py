@@ -73,10 +73,11 @@ def figures_of(lacking: Lacking, names: Sequence[str]) -> tuple[str, ...]:
     Returns:
         Those that need none of these parts, in their order.
 
-    >>> figures_of(("configuration", "deviations"), ("good_last", "margin_sd_last", "lr_g"))
-    ('good_last',)
-    >>> figures_of(("gradients and outputs",), ("good_last", "margin_last", "lr_g"))
-    ('lr_g',)
+    >>> names = ("good_last", "generator_loss_last", "margin_last", "lr_g")
+    >>> figures_of(("configuration",), names)
+    ('good_last', 'generator_loss_last', 'margin_last')
+    >>> figures_of(("gradients and outputs",), names)
+    ('generator_loss_last', 'lr_g')
     """
     with_samples = "coverage_last" in names
     partial = not with_samples and {"gradients and outputs", "deviations"} & {*lacking}

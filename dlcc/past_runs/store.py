@@ -203,6 +203,11 @@ class Library:
 
         Returns:
             Library with the further figures behind its own.
+
+        >>> from dlcc.past_runs import shipped_library
+        >>> few = shipped_library().select(np.arange(3)).with_figures(["moons"])
+        >>> few.names[-1], bool(np.isnan(few.columns(["moons"], series_only=False)).all())
+        ('moons', True)
         """
         new = tuple(name for name in names if name not in self.names)
         more = np.full((len(self), len(FRACTIONS), len(new)), np.nan)
@@ -222,6 +227,11 @@ class Library:
 
         Returns:
             Library with its figures in this order.
+
+        >>> from dlcc.past_runs import shipped_library
+        >>> past = shipped_library()
+        >>> past.ordered(past.names[::-1]).names[-1] == past.names[0]
+        True
         """
         place = [self.names.index(name) for name in names]
         return replace(
@@ -264,8 +274,12 @@ class Library:
         Raises:
             LibraryError: the two have different figures.
         """
-        if self.names != other.names:
+        mine, other = self._with_those_in_features(other), other._with_those_in_features(self)
+        if {*mine.names} != {*other.names}:
             raise LibraryError("the two libraries have different figures; build both anew")
+        if mine.names != self.names:
+            return mine.joined(other)
+        other = other.ordered(self.names)
         names = tuple(dict.fromkeys([*self.label_names, *other.label_names]))
         place = np.array([names.index(name) for name in other.label_names])
         other = replace(other, labels=place[other.labels])
@@ -273,6 +287,11 @@ class Library:
             name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in _PER_RUN
         }
         return replace(self, **joined, label_names=names, forests={})
+
+    def _with_those_in_features(self, other: Library) -> Library:
+        """Add figures in a space of features where another library has them and this one none."""
+        missing = [name for name in other.names if name in IN_FEATURES and name not in self.names]
+        return self.with_figures(missing) if missing else self
 
     def label_of(self, run: int) -> str:
         """Name the label of a run.

@@ -33,7 +33,7 @@ _EPOCHS, _NOISE, _HELD_OUT = 8, 0.1, 10
 
 
 class Seen(NamedTuple):
-    """What a classifier sees in images."""
+    """Sight of a classifier in images."""
 
     histogram: NDArray[np.int64]
     """Number of images that count for each class, [10]."""

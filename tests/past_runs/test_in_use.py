@@ -25,10 +25,10 @@ def test_what_ships_is_small_and_has_enough_runs_of_every_label():
     assert sum(shipped_path(group).stat().st_size for group in ("gan", "single")) <= 5_000_000
     assert len(past) >= 1000
     assert np.bincount(past.labels, minlength=len(LABELS)).min() >= 60
-    assert set(past.data) == {"ring", "grid9", "digits"}
+    assert set(past.data) == {"ring", "grid9", "digits", "mnist5k", "fashion"}
     losses = {config["loss"] for config in past.configs}
     optimizers = {config["optimizer"] for config in past.configs}
-    assert losses == {"ns", "mm", "ls", "hinge", "wgangp"}
+    assert losses == {"ns", "mm", "ls", "hinge", "wgangp", "relativistic"}
     assert optimizers == {"adam", "rmsprop", "sgd"}
 
 
@@ -39,7 +39,7 @@ def test_single_networks_ship_apart_from_gans():
     assert len(past) >= 400
     ends = np.bincount(past.labels, minlength=len(LABELS))
     assert min(ends[LABELS.index(end)] for end in ("healthy", "weak", "collapsed")) >= 40
-    assert past.names == shipped_library().names
+    assert past.names == shipped_library().as_given.names[: len(past.names)]
     assert np.isfinite(past.vectors).all()
     assert np.isfinite(past.next_quarter).all()
     assert np.isfinite(past.terms[:, 1:3]).all()

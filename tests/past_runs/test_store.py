@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 
 from dlcc.errors import LibraryError
-from dlcc.health.curves import NEEDS_SAMPLES, SERIES_ONLY_OWN
+from dlcc.health.curves import (
+    IN_FEATURES,
+    NEEDS_SAMPLES,
+    OF_ROWS_AS_GIVEN,
+    SERIES_ONLY_OWN,
+)
 from dlcc.past_runs.in_use import shipped_library
 from dlcc.past_runs.store import (
     FRACTIONS,
@@ -22,7 +27,11 @@ from dlcc.records import Column, Series
 def test_every_run_has_every_figure_that_it_can_have():
     past = shipped_library()
     assert past.vectors.shape == (len(past), len(FRACTIONS), len(past.names))
-    assert np.isfinite(past.vectors).all()
+    for runs, lacking in ((past.as_given, IN_FEATURES), (past.in_features, OF_ROWS_AS_GIVEN)):
+        assert len(runs) > 100
+        there = [name not in lacking for name in past.names]
+        assert np.array_equal(np.isfinite(runs.vectors).all(axis=(0, 1)), there)
+    past = past.as_given
     for k, name in enumerate(past.names):
         assert np.isnan(past.series_only_vectors[:, :, k]).all() == (name in NEEDS_SAMPLES), name
     assert set(SERIES_ONLY_OWN) <= set(past.names)

@@ -221,7 +221,7 @@ def test_noise_is_no_digit():
     noise = np.random.default_rng(0).uniform(-1, 1, (256, 64)).astype(np.float32)
     judged = truth.judge_samples("digits", 0, noise)
     assert judged.quality < 0.01
-    assert judged.frechet > truth.GOOD_FRECHET
+    assert judged.frechet > truth.GOOD_FRECHET["digits"]
 
 
 @pytest.mark.parametrize("data", ["ring", "digits"])

@@ -76,7 +76,7 @@ def build_library(
     chosen = np.random.default_rng(plan.seed).permutation(len(folders))[: plan.tested]
     digests = [content_of(folder) for folder in folders]
     parts = parts_folder(out)
-    groups = complete(_group_jobs(plan), parts, engine, progress, "ensembles")
+    groups = complete(group_jobs(plan), parts, engine, progress, "ensembles")
     images = [image_gan_job(plan.seed, k, plan.folders) for k in range(plan.images)]
     trained = complete(images, parts, engine, progress, "GANs on images")
     records = [
@@ -111,11 +111,10 @@ def _assembled(base: Library | None, runs: Sequence[PastRun]) -> Library:
     if not runs:
         return base
     joining = assemble(runs, good=base.good)
-    whole = base.with_figures(joining.names)
-    return whole.joined(joining.with_figures(whole.names).ordered(whole.names))
+    return base.joined(joining.with_figures(base.names))
 
 
-def _group_jobs(plan: BuildPlan) -> list[Job]:
+def group_jobs(plan: BuildPlan) -> list[Job]:
     """Jobs that train the ensembles of a plan."""
     return [
         Job(_group, {"seed": plan.seed, "group": g, "members": plan.members}, version=VERSION)

@@ -242,7 +242,9 @@ class UsualGAN(ImageGAN):
         loss = self.config.loss
         for k in range(self.config.d_steps):
             real, z = self.batch(step * self.config.d_steps + k)
-            of_rival, of_real, of_fake = self._rival(real, self.generator(z).detach(), step + k)
+            of_rival, of_real, of_fake = self.loss_of_rival(
+                real, self.generator(z).detach(), step + k
+            )
             moved = self.descend({"discriminator": of_rival})
         scale = torch.sigmoid if loss in ("ns", "mm") else nn.Identity()
         row = {
@@ -257,7 +259,9 @@ class UsualGAN(ImageGAN):
         self._follow()
         return row
 
-    def _rival(self, real: Tensor, fake: Tensor, number: int) -> tuple[Tensor, Tensor, Tensor]:
+    def loss_of_rival(
+        self, real: Tensor, fake: Tensor, number: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Compute the discriminator's loss with its penalties, and its outputs."""
         config = self.config
         real, fake = real.requires_grad_(config.r1 > 0), fake.requires_grad_(config.r2 > 0)

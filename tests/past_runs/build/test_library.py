@@ -8,7 +8,7 @@ import pytest
 from dlcc.engine.engines import Local
 from dlcc.errors import LibraryError, RunError
 from dlcc.past_runs.build.image_gans import draw_image_gan
-from dlcc.past_runs.build.library import BuildPlan, _group_jobs, build_library
+from dlcc.past_runs.build.library import BuildPlan, build_library, group_jobs
 from dlcc.past_runs.build.part_files import part_of
 from dlcc.past_runs.build.settings import draw_group
 from dlcc.past_runs.build.simulation import simulate
@@ -46,7 +46,7 @@ def groups_left(parts, plan):
     few = simulate([{**config, "steps": 60} for config in draw_group(5, 0, 5)])
     parts.mkdir()
     left = []
-    for group, job in enumerate(_group_jobs(plan)):
+    for group, job in enumerate(group_jobs(plan)):
         drawn = draw_group(plan.seed, group, plan.members)
         runs = [
             replace(few[i % 5], config={**few[i % 5].config, "seed": config["seed"]})
@@ -79,7 +79,7 @@ def test_a_killed_build_goes_on_from_what_it_had(killed):
     assert made.traces.shape == (60, TRACE_STEPS, len(TRACES))
     np.testing.assert_allclose(made.traces[7], runs[7].traces, rtol=1e-3)
     # Another plan does not take these for its own.
-    others = {job.address for job in _group_jobs(replace(plan, members=25))}
+    others = {job.address for job in group_jobs(replace(plan, members=25))}
     assert not others & {path.name for path in out.with_name("made.npz.parts").iterdir()}
 
 

@@ -37,7 +37,7 @@ def write(name: str, folder: Path) -> np.ndarray:
     return images
 
 
-@pytest.mark.parametrize("name", [name for name in IMAGES if name != "digits"])
+@pytest.mark.parametrize("name", [name for name in IMAGES if name not in ("digits", "mnist5k")])
 def test_what_was_written_is_read(tmp_path: Path, name: str) -> None:
     images = write(name, tmp_path)
     loaded = load_images(name, str(tmp_path))
@@ -122,7 +122,8 @@ def test_a_recipe_trains_on_them(tmp_path: Path, name: str, n: int) -> None:
     settings = {"data": name, "folder": str(tmp_path), "batch": 2, "epochs": 14 if n > 4 else 20}
     recipe = get_recipe("lgc-vanilla")
     assert recipe.family.length(recipe.configure(settings)) == settings["epochs"] * n // 2
-    assert train("lgc-vanilla", tmp_path / "run", settings, snapshots=1) is None
+    judged = train("lgc-vanilla", tmp_path / "run", settings, snapshots=1)
+    assert (judged is None) == (name != "mnist")  # which a classifier knows
     run = Run.open(tmp_path / "run")
     assert run.length == settings["epochs"] * n // 2
     assert run.manifest.data == {"name": name}

@@ -76,7 +76,7 @@ def test_penalties_of_a_linear_rival_are_those_of_its_weights(
         plain = usual_gan.discriminator_loss(
             loss, training.discriminator(real), training.discriminator(fake)
         )
-    total, _, _ = training._rival(real, fake, 0)
+    total, _, _ = training.loss_of_rival(real, fake, 0)
     expected = plain.item() + (r1 + r2) / 2 * norm**2
     expected += 10 * (norm - 1) ** 2 if loss == "wgangp" else 0.0
     assert total.item() == pytest.approx(expected, rel=1e-5)
