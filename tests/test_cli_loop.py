@@ -78,7 +78,7 @@ def test_a_small_library_from_nothing(tmp_path: Path) -> None:
         (("--single", 50, "--recorded", tmp_path), "--join are for GANs"),
         (("--single", 50, "--images", 2), "--join are for GANs"),
         (("--folder", "cifar=here"), "expected fashion=FOLDER or mnist5k=FOLDER"),
-        (("--images", 60, "--groups", 0), "mnist_5k.csv.gz"),
+        (("--images", 60, "--groups", 0), "--folder fashion=FOLDER is needed"),
         (("--engine", "dask"), "expected local, processes, ray"),
         (("--join", tmp_path / "none.npz", "--groups", 0), "no such library"),
     ]:

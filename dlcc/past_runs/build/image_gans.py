@@ -14,6 +14,7 @@ import numpy as np
 
 from dlcc.engine.jobs import Job
 from dlcc.engine.scratch import scratch_folder
+from dlcc.errors import RunError
 from dlcc.health.run_features import reference_of
 from dlcc.past_runs.build.part_files import VERSION, part_of
 from dlcc.past_runs.build.past_run import recorded_run
@@ -115,8 +116,13 @@ def check_images(numbers: Sequence[int], build_seed: int, folders: Mapping[str, 
     Raises:
         RunError: Files of the data are missing; it says which and where they are looked for.
     """
-    for data in {draw_image_gan(build_seed, number)["data"] for number in numbers}:
-        count_images(data, folders.get(data, ""))
+    for data in sorted({draw_image_gan(build_seed, number)["data"] for number in numbers}):
+        try:
+            count_images(data, folders.get(data, ""))
+        except RunError as error:
+            raise RunError(
+                f"--folder {data}=FOLDER is needed for GANs on images: {error}"
+            ) from None
 
 
 def _draw(rng: np.random.Generator, shares: Mapping[Any, float]) -> Any:
