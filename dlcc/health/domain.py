@@ -30,7 +30,7 @@ MOST_FEATURES = 64
 """Numbers in a row of training data, and in a layer of the networks.
 
 Series of GANs on images do not tell how these end: on 131 of them verdicts in words were wrong in
-10 to 27 % (benchmarks/transfer.py)."""
+17 to 26 % (benchmarks/transfer.py)."""
 DEPTH = 3
 """Hidden layers of the networks."""
 
