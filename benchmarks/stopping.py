@@ -93,7 +93,8 @@ def by_best(good: Floats, seed: int) -> list[NDArray[np.int64]]:
 def by_median(good: Floats, seed: int) -> NDArray[np.int64]:
     """Stops by Optuna's MedianPruner: P(good) under the median of earlier runs at that look."""
     order = np.random.default_rng(seed).permutation(len(good))
-    stopped, seen = np.full(len(good), -1), [[] for _ in LOOKS]  # type: ignore[var-annotated]
+    stopped = np.full(len(good), -1)
+    seen: list[list[float]] = [[] for _ in LOOKS]
     for number, run in enumerate(order):
         for look in LOOKS:
             earlier = seen[look]

@@ -96,12 +96,13 @@ def build(
 
 def _folders(given: list[str]) -> dict[str, str]:
     """Folders of data sets, of arguments DATA=FOLDER."""
+    from dlcc.past_runs.build.image_gans import IN_FILES
+
     named = dict(text.partition("=")[::2] for text in given)
     for data, folder in named.items():
-        if data not in ("fashion", "mnist5k") or not folder:
-            raise OptionError(
-                f"--folder {data}={folder}: expected fashion=FOLDER or mnist5k=FOLDER"
-            )
+        if data not in IN_FILES or not folder:
+            wanted = " or ".join(f"{name}=FOLDER" for name in IN_FILES)
+            raise OptionError(f"--folder {data}={folder}: expected {wanted}")
     return named
 
 

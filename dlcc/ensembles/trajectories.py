@@ -112,7 +112,7 @@ def train_ensemble(
     """
     if checkpoint_steps:
         warn_renamed("train_ensemble", "checkpoint_steps", "sample_steps")
-    from dlcc.recipes.train import one_thread  # with the recorder, which an Ensemble does without
+    from dlcc.engine.jobs import one_thread  # with the recorder, which an Ensemble does without
 
     ensemble = Ensemble(configs)
     stop = max(config.steps for config in ensemble.configs) if steps is None else steps

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dlcc.engine.jobs import one_thread
 from dlcc.forecast.gnn import HIDDEN
-from dlcc.recipes.train import one_thread
 from dlcc.typing import Floats
 
 EPOCHS, RATE, DECAY, DROPOUT = 120, 1e-2, 1e-3, 0.3

@@ -54,8 +54,8 @@ class HealthModel:
     def _known(self) -> Library:
         """Runs whose record is true and that have the figures that are asked for.
 
-        Those whose samples were compared in a space of features are not among them: verdicts were
-        verified without, on these very runs, too (benchmarks/transfer.py).
+        Those whose samples were compared in a space of features are not among them: the verdicts
+        that were verified are learnt without (benchmarks/verdicts_on_images.py).
         """
         untampered = self.library.untampered.as_given
         (good,) = untampered.columns(["good_half"], series_only=self.series_only).T

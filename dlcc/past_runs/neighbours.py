@@ -1,8 +1,8 @@
 """Index of nearest rows, by FAISS: exact among up to 100,000, of codes among more.
 
 Above that, product quantisation of two figures to 4 bits ranks candidates, held in registers (André
-et al. 2017), and codes of 8 bits a figure rank these again: 1.5 bytes a figure, so that ten million
-rows of 128 take 1.6 GB. benchmarks/neighbours.py has the recall, and what others need for it.
+et al. 2017), and codes of 8 bits a figure rank these again: 1.25 bytes a figure, so that ten
+million rows of 128 take 1.6 GB. benchmarks/neighbours.py measures recall and speed.
 """
 
 from __future__ import annotations

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from dlcc.engine.jobs import one_thread
 from dlcc.engine.scratch import scratch_folder
 from dlcc.errors import OptionError
 from dlcc.health.definitions import sample_steps
@@ -277,17 +277,6 @@ def _check_rates(training: Any, config: Mapping[str, Any]) -> None:
         for group in training.optimizers[player].param_groups:
             if group["lr"] != config[key]:
                 raise OptionError(f"{key} is {group['lr']} after the state was loaded")
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Run torch on one thread: nets this small only lose time to a second one."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _copy(path: Path, text: str) -> Path:

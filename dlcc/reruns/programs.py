@@ -7,7 +7,7 @@ came with it, one rerun after the other in the sandbox.
 from __future__ import annotations
 
 import contextlib
-import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +26,8 @@ from dlcc.kinds import TrainingKind, kind_of
 from dlcc.kinds.gan import GAN
 from dlcc.records import Config, Samples, Series, Sources
 from dlcc.reruns.outcome import Recorded, Refused, steps_to_sample
+from dlcc.reruns.packing import packed
 from dlcc.reruns.plan import Rerun
-from dlcc.reruns.spread import packed
 from dlcc.runs.hashes import digest_of_files
 from dlcc.sandbox import Bounds, Level, Session, best_level
 from dlcc.stage import Deadline
@@ -36,7 +36,6 @@ from dlcc.typing import Progress
 SAMPLES = 512
 """Number of samples that are taken of a rerun at each sample step."""
 _TOGETHER = 32  # reruns of a part that go as one ensemble
-_A_DAY = 86_400.0
 _OF_ONE = ("loss", "grad_norm")  # recorded of the only player of a training
 
 
@@ -192,7 +191,9 @@ class EnsembleProgram:
             recorded.update(zip(members, made, strict=True))
         return [recorded[i] for i in range(len(plan))]
 
-    def parts(self, plan: Sequence[Rerun], length: int) -> list[tuple[list[int], Job]]:
+    def parts(
+        self, plan: Sequence[Rerun], length: int, until: float
+    ) -> list[tuple[list[int], Job]]:
         """Divide a plan into ensembles of at most 32 reruns each."""
         from dlcc.ensembles import by_shape
 
@@ -201,19 +202,25 @@ class EnsembleProgram:
             for group in by_shape([rerun.config for rerun in plan])
             for k in range(0, len(group), _TOGETHER)
         ]
-        return [(chunk, _ensemble_job([plan[i] for i in chunk], length)) for chunk in chunks]
+        return [(chunk, _ensemble_job([plan[i] for i in chunk], length, until)) for chunk in chunks]
 
 
-def _ensemble_job(plan: Sequence[Rerun], length: int) -> Job:
+def _ensemble_job(plan: Sequence[Rerun], length: int, until: float) -> Job:
     """Make the job that trains reruns of one shape together."""
     reruns = [{"config": dict(r.config), "weights_seed": r.weights_seed} for r in plan]
-    return Job(_ensemble_part, {"reruns": reruns, "length": length}, version=cache.package_digest())
+    return Job(
+        _ensemble_part,
+        {"reruns": reruns, "length": length},
+        {"until": until},
+        version=cache.package_digest(),
+    )
 
 
-def _ensemble_part(reruns: Sequence[Mapping[str, Any]], length: int) -> bytes:
+def _ensemble_part(reruns: Sequence[Mapping[str, Any]], length: int, until: float) -> bytes:
     """Train reruns of one shape together."""
     plan = [Rerun("seed", r["config"], r["weights_seed"]) for r in reruns]
-    return packed(_train_together(plan, length, Deadline(math.inf), lambda share: None))
+    deadline = Deadline(until - time.time())
+    return packed(_train_together(plan, length, deadline, lambda share: None))
 
 
 def _part(progress: Progress, k: int, parts: int) -> Callable[[float], None]:
@@ -305,11 +312,14 @@ class SandboxProgram:
                     records.append(Refused(error))
         return records
 
-    def parts(self, plan: Sequence[Rerun], length: int) -> list[tuple[list[int], Job]]:
+    def parts(
+        self, plan: Sequence[Rerun], length: int, until: float
+    ) -> list[tuple[list[int], Job]]:
         """Divide a plan into reruns, each with the run's code beside it, wherever it is made."""
         places = {
             "files": {name: path.read_bytes() for name, path in self.files.items()},
             "trust": self.level is Level.NONE,
+            "until": until,
         }
         content, version = digest_of_files(self.files), cache.package_digest()
         common = {
@@ -366,13 +376,15 @@ def _sandbox_part(
     sampled: bool,
     files: Mapping[str, bytes],
     trust: bool,
+    until: float,
 ) -> bytes:
     """Rerun the run's code once, in a sandbox of the machine that this is called on."""
     with scratch_folder() as folder:
         paths = {name: folder / str(k) for k, name in enumerate(files)}
         for name, path in paths.items():
             path.write_bytes(files[name])
-        with Session(paths, best_level(trust), Bounds(seconds=_A_DAY)) as session:
+        limits = Bounds(seconds=max(1.0, until - time.time()))
+        with Session(paths, best_level(trust), limits) as session:
             try:
                 made = _rerun_once(session, entry, config, length, quantities, sampled=sampled)
             except ForeignCodeStopped:

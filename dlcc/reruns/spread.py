@@ -2,50 +2,37 @@
 
 from __future__ import annotations
 
-import io
-import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
-
-import numpy as np
+from typing import Protocol
 
 from dlcc.cache import cache_folder
 from dlcc.engine.engines import Engine
 from dlcc.engine.jobs import Job
 from dlcc.engine.results import complete
-from dlcc.errors import ForeignCodeError, LimitExceeded
+from dlcc.errors import ForeignCodeStopped, LimitExceeded
 from dlcc.health.samples import AnyReference
 from dlcc.kinds import TrainingKind
-from dlcc.records import Series
 from dlcc.reruns.outcome import Recorded, Refused
+from dlcc.reruns.packing import unpacked
 from dlcc.reruns.plan import Rerun
+from dlcc.reruns.programs import Program
 from dlcc.stage import Deadline
 from dlcc.typing import Progress
 
 
-class DividedProgram(Protocol):
-    """Program whose reruns can be made in parts, by anybody; see `dlcc.reruns.Program`."""
+class DividedProgram(Program, Protocol):
+    """Program whose reruns can be made in parts, by anybody."""
 
-    @property
-    def how(self) -> str:
-        """Way in which reruns are run, in words."""
+    def parts(
+        self, plan: Sequence[Rerun], length: int, until: float
+    ) -> list[tuple[list[int], Job]]:
+        """Divide a plan: numbers of reruns, and the job that makes these, packed by `packed`.
 
-    @property
-    def splits_seeds(self) -> bool:
-        """Whether weights and batches can have seeds of their own."""
-
-    @property
-    def reference(self) -> AnyReference | None:
-        """Training data to compare samples with; None where only series are judged."""
-
-    @property
-    def kind(self) -> TrainingKind:
-        """Kind of the training."""
-
-    def parts(self, plan: Sequence[Rerun], length: int) -> list[tuple[list[int], Job]]:
-        """Divide a plan: numbers of reruns, and the job that makes these, packed by `packed`."""
+        No job goes on beyond `until`, in seconds since the epoch: every machine has that clock.
+        """
 
 
 @dataclass(frozen=True)
@@ -83,10 +70,11 @@ class SpreadProgram:
         """Run the first reruns of a plan, as many as are there when the time is up.
 
         Raises:
-            LimitExceeded: The time is up, and not even the first part is there.
+            LimitExceeded: The time is up, and no part is there.
+            ForeignCodeStopped: The same, of the run's own code.
             OptionError: The engine's cluster cannot be reached.
         """
-        divided = self.program.parts(plan, length)
+        divided = self.program.parts(plan, length, time.time() + deadline.remaining)
         folder = self.folder or cache_folder() / "reruns"
 
         def watched(share: float, what: str) -> None:
@@ -95,7 +83,7 @@ class SpreadProgram:
 
         try:
             complete([job for _, job in divided], folder, self.engine, watched, "reruns")
-        except LimitExceeded:
+        except (LimitExceeded, ForeignCodeStopped):
             if not any((folder / job.address).exists() for _, job in divided):
                 raise
         made: dict[int, Recorded | Refused] = {}
@@ -104,38 +92,3 @@ class SpreadProgram:
                 made.update(zip(numbers, unpacked(folder / job.address), strict=True))
         first_missing = next((k for k in range(len(plan)) if k not in made), len(plan))
         return [made[k] for k in range(first_missing)]
-
-
-def packed(records: Sequence[Recorded | Refused]) -> bytes:
-    """Pack records of reruns."""
-    arrays: dict[str, Any] = {}
-    for k, record in enumerate(records):
-        if isinstance(record, Refused):
-            said = json.dumps([str(record.error), record.error.place])
-            arrays[f"{k}/refused"] = np.array(said)
-            continue
-        names = list(record.series.columns)
-        arrays[f"{k}/names"] = np.array(names, dtype=np.str_)
-        arrays[f"{k}/series"] = np.array([record.series.columns[n].values for n in names])
-        arrays[f"{k}/samples"] = np.array(record.samples)
-    stream = io.BytesIO()
-    np.savez_compressed(stream, **arrays)
-    return stream.getvalue()
-
-
-def unpacked(file: Path) -> list[Recorded | Refused]:
-    """Unpack the records that `packed` packed."""
-    with file.open("rb") as stream, np.load(stream, allow_pickle=False) as table:
-        arrays = {name: table[name] for name in table.files}
-    numbers = sorted({int(name.partition("/")[0]) for name in arrays})
-    return [_unpacked(arrays, k) for k in numbers]
-
-
-def _unpacked(arrays: dict[str, Any], k: int) -> Recorded | Refused:
-    """Unpack record k."""
-    if f"{k}/refused" in arrays:
-        message, place = json.loads(str(arrays[f"{k}/refused"]))
-        return Refused(ForeignCodeError(message, place))
-    names = map(str, arrays[f"{k}/names"])
-    series = dict(zip(names, arrays[f"{k}/series"], strict=True))
-    return Recorded(Series.from_start(series), [*arrays[f"{k}/samples"]])

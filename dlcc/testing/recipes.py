@@ -16,11 +16,11 @@ from typing import Any
 
 import torch
 
+from dlcc.engine.jobs import one_thread
 from dlcc.engine.scratch import scratch_folder
 from dlcc.errors import DlccError, OptionError
 from dlcc.health.judgeable import NotJudgeableError, judgeable_kind
 from dlcc.recipes.recipe import Recipe
-from dlcc.recipes.train import one_thread
 from dlcc.runs.series_format import QUANTITY
 from dlcc.runs.state import pack_state, unpack_state
 from dlcc.runs.training import Training

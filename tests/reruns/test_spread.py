@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from dlcc.engine.engines import Engine, Local, Processes
-from dlcc.engine.jobs import Job
-from dlcc.errors import ForeignCodeError, LimitExceeded
+from dlcc.engine.engines import Local, Processes
+from dlcc.errors import ForeignCodeError, ForeignCodeStopped, LimitExceeded
 from dlcc.records import Series
 from dlcc.reruns.outcome import Recorded, Refused
+from dlcc.reruns.packing import packed, unpacked
 from dlcc.reruns.plan import Rerun
 from dlcc.reruns.programs import EnsembleProgram, SandboxProgram
-from dlcc.reruns.spread import SpreadProgram, packed, unpacked
+from dlcc.reruns.spread import SpreadProgram
 from dlcc.sandbox import Level
 from dlcc.stage import Deadline
 
@@ -111,28 +112,40 @@ def test_code_of_a_run_goes_with_its_part(tmp_path: Path) -> None:
     assert losses(doubled, "model/loss")[0] == pytest.approx(2 * losses(there[:1], "model/loss")[0])
 
 
-class Slow:
-    """An engine that does a job and then finds the time gone."""
+class Waning(Deadline):
+    """A deadline that is over when it is told so."""
 
-    words = "slowly"
+    over = False
 
-    def __init__(self, deadline: Deadline) -> None:
-        self.deadline = deadline
-
-    def run(self, jobs: list[Job]):  # type: ignore[no-untyped-def]
-        for number, job in enumerate(jobs):
-            yield number, job()
-            self.deadline.__init__(0.0)  # type: ignore[misc]
+    @property
+    def remaining(self) -> float:
+        return 0.0 if self.over else super().remaining
 
 
 def test_when_the_time_is_up_what_is_there_counts(tmp_path: Path) -> None:
     plan = [Rerun("seed", {**SETTING, "seed": k, "width": (16, 32)[k >= 3]}) for k in range(5)]
-    deadline = Deadline(60)
-    engine: Engine = Slow(deadline)  # type: ignore[assignment]
-    made = SpreadProgram(EnsembleProgram(None), engine, tmp_path).run(plan, 24, deadline, quiet)
-    assert len(made) in (3, 5)  # the second part begins before anybody looks at the clock
+    deadline = Waning(60)
+
+    def first_part_done(share: float, what: str) -> None:
+        deadline.over = share > 0
+
+    program = EnsembleProgram(None)
+    made = SpreadProgram(program, Local(), tmp_path).run(plan, 24, deadline, first_part_done)
+    assert len(made) == 3
     with pytest.raises(LimitExceeded):
-        SpreadProgram(EnsembleProgram(None), Local(), tmp_path / "new").run(
-            plan, 24, Deadline(0), quiet
-        )
+        SpreadProgram(program, Local(), tmp_path / "new").run(plan, 24, Deadline(0), quiet)
     assert not os.listdir(tmp_path / "new")
+
+
+def test_code_that_never_ends_ends_with_the_time(tmp_path: Path) -> None:
+    code = tmp_path / "train.py"
+    code.write_text(
+        CODE.replace("torch.manual_seed", "while True: pass\n        torch.manual_seed")
+    )
+    program = SandboxProgram("source/train.py:build", {"source/train.py": code}, Level.NONE, None)
+    started = time.monotonic()
+    with pytest.raises(ForeignCodeStopped):
+        SpreadProgram(program, Processes(1), tmp_path / "kept").run(
+            [Rerun("seed", {"rate": 0.1, "seed": 1})], 30, Deadline(6), quiet
+        )
+    assert time.monotonic() - started < 30

@@ -28,6 +28,8 @@ from dlcc.runs import Run
 RECIPE = "image-gan"
 DATA: Mapping[str, float] = {"mnist5k": 0.4, "fashion": 0.4, "digits": 0.2}
 """Name of the data to its share of the runs."""
+IN_FILES = ("fashion", "mnist5k")
+"""Data whose files are looked for in a folder that the caller names."""
 _SOUND = 0.7
 _NETS = {"conv": 0.5, "dense": 0.33, "residual": 0.17}
 _MILLISECONDS = {"conv": 26.0, "dense": 9.0, "residual": 48.0}
