@@ -45,7 +45,9 @@ def build(
     images: Annotated[int, typer.Option(help="So many GANs on real images.")] = 0,
     folder: Annotated[
         list[str] | None,
-        typer.Option(help="Where files of images are: fashion=FOLDER, mnist5k=FOLDER; repeatable."),
+        typer.Option(
+            help="Where files of images are, as fashion=FOLDER; also mnist5k, letters; repeatable."
+        ),
     ] = None,
     join: Annotated[
         Path | None,
@@ -96,12 +98,12 @@ def build(
 
 def _folders(given: list[str]) -> dict[str, str]:
     """Folders of data sets, of arguments DATA=FOLDER."""
-    from dlcc.past_runs.build.image_gans import IN_FILES
+    from dlcc.past_runs.build.image_gans import DATA
 
     named = dict(text.partition("=")[::2] for text in given)
     for data, folder in named.items():
-        if data not in IN_FILES or not folder:
-            wanted = " or ".join(f"{name}=FOLDER" for name in IN_FILES)
+        if data not in DATA or not folder:
+            wanted = " or ".join(f"{name}=FOLDER" for name in DATA)
             raise OptionError(f"--folder {data}={folder}: expected {wanted}")
     return named
 

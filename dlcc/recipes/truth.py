@@ -57,6 +57,7 @@ GOOD_QUALITY = {
     "digits": 0.55,
     "mnist5k": 0.60,
     "fashion": 0.35,
+    "letters": 0.60,
     "square": 0.80,
     "gaussian": 0.80,
     "cube": 0.80,
@@ -65,7 +66,7 @@ GOOD_QUALITY = {
 """Quality from which on a sample step is good, by the name of the data."""
 CELLS = {"square": 6, "gaussian": 6, "cube": 3, "cube_surface": 3}  # along an axis: without modes
 ON_SURFACE = 0.15  # the farthest from it that counts as on it; the cube's sides are 2
-GOOD_FRECHET = {"digits": 150.0, "mnist5k": 0.4, "fashion": 0.4}
+GOOD_FRECHET = {"digits": 150.0, "mnist5k": 0.4, "fashion": 0.4, "letters": 0.4}
 """Fréchet distance up to which a sample step is good, by the name of the data: in the features of
 the digits' classifier, or over the trace of the data's covariance in those of the images'."""
 DIVERGED_SAMPLE = 25.0  # any coordinate, on the mixtures, whose own lie within 3

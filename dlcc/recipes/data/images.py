@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dlcc.errors import RunError
-from dlcc.recipes.data import digits_table
+from dlcc.recipes.data import digits_table, letters
 from dlcc.recipes.data.cifar import count_batch, find_batches, read_batch
 from dlcc.recipes.data.files import Part, damaged, named_folder, scaled
 from dlcc.recipes.data.idx import find_idx, read_idx, read_idx_shape
@@ -23,24 +23,37 @@ ROWS = {
     "mnist5k": digits_table.ROWS,
     "mnist": 60_000,
     "fashion": 60_000,
+    "letters": 10_000,
     "cifar10": 50_000,
 }
-"""Number of images in the published training part; `count_images` counts those that are there."""
+"""Number of images in the published training part, or of letters about as many as Debian's fonts
+give; `count_images` counts those that are there."""
 SHAPES = {
     "digits": (1, 28),
     "mnist5k": (1, 28),
     "mnist": (1, 28),
     "fashion": (1, 28),
+    "letters": (1, 28),
     "cifar10": (3, 32),
 }
 """Channels and side of the images of a data set."""
 IMAGES = (*ROWS, "folder", "npy")
 """Names that `load_images` knows; the last two are the user's own data."""
 
-KNOWN = {"digits": "digits", "mnist5k": "mnist5k", "mnist": "mnist5k", "fashion": "fashion"}
+KNOWN = {
+    "digits": "digits",
+    "mnist5k": "mnist5k",
+    "mnist": "mnist5k",
+    "fashion": "fashion",
+    "letters": "letters",
+}
 """Name of data to that of the target whose classifier knows them."""
-PLACES = {"mnist": ("MNIST/raw",), "fashion": ("FashionMNIST/raw",)}
-"""Subfolders that are searched after the folder itself: torchvision's."""
+PLACES = {
+    "mnist": ("MNIST/raw",),
+    "fashion": ("FashionMNIST/raw",),
+    "letters": letters.PLACES,
+}
+"""Subfolders that are searched after the folder itself: torchvision's, of its data."""
 NPY = "images.npy"
 """Name of the file that is looked for where the setting names a folder."""
 FOLDER_SIDE = 32
@@ -72,7 +85,7 @@ def load_images(
         case "mnist5k":
             table = digits_table.read_table(digits_table.find_table(folder))
             return scaled(table[:, :-1].reshape(-1, 1, 28, 28))
-        case "mnist" | "fashion":
+        case "mnist" | "fashion" | "letters":
             path = find_idx(name, folder, PLACES[name], part, "images")
             _check_sides(path)
             return scaled(read_idx(path, 3)[:, None])
@@ -111,7 +124,7 @@ def load_labels(name: str, folder: str, *, part: Part = "train") -> NDArray[np.i
         case "mnist5k":
             labels = digits_table.read_table(digits_table.find_table(folder))[:, -1]
             return labels.astype(np.int64)
-        case "mnist" | "fashion":
+        case "mnist" | "fashion" | "letters":
             path = find_idx(name, folder, PLACES[name], part, "labels")
             return read_idx(path, 1).astype(np.int64)
         case "cifar10":
@@ -131,7 +144,7 @@ def count_images(name: str, folder: str, *, part: Part = "train") -> int:
         case "mnist5k":
             digits_table.find_table(folder)
             return ROWS[name]
-        case "mnist" | "fashion":
+        case "mnist" | "fashion" | "letters":
             return _check_sides(find_idx(name, folder, PLACES[name], part, "images"))
         case "cifar10":
             return sum(map(count_batch, find_batches(folder, part)))

@@ -119,5 +119,5 @@ def test_every_drawn_image_gan_is_one_that_its_recipe_takes():
     configs = [recipe.configure(draw_image_gan(3, number)) for number in range(300)]
     assert len({setting_key(config) for config in configs}) == 300
     assert all(600 <= config["steps"] <= 5_000 for config in configs)
-    assert {config["data"] for config in configs} == {"mnist5k", "fashion", "digits"}
+    assert {config["data"] for config in configs} == {"mnist5k", "fashion", "letters"}
     assert draw_image_gan(3, 5) == draw_image_gan(3, 5) != draw_image_gan(4, 5)
