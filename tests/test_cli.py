@@ -49,6 +49,23 @@ def test_run_json_validates(small_run: Path) -> None:
     jsonschema.Draft202012Validator(schema).validate(run)
 
 
+def test_several_runs_are_listed_by_how_likely_they_are_healthy(tmp_path: Path) -> None:
+    runs = [example(name) for name in ("digits-collapsed", "digits-healthy")]
+    options = ("--only", "health", "--out", str(tmp_path), "--fail-under", ".5")
+    ended = dlcc("evaluate", *map(str, [*runs, tmp_path / "none"]), *options)
+    assert_one_sentence(ended, 2, str(tmp_path / "none"))
+    first, second, last = ended.stdout.splitlines()
+    assert "digits-healthy" in first
+    assert "digits-collapsed" in second
+    assert last == f"reports in {tmp_path}"
+    lines = dlcc("evaluate", *map(str, runs), *options, "--json")
+    assert [json.loads(line)["verdict"]["label"] for line in lines.stdout.splitlines()] == [
+        "collapsed",
+        "healthy",
+    ]
+    assert lines.returncode == 1
+
+
 def test_fail_under_is_exit_1(tmp_path: Path) -> None:
     run = example("digits-collapsed")
     arguments = ("evaluate", run, "--only", "health", "--out", tmp_path / "o", "--fail-under")

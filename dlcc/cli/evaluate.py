@@ -1,4 +1,4 @@
-"""Command `dlcc evaluate`: the verdict on a run."""
+"""Command `dlcc evaluate`: the verdict on a run, or on many."""
 
 from __future__ import annotations
 
@@ -9,18 +9,29 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dlcc.cli.options import Map, OwnFeatures, Reference, in_range, mapping_of, show_notes
+from dlcc.cli.options import (
+    EngineName,
+    Map,
+    OwnFeatures,
+    Reference,
+    in_range,
+    mapping_of,
+    say,
+    show_notes,
+)
 from dlcc.cli.progress import bars
 
 if TYPE_CHECKING:
-    from dlcc.runs import Run
-    from dlcc.stage import Stage
+    from dlcc.evaluations import EvaluatedRun, EvaluationOptions
+    from dlcc.report.record import Report
 
-_FEW = 32  # rows that a feature function is tried on
+_REPORTS = Path("dlcc-reports")
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="The run folder.", metavar="RUN")],
+    runs: Annotated[
+        list[Path], typer.Argument(help="The run folder, or several.", metavar="RUN...")
+    ],
     map_: Map = None,
     part: Annotated[
         str | None, typer.Option("--run", help="One of several runs in a folder, by its name.")
@@ -43,10 +54,17 @@ def evaluate(
         typer.Option(help="Look at nothing from here on: .2 of the configured length, or a step."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Where the report goes [default: dlcc-reports/RUN]")
+        Path | None,
+        typer.Option(
+            help="Where the report goes [default: dlcc-reports/RUN]; of several runs, the folder "
+            "of their reports [default: dlcc-reports]"
+        ),
     ] = None,
     json_: Annotated[
-        bool, typer.Option("--json", help="Print the report as JSON and nothing else.")
+        bool,
+        typer.Option(
+            "--json", help="Print the report as JSON and nothing else; of several runs, one a line."
+        ),
     ] = False,
     fail_under: Annotated[
         float | None, typer.Option(help="Exit with 1 where P(healthy) is under this.")
@@ -60,85 +78,116 @@ def evaluate(
         Path | None, typer.Option(help="Pairwise judgements behind the weights (JSON).")
     ] = None,
     cache: Annotated[bool, typer.Option(help="Use results of earlier evaluations.")] = True,
+    engine: EngineName = "",
+    jobs: Annotated[int | None, typer.Option(help="Processes, with --engine processes.")] = None,
 ) -> None:
-    """Judge a run: verdict, P(healthy), findings, and a report to look at."""
-    from dlcc.evaluation import evaluate as judge
-    from dlcc.pipeline import Limits, discovery
-    from dlcc.pipeline.settings import with_settings
-    from dlcc.report.terminal import render
-    from dlcc.runs import Run
-    from dlcc.scoring.ahp import DEFAULT_JUDGEMENTS
+    """Judge runs: verdict, P(healthy), findings, and a report to look at."""
+    from dlcc.evaluations import EvaluationOptions
 
     in_range("--fail-under", fail_under, 0, 1)
     in_range("--timeout", timeout, 0.001, 1e8)
     in_range("--memory", memory, 0.001, 1e6)
-    bounds = Limits(timeout, int(memory * 2**30))
-    opened = Run.open(run, mapping_of(map_ or []), part, reference)
+    in_range("--jobs", jobs, 1, 10_000)
+    options = EvaluationOptions(
+        mapping=tuple(mapping_of(map_ or []).items()),
+        part=part,
+        reference=None if reference is None else str(reference),
+        features=features,
+        stages=tuple(stage or ()),
+        only=tuple(only or ()),
+        skip=tuple(skip or ()),
+        settings=tuple(set_ or ()),
+        until=until,
+        seconds=timeout,
+        memory=int(memory * 2**30),
+        trust=trust,
+        judgements=None if judgements is None else str(judgements),
+        use_cache=cache,
+    )
+    if len(runs) > 1 or engine:
+        code = _many(runs, options, out or _REPORTS, engine, jobs, json_, fail_under)
+    else:
+        code = _one(runs[0], options, out, json_, fail_under)
+    if code:
+        raise typer.Exit(code)
+
+
+def _one(
+    run: Path, options: EvaluationOptions, out: Path | None, json_: bool, fail_under: float | None
+) -> int:
+    """Evaluate one run and show it; returns the exit code."""
+    from dlcc.report.terminal import render
+
+    opened = options.open(run)
     show_notes(opened)
-    settings = [*(set_ or []), *_of_samples(opened, reference, features)]
-    own = [discovery.from_argument(text, bounds.seconds, bounds.memory) for text in stage or []]
-    known = [*discovery.installed().values(), *own]
-    target = out or Path("dlcc-reports") / run.resolve().name
+    target = out or _REPORTS / run.resolve().name
     with bars() as progress:
-        evaluation = judge(
-            opened,
-            stages=_merged(own, with_settings(known, settings)),
-            only=only or [],
-            skip=skip or [],
-            until=until,
-            out=target,
-            limits=bounds,
-            trust=trust,
-            use_cache=cache,
-            judgements=judgements or DEFAULT_JUDGEMENTS,
-            progress=progress,
-        )
-    report = evaluation.report
+        report = options.evaluate(opened, target, progress).report
     if json_:
         typer.echo(report.to_json(), nl=False)
     else:
         html = str(target / "report.html")
-        named = shlex.join([str(run), *(f"--map={text}" for text in map_ or [])])
+        maps = (f"--map={name}={column}" for name, column in options.mapping)
+        named = shlex.join([str(run), *maps])
         typer.echo(render(report, run=named, html=html, colour=sys.stdout.isatty()), nl=False)
+    return _code(report, fail_under)
+
+
+def _many(
+    runs: list[Path],
+    options: EvaluationOptions,
+    out: Path,
+    engine: str,
+    jobs: int | None,
+    json_: bool,
+    fail_under: float | None,
+) -> int:
+    """Evaluate runs by an engine and show a line of each; returns the gravest exit code."""
+    import json
+
+    from dlcc.engine.engines import engine_of
+    from dlcc.evaluations import evaluate_runs
+
+    with bars() as progress:
+        found = evaluate_runs(
+            runs,
+            options,
+            out,
+            engine_of(engine or "local", jobs),
+            lambda share, what: progress("evaluate", share, what),
+        )
+    for made in found:
+        if made.report is None:
+            say(made.error)
+        elif json_:
+            typer.echo(json.dumps(json.loads(made.report.to_json()), ensure_ascii=False))
+    if not json_:
+        typer.echo(_table(found, out), nl=False)
+    return max(m.exit_code if m.report is None else _code(m.report, fail_under) for m in found)
+
+
+def _table(found: list[EvaluatedRun], out: Path) -> str:
+    """List runs, those most likely healthy first: P(healthy), what is said, and the report."""
+    from dlcc.report.text import one_line
+
+    def p_healthy(made: EvaluatedRun) -> float:
+        p = None if made.report is None else made.report.verdict.p_healthy
+        return -1.0 if p is None else p.mean
+
+    lines = []
+    for made in sorted(found, key=p_healthy, reverse=True):
+        if made.report is not None:
+            p = p_healthy(made)
+            share = "       " if p < 0 else "under 1" if p < 0.01 else f"{p:7.0%}"
+            said = one_line(made.report.verdict.sentence)
+            lines.append(f"{share}  {one_line(made.out.name):24.24}  {said}")
+    lines.append(f"reports in {one_line(str(out))}")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _code(report: Report, fail_under: float | None) -> int:
+    """Exit code that a report asks for."""
     if report.failed_stages:
-        raise typer.Exit(3)
+        return 3
     p = report.verdict.p_healthy
-    if fail_under is not None and (p is None or p.mean < fail_under):
-        raise typer.Exit(1)
-
-
-def _of_samples(run: Run, reference: Path | None, features: str | None) -> list[str]:
-    """Settings for how samples are compared; refuses what was asked for and cannot be done."""
-    import numpy as np
-
-    from dlcc.errors import OptionError
-    from dlcc.health.feature_reference import checked_features
-    from dlcc.health.run_features import why_not_comparable
-    from dlcc.health.user_features import load_features
-    from dlcc.metrics.features import name_of
-    from dlcc.records import Samples
-    from dlcc.runs.feature_entry import PRETRAINED
-
-    if reference is None and features is None:
-        return []
-    asked = "--features" if reference is None else "--reference"
-    samples = Samples.of(run, None)
-    why = "the run has no samples" if samples is None else why_not_comparable(samples)
-    if samples is None or samples.reference is None or why is not None:
-        raise OptionError(f"{asked}: {run.path}: {why}")
-    if features is None:
-        return []
-    function = load_features(features, samples.reference)
-    first = samples.at(samples.steps[0])
-    width = checked_features(function, samples.reference[:_FEW]).shape[1]
-    finite = first[np.isfinite(first.reshape(len(first), -1)).all(axis=1)]
-    if len(finite):  # who has lost all of them is told so by the verdict
-        checked_features(function, finite[:_FEW], width)
-    file, _, name = features.rpartition(":")  # stages run in a folder of their own
-    whole = features if features == PRETRAINED else f"{Path(file).resolve()}:{name}"
-    return [f"health.features={whole}", f"health.features_code={name_of(function)}"]
-
-
-def _merged(own: list[Stage], changed: list[Stage]) -> list[Stage]:
-    """Merge the user's own stages and those with changed settings; the changed ones win."""
-    return list({stage.name: stage for stage in [*own, *changed]}.values())
+    return int(fail_under is not None and (p is None or p.mean < fail_under))
