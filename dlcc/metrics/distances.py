@@ -8,8 +8,6 @@ distance 0.
 from __future__ import annotations
 
 import numpy as np
-from scipy.spatial import KDTree
-from scipy.spatial.distance import cdist
 
 from dlcc.metrics.inputs import block, mean_of, parts
 from dlcc.typing import Floats, Rows
@@ -22,6 +20,8 @@ _ROUNDING = 1e-14  # of a product, relative to the squared lengths of both rows
 def squared_distances(a: Floats, b: Floats) -> Floats:
     """Squared distances ‖a_i − b_j‖², [p, q], of rows a [p, d] and b [q, d]; at least 0."""
     if a.shape[1] <= _FEW_DIMENSIONS:
+        from scipy.spatial.distance import cdist  # slow to import, and most of dlcc imports this
+
         return cdist(a, b, "sqeuclidean")
     lengths = np.add.outer(np.einsum("ij,ij->i", a, a), np.einsum("ij,ij->i", b, b))
     found = a @ b.T
@@ -69,6 +69,8 @@ def nearest_distances(x: Rows, k: int, to: Rows | None = None, groups: int = 1) 
 
 def _by_trees(x: Rows, k: int, to: Rows | None, groups: int) -> Floats:
     """Distances as of `nearest_distances`, by a tree for each group."""
+    from scipy.spatial import KDTree
+
     points = block(x, slice(None))
     others = points if to is None else block(to, slice(None))
     nearest = np.empty((len(x), groups, k))

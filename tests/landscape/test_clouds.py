@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from scipy.stats import kurtosis, skew
 
 from dlcc.landscape import ExtremeEigenvalues, curvature_class, gradient_cloud
 from dlcc.typing import Floats
@@ -129,6 +130,22 @@ def test_two_heaps_are_bimodal(angle: float) -> None:
     side = np.where(np.arange(2000) % 2 == 0, -4, 4)
     x, y = noise(0) + math.cos(angle) * side, noise(1) + math.sin(angle) * side
     assert gradient_cloud(x, 50 + y).whole.bimodality > 0.75
+
+
+@pytest.mark.parametrize("n", [10, 40, 500])
+def test_bimodality_is_sarles_coefficient_of_scipys_moments(n: int) -> None:
+    x, y = np.random.default_rng(n).gamma(2, size=(2, n))
+    scaled = [
+        (v - np.median(v)) / (np.subtract(*np.quantile(v, [0.75, 0.25])) / 1.349) for v in (x, y)
+    ]
+    points = np.stack(scaled, axis=1)
+    distance = np.linalg.norm(points, axis=1)
+    central = points[distance <= np.quantile(distance, 0.95)]
+    m, angles = len(central), np.arange(12) * np.pi / 12
+    along = central @ np.stack([np.cos(angles), np.sin(angles)])
+    tails = kurtosis(along, bias=False) + 3 * (m - 1) ** 2 / ((m - 2) * (m - 3))
+    sarle = (skew(along, bias=False) ** 2 + 1) / tails
+    assert gradient_cloud(x, y).whole.bimodality == pytest.approx(sarle.max(), rel=1e-9)
 
 
 def test_each_fifth_is_measured_in_units_of_the_whole() -> None:

@@ -129,9 +129,11 @@ def _returns(path: SmoothedPath, own: Bools) -> float:
 
 
 def _bimodality(points: Floats) -> float:
-    """Largest of Sarle's coefficients along the axes; NaN of too few points."""
-    from scipy.stats import kurtosis, skew
+    """Largest of Sarle's coefficients along the axes; NaN of too few points.
 
+    It is (g² + 1) / (k + 3·(n−1)² / ((n−2)·(n−3))) with the unbiased skewness g and excess kurtosis
+    k, of which little is left once they are put in; scipy.stats is slow to import.
+    """
     n = len(points)
     if n < 4:
         return math.nan
@@ -141,5 +143,8 @@ def _bimodality(points: Floats) -> float:
     wide = along[:, deviations > max(1e-6 * deviations.max(), _AGREE)]
     if wide.size == 0:
         return math.nan
-    of_tails = kurtosis(wide, bias=False) + 3 * (n - 1) ** 2 / ((n - 2) * (n - 3))
-    return float(np.max((skew(wide, bias=False) ** 2 + 1) / of_tails))
+    central = wide - wide.mean(axis=0)
+    second, third, fourth = ((central**power).mean(axis=0) for power in (2, 3, 4))
+    skewness = third / second**1.5 * math.sqrt(n * (n - 1)) / (n - 2)
+    of_tails = (n**2 - 1) * fourth / second**2 / ((n - 2) * (n - 3))
+    return float(np.max((skewness**2 + 1) / of_tails))
