@@ -27,7 +27,9 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dlcc"
 
 
-Kind = Literal["stages", "pictures", "scores", "networks", "forests", "regions", "figures"]
+Kind = Literal[
+    "stages", "pictures", "scores", "networks", "forests", "priors", "regions", "figures"
+]
 
 _VALUES = "values.json"
 

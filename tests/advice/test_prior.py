@@ -33,3 +33,12 @@ def test_what_is_not_said_is_taken_to_be_usual(prior):
     rest = {key: value for key, value in WHOLE.items() if key not in usual}
     silent, said = prior([rest, {**rest, **usual}])
     assert abs(silent - said) < 0.1
+
+
+def test_what_the_cache_kept_is_what_the_trees_say(prior, own_cache):
+    configs = [WHOLE, {**WHOLE, "lr_g": 0.01}]
+    grown, kept = prior(configs), ConfigPrior(prior.configs, prior.healthy)(configs)
+    assert len(list((own_cache / "priors").iterdir())) == 1
+    assert (grown == kept).all()
+    others = ConfigPrior(prior.configs, ~prior.healthy)(configs)  # of other past runs, not theirs
+    assert others == pytest.approx(1 - kept)

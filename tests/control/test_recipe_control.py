@@ -33,7 +33,7 @@ class FlatPrior(ConfigPrior):
     """Likes lr_d to be near 0.01, and an R1 penalty."""
 
     def __init__(self) -> None:
-        super().__init__(None)
+        super().__init__(np.empty((0, 21)), np.empty(0, dtype=bool))
 
     def __call__(self, configs: Any) -> Any:
         return np.array([
