@@ -97,6 +97,7 @@ def random_rows(folder: Path, seed: int) -> Path:
     return folder
 
 
+@pytest.mark.usefixtures("in_process")
 @pytest.mark.parametrize("seed", [0, 1])
 def test_random_numbers_are_no_evidence(tmp_path: Path, seed: int) -> None:
     report = dlcc.evaluate(random_rows(tmp_path / "random", seed), only=["health"]).report
@@ -107,6 +108,7 @@ def test_random_numbers_are_no_evidence(tmp_path: Path, seed: int) -> None:
     assert report.diagnosis.to_know_more
 
 
+@pytest.mark.usefixtures("in_process")
 def test_what_lies_outside_of_the_domain_is_unknown_and_says_why(tmp_path: Path) -> None:
     """A log that names neither objective nor rates, as most do."""
     time = np.arange(400)
@@ -128,8 +130,8 @@ def bars(n: int, seed: int) -> np.ndarray:
     return np.asarray(np.tanh(width / 4 - np.abs(x - at)) + np.zeros((n, 1, 16, 16)))
 
 
-def of_images(folder: Path, made: Callable[[int], np.ndarray]) -> dlcc.Evaluation:
-    """Evaluate a run whose samples at a step are made."""
+def of_images(folder: Path, made: Callable[[int], np.ndarray]) -> Path:
+    """Record a run whose samples at a step are made."""
     rng = np.random.default_rng(0)
     with dlcc.Recorder(
         folder, objective={"kind": "gan", "loss": "ns"}, length=400, reference=bars(400, 0)
@@ -138,15 +140,17 @@ def of_images(folder: Path, made: Callable[[int], np.ndarray]) -> dlcc.Evaluatio
             if step % 40 == 39:
                 recorder.samples(step, made(step))
             recorder.log(step, {"generator/loss": 1 + rng.random(), "discriminator/loss": 1.2})
-    return dlcc.evaluate(folder, only=["health"])
+    return folder
 
 
+@pytest.mark.usefixtures("in_process")
 def test_images_are_judged_in_features_and_noise_over_them_is_seen(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    good = of_images(tmp_path / "good", lambda step: bars(80, step))
-    noisy = of_images(
+    recorded = of_images(tmp_path / "good", lambda step: bars(80, step))
+    spoilt = of_images(
         tmp_path / "noisy", lambda step: bars(80, step) + 0.5 * rng.normal(size=(80, 1, 16, 16))
     )
+    good, noisy = (dlcc.evaluate(run, only=["health"]) for run in (recorded, spoilt))
     assert good.report.verdict.state == "healthy"
     assert noisy.report.verdict.state in ("suspect", "failed")
     p = noisy.report.verdict.p_healthy
@@ -156,6 +160,7 @@ def test_images_are_judged_in_features_and_noise_over_them_is_seen(tmp_path: Pat
     assert "untrained convolutional network" in str(health.details["judged_by"])
 
 
+@pytest.mark.usefixtures("in_process")
 def test_samples_that_still_get_better_are_untrained(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
 
@@ -163,7 +168,8 @@ def test_samples_that_still_get_better_are_untrained(tmp_path: Path) -> None:
         noise = 2.0 - step / 400
         return np.asarray(bars(80, step) + noise * rng.normal(size=(80, 1, 16, 16)))
 
-    verdict = of_images(tmp_path / "run", nearer).report.verdict
+    run = of_images(tmp_path / "run", nearer)
+    verdict = dlcc.evaluate(run, only=["health"]).report.verdict
     assert (verdict.label, verdict.state) == ("untrained", "suspect")
 
 

@@ -188,7 +188,7 @@ def test_samples_that_cannot_be_compared_are_left_out(
         ("import os; os._exit(0)", "ended its process"),
         ("import sys; sys.exit(0)", "SystemExit"),
         ("x = bytearray(100 << 30)", "MemoryError"),
-        ("import os\nkept = []\nwhile True: kept.append(os.urandom(8 << 20))", "took more than"),
+        ("kept = []\nwhile True: kept.append(b'x' * (8 << 20))", "took more than"),
     ],
 )
 def test_a_stage_file_whose_import_does_harm(

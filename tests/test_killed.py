@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 from benchmarks.orphans import FOREIGN, killed
 from dlcc.past_runs.build import doctoring
 from dlcc.sandbox import available_levels
+from tests.command import dlcc
 from tests.stages.execution.test_execution import STEP
 
 DLCC = (sys.executable, "-m", "dlcc.cli")
@@ -25,10 +25,12 @@ def environment(temporary: Path) -> dict[str, str]:
     return {**os.environ, "TMPDIR": str(temporary)}
 
 
-def assert_next_call_cleans(run: Path, out: Path, env: dict[str, str]) -> None:
-    command = [*DLCC, "evaluate", str(run), "--only", "ingestion", "--out", str(out)]
-    subprocess.run(command, env=env, check=True, capture_output=True, timeout=120)
-    assert [*out.glob(".new-*"), *Path(env["TMPDIR"]).glob("dlcc-*")] == []
+def assert_next_call_cleans(run: Path, out: Path, temporary: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tempfile.tempdir", temporary)
+        done = dlcc("evaluate", run, "--only", "landscape", "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert [*out.glob(".new-*"), *Path(temporary).glob("dlcc-*")] == []
 
 
 @pytest.mark.parametrize("number", SIGNALS)
@@ -42,7 +44,7 @@ def test_a_stage_and_what_it_detached(number: int, small_run: Path, tmp_path: Pa
     assert made.returncode == (143 if number == signal.SIGTERM else -number)
     left = [*out.glob(".new-*"), *(tmp_path / "tmp").glob("dlcc-*")]
     assert len(left) == (0 if number == signal.SIGTERM else 2)
-    assert_next_call_cleans(small_run, out, env)
+    assert_next_call_cleans(small_run, out, env["TMPDIR"])
 
 
 @pytest.mark.skipif(not available_levels(), reason="this machine isolates nothing")
@@ -61,4 +63,4 @@ def test_foreign_code_that_sleeps(
     assert made.children
     assert made.survivors == ()
     assert made.returncode == (143 if number == signal.SIGTERM else -number)
-    assert_next_call_cleans(small_run, out, env)
+    assert_next_call_cleans(small_run, out, env["TMPDIR"])

@@ -13,6 +13,7 @@ import pytest
 from dlcc import evaluate
 from dlcc.errors import StageDeclarationError
 from dlcc.pipeline import discovery
+from tests.command import dlcc
 
 FILES = Path(__file__).parent / "stage_files"
 
@@ -80,7 +81,7 @@ def test_a_finding_of_ones_own_has_its_page_in_the_report_and_in_explain(
     stage = f"{FILES}/noticing.py:Noticing"
     options = ("--stage", stage, "--only", "noticing", "--json", "--out", tmp_path / "o")
     for _ in range(2):  # the second comes from the cache
-        done = run(tmp_path, "evaluate", small_run, *options)
+        done = dlcc("evaluate", small_run, *options)
         assert done.returncode == 0, done.stderr
         (finding,) = json.loads(done.stdout)["findings"]
         assert (finding["code"], finding["severity"]) == ("MYS001", "warning")
@@ -92,7 +93,7 @@ def test_a_finding_of_ones_own_has_its_page_in_the_report_and_in_explain(
 def test_a_finding_without_a_page_fails_its_stage_alone(small_run: Path, tmp_path: Path) -> None:
     stage = f"{FILES}/faulty.py:NoPage"
     options = ("--stage", stage, "--only", "no_page", "--only", "ingestion", "--json")
-    done = run(tmp_path, "evaluate", small_run, *options, "--out", tmp_path / "o")
+    done = dlcc("evaluate", small_run, *options, "--out", tmp_path / "o")
     assert done.returncode == 3, done.stderr
     stages = {s["name"]: s for s in json.loads(done.stdout)["stages"]}
     assert stages["ingestion"]["status"] == "scored"

@@ -66,12 +66,14 @@ class _Cut(NamedTuple):
 def _cuts(points: Floats, *, starts: int) -> list[_Cut]:
     """Cut points [n, d] by k-means, for every number of regions that they are enough for."""
     from sklearn.cluster import KMeans
-    from sklearn.metrics import silhouette_score
+    from sklearn.metrics import pairwise_distances, silhouette_score
 
     fits = [
         KMeans(k, n_init=starts, random_state=0).fit(points) for k in _REGIONS if k < len(points)
     ]
-    return [_Cut(float(silhouette_score(points, f.labels_)), f.cluster_centers_) for f in fits]
+    distances = pairwise_distances(points) if fits else points  # once, not for each number
+    silhouettes = [silhouette_score(distances, f.labels_, metric="precomputed") for f in fits]
+    return [_Cut(float(s), f.cluster_centers_) for s, f in zip(silhouettes, fits, strict=True)]
 
 
 def _uniform_in_box(points: Floats, seed: int) -> Floats:
