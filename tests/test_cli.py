@@ -290,7 +290,8 @@ def test_ctrl_c_is_130_and_leaves_nothing(small_run: Path, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     "without",
     [
-        ("decomposition", "impact", "reproducibility"),
+        # of the others, execution is held against itself in tests/stages/execution
+        ("decomposition", "execution", "impact", "reproducibility"),
         pytest.param((), marks=pytest.mark.slow),
     ],
 )

@@ -130,14 +130,16 @@ def bars(n: int, seed: int) -> np.ndarray:
     return np.asarray(np.tanh(width / 4 - np.abs(x - at)) + np.zeros((n, 1, 16, 16)))
 
 
-def of_images(folder: Path, made: Callable[[int], np.ndarray]) -> Path:
+def of_images(
+    folder: Path, made: Callable[[int], np.ndarray], data: int = 400, every: int = 40
+) -> Path:
     """Record a run whose samples at a step are made."""
     rng = np.random.default_rng(0)
     with dlcc.Recorder(
-        folder, objective={"kind": "gan", "loss": "ns"}, length=400, reference=bars(400, 0)
+        folder, objective={"kind": "gan", "loss": "ns"}, length=400, reference=bars(data, 0)
     ) as recorder:
         for step in range(400):
-            if step % 40 == 39:
+            if step % every == every - 1:
                 recorder.samples(step, made(step))
             recorder.log(step, {"generator/loss": 1 + rng.random(), "discriminator/loss": 1.2})
     return folder
@@ -174,7 +176,7 @@ def test_samples_that_still_get_better_are_untrained(tmp_path: Path) -> None:
 
 
 def test_a_feature_function_of_ones_own_from_the_command_line(tmp_path: Path) -> None:
-    of_images(tmp_path / "run", lambda step: bars(80, step))
+    of_images(tmp_path / "run", lambda step: bars(40, step), data=200, every=100)
     (tmp_path / "mine.py").write_text(
         "import numpy as np\n"
         "def rows(x): return x.mean(axis=2).reshape(len(x), -1)\n"
