@@ -113,7 +113,7 @@ def test_errors_are_the_scatter_of_independent_samples(reference):
     """The oracle: the same figures of many independent draws."""
     drawn = [0.8 * stripes(200, seed=seed) for seed in range(20, 40)]
     scatter = np.array([sample_features(one, reference) for one in drawn]).std(axis=0, ddof=1)
-    errors = np.array([errors_of_figures(one, reference) for one in drawn]).mean(axis=0)
+    errors = np.array([errors_of_figures(one, reference) for one in drawn[:5]]).mean(axis=0)
     for name in ("coverage", "quality", "recall", "density"):
         at = SAMPLE_FEATURES.index(name)
         assert scatter[at] / 2.5 < errors[at] < 2.5 * scatter[at], name
