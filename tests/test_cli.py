@@ -175,6 +175,7 @@ def _pickle(path: Path) -> None:
     path.write_bytes(pickle.dumps({"w": [1.0]}))
 
 
+@pytest.mark.usefixtures("in_process")
 @pytest.mark.parametrize("spoil", [_cut, _lie, _pickle])
 def test_a_spoilt_snapshot_is_named_and_fails_only_what_needs_it(
     spoil: object, small_run: Path, tmp_path: Path

@@ -42,6 +42,7 @@ def test_a_formula_bomb_is_not_understood_at_once(bomb: str) -> None:
     assert time.monotonic() - began < 2
 
 
+@pytest.mark.usefixtures("in_process")
 def test_formulas_that_the_algebra_chokes_on_leave_the_others(small_run: Path) -> None:
     page = small_run / "documents" / "method.md"
     text = page.read_text()
@@ -55,6 +56,7 @@ def test_formulas_that_the_algebra_chokes_on_leave_the_others(small_run: Path) -
     assert [o["verdict"] == "proved" for o in found] == [False, False, False, True]
 
 
+@pytest.mark.usefixtures("in_process")
 def test_escape_sequences_and_line_breaks_are_not_shown(small_run: Path, tmp_path: Path) -> None:
     (small_run / "documents" / "a\x1b[2J\n.md").write_text(
         "| key | value |\n|---|---|\n| lr_g | 7 |"
@@ -132,6 +134,7 @@ def test_a_folder_that_is_a_link_is_refused(folder: str, small_run: Path, tmp_pa
         evaluate(small_run, only=["health", "consistency", "execution"])
 
 
+@pytest.mark.usefixtures("in_process")
 def test_a_pipe_in_place_of_samples_is_left_out(small_run: Path, tmp_path: Path) -> None:
     path = sorted((small_run / "samples").iterdir())[3]
     path.unlink()
@@ -142,6 +145,7 @@ def test_a_pipe_in_place_of_samples_is_left_out(small_run: Path, tmp_path: Path)
     assert f"samples/{path.name} cannot be read and is left out" in done.stdout
 
 
+@pytest.mark.usefixtures("in_process")
 def test_odd_values_in_run_json_are_shown_as_text(small_run: Path) -> None:
     edit(
         small_run, data={"name": 5}, objective={"kind": ["x"], "loss": {}}, machine={"threads": "q"}
@@ -229,6 +233,7 @@ def test_a_link_is_refused_before_any_stage_runs(
         evaluate(small_run)
 
 
+@pytest.mark.usefixtures("in_process")
 def test_damaged_samples_and_a_reference_without_rows_do_not_end_an_evaluation(
     small_run: Path, tmp_path: Path
 ) -> None:

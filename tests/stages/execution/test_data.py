@@ -25,6 +25,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "run"
 
 
+@pytest.mark.usefixtures("in_process")
 def test_without_its_data_nothing_is_held_against_the_record(run: Path) -> None:
     report = json.loads(dlcc("evaluate", run, "--only", "execution", "--json").stdout)
     (finding,) = report["findings"]
@@ -33,6 +34,7 @@ def test_without_its_data_nothing_is_held_against_the_record(run: Path) -> None:
     assert not report["verdict"]["doubt"]
 
 
+@pytest.mark.usefixtures("in_process")
 def test_with_its_data_it_is_replayed(run: Path) -> None:
     data = f"execution.data={run.parent / 'images.npy'}"
     made = dlcc("evaluate", run, "--only", "execution", "--json", "--set", data)
@@ -42,6 +44,7 @@ def test_with_its_data_it_is_replayed(run: Path) -> None:
     assert all(replay["agrees"] for replay in stage["details"]["replays"])
 
 
+@pytest.mark.usefixtures("in_process")
 def test_a_relative_path_is_shown_to_code_that_looks_for_it(run: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "own.npy", np.load(run.parent / "images.npy"))
     settings = ("--set", "data=npy", "--set", "folder=own.npy", "--set", "steps=6")
@@ -52,6 +55,7 @@ def test_a_relative_path_is_shown_to_code_that_looks_for_it(run: Path, tmp_path:
     assert not report["verdict"]["doubt"]
 
 
+@pytest.mark.usefixtures("in_process")
 @pytest.mark.parametrize("where", ["", "snapshots", ".."])
 def test_the_run_itself_is_not_shown(run: Path, where: str) -> None:
     data = f"execution.data={run / where}"
@@ -75,6 +79,7 @@ def test_other_data_are_not_taken_for_those_of_before(run: Path, tmp_path: Path)
     assert second["findings"] != []
 
 
+@pytest.mark.usefixtures("in_process")
 def test_code_that_was_built_cannot_excuse_itself(run: Path, tmp_path: Path) -> None:
     """A missing file that turns up in one replay alone is a failure of that replay."""
     copy = tmp_path / "run"
