@@ -80,7 +80,12 @@ def verdict_record(
             doubt=doubt,
             disagreement=None,
         )
-    if not is_decided(probability, by_samples=by_samples, known_data=known_data):
+    if not is_decided(
+        probability,
+        by_samples=by_samples,
+        known_data=known_data,
+        in_features=by_samples and health.relative,
+    ):
         return _undecided(health, probability, record, doubt)
     state = kind_of(config.objective).label(health.label).state
     overruled = _overruled(diagnosis, state) if by_samples and diagnosis is not None else None

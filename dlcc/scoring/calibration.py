@@ -32,8 +32,11 @@ WITH_SAMPLES = (
     "swing",
     "coverage_last",
 )
+IN_FEATURES = ("space_frechet_last",)
+"""Figure that tells most of a run whose samples were compared in a space of features, and carries
+over best to data and architectures that no past run had (benchmarks/verdicts_on_images.py)."""
 RELATIVE = ("rule_healthy", "good_quarter")
-"""Figures that mean the same in a space of features, where past runs have no others."""
+"""Figures that mean the same in a space of features, for past runs none of which were in one."""
 SERIES_ONLY = (
     "diverged",
     "good_quarter",
@@ -141,13 +144,21 @@ def p_healthy(
     `relative` says that its samples were held against data in a space of features.
     """
     series_only = "coverage_last" not in vector
-    names = RELATIVE if relative else comparable(features(series_only=series_only), vector)
+    names = comparable(features(series_only=series_only), vector)
+    if relative:
+        names = IN_FEATURES if _tell(library() if past is None else past) else RELATIVE
     fit = (
         _fit_of_all(names, series_only)
         if past is None
         else calibrate(past, series_only=series_only, names=names)
     )
     return fit.draws(row(names, vector), _normals("p_healthy"))[:, 1]
+
+
+def _tell(past: Library) -> bool:
+    """Tell whether enough past runs of either kind had their samples compared in features."""
+    healthy = past.untampered.in_features.labels == _HEALTHY
+    return min(int(healthy.sum()), int((~healthy).sum())) >= FEWEST_OF_A_KIND
 
 
 def features(*, series_only: bool) -> tuple[str, ...]:
