@@ -4,7 +4,7 @@
         --folder mnist5k=DIR --folder fashion=DIR --folder letters=DIR
 
 The figure and the margin of the verdict were chosen on past runs; the seed is the hash of the
-commit that froze them, and draws settings that none of them has. Parts that are in DIR are not trained
+commit that froze them, and draws settings that none of them has. Parts that are in DIR are not made
 again. Labels come from classifiers of the data, which no verdict sees, and all count, those near
 the mark too. Intervals are bootstrapped over runs.
 """
@@ -27,7 +27,8 @@ from transfer import forecast, of_images
 from dlcc.engine.engines import Processes
 from dlcc.engine.results import complete
 from dlcc.past_runs.build.assembly import assemble
-from dlcc.past_runs.build.image_gans import check_images, image_gan_job
+from dlcc.past_runs.build.image_gans import draw_image_gan, image_gan_job
+from dlcc.past_runs.build.image_runs import check_images
 from dlcc.past_runs.build.part_files import read_part
 from dlcc.past_runs.in_use import shipped_library
 from dlcc.past_runs.store import FRACTIONS, Library
@@ -94,7 +95,7 @@ def left_out(own: Library, groups: NDArray[Any]) -> Floats:
 
 def drawn_anew(seed: int, runs: int, work: Path, folders: dict[str, str]) -> Library:
     """Train settings that a seed draws."""
-    check_images(range(runs), seed, folders)
+    check_images((draw_image_gan(seed, number)["data"] for number in range(runs)), folders)
     jobs = [image_gan_job(seed, number, folders) for number in range(runs)]
 
     def said(share: float, what: str) -> None:

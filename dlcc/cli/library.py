@@ -42,6 +42,9 @@ def build(
         int, typer.Option(help="So many maps and autoencoders, in place of the GANs.")
     ] = 0,
     alone: Annotated[int, typer.Option(hidden=True)] = 0,
+    vaes: Annotated[
+        int, typer.Option(help="So many autoencoders of real images, in place of the GANs.")
+    ] = 0,
     images: Annotated[int, typer.Option(help="So many GANs on real images.")] = 0,
     folder: Annotated[
         list[str] | None,
@@ -59,7 +62,7 @@ def build(
     """Train settings at random, judge them, and keep what they looked like on the way."""
     from dlcc.engine.engines import engine_of
     from dlcc.past_runs.build.library import BuildPlan, build_library
-    from dlcc.past_runs.build.single_networks import build_single
+    from dlcc.past_runs.build.single_networks import SinglePlan, build_single
 
     in_range("--groups", groups, 0, 10_000)
     in_range("--members", members, 1, 512)
@@ -70,9 +73,10 @@ def build(
     in_range("--single", single, 0, 100_000)
     in_range("--seed", seed, 0, 1_000_000_000)
     in_range("--images", images, 0, 100_000)
-    if single and (recorded or images or join):
+    in_range("--vaes", vaes, 0, 100_000)
+    if (single or vaes) and (recorded or images):
         raise OptionError(
-            "--recorded, --images and --join are for GANs, --single trains maps and autoencoders: "
+            "--recorded and --images are for GANs, --single and --vaes train single networks: "
             "leave one"
         )
     in_range("--jobs", jobs, 1, 1024)
@@ -89,8 +93,9 @@ def build(
     )
     with bars() as progress:
         said = partial(progress, "library")
-        if single:
-            made = build_single(out, single, seed, where, said)
+        if single or vaes:
+            alike = SinglePlan(single, vaes, seed, plan.folders, join)
+            made = build_single(out, alike, where, said)
         else:
             made = build_library(out, plan, where, said)
     typer.echo(_summary(made, out))
@@ -98,7 +103,7 @@ def build(
 
 def _folders(given: list[str]) -> dict[str, str]:
     """Folders of data sets, of arguments DATA=FOLDER."""
-    from dlcc.past_runs.build.image_gans import DATA
+    from dlcc.past_runs.build.image_runs import DATA
 
     named = dict(text.partition("=")[::2] for text in given)
     for data, folder in named.items():

@@ -13,10 +13,12 @@ from dlcc.engine.engines import Engine
 from dlcc.engine.jobs import Job
 from dlcc.engine.results import complete
 from dlcc.errors import LibraryError
+from dlcc.health.good import GoodModel
 from dlcc.past_runs.build.assembly import FOLDS, assemble
 from dlcc.past_runs.build.forests import save_with_forests
 from dlcc.past_runs.build.forgeries import logic_of, logic_of_doctored
-from dlcc.past_runs.build.image_gans import check_images, image_gan_job
+from dlcc.past_runs.build.image_gans import draw_image_gan, image_gan_job
+from dlcc.past_runs.build.image_runs import check_images
 from dlcc.past_runs.build.part_files import VERSION, part_of, read_part
 from dlcc.past_runs.build.past_run import PastRun, recorded_run
 from dlcc.past_runs.build.settings import draw_group
@@ -72,7 +74,7 @@ def build_library(
     base = None if plan.joined is None else replace(read_library(plan.joined), forests={})
     known = 0 if base is None else len(base)
     check_size(known + plan.groups * plan.members + len(folders) + plan.images)
-    check_images(range(plan.images), plan.seed, plan.folders)
+    check_images((draw_image_gan(plan.seed, k)["data"] for k in range(plan.images)), plan.folders)
     chosen = np.random.default_rng(plan.seed).permutation(len(folders))[: plan.tested]
     digests = [content_of(folder) for folder in folders]
     parts = parts_folder(out)
@@ -98,16 +100,21 @@ def build_library(
     drawn = [run for file in groups for run in read_part(file)]
     runs = [*drawn, *(run for file in (*read, *trained) for run in read_part(file))]
     tested = {known + len(drawn) + int(k): file for k, file in zip(chosen, results, strict=True)}
-    library = _assembled(base, runs)
+    library = assembled(base, runs)
     library = with_term(library, "novelty", novelties(library))
     library = with_term(library, "impact", impacts(library))
     return save_with_forests(_with_tests(library, tested, progress), out)
 
 
-def _assembled(base: Library | None, runs: Sequence[PastRun]) -> Library:
-    """Make a library of runs, which join another one where there is one."""
+def assembled(
+    base: Library | None, runs: Sequence[PastRun], good: GoodModel | None = None
+) -> Library:
+    """Make a library of runs, which join another one where there is one.
+
+    P(good) is that of the library they join; else `good`, or fitted to them.
+    """
     if base is None:
-        return assemble(runs)
+        return assemble(runs, good=good)
     if not runs:
         return base
     joining = assemble(runs, good=base.good)

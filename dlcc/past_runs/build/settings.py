@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from dlcc.past_runs.build.draws import Shares, by_shares, log_uniform
 from dlcc.reruns.plan import HIGHEST_RATE
 
 STEPS = 2500
@@ -21,9 +22,6 @@ SEEDS_APART = 1_000_000
 """Factor of a build's seed in its training seeds, to which the run's number is added."""
 SHAPE = ("width", "depth", "zdim", "batch")
 """Keys that the members of one ensemble share."""
-
-Shares = Mapping[Any, float]
-"""Value to its relative share."""
 
 
 @dataclass(frozen=True)
@@ -106,13 +104,13 @@ def draw_setting(
 ) -> dict[str, Any]:
     """Draw the configuration of one run, which depends on the build's seed and the number."""
     rng = np.random.default_rng([build_seed, number])
-    settings = {key: _draw(rng, shares) for key, shares in CHOICES.items()}
+    settings = {key: by_shares(rng, shares) for key, shares in CHOICES.items()}
     offered = MIX | {"drift": DRIFT[data]}
-    region = offered[_draw(rng, {name: offered[name].share for name in regions})]
-    settings |= {key: _draw(rng, shares) for key, shares in region.choices.items()}
+    region = offered[by_shares(rng, {name: offered[name].share for name in regions})]
+    settings |= {key: by_shares(rng, shares) for key, shares in region.choices.items()}
     factor = SGD_FACTOR if settings["optimizer"] == "sgd" else 1.0
-    lr_d = factor * _log_uniform(rng, *region.lr_d)
-    lr_g = lr_d * _log_uniform(rng, *region.lr_ratio)
+    lr_d = factor * log_uniform(rng, *region.lr_d)
+    lr_g = lr_d * log_uniform(rng, *region.lr_ratio)
     settings["lr_d"] = float(f"{min(lr_d, HIGHEST_RATE):.3g}")
     settings["lr_g"] = float(f"{min(lr_g, HIGHEST_RATE):.3g}")
     return settings | {"steps": STEPS, "seed": build_seed * SEEDS_APART + number}
@@ -125,21 +123,10 @@ def draw_group(build_seed: int, group: int, size: int) -> list[dict[str, Any]]:
     """
     data = DATA[group % len(DATA)]
     rng = np.random.default_rng([build_seed, group])
-    shape = {key: _draw(rng, CHOICES[key]) for key in SHAPE}
+    shape = {key: by_shares(rng, CHOICES[key]) for key in SHAPE}
     members = []
     for k in range(size):
         regions = ("drift",) if k % 10 >= 8 else tuple(MIX)
         setting = draw_setting(build_seed, group * 1000 + k, data, regions)
         members.append({**setting, **shape, "data": data})
     return members
-
-
-def _draw(rng: np.random.Generator, shares: Shares) -> Any:
-    """Draw a value by the shares."""
-    p = np.array(list(shares.values()))
-    return list(shares)[int(rng.choice(len(p), p=p / p.sum()))]
-
-
-def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
-    """Draw a number whose logarithm is uniform."""
-    return float(np.exp(rng.uniform(np.log(low), np.log(high))))

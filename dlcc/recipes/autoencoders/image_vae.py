@@ -140,6 +140,7 @@ class ImageVAE(optimised.OptimisedTraining):
         with optimised.seeded(config.seed, optimised.STREAM_WEIGHTS):
             self.model = VAE(config, *images.shape[1:3])
         optimizer = self._optimizer()
+        self._ordered, self._order = -1, np.empty(0, dtype=np.int64)
         super().__init__(config.seed, {"model": self.model}, {"model": optimizer})
 
     def _optimizer(self) -> torch.optim.Optimizer:
@@ -154,8 +155,10 @@ class ImageVAE(optimised.OptimisedTraining):
         """Images of a step, at its place in the order of its epoch."""
         of_epoch = math.ceil(len(self.images) / self.config.batch)
         epoch, place = divmod(step, of_epoch)
-        order = self.draws(optimised.STREAM_ORDER, epoch).permutation(len(self.images))
-        rows = order[place * self.config.batch : (place + 1) * self.config.batch]
+        if epoch != self._ordered:  # a permutation of many images is dear
+            draws = self.draws(optimised.STREAM_ORDER, epoch)
+            self._ordered, self._order = epoch, draws.permutation(len(self.images))
+        rows = self._order[place * self.config.batch : (place + 1) * self.config.batch]
         return self.images[torch.from_numpy(rows)]
 
     def iterate(self, step: int) -> Mapping[str, Tensor]:

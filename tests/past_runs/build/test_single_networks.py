@@ -9,11 +9,19 @@ from dlcc.engine.engines import Local
 from dlcc.errors import LibraryError
 from dlcc.health.run_features import run_features
 from dlcc.kinds import kind_of
+from dlcc.past_runs.build.image_vaes import draw_image_vae
 from dlcc.past_runs.build.part_files import part_of, read_part
 from dlcc.past_runs.build.settings import draw_group
 from dlcc.past_runs.build.simulation import simulate
-from dlcc.past_runs.build.single_networks import RECIPES, build_single, draw_single, single_job
-from dlcc.past_runs.in_use import shipped_library
+from dlcc.past_runs.build.single_networks import (
+    RECIPES,
+    SinglePlan,
+    build_single,
+    draw_single,
+    single_job,
+)
+from dlcc.past_runs.configuration import setting_key
+from dlcc.past_runs.in_use import library, shipped_library
 from dlcc.past_runs.store import FRACTIONS, read_library
 from dlcc.recipes import get_recipe, truth
 from dlcc.recipes.train import train
@@ -40,7 +48,7 @@ def test_a_draw_depends_on_seed_and_number_alone():
 
 def test_too_few_runs_are_refused_before_any_is_trained(tmp_path):
     with pytest.raises(LibraryError, match="there would be 49"):
-        build_single(tmp_path / "made.npz", 49, 1, Local())
+        build_single(tmp_path / "made.npz", SinglePlan(runs=49, seed=1), Local())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -84,7 +92,7 @@ def test_a_killed_build_goes_on_from_what_it_had(tmp_path):
     for job in jobs[:49]:
         (parts / job.address).write_bytes(job())
     before = {path: path.stat().st_mtime_ns for path in parts.iterdir()}
-    build_single(out, 50, 1, Local())
+    build_single(out, SinglePlan(runs=50, seed=1), Local())
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert {path.name for path in parts.iterdir()} == {job.address for job in jobs}
     made = read_library(out)
@@ -99,3 +107,30 @@ def test_older_parts_are_of_gans(tmp_path):
     with np.load(tmp_path / "new") as table:
         np.savez(tmp_path / "old.npz", **{k: v for k, v in table.items() if k != "kind"})
     assert [run.kind.name for run in read_part(tmp_path / "old.npz")] == ["gan"]
+
+
+def test_every_drawn_autoencoder_of_images_is_one_that_its_recipe_takes():
+    recipe = get_recipe("image-vae")
+    configs = [recipe.configure(draw_image_vae(3, number)) for number in range(200)]
+    assert len({setting_key(config) for config in configs}) == 200
+    assert {config["data"] for config in configs} == {"mnist5k", "fashion", "letters"}
+    assert draw_image_vae(3, 5) == draw_image_vae(3, 5) != draw_image_vae(4, 5)
+
+
+@pytest.mark.slow
+def test_autoencoders_of_images_join_a_library(tmp_path, monkeypatch):
+    drawn = draw_image_vae
+
+    def short(seed, number):
+        return {**drawn(seed, number), "data": "digits", "net": "dense", "width": 2, "steps": 40}
+
+    monkeypatch.setattr("dlcc.past_runs.build.image_vaes.draw_image_vae", short)
+    monkeypatch.setattr("dlcc.past_runs.build.single_networks.draw_image_vae", short)
+    base = library("single").select(np.arange(60))
+    base.save(tmp_path / "base.npz")
+    plan = SinglePlan(vaes=2, seed=3, joined=tmp_path / "base.npz")
+    made = build_single(tmp_path / "made.npz", plan, Local())
+    assert len(made) == 62
+    assert made.data[-2:].tolist() == ["digits", "digits"]
+    assert len(made.in_features) == 2
+    np.testing.assert_array_equal(made.vectors[:60, :, : len(base.names)], base.vectors)
