@@ -25,7 +25,7 @@ def test_what_ships_is_small_and_has_enough_runs_of_every_label():
     assert sum(shipped_path(group).stat().st_size for group in ("gan", "single")) <= 5_000_000
     assert len(past) >= 1000
     assert np.bincount(past.labels, minlength=len(LABELS)).min() >= 60
-    assert set(past.data) == {"ring", "grid9", "digits", "mnist5k", "fashion"}
+    assert set(past.data) == {"ring", "grid9", "digits", "mnist5k", "fashion", "letters"}
     losses = {config["loss"] for config in past.configs}
     optimizers = {config["optimizer"] for config in past.configs}
     assert losses == {"ns", "mm", "ls", "hinge", "wgangp", "relativistic"}

@@ -59,7 +59,12 @@ class Novelty(Stage):
             distance=space.distance(point),
             independence=independent.mean,
         )
-        region = region_of(space, health.features, kind_of(config.objective))
+        region = region_of(
+            space,
+            health.features,
+            kind_of(config.objective),
+            str(config.objective.get("loss", "")),
+        )
         return StageResult(
             terms={"novelty": independent},
             records=[record],
@@ -78,7 +83,7 @@ def _findings(record: Neighbourhood, region: Region) -> Iterator[Finding]:
     if low > region.usual + _MORE_THAN_USUAL:
         yield Finding(
             "NOV001",
-            f"Of {region.runs} past runs with {region.words}, {region.failed} failed "
+            f"Of {region.runs} past runs in which {region.words}, {region.failed} failed "
             f"({region.usual:.0%} of all do).",
             evidence={"runs": region.runs, "failed": region.failed, "usual": region.usual},
         )

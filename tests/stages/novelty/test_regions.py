@@ -30,19 +30,19 @@ def space():
 
 def test_a_region_is_told_by_its_marks_and_counts_its_runs(space):
     bad = region_of(space, {LOSS: np.arcsinh(15)})
-    assert bad.words == "the generator's loss above 10"
+    assert bad.words == "the generator's loss is above 10"
     assert bad.failed == bad.runs == np.sum(space.library.labels == LABELS.index("collapsed"))
     assert bad.usual == pytest.approx(0.5, abs=0.01)
     assert bad.share.interval(0.9)[0] > 0.9
 
 
 def test_a_network_alone_has_no_opponent_to_be_told_from(space):
-    assert region_of(space, {LOSS: np.arcsinh(15)}, MAP).words == "the loss above 10"
+    assert region_of(space, {LOSS: np.arcsinh(15)}, MAP).words == "the loss is above 10"
 
 
 def test_weak_runs_have_not_failed(space):
     good = region_of(space, {LOSS: 0.0})
-    assert good.words == "the generator's loss below 10"
+    assert good.words == "the generator's loss is below 10"
     assert good.failed == 0
 
 
@@ -51,6 +51,39 @@ def test_a_range_has_two_ends(space):
     ends = np.where((loss > 5) & (loss < 10), LABELS.index("diverged"), LABELS.index("weak"))
     between = replace(space, library=replace(space.library, labels=ends))
     words = region_of(between, {LOSS: np.arcsinh(7)}).words
-    assert words.startswith("the generator's loss from ")
+    assert words.startswith("the generator's loss is from ")
     low, high = (float(w) for w in words.rpartition("from ")[2].split(" to "))
     assert (low, high) == pytest.approx((5, 10), abs=0.1)
+
+
+def test_levels_far_from_equilibrium_and_trends_are_said_as_such(space):
+    past = space.library
+    vectors = past.series_only_vectors.copy()
+    vectors[:, :, past.names.index(LOSS)] = 0.0
+    growth = np.linspace(-1, 1, len(past))
+    vectors[:, :, past.names.index("generator_grad_change")] = growth[:, None]
+    level = np.where(np.arange(len(past)) % 2, np.arcsinh(0.05), np.arcsinh(1.4))
+    vectors[:, :, past.names.index("discriminator_loss_last")] = level[:, None]
+    bad = (growth > 0) & (level < 0.5)
+    ends = np.where(bad, LABELS.index("collapsed"), LABELS.index("healthy"))
+    grown = replace(space, library=replace(past, series_only_vectors=vectors, labels=ends))
+    own = {"discriminator_loss_last": np.arcsinh(0.05), "generator_grad_change": 0.5}
+    region = region_of(grown, own, loss="ns")
+    assert region.failed == region.runs
+    parts = sorted(region.words.split(" and "))
+    assert parts[0].startswith("the discriminator's loss is below 0.6")
+    assert parts[0].endswith(" of its equilibrium)")
+    assert parts[1] == "the generator's gradient norm grows"
+    assert "equilibrium" not in region_of(grown, own, loss="wgangp").words
+
+
+def test_what_nearly_every_past_run_does_goes_without_saying(space):
+    past = space.library
+    vectors = past.series_only_vectors.copy()
+    spread = np.linspace(0, 1, len(past))
+    vectors[:, :, past.names.index(LOSS)] = 0.0
+    vectors[:, :, past.names.index("generator_loss_sd_last")] = spread[:, None]
+    ends = np.where(spread > 0.75, LABELS.index("collapsed"), LABELS.index("healthy"))
+    spread_out = replace(space, library=replace(past, series_only_vectors=vectors, labels=ends))
+    words = region_of(spread_out, {"generator_loss_sd_last": 0.9}).words
+    assert words == "the generator's loss scatters more than in 75% of past runs"
