@@ -65,6 +65,8 @@ class Family(ABC):
     >>> family, config = ring.family, ring.configure({})
     >>> family.length(config), family.objective(config), family.data(config)
     (2500, {'kind': 'gan', 'loss': 'ns'}, 'ring')
+    >>> family.description(config)
+    {'name': 'ring'}
     >>> family.reference(config).shape, [*family.players(config)], family.variants()
     ((2048, 2), ['generator', 'discriminator'], ())
     >>> family.samples(config), family.sample_dtype(config), family.target(config)
@@ -122,6 +124,17 @@ class Family(ABC):
         Returns:
             Name of the data.
         """
+
+    def description(self, config: Values) -> dict[str, Any]:
+        """Describe the data that are learned.
+
+        Args:
+            config: Whole configuration of the training.
+
+        Returns:
+            Key `data` of run.json: at least the name.
+        """
+        return {"name": self.data(config)}
 
     @abstractmethod
     def page(self, recipe: Recipe, config: Values) -> str:

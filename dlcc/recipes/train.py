@@ -228,7 +228,7 @@ def _record(
             config=config,
             name=out.name,
             objective=family.objective(config),
-            data={"name": family.data(config)},
+            data=family.description(config),
             seed=config["seed"],
             length=extent.length,
             training=training,

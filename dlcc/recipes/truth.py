@@ -37,6 +37,7 @@ from dlcc.metrics import frechet_distance
 from dlcc.recipes import digits_classifier, image_classifier
 from dlcc.recipes.data.points import POINTS
 from dlcc.recipes.small_gan import training as small_gan
+from dlcc.recipes.tables import judge as table_judge
 from dlcc.typing import Floats
 
 TRUTH_FILE = "truth.json"
@@ -58,6 +59,8 @@ GOOD_QUALITY = {
     "mnist5k": 0.60,
     "fashion": 0.35,
     "letters": 0.60,
+    "wine": 0.80,
+    "breast_cancer": 0.80,
     "square": 0.80,
     "gaussian": 0.80,
     "cube": 0.80,
@@ -66,9 +69,17 @@ GOOD_QUALITY = {
 """Quality from which on a sample step is good, by the name of the data."""
 CELLS = {"square": 6, "gaussian": 6, "cube": 3, "cube_surface": 3}  # along an axis: without modes
 ON_SURFACE = 0.15  # the farthest from it that counts as on it; the cube's sides are 2
-GOOD_FRECHET = {"digits": 150.0, "mnist5k": 0.4, "fashion": 0.4, "letters": 0.4}
+GOOD_FRECHET = {
+    "digits": 150.0,
+    "mnist5k": 0.4,
+    "fashion": 0.4,
+    "letters": 0.4,
+    "wine": 0.4,
+    "breast_cancer": 0.4,
+}
 """Fréchet distance up to which a sample step is good, by the name of the data: in the features of
-the digits' classifier, or over the trace of the data's covariance in those of the images'."""
+the digits' classifier, or over the trace of the data's covariance in those of the images', or in
+standardised measurements of tables."""
 DIVERGED_SAMPLE = 25.0  # any coordinate, on the mixtures, whose own lie within 3
 
 
@@ -105,6 +116,8 @@ def judge_samples(data: str, step: int, samples: NDArray[Any]) -> SampledStep:
         histogram = cells_histogram(data, samples)
     elif data in image_classifier.DATA:
         histogram, frechet = image_classifier.see(data, samples.reshape(len(samples), 1, 28, 28))
+    elif data in table_judge.CLASSES:
+        histogram, frechet = table_judge.see(data, samples)
     elif data == "digits":
         histogram = digits_histogram(samples)
         features = digits_classifier.load().features(samples)
@@ -126,6 +139,8 @@ def _modes(data: str) -> int:
     """Number of a target's modes, classes or cells."""
     if data in CELLS:
         return POINTS[data].cells(np.zeros((1, POINTS[data].features)), CELLS[data]).number
+    if data in table_judge.CLASSES:
+        return table_judge.CLASSES[data]
     return 10 if data in GOOD_FRECHET else len(small_gan.MIXTURES[data].centres)
 
 

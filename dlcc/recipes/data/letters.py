@@ -85,7 +85,7 @@ def _fitted(font: ImageFont.FreeTypeFont, letter: str) -> NDArray[np.uint8]:
     scale = (SIDE - 2 * _MARGIN) / max(width, height)
     size = (max(1, round(scale * width)), max(1, round(scale * height)))
     image = Image.new("L", (SIDE, SIDE))
-    image.paste(drawn.resize(size), tuple((SIDE - s) // 2 for s in size))
+    image.paste(drawn.resize(size), ((SIDE - size[0]) // 2, (SIDE - size[1]) // 2))
     return np.asarray(image, dtype=np.uint8)
 
 

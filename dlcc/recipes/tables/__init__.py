@@ -1,0 +1,1 @@
+"""Recipes that learn tables: rows of numbers and categories."""
