@@ -65,5 +65,14 @@ def _in_words(line: FolderForecast) -> str:
         f"{name}  P(healthy) {percent(prediction.p_healthy.number)}"
         f"  {prediction.label}"
         f"  good share of the second half {stable:.2f} ({few:.2f} to {many:.2f})"
-        f"  seen {line.seen:.0%}" + (f"  {line.stopping.words}" if line.seen < 1 else "")
+        f"  seen {line.seen:.0%}"
+        + (f"  {line.stopping.words}" if line.seen < 1 else "")
+        + _best_in_words(line)
     )
+
+
+def _best_in_words(line: FolderForecast) -> str:
+    best = line.prediction.best
+    if line.best_so_far is None or best is None:
+        return ""
+    return f"  best so far at step {line.best_so_far:,}, P(it stays the best) {best.behind:.2f}"

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from dlcc.errors import RunError
+from dlcc.estimate import Estimate
 from dlcc.forecast.forecaster import Forecasters, Prediction
+from dlcc.forecast.rest import best_so_far
 from dlcc.forecast.stopping import COST, Stopping, stopping
 from dlcc.health.domain import circumstances_of
 from dlcc.health.judgeable import (
@@ -45,6 +47,8 @@ class FolderForecast:
     """Expected end of the run."""
     cost: float = COST
     """Cost of stopping a run that would have ended healthy, in whole trainings."""
+    best_so_far: int | None = None
+    """Step at which samples were nearest to the training data; None without samples."""
 
     @property
     def stopping(self) -> Stopping:
@@ -55,22 +59,36 @@ class FolderForecast:
         """Make the object that `dlcc forecast --json` prints.
 
         Returns:
-            The folder, the most probable label (`kind`), means and 90 % intervals of P(healthy) and
-            stability, and whether to stop (`advice`) with what that would save in whole trainings,
-            rounded to six digits.
+            The folder, the most probable label (`kind`) and the probability of each, means and 90 %
+            intervals of P(healthy), stability and next quarter, whether to stop (`advice`) with
+            what that would save in whole trainings, the risk to fail (`failed`, `hazard`), and
+            where samples are best (`best_so_far`, `best_is_behind`, `best_ahead`); None for what is
+            not known. Rounded to six digits.
         """
-        p, stability = self.prediction.p_healthy, self.prediction.stability
+        found = self.prediction
+        hazard, best = found.hazard, found.best
         return {
             "run": self.run,
-            "p_healthy": round(p.mean, 6),
-            "interval": [round(bound, 6) for bound in p.interval(0.9)],
-            "stability": round(stability.mean, 6),
-            "stability_interval": [round(bound, 6) for bound in stability.interval(0.9)],
-            "kind": self.prediction.label,
+            **_with_interval("p_healthy", "interval", found.p_healthy),
+            **_with_interval("stability", "stability_interval", found.stability),
+            "kind": found.label,
             "advice": self.stopping.action,
             "saving": round(self.stopping.saving, 6),
             "saving_interval": [round(bound, 6) for bound in self.stopping.interval],
+            "probabilities": {name: round(p, 6) for name, p in found.probabilities.items()},
+            **_with_interval("next_quarter", "next_quarter_interval", found.next_quarter),
+            "failed": None if hazard is None else round(hazard.failed, 6),
+            "hazard": None if hazard is None else [round(p, 6) for p in hazard.parts],
+            "best_so_far": self.best_so_far,
+            "best_is_behind": None if best is None else round(best.behind, 6),
+            "best_ahead": None if best is None else [round(p, 6) for p in best.parts],
         }
+
+
+def _with_interval(name: str, interval: str, estimate: Estimate) -> dict[str, Any]:
+    """Mean of an estimate and its 90 % interval, under their names."""
+    bounds = [round(bound, 6) for bound in estimate.interval(0.9)]
+    return {name: round(estimate.mean, 6), interval: bounds}
 
 
 @dataclass(frozen=True)
@@ -144,7 +162,8 @@ def forecast_folders(
         vector = run.features.vector(apart.good)
         series_only = run.features.series_only
         forecaster = of_these.at(seen, vector, run.config, series_only=series_only)
-        yield FolderForecast(run.name, seen, forecaster(vector, run.config), cost)
+        prediction = forecaster(vector, run.config)
+        yield FolderForecast(run.name, seen, prediction, cost, best_so_far(run.features))
 
 
 def _read(

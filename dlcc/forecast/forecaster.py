@@ -7,8 +7,8 @@ for it, since it adds nothing (benchmarks/README.md).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,10 +17,13 @@ from dlcc.deprecation import renamed
 from dlcc.errors import LibraryError
 from dlcc.estimate import Estimate
 from dlcc.forecast.forest import OutcomeForest, outcomes_of
+from dlcc.forecast.own_runs import labelled, recalibration
+from dlcc.forecast.recalibration import Recalibration
+from dlcc.forecast.rest import BestStep, Hazard, best_step, hazard, hazard_of
 from dlcc.health.curves import IN_FEATURES
 from dlcc.past_runs.patterns import SPACE, figures_of, patterns
 from dlcc.past_runs.similarity import FEWEST_RUNS, Space
-from dlcc.past_runs.store import Forest, Library, forest_name, nearest_fraction
+from dlcc.past_runs.store import FRACTIONS, Forest, Library, forest_name, nearest_fraction
 from dlcc.records import most_probable
 from dlcc.typing import Floats
 
@@ -37,6 +40,7 @@ _SCATTER = 16.0
 """Ratio of the variance of settings' shares of healthy runs around their forecasts to what so many
 independent runs would leave. It was chosen on settings trained many times
 (benchmarks/replicates.py)."""
+_TREES_OF_FOLDS = 36
 _SKEWED = 0.2  # healthy or other runs under which a Beta's interval would leave out its own mean
 
 
@@ -55,6 +59,10 @@ class Prediction:
     """Share of good sample steps in the next quarter of the configured length."""
     distance: float
     """Distance from past runs; 1 is what 90 % of these keep at most among themselves."""
+    hazard: Hazard | None = None
+    """Risk to fail over the rest; None for a whole record."""
+    best: BestStep | None = None
+    """Best sample step to expect; None where past runs do not tell."""
 
     kind = renamed("kind", "label")
 
@@ -87,6 +95,11 @@ class Forecaster:
     gnn: OutcomeGNN | None
     """Graph network that corrects the probabilities of labels; None where it was not asked for, and
     where the record or the configuration lacks figures, for which it was never verified."""
+    seen: float | None = None
+    """Share of its length that a run to be forecast has recorded; the fraction of the space, where
+    it is not given."""
+    recalibration: Recalibration | None = None
+    """Recalibration by the user's own runs; None where they are too few."""
 
     @classmethod
     def fit(
@@ -108,7 +121,7 @@ class Forecaster:
             LibraryError: The library has too few runs.
         """
         space = Space(library.untampered.as_given, nearest_fraction(seen), series_only)
-        return cls.of(space, network=network)
+        return replace(cls.of(space, network=network), seen=seen)
 
     @classmethod
     def of(cls, space: Space, *, network: bool = False) -> Forecaster:
@@ -152,12 +165,13 @@ class Forecaster:
         """Forecast one run from its feature vector and its configuration."""
         return self.many(self.space.raw_of(vector, config)[None, :])[0]
 
-    def many(self, raw: Floats) -> list[Prediction]:
+    def many(self, raw: Floats, tilt: float = 0.0) -> list[Prediction]:
         """Forecast several runs at once.
 
         Args:
             raw: Figures [m, p] of m runs, p in the order of `space.names`, NaN where unknown; see
                 `Space.raw_of`.
+            tilt: Log-odds by which past runs that ended healthy count more, in all but P(healthy).
 
         Returns:
             m forecasts in the order of the rows.
@@ -166,11 +180,13 @@ class Forecaster:
         weights = self.forest.weights(points)
         network = [None] * len(points) if self.gnn is None else self.gnn.probabilities(points)
         return [
-            self._prospect(w, p, self.space.distance(point))
+            self._prospect(w, p, self.space.distance(point), tilt)
             for w, p, point in zip(weights, network, points, strict=True)
         ]
 
-    def _prospect(self, weights: Floats, network: Floats | None, distance: float) -> Prediction:
+    def _prospect(
+        self, weights: Floats, network: Floats | None, distance: float, tilt: float
+    ) -> Prediction:
         labels, names = self.space.library.labels, self.space.library.label_names
         forest = np.asarray(np.bincount(labels, weights, len(names)), dtype=np.float64)
         blended = forest if network is None else blend(forest, network, GNN_SHARE)
@@ -183,15 +199,25 @@ class Forecaster:
         end = names.index("healthy")
         healthy, ended_so = float(p[end]), float(np.sum(labels == end))
         usual = (ended_so + 0.5) / (len(labels) + 1)  # neither 0 nor 1, whatever the library holds
-        future = self.space.library.next_quarter[:, self.space.fraction]
+        p_healthy = share_of_setting(
+            (_USUAL_RUNS * usual + healthy * runs) / (_USUAL_RUNS + runs), _USUAL_RUNS + runs
+        )
+        if self.recalibration is not None:
+            tilt = self.recalibration.tilt(p_healthy.mean)
+            p_healthy = self.recalibration.of_estimate(p_healthy)
+        weights = weights * np.where(labels == end, np.exp(tilt), 1.0)
+        weights = weights / weights.sum()
+        p = np.bincount(labels, weights, minlength=len(names))
+        past = self.space.library
+        seen = FRACTIONS[self.space.fraction] if self.seen is None else self.seen
         return Prediction(
             probabilities={name: float(q) for name, q in zip(names, p, strict=True)},
-            p_healthy=share_of_setting(
-                (_USUAL_RUNS * usual + healthy * runs) / (_USUAL_RUNS + runs), _USUAL_RUNS + runs
-            ),
-            stability=weighted(self.space.library.stability, weights),
-            next_quarter=weighted(future, weights),
+            p_healthy=p_healthy,
+            stability=weighted(past.stability, weights),
+            next_quarter=weighted(past.next_quarter[:, self.space.fraction], weights),
             distance=distance,
+            hazard=hazard(self.space.courses, weights, seen),
+            best=best_step(self.space.courses, weights, seen),
         )
 
 
@@ -203,6 +229,8 @@ class PooledForecaster:
     """Forecaster of the past runs that are more alike, which distances and effects are from."""
     others: Forecaster
     """Forecaster of the others."""
+    recalibration: Recalibration | None = None
+    """Recalibration by the user's own runs; None where they are too few."""
 
     @property
     def space(self) -> Space:
@@ -216,7 +244,20 @@ class PooledForecaster:
 
     def __call__(self, vector: Mapping[str, float], config: Mapping[str, Any]) -> Prediction:
         """Forecast one run from its feature vector and its configuration."""
-        one, other = self.alike(vector, config), self.others(vector, config)
+        plain = self._averaged(vector, config)
+        if self.recalibration is None:
+            return plain
+        tilted = self._averaged(vector, config, self.recalibration.tilt(plain.p_healthy.mean))
+        return replace(tilted, p_healthy=self.recalibration.of_estimate(plain.p_healthy))
+
+    def _averaged(
+        self, vector: Mapping[str, float], config: Mapping[str, Any], tilt: float = 0.0
+    ) -> Prediction:
+        """Average both forecasts."""
+        one, other = (
+            part.many(part.space.raw_of(vector, config)[None, :], tilt)[0]
+            for part in (self.alike, self.others)
+        )
         names = one.probabilities
         return Prediction(
             probabilities={n: (names[n] + other.probabilities.get(n, 0.0)) / 2 for n in names},
@@ -224,7 +265,16 @@ class PooledForecaster:
             stability=_both(one.stability, other.stability),
             next_quarter=_both(one.next_quarter, other.next_quarter),
             distance=one.distance,
+            hazard=_both_hazards(one.hazard, other.hazard),
+            best=one.best or other.best,
         )
+
+
+def _both_hazards(one: Hazard | None, other: Hazard | None) -> Hazard | None:
+    """Hazards of a run that is of either sort with equal probability."""
+    if one is None or other is None:
+        return None
+    return hazard_of((np.array(one.lasting) + np.array(other.lasting)) / 2)
 
 
 def _both(one: Estimate, other: Estimate) -> Estimate:
@@ -232,12 +282,16 @@ def _both(one: Estimate, other: Estimate) -> Estimate:
     return Estimate.draws(np.concatenate([one.sample("one"), other.sample("other")]))
 
 
+_Key = tuple[int, bool, tuple[str, ...] | None]
+
+
 class Forecasters:
     """Forecasters of one library, each fitted when it is first asked for."""
 
     def __init__(self, library: Library, *, network: bool = False) -> None:
         self._library, self._network = library, network
-        self._fitted: dict[tuple[int, bool, tuple[str, ...] | None], Forecaster] = {}
+        self._fitted: dict[_Key, Forecaster] = {}
+        self._recalibrations: dict[tuple[_Key, ...], Recalibration | None] = {}
 
     def at(
         self,
@@ -258,8 +312,14 @@ class Forecasters:
         general = self._of(richest(every, every.within(vector, config)))
         alike = past.in_features
         if series_only or len(alike) < FEWEST_RUNS or any(n not in vector for n in IN_FEATURES):
-            return general
-        return PooledForecaster(self._of(Space(alike, fraction, False, IN_FEATURES)), general)
+            known = self._recalibration(past, general.space)
+            return replace(general, seen=seen, recalibration=known)
+        near = self._of(Space(alike, fraction, False, IN_FEATURES))
+        return PooledForecaster(
+            replace(near, seen=seen),
+            replace(general, seen=seen),
+            self._recalibration(past, general.space, near.space),
+        )
 
     def _of(self, space: Space) -> Forecaster:
         """Forecaster of a space, fitted once."""
@@ -267,6 +327,31 @@ class Forecasters:
         if key not in self._fitted:
             self._fitted[key] = Forecaster.of(space, network=self._network)
         return self._fitted[key]
+
+    def _recalibration(self, past: Library, *spaces: Space) -> Recalibration | None:
+        """Recalibration of forecasts in these spaces by the user's own runs, fitted once."""
+        key = tuple((space.fraction, space.series_only, space.only) for space in spaces)
+        if key not in self._recalibrations:
+            own = labelled(past, spaces)
+            self._recalibrations[key] = recalibration(
+                past, own, lambda rest, asked: _mean_of_spaces(rest, asked, spaces)
+            )
+        return self._recalibrations[key]
+
+
+def _mean_of_spaces(rest: Library, asked: Library, spaces: Sequence[Space]) -> Floats:
+    """P(healthy) [n] of runs by the past runs `rest`, averaged over the sorts of past runs that the
+    spaces are of; of few trees, since folds of the runs are forecast so."""
+    found = []
+    for space in spaces:
+        sort = rest.in_features if space.only == IN_FEATURES else rest.as_given
+        known = replace(space, library=sort)
+        forest = OutcomeForest.fit(
+            known.points, sort.labels, sort.stability, len(sort.label_names), _TREES_OF_FOLDS
+        )
+        raw = replace(space, library=asked).raw
+        found.append([p.p_healthy.mean for p in Forecaster(known, forest, None).many(raw)])
+    return np.asarray(np.mean(found, axis=0))
 
 
 def _brought_forest(space: Space) -> OutcomeForest | None:

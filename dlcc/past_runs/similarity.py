@@ -16,6 +16,7 @@ import numpy as np
 
 from dlcc.health.curves import IN_FEATURES, NEEDS_SAMPLES
 from dlcc.past_runs.configuration import CONFIG_FEATURES, config_features
+from dlcc.past_runs.courses import Courses
 from dlcc.past_runs.neighbours import NeighbourIndex
 from dlcc.past_runs.store import Library, comparable, row
 from dlcc.typing import Floats, Ints
@@ -153,6 +154,11 @@ class Space:
     def points(self) -> Floats:
         """Points of the library's runs, [n, p]."""
         return self.standardised(self.raw)
+
+    @cached_property
+    def courses(self) -> Courses:
+        """Courses of the library's runs."""
+        return Courses.of(self.library)
 
     @cached_property
     def _index(self) -> NeighbourIndex:

@@ -32,7 +32,8 @@ def test_a_line_has_what_it_should(past):
     line = forecast(example("digits-healthy"), "0.2", past).to_json()
     assert list(line) == [
         "run", "p_healthy", "interval", "stability", "stability_interval", "kind",
-        "advice", "saving", "saving_interval",
+        "advice", "saving", "saving_interval", "probabilities", "next_quarter",
+        "next_quarter_interval", "failed", "hazard", "best_so_far", "best_is_behind", "best_ahead",
     ]  # fmt: skip
     assert json.loads(json.dumps(line)) == line
     low, high = line["interval"]
