@@ -47,7 +47,8 @@ def test_library_info_and_add(small_run: Path, own_library: Path) -> None:
     done = dlcc("library", "info")
     assert f"{len(shipped_library()):,} runs" in done.stdout
     assert "doctored" in done.stdout
-    assert dlcc("library", "add", small_run, "--label", "weak").returncode == 0
+    added = dlcc("library", "add", small_run, "--label", "weak")
+    assert "1 labelled by the user; from 50 on" in added.stdout
     assert own_library.exists()
     assert str(own_library) in dlcc("library", "info").stdout
     assert_one_sentence(dlcc("library", "add", small_run, "--label", "bad"), 2, "healthy, weak")

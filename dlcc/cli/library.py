@@ -159,8 +159,11 @@ def add(
 def _summary(made: Library, path: Path) -> str:
     import numpy as np
 
+    from dlcc.forecast.own_runs import BY_THE_USER
+    from dlcc.forecast.recalibration import FEWEST_LABELLED
     from dlcc.past_runs.store import CONVENTIONS, FRACTIONS
 
+    labelled = int((made.judged_by == BY_THE_USER).sum())
     tested = np.isfinite(made.term("logic")[:, 0])
     fractions = ", ".join(f"{fraction:.0%}" for fraction in FRACTIONS)
     lines = [
@@ -178,4 +181,9 @@ def _summary(made: Library, path: Path) -> str:
         f"  {tested.sum()} records were put to the test, {(~made.true_record).sum()} of them "
         "doctored copies"
     )
+    if labelled:
+        lines.append(
+            f"  {labelled} labelled by the user; from {FEWEST_LABELLED} on, forecasts are "
+            "recalibrated by them"
+        )
     return "\n".join(lines)

@@ -15,7 +15,8 @@ from dlcc.typing import Floats
 
 FOLDS = 5
 """Number of folds that settings of own runs are divided into."""
-_BY_THE_USER = "review"  # source of a label, as `dlcc library add --label` writes it
+BY_THE_USER = "review"
+"""Source of a label that the user gave, see `Library.judged_by`."""
 
 Forecast = Callable[[Library, Library], Floats]
 """Past runs and runs that are asked about -> P(healthy) [n] of these."""
@@ -32,7 +33,7 @@ def labelled(past: Library, spaces: Sequence[Space]) -> NDArray[np.bool_]:
         Mask [n]: labelled by the user, with samples where the spaces need them, and these compared
         in a space of features where figures of that are asked for.
     """
-    own = past.judged_by == _BY_THE_USER
+    own = past.judged_by == BY_THE_USER
     if not own.any() or spaces[0].series_only:
         return np.asarray(own)
     name = IN_FEATURES[0] if any(s.only == IN_FEATURES for s in spaces) else "coverage_last"
