@@ -22,6 +22,9 @@ PARTS = 8
 FEWEST_TRACED = 40
 """Fewest past runs with traces by which a best step is told."""
 _LEAST_WEIGHT = 0.5  # share of the weight that past runs with traces have, for a best step
+_BY_LIKENESS = 0.5
+"""Share of a best step that alike past runs tell; of the rest all count the same, since on data
+that past runs lack likeness misleads (benchmarks/course.py)."""
 _ROUNDING = 1e-9  # a sample step at the edge of a part lies in the part that it ends
 
 
@@ -116,9 +119,10 @@ def best_step(courses: Courses, weights: Floats, seen: float) -> BestStep | None
     if seen >= 1 or traced.sum() < FEWEST_TRACED or weight < _LEAST_WEIGHT:
         return None
     edges = [-math.inf, *np.linspace(seen, 1.0, PARTS + 1)[:-1], math.inf]
-    best, share = courses.best[traced] - _ROUNDING, weights[traced] / weight
+    best, number = courses.best[traced] - _ROUNDING, int(traced.sum())
+    share = _BY_LIKENESS * weights[traced] / weight + (1 - _BY_LIKENESS) / number
     behind, *parts = (float(p) for p in np.histogram(best, edges, weights=share)[0])
-    return BestStep(behind, tuple(parts), int(traced.sum()))
+    return BestStep(behind, tuple(parts), number)
 
 
 def best_so_far(features: RunFeatures) -> int | None:
