@@ -41,7 +41,8 @@ class Diffusion:
     expected: float
     """Value of the curve at the horizon."""
     interval: tuple[float, float]
-    """Interval of 90 % at the horizon, for the parameters and the scatter around the curve."""
+    """Interval of 90 % at the horizon, for the parameters, the scatter around the curve, and how
+    far trainings leave their curves."""
 
 
 @dataclass(frozen=True)
