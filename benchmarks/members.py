@@ -7,13 +7,13 @@ other data sets, and of other architectures: width and depth of small GANs, nets
 The blend's weights are chosen on folds of the runs that are learnt from, and judged on what is left
 out. A member earns its place where leaving it out makes the blend's Brier score worse there.
 Intervals are bootstrapped over settings. Predictions are kept in FOLDER, so that a second call goes
-on; with weights of benchmarks/prior_fitted.py in FOLDER these networks are members, too.
+on; with weights of benchmarks/prior_fitted.py in FOLDER its network is a member, too.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from common import write_result
 from numpy.typing import NDArray
-from prior_fitted import PriorFitted
+from prior_fitted import WEIGHTS, PriorFitted
 from scipy.optimize import nnls
 from sklearn.linear_model import LogisticRegressionCV
 from sklearn.metrics import roc_auc_score
@@ -43,7 +43,8 @@ from dlcc.past_runs.store import FRACTIONS, Library
 Floats = NDArray[np.float64]
 Groups = Mapping[str, NDArray[Any]]
 LOOKS = (0, 1, 2)
-FOLDS, DRAWS, TREES = 5, 1_000, 36
+OF_ALL_RUNS = "forest of all runs"
+FOLDS, DRAWS, TREES = 5, 1_000, 20
 FAMILIES = ("small GANs", "GANs on images")
 UNASKED: Mapping[str, tuple[str, ...]] = {FAMILIES[0]: ("fold", "depth"), FAMILIES[1]: ()}
 """Splits on which groups of figures are not left out."""
@@ -248,7 +249,7 @@ class Bootstrap:
         drawn = self.counts @ values / self.counts.sum(axis=1)
         return _rounded(float(values.mean()), drawn)
 
-    def auroc(self, p: Floats, healthy: NDArray[np.bool_], draws: int = 200) -> list[float]:
+    def auroc(self, p: Floats, healthy: NDArray[np.bool_], draws: int = 60) -> list[float]:
         """AUROC and its 90 % interval."""
         drawn = [roc_auc_score(healthy, p, sample_weight=w) for w in self.counts[:draws]]
         return _rounded(float(roc_auc_score(healthy, p)), drawn)
@@ -331,6 +332,7 @@ def of_members(
                 "blend": score(blend, healthy, boot)
                 | {"weights": dict(zip(names, weights.round(3).tolist(), strict=True))},
                 "blend less forest: brier": boot.mean(error - against),
+                "as it ships": score(as_it_ships(names, p), healthy, boot),
                 "all in equal parts": score(equal, healthy, boot),
                 "in equal parts less forest: brier": boot.mean((equal - healthy) ** 2 - against),
                 "blend without a member less blend: brier": without,
@@ -339,6 +341,13 @@ def of_members(
         at["base rate: brier"] = round(float(np.mean((base - healthy) ** 2)), 4)
         found[f"at {FRACTIONS[look]:g}"] = at
     return found
+
+
+def as_it_ships(names: Sequence[str], p: Floats) -> Floats:
+    """P(healthy) [n] of `dlcc forecast`, of P(healthy) [n, members]: the forest, and of images as
+    much of the one of all runs."""
+    both = [names.index(name) for name in ("forest", OF_ALL_RUNS) if name in names]
+    return np.asarray(p[:, both].mean(axis=1))
 
 
 def of_groups(family: Family, seed: int, work: Path) -> dict[str, Any]:
@@ -388,26 +397,19 @@ def small_forest(inside: Callable[[str], bool]) -> Callable[[Question], Floats]:
     return rule
 
 
-def prior_fitted_members(work: Path) -> dict[str, Callable[[Question], Floats]]:
-    """Members that are networks of benchmarks/prior_fitted.py, of which there are weights."""
-    found: dict[str, Callable[[Question], Floats]] = {}
-    for name in ("synthetic", "simulated"):
-        path = work / f"{name}.safetensors"
-        if path.exists():
-            network = PriorFitted.read(path)
-
-            def rule(q: Question, network: PriorFitted = network) -> Floats:
-                names = q.space.names
-                return network(q.space.points, q.healthy, q.points, names)
-
-            found[f"prior-fitted ({name})"] = rule
-    return found
+def prior_fitted_member(work: Path) -> dict[str, Callable[[Question], Floats]]:
+    """Member that is the network of benchmarks/prior_fitted.py, where there are weights of it."""
+    if not (work / WEIGHTS).exists():
+        return {}
+    network = PriorFitted.read(work / WEIGHTS)
+    return {"prior-fitted transformer": lambda q: network(q.space.points, q.healthy, q.points)}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--members-alone", action="store_true", help="leave groups of figures out")
     options = parser.parse_args()
     torch.set_num_threads(1)
     past = shipped_library().untampered
@@ -415,11 +417,11 @@ def main() -> None:
     families = [Family(FAMILIES[0], past, ~images), Family(FAMILIES[1], past, images)]
     found: dict[str, Any] = {}
     for family in families:
-        members = {**MEMBERS, **prior_fitted_members(options.work)}
+        members = {**MEMBERS, **prior_fitted_member(options.work)}
         if family.name == FAMILIES[1]:
-            members["forest of all runs"] = of_all_runs
+            members[OF_ALL_RUNS] = of_all_runs
         found[family.name] = {"members": of_members(family, members, options.seed, options.work)}
-    for family in families:
+    for family in () if options.members_alone else families:
         found[family.name]["figures"] = of_groups(family, options.seed, options.work)
     write_result("members", found, {"folds and bootstrap": options.seed})
 

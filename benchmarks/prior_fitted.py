@@ -1,31 +1,25 @@
 """A small transformer that is fitted to a prior over tables, and tells rows by other rows.
 
-    python benchmarks/prior_fitted.py --prior synthetic --minutes 15 --work FOLDER
-    python benchmarks/prior_fitted.py --prior simulated --minutes 15 --work FOLDER
+    python benchmarks/prior_fitted.py --minutes 6 --work FOLDER
 
 As prior-fitted networks do (Müller 2022; Hollmann 2023, TabPFN), it is trained once, on tables that
 are drawn, to tell the labels of some rows from those of others, and then tells any table's without
-a fit. The synthetic prior draws tables as structural causal models do: figures and label are nodes
-of a random network (Hollmann 2023, section 4; nanoTabPFN trains on the like). The simulated one
-draws runs of benchmarks/simulated_runs.py, and marks by which they end healthy. Both are held
-against the other members by benchmarks/members.py. Rows are tokens; their figures are turned to
-principal components for the synthetic prior, and stand for themselves in the simulated one.
+a fit. Tables are drawn as structural causal models do: figures and label are nodes of a random
+network (Hollmann 2023, section 4; nanoTabPFN trains on the like). Rows are tokens, and their
+figures are turned to principal components. benchmarks/members.py holds it against other members.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -33,9 +27,8 @@ Floats = NDArray[np.float64]
 WIDTH, HEADS, LAYERS, WIDER = 64, 4, 3, 2
 COMPONENTS, MOST_KNOWN, LEAST_KNOWN, ASKED, TABLES = 32, 400, 40, 48, 12
 RATE, DECAY = 1e-3, 1e-2
-
-Tables = Callable[[np.random.Generator, int], tuple[Floats, NDArray[np.bool_]]]
-"""Rows [n, figures] and labels [n] of a table that is drawn."""
+WEIGHTS = "synthetic.safetensors"
+"""Name of the file of weights."""
 
 
 class _Layer(nn.Module):
@@ -62,15 +55,15 @@ class _Layer(nn.Module):
 class Network(nn.Module):
     """Transformer over the rows of tables."""
 
-    def __init__(self, figures: int) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.row, self.label = nn.Linear(figures, WIDTH), nn.Embedding(2, WIDTH)
+        self.row, self.label = nn.Linear(COMPONENTS, WIDTH), nn.Embedding(2, WIDTH)
         self.layers = nn.ModuleList(_Layer() for _ in range(LAYERS))
         self.last, self.decide = nn.LayerNorm(WIDTH), nn.Linear(WIDTH, 1)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        """Compute logits [tables, n − known] of rows x [tables, n, figures] whose first ones have
-        labels y [tables, known]."""
+        """Compute logits [tables, n − known] of rows x [tables, n, COMPONENTS] whose first ones
+        have labels y [tables, known]."""
         known = y.shape[1]
         told = F.pad(self.label(y), (0, 0, 0, x.shape[1] - known))
         h = self.row(x) + told
@@ -93,10 +86,10 @@ def components(known: Floats, every: Floats) -> Floats:
     return np.pad(np.clip(turned, -8, 8), ((0, 0), (0, COMPONENTS - number)))
 
 
-# -------------------------------------------------------------------------------------- priors
+# --------------------------------------------------------------------------------------- prior
 
 
-def synthetic(rng: np.random.Generator, n: int) -> tuple[Floats, NDArray[np.bool_]]:
+def draw_table(rng: np.random.Generator, n: int) -> tuple[Floats, NDArray[np.bool_]]:
     """Draw a table whose figures and label are nodes of a random network of causes."""
     figures, causes = int(rng.integers(6, 80)), int(rng.integers(2, 16))
     h = rng.standard_normal((n, causes))
@@ -134,63 +127,13 @@ def _bent(rng: np.random.Generator, h: Floats) -> Floats:
     return h if kind == 3 else np.where(h > 0, 1.0, -0.3) + 0.2 * h
 
 
-@dataclass(frozen=True)
-class SimulatedRuns:
-    """Runs of benchmarks/simulated_runs.py."""
-
-    figures: Floats
-    """Standardised figures at each look, [looks, runs, figures]."""
-    coverage: Floats
-    """Coverage at the sample steps of the last quarter, [runs, c]."""
-    quality: Floats
-    swing: Floats
-    data: NDArray[np.str_]
-    names: tuple[str, ...]
-
-    @classmethod
-    def read(cls, path: Path) -> SimulatedRuns:
-        """Read what was simulated."""
-        with np.load(path) as table:
-            raw = np.moveaxis(table["vectors"].astype(np.float64), 1, 0)
-            centre, spread = np.nanmean(raw, axis=1), np.nanstd(raw, axis=1)
-            scaled = (raw - centre[:, None]) / np.where(spread > 1e-9, spread, 1.0)[:, None]
-            return cls(
-                np.clip(np.nan_to_num(scaled), -4, 4),
-                table["coverage"],
-                table["quality"],
-                table["swing"],
-                table["data"],
-                tuple(map(str, table["names"])),
-            )
-
-    def __call__(self, rng: np.random.Generator, n: int) -> tuple[Floats, NDArray[np.bool_]]:
-        """Draw runs at one look, the known ones of other data sets in half of the tables, and marks
-        by which they are healthy."""
-        look = int(rng.integers(len(self.figures)))
-        names = np.unique(self.data)
-        rows = rng.permutation(len(self.data))
-        if rng.random() < 0.6:
-            out = np.isin(self.data[rows], rng.permutation(names)[: len(names) // 3])
-            asked, known = rows[out][:ASKED], rows[~out][: n - ASKED]
-            if len(asked) == ASKED and len(known) == n - ASKED:
-                rows = np.concatenate([known, asked])
-        rows = rows[:n]
-        good = (self.coverage[rows] >= rng.uniform(0.4, 0.75)) & (
-            self.quality[rows] >= rng.uniform(0.2, 0.6)
-        )
-        y = (good.mean(axis=1) >= 0.8) & (self.swing[rows] <= rng.uniform(0.1, 0.2))
-        x = self.figures[look][rows].copy()
-        x[:, rng.random(x.shape[1]) < rng.choice([0.0, 0.1, 0.3])] = 0.0
-        return x, y
-
-
 # ------------------------------------------------------------------------------------ training
 
 
-def trained(tables: Tables, figures: int, minutes: float, turned: bool, seed: int = 0) -> Network:
+def trained(minutes: float, seed: int = 0) -> Network:
     """Train a network on tables that are drawn, for some minutes of CPU."""
     torch.manual_seed(seed)
-    rng, network = np.random.default_rng(seed), Network(figures)
+    rng, network = np.random.default_rng(seed), Network()
     optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=DECAY)
     start, step, recent = time.process_time(), 0, 0.7
     while (done := (time.process_time() - start) / (60 * minutes)) < 1:
@@ -199,9 +142,9 @@ def trained(tables: Tables, figures: int, minutes: float, turned: bool, seed: in
         known = int(np.exp(rng.uniform(np.log(LEAST_KNOWN), np.log(MOST_KNOWN))))
         rows, labels = [], []
         while len(rows) < TABLES:
-            x, y = tables(rng, known + ASKED)
+            x, y = draw_table(rng, known + ASKED)
             if y[:known].any() and not y[:known].all():
-                rows.append(components(x[:known], x) if turned else x)
+                rows.append(components(x[:known], x))
                 labels.append(y)
         y = torch.tensor(np.array(labels))
         logits = network(torch.tensor(np.array(rows), dtype=torch.float32), y[:, :known].long())
@@ -222,34 +165,25 @@ class PriorFitted:
     """Trained network, kept in half precision."""
 
     network: Network
-    names: tuple[str, ...]
-    """Names of the figures that stand for themselves; none where they are turned to components."""
 
     @classmethod
     def read(cls, path: Path) -> PriorFitted:
         """Read a network's weights."""
-        with safe_open(str(path), framework="pt") as stored:
-            weights = {name: stored.get_tensor(name).float() for name in stored.keys()}  # noqa: SIM118
-            names = tuple(json.loads(stored.metadata()["names"]))
-        network = Network(weights["row.weight"].shape[1])
-        network.load_state_dict(weights)
-        return cls(network.eval(), names)
+        network = Network()
+        network.load_state_dict({name: w.float() for name, w in load_file(str(path)).items()})
+        return cls(network.eval())
 
     def save(self, path: Path) -> None:
         """Write them."""
-        weights = {name: w.half() for name, w in self.network.state_dict().items()}
-        save_file(weights, str(path), metadata={"names": json.dumps(self.names)})
+        save_file({name: w.half() for name, w in self.network.state_dict().items()}, str(path))
 
-    def __call__(
-        self, x: Floats, y: NDArray[np.bool_], asked: Floats, names: Sequence[str]
-    ) -> Floats:
+    def __call__(self, x: Floats, y: NDArray[np.bool_], asked: Floats) -> Floats:
         """P [m] of rows asked [m, p], by known rows x [n, p] with labels y [n], as many at once as
         it was trained on; logits of the parts are averaged."""
         parts = -(-len(x) // MOST_KNOWN)
         order, logits = np.random.default_rng(0).permutation(len(x)), []
         for part in np.array_split(order, parts):
-            rows = np.vstack([x[part], asked])
-            table = self._in_own_order(rows, names) if self.names else components(x[part], rows)
+            table = components(x[part], np.vstack([x[part], asked]))
             with torch.no_grad():
                 found = self.network(
                     torch.tensor(table[None], dtype=torch.float32),
@@ -258,30 +192,15 @@ class PriorFitted:
             logits.append(found[0].double().numpy())
         return np.asarray(1 / (1 + np.exp(-np.mean(logits, axis=0))))
 
-    def _in_own_order(self, rows: Floats, names: Sequence[str]) -> Floats:
-        place = {name: k for k, name in enumerate(names)}
-        table = np.zeros((len(rows), len(self.names)))
-        for k, name in enumerate(self.names):
-            if name in place:
-                table[:, k] = rows[:, place[name]]
-        return table
-
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--prior", choices=("synthetic", "simulated"), required=True)
-    parser.add_argument("--minutes", type=float, default=15.0, help="minutes of CPU")
+    parser.add_argument("--minutes", type=float, default=6.0, help="minutes of CPU")
     parser.add_argument("--work", type=Path, required=True)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    if options.prior == "synthetic":
-        found = PriorFitted(trained(synthetic, COMPONENTS, options.minutes, turned=True), ())
-    else:
-        runs = SimulatedRuns.read(options.work / "simulated.npz")
-        network = trained(runs, len(runs.names), options.minutes, turned=False)
-        found = PriorFitted(network, runs.names)
-    path = options.work / f"{options.prior}.safetensors"
-    found.save(path)
+    path = options.work / WEIGHTS
+    PriorFitted(trained(options.minutes)).save(path)
     print(path, path.stat().st_size)
 
 
