@@ -31,6 +31,7 @@ FLOORS = (
     "report",
     "advice control review",
     "evaluation",
+    "evaluations",
     "past_runs.build",
     "testing cli",
 )

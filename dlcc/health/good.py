@@ -28,6 +28,9 @@ _RELATIVE_MARKS = np.array([0.8, math.log(0.12), 0.06, -0.14])
 _RELATIVE_WIDTHS = np.array([0.5, 0.35, 0.06, 0.07])
 _RELATIVE_WEIGHTS, _RELATIVE_BIAS = np.array([0.43, 1.14, 1.18, 2.33, 2.86]), -3.89
 
+_AS_DENSE, _DENSE_WIDTH = 0.7, 0.05  # density from which on samples lie as close to data as data do
+_AS_VARIED, _VARIED_WIDTH = -2.3, 0.15  # log Fréchet distance that such samples then have
+
 _MARKS = np.array([0.65, 0.56])  # coverage and quality as they are seen from records
 _WIDTHS = np.array([0.15, 0.05])  # how far from them a sample step is clearly one or the other
 
@@ -105,6 +108,36 @@ def relative_good(samples: Floats) -> Floats:
     sides = np.tanh((seen - _RELATIVE_MARKS) / _RELATIVE_WIDTHS)
     features = np.hstack([sides, sides.min(axis=1, keepdims=True)])
     return np.asarray(1 / (1 + np.exp(-(features @ _RELATIVE_WEIGHTS + _RELATIVE_BIAS))))
+
+
+def as_varied(density: float, distance: float) -> float:
+    """Compute the probability that samples are as varied as data, where they look like data.
+
+    GANs among past runs draw worse than data, and are told by the Fréchet distance. Real images of
+    five of ten classes are nearer than any of them, and have lost the other five: what is as dense
+    as data has to be as near, too. The marks lie between the figures of real images of seven and
+    of all classes of MNIST, Fashion-MNIST and letters (benchmarks/not_samples.py).
+
+    Args:
+        density: Density of samples, over that of real rows held out.
+        distance: Logarithm of the Fréchet distance beyond that of real rows held out.
+
+    Returns:
+        Probability; 1 for samples that are not as dense as data.
+
+    >>> round(as_varied(0.4, -1.3), 2), round(as_varied(1.0, -1.6), 2)
+    (1.0, 0.01)
+    >>> as_varied(1.0, -2.9) > 0.95
+    True
+    """
+    dense = _side((density - _AS_DENSE) / _DENSE_WIDTH)
+    varied = _side((_AS_VARIED - distance) / _VARIED_WIDTH)
+    return 1 - dense * (1 - varied)
+
+
+def _side(distance: float) -> float:
+    """Probability of lying above a mark, from the distance to it in widths."""
+    return float(1 / (1 + np.exp(-np.clip(distance, -50, 50))))
 
 
 def with_samples_features(curves: Curves) -> Floats:

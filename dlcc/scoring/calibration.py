@@ -17,6 +17,7 @@ from functools import cache
 import numpy as np
 
 from dlcc.estimate import DRAWS, Estimate
+from dlcc.health.good import as_varied
 from dlcc.health.logistic import LogisticPosterior, fit_logistic
 from dlcc.past_runs.in_use import library
 from dlcc.past_runs.store import COMPLETE, Library, comparable, row
@@ -152,7 +153,10 @@ def p_healthy(
         if past is None
         else calibrate(past, series_only=series_only, names=names)
     )
-    return fit.draws(row(names, vector), _normals("p_healthy"))[:, 1]
+    drawn = fit.draws(row(names, vector), _normals("p_healthy"))[:, 1]
+    if names != IN_FEATURES:
+        return drawn
+    return drawn * as_varied(vector["space_density_last"], vector["space_frechet_last"])
 
 
 def _tell(past: Library) -> bool:

@@ -203,3 +203,27 @@ def test_no_draw_exceeds_its_factors():
     p = healthy_and_true(vector(3), 1.0, logic=Estimate.obligations(20, 2), past=PAST)
     assert (p.both <= np.minimum(p.healthy, p.true)).all()
     assert math.isfinite(p.both.sum())
+
+
+@given(st.floats(-3, 3), st.floats(0, 1.2))
+@settings(deadline=None, max_examples=20)
+def test_in_a_space_of_features_nearer_samples_are_never_less_healthy(distance, density):
+    """Whatever their density; and samples as dense as data are held to be as varied."""
+    own = {"coverage_last": 0.9, "space_density_last": density}
+    near, far = (
+        p_healthy({**own, "space_frechet_last": d}, shipped_library(), relative=True).mean()
+        for d in (distance, distance + 0.3)
+    )
+    assert far <= near + 1e-9
+    if density > 1 and distance > -1.8:
+        assert near < 0.1
+    if density < 0.4 and distance < -2:
+        assert near > 0.9
+
+
+def test_without_past_runs_on_images_the_definitions_tell():
+    past = shipped_library().as_given
+    good = {"coverage_last": 0.9, "rule_healthy": 0.97, "good_quarter": 1.0}
+    bad = {"coverage_last": 0.9, "rule_healthy": 0.02, "good_quarter": 0.0}
+    assert p_healthy(good, past, relative=True).mean() > 0.8
+    assert p_healthy(bad, past, relative=True).mean() < 0.2

@@ -34,3 +34,10 @@ def test_samples_ask_for_less_than_series_and_known_data_for_less_than_others():
     assert is_decided(given, by_samples=False, known_data=True)
     assert not is_decided(given, by_samples=False, known_data=False)
     assert not is_decided(probability(0.8), by_samples=False, known_data=True)
+
+
+def test_in_a_space_of_features_more_is_asked_of_samples():
+    given = probability(0.85)
+    assert is_decided(given, by_samples=True, known_data=True)
+    assert not is_decided(given, by_samples=True, known_data=True, in_features=True)
+    assert is_decided(probability(0.95), by_samples=True, known_data=False, in_features=True)
