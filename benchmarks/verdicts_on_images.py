@@ -118,9 +118,12 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--folder", action="append", default=[])
     given = parser.parse_args()
+    folders = dict(text.partition("=")[::2] for text in given.folder)
+    fresh = drawn_anew(given.seed, given.runs, given.work, folders)
     past = shipped_library().untampered
+    past = past.select(~np.isin(past.first_rows, fresh.first_rows))  # which they joined later
     images = past.select(of_images(past))
-    own, others = images.in_features, past
+    own = images.in_features
     nets = np.array([config["net"] for config in own.configs])
     rng = np.random.default_rng(given.seed)
     groups = {
@@ -132,9 +135,7 @@ def main() -> None:
         f"past runs, {name}": figures(left_out(own, group), healthy_of(own))
         for name, group in groups.items()
     }
-    folders = dict(text.partition("=")[::2] for text in given.folder)
-    fresh = drawn_anew(given.seed, given.runs, given.work, folders)
-    healthy, p = healthy_of(fresh), judged(fresh, others)
+    healthy, p = healthy_of(fresh), judged(fresh, past)
     labels = np.array([fresh.label_of(k) for k in range(len(fresh))])
     clear = np.isin(labels, ("healthy", "collapsed"))
     found |= {
@@ -153,7 +154,7 @@ def main() -> None:
     }
     joined = fresh.with_figures(past.names)
     for look in (0, 1, 2):
-        ahead = forecast(others, joined, look, series_only=False)
+        ahead = forecast(past, joined, look, series_only=False)
         found[f"drawn anew, forecast with samples at {FRACTIONS[look]}"] = figures(ahead, healthy)
     write_result("verdicts_on_images", found, {"draws": given.seed, "bootstrap": 0})
 
