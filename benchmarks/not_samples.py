@@ -27,6 +27,7 @@ from dlcc.health.curves import Curves, run_vector
 from dlcc.health.sample_space import features_of
 from dlcc.health.samples import sample_features, shared_reference
 from dlcc.health.windows import WINDOW_FEATURES, WINDOWS
+from dlcc.metrics.features import UNTRAINED
 from dlcc.past_runs.in_use import shipped_library
 from dlcc.scoring.calibration import p_healthy
 
@@ -44,9 +45,9 @@ def p_of(pictures: Pictures, reference: Pictures) -> float:
     windows = np.full((WINDOWS, len(WINDOW_FEATURES)), 0.1)
     windows[:, WINDOW_FEATURES.index("not_finite")] = 0.0
     past = shipped_library()
-    curves = Curves(windows, figures, relative=True)
+    curves = Curves(windows, figures, relative=True, space=UNTRAINED)
     vector = run_vector(curves, past.good(curves))
-    return float(p_healthy(vector, past, relative=True).mean())
+    return float(p_healthy(vector, past, relative=True, space=UNTRAINED).mean())
 
 
 def patches(number: int, rng: np.random.Generator) -> Pictures:

@@ -26,6 +26,7 @@ from transfer import forecast, of_images
 
 from dlcc.engine.engines import Processes
 from dlcc.engine.results import complete
+from dlcc.metrics.features import UNTRAINED
 from dlcc.past_runs.build.assembly import assemble
 from dlcc.past_runs.build.image_gans import draw_image_gan, image_gan_job
 from dlcc.past_runs.build.image_runs import check_images
@@ -81,7 +82,7 @@ def judged(asked: Library, past: Library) -> Floats:
     found = []
     for row in asked.vectors[:, -1]:
         vector = {n: float(v) for n, v in zip(asked.names, row, strict=True) if np.isfinite(v)}
-        found.append(float(p_healthy(vector, past, relative=True).mean()))
+        found.append(float(p_healthy(vector, past, relative=True, space=UNTRAINED).mean()))
     return np.array(found)
 
 

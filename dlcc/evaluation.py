@@ -285,6 +285,7 @@ def _judge(loaded: _Loaded, outcomes: Sequence[StageOutcome]) -> Judgement:
         logic=terms.get("logic"),
         past=loaded.past,
         relative=health.relative,
+        space=health.space,
     )
     return Judgement.of(scored, _put_right(by_library, health, loaded.reviewed), health.label)
 

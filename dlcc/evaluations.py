@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,20 +13,22 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
-from dlcc.cache import cache_folder, package_digest
+from dlcc.cache import cache_folder
 from dlcc.engine.engines import Engine
 from dlcc.engine.jobs import Job
 from dlcc.engine.results import complete
-from dlcc.errors import DlccError, OptionError
+from dlcc.errors import DlccError, OptionError, OutputError
 from dlcc.evaluation import Evaluation, evaluate
 from dlcc.past_runs.in_use import library_digest
 from dlcc.pipeline import Limits, discovery
+from dlcc.pipeline.result_key import result_key
 from dlcc.pipeline.settings import with_settings
 from dlcc.report.files import report_folder, write_files
 from dlcc.report.record import Report
 from dlcc.review.reviews import reviews_path
 from dlcc.runs import Run
 from dlcc.runs.hashes import digest_of_files, digest_of_parts
+from dlcc.sandbox.levels import available_levels
 from dlcc.scoring.ahp import DEFAULT_JUDGEMENTS
 from dlcc.typing import Progress, StageProgress
 
@@ -155,7 +158,7 @@ def _merged(own: Sequence[Stage], changed: Sequence[Stage]) -> list[Stage]:
 
 @dataclass(frozen=True)
 class EvaluatedRun:
-    """What became of one of many runs."""
+    """Outcome of one of many runs."""
 
     run: Path
     """Folder of the run."""
@@ -167,6 +170,8 @@ class EvaluatedRun:
     """Reason why not, in a sentence."""
     exit_code: int = 0
     """Exit code that goes with the error."""
+    notes: tuple[str, ...] = ()
+    """Notes on how the folder was read."""
 
 
 def evaluate_runs(
@@ -206,10 +211,13 @@ def evaluate_runs(
     [('healthy', 'digits-healthy'), ('collapsed', 'digits-collapsed')]
     """
     outs = [out / name for name in _names(runs)]
+    for run in runs:
+        with report_folder(run, out):  # refused before any work is done
+            pass
     jobs = [_job(run, options) for run in runs]
     folder = cache_folder() / "evaluations"
-    if not options.use_cache:
-        for job in jobs:
+    for job in jobs:
+        if not options.use_cache or _read(folder / job.address) is None:
             (folder / job.address).unlink(missing_ok=True)
     files = complete(jobs, folder, engine, progress, "runs")
     return [_written(*each) for each in zip(runs, outs, files, strict=True)]
@@ -231,7 +239,9 @@ def _names(runs: Sequence[Path]) -> list[str]:
 def _job(run: Path, options: EvaluationOptions) -> Job:
     """Make the job that evaluates a run, under the hash of all that the report depends on."""
     read = [run, *options._files, reviews_path()]
-    content = digest_of_parts(package_digest(), library_digest(), *map(_digest, read))
+    known = [result_key(stage, "") for stage in discovery.installed().values()]
+    isolation = str(available_levels())
+    content = digest_of_parts(*known, isolation, library_digest(), *map(_digest, read))
     arguments = {"options": asdict(options), "run": str(run.resolve())}
     return Job(_evaluated, arguments, content=content)
 
@@ -249,20 +259,42 @@ def _digest(path: Path) -> str:
 def _evaluated(options: dict[str, Any], run: str) -> bytes:
     """Evaluate a run; the report's files, or what is wrong, as gzipped JSON."""
     chosen = TypeAdapter(EvaluationOptions).validate_python(options)
+    said: dict[str, Any]
     try:
-        evaluation = chosen.evaluate(chosen.open(Path(run)))
-        said = {"report.json": evaluation.to_json(), "report.html": evaluation.to_html()}
+        opened = chosen.open(Path(run))
+        evaluation = chosen.evaluate(opened)
+        said = {
+            "files": {"report.json": evaluation.to_json(), "report.html": evaluation.to_html()},
+            "notes": [*opened.notes, *opened.sample_notes],
+            "lasting": all(outcome.lasting for outcome in evaluation.outcomes),
+        }
     except DlccError as error:
-        said = {"error": str(error), "exit_code": str(error.exit_code)}
+        said = {"error": str(error), "exit_code": error.exit_code}
+    except Exception as error:  # of one run, which is to keep none of the others from being made
+        said = {"error": f"{run}: {type(error).__name__}: {error}", "exit_code": 3}
     return gzip.compress(json.dumps(said).encode(), mtime=0)
 
 
+def _read(file: Path) -> dict[str, Any] | None:
+    """Read what a job said; None of a file that is damaged or gone."""
+    try:
+        said: dict[str, Any] = json.loads(gzip.decompress(file.read_bytes()))
+    except (OSError, EOFError, ValueError, zlib.error):
+        return None
+    return said
+
+
 def _written(run: Path, out: Path, file: Path) -> EvaluatedRun:
-    """Write the report that a job made; what it could not make is tried again at the next call."""
-    said = json.loads(gzip.decompress(file.read_bytes()))
+    """Write the report that a job made; what may come out otherwise is not kept."""
+    said = _read(file)
+    if said is None:
+        raise OutputError(f"{file}: cannot be read back; remove it and call again")
     if "error" in said:
-        file.unlink()
-        return EvaluatedRun(run, out, None, said["error"], int(said["exit_code"]))
+        file.unlink(missing_ok=True)
+        return EvaluatedRun(run, out, None, said["error"], said["exit_code"])
+    if not said["lasting"]:
+        file.unlink(missing_ok=True)
     with report_folder(run, out) as beside:
-        write_files(beside, out, said)
-    return EvaluatedRun(run, out, Report.model_validate_json(said["report.json"]))
+        write_files(beside, out, said["files"])
+    report = Report.model_validate_json(said["files"]["report.json"])
+    return EvaluatedRun(run, out, report, notes=tuple(said["notes"]))

@@ -82,6 +82,7 @@ def evaluate(
     jobs: Annotated[int | None, typer.Option(help="Processes, with --engine processes.")] = None,
 ) -> None:
     """Judge runs: verdict, P(healthy), findings, and a report to look at."""
+    from dlcc.errors import OptionError
     from dlcc.evaluations import EvaluationOptions
 
     in_range("--fail-under", fail_under, 0, 1)
@@ -91,9 +92,9 @@ def evaluate(
     options = EvaluationOptions(
         mapping=tuple(mapping_of(map_ or []).items()),
         part=part,
-        reference=None if reference is None else str(reference),
-        features=features,
-        stages=tuple(stage or ()),
+        reference=None if reference is None else str(reference.resolve()),
+        features=None if features is None else _whole(features),
+        stages=tuple(map(_whole, stage or ())),
         only=tuple(only or ()),
         skip=tuple(skip or ()),
         settings=tuple(set_ or ()),
@@ -101,15 +102,23 @@ def evaluate(
         seconds=timeout,
         memory=int(memory * 2**30),
         trust=trust,
-        judgements=None if judgements is None else str(judgements),
+        judgements=None if judgements is None else str(judgements.resolve()),
         use_cache=cache,
     )
+    if jobs is not None and engine != "processes":
+        raise OptionError(f"--jobs {jobs}: expected with --engine processes")
     if len(runs) > 1 or engine:
         code = _many(runs, options, out or _REPORTS, engine, jobs, json_, fail_under)
     else:
         code = _one(runs[0], options, out, json_, fail_under)
     if code:
         raise typer.Exit(code)
+
+
+def _whole(text: str) -> str:
+    """Resolve the file of FILE.py:NAME, since workers have folders of their own."""
+    file, colon, name = text.rpartition(":")
+    return f"{Path(file).resolve()}:{name}" if colon and file else text
 
 
 def _one(
@@ -157,6 +166,8 @@ def _many(
             lambda share, what: progress("evaluate", share, what),
         )
     for made in found:
+        for note in made.notes:
+            say(note)
         if made.report is None:
             say(made.error)
         elif json_:
@@ -174,13 +185,14 @@ def _table(found: list[EvaluatedRun], out: Path) -> str:
         p = None if made.report is None else made.report.verdict.p_healthy
         return -1.0 if p is None else p.mean
 
+    width = max(len(one_line(str(made.out.relative_to(out)))) for made in found)
     lines = []
     for made in sorted(found, key=p_healthy, reverse=True):
         if made.report is not None:
             p = p_healthy(made)
-            share = "       " if p < 0 else "under 1" if p < 0.01 else f"{p:7.0%}"
+            share = "" if p < 0 else "under 1%" if p < 0.01 else f"{p:.0%}"
             said = one_line(made.report.verdict.sentence)
-            lines.append(f"{share}  {one_line(made.out.name):24.24}  {said}")
+            lines.append(f"{share:>8}  {one_line(str(made.out.relative_to(out))):{width}}  {said}")
     lines.append(f"reports in {one_line(str(out))}")
     return "".join(f"{line}\n" for line in lines)
 

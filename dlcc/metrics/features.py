@@ -30,6 +30,8 @@ Features = Callable[[Rows], ArrayLike]
 """Function from a batch of images [b, ...] to features [b, d]; reports show its `name`, where it
 has one."""
 
+UNTRAINED = "an untrained convolutional network"
+"""Name of the space that images are compared in, and were among past runs."""
 AS_GIVEN = "rows as given"
 
 

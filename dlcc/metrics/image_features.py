@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from dlcc.metrics.features import UNTRAINED
 from dlcc.typing import Floats, Rows
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class UntrainedConvolutions:
     """Value that becomes 1."""
     scales: tuple[float, float] = (1.0, 1.0)
     """Factors of the two parts."""
-    name: str = "an untrained convolutional network"
+    name: str = UNTRAINED
     """Name that reports show."""
 
     @classmethod

@@ -41,6 +41,16 @@ class StageOutcome:
     """Figures that may differ between evaluations: seconds, peak memory, isolation, limits,
     tracebacks."""
 
+    @property
+    def lasting(self) -> bool:
+        """Whether the same run would have the same result another time.
+
+        What failed or was cut off by a limit was so by chance, and the run does not tell what rests
+        on files outside of it.
+        """
+        told = self.environment
+        return self.status != "failed" and not told.get("cut") and not told.get("outside")
+
 
 def terms_of(outcomes: Iterable[StageOutcome]) -> dict[str, Estimate]:
     """Collect every term of the score that stages fed, those fed by several pooled.

@@ -87,6 +87,8 @@ def verdict_record(
         in_features=by_samples and health.relative,
     ):
         return _undecided(health, probability, record, doubt)
+    if by_samples and health.relative and _contradicts(health, probability):
+        return _undecided(health, probability, record, doubt, agreed=False)
     state = kind_of(config.objective).label(health.label).state
     overruled = _overruled(diagnosis, state) if by_samples and diagnosis is not None else None
     return VerdictRecord(
@@ -118,15 +120,30 @@ def _leads(
     return diagnosis.state == "failed" and health.label in ("healthy", "weak")
 
 
+def _contradicts(health: HealthRecord, probability: Probability) -> bool:
+    """Whether the word by definition and P(healthy) by past runs' distances are of two minds."""
+    return (health.label == "healthy") != (float(probability.healthy.mean()) > 0.5)
+
+
 def _undecided(
-    health: HealthRecord, probability: Probability, record: str, doubt: bool
+    health: HealthRecord,
+    probability: Probability,
+    record: str,
+    doubt: bool,
+    *,
+    agreed: bool = True,
 ) -> VerdictRecord:
     p = Number.of(probability.both)
+    why = (
+        f"P(healthy) is {percent(p)}, not far enough from one half for a verdict in words."
+        if agreed
+        else f"by definition it looks {health.label}, but past runs whose samples were as far from "
+        f"their data make P(healthy) {percent(p)}; look at the samples."
+    )
     return VerdictRecord(
         state="unknown",
         label=None,
-        sentence=f"Unknown: P(healthy) is {percent(p)}, not far enough from one half for a verdict "
-        "in words.",
+        sentence=f"Unknown: {why}",
         failed=None,
         onset=None,
         onset_interval=None,

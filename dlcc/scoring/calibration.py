@@ -19,6 +19,7 @@ import numpy as np
 from dlcc.estimate import DRAWS, Estimate
 from dlcc.health.good import as_varied
 from dlcc.health.logistic import LogisticPosterior, fit_logistic
+from dlcc.metrics.features import UNTRAINED
 from dlcc.past_runs.in_use import library
 from dlcc.past_runs.store import COMPLETE, Library, comparable, row
 from dlcc.scoring.imputation import DOCTORED
@@ -58,6 +59,7 @@ between 1 % and 12 %."""
 BASE_RATE_WORTH = 2.0
 """Number of runs that the base rate counts for where the future of a run is not seen."""
 _HEALTHY = 0  # index of the label
+_PROBABLY_NOT, _SURELY_NOT = 0.2, 0.05  # by the distance, and by the definitions of good
 _FLOOR = 1e-3
 _UNDECIDED = 2.0  # deviations that undecided obligations alone fall short by, at most
 _REFUTED = 4.5  # and with one refuted obligation, at least
@@ -89,6 +91,7 @@ def healthy_and_true(
     logic: Estimate | None = None,
     past: Library | None = None,
     relative: bool = False,
+    space: str = "",
 ) -> Probability:
     """Compute the probability that a run is healthy and its record true.
 
@@ -105,6 +108,7 @@ def healthy_and_true(
         logic: Estimate of the term logic; None where no stage fed it.
         past: Library without the run itself; by default the library in use.
         relative: Whether samples were held against data in a space of features.
+        space: Name of that space.
 
     Returns:
         P(healthy) and P(true) as draws [DRAWS], and what the first comes from.
@@ -125,11 +129,13 @@ def healthy_and_true(
     by_series = "coverage_last" not in vector
     certain = vector.get("diverged", 0.0) > 0
     if seen >= COMPLETE and (forecast is None or not by_series or certain):
-        return Probability(p_healthy(vector, known, relative=relative), true, "the record")
+        return Probability(
+            p_healthy(vector, known, relative=relative, space=space), true, "the record"
+        )
     if forecast is not None:
         return Probability(forecast.sample("p_healthy"), true, "the forecast")
     base = base_rate(known).sample("base rate")
-    of_record = p_healthy(vector, known, relative=relative)
+    of_record = p_healthy(vector, known, relative=relative, space=space)
     healthy = seen * of_record + (1 - seen) * base
     return Probability(healthy, true, "the record and the base rate")
 
@@ -138,16 +144,22 @@ def healthy_and_true(
 
 
 def p_healthy(
-    vector: Mapping[str, float], past: Library | None = None, *, relative: bool = False
+    vector: Mapping[str, float],
+    past: Library | None = None,
+    *,
+    relative: bool = False,
+    space: str = "",
 ) -> Floats:
     """Draw [DRAWS] from the posterior of P(healthy) of a complete run with this health vector.
 
-    `relative` says that its samples were held against data in a space of features.
+    `relative` says that its samples were held against data in a space of features, `space` in
+    which: distances in another one than past runs' say nothing.
     """
     series_only = "coverage_last" not in vector
     names = comparable(features(series_only=series_only), vector)
     if relative:
-        names = IN_FEATURES if _tell(library() if past is None else past) else RELATIVE
+        alike = space == UNTRAINED and _tell(library() if past is None else past)
+        names = IN_FEATURES if alike else RELATIVE
     fit = (
         _fit_of_all(names, series_only)
         if past is None
@@ -156,7 +168,14 @@ def p_healthy(
     drawn = fit.draws(row(names, vector), _normals("p_healthy"))[:, 1]
     if names != IN_FEATURES:
         return drawn
-    return drawn * as_varied(vector["space_density_last"], vector["space_frechet_last"])
+    drawn = drawn * as_varied(vector["space_density_last"], vector["space_frechet_last"])
+    if drawn.mean() < _PROBABLY_NOT and {*RELATIVE} <= {*vector}:
+        known = (library() if past is None else past).as_given
+        defined = calibrate(known, series_only=False, names=RELATIVE)
+        by_definition = defined.draws(row(RELATIVE, vector), _normals("p_healthy"))[:, 1]
+        if by_definition.mean() < _SURELY_NOT:  # both judges agree
+            return np.minimum(drawn, by_definition)
+    return drawn
 
 
 def _tell(past: Library) -> bool:

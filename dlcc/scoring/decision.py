@@ -1,7 +1,8 @@
 """Decision whether P(healthy) is far enough from one half for a verdict in words.
 
-The margins are set so that at most one verdict in twenty is wrong, on past runs whose setting and,
-where that is asked for, whose data set the fits had not seen (benchmarks/selective_risk.py).
+The margins are set so that about one verdict in twenty is wrong, on past runs whose setting and,
+where that is asked for, whose data set the fits had not seen (benchmarks/selective_risk.py,
+benchmarks/verdicts_on_images.py).
 """
 
 from __future__ import annotations

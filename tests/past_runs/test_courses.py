@@ -31,8 +31,9 @@ def test_what_quarters_and_halves_tell_is_what_traces_tell(traced):
             continue
         good = (coverage >= GOOD_COVERAGE) & (quality >= GOOD_QUALITY[data])
         good = (good & (distance <= GOOD_FRECHET[data]))[:40]
-        after = [good[start:].any() or healthy for start in (4, 8, 20)]
-        assert told[run, :3].tolist() == after
+        # at the very end smoothing may or may not have seen what came after the length
+        for start, known in zip((4, 8, 20), told[run, :3], strict=True):
+            assert known in (good[start:].any() or healthy, good[start:-1].any() or healthy)
         assert told[run, 4] == healthy
 
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dlcc.estimate import DRAWS, Estimate
+from dlcc.metrics.features import UNTRAINED
 from dlcc.past_runs.in_use import shipped_library
 from dlcc.records import LABELS
 from dlcc.scoring.calibration import (
@@ -211,7 +212,9 @@ def test_in_a_space_of_features_nearer_samples_are_never_less_healthy(distance, 
     """Whatever their density; and samples as dense as data are held to be as varied."""
     own = {"coverage_last": 0.9, "space_density_last": density}
     near, far = (
-        p_healthy({**own, "space_frechet_last": d}, shipped_library(), relative=True).mean()
+        p_healthy(
+            {**own, "space_frechet_last": d}, shipped_library(), relative=True, space=UNTRAINED
+        ).mean()
         for d in (distance, distance + 0.3)
     )
     assert far <= near + 1e-9
@@ -221,9 +224,12 @@ def test_in_a_space_of_features_nearer_samples_are_never_less_healthy(distance, 
         assert near > 0.9
 
 
-def test_without_past_runs_on_images_the_definitions_tell():
-    past = shipped_library().as_given
+@pytest.mark.parametrize(
+    ("past", "space"),
+    [(shipped_library().as_given, UNTRAINED), (shipped_library(), "log spectra")],
+)
+def test_without_past_runs_in_the_same_space_the_definitions_tell(past, space):
     good = {"coverage_last": 0.9, "rule_healthy": 0.97, "good_quarter": 1.0}
     bad = {"coverage_last": 0.9, "rule_healthy": 0.02, "good_quarter": 0.0}
-    assert p_healthy(good, past, relative=True).mean() > 0.8
-    assert p_healthy(bad, past, relative=True).mean() < 0.2
+    assert p_healthy(good, past, relative=True, space=space).mean() > 0.8
+    assert p_healthy(bad, past, relative=True, space=space).mean() < 0.2

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from dlcc.errors import RunError
+from dlcc.errors import MissingDataError, RunError
 from dlcc.recipes.data import digits_table, letters
 from dlcc.recipes.data.cifar import count_batch, find_batches, read_batch
 from dlcc.recipes.data.files import Part, damaged, named_folder, scaled
@@ -86,7 +86,7 @@ def load_images(
             table = digits_table.read_table(digits_table.find_table(folder))
             return scaled(table[:, :-1].reshape(-1, 1, 28, 28))
         case "mnist" | "fashion" | "letters":
-            path = find_idx(name, folder, PLACES[name], part, "images")
+            path = _find(name, folder, part, "images")
             _check_sides(path)
             return scaled(read_idx(path, 3)[:, None])
         case "cifar10":
@@ -125,7 +125,7 @@ def load_labels(name: str, folder: str, *, part: Part = "train") -> NDArray[np.i
             labels = digits_table.read_table(digits_table.find_table(folder))[:, -1]
             return labels.astype(np.int64)
         case "mnist" | "fashion" | "letters":
-            path = find_idx(name, folder, PLACES[name], part, "labels")
+            path = _find(name, folder, part, "labels")
             return read_idx(path, 1).astype(np.int64)
         case "cifar10":
             return np.concatenate([read_batch(path)[1] for path in find_batches(folder, part)])
@@ -145,7 +145,7 @@ def count_images(name: str, folder: str, *, part: Part = "train") -> int:
             digits_table.find_table(folder)
             return ROWS[name]
         case "mnist" | "fashion" | "letters":
-            return _check_sides(find_idx(name, folder, PLACES[name], part, "images"))
+            return _check_sides(_find(name, folder, part, "images"))
         case "cifar10":
             return sum(map(count_batch, find_batches(folder, part)))
         case "folder":
@@ -174,6 +174,20 @@ def smallest(images: NDArray[np.float32]) -> NDArray[np.float32]:
 def _upsampling() -> NDArray[np.float32]:
     """Matrix [28, 8] that scales a row of 8 pixels up to one of 28."""
     return scaled_up(torch.eye(8).view(8, 1, 1, 8), (1, 28)).view(8, 28).T.numpy()
+
+
+def _find(name: str, folder: str, part: Part, what: str) -> Path:
+    """Find the IDX file of a part; of letters, which nobody ships, it is said how to make it."""
+    try:
+        return find_idx(name, folder, PLACES[name], part, what)
+    except MissingDataError as error:
+        if name != "letters":
+            raise
+        raise MissingDataError(
+            f"{folder}: data is letters, and {Path(error.path).name} is not there; draw it with: "
+            "python -m dlcc.recipes.data.letters FONTS FOLDER",
+            error.path,
+        ) from None
 
 
 def _check_sides(path: Path) -> int:

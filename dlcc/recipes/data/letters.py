@@ -25,6 +25,7 @@ SIDE = 28
 ENDINGS = (".ttf", ".otf")
 _DRAWN, _MARGIN = 112, 2  # pixels: letters are drawn larger, and scaled down to fit
 _LACKING = "\U000e0fff"  # a character that no font has, drawn as what stands for a missing one
+_FILES = {3: "images", 1: "labels"}  # number of sizes to what a file holds
 _FEWEST_INKED = 0.02  # share of an image; less is an empty glyph
 
 
@@ -100,16 +101,37 @@ def write_letters(fonts: Path, folder: Path) -> int:
         Number of images.
 
     Raises:
-        RunError: As `draw_letters`.
+        RunError: As `draw_letters`; or the folder has such files already, or cannot be written.
     """
+    paths = {ndim: folder / f"train-{what}-idx{ndim}-ubyte" for ndim, what in _FILES.items()}
+    for path in paths.values():
+        if path.exists():
+            raise RunError(f"{path}: is there already; choose another folder for the letters")
     images, classes = draw_letters(fonts)
-    folder.mkdir(parents=True, exist_ok=True)
-    for what, numbers in (("images", images), ("labels", classes)):
-        header = bytes([0, 0, 8, numbers.ndim]) + struct.pack(f">{numbers.ndim}I", *numbers.shape)
-        path = folder / f"train-{what}-idx{numbers.ndim}-ubyte"
-        path.write_bytes(header + numbers.tobytes())
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for numbers in (images, classes):
+            sizes = struct.pack(f">{numbers.ndim}I", *numbers.shape)
+            header = bytes([0, 0, 8, numbers.ndim]) + sizes
+            paths[numbers.ndim].write_bytes(header + numbers.tobytes())
+    except OSError as error:
+        raise RunError(f"{folder}: cannot be written ({error.strerror})") from None
     return len(images)
 
 
+def main(arguments: list[str]) -> int:
+    """Draw letters from a folder of fonts to a folder; returns the exit code."""
+    if len(arguments) != 2:
+        sys.stderr.write("expected: python -m dlcc.recipes.data.letters FONTS FOLDER\n")
+        return RunError.exit_code
+    try:
+        number = write_letters(Path(arguments[0]), Path(arguments[1]))
+    except RunError as error:
+        sys.stderr.write(f"dlcc: {error}\n")
+        return error.exit_code
+    sys.stdout.write(f"{number:,} images\n")
+    return 0
+
+
 if __name__ == "__main__":
-    sys.stdout.write(f"{write_letters(Path(sys.argv[1]), Path(sys.argv[2])):,} images\n")
+    sys.exit(main(sys.argv[1:]))

@@ -44,7 +44,7 @@ class Config(Options):
     beta1: float = option(0.5, "Adam's first decay, SGD's momentum", low=0, high=0.999)
     d_steps: int = option(1, "discriminator's updates a step", low=1, high=20)
     dropout: float = option(0.0, "share of D's units that are dropped", low=0, high=0.9)
-    batch: int = option(64, "rows an update, a multiple of packed", low=1, high=4096)
+    batch: int = option(64, "rows an update, a multiple of packed", low=2, high=4096)
     width: int = option(64, "units of a hidden layer", low=2, high=4096)
     zdim: int = option(16, "numbers a sample is made of", low=1, high=4096)
     steps: int = option(2500, "length in steps of the generator", low=1, high=10_000_000)
@@ -140,6 +140,17 @@ class TableGAN(optimised.OptimisedTraining):
         outputs: Tensor = self.discriminator(rows.reshape(-1, self.config.packed * rows.shape[1]))
         return outputs
 
+    def penalty(self, real: Tensor, fake: Tensor, number: int) -> Tensor:
+        """Mean squared distance of the slope's norm from 1, between packs of rows and samples."""
+        packs = len(real) // self.config.packed
+        share = self.draws(STREAM_PENALTY, number).random((packs, 1)).astype(np.float32)
+        at = torch.from_numpy(share).repeat_interleave(self.config.packed, dim=0)
+        mixed = (at * real + (1 - at) * fake).requires_grad_()
+        outputs = self._judged(mixed)
+        (slope,) = torch.autograd.grad(outputs.sum(), mixed, create_graph=True)
+        squares: Tensor = (slope.reshape(packs, -1).norm(dim=1) - 1) ** 2
+        return squares.mean()
+
     def iterate(self, step: int) -> Mapping[str, Tensor]:
         """Do one iteration; outputs are probabilities for losses that take them for such."""
         loss = ADVERSARIAL_LOSSES[self.config.loss]
@@ -150,7 +161,7 @@ class TableGAN(optimised.OptimisedTraining):
             of_real, of_fake = self._judged(real), self._judged(fake)
             of_rival = loss.real(of_real).mean() + loss.fake(of_fake).mean()
             if self.config.loss == "wgangp":
-                of_rival = of_rival + GRADIENT_PENALTY_WEIGHT * self._penalty(real, fake, number)
+                of_rival = of_rival + GRADIENT_PENALTY_WEIGHT * self.penalty(real, fake, number)
             moved = self.descend({"discriminator": of_rival})
         scale = torch.sigmoid if self.config.loss in ("ns", "mm") else nn.Identity()
         row = {
@@ -160,17 +171,6 @@ class TableGAN(optimised.OptimisedTraining):
         } | moved
         row["generator/loss"] = loss.generator(self._judged(self.generator(*noise))).mean()
         return row | self.descend({"generator": row["generator/loss"]})
-
-    def _penalty(self, real: Tensor, fake: Tensor, number: int) -> Tensor:
-        """Mean squared distance of the slope's norm from 1, between packs of rows and samples."""
-        packs = len(real) // self.config.packed
-        share = self.draws(STREAM_PENALTY, number).random((packs, 1)).astype(np.float32)
-        at = torch.from_numpy(share).repeat_interleave(self.config.packed, dim=0)
-        mixed = (at * real + (1 - at) * fake).requires_grad_()
-        outputs = self._judged(mixed)
-        (slope,) = torch.autograd.grad(outputs.sum(), mixed, create_graph=True)
-        squares: Tensor = (slope.reshape(packs, -1).norm(dim=1) - 1) ** 2
-        return squares.mean()
 
     @torch.no_grad()
     def sample(self, n: int, seed: int) -> Tensor:

@@ -20,6 +20,8 @@ from dlcc.typing import Floats
 _FEWEST = 25  # past runs in a region
 _DEPTH = 3
 _PLAIN = 0.85  # share of past runs beyond which a range says nothing
+_NEARLY_ALL = 0.95
+_LARGEST = 1e30  # that a tree takes
 _FAR = 2.0  # factor of a loss's equilibrium from which on it is worth a word
 _Way = Literal["level", "scatter", "trend"]
 
@@ -31,7 +33,7 @@ class _Mark(NamedTuple):
     """Run feature whose words the kind has."""
     way: _Way
     back: Callable[[float], float] = math.sinh
-    """From the figure's scale to what was logged."""
+    """Function from the figure's scale to what was logged."""
 
 
 def _power(value: float) -> float:
@@ -77,31 +79,34 @@ def region_of(
     vector: Mapping[str, float],
     kind: TrainingKind = GAN,
     loss: str = "",
-) -> Region:
+) -> Region | None:
     """Find the region that a run of a kind with this feature vector lies in.
 
     Regions are the leaves of a shallow tree (Breiman 1984) that tells failed runs from others by
     levels of losses, gradients and the discriminator's margin, by how losses scatter, and by where
-    losses and gradients go. `loss` names the run's objective, whose equilibrium levels are held
-    against.
+    losses and gradients go: as far as the run has these. `loss` names the run's objective, whose
+    equilibrium levels are held against. None where the run has none of the figures.
     """
     from sklearn.tree import DecisionTreeClassifier
 
-    names = tuple(_MARKS)
-    figures = np.nan_to_num(space.library.columns(names, series_only=True, fraction=space.fraction))
+    names = tuple(name for name in _MARKS if math.isfinite(vector.get(name, math.nan)))
+    if not names:
+        return None
+    table = space.library.columns(names, series_only=True, fraction=space.fraction)
+    figures = np.clip(np.nan_to_num(table), -_LARGEST, _LARGEST)
     ends = [k for k, name in enumerate(space.library.label_names) if name in kind.failed]
     failed = np.isin(space.library.labels, ends)
     fewest = min(_FEWEST, max(1, len(failed) // 8))
     tree = DecisionTreeClassifier(max_depth=_DEPTH, min_samples_leaf=fewest, random_state=0)
     tree.fit(figures, failed)
-    own = np.nan_to_num(row(names, vector))[None, :]
+    own = np.clip(row(names, vector), -_LARGEST, _LARGEST)[None, :]
     inside = tree.apply(figures) == tree.apply(own)[0]
     path = np.flatnonzero(tree.decision_path(own).toarray()[0])
     ranges = _ranges(tree.tree_.feature[path[:-1]], tree.tree_.threshold[path[:-1]], own[0])
     objective = next((o for o in kind.objectives if o.name == loss), None)
     levels = {} if objective is None else objective.at_equilibrium
     return Region(
-        words=" and ".join(_told(ranges, figures, kind, levels)),
+        words=" and ".join(_told(ranges, names, figures, kind, levels)),
         runs=int(inside.sum()),
         failed=int(failed[inside].sum()),
         usual=float(failed.mean()),
@@ -137,13 +142,17 @@ def _ranges(figures: NDArray[np.int64], marks: Floats, own: Floats) -> list[_Ran
 
 
 def _told(
-    ranges: Sequence[_Range], figures: Floats, kind: TrainingKind, levels: Mapping[str, float]
+    ranges: Sequence[_Range],
+    names: Sequence[str],
+    figures: Floats,
+    kind: TrainingKind,
+    levels: Mapping[str, float],
 ) -> Iterator[str]:
     """Describe ranges, but for those that nearly all past runs lie in: `the discriminator's loss
     is below 0.12 (9 % of its equilibrium)`, `the generator's gradient norm grows`."""
     telling = [r for r in ranges if r.holds(figures[:, r.figure]).mean() < _PLAIN]
     for found in telling or ranges:
-        mark = [*_MARKS.values()][found.figure]
+        mark = _MARKS[names[found.figure]]
         name = kind.feature_words.get(mark.feature, mark.feature)
         values = figures[:, found.figure]
         match mark.way:
@@ -172,7 +181,7 @@ def _share(level: float, equilibrium: float | None, *, below: bool) -> str:
         return ""
     ratio = level / equilibrium
     if below and ratio <= 1 / _FAR:
-        return f" ({ratio:.0%} of its equilibrium)"
+        return f" ({'under 1%' if ratio < 0.01 else f'{ratio:.0%}'} of its equilibrium)"
     if not below and ratio >= _FAR:
         return f" ({ratio:.1f} times its equilibrium)"
     return ""
@@ -181,10 +190,16 @@ def _share(level: float, equilibrium: float | None, *, below: bool) -> str:
 def _trend(found: _Range, values: Floats) -> str:
     """Describe the range of a change between the record's first and last fifth."""
     if found.low >= 0:
-        return "grows" if math.isinf(found.high) else f"grows {_among(found, values)}"
+        return f"grows{_how_much(found, values)}"
     if found.high <= 0:
-        return "falls" if math.isinf(found.low) else f"falls {_among(found, values)}"
+        return f"falls{_how_much(_Range(found.figure, -found.high, -found.low), -values)}"
     return f"goes up {_among(found, values)}"
+
+
+def _how_much(found: _Range, values: Floats) -> str:
+    """Place of a growth among past runs; nothing where all that grow are meant, but for a few."""
+    few = ((values > 0) & (values <= found.low)).mean() < 1 - _NEARLY_ALL
+    return "" if few and math.isinf(found.high) else f" {_among(found, values)}"
 
 
 def _among(found: _Range, values: Floats) -> str:

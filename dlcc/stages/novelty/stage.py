@@ -73,14 +73,13 @@ class Novelty(Stage):
                 "note": f"independence among {len(library):,} past runs",
                 "distance": round(record.distance, 4),
                 "nearest": [f"{n.label} ({n.data}, {n.distance:.2f})" for n in record.nearest],
-                "region": region.words,
+                "region": None if region is None else region.words,
             },
         )
 
 
-def _findings(record: Neighbourhood, region: Region) -> Iterator[Finding]:
-    low, _ = region.share.interval(0.9)
-    if low > region.usual + _MORE_THAN_USUAL:
+def _findings(record: Neighbourhood, region: Region | None) -> Iterator[Finding]:
+    if region is not None and region.share.interval(0.9)[0] > region.usual + _MORE_THAN_USUAL:
         yield Finding(
             "NOV001",
             f"Of {region.runs} past runs in which {region.words}, {region.failed} failed "

@@ -23,8 +23,8 @@ def unit(images: np.ndarray) -> np.ndarray:
 
 def write(name: str, folder: Path) -> np.ndarray:
     """A small data set; returns [n, channels, side, side]."""
-    if name in ("mnist", "fashion"):
-        inner = {"mnist": "MNIST/raw", "fashion": "FashionMNIST/raw"}[name]
+    inner = {"mnist": "MNIST/raw", "fashion": "FashionMNIST/raw", "letters": "letters"}.get(name)
+    if inner is not None:
         return write_mnist(folder / inner, 6)[:, None]
     if name == "cifar10":
         return write_cifar(folder / "cifar-10-batches-py", 2, binary=False).reshape(-1, 3, 32, 32)

@@ -12,7 +12,7 @@ import pytest
 from dlcc.errors import RunError
 from dlcc.recipes import image_classifier
 from dlcc.recipes.data.images import count_images, load_images, load_labels
-from dlcc.recipes.data.letters import LETTERS, draw_letters, write_letters
+from dlcc.recipes.data.letters import LETTERS, draw_letters, main, write_letters
 
 spec = find_spec("matplotlib")
 assert spec is not None
@@ -61,6 +61,14 @@ def test_the_shipped_classifier_names_letters_that_were_written(
     )
 
 
-def test_a_folder_without_such_fonts_is_refused(tmp_path: Path) -> None:
+def test_what_cannot_be_drawn_is_said_in_a_sentence(
+    fonts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(RunError, match="draws the letters ABCDEFGHIJ"):
-        draw_letters(tmp_path)
+        draw_letters(tmp_path / "none")
+    assert main([str(fonts), str(tmp_path / "made")]) == 0
+    assert main([str(fonts), str(tmp_path / "made")]) == 2
+    assert "is there already" in capsys.readouterr().err
+    (tmp_path / "file").touch()
+    assert main([str(fonts), str(tmp_path / "file")]) == 2
+    assert main([]) == 2

@@ -59,7 +59,7 @@ def test_the_penalty_is_that_of_packs() -> None:
     real, noise = training.batch(0)
     fake = training.generator(*noise).detach()
     expected = (weight.norm().item() - 1) ** 2
-    assert training._penalty(real, fake, 0).item() == pytest.approx(expected, rel=1e-5)
+    assert training.penalty(real, fake, 0).item() == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("settings", [{}, {"loss": "ns", "dropout": 0.5, "optimizer": "sgd"}])

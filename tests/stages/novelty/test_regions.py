@@ -87,3 +87,28 @@ def test_what_nearly_every_past_run_does_goes_without_saying(space):
     spread_out = replace(space, library=replace(past, series_only_vectors=vectors, labels=ends))
     words = region_of(spread_out, {"generator_loss_sd_last": 0.9}).words
     assert words == "the generator's loss scatters more than in 75% of past runs"
+
+
+def test_what_a_run_lacks_does_not_place_it(space):
+    """Losses only, and rows too far apart for a scatter."""
+    past = space.library
+    vectors = past.series_only_vectors.copy()
+    spread = np.linspace(0, 1, len(past))
+    vectors[:, :, past.names.index("generator_loss_sd_last")] = spread[:, None]
+    ends = np.where(spread < 0.3, LABELS.index("collapsed"), LABELS.index("healthy"))
+    still = replace(space, library=replace(past, series_only_vectors=vectors, labels=ends))
+    lacking = region_of(still, {LOSS: 0.7, "generator_loss_sd_last": np.nan})
+    assert "scatters" not in lacking.words
+    assert region_of(still, {}) is None
+    assert region_of(still, {LOSS: np.inf}) is None
+
+
+def test_falls_are_told_from_the_other_end(space):
+    past = space.library
+    vectors = past.series_only_vectors.copy()
+    change = np.linspace(-1, 1, len(past))
+    vectors[:, :, past.names.index("generator_loss_change")] = change[:, None]
+    ends = np.where(change < -0.5, LABELS.index("collapsed"), LABELS.index("healthy"))
+    fallen = replace(space, library=replace(past, series_only_vectors=vectors, labels=ends))
+    words = region_of(fallen, {"generator_loss_change": -0.8}).words
+    assert words == "the generator's loss falls more than in 75% of past runs"
