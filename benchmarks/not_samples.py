@@ -45,7 +45,7 @@ def p_of(pictures: Pictures, reference: Pictures) -> float:
     windows = np.full((WINDOWS, len(WINDOW_FEATURES)), 0.1)
     windows[:, WINDOW_FEATURES.index("not_finite")] = 0.0
     past = shipped_library()
-    curves = Curves(windows, figures, relative=True, space=UNTRAINED)
+    curves = Curves(windows, figures, relative=True)
     vector = run_vector(curves, past.good(curves))
     return float(p_healthy(vector, past, relative=True, space=UNTRAINED).mean())
 
