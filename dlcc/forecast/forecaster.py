@@ -17,7 +17,7 @@ from dlcc.deprecation import renamed
 from dlcc.errors import LibraryError
 from dlcc.estimate import Estimate
 from dlcc.forecast.forest import OutcomeForest, outcomes_of
-from dlcc.forecast.own_runs import labelled, recalibration
+from dlcc.forecast.own_runs import kept_recalibration, labelled
 from dlcc.forecast.recalibration import Recalibration
 from dlcc.forecast.rest import BestStep, Hazard, best_step, hazard, hazard_of
 from dlcc.health.curves import IN_FEATURES
@@ -333,8 +333,11 @@ class Forecasters:
         key = tuple((space.fraction, space.series_only, space.only) for space in spaces)
         if key not in self._recalibrations:
             own = labelled(past, spaces)
-            self._recalibrations[key] = recalibration(
-                past, own, lambda rest, asked: _mean_of_spaces(rest, asked, spaces)
+            self._recalibrations[key] = kept_recalibration(
+                past,
+                own,
+                str(key),
+                lambda rest, asked: _mean_of_spaces(rest, asked, spaces),
             )
         return self._recalibrations[key]
 

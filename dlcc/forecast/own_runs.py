@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dlcc import cache
 from dlcc.forecast.recalibration import FEWEST_LABELLED, Recalibration
 from dlcc.health.curves import IN_FEATURES
 from dlcc.past_runs.similarity import Space
 from dlcc.past_runs.store import Library
+from dlcc.runs.hashes import digest_of_arrays
 from dlcc.typing import Floats
 
 FOLDS = 5
@@ -68,3 +72,32 @@ def recalibration(
         p[fold == k] = forecast(past.select(rest), past.select(numbers[fold == k]))
     healthy = past.labels[numbers] == past.label_names.index("healthy")
     return Recalibration.fit(p, healthy)
+
+
+def kept_recalibration(
+    past: Library, own: NDArray[np.bool_], spaces: str, forecast: Forecast
+) -> Recalibration | None:
+    """Recalibrate forecasts by own runs once for the same past runs: folds of forests take seconds.
+
+    Args:
+        past: Past runs, own ones among them.
+        own: Which of them are the user's own labelled ones, [n].
+        spaces: Name of what the runs are forecast by.
+        forecast: Function that forecasts runs from past runs.
+
+    Returns:
+        As `recalibration`.
+    """
+    if own.sum() < FEWEST_LABELLED:
+        return None
+
+    def make() -> dict[str, Any]:
+        found = recalibration(past, own, forecast)
+        assert found is not None
+        return {**asdict(found), "covariance": found.covariance.tolist()}
+
+    figures = {"vectors": past.vectors, "series": past.series_only_vectors, "own": own}
+    ends = {"labels": past.labels, "settings": past.settings, "stability": past.stability}
+    content = digest_of_arrays((figures | ends).items()).encode()
+    plain = cache.kept("scores", f"recalibration {spaces}", content, make)
+    return Recalibration(**{**plain, "covariance": np.array(plain["covariance"])})

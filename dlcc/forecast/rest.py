@@ -92,7 +92,9 @@ def hazard_of(lasting: Floats) -> Hazard:
     """
     before = np.maximum(lasting[:-1], 1e-12)
     parts = np.clip((lasting[:-1] - lasting[1:]) / before, 0, 1)
-    return Hazard(round(float(1 - lasting[0]), 12), tuple(round(float(p), 12) for p in parts))
+    return Hazard(
+        round(max(0.0, float(1 - lasting[0])), 12), tuple(round(float(p), 12) for p in parts)
+    )
 
 
 def best_step(courses: Courses, weights: Floats, seen: float) -> BestStep | None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from dlcc.estimate import Estimate
 from dlcc.forecast.forecaster import Forecasters
-from dlcc.forecast.own_runs import labelled, recalibration
+from dlcc.forecast.own_runs import kept_recalibration, labelled, recalibration
 from dlcc.forecast.recalibration import FEWEST_LABELLED, Recalibration
 from dlcc.past_runs.in_use import shipped_library
 from dlcc.past_runs.similarity import Space
@@ -102,3 +102,24 @@ def test_own_runs_without_samples_say_nothing_about_those_with(past):
     )
     assert labelled(blind, [Space(blind, 1, series_only=True)]).sum() == OWN
     assert labelled(blind, [Space(blind, 1, series_only=False)]).sum() == 0
+
+
+def test_it_is_fitted_once_for_the_same_past_runs(tmp_path, monkeypatch):
+    monkeypatch.setenv("DLCC_CACHE_DIR", str(tmp_path))
+    past = shipped_library().select(np.arange(300))
+    own = np.arange(300) < FEWEST_LABELLED
+    calls = []
+
+    def forecast(rest, asked):
+        calls.append(len(rest))
+        return np.full(len(asked), 0.5)
+
+    first = kept_recalibration(past, own, "losses", forecast)
+    made = len(calls)
+    again = kept_recalibration(past, own, "losses", forecast)
+    assert made == len(calls) > 0
+    assert (again.log_slope, again.shift, again.runs) == (first.log_slope, first.shift, first.runs)
+    np.testing.assert_array_equal(again.covariance, first.covariance)
+    kept_recalibration(past, own, "losses and outputs", forecast)
+    assert len(calls) == 2 * made
+    assert kept_recalibration(past, own & False, "losses", forecast) is None
