@@ -44,7 +44,7 @@ def has_penalty(config: Config) -> bool:
     return config.loss == "wgangp" or config.r1 > 0
 
 
-class _Grouped(Generic[T]):
+class Grouped(Generic[T]):
     """Loss of each member: every loss that occurs is computed once, for its members alone."""
 
     def __init__(self, kinds: Sequence[T], loss: Callable[[T], MemberLoss]) -> None:
@@ -64,10 +64,10 @@ class Objectives:
 
     def __init__(self, configs: Sequence[Config], dtype: torch.dtype) -> None:
         losses = [ADVERSARIAL_LOSSES[config.loss] for config in configs]
-        self.discriminator = _Grouped([(one.real, one.fake) for one in losses], _discriminator)
+        self.discriminator = Grouped([(one.real, one.fake) for one in losses], _discriminator)
         """Losses [N] of the discriminators, without penalties, from raw outputs [N, 2·batch] with
         the real rows first."""
-        self.generator = _Grouped([one.generator for one in losses], _generator)
+        self.generator = Grouped([one.generator for one in losses], _generator)
         """Losses [N] of the generators, from raw outputs [N, batch]."""
         probability = [c.loss in PROBABILITY_LOSSES for c in configs]
         self._probability = torch.tensor(probability).unsqueeze(1)

@@ -18,18 +18,49 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dlcc.ensembles.stacked import Layout
-from dlcc.recipes.small_gan.training import Config
 from dlcc.typing import Floats
 
 EPS = 1e-8  # torch's default
 ADAM, RMSPROP, SGD = "adam", "rmsprop", "sgd"
+
+
+class Rates(Protocol):
+    """Settings of both players' optimisers.
+
+    Each reads two more that are its player's: `lr_g` and `g_every`, or `lr_d` and `d_every`.
+    """
+
+    @property
+    def optimizer(self) -> str:
+        """Method: `adam`, `rmsprop` or `sgd`."""
+
+    @property
+    def beta1(self) -> float:
+        """Adam's first decay, SGD's momentum."""
+
+    @property
+    def beta2(self) -> float:
+        """Adam's second decay, RMSprop's only one."""
+
+
+class Packing(Protocol):
+    """Order of a network's tensors in a row [P]."""
+
+    def pack(self, tensors: Sequence[Tensor]) -> Tensor:
+        """Pack the tensors into a row."""
+
+    def unpack(self, row: Tensor) -> list[Tensor]:
+        """Unpack a row into copies of the tensors."""
+
+    def names(self) -> list[str]:
+        """Names of the tensors."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +88,7 @@ class Plan:
 class StackedOptimizer:
     """Optimisers of one player of all members, each with its own method and rates."""
 
-    def __init__(self, block: Tensor, configs: Sequence[Config], player: str) -> None:
+    def __init__(self, block: Tensor, configs: Sequence[Rates], player: str) -> None:
         self.block = block
         self.player = player
         self.kinds = np.array([config.optimizer for config in configs])
@@ -69,7 +100,7 @@ class StackedOptimizer:
         self._plain = torch.from_numpy(np.flatnonzero(self.kinds == SGD))
         self.configure(configs)
 
-    def configure(self, configs: Sequence[Config]) -> None:
+    def configure(self, configs: Sequence[Rates]) -> None:
         """Take the members' rates and rhythms from their configurations."""
         letter = self.player[0]
         self.rate = np.array([getattr(config, f"lr_{letter}") for config in configs])
@@ -136,7 +167,7 @@ class StackedOptimizer:
 
     # ------------------------------------------------------------------------------ one member
 
-    def reconfigured(self, i: int, old: Config, new: Config) -> None:
+    def reconfigured(self, i: int, old: Rates, new: Rates) -> None:
         """Fit member i's state, which is kept over 1 − β, to its new β."""
         if old.optimizer == SGD:
             if old.beta1 == 0:  # torch keeps no buffer without momentum
@@ -147,7 +178,7 @@ class StackedOptimizer:
             self._first[i] *= (1 - old.beta1) / (1 - new.beta1)
         self._second[i] *= (1 - old.beta2) / (1 - new.beta2)
 
-    def member_state(self, i: int, layout: Layout) -> dict[str, Tensor]:
+    def member_state(self, i: int, layout: Packing) -> dict[str, Tensor]:
         """State of member i as a solo training keeps it."""
         kind = self.kinds[i]
         if self.count[i] == 0 or (kind == SGD and self.beta1[i] == 0):
@@ -160,7 +191,7 @@ class StackedOptimizer:
             state |= {f"{number}.{name}": parts[number] for name, parts in kept.items()}
         return state
 
-    def load_member_state(self, i: int, layout: Layout, state: Mapping[str, Tensor]) -> None:
+    def load_member_state(self, i: int, layout: Packing, state: Mapping[str, Tensor]) -> None:
         """Load member i's state from that of a solo training."""
         self._first[i].zero_()
         self._second[i].zero_()

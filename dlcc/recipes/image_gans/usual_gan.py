@@ -90,7 +90,7 @@ def _conv(config: Config, channels: int, side: int) -> tuple[nn.Module, nn.Modul
         nn.ConvTranspose2d(width, channels, 4, 2, 1),
         nn.Tanh(),
     )
-    norm = [nn.BatchNorm2d(2 * width)] if _normalises_rival(config) else []
+    norm = [nn.BatchNorm2d(2 * width)] if normalises_rival(config) else []
     discriminator = nn.Sequential(
         nn.Conv2d(channels, width, 4, 2, 1),
         nn.LeakyReLU(SLOPE),
@@ -118,7 +118,7 @@ def _dense(config: Config, channels: int, side: int) -> tuple[nn.Module, nn.Modu
         nn.Tanh(),
         nn.Unflatten(1, (channels, side, side)),
     )
-    norm = [nn.BatchNorm1d(units)] if _normalises_rival(config) else []
+    norm = [nn.BatchNorm1d(units)] if normalises_rival(config) else []
     discriminator = nn.Sequential(
         nn.Flatten(),
         nn.Linear(pixels, 2 * units),
@@ -149,7 +149,7 @@ def _residual(config: Config, channels: int, side: int) -> tuple[nn.Module, nn.M
     discriminator = nn.Sequential(
         nn.Conv2d(channels, width, 3, padding=1),
         nn.AvgPool2d(2),
-        Block(width, width, up=False, norm=_normalises_rival(config)),
+        Block(width, width, up=False, norm=normalises_rival(config)),
         nn.ReLU(),
         *_dropped(config),
         nn.Flatten(),
@@ -175,7 +175,7 @@ class Block(nn.Module):
         return out
 
 
-def _normalises_rival(config: Config) -> bool:
+def normalises_rival(config: Config) -> bool:
     """Whether the discriminator has batch norm; beside penalties on single images it has none."""
     return config.norm == "batch" and config.loss != "wgangp" and not (config.r1 or config.r2)
 
