@@ -1,0 +1,1 @@
+"""Training of many convolutional GANs on images as one program."""

@@ -1,0 +1,349 @@
+"""Convolutional GANs on images, trained together: every member is what it would be alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dlcc.ensembles.convolutional.draws import Batches, Dropout
+from dlcc.ensembles.convolutional.networks import Discriminators, Generators, Members, Stack, select
+from dlcc.ensembles.convolutional.objectives import Objectives
+from dlcc.ensembles.optimizers import Plan, StackedOptimizer
+from dlcc.errors import OptionError
+from dlcc.recipes.data.images import load_images
+from dlcc.recipes.image_gans.usual_gan import Config, UsualGAN, normalises_rival
+from dlcc.recipes.small_gan.training import CHUNK
+
+SHAPE = ("data", "folder", "net", "norm", "width", "zdim", "batch", "d_steps")
+"""Keys of the configuration that members of one ensemble share."""
+RIVAL_NORM = "batch norm in D"
+"""Name of what members share besides: whether there is batch norm that no penalty has ruled out."""
+TOGETHER = 16
+"""Members that are trained in the same operations; of more, what lies between layers outgrows the
+processor's cache, and memory for it is asked for anew in every step."""
+QUANTITIES = (
+    "discriminator/real",
+    "discriminator/fake",
+    "discriminator/loss",
+    "discriminator/grad_norm",
+    "generator/loss",
+    "generator/grad_norm",
+)
+"""Quantities that a step records of every member, in this order."""
+
+
+def by_conv_shape(configs: Sequence[Mapping[str, Any]]) -> list[list[int]]:
+    """Group the configurations of `image-gan` that fit one ensemble of convolutional networks.
+
+    Args:
+        configs: Configurations of `usual_gan.Config`, key to value; keys left out take defaults.
+
+    Returns:
+        Indices into `configs`, one list for each shape, in the order in which the shapes occur: the
+        values of the keys `SHAPE`, and whether the discriminator has batch norm, which it has not
+        beside penalties. Those of other nets than `conv` are in none.
+
+    Raises:
+        ValueError: a key or a value that `usual_gan.Config` refuses.
+
+    >>> by_conv_shape([{"width": 8}, {"r1": 1.0}, {"width": 8, "loss": "ls"}, {"net": "dense"}])
+    [[0, 2], [1]]
+    """
+    groups: dict[tuple[Any, ...], list[int]] = {}
+    for i, config in enumerate(map(Config.parse, configs)):
+        if config.net == "conv":
+            groups.setdefault(tuple(_shape(config).values()), []).append(i)
+    return list(groups.values())
+
+
+class ConvEnsemble:
+    """Ensemble of N convolutional GANs on images; one `step` is one step of each.
+
+    Each member is the training `usual_gan.build(config)`: the same weights to begin with, the same
+    batches, noise and dropped units, the same updates in the same order, but for rounding. No
+    member sees another: one that has become NaN leaves the others as they are.
+
+    Args:
+        configs: One configuration a member, of the net `conv`; what `SHAPE` names is to be the same
+            for all, and whether the discriminator has batch norm. Losses, penalties, dropout,
+            averages, optimisers, rates, lengths and seeds may differ.
+        dtype: Type of weights and batches.
+
+    Raises:
+        OptionError: no member, members of different shapes, or of another net.
+        ValueError: a key or a value that `usual_gan.Config` refuses.
+        RunError: files of the data are missing or damaged.
+
+    >>> shape = {"width": 4, "batch": 8}
+    >>> ensemble = ConvEnsemble([{**shape, "lr_d": rate} for rate in (1e-4, 1e-3)])
+    >>> row = ensemble.step(0)
+    >>> row["discriminator/loss"].shape, ensemble.step_values(1).shape
+    (torch.Size([2]), torch.Size([6, 2]))
+
+    One member on its own draws samples, and goes on alone:
+
+    >>> ensemble.member(1).sample(n=5, seed=0).shape
+    torch.Size([5, 1, 28, 28])
+    """
+
+    def __init__(
+        self, configs: Sequence[Mapping[str, Any]], dtype: torch.dtype = torch.float32
+    ) -> None:
+        self.configs = tuple(Config.parse(config) for config in configs)
+        """Configurations of the members."""
+        _check_shapes(self.configs)
+        images = load_images(self.configs[0].data, self.configs[0].folder)
+        count = math.ceil(len(self) / TOGETHER)
+        starts = [len(self) * k // count for k in range(count + 1)]
+        self._blocks = [_Block(self.configs[a:b], images, dtype) for a, b in pairwise(starts)]
+        self._places = [(block, i) for block in self._blocks for i in range(len(block.configs))]
+
+    def __len__(self) -> int:
+        return len(self.configs)
+
+    def step(self, step: int) -> dict[str, Tensor]:
+        """Train every member for one step, and return what is recorded of it.
+
+        The names and their meaning are those of `usual_gan.UsualGAN.step`.
+
+        Args:
+            step: Number of the step, from 0; batches depend on it.
+
+        Returns:
+            Each of `QUANTITIES` to its values, [N].
+        """
+        return dict(zip(QUANTITIES, self.step_values(step), strict=True))
+
+    def step_values(self, step: int) -> Tensor:
+        """Train every member for one step as `step` does, and return the values as one tensor.
+
+        Args:
+            step: Number of the step, from 0.
+
+        Returns:
+            Values of `QUANTITIES`, [6, N], in their order.
+        """
+        return torch.cat([block.step_values(step) for block in self._blocks], dim=1)
+
+    def member(self, i: int) -> UsualGAN:
+        """Copy one member into a solo training, which goes on from there alone or draws samples.
+
+        Args:
+            i: Number of the member, from 0.
+
+        Returns:
+            Training in single precision with the member's weights, averages and optimisers.
+
+        Raises:
+            IndexError: there is no member i.
+        """
+        block, place = self._places[i]
+        return block.member(place)
+
+
+class _Block:
+    """Members that are trained in the same operations."""
+
+    def __init__(
+        self, configs: Sequence[Config], images: NDArray[np.float32], dtype: torch.dtype
+    ) -> None:
+        self.configs, self._images = configs, images
+        solos = [UsualGAN(config, images) for config in configs]
+        self._generators = Generators([solo.generator for solo in solos], dtype)
+        self._discriminators = Discriminators([solo.discriminator for solo in solos], dtype)
+        rates = [_Rates(c.optimizer, c.lr_g, c.lr_d, c.beta1) for c in configs]
+        self._descents = {
+            name: _Descent(stack, rates, name) for name, stack in self._stacks().items()
+        }
+        self._average = _Average(self._generators, [config.ema for config in configs])
+        self._batches = Batches(configs, images, dtype)
+        self._dropout = Dropout(configs, images.shape[2], dtype)
+        self._objectives = Objectives(configs, dtype)
+
+    def _stacks(self) -> dict[str, Stack]:
+        return {"generator": self._generators, "discriminator": self._discriminators}
+
+    def step_values(self, step: int) -> Tensor:
+        """Train every member for one step: the values of `QUANTITIES`, [6, N]."""
+        self._dropout.begin(step)
+        updates = self.configs[0].d_steps
+        for k in range(updates):
+            real, noise = self._batches.at(step * updates + k)
+            with torch.set_grad_enabled(k == updates - 1):
+                fake = self._generators(noise)
+            judged = self._train_discriminators(real, fake.detach(), step + k)
+        self._generators.follow()  # the generator's update begins with the same call again
+        fooled = self._train_generators(real, fake)
+        self._average.follow()
+        return torch.stack(judged + fooled)
+
+    def _train_discriminators(self, real: Tensor, fake: Tensor, number: int) -> list[Tensor]:
+        """Update the discriminators: the first four of `QUANTITIES`, [N] each."""
+        objectives, count = self._objectives, len(self.configs)
+        seen: list[Tensor] = [real, fake]
+        calls: list[Members] = [None, None]
+        if len(objectives.mixed):
+            seen.append(self._mixtures(real, fake, number))
+            calls.append(objectives.mixed)
+        judgement = self._discriminators(
+            torch.cat(seen, dim=1), calls, self._dropout.draw(len(real), calls)
+        )
+        logits = torch.cat(judgement.logits[: 2 * count].chunk(2), dim=1)
+        loss = objectives.discriminator(logits)
+        if len(objectives.sloped):
+            loss = loss + objectives.penalty(judgement.squared_slopes(objectives.sloped))
+        norm = self._descents["discriminator"](loss)
+        return [*_mean_outputs(objectives, logits.detach()), loss.detach(), norm]
+
+    def _mixtures(self, real: Tensor, fake: Tensor, number: int) -> Tensor:
+        """Mixtures of images at which the members of WGAN-GP penalise slopes."""
+        mixed, count = self._objectives.mixed, len(self.configs)
+        share = self._batches.mixing(mixed, number, len(real))
+        share = share.repeat_interleave(real.shape[1] // count, dim=1)
+        return share * select(real, mixed, count) + (1 - share) * select(fake, mixed, count)
+
+    def _train_generators(self, real: Tensor, fake: Tensor) -> list[Tensor]:
+        """Update the generators: the last two of `QUANTITIES`, [N] each."""
+        judgement = self._discriminators(fake, dropped=self._dropout.draw(len(fake)))
+        shown = judgement.logits.detach()
+        if len(paired := self._objectives.paired):
+            images = select(real, paired, len(self.configs))
+            with torch.no_grad():
+                again = self._discriminators(
+                    images, [paired], self._dropout.draw(len(real), [paired])
+                )
+            shown = shown.index_copy(0, paired, again.logits)
+        loss = self._objectives.generator(torch.cat([shown, judgement.logits], dim=1))
+        return [loss.detach(), self._descents["generator"](loss)]
+
+    def member(self, i: int) -> UsualGAN:
+        """Copy one member into a solo training."""
+        solo = UsualGAN(self.configs[i], self._images)
+        for name, stack in self._stacks().items():
+            stack.store(i, solo.players[name])
+            optimizer = solo.optimizers[name]
+            state = optimizer.state_dict()
+            optimizer.load_state_dict({**state, "state": self._descents[name].state(i)})
+        if solo.average is not None:
+            solo.average = self._average.state(i, solo.generator)
+        return solo
+
+
+class _Descent:
+    """Updates of one player of all members by their optimisers."""
+
+    def __init__(self, stack: Stack, rates: Sequence[_Rates], player: str) -> None:
+        self._stack = stack
+        self._optimizer = StackedOptimizer(stack.block, rates, player)
+        self._plan: Plan | None = None
+        self._done = 0
+
+    def __call__(self, losses: Tensor) -> Tensor:
+        """Update the players by losses [N]: the norms [N] of their gradients."""
+        row = self._done % CHUNK
+        if self._plan is None or row == 0:
+            self._plan = self._optimizer.plan(self._done, CHUNK)
+        gradient = self._stack.gradient(losses)
+        norms = _norms(gradient)
+        self._optimizer.update(gradient, self._plan, row)
+        self._done += 1
+        return norms
+
+    def state(self, i: int) -> dict[int, dict[str, Tensor]]:
+        """State of member i as torch's optimiser keeps it, by the number of the tensor."""
+        found: dict[int, dict[str, Tensor]] = {}
+        for name, value in self._optimizer.member_state(i, self._stack).items():
+            number, key = name.split(".")
+            found.setdefault(int(number), {})[key] = value
+        return found
+
+
+class _Average:
+    """Averages of the generators' weights and running statistics, for members that ask for them."""
+
+    def __init__(self, stack: Stack, decays: Sequence[float]) -> None:
+        self._stack = stack
+        self._any = any(decays)
+        self._shares = torch.tensor([1 - decay for decay in decays], dtype=stack.block.dtype)
+        self._kept = [x.clone() for x in self._now()]
+
+    def _now(self) -> list[Tensor]:
+        return [self._stack.block, *self._stack.buffers]
+
+    def follow(self) -> None:
+        """Move the averages towards what the generators are now."""
+        if not self._any:
+            return
+        for kept, now in zip(self._kept, self._now(), strict=True):
+            if now.is_floating_point():
+                kept.lerp_(now, self._shares.view(-1, *[1] * (now.ndim - 1)))
+            else:
+                kept.copy_(now)
+
+    def state(self, i: int, network: torch.nn.Module) -> dict[str, Tensor]:
+        """Averages of member i as the state of its network."""
+        parameters = self._stack.unpack(self._kept[0][i])
+        names = [name for name, _ in network.named_parameters()]
+        found = dict(zip(names, parameters, strict=True))
+        names = [name for name, _ in network.named_buffers()]
+        found |= dict(zip(names, (kept[i].clone() for kept in self._kept[1:]), strict=True))
+        like = network.state_dict()
+        return {name: found[name].to(like[name].dtype) for name in like}
+
+
+@dataclass(frozen=True)
+class _Rates:
+    """Rates of the optimisers by a configuration, and torch's own where it says nothing."""
+
+    optimizer: str
+    lr_g: float
+    lr_d: float
+    beta1: float
+    g_every: int = 1
+    d_every: int = 1
+
+    @property
+    def beta2(self) -> float:
+        """Adam's second decay, RMSprop's only one."""
+        return 0.99 if self.optimizer == "rmsprop" else 0.999
+
+
+def _norms(gradient: Tensor) -> Tensor:
+    """Norms [N] of gradients [N, P]."""
+    norms: Tensor = torch.linalg.vector_norm(gradient, dim=1)
+    return norms
+
+
+def _mean_outputs(objectives: Objectives, logits: Tensor) -> tuple[Tensor, ...]:
+    """Mean outputs [N] on real images and on samples, from raw ones [N, 2 n]."""
+    return objectives.outputs(logits).view(len(logits), 2, -1).mean(2).unbind(1)
+
+
+def _shape(config: Config) -> dict[str, Any]:
+    """Name and value of what members share."""
+    shared = {key: getattr(config, key) for key in SHAPE}
+    return shared | {RIVAL_NORM: normalises_rival(config)}
+
+
+def _check_shapes(configs: Sequence[Config]) -> None:
+    """Raise OptionError where there is no member, or members differ in shape."""
+    if not configs:
+        raise OptionError("an ensemble has no members: give one configuration or more")
+    first = _shape(configs[0])
+    for i, config in enumerate(configs):
+        if config.net != "conv":
+            raise OptionError(f"member {i} has net {config.net!r}: only 'conv' is trained together")
+        for key, own in _shape(config).items():
+            if first[key] != own:
+                raise OptionError(
+                    f"member {i} has {key} {own!r} and member 0 has {first[key]!r}: members of an "
+                    "ensemble share it, so group them with by_conv_shape first"
+                )
