@@ -88,6 +88,12 @@ class ConvEnsemble:
     >>> row["discriminator/loss"].shape, ensemble.step_values(1).shape
     (torch.Size([2]), torch.Size([6, 2]))
 
+    Its weights can be looked at, and changed, as it trains:
+
+    >>> weights = ensemble.weights(0)["discriminator"]
+    >>> weights.ndim, torch.equal(weights, ensemble.weights(1)["discriminator"])
+    (1, False)
+
     One member on its own draws samples, and goes on alone:
 
     >>> ensemble.member(1).sample(n=5, seed=0).shape
@@ -133,6 +139,21 @@ class ConvEnsemble:
         """
         return torch.cat([block.step_values(step) for block in self._blocks], dim=1)
 
+    def weights(self, i: int) -> dict[str, Tensor]:
+        """View the weights of a member, which change in place as it trains.
+
+        Args:
+            i: Number of the member.
+
+        Returns:
+            Player to its weights in a row [P].
+
+        Raises:
+            IndexError: there is no member i.
+        """
+        block, place = self._places[i]
+        return {name: stack.block[place] for name, stack in block.stacks().items()}
+
     def member(self, i: int) -> UsualGAN:
         """Copy one member into a solo training, which goes on from there alone or draws samples.
 
@@ -161,14 +182,14 @@ class _Block:
         self._discriminators = Discriminators([solo.discriminator for solo in solos], dtype)
         rates = [_Rates(c.optimizer, c.lr_g, c.lr_d, c.beta1) for c in configs]
         self._descents = {
-            name: _Descent(stack, rates, name) for name, stack in self._stacks().items()
+            name: _Descent(stack, rates, name) for name, stack in self.stacks().items()
         }
         self._average = _Average(self._generators, [config.ema for config in configs])
         self._batches = Batches(configs, images, dtype)
         self._dropout = Dropout(configs, images.shape[2], dtype)
         self._objectives = Objectives(configs, dtype)
 
-    def _stacks(self) -> dict[str, Stack]:
+    def stacks(self) -> dict[str, Stack]:
         return {"generator": self._generators, "discriminator": self._discriminators}
 
     def step_values(self, step: int) -> Tensor:
@@ -227,7 +248,7 @@ class _Block:
     def member(self, i: int) -> UsualGAN:
         """Copy one member into a solo training."""
         solo = UsualGAN(self.configs[i], self._images)
-        for name, stack in self._stacks().items():
+        for name, stack in self.stacks().items():
             stack.store(i, solo.players[name])
             optimizer = solo.optimizers[name]
             state = optimizer.state_dict()

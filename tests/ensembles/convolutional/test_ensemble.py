@@ -95,8 +95,8 @@ def check_that_others_stay(configs, factor):
         ensemble = ConvEnsemble(configs)
         if lost:
             with torch.no_grad():
-                for stack in ensemble._blocks[0]._stacks().values():
-                    stack.block[1] *= factor
+                for weights in ensemble.weights(1).values():
+                    weights *= factor
         rows.append([ensemble.step_values(step) for step in range(3)])
     others = [i for i in range(len(configs)) if i != 1]
     for with_it, without in zip(*rows, strict=True):
