@@ -264,25 +264,31 @@ def leaf(x: Tensor, form: torch.memory_format = torch.contiguous_format) -> Tens
 WAYS = (solo, grouped, channels_last, unfolded, innermost_batch, cells)
 
 
+def of_layer(way: Any, members: int, into: int, out: int, side: int, doubles: bool) -> list[float]:
+    """Seconds of one convolution forwards, and with both gradients."""
+    x = torch.randn(members, BATCH, into, side, side)
+    w = torch.randn(members, *((into, out) if doubles else (out, into)), 4, 4)
+    forward, leaves = way(x, w, doubles)
+    slope = torch.randn_like(forward())
+
+    def both(_: int) -> None:
+        torch.autograd.grad(forward(), leaves, slope)
+
+    both(0)
+    with torch.no_grad():
+        forwards = seconds(lambda _: forward(), 0, 3) / 3
+    return [forwards, seconds(both, 0, 3) / 3]
+
+
 def convolutions(members: int) -> dict[str, dict[str, float]]:
     """Milliseconds a member of all four convolutions, forwards, and with both gradients."""
     found: dict[str, dict[str, list[float]]] = {}
     for _ in range(REPETITIONS):
         for way in WAYS:
             times = [0.0, 0.0]
-            for into, out, side, doubles in LAYERS.values():
-                x = torch.randn(members, BATCH, into, side, side)
-                w = torch.randn(members, *((into, out) if doubles else (out, into)), 4, 4)
-                forward, leaves = way(x, w, doubles)
-                slope = torch.randn_like(forward())
-
-                def both(_: int) -> None:
-                    torch.autograd.grad(forward(), leaves, slope)  # noqa: B023
-
-                both(0)
-                with torch.no_grad():
-                    times[0] += seconds(lambda _: forward(), 0, 3) / 3  # noqa: B023
-                times[1] += seconds(both, 0, 3) / 3
+            for layer in LAYERS.values():
+                for k, taken in enumerate(of_layer(way, members, *layer)):
+                    times[k] += taken
             for name, taken in zip(("forward", "both"), times, strict=True):
                 own = found.setdefault(way.__name__, {}).setdefault(name, [])
                 own.append(1e3 * taken / members)

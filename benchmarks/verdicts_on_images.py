@@ -34,7 +34,7 @@ from dlcc.past_runs.build.part_files import read_part
 from dlcc.past_runs.in_use import shipped_library
 from dlcc.past_runs.store import FRACTIONS, Library
 from dlcc.scoring.calibration import p_healthy
-from dlcc.scoring.decision import IN_FEATURES
+from dlcc.scoring.decision import BY_FEATURES
 
 Floats = NDArray[np.float64]
 DRAWS = 1_000
@@ -151,7 +151,7 @@ def main() -> None:
             label: np.quantile(p[labels == label], [0.1, 0.5, 0.9]).round(3).tolist()
             for label in np.unique(labels).tolist()
         },
-        "margin": IN_FEATURES,
+        "margin": BY_FEATURES,
     }
     joined = fresh.with_figures(past.names)
     for look in (0, 1, 2):

@@ -214,7 +214,8 @@ def evaluate_runs(
     for run in runs:
         with report_folder(run, out):  # refused before any work is done
             pass
-    jobs = [_job(run, options) for run in runs]
+    shared = _shared_content(options)
+    jobs = [_job(run, options, shared) for run in runs]
     folder = cache_folder() / "evaluations"
     for job in jobs:
         if not options.use_cache or _read(folder / job.address) is None:
@@ -236,14 +237,17 @@ def _names(runs: Sequence[Path]) -> list[str]:
     return [os.path.relpath(path, common) for path in whole]
 
 
-def _job(run: Path, options: EvaluationOptions) -> Job:
+def _shared_content(options: EvaluationOptions) -> str:
+    """Hash all that the reports of all runs depend on, beside the runs."""
+    stages = [result_key(stage, "") for stage in discovery.installed().values()]
+    read = map(_digest, [*options._files, reviews_path()])
+    return digest_of_parts(*stages, str(available_levels()), library_digest(), *read)
+
+
+def _job(run: Path, options: EvaluationOptions, shared: str) -> Job:
     """Make the job that evaluates a run, under the hash of all that the report depends on."""
-    read = [run, *options._files, reviews_path()]
-    known = [result_key(stage, "") for stage in discovery.installed().values()]
-    isolation = str(available_levels())
-    content = digest_of_parts(*known, isolation, library_digest(), *map(_digest, read))
     arguments = {"options": asdict(options), "run": str(run.resolve())}
-    return Job(_evaluated, arguments, content=content)
+    return Job(_evaluated, arguments, content=digest_of_parts(shared, _digest(run)))
 
 
 def _digest(path: Path) -> str:

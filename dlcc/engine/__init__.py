@@ -1,1 +1,1 @@
-"""Engine: where work runs. Today: supervised processes on this machine."""
+"""Engine: where work runs, in this process, in supervised ones, or on a cluster."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -93,6 +93,17 @@ class OptimisedTraining(ABC):
             net.load_state_dict(state["players"][name])
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(copied(state["optimizers"][name]))
+
+
+def make_optimizer(
+    name: str, weights: Iterable[nn.Parameter], rate: float, momentum: float = 0.9
+) -> torch.optim.Optimizer:
+    """Make `adam`, whose first decay `momentum` is, `rmsprop` or `sgd`."""
+    if name == "adam":
+        return torch.optim.Adam(weights, lr=rate, betas=(momentum, 0.999))
+    if name == "rmsprop":
+        return torch.optim.RMSprop(weights, lr=rate)
+    return torch.optim.SGD(weights, lr=rate, momentum=momentum)
 
 
 @contextmanager

@@ -34,11 +34,11 @@ WITH_SAMPLES = (
     "swing",
     "coverage_last",
 )
-IN_FEATURES = ("space_frechet_last",)
-"""Figure that tells most of a run whose samples were compared in a space of features, and carries
-over best to data and architectures that no past run had (benchmarks/verdicts_on_images.py)."""
+DISTANCE = ("space_frechet_last",)
+"""Figure that tells most of a run whose images were compared in the space of past runs', and
+carries over best to data and architectures that none had (benchmarks/verdicts_on_images.py)."""
 RELATIVE = ("rule_healthy", "good_quarter")
-"""Figures that mean the same in a space of features, for past runs none of which were in one."""
+"""Figures that mean the same in every space of features, for those that no past run was in."""
 SERIES_ONLY = (
     "diverged",
     "good_quarter",
@@ -159,14 +159,14 @@ def p_healthy(
     names = comparable(features(series_only=series_only), vector)
     if relative:
         alike = space == UNTRAINED and _tell(library() if past is None else past)
-        names = IN_FEATURES if alike else RELATIVE
+        names = DISTANCE if alike else RELATIVE
     fit = (
         _fit_of_all(names, series_only)
         if past is None
         else calibrate(past, series_only=series_only, names=names)
     )
     drawn = fit.draws(row(names, vector), _normals("p_healthy"))[:, 1]
-    if names != IN_FEATURES:
+    if names != DISTANCE:
         return drawn
     drawn = drawn * as_varied(vector["space_density_last"], vector["space_frechet_last"])
     if drawn.mean() < _PROBABLY_NOT and {*RELATIVE} <= {*vector}:

@@ -11,7 +11,7 @@ from dlcc.scoring.calibration import Probability
 
 BY_SAMPLES = 0.25
 """Margin with samples that were held against data; it holds on data sets left out, too."""
-IN_FEATURES = 0.4
+BY_FEATURES = 0.4
 """Margin with samples that were compared in a space of features: GANs that are nearly good look
 like good ones there (benchmarks/verdicts_on_images.py)."""
 BY_FORECAST = 0.25
@@ -46,7 +46,7 @@ def is_decided(
     False
     """
     if by_samples:
-        margin = IN_FEATURES if in_features else BY_SAMPLES
+        margin = BY_FEATURES if in_features else BY_SAMPLES
     elif not known_data:
         margin = ON_OTHER_DATA
     else:

@@ -139,17 +139,9 @@ class ImageVAE(optimised.OptimisedTraining):
         self.config, self.images = config, torch.from_numpy(images)
         with optimised.seeded(config.seed, optimised.STREAM_WEIGHTS):
             self.model = VAE(config, *images.shape[1:3])
-        optimizer = self._optimizer()
+        optimizer = optimised.make_optimizer(config.optimizer, self.model.parameters(), config.lr)
         self._ordered, self._order = -1, np.empty(0, dtype=np.int64)
         super().__init__(config.seed, {"model": self.model}, {"model": optimizer})
-
-    def _optimizer(self) -> torch.optim.Optimizer:
-        config, weights = self.config, self.model.parameters()
-        if config.optimizer == "adam":
-            return torch.optim.Adam(weights, lr=config.lr)
-        if config.optimizer == "rmsprop":
-            return torch.optim.RMSprop(weights, lr=config.lr)
-        return torch.optim.SGD(weights, lr=config.lr, momentum=0.9)
 
     def batch(self, step: int) -> Tensor:
         """Images of a step, at its place in the order of its epoch."""

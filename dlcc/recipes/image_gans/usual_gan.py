@@ -220,19 +220,16 @@ class UsualGAN(ImageGAN):
         with optimised.seeded(config.seed, optimised.STREAM_WEIGHTS):
             players = make_players(config, *images.shape[1:3])
         rates = {"generator": config.lr_g, "discriminator": config.lr_d}
-        optimizers = {name: self._optimizer(net, rates[name]) for name, net in players.items()}
+        optimizers = {
+            name: optimised.make_optimizer(
+                config.optimizer, net.parameters(), rates[name], config.beta1
+            )
+            for name, net in players.items()
+        }
         super().__init__(
             config.seed, players, optimizers, images, batch=config.batch, noise=config.zdim
         )
         self.average = optimised.copied(self.generator.state_dict()) if config.ema else None
-
-    def _optimizer(self, net: nn.Module, rate: float) -> torch.optim.Optimizer:
-        config, weights = self.config, net.parameters()
-        if config.optimizer == "adam":
-            return torch.optim.Adam(weights, lr=rate, betas=(config.beta1, 0.999))
-        if config.optimizer == "rmsprop":
-            return torch.optim.RMSprop(weights, lr=rate)
-        return torch.optim.SGD(weights, lr=rate, momentum=config.beta1)
 
     def iterate(self, step: int) -> Mapping[str, Tensor]:
         """Do one iteration; each player's figures are of the state before its last update.

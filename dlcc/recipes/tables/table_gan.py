@@ -111,17 +111,14 @@ class TableGAN(optimised.OptimisedTraining):
         with optimised.seeded(config.seed, optimised.STREAM_WEIGHTS):
             players = make_players(config)
         rates = {"generator": config.lr_g, "discriminator": config.lr_d}
-        optimizers = {name: self._optimizer(net, rates[name]) for name, net in players.items()}
+        optimizers = {
+            name: optimised.make_optimizer(
+                config.optimizer, net.parameters(), rates[name], config.beta1
+            )
+            for name, net in players.items()
+        }
         super().__init__(config.seed, players, optimizers)
         self.generator, self.discriminator = players["generator"], players["discriminator"]
-
-    def _optimizer(self, net: nn.Module, rate: float) -> torch.optim.Optimizer:
-        config, weights = self.config, net.parameters()
-        if config.optimizer == "adam":
-            return torch.optim.Adam(weights, lr=rate, betas=(config.beta1, 0.999))
-        if config.optimizer == "rmsprop":
-            return torch.optim.RMSprop(weights, lr=rate)
-        return torch.optim.SGD(weights, lr=rate, momentum=config.beta1)
 
     def batch(self, number: int) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Real rows [batch, width], drawn with replacement, and noise for as many samples."""
