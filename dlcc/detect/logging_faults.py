@@ -79,8 +79,8 @@ def _swapped(record: TrainingRecord) -> Iterator[Finding]:
             yield Finding(
                 "LGG003",
                 f"The discriminator's output on samples lies above that on real rows in "
-                f"{above.mean():.0%} of the rows: the labels may be swapped, or its loss has the "
-                "wrong sign.",
+                f"{100 * above.mean():.0f} % of the rows: the labels may be swapped, or its loss "
+                "has the wrong sign.",
                 player=f"discriminator{pair}",
                 first_step=int(steps[0]),
                 last_step=int(steps[-1]),

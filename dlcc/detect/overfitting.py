@@ -76,7 +76,8 @@ def _by_outputs(record: TrainingRecord, pair: str) -> Iterator[Finding]:
         last = float(np.median(_last_of(ratio)))
         yield Finding(
             "OVF002",
-            f"The {player} overfits: its output on held-out rows lies {last:.0%} of the way from "
+            f"The {player} overfits: its output on held-out rows lies "
+            f"{100 * last:.0f} % of the way from "
             f"training rows to samples over the last fifth, more than half of it from "
             f"{record.unit} {int(steps[start]):,} on ({names[1]} beside {names[0]}).",
             player=player,

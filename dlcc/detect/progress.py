@@ -100,7 +100,8 @@ def check_progress(record: TrainingRecord) -> Iterator[Finding]:
     if course.fallen and course.share_at_the_end > _STILL:
         yield Finding(
             "PRG001",
-            f"{course.name} is still falling: {course.share_at_the_end:.0%} of its whole fall from "
+            f"{course.name} is still falling: "
+            f"{100 * course.share_at_the_end:.0f} % of its whole fall from "
             f"{course.first:.4g} to {course.last:.4g} came in the last fifth.",
             player=course.name.partition("/")[0],
             last_step=int(column.steps[-1]),
@@ -130,7 +131,7 @@ def _rates(record: TrainingRecord) -> Iterator[Finding]:
         yield Finding(
             "LRN001",
             f"The learning rate ({name}) has decayed to nothing: {column.values[-1]:.2g} of "
-            f"{top:.2g}, under a thousandth for {small.mean():.0%} of the rows.",
+            f"{top:.2g}, under a thousandth for {100 * small.mean():.0f} % of the rows.",
             first_step=first,
             last_step=int(column.steps[-1]),
             evidence={"rate": float(column.values[-1]), "largest": top},

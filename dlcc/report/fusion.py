@@ -58,6 +58,6 @@ def _coverage(coverage: Coverage | None) -> str:
     if coverage is None:
         return "The library cannot tell how often impact's intervals hold."
     return (
-        f"In {coverage.inside:.0%} of the groups of {coverage.rows:,} past runs, what impact let "
-        "one expect came on average."
+        f"In {100 * coverage.inside:.0f} % of the groups of {coverage.rows:,} past runs, what "
+        "impact let one expect came on average."
     )

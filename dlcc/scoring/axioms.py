@@ -93,7 +93,7 @@ def _of_score(score: Score) -> Iterator[Axiom]:
     yield _axiom(
         "coverage",
         "What impact let one expect of past runs came on average (in "
-        f"{LEAST_COVERAGE:.0%} of groups at least), or it was widened.",
+        f"{100 * LEAST_COVERAGE:.0f} % of groups at least), or it was widened.",
         "arithmetic",
         _not_widened(score),
     )
@@ -185,4 +185,4 @@ def _contradiction(probability: Probability, label: str | None, said: bool) -> s
     p = float(probability.both.mean())
     if label is None or said or (label == "healthy") == (p >= 0.5):
         return ""
-    return f"the verdict is {label}, P(healthy) {p:.0%}"
+    return f"the verdict is {label}, P(healthy) {100 * p:.0f} %"

@@ -50,7 +50,7 @@ def _verdict(record: HealthRecord, features: RunFeatures) -> Iterator[Finding]:
         message = "No sample step was good, and the samples still get better at the end."
     else:
         message = (
-            f"Of the last quarter's sample steps {figures['good_quarter']:.0%} are good "
+            f"Of the last quarter's sample steps {100 * figures['good_quarter']:.0f} % are good "
             f"(mark: {100 * HEALTHY_SHARE:.0f} %)."
         )
     yield Finding(
@@ -95,8 +95,8 @@ def _how_collapsed(record: HealthRecord) -> str:
         return "Losses and outputs run as they do in runs that collapsed."
     best = float(np.nanmax(record.coverage))
     return (
-        f"Samples reach {last:.0%} of the training data's regions at the end "
-        f"({best:.0%} at their best)."
+        f"Over the last four sample steps samples reach {100 * last:.0f} % of the training data's "
+        f"regions ({100 * best:.0f} % at their best)."
     )
 
 

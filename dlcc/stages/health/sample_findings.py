@@ -69,14 +69,15 @@ def _finding(
 def _how_far_off(record: HealthRecord) -> str:
     figures = record.features
     good = (
-        f"Of the last quarter's sample steps {figures['good_quarter']:.0%} are good (mark: "
+        f"Of the last quarter's sample steps {100 * figures['good_quarter']:.0f} % are good (mark: "
         f"{100 * HEALTHY_SHARE:.0f} %)"
     )
     if "coverage_last" not in figures:
         return f"{good}."
     return (
-        f"{good}; at the end samples reach {figures['coverage_last']:.0%} of "
-        f"the data's regions, and {figures['quality_last']:.0%} of them lie among the data."
+        f"{good}; over the last four sample steps samples reach "
+        f"{100 * figures['coverage_last']:.0f} % of the data's regions, and "
+        f"{100 * figures['quality_last']:.0f} % of them lie among the data."
     )
 
 
@@ -143,8 +144,8 @@ def _penalty(series: Series) -> Iterator[Cause]:
     if share < _LEAST_SHARE:
         return
     yield (
-        f"The penalty on the weights is {share:.0%} of the loss at the start and falls from "
-        f"{ends[0]:.3g} to {ends[1]:.3g}.",
+        f"The penalty on the weights is {100 * share:.0f} % of the loss at the start and falls "
+        f"from {ends[0]:.3g} to {ends[1]:.3g}.",
         {"penalty_share_first": share, "penalty_first": ends[0], "penalty_last": ends[1]},
     )
 

@@ -51,7 +51,7 @@ class Impact(Stage):
         try:
             for k, (seen, vector) in enumerate(earlier.items()):
                 ctx.deadline.check()
-                ctx.progress(k / (len(earlier) + 1), f"forecast at {seen:.0%}")
+                ctx.progress(k / (len(earlier) + 1), f"forecast at {100 * seen:.0f} %")
                 at = fitted.at(seen, vector, config, series_only=series_only)
                 prediction = at(vector, config)
                 points.append(ForecastPoint(seen, prediction.p_healthy, prediction.stability))
@@ -96,8 +96,8 @@ def _findings(record: Forecast) -> Iterator[Finding]:
         low, high = record.p_healthy.interval(0.9)
         yield Finding(
             "IMP001",
-            f"Of past runs like it {record.p_healthy.mean:.0%} ({low:.0%} to {high:.0%}) ended "
-            "healthy.",
+            f"Of past runs like it {100 * record.p_healthy.mean:.0f} % ({100 * low:.0f} to "
+            f"{100 * high:.0f}) ended healthy.",
             evidence={name: round(p, 4) for name, p in record.probabilities.items()},
         )
     if record.distance > OUTSIDE:

@@ -181,7 +181,7 @@ def _share(level: float, equilibrium: float | None, *, below: bool) -> str:
         return ""
     ratio = level / equilibrium
     if below and ratio <= 1 / _FAR:
-        return f" ({'under 1%' if ratio < 0.01 else f'{ratio:.0%}'} of its equilibrium)"
+        return f" ({'under 1 %' if ratio < 0.01 else f'{100 * ratio:.0f} %'} of its equilibrium)"
     if not below and ratio >= _FAR:
         return f" ({ratio:.1f} times its equilibrium)"
     return ""
@@ -206,7 +206,9 @@ def _among(found: _Range, values: Floats) -> str:
     """Place of a range among past runs."""
     below, above = (float((values <= end).mean()) for end in (found.low, found.high))
     if math.isinf(found.high):
-        return f"more than in {below:.0%} of past runs"
+        return f"more than in {100 * below:.0f} % of past runs"
     if math.isinf(found.low):
-        return f"less than in {1 - above:.0%} of past runs"
-    return f"more than in {below:.0%} and less than in {1 - above:.0%} of past runs"
+        return f"less than in {100 * (1 - above):.0f} % of past runs"
+    return (
+        f"more than in {100 * below:.0f} % and less than in {100 * (1 - above):.0f} % of past runs"
+    )

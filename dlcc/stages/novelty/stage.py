@@ -83,7 +83,7 @@ def _findings(record: Neighbourhood, region: Region | None) -> Iterator[Finding]
         yield Finding(
             "NOV001",
             f"Of {region.runs} past runs in which {region.words}, {region.failed} failed "
-            f"({region.usual:.0%} of all do).",
+            f"({100 * region.usual:.0f} % of all do).",
             evidence={"runs": region.runs, "failed": region.failed, "usual": region.usual},
         )
     if record.distance > OUTSIDE:

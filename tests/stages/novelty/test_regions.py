@@ -86,7 +86,7 @@ def test_what_nearly_every_past_run_does_goes_without_saying(space):
     ends = np.where(spread > 0.75, LABELS.index("collapsed"), LABELS.index("healthy"))
     spread_out = replace(space, library=replace(past, series_only_vectors=vectors, labels=ends))
     words = region_of(spread_out, {"generator_loss_sd_last": 0.9}).words
-    assert words == "the generator's loss scatters more than in 75% of past runs"
+    assert words == "the generator's loss scatters more than in 75 % of past runs"
 
 
 def test_what_a_run_lacks_does_not_place_it(space):
@@ -111,4 +111,4 @@ def test_falls_are_told_from_the_other_end(space):
     ends = np.where(change < -0.5, LABELS.index("collapsed"), LABELS.index("healthy"))
     fallen = replace(space, library=replace(past, series_only_vectors=vectors, labels=ends))
     words = region_of(fallen, {"generator_loss_change": -0.8}).words
-    assert words == "the generator's loss falls more than in 75% of past runs"
+    assert words == "the generator's loss falls more than in 75 % of past runs"
