@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -84,7 +84,7 @@ class Reproducibility(Stage):
         return StageResult(
             terms={"reproducibility": made.deviation},
             records=[made],
-            findings=list(_findings(made)),
+            findings=list(_findings(made, kind.failed)),
             details=_details(made, self.reruns),
             environment={"cut": "fewer reruns than asked for were done in time"}
             if len(made.outcomes) + made.refused < self.reruns
@@ -102,13 +102,15 @@ def _in_words(ends: Counter[str]) -> str:
     return f"{ends.total()} reruns with other seeds: {listed}"
 
 
-def _findings(made: Reruns) -> Iterator[Finding]:
+def _findings(made: Reruns, failed: Collection[str]) -> Iterator[Finding]:
+    """Find outcomes that the seed decides; to fail in another way is to fail again."""
     ends = _ends(made)
     if made.deviation.mean < _APART:
         yield Finding("REP001", f"Of {_in_words(ends)}.", evidence=dict(ends))
     if made.own is None or ends.total() < _FEWEST:
         return
-    if ends[made.own.label] / ends.total() < _CHANCE:
+    alike = failed if made.own.label in failed else (made.own.label,)
+    if sum(ends[label] for label in alike) / ends.total() < _CHANCE:
         message = f"The run ended {made.own.label}; of {_in_words(ends)}."
         yield Finding("REP002", message, evidence=dict(ends))
 
