@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from common import RESULTS, write_result
+from sample_figure import samples_over_time
 
 from dlcc.evaluation import evaluate
 from dlcc.recipes import recipes
 from dlcc.recipes.train import train
 from dlcc.records import HealthRecord, Samples
-from dlcc.report.pictures import samples_over_time
 
 DOCS = Path(__file__).parent.parent / "docs"
 SETTINGS: dict[str, list[dict[str, Any]]] = {

@@ -33,9 +33,9 @@ from dlcc.records import (
     Reruns,
     Series,
 )
-from dlcc.report import html
 from dlcc.report.build import build_report
 from dlcc.report.files import report_folder, write_files
+from dlcc.report.page import html
 from dlcc.report.record import Report
 from dlcc.review.effect import ReviewEffect, review_effect
 from dlcc.review.reviews import Review, history
@@ -172,7 +172,7 @@ def evaluate(
     reviews: Sequence[Review] | None = None,
     progress: StageProgress = lambda stage, share, what: None,
 ) -> Evaluation:
-    """Judge a run; with `out`, also write report.json and report.html there.
+    """Judge a run; with `out`, also write report.html, report.json and series.csv there.
 
     Args:
         run: Folder, or an open `Run`. It is never written to.
@@ -228,7 +228,7 @@ def evaluate(
         evaluation = Evaluation(report, loaded.run, outcomes)
         if beside is not None and out is not None:
             texts = {"report.json": evaluation.to_json(), "report.html": evaluation.to_html()}
-            write_files(beside, Path(out), texts)
+            write_files(beside, Path(out), texts, loaded.series)
     return evaluation
 
 

@@ -243,7 +243,7 @@ def test_an_output_folder_in_the_run_or_in_the_way(small_run: Path, tmp_path: Pa
 FULL_DISK = """
 import resource, sys
 from dlcc.cli import main
-from dlcc.report import html
+from dlcc.report.page import html
 render = html.render
 
 def render_and_fill(*arguments, **options):

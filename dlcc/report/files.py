@@ -1,4 +1,4 @@
-"""Files of a report: report.json and report.html, put into a folder all or none."""
+"""Files of a report: report.html, report.json and series.csv, put into a folder all or none."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from pathlib import Path
 
 from dlcc.engine.scratch import BESIDE, scratch_folder
 from dlcc.errors import OutputError
+from dlcc.records import Series
+from dlcc.report.series_file import NAME as SERIES
+from dlcc.report.series_file import write_series
 
 
 @contextlib.contextmanager
@@ -47,16 +50,22 @@ def report_folder(run: Path, out: Path) -> Iterator[Path]:
             os.replace(path, out / path.name)
 
 
-def write_files(folder: Path, out: Path, texts: Mapping[str, str]) -> None:
-    """Write texts by file name into the folder that `report_folder` opened for `out`.
+def write_files(
+    folder: Path, out: Path, texts: Mapping[str, str], series: Series | None = None
+) -> None:
+    """Write texts by file name, and the series, into the folder opened for `out`.
 
     Raises:
         OutputError: There is no room, or the folder is gone.
     """
-    for name, text in texts.items():
-        try:
+    name = ""
+    try:
+        for name, text in texts.items():
             (folder / name).write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise OutputError(
-                f"{out}: cannot write {name} ({error.strerror}); make room or choose another --out"
-            ) from error
+        if series is not None:
+            name = SERIES
+            write_series(folder / name, series)
+    except OSError as error:
+        raise OutputError(
+            f"{out}: cannot write {name} ({error.strerror}); make room or choose another --out"
+        ) from error

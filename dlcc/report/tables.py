@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from dlcc.estimate import Estimate, Number
 from dlcc.health.feature_titles import feature_title
-from dlcc.records import LABELS, Forecast, HealthRecord, Neighbourhood, Reruns
-from dlcc.report import charts
+from dlcc.records import Forecast, Neighbourhood, Reruns
 from dlcc.report.text import printable
 
 _MAIN = ("loss", "optimizer", "lr_g", "lr_d", "r1", "beta1", "d_every", "batch", "width")
@@ -26,8 +24,6 @@ class NeighbourRow:
     """Distance of the past run from the one at hand."""
     label: str
     """Label of the past run."""
-    sign: str
-    """Mark of the label, as SVG."""
     stability: float
     """Share of good sample steps in the second half."""
     data: str
@@ -40,10 +36,6 @@ class NeighbourRow:
 class ForecastView:
     """Forecast as the page shows it."""
 
-    chart: str
-    """Chart of the forecast over time, as SVG."""
-    caption: str
-    """Description of what the chart shows."""
     p_healthy: Number
     """P(healthy) at the end."""
     stability: Number
@@ -70,10 +62,6 @@ class EffectRow:
 class RerunsView:
     """Reruns as the page shows them."""
 
-    chart: str
-    """Chart of the stability of every rerun, as SVG."""
-    ends: tuple[tuple[str, str, int], ...]
-    """Rows (label, mark of the label as SVG, number of reruns)."""
     words: str
     """Summary in words."""
     effects: tuple[EffectRow, ...]
@@ -90,7 +78,6 @@ def neighbour_rows(
         NeighbourRow(
             distance=past.distance,
             label=past.label,
-            sign=charts.sign(past.label),
             stability=past.stability,
             data=_plain(past.data),
             settings=_settings(past.config, config),
@@ -100,7 +87,7 @@ def neighbour_rows(
 
 
 def forecast_view(forecast: Forecast, feature_words: Mapping[str, str]) -> ForecastView:
-    """Make the view of a forecast: its chart, and the features that moved it most."""
+    """Make the view of a forecast: what is expected, and the features that moved it most."""
     moved = tuple(
         (
             _plain(feature_title(moved.feature, feature_words)),
@@ -110,8 +97,6 @@ def forecast_view(forecast: Forecast, feature_words: Mapping[str, str]) -> Forec
         for moved in forecast.moved
     )
     return ForecastView(
-        chart=charts.forecast_over_time(forecast),
-        caption=_caption(forecast),
         p_healthy=forecast.p_healthy.number,
         stability=forecast.stability.number,
         moved=moved,
@@ -119,18 +104,12 @@ def forecast_view(forecast: Forecast, feature_words: Mapping[str, str]) -> Forec
     )
 
 
-def reruns_view(reruns: Reruns, health: HealthRecord | None) -> RerunsView:
-    """Make the view of reruns: their chart, the summary, and the effects of settings."""
-    counts = Counter(outcome.label for outcome in reruns.outcomes)
-    labels = dict.fromkeys([*LABELS, *sorted(counts)])
+def reruns_view(reruns: Reruns) -> RerunsView:
+    """Make the view of reruns: the summary, and the effects of settings."""
     own = [o for o in reruns.outcomes if o.kind == "seed"]
     good = sum(o.label == "healthy" for o in own)
     low, high = reruns.deviation.interval(0.9)
     return RerunsView(
-        chart=charts.rerun_strip(
-            reruns.outcomes, None if health is None else health.stability.mean
-        ),
-        ends=tuple((label, charts.sign(label), counts[label]) for label in labels if counts[label]),
         words=f"{good} of {len(own)} reruns with other seeds ended healthy. Reproducibility "
         f"{reruns.deviation.mean:.2f} ({low:.2f} to {high:.2f}): 1 less how far "
         "their stability lies from the run's own, or from each other's before its end. How they "
@@ -144,22 +123,6 @@ def reruns_view(reruns: Reruns, health: HealthRecord | None) -> RerunsView:
             for effect in sorted(reruns.effects, key=lambda e: -abs(e.effect.mean - 0.5))
         ),
         best=", ".join(f"{_plain(name)} {_value(value)}" for name, value in reruns.best.items()),
-    )
-
-
-def _caption(forecast: Forecast) -> str:
-    text = (
-        "Blue: P(healthy at the end). Orange: expected share of good sample steps in the second "
-        "half. Both with 90 % intervals, as they were when so much of the length was recorded."
-    )
-    if (diffusion := forecast.diffusion) is None:
-        return text
-    low, high = diffusion.interval
-    curve = "a Bass curve" if diffusion.curve == "bass" else "a logistic curve"
-    return (
-        f"{text} Grey: share of the training data that samples come near, and {curve} through it: "
-        f"{diffusion.expected:.2f} ({low:.2f} to {high:.2f}) at {diffusion.horizon:.0%} of the "
-        "length."
     )
 
 
