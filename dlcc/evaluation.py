@@ -49,6 +49,7 @@ from dlcc.stage import Stage
 from dlcc.typing import StageProgress
 
 T = TypeVar("T")
+_LEAST_GAIN = 0.1  # of P(healthy): what past runs let one expect less of is not worth a try
 _PACKAGES = ("dlcc", "torch", "numpy", "scikit-learn", "sympy", "networkx", "sentence-transformers")
 
 
@@ -310,9 +311,15 @@ def _advise(loaded: _Loaded, outcomes: Sequence[StageOutcome]) -> AdviceRecord |
     made = () if reruns is None else reruns.outcomes
     seeds = [outcome for outcome in made if outcome.kind == "seed"]
     try:
-        return first_advice(loaded.run, loaded.past, seeds).record()
+        found = first_advice(loaded.run, loaded.past, seeds).record()
     except (OptionError, RunError):
         return None  # the command says why
+    helping = tuple(
+        change
+        for change in found.changes
+        if change.p_healthy.mean > found.another_seed.mean + _LEAST_GAIN
+    )
+    return dataclasses.replace(found, changes=helping) if helping else None
 
 
 def _report(

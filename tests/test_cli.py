@@ -32,7 +32,11 @@ def test_evaluate_prints_the_verdict_first_and_writes_the_report(tmp_path: Path)
     assert "P(healthy)" in first
     assert all(len(line) <= 100 for line in done.stdout.splitlines())
     folder = tmp_path / "dlcc-reports" / "digits-collapsed"
-    assert sorted(p.name for p in folder.iterdir()) == ["report.html", "report.json"]
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "report.html",
+        "report.json",
+        "series.csv",
+    ]
 
 
 def test_json_prints_the_report_and_nothing_else(small_run: Path, tmp_path: Path) -> None:

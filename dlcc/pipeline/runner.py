@@ -206,7 +206,7 @@ class StageRunner:
             elif kind not in self.made:
                 giver = self.giver.get(kind, "?")
                 why = self.ends.get(giver, "it was not run")
-                return f"needs {kind.__name__} from stage {giver!r}, which gave none: {why}"
+                return f"the stage {giver}, which it builds on, gave no result: {why}"
         return None
 
     def _digest(self, kind: type[Any]) -> str | None:

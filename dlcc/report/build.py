@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 from dlcc.diagnosis import JUDGE_SAMPLES, Diagnosis, finding_json
+from dlcc.findings import Finding
 from dlcc.kinds import kind_of
 from dlcc.pipeline import StageOutcome
 from dlcc.records import AdviceRecord, Config, HealthRecord, MeasuredLandscape
@@ -62,7 +63,7 @@ def build_report(
         fusion=fusion_record(score.weights),
         axioms=judgement.axioms,
         correction=correction_record(score.correction),
-        findings=tuple(_findings(outcomes, diagnosis, _withheld(config, verdict))),
+        findings=tuple(_findings(outcomes, diagnosis, config, verdict)),
         advice=None if verdict.state == "unknown" else advice,
         landscape=None if landscape is None else landscape_record(landscape),
         stages=tuple(_stage(outcome) for outcome in outcomes),
@@ -171,22 +172,30 @@ _SAME: Mapping[str, tuple[str, ...]] = {
 """Finding of the diagnosis -> findings of stages that say the same, and more of it."""
 
 
-def _withheld(config: Config, verdict: VerdictRecord) -> Collection[str]:
-    """Codes of findings that put a label into words, where the verdict is that none is known."""
-    if verdict.state != "unknown":
-        return ()
-    return [label.finding for label in kind_of(config.objective).labels if label.finding]
+def _of_label(finding: Finding, verdict: VerdictRecord) -> Finding | None:
+    """Finding that puts a label into words, as the verdict has it: since the same step, or not at
+    all where the verdict is that no label is known."""
+    if verdict.state == "unknown":
+        return None
+    if verdict.onset is None:
+        return replace(finding, first_step=None, last_step=None)
+    return replace(finding, first_step=verdict.onset)
 
 
 def _findings(
-    outcomes: Sequence[StageOutcome], diagnosis: Diagnosis | None, withheld: Collection[str]
+    outcomes: Sequence[StageOutcome],
+    diagnosis: Diagnosis | None,
+    config: Config,
+    verdict: VerdictRecord,
 ) -> list[FindingRecord]:
-    """Findings of all stages but those withheld, and of the diagnosis those that no stage has."""
+    """Findings of all stages, in step with the verdict, and of the diagnosis those that no stage
+    has."""
+    labels = {label.finding for label in kind_of(config.objective).labels if label.finding}
     told = [
-        (outcome.stage, finding)
+        (outcome.stage, shown)
         for outcome in outcomes
         for finding in outcome.findings
-        if finding.code not in withheld
+        if (shown := _of_label(finding, verdict) if finding.code in labels else finding)
     ]
     codes = {finding.code for _, finding in told}
     if diagnosis is not None:

@@ -10,7 +10,7 @@ from dlcc.diagnosis import Diagnosis
 from dlcc.estimate import Number
 from dlcc.kinds import kind_of
 from dlcc.pipeline import StageOutcome
-from dlcc.records import Config, HealthRecord
+from dlcc.records import UNTRAINED, Config, HealthRecord
 from dlcc.report.record import VerdictRecord
 from dlcc.report.text import percent, percent_alone
 from dlcc.scoring.calibration import Probability
@@ -96,8 +96,8 @@ def verdict_record(
         label=health.label,
         sentence=_sentence(health, recorded, config.length),
         failed=health.label in kind_of(config.objective).failed,
-        onset=health.onset,
-        onset_interval=health.onset_interval,
+        onset=_onset(health),
+        onset_interval=None if _onset(health) is None else health.onset_interval,
         probabilities={k: float(v) for k, v in health.probabilities.items()},
         p_healthy=Number.of(probability.both),
         p_landscape=Number.of(probability.healthy),
@@ -208,11 +208,13 @@ def _overruled(diagnosis: Diagnosis, state: str) -> str | None:
 
 def _sentence(health: HealthRecord, recorded: int, length: int) -> str:
     word = health.label.capitalize()
+    if health.label == UNTRAINED:
+        return "Untrained: no sample step was good, and the samples still get better."
     if health.label == "healthy" and recorded < length:
         return f"Healthy so far, to step {recorded:,} of {length:,}."
     if health.label == "healthy":
         return "Healthy to the end of the record."
-    if health.onset is None:
+    if _onset(health) is None or health.onset is None:
         return f"{word}{_without_onset(health)}."
     if health.onset_interval is None:
         return f"{word} since step {health.onset:,}."
@@ -225,9 +227,18 @@ def _why_no_verdict(outcomes: Sequence[StageOutcome]) -> str:
     return reasons[0].rstrip(".") if reasons else "no health stage was run"
 
 
+def _onset(health: HealthRecord) -> int | None:
+    """Onset of the bad stretch; None where nothing was good before it."""
+    return None if _never_good(health) else health.onset
+
+
+def _never_good(health: HealthRecord) -> bool:
+    return bool(len(health.good)) and float(np.nanmax(health.good, initial=0.0)) < 0.5
+
+
 def _without_onset(health: HealthRecord) -> str:
     """Reason why a run that is not healthy has no onset, where that is clear."""
-    if len(health.good) and float(max(health.good)) < 0.5:
+    if _never_good(health):
         return "; no sample step was good"
     return "; good at some sample steps" if health.label == "oscillating" else ""
 

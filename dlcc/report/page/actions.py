@@ -19,31 +19,32 @@ class Action:
     """One thing to do."""
 
     words: str
-    """What to do, in a sentence."""
+    """Sentence that says what to do."""
     command: str | None = None
     """Command that does it, or the folder to keep; None where there is none."""
 
 
-def actions(report: Report, run: Run, best: int | None) -> tuple[Action, ...]:
+def actions(report: Report, run: Run, best: int | None, unit: str = "step") -> tuple[Action, ...]:
     """Say what to do about a run, the most urgent first; at most three things.
 
     Args:
         report: Report on the run.
         run: The run.
         best: Best sample step; None where none was judged.
+        unit: Unit of a step.
     """
-    found = list(_actions(report, run, best))
+    found = list(_actions(report, run, best, unit))
     return tuple(found[:_MOST])
 
 
-def _actions(report: Report, run: Run, best: int | None) -> Iterator[Action]:
+def _actions(report: Report, run: Run, best: int | None, unit: str) -> Iterator[Action]:
     verdict, path = report.verdict, str(run.path)
     if verdict.doubt:
         yield Action("Find out why the record and the code disagree before you use it.")
     if verdict.state == "unknown":
         yield from _to_know_more(report, run)
         return
-    kept = _keep(report, run, best)
+    kept = _keep(report, run, best, unit)
     if kept is not None:
         yield kept
     if report.advice is not None and report.advice.changes:
@@ -64,7 +65,7 @@ def _actions(report: Report, run: Run, best: int | None) -> Iterator[Action]:
         yield Action("Compare it with your other runs.", f"dlcc compare {shlex.quote(path)} OTHER")
 
 
-def _keep(report: Report, run: Run, best: int | None) -> Action | None:
+def _keep(report: Report, run: Run, best: int | None, unit: str) -> Action | None:
     """Advice to keep the newest snapshot that is not behind the best step."""
     quality = report.diagnosis.quality if report.diagnosis else None
     step = best if best is not None else None if quality is None else quality.best_step
@@ -73,7 +74,7 @@ def _keep(report: Report, run: Run, best: int | None) -> Action | None:
     snapshots = Snapshots.of(run, report.run.until)
     before = [s for s in snapshots or () if s.step <= step]
     if not before:
-        return Action(f"Keep what was saved nearest to step {step:,}, the best.")
+        return Action(f"Keep what was saved nearest to {unit} {step:,}, the best.")
     chosen = before[-1]
     what = "the best" if chosen.step == step else f"the last one up to the best, step {step:,}"
     return Action(f"Keep the snapshot of step {chosen.step:,}, {what}.", str(chosen.path))

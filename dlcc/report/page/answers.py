@@ -59,7 +59,7 @@ def _healthy(report: Report) -> Answer:
     }
     word, tone = opening[verdict.state]
     grave = [f.message for f in findings_of(report, "health", "diagnosis") if f.severity != "note"]
-    said = verdict.sentence.partition(": ")[2] or verdict.sentence
+    said = (verdict.sentence.partition(": ")[2] or verdict.sentence).partition("; ")[0]
     if verdict.label is not None and grave:
         said = grave[0]  # the headline has said since when; this says what it is seen by
     sentence = f"{word} {_ended(said)}"
@@ -71,7 +71,7 @@ def _stays(report: Report, forecast: Forecast | None) -> Answer:
     if state == "failed":
         question = "Will it recover?"
     elif state in ("suspect", "unknown"):
-        question = "How will it end?"
+        question = "Will it end healthy?"
     term = _term(report, "impact")
     if term is None and forecast is None:
         return Answer("outlook", question, f"Not known: {_why_not(report, 'impact')}.", "open")
@@ -108,9 +108,7 @@ def _trusted(report: Report) -> Answer:
         return Answer("record", question, f"No. {_ended(why)}", "bad")
     notes = [n for t in report.terms if t.name == "logic" and t.measured for n in [t.note] if n]
     if not notes:
-        reasons = _why_not(report, "execution"), _why_not(report, "consistency")
-        why = "; ".join(dict.fromkeys(reasons))
-        return Answer("record", question, f"Not known: {why}.", "open")
+        return Answer("record", question, f"Not known: {_why_not(report, 'execution')}.", "open")
     replayed = "replay" in notes[0] or "execution" in _term_stages(report, "logic")
     word = "Yes." if replayed else "As far as it can be checked without running it again."
     return Answer("record", question, f"{word} {_ended(verdict.record)}", "good")
@@ -169,7 +167,7 @@ def _landscape(landscape: LandscapeRecord | None) -> Answer:
 
 
 def _in_words(landscape: LandscapeRecord) -> Iterator[str]:
-    """What happened to each player's curvature, or else to its cloud."""
+    """Sentences on what happened to each player's curvature, or else to its cloud."""
     if len(landscape.surveys) > 1:
         first, last = landscape.surveys[0], landscape.surveys[-1]
         for player in sorted(first.players.keys() & last.players.keys()):
@@ -199,8 +197,12 @@ def _why_not(report: Report, stage: str) -> str:
     found: StageRecord | None = next((s for s in report.stages if s.name == stage), None)
     if found is None:
         return "the stage was not run"
-    reason = found.reason or "the stage found nothing to go by"
-    return reason.rstrip(".")
+    return _first_clause(found.reason or "there was nothing to go by")
+
+
+def _first_clause(reason: str) -> str:
+    """Shorten a reason; the whole of it stands with its stage."""
+    return reason.partition("; ")[0].partition(": ")[0].rstrip(".")
 
 
 def _capital(text: str) -> str:

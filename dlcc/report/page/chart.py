@@ -41,7 +41,7 @@ class Trace:
     colour: str = "c1"
     """Name of a colour of the page's style, such as `c1` or `fifth1`."""
     style: Style = "line"
-    """How it is drawn: dots are many and small, marks are few and have a shape."""
+    """Way of drawing: dots are many and small, marks are few and have a shape."""
     marker: str = "circle"
     """Shape of marks, one of the page's."""
 

@@ -18,6 +18,7 @@ from dlcc.typing import Floats
 WIDTH, HEIGHT = 4_000, 2_000
 """Units of the drawing."""
 _TICKS = 5
+_NEAR = 0.12  # share of the width within which two names would lie on each other
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,16 @@ class Tick:
 
 
 @dataclass(frozen=True)
+class Name:
+    """Name of a line across a chart, at a percentage from the left."""
+
+    at: float
+    text: str
+    low: bool
+    """Whether it stands under the upper edge, since another name is above it."""
+
+
+@dataclass(frozen=True)
 class Geometry:
     """Drawing of a chart."""
 
@@ -60,7 +71,7 @@ class Geometry:
     marks: tuple[Mark, ...]
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
-    names: tuple[Tick, ...]
+    names: tuple[Name, ...]
     """Names of lines across the chart."""
 
 
@@ -115,11 +126,7 @@ def geometry(chart: Chart) -> Geometry:
             for at, text in _texts(y, dict(chart.y_names))
             if 0 <= at <= 1
         ),
-        names=tuple(
-            Tick(100 * at, line.name)
-            for line in chart.lines
-            if line.axis == "x" and line.name and 0 <= (at := _one(x, line.at)) <= 1
-        ),
+        names=tuple(_names(chart, x)),
     )
 
 
@@ -146,6 +153,15 @@ def number_text(value: float) -> str:
         mantissa, _, exponent = f"{value:.2e}".partition("e")
         return f"{float(mantissa):g}e{int(exponent)}"
     return f"{value:,.0f}" if size >= 1_000 else f"{value:.4g}"
+
+
+def _names(chart: Chart, x: Axis) -> Iterator[Name]:
+    placed: list[float] = []
+    for line in chart.lines:
+        at = _one(x, line.at)
+        if line.axis == "x" and line.name and 0 <= at <= 1:
+            yield Name(100 * at, line.name, any(abs(at - other) < _NEAR for other in placed))
+            placed.append(at)
 
 
 def _paths(chart: Chart, x: Axis, y: Axis) -> Iterator[Path]:

@@ -30,9 +30,9 @@ class Specimen:
     """Samples of one step, or real data."""
 
     title: str
-    """What it is, such as `Step 880, the best`."""
+    """Name, such as `Step 880, the best`."""
     note: str
-    """What was found of it, in a few words; empty for nothing."""
+    """Figure found of it, in a few words; empty for none."""
     image: str | None = None
     """Picture as the address of its own data; None for points."""
     across: int = 0
@@ -60,8 +60,15 @@ class Shown:
     """Best sample step; None where none was judged."""
 
 
-def specimens(samples: Samples | None, health: HealthRecord | None) -> Shown | None:
+def specimens(
+    samples: Samples | None, health: HealthRecord | None, onset: int | None = None
+) -> Shown | None:
     """Choose and picture samples of a run; None without samples.
+
+    Args:
+        samples: Samples of the run.
+        health: Health of the run; None where it was not judged.
+        onset: Onset of the verdict; None where it has none.
 
     >>> from dlcc.runs import Run
     >>> shown = specimens(Samples.of(Run.open("runs/ring-oscillating"), None), None)
@@ -71,7 +78,7 @@ def specimens(samples: Samples | None, health: HealthRecord | None) -> Shown | N
     if samples is None or not samples.steps:
         return None
     best = best_step(health)
-    titles = _moments(samples, health, best)
+    titles = _moments(samples, onset, best)
     spread = np.linspace(0, len(samples.steps) - 1, min(_OVER_TIME, len(samples.steps)))
     every = [samples.steps[int(i)] for i in np.unique(spread.round().astype(int))]
     real = _real(samples)
@@ -95,14 +102,14 @@ def best_step(health: HealthRecord | None) -> int | None:
     return int(health.checkpoints[np.flatnonzero(as_good == as_good.max())[-1]])
 
 
-def _moments(samples: Samples, health: HealthRecord | None, best: int | None) -> dict[int, str]:
+def _moments(samples: Samples, onset: int | None, best: int | None) -> dict[int, str]:
     """Steps to show first, ascending, with what each is."""
     steps = samples.steps
     named: dict[int, list[str]] = {steps[-1]: ["the end"]}
     if best in steps:
         named.setdefault(int(best or 0), []).insert(0, "the best")
-    if health is not None and health.onset in steps:
-        named.setdefault(int(health.onset or 0), []).insert(0, "the onset")
+    if onset in steps:
+        named.setdefault(int(onset or 0), []).insert(0, "the onset")
     for step, words in ((steps[0], ["the first"]), (steps[len(steps) // 2], [])):
         if len(named) < _MOMENTS:
             named.setdefault(step, words)

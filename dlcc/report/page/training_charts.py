@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -32,20 +32,36 @@ _TITLES = {
     "fake": "Outputs for generated rows",
     "update_norm": "Norms of updates",
     "weight_norm": "Norms of weights",
+    "fid": "FID",
+    "kid": "KID",
+    "is": "Inception score",
+    "elbo": "ELBO",
+    "kl": "KL divergence",
+    "ssim": "SSIM",
+    "psnr": "PSNR",
 }
+_SHORT = frozenset(("fid", "kid", "is", "elbo", "kl", "ssim", "psnr"))
 _MOST_CHARTS = 24
+
+Onset = tuple[int | None, tuple[int, int] | None]
+"""Step of an onset, and its interval."""
 
 
 def series_charts(
-    series: Series | None, health: HealthRecord | None, meanings: Mapping[str, str], unit: str
+    series: Series | None,
+    onset: Onset,
+    meanings: Mapping[str, str],
+    unit: str,
+    first: Sequence[str] = (),
 ) -> tuple[Chart, ...]:
     """Draw every recorded quantity, a chart each with a trace a player; losses come first.
 
     Args:
         series: Recorded series; None gives no charts.
-        health: Health of the run, whose onset is marked; None without.
+        onset: Onset that is marked, and its interval; None for either where there is none.
         meanings: Quantity -> what it is, in words.
         unit: Unit of a step.
+        first: Quantities that come even before the losses.
     """
     if series is None:
         return ()
@@ -54,14 +70,17 @@ def series_charts(
         player, _, quantity = name.rpartition("/")
         if len(column.steps) and np.isfinite(column.values).any():
             groups.setdefault(quantity, {})[player] = column
-    ordered = sorted(groups, key=lambda q: (_FIRST.index(q) if q in _FIRST else len(_FIRST), q))
+    order = [*first, *_FIRST]
+    ordered = sorted(groups, key=lambda q: (order.index(q) if q in order else len(order), q))
     return tuple(
-        _quantity(quantity, groups[quantity], meanings.get(quantity, ""), health, unit)
+        _quantity(quantity, groups[quantity], meanings.get(quantity, ""), onset, unit)
         for quantity in ordered[:_MOST_CHARTS]
     )
 
 
-def health_chart(health: HealthRecord | None, best: int | None, unit: str) -> Chart | None:
+def health_chart(
+    health: HealthRecord | None, onset: int | None, best: int | None, unit: str
+) -> Chart | None:
     """Draw what the samples, or the series, say of the run at each sample step."""
     if health is None or not len(health.checkpoints):
         return None
@@ -78,7 +97,7 @@ def health_chart(health: HealthRecord | None, best: int | None, unit: str) -> Ch
     ]
     if not traces:
         return None
-    lines, spans = onset_of(health)
+    lines, spans = onset_of((onset, health.onset_interval))
     if best is not None:
         lines = (*lines, Line(best, "best", colour="good"))
     highest = max(1.0, *(float(np.nanmax(t.y)) for t in traces))
@@ -91,24 +110,26 @@ def health_chart(health: HealthRecord | None, best: int | None, unit: str) -> Ch
     )  # fmt: skip
 
 
-def onset_of(health: HealthRecord | None) -> tuple[tuple[Line, ...], tuple[Span, ...]]:
+def onset_of(onset: Onset) -> tuple[tuple[Line, ...], tuple[Span, ...]]:
     """Mark of the onset, and the stretch in which it lies."""
-    if health is None or health.onset is None:
+    at, interval = onset
+    if at is None:
         return (), ()
-    spans = () if health.onset_interval is None else (Span(*map(float, health.onset_interval)),)
-    return (Line(float(health.onset), "onset", colour="bad"),), spans
+    spans = () if interval is None else (Span(*map(float, interval)),)
+    return (Line(float(at), "onset", colour="bad"),), spans
 
 
 def _quantity(
     quantity: str,
     columns: Mapping[str, Column],
     meaning: str,
-    health: HealthRecord | None,
+    onset: Onset,
     unit: str,
 ) -> Chart:
     quantity = str(printable(quantity))
-    traces = tuple(_traces(columns))
-    lines, spans = onset_of(health)
+    title = _TITLES.get(quantity, quantity.replace("_", " ").capitalize() or "Value")
+    traces = tuple(_traces(columns, title))
+    lines, spans = onset_of(onset)
     most = max(rows_a_point(len(column.steps)) for column in columns.values())
     words = f"{meaning[:1].upper()}{meaning[1:]}." if meaning else "As recorded."
     if most > 1:
@@ -116,18 +137,18 @@ def _quantity(
             f" A point stands for up to {most:,} rows: their median, and a band from the least "
             "to the largest."
         )
-    title = _TITLES.get(quantity, quantity.replace("_", " ").capitalize() or "Value")
+    label = title if quantity in _SHORT else quantity.replace("_", " ")
     return Chart(
-        f"series-{_slug(quantity)}", title, words, unit, quantity.replace("_", " "),
+        f"series-{_slug(quantity)}", title, words, unit, label,
         traces, lines, spans, y_scale=wide_scale(np.concatenate([t.y for t in traces])),
         of_steps=True,
     )  # fmt: skip
 
 
-def _traces(columns: Mapping[str, Column]) -> Iterator[Trace]:
+def _traces(columns: Mapping[str, Column], title: str) -> Iterator[Trace]:
     free = iter(c for c in ("c1", "c2", "c3", "c4", "c5", "c6") * 4)
     for player, column in sorted(columns.items(), key=lambda item: item[0] not in _COLOURS):
-        name = str(printable(player)) or "value"
+        name = title if player in ("", "metrics") else str(printable(player))
         colour = _COLOURS.get(player) or next(free, "c6")
         style: Style = "line" if len(column.steps) > 1 else "dots"
         yield thinned(name, column.steps, column.values, colour, style)

@@ -45,6 +45,7 @@ _FIGURES: Mapping[str, str] = {
     "diagnosis": "fig-series-loss",
 }
 """Stage -> id of what its findings stand on."""
+_HEADLINE = 110  # characters
 _SECTIONS: Mapping[str, str] = {
     "impact": "outlook",
     "novelty": "outlook",
@@ -102,10 +103,26 @@ class View:
     findings: tuple[Noticed, ...]
     stages: tuple[StageRow, ...]
     environment: tuple[details.Row, ...]
+    headline: str
+    """Verdict in a short sentence."""
+    reasons: tuple[str, ...]
+    """Further clauses of the verdict's sentence, which say what it is for."""
     unit: str
     """Unit of a step."""
     per_epoch: int | None
     """Steps of an epoch; None where they are not known."""
+
+    @property
+    def first_charts(self) -> tuple[Chart, ...]:
+        """Charts of the first screen: health over time, or else the first series."""
+        if self.health is not None:
+            return (self.health,)
+        return self.series[: 1 if self.specimens else 2]
+
+    @property
+    def steps(self) -> str:
+        """Unit of more than one step."""
+        return self.unit if self.unit == "kimg" else f"{self.unit}s"
 
     @property
     def charts(self) -> tuple[Chart, ...]:
@@ -145,19 +162,24 @@ def view_of(
     described = Config.of(run, until)
     kind, (unit, per_epoch) = kind_of(described.objective), _unit(run)
     series, samples = Series.of(run, until), Samples.of(run, until)
-    shown = specimens(samples, health)
+    shown = specimens(samples, health, report.verdict.onset)
     best = None if shown is None else shown.best
     meanings = {q.name: q.meaning for q in kind.quantities}
+    onset = report.verdict.onset
     drawn = {
-        "health": health_chart(health, best, unit),
+        "health": health_chart(health, onset, best, unit),
         "forecast": forecast_chart(forecast) if forecast else None,
         "reruns": rerun_chart(reruns, health) if reruns and reruns.outcomes else None,
     }
-    series_drawn = series_charts(series, health, meanings, unit)
+    quality = report.diagnosis.quality if report.diagnosis else None
+    first = () if quality is None else (quality.name.rpartition("/")[2],)
+    series_drawn = series_charts(
+        series, (onset, report.verdict.onset_interval), meanings, unit, first
+    )
     return View(
         report=report,
         answers=answers(report, forecast, reruns),
-        actions=actions(report, run, best),
+        actions=actions(report, run, best, unit),
         specimens=shown,
         health=drawn["health"],
         series=series_drawn,
@@ -170,9 +192,22 @@ def view_of(
         findings=_findings(report, kind, _ids(drawn, series_drawn, neighbourhood)),
         stages=tuple(_stage(stage) for stage in report.stages),
         environment=details.rows(report.environment),
+        headline=_headline(report)[0],
+        reasons=_headline(report)[1:],
         unit=unit,
         per_epoch=per_epoch,
     )
+
+
+def _headline(report: Report) -> tuple[str, ...]:
+    """Clauses of the verdict's sentence, each a sentence; the first is short."""
+    first, *others = report.verdict.sentence.rstrip(".").split("; ")
+    if report.verdict.label is not None:
+        return (report.verdict.sentence,)
+    if len(first) > _HEADLINE:
+        state, _, why = first.partition(": ")
+        first, others = state, [why, *others]
+    return tuple(f"{clause[:1].upper()}{clause[1:]}." for clause in (first, *others) if clause)
 
 
 def _unit(run: Run) -> tuple[str, int | None]:

@@ -126,7 +126,10 @@ def test_the_best_step_is_good_and_covers_most(evaluated: Evaluation) -> None:
     good = dict(zip(health.checkpoints, health.good, strict=True))
     assert good[best] >= max(good.values()) - 0.02
     assert best < health.onset
-    titles = [s.title for s in specimens(Samples.of(evaluated.evaluated_run, None), health).first]
+    titles = [
+        s.title
+        for s in specimens(Samples.of(evaluated.evaluated_run, None), health, health.onset).first
+    ]
     assert titles == [
         "Real data", f"Step {best:,}, the best", "Step 1,120, the onset", "Step 3,200, the end",
     ]  # fmt: skip

@@ -65,6 +65,7 @@
       ctx.lineWidth = devicePixelRatio;
       ctx.setLineDash([2 * devicePixelRatio, 3 * devicePixelRatio]);
       ctx.font = `${12 * devicePixelRatio}px system-ui, sans-serif`;
+      const named = [];
       for (const line of chart.lines) {
         const at = Math.round(u.valToPos(line.at, line.axis, true));
         const [from, to] = line.axis === "x" ? [left, left + width] : [top, top + height];
@@ -76,18 +77,21 @@
         ctx.stroke();
         ctx.fillStyle = css("ink");
         ctx.textAlign = at > left + 0.75 * width && line.axis === "x" ? "right" : "left";
-        if (line.name && line.axis === "x") ctx.fillText(line.name, at, top - 4 * devicePixelRatio);
+        if (!line.name || line.axis !== "x") continue;
+        const under = named.some((other) => Math.abs(other - at) < 60 * devicePixelRatio);
+        ctx.fillText(line.name, at, top + (under ? 12 : -4) * devicePixelRatio);
+        named.push(at);
       }
       ctx.restore();
     };
   }
   function seriesOf(chart) {
-    const found = [{ label: chart.x.label, value: (u, v) => short(chart.steps && epochs() ? v / perEpoch : v) }];
+    const found = [{ label: chart.x.label, value: (u, v) => v === null || v === undefined ? "" : short(chart.steps && epochs() ? v / perEpoch : v) }];
     const bands = [];
     for (const trace of chart.traces) {
       const at = found.length, banded = Boolean(trace.low);
       const value = (u, v, si, i) => {
-        if (i === null || v === null || v === undefined) return "-";
+        if (i === null || v === null || v === undefined) return "";
         return banded ? `${short(v)} (${short(u.data[at + 1][i])} to ${short(u.data[at + 2][i])})` : short(v);
       };
       const drawn = trace.style === "line" || trace.style === "dashed";
