@@ -121,7 +121,7 @@ def test_not_applicable_is_an_outcome_and_spreads_with_its_reason(small_run: Pat
         ("shy", "not applicable"),
         ("taker", "not applicable"),
     ]
-    assert outcomes[1].reason == "needs A from stage 'shy', which gave none: nothing here"
+    assert outcomes[1].reason == "the stage shy, which it builds on, gave no result: nothing here"
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,9 @@ def compare(
     ],
     map_: Map = None,
     json_: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    html: Annotated[
+        Path | None, typer.Option(help="Also write a page of them there.", metavar="FILE")
+    ] = None,
 ) -> None:
     """Compare runs with the first: settings, verdicts, quality, and where their series part."""
     from dlcc.comparison import compare as compared
@@ -24,12 +27,15 @@ def compare(
     from dlcc.report.comparison_text import in_lines
     from dlcc.runs import Run
 
-    diagnoses, configurations = [], []
-    for path in runs:
-        run = Run.open(path, mapping_of(map_ or []))
-        diagnoses.append(diagnose_run(run))
-        configurations.append(run.manifest.config)
-    found = compared(diagnoses, configurations)
+    opened = [Run.open(path, mapping_of(map_ or [])) for path in runs]
+    diagnoses = [diagnose_run(run) for run in opened]
+    found = compared(diagnoses, [run.manifest.config for run in opened])
+    if html is not None:
+        from dlcc.cli.report import REPORTS, compared_run, write_page
+        from dlcc.report.page.runs import render_runs
+
+        shown = [compared_run(run, REPORTS, html.parent) for run in opened]
+        write_page(html, render_runs(shown, found, "Comparison"))
     if json_:
         typer.echo(json.dumps(found.to_json(), ensure_ascii=False, allow_nan=False, default=str))
     else:

@@ -27,6 +27,7 @@ from dlcc.cli.kinds import kinds
 from dlcc.cli.library import library
 from dlcc.cli.options import say
 from dlcc.cli.recipes import recipes
+from dlcc.cli.report import report
 from dlcc.cli.rerun import rerun
 from dlcc.cli.review import review
 from dlcc.cli.schema import schema
@@ -47,6 +48,7 @@ for _command in (
     diagnose,
     inspect,
     compare,
+    report,
     watch,
     evaluate,
     stages,

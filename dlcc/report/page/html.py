@@ -6,11 +6,11 @@ import base64
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from dlcc.estimate import Number
 from dlcc.records import Forecast, HealthRecord, MeasuredLandscape, Neighbourhood, Reruns
 from dlcc.report.page.geometry import geometry
 from dlcc.report.page.payload import payload, script_json
@@ -63,15 +63,38 @@ def render(
         reruns=reruns,
         landscape=landscape,
     )
-    scripts = {"uplot": _asset("uplot.js"), "script": _asset("page.js")}
-    return environment().get_template("report.html.j2").render(
+    return rendered(
+        "report.html.j2",
+        ("uplot.js", "page.js"),
         view=view,
-        style=_style(),
-        script_hashes=_markup(" ".join(map(_hashed, scripts.values()))),
         report_json=_markup(script_json(json.loads(report.to_json()))),
-        version=__version__,
-        **{name: _markup(text) for name, text in scripts.items()},
-    )  # fmt: skip
+    )
+
+
+def rendered(template: str, scripts: Sequence[str], **shown: Any) -> str:
+    """Render a page from its template, with style and scripts in it; no other script may run.
+
+    Args:
+        template: File name of the template.
+        scripts: File names of the scripts, in the order in which they run.
+        shown: Values that the template names.
+
+    Returns:
+        HTML.
+    """
+    texts = [_asset(name) for name in scripts]
+    page: str = (
+        environment()
+        .get_template(template)
+        .render(
+            style=_style(),
+            script_hashes=_markup(" ".join(map(_hashed, texts))),
+            scripts=[_markup(text) for text in texts],
+            version=__version__,
+            **shown,
+        )
+    )
+    return page
 
 
 @cache
@@ -111,11 +134,6 @@ def slug(text: str) -> str:
     'series-grad-norm-x'
     """
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "x"
-
-
-def interval(number: Number) -> str:
-    """Write a share with its interval as decimals."""
-    return f"{decimal(number.mean)} ({decimal(number.low)} to {decimal(number.high)})"
 
 
 def _style() -> str:

@@ -110,6 +110,16 @@ def health_chart(
     )  # fmt: skip
 
 
+def title_of(quantity: str) -> str:
+    """Heading for a quantity, such as `Losses`; its own name for one that is not known.
+
+    >>> title_of("fid"), title_of("grad_norm"), title_of("my_metric")
+    ('FID', 'Gradient norms', 'My metric')
+    """
+    plain = str(printable(quantity)).replace("_", " ")
+    return _TITLES.get(quantity, plain.capitalize() or "Value")
+
+
 def onset_of(onset: Onset) -> tuple[tuple[Line, ...], tuple[Span, ...]]:
     """Mark of the onset, and the stretch in which it lies."""
     at, interval = onset
@@ -127,7 +137,7 @@ def _quantity(
     unit: str,
 ) -> Chart:
     quantity = str(printable(quantity))
-    title = _TITLES.get(quantity, quantity.replace("_", " ").capitalize() or "Value")
+    title = title_of(quantity)
     traces = tuple(_traces(columns, title))
     lines, spans = onset_of(onset)
     most = max(rows_a_point(len(column.steps)) for column in columns.values())

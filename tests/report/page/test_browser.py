@@ -5,9 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -19,10 +16,7 @@ from dlcc.records import HealthRecord
 from dlcc.report.page import html
 from tests.report.test_sections import FORECAST, NEIGHBOURHOOD, RERUNS
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
 SIZES = {"desk": (1280, 800), "phone": (390, 844), "wide": (3840, 2160)}
 
 
@@ -41,16 +35,6 @@ def address(evaluated: Evaluation, tmp_path_factory: pytest.TempPathFactory) -> 
     )
     file.write_text(text, encoding="utf-8")
     return file.as_uri()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """One Chromium for all tests of the module."""
-    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with playwright.sync_playwright() as made:
-        opened = made.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield opened
-        opened.close()
 
 
 def opened(browser: Any, address: str, size: str = "desk", **options: Any) -> Any:

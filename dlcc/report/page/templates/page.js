@@ -284,10 +284,12 @@
   };
   addEventListener("hashchange", toTarget);
   if (location.hash) toTarget();
-  const report = button("Download report.json", "save-report");
-  report.addEventListener("click", () => {
-    const value = JSON.parse(document.getElementById("report-json").textContent);
-    save("report.json", `${JSON.stringify(value, null, 1)}\n`, "application/json");
-  });
-  document.getElementById("downloads")?.append(report);
+  const whole = document.getElementById("report-json");
+  if (whole) {
+    const report = button("Download report.json", "save-report");
+    report.addEventListener("click", () => {
+      save("report.json", `${JSON.stringify(JSON.parse(whole.textContent), null, 1)}\n`, "application/json");
+    });
+    document.getElementById("downloads").append(report);
+  }
 })();
