@@ -26,6 +26,21 @@ A message is one sentence: the file, the line or key, what was expected, what to
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Ask whether a near name was meant, as a part of a sentence; empty where none is near.
+
+    >>> did_you_mean("helth", ["health", "novelty"])
+    ' (did you mean health?)'
+    >>> did_you_mean("x", ["health"])
+    ''
+    """
+    near = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=0.6)
+    return f" (did you mean {near[0]}?)" if near else ""
+
 
 class DlccError(Exception):
     """Base of all of DLCC's exceptions; `exit_code` is what the command line returns."""

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from dlcc.report.record import Report
 
 _REPORTS = Path("dlcc-reports")
+_SLOW = ("execution", "reproducibility", "decomposition", "consistency")
+"""Stages that --quick leaves out."""
 
 
 def evaluate(
@@ -69,6 +71,13 @@ def evaluate(
     fail_under: Annotated[
         float | None, typer.Option(help="Exit with 1 where P(healthy) is under this.")
     ] = None,
+    quick: Annotated[
+        bool,
+        typer.Option(
+            "--quick",
+            help="Leave out what takes long: reruns, replay, and checks of code and text.",
+        ),
+    ] = False,
     timeout: Annotated[float, typer.Option(help="Seconds for each stage.")] = 300,
     memory: Annotated[float, typer.Option(help="GiB for each stage and its children.")] = 4,
     trust: Annotated[
@@ -96,7 +105,7 @@ def evaluate(
         features=None if features is None else _whole(features),
         stages=tuple(map(_whole, stage or ())),
         only=tuple(only or ()),
-        skip=tuple(skip or ()),
+        skip=(*(skip or ()), *(_SLOW if quick else ())),
         settings=tuple(set_ or ()),
         until=until,
         seconds=timeout,
@@ -130,6 +139,8 @@ def _one(
     opened = options.open(run)
     show_notes(opened)
     target = out or _REPORTS / run.resolve().name
+    if sys.stderr.isatty() and not options.only and not set(_SLOW) <= set(options.skip):
+        say("replay, reruns and checks may take a minute the first time; --quick leaves them out")
     with bars() as progress:
         report = options.evaluate(opened, target, progress).report
     if json_:

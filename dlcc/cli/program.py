@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
+from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
@@ -37,12 +38,45 @@ from dlcc.cli.watch import watch
 
 app = typer.Typer(
     name="dlcc",
-    no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="Judge a training run from the folder that it left behind.",
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
+_SHORT_HELP = """\
+dlcc judges a training run from the folder that it left behind.
+
+  dlcc diagnose RUN    its state in a second, from losses and metrics
+  dlcc evaluate RUN    everything: samples, code, forecast, reruns, a report to look at
+  dlcc watch RUN       while it trains
+  dlcc compare A B     what differs, and where they part
+  dlcc explain CODE    what a finding means
+
+RUN is a folder or a file that any tool left. All commands: dlcc --help
+"""
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from dlcc.version import __version__
+
+        typer.echo(f"dlcc {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _program(
+    context: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Judge a training run from the folder that it left behind."""
+    if context.invoked_subcommand is None:
+        typer.echo(_SHORT_HELP, nl=False)
+
+
 _INTERRUPTED, _TERMINATED = 130, 143  # 128 and the signal's number, as shells have it
 for _command in (
     diagnose,

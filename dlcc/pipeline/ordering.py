@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dlcc.errors import StageDeclarationError
+from dlcc.errors import StageDeclarationError, did_you_mean
 from dlcc.records import RUN_PARTS
 from dlcc.stage import Stage, check_declaration
 
@@ -92,7 +92,10 @@ def select(
     known = {stage.name: stage for stage in stages}
     for name in (*only, *skip):
         if name not in known:
-            raise StageDeclarationError(f"there is no stage {name!r}; there are {', '.join(known)}")
+            raise StageDeclarationError(
+                f"there is no stage {name!r}{did_you_mean(name, known)}; there are "
+                f"{', '.join(known)}"
+            )
     wanted = set(only) or set(known)
     while only:
         kinds = {k for name in wanted for k in (*known[name].needs, *known[name].wants)}

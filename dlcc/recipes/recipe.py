@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from dlcc.errors import OptionError
+from dlcc.errors import OptionError, did_you_mean
 from dlcc.runs import Recorder
 
 __all__ = ["Family", "Look", "Option", "Recipe", "Values"]
@@ -351,7 +351,10 @@ class Recipe:
         for key in settings:
             if key not in known:
                 listed = ", ".join(f"{option.key} ({option.allowed})" for option in self.options)
-                raise OptionError(f"recipe {self.name} has no key {key!r}; its keys are {listed}")
+                raise OptionError(
+                    f"recipe {self.name} has no key {key!r}{did_you_mean(key, known)}; its keys "
+                    f"are {listed}"
+                )
         try:
             config = self.module.Config.parse({**self.preset, **self.fixed, **settings})
         except ValueError as error:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 
 from dlcc.entry_points import loaded
-from dlcc.errors import OptionError, PluginError
+from dlcc.errors import OptionError, PluginError, did_you_mean
 from dlcc.recipes.recipe import Recipe
 
 GROUP = "dlcc.recipes"
@@ -58,5 +58,8 @@ def get_recipe(name: str) -> Recipe:
     """
     known = recipes()
     if name not in known:
-        raise OptionError(f"there is no recipe {name!r}: choose one of {', '.join(known)}")
+        raise OptionError(
+            f"there is no recipe {name!r}{did_you_mean(name, known)}: choose one of "
+            f"{', '.join(known)}"
+        )
     return known[name]

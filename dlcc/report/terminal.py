@@ -1,4 +1,4 @@
-"""Terminal view of a report: verdict first, then why, then what to do, within 100 columns.
+"""Terminal view of a report: verdict first, then why, then what to do, within 80 columns.
 
 It is plain text. On a terminal severity and verdict are coloured, too; no meaning is in the colour
 alone.
@@ -13,7 +13,7 @@ from dlcc.report.record import FindingRecord, Report
 from dlcc.report.score_record import TermRecord
 from dlcc.report.text import percent
 
-WIDTH = 100
+WIDTH = 80
 _SHOWN = 8  # findings; the rest is in the HTML report
 _Painter = Callable[[str, str], str]
 _COLOURS = {"error": "31", "warning": "33", "note": "36", "good": "32", "strong": "1"}
@@ -31,7 +31,7 @@ def render(
         colour: Whether severity and verdict are coloured by ANSI escape sequences.
 
     Returns:
-        Lines of at most 100 columns.
+        Lines of at most 80 columns.
 
     >>> from dlcc.evaluation import evaluate
     >>> from dlcc.report import render
@@ -43,8 +43,8 @@ def render(
     metric of the samples (FID, KID or precision and recall)
     """
     paint = _paint if colour else _plain
-    lines = [*_head(report, paint), "", *_scores(report), "", *_findings(report, paint)]
-    lines += [*_changes(report, run), *_stages(report)]
+    lines = [*_head(report, paint), "", *_findings(report, paint), *_changes(report, run)]
+    lines += ["", *_scores(report), *_stages(report)]
     if html:
         lines += ["", f"Report  {html}"]
     return "\n".join(line.rstrip() for line in lines) + "\n"

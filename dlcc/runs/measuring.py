@@ -13,7 +13,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from dlcc.errors import OptionError, SnapshotError
+from dlcc.errors import OptionError, SnapshotError, did_you_mean
 from dlcc.landscape._engine.structure import ModelStructure
 from dlcc.landscape._engine.vectors import flatten
 from dlcc.landscape.batches import NotFiniteError, PerSampleLoss, count_rows, select_rows
@@ -80,7 +80,8 @@ class Measuring:
         for name in what:
             if name not in MEASURES:
                 raise OptionError(
-                    f"measure: there is no measure {name!r}; there are {', '.join(MEASURES)}"
+                    f"measure: there is no measure {name!r}{did_you_mean(name, MEASURES)}; "
+                    f"there are {', '.join(MEASURES)}"
                 )
         whole = type(every) is int and type(rows) is int
         if not whole or every < 1 or rows < 2 or not 0 < budget <= 1:
