@@ -57,8 +57,8 @@ _PACKAGES = ("dlcc", "torch", "numpy", "scikit-learn", "sympy", "networkx", "sen
 class Evaluation:
     """Report on a run, with the records that it was made from.
 
-    In a notebook it shows itself as the HTML report. For a version, the report's own attributes
-    (`.verdict`, `.findings`, ...) can be read from it too, with a warning.
+    In a notebook it shows the first screen of the HTML report. For a version, the report's own
+    attributes (`.verdict`, `.findings`, ...) can be read from it too, with a warning.
 
     >>> found = evaluate("runs/digits-collapsed", only=["health"])
     >>> found
@@ -114,6 +114,9 @@ class Evaluation:
             PluginError: An installed kind of training cannot be used.
             StageDeclarationError: A record that a stage made cannot be stored.
         """
+        return self._page()
+
+    def _page(self, *, first_screen: bool = False) -> str:
         return html.render(
             self.report,
             self.evaluated_run,
@@ -122,12 +125,14 @@ class Evaluation:
             neighbourhood=self.record(Neighbourhood),
             reruns=self.record(Reruns),
             landscape=self.measured_landscape,
+            first_screen=first_screen,
         )
 
     def _repr_html_(self) -> str:
-        """Report in a frame of its own, so that its styles do not touch the notebook's."""
-        page = escaping.escape(self.to_html(), quote=True)
-        return f'<iframe srcdoc="{page}" style="width: 100%; height: 40em; border: 0"></iframe>'
+        """First screen of the report in a frame of its own, so that its styles do not touch the
+        notebook's."""
+        page = escaping.escape(self._page(first_screen=True), quote=True)
+        return f'<iframe srcdoc="{page}" style="width: 100%; height: 48em; border: 0"></iframe>'
 
     def __repr__(self) -> str:
         return f"<Evaluation of {self.evaluated_run.name}: {self.report.verdict.sentence}>"

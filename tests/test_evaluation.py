@@ -45,6 +45,8 @@ def test_a_notebook_shows_the_page_in_a_frame(evaluation: dlcc.Evaluation) -> No
     assert shown.startswith("<iframe srcdoc=")
     assert "<h1" not in shown  # escaped: no tag of the page stands outside of the frame
     assert "Collapsed since step" in shown
+    assert "script" not in shown.replace("script-src &#x27;none&#x27;", "")
+    assert len(shown) < 500_000
 
 
 def test_it_fits_a_line(evaluation: dlcc.Evaluation) -> None:

@@ -18,7 +18,7 @@ PACKAGE = Path(__file__).parent.parent / "dlcc"
 
 FLOORS = (
     "errors typing lazy deprecation version estimate measurement codec entry_points",
-    "engine landscape metrics",
+    "charts engine landscape metrics",
     "cache findings runs sandbox",
     "callbacks records",
     "kinds",

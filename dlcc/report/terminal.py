@@ -39,8 +39,8 @@ def render(
     >>> print(render(report).partition("\\n\\n")[0])
     No verdict: no health stage was run.
     ring-oscillating   GAN, non-saturating on ring, 3,000 steps, record not checked
-    To know more: hold its samples against data (the health stage of dlcc evaluate); log a quality
-    metric of the samples (FID, KID or precision and recall)
+    To know more: hold its samples against data (the health stage of dlcc evaluate);
+    log a quality metric of the samples (FID, KID or precision and recall)
     """
     paint = _paint if colour else _plain
     lines = [*_head(report, paint), "", *_findings(report, paint), *_changes(report, run)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +94,15 @@ class Run:
         steps = "" if self.manifest.length is None else f", {self.manifest.length:,} steps"
         kind = str(self.manifest.objective.get("kind", "undeclared kind"))
         return f"<Run {self.name[:40]!r}: {kind[:20]}{steps}>"
+
+    def _repr_html_(self) -> str:
+        """Name of the run above charts of its series, for notebooks; the name alone where its
+        series are damaged."""
+        name = f"<p><code>{escape(repr(self))}</code></p>"
+        try:
+            return f"{name}{self.series()._repr_html_()}"
+        except RunError as error:
+            return f"{name}<p>{escape(str(error))}</p>"
 
     @property
     def manifest(self) -> Manifest:

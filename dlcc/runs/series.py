@@ -146,6 +146,12 @@ class Series(Mapping[str, Column]):
     def __repr__(self) -> str:
         return f"<Series of {len(self.columns)} quantities, {self.recorded:,} steps>"
 
+    def _repr_html_(self) -> str:
+        """Charts of the first quantities, for notebooks."""
+        from dlcc.runs.notebook_view import series_html
+
+        return series_html(self.columns)
+
     @property
     def rows(self) -> int:
         """Number of times that the quantity that was logged most often was logged."""

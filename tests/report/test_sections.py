@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import pytest
 
+from dlcc.charts.geometry import geometry
 from dlcc.estimate import Estimate
 from dlcc.evaluation import Evaluation
 from dlcc.records import (
@@ -27,7 +28,6 @@ from dlcc.records import (
 from dlcc.report import Report, tables
 from dlcc.report.fusion import correction_record, fusion_record
 from dlcc.report.page import html
-from dlcc.report.page.geometry import geometry
 from dlcc.report.page.outlook_charts import MARKERS, forecast_chart, rerun_chart
 from dlcc.report.terminal import render
 from dlcc.runs import Run

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from dlcc.report.page.geometry import number_text
+from dlcc.charts.geometry import number_text
 
 _MOST_ROWS = 60
 _MOST_ITEMS = 8

@@ -11,8 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dlcc.charts.geometry import geometry
 from dlcc.records import Forecast, HealthRecord, MeasuredLandscape, Neighbourhood, Reruns
-from dlcc.report.page.geometry import geometry
 from dlcc.report.page.payload import payload, script_json
 from dlcc.report.page.view import view_of
 from dlcc.report.record import Report
@@ -36,6 +36,7 @@ def render(
     neighbourhood: Neighbourhood | None = None,
     reruns: Reruns | None = None,
     landscape: MeasuredLandscape | None = None,
+    first_screen: bool = False,
 ) -> str:
     """Render the page of a report, with everything that it shows in it.
 
@@ -50,6 +51,7 @@ def render(
         neighbourhood: Nearest past runs.
         reruns: Reruns of the run.
         landscape: Landscape as it was measured.
+        first_screen: Whether only the first screen is rendered, without scripts.
 
     Returns:
         HTML.
@@ -65,8 +67,9 @@ def render(
     )
     return rendered(
         "report.html.j2",
-        ("uplot.js", "page.js"),
+        () if first_screen else ("uplot.js", "page.js"),
         view=view,
+        first_screen=first_screen,
         report_json=_markup(script_json(json.loads(report.to_json()))),
     )
 
@@ -88,7 +91,7 @@ def rendered(template: str, scripts: Sequence[str], **shown: Any) -> str:
         .get_template(template)
         .render(
             style=_style(),
-            script_hashes=_markup(" ".join(map(_hashed, texts))),
+            script_hashes=_markup(" ".join(map(_hashed, texts)) or "'none'"),
             scripts=[_markup(text) for text in texts],
             version=__version__,
             **shown,

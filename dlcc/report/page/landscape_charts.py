@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from dlcc.charts.chart import Chart, Line, Style, Trace, drawable, points, wide_scale
 from dlcc.landscape.clouds import CurvatureClass
 from dlcc.landscape.summary import PlayerSummary
 from dlcc.records import MeasuredLandscape, Series
-from dlcc.report.page.chart import Chart, Line, Style, Trace, drawable, points, wide_scale
 from dlcc.report.text import printable
 from dlcc.runs.snapshot_landscape import SnapshotLandscape
 from dlcc.typing import Floats

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from dlcc.charts.chart import Chart, Line, Trace, points
 from dlcc.estimate import Estimate
 from dlcc.records import Forecast, HealthRecord, Reruns
-from dlcc.report.page.chart import Chart, Line, Trace, points
 
 MARKERS = {
     "healthy": "circle",

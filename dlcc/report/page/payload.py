@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from dlcc.report.page.chart import Chart, linear_below
+from dlcc.charts.chart import Chart, linear_below
 from dlcc.typing import Floats
 
 _DIGITS = 5
@@ -18,7 +18,7 @@ def payload(chart: Chart) -> str:
 
     Numbers have 5 significant digits, steps all of theirs. No text can end the element.
 
-    >>> from dlcc.report.page.chart import Trace, points
+    >>> from dlcc.charts.chart import Trace, points
     >>> lone = Trace("</script>", *points([0, 1], [0.5, 0.25]))
     >>> text = payload(Chart("k", "Title", "Caption.", "step", "loss", (lone,)))
     >>> "</script>" in text, json.loads(text)["traces"][0]["name"]

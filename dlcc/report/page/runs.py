@@ -8,11 +8,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from dlcc.charts.chart import Chart, thinned, wide_scale
 from dlcc.comparison import Comparison
 from dlcc.diagnosis import Diagnosis
 from dlcc.estimate import Number
 from dlcc.records import Samples
-from dlcc.report.page.chart import Chart, thinned, wide_scale
 from dlcc.report.page.html import rendered
 from dlcc.report.page.specimens import Specimen, specimens
 from dlcc.report.page.training_charts import title_of

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from dlcc.charts.chart import Chart, Trace, drawable
 from dlcc.records import HealthRecord, Samples
-from dlcc.report.page.chart import Chart, Trace, drawable
 from dlcc.typing import Floats
 
 _ACROSS = 5

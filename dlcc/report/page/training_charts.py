@@ -8,8 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dlcc.records import HealthRecord, Series
-from dlcc.report.page.chart import (
+from dlcc.charts.chart import (
     Chart,
     Line,
     Span,
@@ -20,6 +19,7 @@ from dlcc.report.page.chart import (
     thinned,
     wide_scale,
 )
+from dlcc.records import HealthRecord, Series
 from dlcc.report.text import printable
 from dlcc.runs.series import Column
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dlcc.charts.chart import Chart
 from dlcc.errors import InputError
 from dlcc.findings import page as explanation_of
 from dlcc.health.feature_titles import feature_title
@@ -25,7 +26,6 @@ from dlcc.report import tables
 from dlcc.report.page import details
 from dlcc.report.page.actions import Action, actions
 from dlcc.report.page.answers import Answer, answers
-from dlcc.report.page.chart import Chart
 from dlcc.report.page.landscape_charts import landscape_charts
 from dlcc.report.page.outlook_charts import COLOURS, MARKERS, forecast_chart, rerun_chart
 from dlcc.report.page.specimens import Shown, specimens

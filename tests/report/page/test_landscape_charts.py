@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from dlcc.charts.chart import FARTHEST, Chart
+from dlcc.charts.geometry import geometry
 from dlcc.records import Column, MeasuredLandscape, Series
-from dlcc.report.page.chart import FARTHEST, Chart
-from dlcc.report.page.geometry import geometry
 from dlcc.report.page.landscape_charts import landscape_charts
 from dlcc.report.page.payload import payload
 from dlcc.runs.snapshot_landscape import SnapshotLandscape

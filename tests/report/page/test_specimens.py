@@ -12,9 +12,9 @@ import torch
 from PIL import Image
 
 import dlcc
+from dlcc.charts.geometry import geometry
 from dlcc.evaluation import Evaluation
 from dlcc.records import HealthRecord, Samples
-from dlcc.report.page.geometry import geometry
 from dlcc.report.page.specimens import Shown, best_step, image_shape, specimens
 from dlcc.runs import Run
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcc.report.page.chart import (
+from dlcc.charts.chart import (
     BINS,
     FARTHEST,
     MOST_POINTS,
@@ -22,7 +22,7 @@ from dlcc.report.page.chart import (
     thinned,
     wide_scale,
 )
-from dlcc.report.page.geometry import HEIGHT, WIDTH, Axis, geometry, number_text
+from dlcc.charts.geometry import HEIGHT, WIDTH, Axis, geometry, number_text
 from dlcc.report.page.payload import payload
 
 ANY = st.floats(allow_nan=True, allow_infinity=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dlcc.report.page.chart import Chart, Scale, Trace, linear_below
+from dlcc.charts.chart import Chart, Scale, Trace, linear_below
 from dlcc.typing import Floats
 
 WIDTH, HEIGHT = 4_000, 2_000
