@@ -49,6 +49,8 @@ from dlcc.stage import Stage
 from dlcc.typing import StageProgress
 
 T = TypeVar("T")
+SLOW = ("execution", "reproducibility", "decomposition", "consistency")
+"""Stages that take long: reruns, replay, and checks of code and text."""
 _LEAST_GAIN = 0.1  # of P(healthy): what past runs let one expect less of is not worth a try
 _PACKAGES = ("dlcc", "torch", "numpy", "scikit-learn", "sympy", "networkx", "sentence-transformers")
 

@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dlcc.cli.options import Map, Reference, mapping_of, say
+from dlcc.cli.options import FAIL_ON, Map, Reference, mapping_of, say
 
 if TYPE_CHECKING:
     from dlcc.diagnosis import Diagnosis
     from dlcc.errors import InputError
-
-_FAIL_ON = ("error", "warning", "note", "never")
 
 
 def diagnose(
@@ -42,6 +40,9 @@ def diagnose(
     json_: Annotated[bool, typer.Option("--json", help="One JSON object a run and line.")] = False,
     sarif: Annotated[bool, typer.Option("--sarif", help="One SARIF document.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="A Markdown table.")] = False,
+    github: Annotated[
+        bool, typer.Option("--github", help="Annotations of a GitHub workflow, one a finding.")
+    ] = False,
     fail_on: Annotated[
         str, typer.Option(help="Exit with 1 where a finding is this severe: error, warning, note.")
     ] = "never",
@@ -49,18 +50,18 @@ def diagnose(
     """Say in a second what a run is, whether it is healthy, since when not, and what to do."""
     from dlcc.errors import OptionError
 
-    if fail_on not in _FAIL_ON:
-        raise OptionError(f"--fail-on {fail_on}: expected one of {', '.join(_FAIL_ON)}")
-    if json_ + sarif + markdown > 1:
-        raise OptionError("--json, --sarif and --markdown: give one of them")
+    if fail_on not in FAIL_ON:
+        raise OptionError(f"--fail-on {fail_on}: expected one of {', '.join(FAIL_ON)}")
+    if json_ + sarif + markdown + github > 1:
+        raise OptionError("--json, --sarif, --markdown and --github: give one of them")
     wrong: list[InputError] = []
     found = _diagnoses(folders, run, map_ or [], kind, objective, reference, wrong, every=all_)
-    worst = _shown(found, json_=json_, sarif=sarif, markdown=markdown)
+    worst = _shown(found, json_=json_, sarif=sarif, markdown=markdown, github=github)
     for error in wrong:
         say(str(error))
     if wrong:
         raise typer.Exit(2)
-    if fail_on != "never" and _FAIL_ON.index(worst) <= _FAIL_ON.index(fail_on):
+    if fail_on != "never" and FAIL_ON.index(worst) <= FAIL_ON.index(fail_on):
         raise typer.Exit(1)
 
 
@@ -104,21 +105,25 @@ def _diagnoses(
             wrong.append(error)
 
 
-def _shown(found: Iterator[Diagnosis], *, json_: bool, sarif: bool, markdown: bool) -> str:
+def _shown(
+    found: Iterator[Diagnosis], *, json_: bool, sarif: bool, markdown: bool, github: bool
+) -> str:
     """Print diagnoses, as they come where the format allows it; returns the worst severity."""
     from dlcc.diagnosis import to_json_line
-    from dlcc.report.diagnosis_text import in_lines, in_markdown, in_sarif
+    from dlcc.report.diagnosis_text import in_annotations, in_lines, in_markdown, in_sarif
 
     worst = "never"
     together = []
     for number, diagnosis in enumerate(found):
         for finding in diagnosis.assessment.findings:
-            if _FAIL_ON.index(finding.severity) < _FAIL_ON.index(worst):
+            if FAIL_ON.index(finding.severity) < FAIL_ON.index(worst):
                 worst = finding.severity
         if sarif or markdown:
             together.append(diagnosis)
         elif json_:
             typer.echo(to_json_line(diagnosis))
+        elif github:
+            typer.echo(in_annotations(diagnosis), nl=False)
         else:
             text = in_lines(diagnosis, colour=sys.stdout.isatty())
             typer.echo(("\n" if number else "") + text, nl=False)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dlcc.cli.options import (
+    FAIL_ON,
     EngineName,
     Map,
     OwnFeatures,
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from dlcc.report.record import Report
 
 _REPORTS = Path("dlcc-reports")
-_SLOW = ("execution", "reproducibility", "decomposition", "consistency")
-"""Stages that --quick leaves out."""
+_Limits = tuple[float | None, str]
+"""Least P(healthy), and least severity of a finding, at which the command fails."""
 
 
 def evaluate(
@@ -71,6 +72,9 @@ def evaluate(
     fail_under: Annotated[
         float | None, typer.Option(help="Exit with 1 where P(healthy) is under this.")
     ] = None,
+    fail_on: Annotated[
+        str, typer.Option(help="Exit with 1 where a finding is this severe: error, warning, note.")
+    ] = "never",
     quick: Annotated[
         bool,
         typer.Option(
@@ -92,8 +96,11 @@ def evaluate(
 ) -> None:
     """Judge runs: verdict, P(healthy), findings, and a report to look at."""
     from dlcc.errors import OptionError
+    from dlcc.evaluation import SLOW
     from dlcc.evaluations import EvaluationOptions
 
+    if fail_on not in FAIL_ON:
+        raise OptionError(f"--fail-on {fail_on}: expected one of {', '.join(FAIL_ON)}")
     in_range("--fail-under", fail_under, 0, 1)
     in_range("--timeout", timeout, 0.001, 1e8)
     in_range("--memory", memory, 0.001, 1e6)
@@ -105,7 +112,7 @@ def evaluate(
         features=None if features is None else _whole(features),
         stages=tuple(map(_whole, stage or ())),
         only=tuple(only or ()),
-        skip=(*(skip or ()), *(_SLOW if quick else ())),
+        skip=(*(skip or ()), *(SLOW if quick else ())),
         settings=tuple(set_ or ()),
         until=until,
         seconds=timeout,
@@ -117,9 +124,9 @@ def evaluate(
     if jobs is not None and engine != "processes":
         raise OptionError(f"--jobs {jobs}: expected with --engine processes")
     if len(runs) > 1 or engine:
-        code = _many(runs, options, out or _REPORTS, engine, jobs, json_, fail_under)
+        code = _many(runs, options, out or _REPORTS, engine, jobs, json_, (fail_under, fail_on))
     else:
-        code = _one(runs[0], options, out, json_, fail_under)
+        code = _one(runs[0], options, out, json_, (fail_under, fail_on))
     if code:
         raise typer.Exit(code)
 
@@ -131,7 +138,7 @@ def _whole(text: str) -> str:
 
 
 def _one(
-    run: Path, options: EvaluationOptions, out: Path | None, json_: bool, fail_under: float | None
+    run: Path, options: EvaluationOptions, out: Path | None, json_: bool, limits: _Limits
 ) -> int:
     """Evaluate one run and show it; returns the exit code."""
     from dlcc.report.terminal import render
@@ -139,7 +146,7 @@ def _one(
     opened = options.open(run)
     show_notes(opened)
     target = out or _REPORTS / run.resolve().name
-    if sys.stderr.isatty() and not options.only and not set(_SLOW) <= set(options.skip):
+    if sys.stderr.isatty() and not options.only and "reproducibility" not in options.skip:
         say("replay, reruns and checks may take a minute the first time; --quick leaves them out")
     with bars() as progress:
         report = options.evaluate(opened, target, progress).report
@@ -150,7 +157,7 @@ def _one(
         maps = (f"--map={name}={column}" for name, column in options.mapping)
         named = shlex.join([str(run), *maps])
         typer.echo(render(report, run=named, html=html, colour=sys.stdout.isatty()), nl=False)
-    return _code(report, fail_under)
+    return _code(report, limits)
 
 
 def _many(
@@ -160,7 +167,7 @@ def _many(
     engine: str,
     jobs: int | None,
     json_: bool,
-    fail_under: float | None,
+    limits: _Limits,
 ) -> int:
     """Evaluate runs by an engine and show a line of each; returns the gravest exit code."""
     import json
@@ -185,7 +192,7 @@ def _many(
             typer.echo(json.dumps(json.loads(made.report.to_json()), ensure_ascii=False))
     if not json_:
         typer.echo(_table(found, out), nl=False)
-    return max(m.exit_code if m.report is None else _code(m.report, fail_under) for m in found)
+    return max(m.exit_code if m.report is None else _code(m.report, limits) for m in found)
 
 
 def _table(found: list[EvaluatedRun], out: Path) -> str:
@@ -208,9 +215,13 @@ def _table(found: list[EvaluatedRun], out: Path) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _code(report: Report, fail_under: float | None) -> int:
+def _code(report: Report, limits: _Limits) -> int:
     """Exit code that a report asks for."""
     if report.failed_stages:
         return 3
+    fail_under, fail_on = limits
     p = report.verdict.p_healthy
-    return int(fail_under is not None and (p is None or p.mean < fail_under))
+    if fail_under is not None and (p is None or p.mean < fail_under):
+        return 1
+    severe = FAIL_ON[: FAIL_ON.index(fail_on) + 1] if fail_on != "never" else ()
+    return int(any(finding.severity in severe for finding in report.findings))

@@ -47,6 +47,8 @@ EngineName = Annotated[
     ),
 ]
 """Option `--engine` that names where jobs are done."""
+FAIL_ON = ("error", "warning", "note", "never")
+"""Values of `--fail-on`, the most severe first."""
 _LONGEST_LINE = 4_000  # characters of a sentence on stderr
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 

@@ -26,6 +26,7 @@ from dlcc.cli.forecast import forecast
 from dlcc.cli.inspect import inspect
 from dlcc.cli.kinds import kinds
 from dlcc.cli.library import library
+from dlcc.cli.mcp import mcp
 from dlcc.cli.options import say
 from dlcc.cli.recipes import recipes
 from dlcc.cli.report import report
@@ -95,6 +96,7 @@ for _command in (
     review,
     train,
     recipes,
+    mcp,
 ):
     app.command()(_command)
 app.add_typer(library)

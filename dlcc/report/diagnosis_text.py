@@ -183,3 +183,33 @@ def in_sarif(diagnoses: Sequence[Diagnosis]) -> dict[str, Any]:
         "version": "2.1.0",
         "runs": [{"tool": {"driver": driver}, "results": results}],
     }
+
+
+def in_annotations(diagnosis: Diagnosis) -> str:
+    """Write the findings of a diagnosis as commands of a GitHub workflow, which shows them.
+
+    Args:
+        diagnosis: Diagnosis of one run.
+
+    Returns:
+        Line a finding; empty without findings.
+
+    >>> from dlcc.diagnosis import diagnose
+    >>> in_annotations(diagnose("runs/digits-collapsed"))
+    ''
+    """
+    levels = {"error": "error", "warning": "warning", "note": "notice"}
+    lines = []
+    for finding in diagnosis.assessment.findings:
+        where = _property(diagnosis.path.as_posix())
+        title = _property(f"{finding.code} {finding.page.title}")
+        said = one_line(f"{diagnosis.run}: {finding.message} {finding.page.remedy}")
+        message = said.replace("%", "%25")
+        lines.append(f"::{levels[finding.severity]} file={where},title={title}::{message}\n")
+    return "".join(lines)
+
+
+def _property(text: str) -> str:
+    """Escape a property of a workflow's command."""
+    escaped = one_line(text).replace("%", "%25").replace(":", "%3A")
+    return escaped.replace(",", "%2C")

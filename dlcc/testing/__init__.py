@@ -1,10 +1,11 @@
-"""Conformance kits for stages, formats, readers, kinds of training and recipes of other authors.
+"""Conformance kits for plug-ins of other authors, and an assertion for tests of a training.
 
 ```python
 from dlcc.testing import check_stage
 check_stage(MyStage(), "runs/digits-healthy")
 ```
-Each raises `NonConformance` with a message that names the fault.
+Each kit raises `NonConformance` with a message that names the fault. `assert_healthy(run)` raises
+AssertionError where a run is not healthy.
 """
 
 from importlib import import_module
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dlcc.testing.conformance import NonConformance
     from dlcc.testing.formats import check_format
+    from dlcc.testing.health import assert_healthy
     from dlcc.testing.kinds import check_kind
     from dlcc.testing.readers import check_reader
     from dlcc.testing.recipes import check_recipe
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "NonConformance": "conformance",
+    "assert_healthy": "health",
     "check_format": "formats",
     "check_kind": "kinds",
     "check_reader": "readers",
@@ -28,6 +31,7 @@ _HOMES = {
 }
 __all__ = [
     "NonConformance",
+    "assert_healthy",
     "check_format",
     "check_kind",
     "check_reader",
