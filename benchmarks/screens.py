@@ -2,8 +2,8 @@
 
     python benchmarks/screens.py [--out DIR]
 
-The two examples are evaluated as they lie here; the others are trained in DIR first, some minutes in
-all. Needs Chromium.
+The two examples are evaluated as they lie here; the others are trained in DIR first, some minutes
+in all. Needs Chromium.
 """
 
 from __future__ import annotations
