@@ -12,7 +12,12 @@ from dlcc.runs.files import written_whole
 _LEFT_OUT = {"__pycache__", ".git"}
 
 
-def attach(paths: Iterable[str | Path], folder: Path, written: Callable[[Path], None]) -> None:
+def attach(
+    paths: Iterable[str | Path],
+    folder: Path,
+    written: Callable[[Path], None],
+    within: Path | None = None,
+) -> None:
     """Copy files, and folders with their content, into a folder of the run.
 
     A copy that is there already is kept: the early rows were made with it.
@@ -21,6 +26,8 @@ def attach(paths: Iterable[str | Path], folder: Path, written: Callable[[Path], 
         paths: Files and folders to copy.
         folder: Folder of the run that gets the copies.
         written: Callback, called with the path of each copy that was made.
+        within: Folder that the paths lie in and whose order of folders the copies keep; by default
+            each path's last part is the name of its copy.
 
     Raises:
         OptionError: There is no such file, or two files have one name.
@@ -31,7 +38,7 @@ def attach(paths: Iterable[str | Path], folder: Path, written: Callable[[Path], 
     targets: dict[Path, Path] = {}
     for path in paths:
         for source, relative in _files(Path(path)):
-            target = folder / relative
+            target = folder / (relative if within is None else source.relative_to(within))
             if targets.setdefault(target, source) != source:
                 raise OptionError(f"{source}: has the same name as {targets[target]}; rename one")
     for target, source in targets.items():

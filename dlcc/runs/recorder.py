@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import weakref
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from dlcc.errors import OptionError
 from dlcc.runs.attachments import attach
+from dlcc.runs.build_source import source_of
 from dlcc.runs.description import Description
 from dlcc.runs.digests import Digests
 from dlcc.runs.feature_entry import FEATURES, recorded_entry
@@ -19,9 +20,11 @@ from dlcc.runs.inputs import Number, as_rows, check_names, checked_step, evenly_
 from dlcc.runs.layout import RunLayout
 from dlcc.runs.lock import RunLock
 from dlcc.runs.recorded_folder import begin_or_continue, check_entry, make_folder
+from dlcc.runs.recorded_training import train_and_record
 from dlcc.runs.recording_order import RecordingOrder
 from dlcc.runs.run import Run
 from dlcc.runs.sample_files import write_rows
+from dlcc.runs.seeding import built
 from dlcc.runs.series_writer import SeriesAppender, SeriesWriter
 from dlcc.runs.snapshots import write_snapshot
 from dlcc.runs.training import Training, content_of, resume
@@ -65,6 +68,14 @@ class Recorder:
     ...         rec.log(step, training.step(step))       # after its updates
     >>> [snapshot.step for snapshot in Run.open(rec.path).snapshots()]
     [0, 2]
+
+    With the function that builds the training, `train` is the loop, and the run can be replayed:
+
+    >>> path, config = f"{folder.name}/whole", {"data": "ring", "seed": 1}
+    >>> with Recorder(path, build=build, config=config, length=4) as rec:
+    ...     rec.train()
+    >>> rec.manifest.training, Run.open(rec.path).series()["generator/loss"].steps.tolist()
+    ('source/training.py:build', [0, 1, 2, 3])
     >>> rec.close()  # once more, which does nothing
     >>> folder.cleanup()
 
@@ -75,18 +86,24 @@ class Recorder:
     Args:
         path: Folder of the run, made if need be.
         players: Networks by name; default those of `training`.
-        config: Configuration in plain values; `training_entry` is called with them.
+        config: Configuration in plain values; `build` is called with them.
         name: Name of the run; default the folder's name.
         objective: Objective of the players, such as `{"kind": "gan", "loss": "ns"}`.
         data: Description of the training data, such as `{"name": "ring"}`.
         seed: Seed of the training.
         length: Configured number of steps.
         training: Training that makes snapshots resumable; with a method `probe` they hold
-            measurements too.
-        training_entry: Entry point that builds the training again, `source/train.py:build`.
+            measurements too. Default what `build` returns, if that is given.
+        build: Function at the top level of a file that takes the configuration and returns the
+            training; torch's, numpy's and random's generators are seeded before, by the `seed` of
+            the configuration (0 where there is none). Its file, and the modules imported from the
+            file's folder, are copied into `source/`, so that the training can be run again.
+        training_entry: Entry point that builds the training again, `source/train.py:build`;
+            default that of `build`.
         sources: Files and folders to copy into `source/`.
         documents: Files and folders to copy into `documents/`.
-        reference: Training data `[n, ...]`, of which up to 4,096 evenly spaced rows are kept.
+        reference: Training data `[n, ...]`, of which up to 4,096 evenly spaced rows are kept;
+            default those of a training made by `Training.from_step`.
         features: Function that samples are to be compared in, `FILE.py:FUNCTION`, which takes rows
             [n, ...] and gives features [n, d]; the file is copied into `source/`, and run inside
             the sandbox when the run is evaluated. Or `pretrained`. Default: what suits the data.
@@ -114,6 +131,7 @@ class Recorder:
         seed: int | None = None,
         length: int | None = None,
         training: Training | None = None,
+        build: Callable[[dict[str, Any]], Training] | None = None,
         training_entry: str | None = None,
         sources: Iterable[str | Path] = (),
         documents: Iterable[str | Path] = (),
@@ -122,6 +140,15 @@ class Recorder:
         resume: bool = True,
         track_updates: bool = True,
     ) -> None:
+        built_from: list[Path] = []
+        if build is not None:
+            config = {"seed": 0 if seed is None else seed, **(config or {})}
+            if training is None:
+                training = built(build, config)
+            entry, built_from = source_of(build)
+            training_entry = training_entry or entry
+            if seed is None and type(config["seed"]) is int:
+                seed = config["seed"]
         if players is None:
             players = training.players if training is not None else {}
         self.layout = RunLayout(Path(path))
@@ -145,15 +172,18 @@ class Recorder:
             self.manifest = begin_or_continue(
                 self.layout, self._digests, description, fresh_manifest, resume=resume
             )
+            if built_from:
+                home = built_from[0].parent
+                attach(built_from, self.layout.source, self._digests.add, home)
             attach(sources, self.layout.source, self._digests.add)
             if features_file is not None:
                 attach([features_file], self.layout.source, self._digests.add)
             attach(documents, self.layout.documents, self._digests.add)
             check_entry(self.layout, self.manifest)
-            if reference is not None and not self.layout.reference_file.exists():
-                rows = evenly_spaced(as_rows(reference, "reference"))
-                digest = write_rows(self.layout.reference_file, "reference", rows)
-                self._digests.add(self.layout.reference_file, digest)
+            if not self.layout.reference_file.exists():
+                self._keep_reference(
+                    getattr(training, "reference", None) if reference is None else reference
+                )
             self._writer = SeriesWriter(self.layout, self._digests.add)
             resources.callback(self._writer.close)
             self._updates: UpdateRows | None = None
@@ -191,6 +221,32 @@ class Recorder:
         step = resume(self._training, Run.open(self.path))
         self._order.resumed(step)
         return step
+
+    def train(self, *, snapshots: int = 10, samples: int = 512, sample_steps: int = 40) -> None:
+        """Run the training to the end of its length, and record it.
+
+        It goes on from the newest snapshot, if there is one that is resumable.
+
+        Args:
+            snapshots: Number of snapshots, equally spaced, besides that of step 0.
+            samples: Number of samples at a step; 0 for none.
+            sample_steps: Number of steps at which samples are taken, equally spaced.
+
+        Raises:
+            OptionError: The recorder was given no training or no length, or a number makes no
+                sense.
+            RunError: The system refused a write.
+        """
+        if self._training is None:
+            raise OptionError(f"{self.path}: nothing to train: pass Recorder(..., build=...)")
+        train_and_record(
+            self,
+            self._training,
+            self.manifest.length,
+            snapshots=snapshots,
+            samples=samples,
+            sample_steps=sample_steps,
+        )
 
     def log(self, step: int, values: Mapping[str, Number]) -> None:
         """Record quantities of a step, after its updates.
@@ -389,6 +445,13 @@ class Recorder:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _keep_reference(self, reference: Tensor | np.ndarray | None) -> None:
+        """Write the training data that samples are compared with, if there are any."""
+        if reference is not None:
+            rows = evenly_spaced(as_rows(reference, "reference"))
+            digest = write_rows(self.layout.reference_file, "reference", rows)
+            self._digests.add(self.layout.reference_file, digest)
 
     def _watch(self, watcher: Watcher, step: int, values: Mapping[str, Number]) -> None:
         """Show a row to the watcher, and record the quantities that it returns."""

@@ -2,23 +2,87 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from abc import ABCMeta
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, SupportsFloat, runtime_checkable
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from dlcc.runs.run import Run
     from dlcc.runs.snapshots import SnapshotContent
+    from dlcc.runs.step_training import StepTraining
+
+    _ProtocolMeta = ABCMeta
+else:
+    _ProtocolMeta = type(Protocol)
+
+
+class _TrainingMeta(_ProtocolMeta):
+    """Class of `Training`: its methods are called on `Training`, and no training needs them."""
+
+    def from_step(
+        self,
+        players: Mapping[str, nn.Module],
+        step: Callable[..., Mapping[str, SupportsFloat]],
+        *,
+        sample: Callable[[int], Tensor] | None = None,
+        data: Any = None,
+        optimizers: Any = (),
+        batch: int = 64,
+        seed: int | None = None,
+    ) -> StepTraining:
+        """Make a training of a step function of your own.
+
+        Args:
+            players: Networks by name.
+            step: Function that takes a batch, trains for one step and returns quantities named
+                `player/quantity`.
+            sample: Function that takes a number n and draws n samples `[n, ...]`.
+            data: Arrays `[n, ...]`, a dataset, or a loader, from which batches come.
+            optimizers: Optimisers that the step function does not reach by names of its own.
+            batch: Rows of a batch.
+            seed: Seed; default that of the configuration which the training is built from.
+
+        Returns:
+            The training; see `dlcc.runs.step_training.StepTraining` for each argument.
+
+        Raises:
+            OptionError: An argument is not what it should be.
+
+        >>> import torch
+        >>> net = torch.nn.Linear(2, 2)
+        >>> optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        >>> def step(x):  # learns the map x -> 2 x
+        ...     loss = (net(x) - 2 * x).square().mean()
+        ...     optimizer.zero_grad(); loss.backward(); optimizer.step()
+        ...     return {"model/loss": loss}
+        >>> training = Training.from_step({"model": net}, step, data=torch.randn(1000, 2))
+        >>> losses = [float(training.step(step)["model/loss"]) for step in range(100)]
+        >>> losses[-1] < 0.01 * losses[0]
+        True
+        """
+        from dlcc.runs.step_training import StepTraining
+
+        return StepTraining(
+            players,
+            step,
+            sample=sample,
+            data=data,
+            optimizers=optimizers,
+            batch=batch,
+            seed=seed,
+        )
 
 
 @runtime_checkable
-class Training(Protocol):
+class Training(Protocol, metaclass=_TrainingMeta):
     """Training that can be taken up at any snapshot.
 
-    Batches and noise are functions of (seed, step), so that step s draws the same numbers whether
-    the training ran up to it or was restored there.
+    `Training.from_step` makes one of a step function of your own. Batches and noise are functions
+    of (seed, step), so that step s draws the same numbers whether the training ran up to it or was
+    restored there.
 
     >>> import torch
     >>> class Doubling:  # learns the map z -> 2 z
@@ -66,14 +130,14 @@ class Training(Protocol):
         """Networks by name."""
         ...
 
-    def step(self, step: int) -> Mapping[str, float]:
+    def step(self, step: int) -> Mapping[str, SupportsFloat]:
         """Train for one step.
 
         Args:
             step: Number of the step, from 0; it decides the batch and the noise.
 
         Returns:
-            Quantities of the step, named `player/quantity`.
+            Quantities of the step, named `player/quantity`: numbers or 0-d tensors.
         """
         ...
 
@@ -173,7 +237,7 @@ def content_of(
     from dlcc.runs.random_state import random_state, torch_random_state_kept
     from dlcc.runs.snapshots import SnapshotContent
 
-    if training is None:
+    if training is None or not getattr(training, "resumable", True):
         return SnapshotContent(step, players)
     random = random_state()
     with torch_random_state_kept():

@@ -75,8 +75,10 @@ class Subject:
         build = self._function(message["entry"])
         import torch  # late: code that fails before needs none of its second
 
+        from dlcc.runs.seeding import built
+
         torch.set_num_threads(message["threads"])
-        self.training = build(message["config"])
+        self.training = built(build, message["config"])
         return {"players": sorted(self.training.players)}, {}
 
     def load(self, message: Mapping[str, Any], tensors: bytes) -> Answer:
