@@ -5,13 +5,59 @@ from __future__ import annotations
 import inspect
 import sys
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from dlcc.errors import OptionError
+from dlcc.runs.ranks import rank_and_size
+from dlcc.runs.seeding import built
+from dlcc.runs.training import Training
 
 _INSTALLED = {"site-packages", "dist-packages"}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Training that is recorded, and what builds it again."""
+
+    training: Training | None
+    config: Mapping[str, Any] | None
+    """Configuration; with a seed where it is built from a function."""
+    seed: int | None
+    entry: str | None
+    """Entry point in the run."""
+    files: list[Path]
+    """Files of the source, the one of the entry point first; empty where there is no function."""
+
+    @classmethod
+    def of(
+        cls,
+        build: Callable[[dict[str, Any]], Training] | None,
+        training: Training | None,
+        config: Mapping[str, Any] | None,
+        seed: int | None,
+        training_entry: str | None,
+    ) -> Self:
+        """Build the training, where a function is given and no training, and find its source.
+
+        Of several processes one alone cannot repeat what all of them did, so that no entry point
+        is found there.
+
+        Raises:
+            OptionError: The function is not at the top level of a file.
+        """
+        if build is None:
+            return cls(training, config, seed, training_entry, [])
+        config = {"seed": 0 if seed is None else seed, **(config or {})}
+        if training is None:
+            training = built(build, config)
+        entry, files = source_of(build)
+        if seed is None and type(config["seed"]) is int:
+            seed = config["seed"]
+        alone = rank_and_size()[1] == 1
+        return cls(training, config, seed, training_entry or (entry if alone else None), files)
 
 
 def source_of(build: Callable[..., Any]) -> tuple[str, list[Path]]:

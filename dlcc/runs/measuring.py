@@ -10,7 +10,6 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 
 from dlcc.errors import OptionError, SnapshotError, did_you_mean
@@ -22,6 +21,7 @@ from dlcc.landscape.measurement import PlayerLoss, measure_landscape
 from dlcc.landscape.model_state import unchanged
 from dlcc.landscape.per_sample import PerSampleBackward
 from dlcc.runs.layout import RunLayout
+from dlcc.runs.ranks import rank_and_size
 from dlcc.runs.series_format import OVERHEAD
 from dlcc.runs.snapshot_landscape import SCHEMA, SnapshotLandscape
 from dlcc.runs.snapshots import Snapshot
@@ -172,12 +172,14 @@ class Measuring:
             ValueError: A loss is not one number a row, or does not depend on what the player
                 trains.
         """
+        if not _is_first_rank():
+            return
         snapshot = self.recorder.layout.snapshot(step)
         if not snapshot.path.exists():
             raise OptionError(
                 f"landscape({step}): there is no snapshot of that step; take it first"
             )
-        if snapshot.landscape.exists() or not _is_first_rank():
+        if snapshot.landscape.exists():
             return
         start = _now()
         given = {
@@ -320,4 +322,4 @@ def inner(model: nn.Module) -> nn.Module:
 
 
 def _is_first_rank() -> bool:
-    return not (dist.is_available() and dist.is_initialized()) or dist.get_rank() == 0
+    return rank_and_size()[0] == 0

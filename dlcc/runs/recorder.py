@@ -8,23 +8,23 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from dlcc.errors import OptionError
 from dlcc.runs.attachments import attach
-from dlcc.runs.build_source import source_of
+from dlcc.runs.build_source import Origin
 from dlcc.runs.description import Description
 from dlcc.runs.digests import Digests
 from dlcc.runs.feature_entry import FEATURES, recorded_entry
 from dlcc.runs.inputs import Number, as_rows, check_names, checked_step, evenly_spaced, numbers_of
 from dlcc.runs.layout import RunLayout
 from dlcc.runs.lock import RunLock
+from dlcc.runs.ranks import rank_and_size
 from dlcc.runs.recorded_folder import begin_or_continue, check_entry, make_folder
 from dlcc.runs.recorded_training import train_and_record
 from dlcc.runs.recording_order import RecordingOrder
 from dlcc.runs.run import Run
 from dlcc.runs.sample_files import write_rows
-from dlcc.runs.seeding import built
 from dlcc.runs.series_writer import SeriesAppender, SeriesWriter
 from dlcc.runs.snapshots import write_snapshot
 from dlcc.runs.training import Training, content_of, resume
@@ -57,6 +57,7 @@ class Recorder:
     >>> run.series()["discriminator/loss"].values.round(1).tolist(), run.samples(3).shape
     ([1.3, 1.4, 1.5], (4, 2))
 
+    In a distributed training the process of rank 0 records; recorders of the others do nothing.
     With networks and a `training`, snapshots can be taken and training can go on from the newest:
 
     >>> from dlcc.recipes.small_gan.training import build
@@ -119,6 +120,14 @@ class Recorder:
         RunLockedError: Another recorder is at work there.
     """
 
+    def __new__(cls, *arguments: Any, **options: Any) -> Self:
+        """Make a recorder; in a process of another rank than 0 one that writes nothing."""
+        if cls is Recorder and rank_and_size()[0]:
+            from dlcc.runs.idle_recorder import IdleRecorder
+
+            return cast("Self", object.__new__(IdleRecorder))
+        return object.__new__(cls)
+
     def __init__(
         self,
         path: str | Path,
@@ -140,15 +149,8 @@ class Recorder:
         resume: bool = True,
         track_updates: bool = True,
     ) -> None:
-        built_from: list[Path] = []
-        if build is not None:
-            config = {"seed": 0 if seed is None else seed, **(config or {})}
-            if training is None:
-                training = built(build, config)
-            entry, built_from = source_of(build)
-            training_entry = training_entry or entry
-            if seed is None and type(config["seed"]) is int:
-                seed = config["seed"]
+        origin = Origin.of(build, training, config, seed, training_entry)
+        training = origin.training
         if players is None:
             players = training.players if training is not None else {}
         self.layout = RunLayout(Path(path))
@@ -160,7 +162,14 @@ class Recorder:
             features_file, entry = recorded_entry(features)
             data = {**(data or {}), FEATURES: entry}
         description = Description(
-            name, self.players, objective, data, config, seed, length, training_entry
+            name,
+            self.players,
+            objective,
+            data,
+            origin.config,
+            origin.seed,
+            length,
+            origin.entry,
         )
         fresh_manifest = description.manifest(self.layout.path)  # refuses before anything is made
         make_folder(self.layout)
@@ -172,9 +181,9 @@ class Recorder:
             self.manifest = begin_or_continue(
                 self.layout, self._digests, description, fresh_manifest, resume=resume
             )
-            if built_from:
-                home = built_from[0].parent
-                attach(built_from, self.layout.source, self._digests.add, home)
+            if origin.files:
+                home = origin.files[0].parent
+                attach(origin.files, self.layout.source, self._digests.add, home)
             attach(sources, self.layout.source, self._digests.add)
             if features_file is not None:
                 attach([features_file], self.layout.source, self._digests.add)
@@ -205,6 +214,17 @@ class Recorder:
         """Folder of the run."""
         return self.layout.path
 
+    @property
+    def training(self) -> Training:
+        """Training that is recorded.
+
+        Raises:
+            OptionError: The recorder was given none.
+        """
+        if self._training is None:
+            raise OptionError(f"{self.path}: there is no training: pass Recorder(..., build=...)")
+        return self._training
+
     def resume(self) -> int:
         """Restore the training from the newest resumable snapshot.
 
@@ -216,9 +236,7 @@ class Recorder:
             RunError: The run's folder cannot be read any more.
             SnapshotError: The newest resumable snapshot is damaged.
         """
-        if self._training is None:
-            raise OptionError(f"{self.path}: nothing to resume: pass Recorder(..., training=...)")
-        step = resume(self._training, Run.open(self.path))
+        step = resume(self.training, Run.open(self.path))
         self._order.resumed(step)
         return step
 
@@ -237,11 +255,9 @@ class Recorder:
                 sense.
             RunError: The system refused a write.
         """
-        if self._training is None:
-            raise OptionError(f"{self.path}: nothing to train: pass Recorder(..., build=...)")
         train_and_record(
             self,
-            self._training,
+            self.training,
             self.manifest.length,
             snapshots=snapshots,
             samples=samples,

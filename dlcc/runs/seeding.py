@@ -22,15 +22,15 @@ _seed_of_build: ContextVar[int] = ContextVar("seed", default=0)
 
 
 class StepSeeds:
-    """Seeds of steps: a function of the training's seed, the stream and the step alone.
+    """Seeds of steps: a function of the training's seed, the stream, the rank and the step alone.
 
     >>> seeds = StepSeeds(7, STEPS)
     >>> seeds(100) == StepSeeds(7, STEPS)(100), seeds(100) == seeds(101)
     (True, False)
     """
 
-    def __init__(self, seed: int, stream: int) -> None:
-        self._key = (seed & (2**64 - 1), stream)
+    def __init__(self, seed: int, stream: int, rank: int = 0) -> None:
+        self._key = (seed & (2**64 - 1), stream, *([rank] if rank else []))
         self._chunk = -1
         self._seeds: list[int] = []
 

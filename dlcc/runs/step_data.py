@@ -9,6 +9,7 @@ import numpy as np
 
 from dlcc.errors import OptionError
 from dlcc.runs.inputs import REFERENCE_ROWS
+from dlcc.runs.ranks import rank_and_size
 from dlcc.runs.seeding import BATCHES
 
 if TYPE_CHECKING:
@@ -71,7 +72,8 @@ def batches_of(data: Any, batch: int, seed: int) -> Batches:
 class IndexedBatches:
     """Batches without replacement: every epoch goes through the rows in an order of its own.
 
-    The order is a function of (seed, epoch); rows left over at an epoch's end are left out.
+    The order is a function of (seed, epoch); rows left over at an epoch's end are left out. Of
+    several processes each takes batches of its own, in turn.
     """
 
     why_not_resumable: str | None = None
@@ -91,6 +93,7 @@ class IndexedBatches:
             )
         self._rows, self._count, self._batch, self._seed = rows, count, batch, seed
         self._batch_of = batch_of
+        self._rank, self._size = rank_and_size()
         self._epoch = -1
         self._order: Tensor | None = None
 
@@ -98,7 +101,7 @@ class IndexedBatches:
         """Batch of a step: a function of (seed, step)."""
         import torch
 
-        epoch, place = divmod(step, self._count // self._batch)
+        epoch, place = divmod(step * self._size + self._rank, self._count // self._batch)
         if self._order is None or epoch != self._epoch:
             rng = np.random.default_rng([self._seed & (2**64 - 1), BATCHES, epoch])
             self._order, self._epoch = torch.from_numpy(rng.permutation(self._count)), epoch

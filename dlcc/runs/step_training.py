@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from dlcc.errors import OptionError
 from dlcc.runs.gradient_norms import GradientNorms
+from dlcc.runs.ranks import rank_and_size
 from dlcc.runs.seeding import SAMPLES, STEPS, StepSeeds, seed_of_build, seeded
 from dlcc.runs.step_data import Batches, batches_of
 from dlcc.runs.step_state import Reached, reached_by
@@ -94,7 +95,9 @@ class StepTraining:
         self._objects: dict[str, Any] = {**given, **found.objects}
         self._reached = found
         self._norms = GradientNorms(self.players, _optimizers(self._objects.values()))
-        self._steps, self._samples = StepSeeds(self.seed, STEPS), StepSeeds(self.seed, SAMPLES)
+        rank = rank_and_size()[0]  # each draws noise of its own
+        self._steps = StepSeeds(self.seed, STEPS, rank)
+        self._samples = StepSeeds(self.seed, SAMPLES)
         self.why_not_resumable = self._why_not_resumable(found)
         if self.why_not_resumable:
             warnings.warn(
