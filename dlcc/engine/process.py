@@ -33,6 +33,7 @@ _HEADROOM = 8 << 30  # address space beyond the memory limit: torch maps much th
 _MARK = "DLCC_TREE"
 _PATIENCE = 1.0  # seconds that a guard has to end its tree
 _GUARD = Path(__file__).with_name("guard.py")
+_KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 _LISTS = Path("/proc/thread-self/children")
 """List of a thread's children, which most kernels keep. A watch asks 30 times a second,
 and asking every process of the machine for its parent takes 15 times as long."""
@@ -106,6 +107,8 @@ def supervise(
     with contextlib.ExitStack() as stack:
         interrupted = stack.enter_context(_interrupt_held())
         write_end = None
+        if os.name != "posix":
+            on_line = None  # descriptors are not inherited
         if on_line is not None:
             read_end, write_end = os.pipe()
             stack.callback(os.close, read_end)
@@ -252,7 +255,7 @@ def _kill_tree(child: subprocess.Popen[bytes], mark: str) -> None:
             break
         for pid in members:
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
+                os.kill(pid, _KILL)
         killed |= members
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(0.2)

@@ -8,13 +8,14 @@ only real folders of this user with such a file are touched, and no link is foll
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from dlcc.engine.file_lock import CAN_LOCK, lock_file
 
 __all__ = ["remove_leftovers", "scratch_folder"]
 
@@ -24,6 +25,8 @@ BESIDE = ".new-"
 _LOCK = ".dlcc-owner"
 _CONTENT = "content"
 _CLEANED: set[tuple[str, str]] = set()
+_CAN_TELL = CAN_LOCK and hasattr(os, "O_DIRECTORY") and os.open in os.supports_dir_fd
+"""Whether a leftover can be told from a folder in use, and removed without following a link."""
 
 
 @contextlib.contextmanager
@@ -79,7 +82,7 @@ def remove_leftovers(beside: Path | None = None, prefix: str = PREFIX) -> None:
     True
     """
     parent = Path(tempfile.gettempdir()) if beside is None else beside
-    if (str(parent), prefix) in _CLEANED:
+    if (str(parent), prefix) in _CLEANED or not _CAN_TELL:
         return
     _CLEANED.add((str(parent), prefix))
     with contextlib.suppress(OSError):
@@ -95,9 +98,11 @@ def remove_leftovers(beside: Path | None = None, prefix: str = PREFIX) -> None:
 
 def _locked(folder: Path) -> int:
     """Lock a folder and return the descriptor; the lock's file is locked before it appears."""
+    if not _CAN_TELL:
+        return -1
     made = folder / f"{_LOCK}.new"
     lock = os.open(made, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-    fcntl.flock(lock, fcntl.LOCK_EX)
+    lock_file(lock, wait=True)
     made.rename(folder / _LOCK)
     return lock
 
@@ -117,5 +122,5 @@ def _remove_if_left(above: int, name: str) -> None:
         held = os.fstat(lock)
         if held.st_uid != os.geteuid() or not stat.S_ISREG(held.st_mode):
             return
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # BlockingIOError: its owner lives
+        lock_file(lock, wait=False)  # BlockingIOError: its owner lives
         shutil.rmtree(name, dir_fd=above, ignore_errors=True)

@@ -6,7 +6,6 @@ file.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import math
 import os
@@ -17,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from dlcc.engine.file_lock import lock_file
 from dlcc.errors import OptionError
 from dlcc.past_runs.in_use import user_library_path
 
@@ -239,8 +239,9 @@ def _opened(path: Path) -> Iterator[tuple[int, list[Mapping[str, Any]]]]:
             f"{path}: cannot be written ({error.strerror}); choose another DLCC_LIBRARY"
         ) from error
     try:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        text = os.pread(file, os.fstat(file).st_size, 0)
+        lock_file(file, wait=True)
+        os.lseek(file, 0, os.SEEK_SET)
+        text = os.read(file, os.fstat(file).st_size)
         lines = _lines(text)
         _holding(path, lines)  # refuses to go on with a damaged file
         os.ftruncate(file, text.rfind(b"\n") + 1)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import xxhash
 
 from dlcc.errors import RunError
-from dlcc.runs.files import cannot_write, opened_regular, read_regular, sync
+from dlcc.runs.files import BINARY, cannot_write, opened_regular, read_regular, sync
 from dlcc.runs.layout import RunLayout
 from dlcc.runs.tensors import Digest
 
@@ -163,7 +163,7 @@ class Digests:
         path = self._layout.digests
         try:
             created = not path.exists()
-            descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | BINARY, 0o644)
             try:
                 end = os.fstat(descriptor).st_size
                 try:

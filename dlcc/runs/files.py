@@ -12,6 +12,9 @@ from pathlib import Path
 from dlcc.errors import RunError
 from dlcc.runs.layout import beside
 
+BINARY: int = getattr(os, "O_BINARY", 0)
+"""Flag of `os.open` without which Windows changes line ends."""
+
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
@@ -52,7 +55,7 @@ def opened_regular(path: Path, kind: type[RunError]) -> Iterator[BufferedReader]
         RunError: There is no such file, or it cannot be read; of the class `kind`.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | BINARY | getattr(os, "O_NONBLOCK", 0))
     except FileNotFoundError:
         raise kind(f"{path}: missing; restore it from a copy") from None
     except OSError as error:
@@ -88,12 +91,21 @@ def write_all(descriptor: int, data: bytes, offset: int) -> None:
     """Write at an offset; a short write is continued, so that a full disk raises an error."""
     written = 0
     while written < len(data):
-        written += os.pwrite(descriptor, data[written:], offset + written)
+        written += _write_at(descriptor, data[written:], offset + written)
+
+
+def _write_at(descriptor: int, data: bytes, offset: int) -> int:
+    if hasattr(os, "pwrite"):
+        return os.pwrite(descriptor, data, offset)
+    os.lseek(descriptor, offset, os.SEEK_SET)
+    return os.write(descriptor, data)
 
 
 def sync(path: Path) -> None:
     """Have the system put a file or a folder on the disk: fsync(2)."""
-    descriptor = os.open(path, os.O_RDONLY)
+    if os.name == "nt" and path.is_dir():  # cannot be opened there
+        return
+    descriptor = os.open(path, os.O_RDWR | BINARY if os.name == "nt" else os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

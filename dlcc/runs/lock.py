@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from pathlib import Path
 
+from dlcc.engine.file_lock import lock_file, unlock_file
 from dlcc.errors import RunLockedError
 from dlcc.runs.files import cannot_write
 from dlcc.runs.forks import forget_in_children
 
 
 class RunLock:
-    """Lock on a file of the run, by flock(2); the kernel releases it when the process ends.
+    """Lock on a file of the run; the kernel releases it when the process ends.
 
     Raises:
         RunLockedError: Another recorder holds it, in this process or in another one.
@@ -20,11 +20,11 @@ class RunLock:
 
     def __init__(self, path: Path) -> None:
         try:
-            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
             raise cannot_write(path, error) from error
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock_file(self._descriptor, wait=False)
         except OSError as error:
             os.close(self._descriptor)
             if not isinstance(error, BlockingIOError):
@@ -39,7 +39,7 @@ class RunLock:
         """Release the lock, also where a forked child still has it open; a second call does
         nothing."""
         if self._descriptor >= 0:
-            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+            unlock_file(self._descriptor)
         self.forget()
 
     def forget(self) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from dlcc.errors import OptionError, RunError
-from dlcc.runs.files import cannot_write, write_all, written_whole
+from dlcc.runs.files import BINARY, cannot_write, write_all, written_whole
 from dlcc.runs.forks import forget_in_children
 from dlcc.runs.layout import RunLayout
 from dlcc.runs.pending import Pending, fetch_pending
@@ -288,7 +288,7 @@ class SeriesAppender:
         self.row_bytes = self._row.size
         self._capacity = max(1, min(BLOCK_ROWS, _MAX_BLOCK_BYTES // self.row_bytes))
         try:
-            self._descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+            self._descriptor = os.open(path, os.O_WRONLY | BINARY)
         except OSError as error:
             raise cannot_write(path, error) from error
         self._blocks = len(existing.blocks) if existing else 0
