@@ -27,7 +27,7 @@ from common import write_result
 from torch import nn
 from torch.utils.tensorboard import SummaryWriter
 
-from dlcc.runs import Recorder, Run
+from dlcc.runs import Recorder, Run, Training
 
 HERE = Path(__file__).resolve().parent
 KILLING = HERE.parent / "tests" / "runs" / "killing.py"
@@ -36,6 +36,8 @@ CALLS = 20_000
 TENSORBOARD_CALLS = 500
 ROWS = 1_000_000
 QUANTITIES = 8
+WARM, BLOCKS = 20, 20
+STEPS = WARM + BLOCKS * 20
 SEED = 0
 
 
@@ -115,6 +117,93 @@ def tracking(folder: Path) -> dict[str, Any]:
     return {"parameters": parameters, **spread(seconds, 1e6)}
 
 
+class Dcgan:
+    """A DCGAN for 28 × 28 images on noise in their place, batch 64, in a plain loop."""
+
+    def __init__(self) -> None:
+        torch.manual_seed(SEED)
+        self.images = torch.rand(512, 1, 28, 28) * 2 - 1
+        self.generator = nn.Sequential(
+            nn.Linear(64, 64 * 49), nn.Unflatten(1, (64, 7, 7)), nn.BatchNorm2d(64), nn.ReLU(),
+            nn.ConvTranspose2d(64, 32, 4, 2, 1), nn.BatchNorm2d(32), nn.ReLU(),
+            nn.ConvTranspose2d(32, 1, 4, 2, 1), nn.Tanh(),
+        )  # fmt: skip
+        self.discriminator = nn.Sequential(
+            nn.Conv2d(1, 32, 4, 2, 1), nn.LeakyReLU(0.2), nn.Conv2d(32, 64, 4, 2, 1),
+            nn.LeakyReLU(0.2), nn.Flatten(), nn.Linear(64 * 49, 1),
+        )  # fmt: skip
+        self.players = {"generator": self.generator, "discriminator": self.discriminator}
+        self.opt_g, self.opt_d = (
+            torch.optim.Adam(net.parameters(), lr=2e-4, betas=(0.5, 0.999))
+            for net in self.players.values()
+        )
+
+    def step(self, real: torch.Tensor) -> dict[str, torch.Tensor]:
+        softplus = nn.functional.softplus
+        fake = self.generator(torch.randn(len(real), 64))
+        d_loss = softplus(-self.discriminator(real)).mean()
+        d_loss = d_loss + softplus(self.discriminator(fake.detach())).mean()
+        self.opt_d.zero_grad()
+        d_loss.backward()
+        self.opt_d.step()
+        g_loss = softplus(-self.discriminator(fake)).mean()
+        self.opt_g.zero_grad()
+        g_loss.backward()
+        self.opt_g.step()
+        return {"generator/loss": g_loss, "discriminator/loss": d_loss}
+
+
+def steps_of_a_dcgan(folder: Path) -> dict[str, Any]:
+    """A step recorded over one that is not, and both over one of `from_step`, steps in turn."""
+    plain, recorded, made = Dcgan(), Dcgan(), Dcgan()
+    training = Training.from_step(made.players, made.step, data=made.images, batch=64)
+    alone = Dcgan()
+    same = Training.from_step(alone.players, alone.step, data=alone.images, batch=64)
+    seconds: dict[str, list[float]] = {"plain": [], "recorded": [], "from_step": []}
+    with (
+        Recorder(folder / "loop", players=recorded.players) as loop,
+        Recorder(folder / "made", training=training) as whole,
+    ):
+
+        def of_a_loop(gan: Dcgan, step: int) -> dict[str, torch.Tensor]:
+            torch.manual_seed(step)
+            return gan.step(gan.images[torch.randint(512, (64,))])
+
+        def record(step: int) -> None:
+            loop.log(step, of_a_loop(recorded, step))
+
+        for step in range(STEPS):
+            work: list[tuple[str, Callable[[], object]]] = [
+                ("plain", lambda step=step: of_a_loop(plain, step)),
+                ("recorded", lambda step=step: record(step)),
+                ("from_step", lambda step=step: whole.log(step, training.step(step))),
+            ]
+            for name, one in work[step % 3 :] + work[: step % 3]:
+                seconds[name].append(timed(one))
+            same.step(step)
+    warm = {name: times[WARM:] for name, times in seconds.items()}
+    blocks = {name: np.array(times).reshape(BLOCKS, -1).sum(axis=1) for name, times in warm.items()}
+    ratios = {n: (blocks[n] / blocks["plain"]).tolist() for n in ("recorded", "from_step")}
+    return {
+        "steps": STEPS,
+        "parameters": sum(p.numel() for net in plain.players.values() for p in net.parameters()),
+        "milliseconds_plain": spread(warm["plain"], 1e3),
+        "recorded_over_plain": spread(ratios["recorded"]),
+        "from_step_recorded_over_plain": spread(ratios["from_step"]),
+        "weights_equal_with_and_without": equal(plain, recorded) and equal(made, alone),
+    }
+
+
+def equal(one: Dcgan, other: Dcgan) -> bool:
+    return all(
+        torch.equal(a, b)
+        for name, net in one.players.items()
+        for a, b in zip(
+            net.state_dict().values(), other.players[name].state_dict().values(), strict=True
+        )
+    )
+
+
 def reading(folder: Path) -> dict[str, Any]:
     """A million rows of eight quantities: bytes a step, seconds to read, and the same as CSV."""
     rng = np.random.default_rng(SEED)
@@ -170,6 +259,7 @@ def main() -> None:
             "repetitions": REPETITIONS,
             "microseconds_for_six_numbers": logging(folder),
             "microseconds_a_row_with_tracked_updates": tracking(folder),
+            "steps_of_a_dcgan": steps_of_a_dcgan(folder),
             "reading": reading(folder),
             "kills": killing(folder, kills),
         }

@@ -110,8 +110,9 @@ class Recorder:
             the sandbox when the run is evaluated. Or `pretrained`. Default: what suits the data.
         resume: Whether a run that is there may be continued.
         track_updates: Whether to log `<player>/updates`, the number of optimiser steps so far, and
-            `<player>/update_norm`, the L2 norm of the change of the player's parameters since the
-            row before (NaN where weights were put back in between).
+            `<player>/update_norm`, at every 16th row and before snapshots, the L2 norm of the
+            change of the player's parameters since the norm before (NaN where weights were put
+            back in between).
 
     Raises:
         OptionError: An argument makes no sense.

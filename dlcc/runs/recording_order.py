@@ -71,6 +71,8 @@ class RecordingOrder:
         if step <= last or any_later(self._layout, first_state):
             self._rewind(step, first_state)
         elif not self.new_session:
+            if self._updates:
+                self._updates.at_snapshot(step)
             return not known
         self.new_session = False
         if self._updates:
@@ -84,4 +86,4 @@ class RecordingOrder:
                 appender.rewind(step)
         move_aside(self._layout, first_state, self._digests)
         if self._updates:
-            self._updates.rewind(step)
+            self._updates.rewind(step, measured=self.new_session and step == self._resumed_at)

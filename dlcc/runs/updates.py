@@ -23,6 +23,12 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
 
+UPDATES, UPDATE_NORM = "/updates", "/update_norm"
+"""Endings of the quantities that are tracked of each player."""
+NORM_EVERY = 16
+"""Rows from one norm to the next: taking one costs as much as twenty rows of a small network."""
+
+
 class UpdateTracker:
     """Counter of optimiser steps, and measure of the change of weights, per player."""
 
@@ -30,18 +36,19 @@ class UpdateTracker:
         from torch.optim.optimizer import register_optimizer_step_post_hook
 
         self._weights = {name: _Weights(module) for name, module in players.items()}
-        self._counts = dict.fromkeys(players, 0)
-        self._players_of: WeakKeyDictionary[Optimizer, tuple[int, tuple[str, ...]]]
+        self.totals = [0] * len(players)
+        """Optimiser steps of each player so far."""
+        self._players_of: WeakKeyDictionary[Optimizer, tuple[int, tuple[int, ...]]]
         self._players_of = WeakKeyDictionary()
         self._hook = register_optimizer_step_post_hook(self._count)
-        self.columns = tuple(
-            f"{player}/{quantity}" for player in players for quantity in ("updates", "update_norm")
-        )
+        self.counted = tuple(f"{player}{UPDATES}" for player in players)
+        self.measured = tuple(f"{player}{UPDATE_NORM}" for player in players)
+        self.columns = (*self.counted, *self.measured)
 
     def take_counts(self) -> dict[str, int]:
         """Optimiser steps of each player since the last call."""
-        counts, self._counts = self._counts, dict.fromkeys(self._counts, 0)
-        return counts
+        counts, self.totals = self.totals, [0] * len(self.totals)
+        return dict(zip(self._weights, counts, strict=True))
 
     def take_norms(self) -> dict[str, Tensor]:
         """L2 norm of each player's change of weights since the last call, as 0-d tensors."""
@@ -63,14 +70,13 @@ class UpdateTracker:
             known = (groups, self._owners(optimizer))
             self._players_of[optimizer] = known
         for player in known[1]:
-            self._counts[player] += 1
+            self.totals[player] += 1
 
-    def _owners(self, optimizer: Optimizer) -> tuple[str, ...]:
+    def _owners(self, optimizer: Optimizer) -> tuple[int, ...]:
         """Find the players that own any parameter of an optimiser, by identity."""
         stepped = {id(p) for group in optimizer.param_groups for p in group["params"]}
-        return tuple(
-            player for player, weights in self._weights.items() if weights.owns_any(stepped)
-        )
+        weights = enumerate(self._weights.values())
+        return tuple(player for player, one in weights if one.owns_any(stepped))
 
 
 class _Weights:
@@ -128,51 +134,88 @@ def _norm(numbers: Tensor) -> Tensor:
 
 
 class UpdateRows:
-    """Writer of one row a step with the tracker's measures, into a file of its own."""
+    """Writer of the tracker's counts, a row a step, and of its norms, at every so many rows.
+
+    Norms are also taken at snapshots, of the row before: so that those between two snapshots say
+    how far the way between them was.
+    """
 
     def __init__(self, writer: SeriesWriter, players: Mapping[str, nn.Module]) -> None:
         self.tracker = UpdateTracker(players)
-        self.appender = writer.appender(self.tracker.columns)
+        self.appender = writer.appender(self.tracker.counted)
+        self._norms = writer.appender(self.tracker.measured)
         self._writer = writer
+        last = max(appender.last_step for appender in writer)
+        self._from_here = last < 0
+        """Whether norms count from a state that the record has: the start, or a snapshot."""
         self._measured = True
-        self._totals = self._totals_before(self.appender.last_step + 1)
+        self._left = NORM_EVERY
+        self._logged = self._totals_before(last + 1)
+        self.tracker.totals = self._logged.copy()
 
     def add(self, step: int) -> None:
-        """Log updates since the row before; numbers on accelerators stay there."""
-        row = {}
-        on_accelerator = {}
-        norms = self.tracker.take_norms()
-        for player, count in self.tracker.take_counts().items():
-            self._totals[player] += count
-            row[f"{player}/updates"] = self._totals[player]
-            norm = norms[player]
-            if not self._measured or norm.device.type == "cpu":
-                row[f"{player}/update_norm"] = norm.item() if self._measured else math.nan
-            else:
-                row[f"{player}/update_norm"] = math.nan
-                on_accelerator[f"{player}/update_norm"] = norm
-        self._measured = True
-        columns = self.appender.columns
-        self.appender.append(
-            step, [row[name] for name in columns], pending_numbers(on_accelerator, columns)
-        )
+        """Log updates so far, and where they are due the norms."""
+        self.appender.append(step, self._in_order(self.tracker.totals))
+        self._logged = self.tracker.totals.copy()
+        self._left -= 1
+        if self._left <= 0 or not self._measured or not self._from_here:
+            self._add_norms(step)
 
-    def rewind(self, step: int) -> None:
-        """Go on from the totals before `step`; the jump back to old weights is no update."""
-        self._totals = self._totals_before(step)
-        self._measured = False
+    def at_snapshot(self, step: int) -> None:
+        """Log norms of the row before a snapshot's step, if the state is the one after that row."""
+        if self._left < NORM_EVERY and self.appender.last_step == step - 1:
+            self._add_norms(step - 1)
+
+    def rewind(self, step: int, *, measured: bool) -> None:
+        """Go on from the totals before `step`; the jump back to old weights is no update.
+
+        Args:
+            step: Step that the rewind goes to.
+            measured: Whether norms count from the weights before that step.
+        """
+        before = self._totals_before(step)
+        since = zip(before, self.tracker.totals, self._logged, strict=True)
+        self.tracker.totals = [total + now - logged for total, now, logged in since]
+        self._logged = before
+        self._measured = measured
 
     def rebase(self) -> None:
-        """Measure the next row from the weights as they are now."""
+        """Measure the next norms from the weights as they are now."""
         self.tracker.rebase()
-        self._measured = True
+        self._measured = self._from_here = True
+        self._left = NORM_EVERY
 
-    def _totals_before(self, step: int) -> dict[str, float]:
+    def _in_order(self, totals: Sequence[int]) -> Sequence[float]:
+        if self.appender.columns == self.tracker.counted:
+            return totals
+        named = dict(zip(self.tracker.counted, totals, strict=True))
+        return [named[name] for name in self.appender.columns]
+
+    def _add_norms(self, step: int) -> None:
+        """Log the norms since those before; numbers on accelerators stay there."""
+        taken = self.tracker.take_norms()
+        row, on_accelerator = {}, {}
+        for player, norm in taken.items():
+            name = f"{player}{UPDATE_NORM}"
+            if self._measured and norm.device.type != "cpu":
+                on_accelerator[name] = norm
+            row[name] = norm.item() if self._measured and name not in on_accelerator else math.nan
+        columns = self._norms.columns
+        pending = pending_numbers(on_accelerator, columns)
+        self._norms.append(step, [row[name] for name in columns], pending)
+        self._measured = self._from_here = True
+        self._left = NORM_EVERY
+
+    def _totals_before(self, step: int) -> list[int]:
+        """Totals of the last rows before a step, in whatever file they are."""
         self._writer.flush()
-        file = read_series_file(self.appender.path)
-        rows = np.flatnonzero(file.kept() & (file.steps < step))
-        return {
-            name.removesuffix("/updates"): float(values[rows[-1]]) if len(rows) else 0.0
-            for name, values in zip(file.columns, file.values, strict=True)
-            if name.endswith("/updates")
-        }
+        found = dict.fromkeys(self.tracker.counted, (-1, 0))
+        for appender in self._writer:
+            if not found.keys().isdisjoint(appender.columns):
+                file = read_series_file(appender.path)
+                rows = np.flatnonzero(file.kept() & (file.steps < step))
+                for name, values in zip(file.columns, file.values, strict=True):
+                    if name in found and len(rows):
+                        last = int(file.steps[rows[-1]]), int(values[rows[-1]])
+                        found[name] = max(found[name], last)
+        return [total for _, total in found.values()]

@@ -98,7 +98,8 @@ class Subject:
         """Step, and answer with the quantities that were asked for, and a watched weight after each
         step.
 
-        What the training does not return and a recorder would have tracked is taken at `ends`.
+        What the training does not return and a recorder would have tracked is taken at `ends` and
+        `norm_ends`.
         """
         import torch
 
@@ -108,7 +109,8 @@ class Subject:
         watched = []
         for i in range(count):
             row = self.training.step(message["first"] + i)
-            moved = self._updates() if message["first"] + i in message["ends"] else {}
+            moved = self._counts() if message["first"] + i in message["ends"] else {}
+            moved |= self._norms() if message["first"] + i in message["norm_ends"] else {}
             for j, name in enumerate(names):
                 if name in row:
                     values[i, j], present[i, j] = float(row[name]), True
@@ -183,14 +185,15 @@ class Subject:
             self.tracker.close()
         self.tracker = UpdateTracker(self.training.players)
 
-    def _updates(self) -> dict[str, float]:
-        """Optimiser steps and change of weights of each player since the last call or `load`."""
-        if self.tracker is None:
-            return {}
-        counts, norms = self.tracker.take_counts(), self.tracker.take_norms()
-        return {f"{player}/updates": float(n) for player, n in counts.items()} | {
-            f"{player}/update_norm": norm.item() for player, norm in norms.items()
-        }
+    def _counts(self) -> dict[str, float]:
+        """Optimiser steps of each player since the last call or `load`."""
+        taken = {} if self.tracker is None else self.tracker.take_counts()
+        return {f"{player}/updates": float(n) for player, n in taken.items()}
+
+    def _norms(self) -> dict[str, float]:
+        """Change of weights of each player since the last call or `load`."""
+        taken = {} if self.tracker is None else self.tracker.take_norms()
+        return {f"{player}/update_norm": norm.item() for player, norm in taken.items()}
 
     def _weights(self) -> dict[str, Tensor]:
         return {

@@ -173,6 +173,7 @@ class Session:
         names: Sequence[str],
         watch: tuple[str, int] | None = None,
         ends: Sequence[int] = (),
+        norm_ends: Sequence[int] = (),
     ) -> Stepped:
         """Do the steps `first` to `first + count - 1`.
 
@@ -182,8 +183,9 @@ class Session:
             names: Names `player/quantity` of the quantities that are wanted.
             watch: Weight `player/name` and its size in bytes, to be given after each step; None for
                 none.
-            ends: Steps after which `<player>/updates` and `<player>/update_norm` are taken, each
-                since the one before or since `load`.
+            ends: Steps after which `<player>/updates` are taken, each since the one before or since
+                `load`.
+            norm_ends: Steps after which `<player>/update_norm` is taken, likewise.
 
         Returns:
             Values [count, len(names)] with masks of where they come from, and the watched weight.
@@ -199,6 +201,7 @@ class Session:
             "names": list(names),
             "watch": name,
             "ends": list(ends),
+            "norm_ends": list(norm_ends),
         }
         _, made = self._ask(message, expected=count * (10 * len(names) + size))
         shape = (count, len(names))

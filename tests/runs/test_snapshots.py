@@ -69,7 +69,7 @@ def test_without_a_training_snapshots_hold_weights(tmp_path: Path) -> None:
     players = {"generator": nn.Linear(2, 2).bfloat16()}
     with Recorder(tmp_path / "run", players=players) as recorder:
         recorder.snapshot(0)
-        with pytest.raises(OptionError, match="nothing to resume"):
+        with pytest.raises(OptionError, match="there is no training"):
             recorder.resume()
     (snapshot,) = Run.open(tmp_path / "run").snapshots()
     assert not snapshot.resumable

@@ -14,7 +14,7 @@ from dlcc.records import ReplayCheck, ReplayKind
 from dlcc.sandbox import Session
 from dlcc.stages.execution.compare import Tensors, deviations, worst_by_name
 from dlcc.stages.execution.recorded_state import RecordedState
-from dlcc.stages.execution.rows import LoggedRows
+from dlcc.stages.execution.rows import UPDATE_NORM, UPDATES, LoggedRows
 from dlcc.stages.execution.tolerance import Tolerance, measured, perturbed
 
 _CHUNK = 64  # steps between two looks at the clock
@@ -71,13 +71,16 @@ class Replayer:
         """Run `count` steps, the first of which is `first`, from the training's present state."""
         window, are_tracked = self.rows.window(first, count), self.rows.are_tracked
         deviation, compared = np.zeros(window.values.shape), np.zeros_like(window.present)
-        ends, watched = window.ends(are_tracked), []
+        ends, norm_ends = (window.ends(self.rows.end_in(e)) for e in (UPDATES, UPDATE_NORM))
+        watched = []
         for start in range(0, count, _CHUNK):
             self.check_time()
             part = slice(start, min(start + _CHUNK, count))
             at, n = first + start, part.stop - start
-            within = [end for end in ends if at <= end < at + n]
-            stepped = self.session.step(at, n, self.rows.names, watch, within)
+            counted, measured = (
+                [end for end in of if at <= end < at + n] for of in (ends, norm_ends)
+            )
+            stepped = self.session.step(at, n, self.rows.names, watch, counted, measured)
             tracked = stepped.tracked & are_tracked
             recorded = np.where(tracked, window.changes[part], window.values[part])
             compared[part] = window.present[part] & stepped.present

@@ -12,7 +12,7 @@ from dlcc.records import Column, Series
 
 UPDATES, UPDATE_NORM = "/updates", "/update_norm"
 """Endings of the quantities that the recorder tracks of each player: counted, or measured, since
-the row before."""
+the row before of the same quantity."""
 _NEVER = -(1 << 62)
 
 
@@ -78,7 +78,11 @@ class LoggedRows:
     @property
     def are_tracked(self) -> NDArray[np.bool_]:
         """Marks [k] of the quantities whose names are those that the recorder tracks."""
-        return np.array([name.endswith((UPDATES, UPDATE_NORM)) for name in self.names], np.bool_)
+        return self.end_in(UPDATES) | self.end_in(UPDATE_NORM)
+
+    def end_in(self, ending: str) -> NDArray[np.bool_]:
+        """Marks [k] of the quantities whose names have this ending."""
+        return np.array([name.endswith(ending) for name in self.names], np.bool_)
 
 
 @dataclass(frozen=True)
