@@ -26,13 +26,17 @@ class GradientNorms:
     ) -> None:
         self._taken: dict[str, Tensor] = {}
         self._owner = {id(p): name for name, net in players.items() for p in net.parameters()}
-        for optimizer in optimizers:
-            optimizer.register_step_pre_hook(self._measure)
+        self._hooks = [o.register_step_pre_hook(self._measure) for o in optimizers]
 
     def take(self) -> dict[str, Tensor]:
         """Norms since the last call, 0-d tensors on their device; players that rested have none."""
         taken, self._taken = self._taken, {}
         return taken
+
+    def close(self) -> None:
+        """Stop measuring."""
+        for hook in self._hooks:
+            hook.remove()
 
     @torch.no_grad()
     def _measure(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:

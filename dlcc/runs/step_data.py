@@ -22,6 +22,9 @@ class Batches(Protocol):
     why_not_resumable: str | None
     """Reason why a batch cannot be drawn again; None where it can."""
 
+    steps_of_an_epoch: int | None
+    """Steps in which the data are gone through once; None where nobody knows."""
+
     def __call__(self, step: int) -> Any:
         """Batch of a step."""
 
@@ -94,6 +97,7 @@ class IndexedBatches:
         self._rows, self._count, self._batch, self._seed = rows, count, batch, seed
         self._batch_of = batch_of
         self._rank, self._size = rank_and_size()
+        self.steps_of_an_epoch: int | None = max(1, count // (batch * self._size))
         self._epoch = -1
         self._order: Tensor | None = None
 
@@ -130,6 +134,7 @@ class LoadedBatches:
 
     def __init__(self, loader: Any) -> None:
         self._loader = loader
+        self.steps_of_an_epoch: int | None = None
         self._left: Any = None
         self._stateful = all(hasattr(loader, f"{name}state_dict") for name in ("", "load_"))
         self.why_not_resumable = (

@@ -5,8 +5,7 @@ from __future__ import annotations
 import inspect
 import random
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, SupportsFloat
 
 import numpy as np
@@ -16,7 +15,8 @@ from torch import Tensor, nn
 from dlcc.errors import OptionError
 from dlcc.runs.gradient_norms import GradientNorms
 from dlcc.runs.ranks import rank_and_size
-from dlcc.runs.seeding import SAMPLES, STEPS, StepSeeds, seed_of_build, seeded
+from dlcc.runs.sampling import sampling
+from dlcc.runs.seeding import STEPS, StepSeeds, seed_of_build, seeded
 from dlcc.runs.step_data import Batches, batches_of
 from dlcc.runs.step_state import Reached, reached_by
 
@@ -97,7 +97,6 @@ class StepTraining:
         self._norms = GradientNorms(self.players, _optimizers(self._objects.values()))
         rank = rank_and_size()[0]  # each draws noise of its own
         self._steps = StepSeeds(self.seed, STEPS, rank)
-        self._samples = StepSeeds(self.seed, SAMPLES)
         self.why_not_resumable = self._why_not_resumable(found)
         if self.why_not_resumable:
             warnings.warn(
@@ -151,12 +150,18 @@ class StepTraining:
         """
         if self._sample is None:
             raise OptionError("the training draws no samples; pass from_step(..., sample=...)")
-        with seeded(self._samples(seed)), torch.no_grad(), self._modules_unchanged():
+        nets = [thing for thing in self._objects.values() if isinstance(thing, nn.Module)]
+        with sampling([*self.players.values(), *nets], self.seed, seed):
             made = self._sample(n)
         if not isinstance(made, Tensor) or not made.ndim or len(made) != n:
             shape = list(made.shape) if isinstance(made, Tensor) else type(made).__name__
             raise OptionError(f"sample({n}): expected a tensor [{n}, ...], found {shape}")
         return made.detach()
+
+    @property
+    def steps_of_an_epoch(self) -> int | None:
+        """Steps in which the data are gone through once; None where nobody knows."""
+        return None if self._data is None else self._data.steps_of_an_epoch
 
     @property
     def samples_are_drawn(self) -> bool:
@@ -221,21 +226,6 @@ class StepTraining:
                 "data as from_step(..., data=...)"
             )
         return None if self._data is None else self._data.why_not_resumable
-
-    @contextmanager
-    def _modules_unchanged(self) -> Iterator[None]:
-        """Put modes and buffers of all networks back, which sampling may change."""
-        from dlcc.landscape.model_state import copied_buffers
-
-        nets = [*self.players.values()]
-        nets += [thing for thing in self._objects.values() if isinstance(thing, nn.Module)]
-        modules = [module for net in nets for module in net.modules()]
-        modes = [module.training for module in modules]
-        with ExitStack() as stack:
-            stack.enter_context(copied_buffers(modules, torch.device("cpu")))
-            yield
-        for module, mode in zip(modules, modes, strict=True):
-            module.training = mode
 
 
 def _check_players(players: object) -> None:

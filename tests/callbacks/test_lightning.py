@@ -55,7 +55,9 @@ def fitted(callbacks: list[RunRecorder], folder: Path, accumulate: int = 1) -> F
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("accumulate", [1, 2])
 def test_a_training_is_recorded_and_not_changed(tmp_path: Path, accumulate: int) -> None:
-    recorder = RunRecorder(tmp_path / "run", {"net": loss_of_each}, every=4, budget=1.0)
+    recorder = RunRecorder(
+        tmp_path / "run", {"net": loss_of_each}, every=4, budget=1.0, surveys=1e9
+    )
     measured = fitted([recorder], tmp_path, accumulate).state_dict()
     plain = fitted([], tmp_path, accumulate).state_dict()
     for name, value in plain.items():
@@ -101,7 +103,31 @@ class Game(Fit):
         return [torch.optim.SGD(p.parameters(), lr=1e-2) for p in (self.net, self.other)]
 
 
-def fit(module: Fit, folder: Path, callback: RunRecorder, **options: Any) -> Trainer:
+class Gan(LightningModule):
+    def __init__(self) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.netG, self.netD = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3)), nn.Linear(3, 1)
+
+    def training_step(self, batch: Any, batch_idx: int) -> None:
+        optimizers: Any = self.optimizers()
+        opt_g, opt_d = optimizers
+        fake, softplus = self.netG(torch.randn(len(batch[0]), 3)), nn.functional.softplus
+        d_loss = softplus(-self.netD(batch[0])).mean() + softplus(self.netD(fake.detach())).mean()
+        opt_d.zero_grad()
+        self.manual_backward(d_loss)
+        opt_d.step()
+        g_loss = softplus(-self.netD(fake)).mean()
+        opt_g.zero_grad()
+        self.manual_backward(g_loss)
+        opt_g.step()
+        self.log_dict({"g_loss": g_loss, "d_loss": d_loss}, prog_bar=True)
+
+    def configure_optimizers(self) -> Any:
+        return [torch.optim.Adam(p.parameters(), lr=1e-2) for p in (self.netG, self.netD)]
+
+
+def fit(module: LightningModule, folder: Path, callback: RunRecorder, **options: Any) -> Trainer:
     torch.manual_seed(0)
     rows = TensorDataset(torch.randn(64, 3), torch.randn(64, 1))
     trainer = Trainer(**{
@@ -134,6 +160,40 @@ def test_several_optimisers_make_one_step_a_batch(tmp_path: Path, critic_steps: 
     assert columns["net/updates"].values[-1] == 24
     assert columns["other/updates"].values[-1] == 24 * critic_steps
     assert [s.step for s in run.snapshots()] == [0, 8, 16, 24]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_gan_with_two_optimisers_is_recorded_whole(tmp_path: Path) -> None:
+    """And with its samples it is the training that it is without."""
+
+    def drawn(module: LightningModule, n: int) -> Tensor:
+        made: Tensor = module.netG(torch.randn(n, 3))
+        return made
+
+    torch.manual_seed(1)
+    recorded, plain = Gan(), Gan()
+    plain.load_state_dict(recorded.state_dict())
+    recorder = RunRecorder(
+        tmp_path / "run", samples=drawn, sample_size=30, sample_steps=6,
+        objective={"kind": "gan", "loss": "ns"},
+    )  # fmt: skip
+    fit(recorded, tmp_path, recorder)
+    fit(plain, tmp_path, RunRecorder(tmp_path / "other"))
+    for name, value in plain.state_dict().items():
+        assert torch.equal(value, recorded.state_dict()[name]), name
+    run = Run.open(tmp_path / "run")
+    assert list(run.manifest.players) == ["generator", "discriminator"]
+    columns = run.series().columns
+    for quantity in ("loss", "grad_norm", "updates"):
+        for player in run.manifest.players:
+            assert columns[f"{player}/{quantity}"].steps.tolist() == list(range(24)), quantity
+    assert columns["discriminator/updates"].values.tolist() == list(range(1, 25))
+    assert run.sample_steps() == [4, 8, 12, 16, 20, 24]
+    assert run.samples(24).shape == (30, 3)
+    reference = run.reference()
+    assert reference is not None
+    assert reference.shape == (64, 3)
+    assert not any(s.landscape() for s in run.snapshots()), "surveys are off"
 
 
 @pytest.mark.filterwarnings("ignore")
