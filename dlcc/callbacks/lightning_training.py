@@ -119,7 +119,7 @@ def players_of(module: LightningModule, optimizers: Sequence[Optimizer]) -> dict
 
 
 class _Loop:
-    """What a LightningModule needs of a Trainer to take a step."""
+    """Stand-in for a Trainer, with as much of one as a LightningModule needs to take a step."""
 
     def __init__(self, module: LightningModule) -> None:
         self.module = module

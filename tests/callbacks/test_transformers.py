@@ -65,7 +65,11 @@ def trained(folder: Path, callbacks: list[Any]) -> nn.Module:
 def test_a_training_is_recorded_and_not_changed(tmp_path: Path) -> None:
     rows = Rows()
     batch = {"x": rows.x, "labels": rows.x.sum(dim=1)}
-    recorder = RunRecorder(tmp_path / "run", loss_of_each, batch, every=4, budget=1.0)
+    options: dict[str, Any] = {"every": 4, "budget": 1.0, "surveys": 1e9}
+    recorder = RunRecorder(
+        tmp_path / "run", loss_of_each, batch, samples=lambda model, n: torch.randn(n, 2),
+        sample_size=20, sample_steps=4, **options,
+    )  # fmt: skip
     measured = trained(tmp_path, [recorder]).state_dict()
     plain = trained(tmp_path, []).state_dict()
     for name, value in plain.items():
@@ -73,7 +77,10 @@ def test_a_training_is_recorded_and_not_changed(tmp_path: Path) -> None:
     run = Run.open(tmp_path / "run")
     columns = run.series().columns
     assert run.length == 20
-    assert columns["model/loss"].steps.tolist() == list(range(1, 20, 2))
+    assert columns["model/loss"].steps.tolist() == list(range(20))
+    assert columns["model/learning_rate"].steps.tolist() == list(range(1, 20, 2))
+    assert run.sample_steps() == [5, 10, 15, 20]
+    assert run.samples(5).shape == (20, 2)
     assert not (columns["model/sample_grad_norm"].steps % 4).any()
     snapshots = run.snapshots()
     assert [s.step for s in snapshots] == list(range(0, 21, 2))
