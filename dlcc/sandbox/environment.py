@@ -18,6 +18,9 @@ ENVIRONMENT = {
     # Without it torch looks up the name of a user who has none. A folder that exists, for where
     # nothing can be written making one is refused, and finding one is not.
     "TORCHINDUCTOR_CACHE_DIR": "/tmp",
+    # Matplotlib, which much imports, Lightning too, is content with a folder that it may write to
+    # by its rights, and goes on where a write to it is refused.
+    "MPLCONFIGDIR": "/tmp",
 }
 """Environment variables inside; there are no others."""
 
