@@ -12,6 +12,7 @@ import importlib.util
 import io
 import os
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -298,6 +299,7 @@ def main(arguments: list[str]) -> int:
     if arguments[0] == "--trial":
         return _trial(Path(arguments[1]), arguments[2:])
     from dlcc.sandbox import lock, wire
+    from dlcc.sandbox.environment import ENVIRONMENT
 
     parent = os.getppid()
     requests = os.fdopen(int(arguments[0]), "rb")
@@ -311,6 +313,7 @@ def main(arguments: list[str]) -> int:
     lock.bound(settings["memory"], settings["seconds"], settings["processes"])
     sys.path += [folder for folder in settings["packages"] if folder not in sys.path]
     sys.dont_write_bytecode = True
+    tempfile.tempdir = ENVIRONMENT["TMPDIR"]  # what only asks for its name need not be refused
     root = Path(settings["root"])
     os.chdir(root)
     answers.write(wire.encode({}))

@@ -120,9 +120,8 @@ def test_the_filters_are_those_that_the_script_makes(kind: Kind) -> None:
 
 def test_what_wants_a_cache_folder_can_be_imported(tmp_path: Path) -> None:
     source = tmp_path / "train.py"
-    source.write_text(
-        "import matplotlib\nmatplotlib.get_cachedir()\n\ndef embed(x):\n    return x\n"
-    )
+    asks = "import matplotlib, tempfile\nmatplotlib.get_cachedir(), tempfile.gettempdir()"
+    source.write_text(f"{asks}\n\ndef embed(x):\n    return x\n")
     with Session({"source/train.py": source}, best_level(trust=True)) as session:
         rows = np.ones((3, 2), np.float32)
         assert np.array_equal(session.features("source/train.py:embed", rows), rows)
