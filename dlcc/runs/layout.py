@@ -8,6 +8,8 @@ from pathlib import Path
 
 from dlcc.errors import RunError
 
+TRAINING_DATA = "training-data.safetensors"
+"""Name of the file of training data beside the code that loads them."""
 _SERIES_NAME = re.compile(r"\d{3,}\.series")
 
 
@@ -74,6 +76,11 @@ class RunLayout:
     def source(self) -> Path:
         """Folder of the code that came with the run."""
         return self.path / "source"
+
+    @property
+    def training_data(self) -> Path:
+        """File of the training data that the code loaded, beside the code."""
+        return self.source / TRAINING_DATA
 
     @property
     def documents(self) -> Path:

@@ -186,6 +186,7 @@ class Recorder:
                 home = origin.files[0].parent
                 attach(origin.files, self.layout.source, self._digests.add, home)
             attach(sources, self.layout.source, self._digests.add)
+            self._keep_data(getattr(training, "data_to_keep", None))
             if features_file is not None:
                 attach([features_file], self.layout.source, self._digests.add)
             attach(documents, self.layout.documents, self._digests.add)
@@ -469,6 +470,15 @@ class Recorder:
             rows = evenly_spaced(as_rows(reference, "reference"))
             digest = write_rows(self.layout.reference_file, "reference", rows)
             self._digests.add(self.layout.reference_file, digest)
+
+    def _keep_data(self, tensors: Mapping[str, Tensor] | None) -> None:
+        """Write the training data that the code needs to run again, if it loaded any."""
+        path = self.layout.training_data
+        if tensors is not None and not path.exists():
+            from dlcc.runs.tensors import write_tensors
+
+            write_tensors(path, tensors)
+            self._digests.add(path)
 
     def _watch(self, watcher: Watcher, step: int, values: Mapping[str, Number]) -> None:
         """Show a row to the watcher, and record the quantities that it returns."""

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from dlcc.errors import OptionError
 from dlcc.runs.gradient_norms import GradientNorms
+from dlcc.runs.kept_data import is_loader, load
 from dlcc.runs.ranks import rank_and_size
 from dlcc.runs.sampling import sampling
 from dlcc.runs.seeding import STEPS, StepSeeds, seed_of_build, seeded
@@ -62,7 +63,9 @@ class StepTraining:
         data: Training data: a tensor or array `[n, ...]`, a tuple or mapping of such, a dataset,
             or a DataLoader over one, of which batches are drawn by (seed, step); or another
             iterable of batches, which needs `state_dict` and `load_state_dict` to be resumable.
-            None where the step function makes its own.
+            Or a function that loads such from the disk: up to 128 MB of arrays are then kept with
+            the run, and read from there where it is run again. None where the step function makes
+            its own.
         optimizers: Optimisers, or whatever else has a state, where the step function does not
             reach them by names of its own: one, a sequence, or a mapping.
         batch: Rows of a batch.
@@ -86,6 +89,9 @@ class StepTraining:
         _check_players(players)
         self.players: Mapping[str, nn.Module] = dict(players)
         self.seed = seed_of_build() if seed is None else seed
+        self.data_to_keep: Mapping[str, Tensor] | None = None
+        if is_loader(data):
+            data, self.data_to_keep = load(data)
         self._data: Batches | None = None if data is None else batches_of(data, batch, self.seed)
         self._step, self._sample = step, sample
         self._takes_number = _takes_number(step, with_batch=self._data is not None)
