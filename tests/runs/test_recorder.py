@@ -58,6 +58,37 @@ def test_numbers_on_an_accelerator_are_fetched_when_written(
     assert column(tmp_path / "run", "model/b") == [1.5, 3]
 
 
+def test_nothing_waits_for_an_accelerator_at_a_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every way to read a number would wait; the thread that writes reads many at once."""
+
+    class OnDevice:
+        type = "cuda"
+
+    class Fake(torch.Tensor):
+        device = OnDevice()  # type: ignore[assignment]
+
+    waits = {"training": 0, "writing": 0}
+    for name in ("item", "tolist", "cpu", "__float__", "__bool__"):
+        plain = getattr(torch.Tensor, name)
+
+        def counted(self: torch.Tensor, *args: Any, _plain: Any = plain, **kwargs: Any) -> Any:
+            here = threading.current_thread() is threading.main_thread()
+            waits["training" if here else "writing"] += 1
+            return _plain(self, *args, **kwargs)
+
+        monkeypatch.setattr(torch.Tensor, name, counted)
+    losses = torch.arange(1000.0).as_subclass(Fake)
+    with Recorder(tmp_path / "run") as recorder:
+        for step in range(1000):
+            recorder.log(step, {"generator/loss": losses[step], "discriminator/loss": 1.0})
+        assert waits["training"] == 0
+    assert waits["writing"] < 100
+    monkeypatch.undo()
+    assert column(tmp_path / "run", "generator/loss") == list(range(1000))
+
+
 @pytest.mark.parametrize(
     ("step", "values", "what"),
     [
