@@ -280,12 +280,14 @@ def _named(given: Any) -> dict[str, Any]:
 
 
 def _optimizers(things: Any) -> list[torch.optim.Optimizer]:
-    """Optimisers among objects, also those that a wrapper holds as `optimizer`."""
+    """Optimisers among objects, those within wrappers and schedulers that hold one included."""
     found: dict[int, torch.optim.Optimizer] = {}
     for thing in things:
-        for one in (thing, getattr(thing, "optimizer", None)):
-            if isinstance(one, torch.optim.Optimizer):
-                found[id(one)] = one
+        one = thing
+        while isinstance(getattr(one, "optimizer", None), torch.optim.Optimizer):
+            one = one.optimizer
+        if isinstance(one, torch.optim.Optimizer):
+            found[id(one)] = one
     return list(found.values())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -135,7 +136,53 @@ def of_a_class(config: dict[str, Any]) -> StepTraining:
     return StepTraining({"model": trainer.model}, trainer.step, data=data, batch=8)
 
 
-TRAININGS = [scheduled, averaged, gathering, of_a_class]
+def accelerated(config: dict[str, Any]) -> StepTraining:
+    """Hugging Face's Accelerate, which wraps the optimiser and the schedule."""
+    accelerate = pytest.importorskip("accelerate")
+    accelerator = accelerate.Accelerator(cpu=True)
+    model = net()
+    optimizer: Any = torch.optim.Adam(model.parameters(), lr=1e-2)
+    schedule: Any = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.9)
+    model, optimizer, schedule = accelerator.prepare(model, optimizer, schedule)
+
+    def step(x: Tensor) -> dict[str, Any]:
+        loss = (model(x + torch.randn_like(x)) - x).square().mean()
+        optimizer.zero_grad()
+        accelerator.backward(loss)
+        accelerator.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        return {"model/loss": loss}
+
+    return StepTraining({"model": model}, step, data=ROWS, batch=8)
+
+
+def decorated_step(config: dict[str, Any]) -> StepTraining:
+    """An averaged model of torch's own, and a step behind a decorator."""
+    model = net()
+    optimizer = torch.optim.RMSprop(model.parameters(), lr=1e-2)
+    average = torch.optim.swa_utils.AveragedModel(model)
+
+    def decorated(function: Callable[[Tensor], Any]) -> Callable[[Tensor], Any]:
+        @functools.wraps(function)
+        def wrapper(x: Tensor) -> Any:
+            return function(x)
+
+        return wrapper
+
+    @decorated
+    def step(x: Tensor) -> dict[str, Any]:
+        loss = (model(x) - average(x).detach() + torch.randn_like(x)).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        average.update_parameters(model)
+        return {"model/loss": loss}
+
+    return StepTraining({"model": model}, step, data=ROWS, batch=8)
+
+
+TRAININGS = [scheduled, averaged, gathering, of_a_class, accelerated, decorated_step]
 Build = Callable[[dict[str, Any]], StepTraining]
 
 
