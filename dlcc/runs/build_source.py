@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import sys
 import types
@@ -50,10 +51,11 @@ class Origin:
         """
         if build is None:
             return cls(training, config, seed, training_entry, [])
+        entry, _ = source_of(build)  # refuses before anything is built
         config = {"seed": 0 if seed is None else seed, **(config or {})}
         if training is None:
             training = built(build, config)
-        entry, files = source_of(build)
+        _, files = source_of(build)
         if seed is None and type(config["seed"]) is int:
             seed = config["seed"]
         alone = rank_and_size()[1] == 1
@@ -71,7 +73,8 @@ def source_of(build: Callable[..., Any]) -> tuple[str, list[Path]]:
         of the function, and those of the modules that were imported from its folder so far.
 
     Raises:
-        OptionError: The function is a lambda, is defined within another one, or in no file.
+        OptionError: The function is a lambda, is defined within another one, or in no file; or the
+            file, which is imported to build again, would record again when it is.
 
     >>> from dlcc.recipes.small_gan.training import build
     >>> entry, files = source_of(build)
@@ -89,7 +92,32 @@ def source_of(build: Callable[..., Any]) -> tuple[str, list[Path]]:
             "can hold the file; define it there"
         )
     file = file.resolve()
+    _check_guarded(file)
     return f"source/{file.name}:{name}", [file, *_beside(file, sys.modules.values())]
+
+
+def _check_guarded(file: Path) -> None:
+    """Refuse to record by a statement of a file that runs when the file is imported."""
+    frame = inspect.currentframe()
+    while frame is not None:
+        code = frame.f_code
+        if code.co_name == "<module>" and Path(code.co_filename).resolve() == file:
+            line = frame.f_lineno
+            if not _is_guarded(file, line):
+                raise OptionError(
+                    f"{file.name}:{line}: records where the file is imported, as it is to run the "
+                    "training again; put it below if __name__ == '__main__':"
+                )
+        frame = frame.f_back
+
+
+def _is_guarded(file: Path, line: int) -> bool:
+    """Whether a line stands in a statement of the file that asks for the module's name."""
+    for statement in ast.parse(file.read_bytes()).body:
+        if statement.lineno <= line <= (statement.end_lineno or line):
+            names = [n.id for n in ast.walk(statement) if isinstance(n, ast.Name)]
+            return isinstance(statement, ast.If) and "__name__" in names
+    return True
 
 
 def _beside(file: Path, modules: Iterable[types.ModuleType]) -> list[Path]:

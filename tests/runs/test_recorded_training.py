@@ -73,6 +73,22 @@ def test_a_script_is_recorded_with_the_modules_beside_it(tmp_path: Path) -> None
     assert reference.shape == (200, 1)
 
 
+def test_a_script_that_would_record_when_it_is_imported_is_refused(tmp_path: Path) -> None:
+    """It is imported to build the training again; said before anything is recorded."""
+    open_script = SCRIPT.replace('if __name__ == "__main__":', "if True:")
+    open_script = open_script.replace("from parts import layer", "from torch.nn import Linear")
+    open_script = open_script.replace("layer()", "Linear(1, 1)")
+    (tmp_path / "train.py").write_text(open_script.replace("from tools.losses", "# "))
+    done = subprocess.run(
+        [sys.executable, "train.py"], cwd=tmp_path, env={"PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert "train.py:21: records where the file is imported" in done.stderr
+    assert "if __name__ == '__main__':" in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_training_that_was_interrupted_ends_in_the_same_run(tmp_path: Path) -> None:
     config = {"data": "ring", "seed": 2}
 
