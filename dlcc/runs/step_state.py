@@ -23,6 +23,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from dlcc.runs.training import Training
+
 _DEEPEST = 5
 _MOST_ITEMS = 256
 _PLAIN = (bool, int, float, str, type(None))
@@ -138,6 +140,8 @@ class _Search:
                 self._keep(self.found.objects, name, value)
             return True
         if isinstance(value, torch.Tensor | np.ndarray | torch.utils.data.Dataset | io.IOBase):
+            return True
+        if isinstance(value, Training):  # made of such a function before
             return True
         if isinstance(value, torch.Generator | np.random.Generator | random.Random) or all(
             callable(getattr(value, f"{verb}state_dict", None)) for verb in ("", "load_")

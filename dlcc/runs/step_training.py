@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dlcc.errors import OptionError
+from dlcc.errors import OptionError, SnapshotError
 from dlcc.runs.gradient_norms import GradientNorms
 from dlcc.runs.kept_data import is_loader, load
 from dlcc.runs.ranks import rank_and_size
@@ -197,7 +197,13 @@ class StepTraining:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go back to a state that `state_dict` returned."""
+        """Go back to a state that `state_dict` returned.
+
+        Raises:
+            SnapshotError: The state is one of other code: it has other players, objects or
+                variables.
+        """
+        self._check_same(state)
         for name, net in self.players.items():
             net.load_state_dict(state["players"][name])
         for name, thing in self._objects.items():
@@ -217,6 +223,23 @@ class StepTraining:
         self._rested = list(state["gradients"])
         if self._data is not None:
             self._data.load_state_dict(state["data"])
+
+    def _check_same(self, state: Mapping[str, Any]) -> None:
+        """Refuse a state in which something is missing, or which has something more."""
+        mine = {
+            "players": self.players,
+            "objects": self._objects,
+            "tensors": self._reached.tensors,
+            "variables": self._reached.variables,
+        }
+        for part, known in mine.items():
+            held = state.get(part, {})
+            if held.keys() != known.keys():
+                raise SnapshotError(
+                    f"the snapshot's {part} are {', '.join(held) or 'none'}, and those that the "
+                    f"step function reaches {', '.join(known) or 'none'}; resume with the code "
+                    "that took the snapshot"
+                )
 
     _rested: Sequence[str] = ()
     """Players that no optimiser moved in the last step."""

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 import dlcc
-from dlcc.errors import OptionError
+from dlcc.errors import OptionError, SnapshotError
 from dlcc.runs import Run, Training
 from dlcc.runs.seeding import built
 from dlcc.runs.snapshots import Snapshot, write_snapshot
@@ -390,6 +390,12 @@ def test_bad_arguments(options: dict[str, Any], what: str) -> None:
     }  # fmt: skip
     with pytest.raises(OptionError, match=what):
         StepTraining(given.pop("players"), given.pop("step"), **given)
+
+
+def test_a_state_of_other_code_is_refused() -> None:
+    state = built(scheduled, {}).state_dict()
+    with pytest.raises(SnapshotError, match=r"objects are .*cosine.*resume with the code"):
+        built(decorated_step, {}).load_state_dict(state)
 
 
 def test_bad_answers() -> None:
