@@ -2,8 +2,9 @@
 
     python benchmarks/recording.py [--kills 50]
 
-writes benchmarks/results/recording.json. Times are medians over REPETITIONS, with the smallest
-and the largest; the repetitions of what is compared alternate in one process.
+writes benchmarks/results/recording.json. Times are CPU times of the process, the recorder's thread
+included, for the machine is shared; medians over REPETITIONS, with the smallest and the largest;
+the repetitions of what is compared alternate in one process.
 """
 
 from __future__ import annotations
@@ -51,9 +52,9 @@ def spread(seconds: list[float], scale: float = 1.0) -> dict[str, float]:
 
 
 def timed(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     work()
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def logging(folder: Path) -> dict[str, Any]:
