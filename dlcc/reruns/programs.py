@@ -150,7 +150,7 @@ def why_no_program(config: Config, sources: Sources | None) -> str | None:
     if config.training is None or sources is None:
         return (
             "the run does not say how to build its training again; record with "
-            "Recorder(..., training=t, training_entry='source/train.py:build', sources=[...])"
+            "Recorder(..., build=build), whose build(config) returns dlcc.Training.from_step(...)"
         )
     if config.training.partition(":")[0] not in sources.files:
         return f"run.json builds the training by {config.training}, which the run does not hold"

@@ -41,7 +41,8 @@ from dlcc.stages.execution.tolerance import EXACT, SMALLEST, same_machine
 _RESERVE = 0.1  # share of the time that is kept for writing the result
 _SLIGHT = 1e-3  # deviations that another kernel of the same operations could explain
 _RECORD_IT = (
-    "record with Recorder(..., training=t, training_entry='source/train.py:build', sources=[...])"
+    "record with Recorder(..., build=build), whose build(config) returns "
+    "dlcc.Training.from_step(...) or another Training"
 )
 
 
