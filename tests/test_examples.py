@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import os
 import re
 import runpy
@@ -9,6 +11,7 @@ import shlex
 import subprocess
 import sys
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,8 @@ from tests.command import dlcc
 from tests.conftest import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BUILT = {"findings.md", "measured.md", "changes.md", "script.md"}
+"""Pages that are made when the documentation is built."""
 BLOCK = re.compile(r"^```(?P<info>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -84,10 +89,40 @@ def test_every_block_of_a_page_runs(page: Path, tmp_path: Path) -> None:
                     alone = False
 
 
+def test_every_cell_of_the_notebook_runs(tmp_path: Path) -> None:
+    """What a cell ends with is shown as notebooks show it."""
+    (tmp_path / "runs").symlink_to(ROOT / "runs")
+    cells = json.loads((ROOT / "docs" / "notebook.ipynb").read_text())["cells"]
+    names: dict[str, object] = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        for cell in (c for c in cells if c["cell_type"] == "code"):
+            program = ast.parse("".join(cell["source"]))
+            last = program.body.pop() if isinstance(program.body[-1], ast.Expr) else None
+            exec(compile(program, "cell", "exec"), names)
+            if last is not None:
+                value = eval(compile(ast.Expression(last.value), "cell", "eval"), names)
+                if hasattr(value, "_repr_html_"):
+                    assert "<" in value._repr_html_()
+    assert (tmp_path / "report.html").is_file()
+
+
+def test_the_documentation_builds_without_a_warning(tmp_path: Path) -> None:
+    if find_spec("mkdocs") is None:
+        pytest.skip("mkdocs is not installed")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "-q", "-d", tmp_path / "site"],
+        cwd=ROOT, env={**os.environ, "NO_MKDOCS_2_WARNING": "1"}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "WARNING" not in done.stderr
+    assert (tmp_path / "site" / "findings" / "index.html").is_file()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
-        if "://" not in target:
+        if "://" not in target and target not in BUILT:
             assert (page.parent / target).exists(), target
 
 

@@ -18,7 +18,7 @@ PACKAGE = Path(__file__).parent.parent / "dlcc"
 
 FLOORS = (
     "errors typing lazy deprecation version estimate measurement codec entry_points",
-    "charts engine landscape metrics",
+    "charts debate engine landscape metrics",
     "cache findings runs sandbox",
     "callbacks records",
     "kinds",
@@ -33,7 +33,7 @@ FLOORS = (
     "evaluation",
     "evaluations",
     "past_runs.build",
-    "testing cli",
+    "optuna testing cli",
 )
 ROOMS = tuple(room for floor in FLOORS for room in floor.split())
 

@@ -18,6 +18,7 @@ COPIED = {"measured.md": "benchmarks/README.md", "changes.md": "CHANGELOG.md"}
 def on_files(files: Files, config: Any) -> Files:
     """Add the pages."""
     files.append(File.generated(config, "findings.md", content=_findings()))
+    files.append(File.generated(config, "script.md", content=_script()))
     for name, source in COPIED.items():
         text = (ROOT / source).read_text(encoding="utf-8")
         files.append(File.generated(config, name, content=_without_links(text)))
@@ -25,8 +26,19 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Lead links to files of the repository to the pages that repeat them."""
-    return markdown.replace("../benchmarks/README.md", "measured.md")
+    """Lead links to files of the repository to the pages that repeat them; fences of blocks name
+    files as titles."""
+    markdown = re.sub(r"^```(\w+) file=(\S+).*$", r'```\1 title="\2"', markdown, flags=re.MULTILINE)
+    markdown = re.sub(r"^```(\w+) (?!title=).*$", r"```\1", markdown, flags=re.MULTILINE)
+    led = markdown.replace("../benchmarks/README.md", "measured.md")
+    return led.replace("../README.md#record-your-own-training", "script.md")
+
+
+def _script() -> str:
+    """Section of the README that shows a whole script."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = text.partition("## Record your own training")[2].partition("\n## ")[0]
+    return f"# A whole script\n{_without_links(section)}"
 
 
 def _findings() -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dlcc.charts.chart import Chart
+from dlcc.debate.debate import Debate
 from dlcc.errors import InputError
 from dlcc.findings import page as explanation_of
 from dlcc.health.feature_titles import feature_title
@@ -23,6 +24,7 @@ from dlcc.records import (
     Series,
 )
 from dlcc.report import tables
+from dlcc.report.arguments import debate_of
 from dlcc.report.page import details
 from dlcc.report.page.actions import Action, actions
 from dlcc.report.page.answers import Answer, answers
@@ -95,6 +97,7 @@ class View:
     health: Chart | None
     series: tuple[Chart, ...]
     landscape: tuple[Chart, ...]
+    debate: Debate
     forecast: tables.ForecastView | None
     forecast_chart: Chart | None
     reruns: tables.RerunsView | None
@@ -184,6 +187,7 @@ def view_of(
         health=drawn["health"],
         series=series_drawn,
         landscape=landscape_charts(series, landscape, run.length, unit),
+        debate=debate_of(report, health),
         forecast=tables.forecast_view(forecast, kind.feature_words) if forecast else None,
         forecast_chart=drawn["forecast"],
         reruns=tables.reruns_view(reruns) if reruns and reruns.outcomes else None,
