@@ -98,7 +98,8 @@ class StepTraining:
         given = _named(optimizers)
         functions: list[Callable[..., Any]] = [step] if sample is None else [step, sample]
         found = reached_by(functions, self.players, [*given.values(), data])
-        self._objects: dict[str, Any] = {**given, **found.objects}
+        reached = {f"{n} of step" if n in given else n: o for n, o in found.objects.items()}
+        self._objects: dict[str, Any] = {**given, **reached}
         self._reached = found
         self._norms = GradientNorms(self.players, _optimizers(self._objects.values()))
         rank = rank_and_size()[0]  # each draws noise of its own

@@ -392,6 +392,17 @@ def test_bad_arguments(options: dict[str, Any], what: str) -> None:
         StepTraining(given.pop("players"), given.pop("step"), **given)
 
 
+def test_what_is_given_and_what_is_found_may_have_one_name() -> None:
+    model, other = net(), nn.Linear(3, 1)
+    ema = copy.deepcopy(model)
+
+    def step(x: Tensor) -> dict[str, Any]:
+        return {"model/loss": ema(x).square().mean()}
+
+    training = StepTraining({"model": model}, step, optimizers={"ema": other}, data=ROWS, batch=8)
+    assert sorted(training.state_dict()["objects"]) == ["ema", "ema of step"]
+
+
 def test_a_state_of_other_code_is_refused() -> None:
     state = built(scheduled, {}).state_dict()
     with pytest.raises(SnapshotError, match=r"objects are .*cosine.*resume with the code"):
