@@ -21,9 +21,10 @@ from dlcc.forecast.own_runs import kept_recalibration, labelled
 from dlcc.forecast.recalibration import Recalibration
 from dlcc.forecast.rest import BestStep, Hazard, best_step, hazard, hazard_of
 from dlcc.health.curves import IN_FEATURES
+from dlcc.past_runs.forest_files import Forest
 from dlcc.past_runs.patterns import SPACE, figures_of, patterns
 from dlcc.past_runs.similarity import FEWEST_RUNS, Space
-from dlcc.past_runs.store import FRACTIONS, Forest, Library, forest_name, nearest_fraction
+from dlcc.past_runs.store import FRACTIONS, Library, forest_name, nearest_fraction
 from dlcc.records import most_probable
 from dlcc.typing import Floats
 

@@ -10,7 +10,7 @@ import contextlib
 import json
 import os
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +26,7 @@ from dlcc.health.good import GoodModel
 from dlcc.health.logistic import LogisticPosterior
 from dlcc.health.windows import WINDOW_FEATURES
 from dlcc.past_runs.configuration import config_features, setting_key
+from dlcc.past_runs.forest_files import Forest, ForestsOfFile, packed_forests
 from dlcc.past_runs.twins import first_rows_hash
 from dlcc.records import LABELS, Series
 from dlcc.typing import Floats
@@ -42,8 +43,6 @@ TRACES = ("coverage", "quality", "frechet")
 """Figures of the truth that are kept of every sample step."""
 TRACE_STEPS = 50
 """Number of sample steps that traces have: 40 in the length, and 10 beyond it."""
-Forest = Mapping[str, NDArray[Any]]
-"""Nodes of a forest, as `OutcomeForest` has them."""
 _PER_RUN = (
     "configs",
     "vectors",
@@ -346,7 +345,7 @@ class Library:
             **_packed("sighted", self.good.with_samples),
             **_packed("blind", self.good.series_only),
             **_packed_partial(self.good),
-            **_packed_forests(self.forests),
+            **packed_forests(self.forests),
         }
 
 
@@ -460,7 +459,7 @@ def _unpacked_library(path: Path, table: Mapping[str, Any]) -> Library:
         label_names=tuple(str(n) for n in table["label_names"])
         if "label_names" in table
         else LABELS,
-        forests=_ForestsOfFile(path, tuple(map(str, table.get("trees", ())))),
+        forests=ForestsOfFile(path, tuple(map(str, table.get("trees", ())))),
     )
     n = len(library)
     if any(len(getattr(library, name)) != n for name in _PER_RUN):
@@ -520,37 +519,6 @@ def _unpacked_partial(table: Mapping[str, Any]) -> dict[str, LogisticPosterior]:
     """Make the fits for records that lack quantities; none of a file written before 0.2."""
     patterns = table.get("partial", ())
     return {str(pattern): _unpacked(f"partial{k}", table) for k, pattern in enumerate(patterns)}
-
-
-def _packed_forests(forests: Mapping[str, Forest]) -> dict[str, Any]:
-    """Columns of the forests' nodes."""
-    columns: dict[str, Any] = {"trees": np.array(list(forests), dtype=np.str_)}
-    for name, nodes in forests.items():
-        columns |= {f"trees {name}/{part}": values for part, values in nodes.items()}
-    return columns
-
-
-@dataclass(frozen=True)
-class _ForestsOfFile(Mapping[str, Forest]):
-    """Forests of a library's file, each read when it is asked for: a forecast needs one of many."""
-
-    path: Path
-    names: tuple[str, ...]
-
-    def __getitem__(self, name: str) -> Forest:
-        if name not in self.names:
-            raise KeyError(name)
-        with np.load(self.path, allow_pickle=False) as table:
-            return {part: table[f"trees {name}/{part}"] for part in _NODE_PARTS}
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.names)
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-
-_NODE_PARTS = ("right", "feature", "threshold", "roots")
 
 
 def comparable(names: Sequence[str], vector: Mapping[str, float]) -> tuple[str, ...]:

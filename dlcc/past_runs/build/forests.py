@@ -7,9 +7,10 @@ from pathlib import Path
 
 from dlcc.forecast.forest import TREES, OutcomeForest
 from dlcc.health.curves import IN_FEATURES
+from dlcc.past_runs.forest_files import Forest
 from dlcc.past_runs.patterns import SPACE, figures_of, patterns
 from dlcc.past_runs.similarity import FEWEST_RUNS, Space
-from dlcc.past_runs.store import FRACTIONS, Forest, Library, forest_name, read_library
+from dlcc.past_runs.store import FRACTIONS, Library, forest_name, read_library
 
 TREES_OF_PARTS = 36
 """Number of trees of the forests for records that lack something: 5 MB is all that may ship."""
