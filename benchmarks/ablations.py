@@ -32,7 +32,8 @@ from sklearn.metrics import roc_auc_score
 from dlcc.detect.evidence import evidence_of
 from dlcc.detect.training_record import TrainingRecord
 from dlcc.ensembles import train_ensemble
-from dlcc.forecast.forecaster import Forecaster, Forecasters
+from dlcc.forecast.forecaster import Forecaster
+from dlcc.forecast.forecasters import Forecasters
 from dlcc.forecast.forest import OutcomeForest
 from dlcc.health import windows
 from dlcc.health.curves import Curves, run_vector

@@ -19,11 +19,13 @@ from numpy.typing import NDArray
 from own_runs import beyond_chance
 from transfer import of_images
 
-from dlcc.forecast.forecaster import Forecaster, PooledForecaster, Prediction
+from dlcc.forecast.forecaster import Forecaster, Prediction
+from dlcc.forecast.forecasters import pooled_shares
 from dlcc.forecast.forest import OutcomeForest
+from dlcc.forecast.pooled import PooledForecaster
 from dlcc.past_runs.courses import KNOWN_AT, Courses
 from dlcc.past_runs.in_use import shipped_library
-from dlcc.past_runs.patterns import figures_of
+from dlcc.past_runs.patterns import CONFIGURED, figures_of
 from dlcc.past_runs.similarity import Space
 from dlcc.past_runs.store import FRACTIONS
 
@@ -47,7 +49,12 @@ def predictions(question: Question) -> list[Prediction]:
         return near.many(question.raw)
     given, asked, look = question.known.as_given, question.asked, question.look
     names = figures_of(("configuration", "rows as given"), Space(given, look, False).names)
-    pooled = PooledForecaster(near, grown(Space(given, look, False, names)))
+    told = Space(question.known, look, series_only=True, only=CONFIGURED)
+    general = Space(given, look, False, names)
+    shared = pooled_shares(question.space, general, told, FRACTIONS[look])
+    pooled = PooledForecaster(
+        (near, *(grown(space) for space, _ in shared[1:])), tuple(share for _, share in shared)
+    )
     vectors = [dict(zip(asked.names, row, strict=True)) for row in asked.vectors[:, look]]
     return [pooled(vector, config) for vector, config in zip(vectors, asked.configs, strict=True)]
 

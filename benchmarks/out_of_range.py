@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from dlcc.ensembles import train_ensemble
-from dlcc.forecast.forecaster import Forecasters
+from dlcc.forecast.forecasters import Forecasters
 from dlcc.health.curves import Curves, run_vector
 from dlcc.health.definitions import sample_steps
 from dlcc.health.samples import sample_features

@@ -3,8 +3,9 @@
 python benchmarks/transfer.py --seed SEED
 
 Past runs on images are forecast at 10, 20 and 50 % of their length from all others but those of
-their data set, of their architecture, or of their fold. Beside them: small GANs alone, which no run
-on images is among; hyperparameters alone; and the runs that had not failed at the cut. Labels come
+their data set, of their architecture, or of their fold. Beside them: the same without what the
+configuration says; small GANs alone, which no run on images is among; hyperparameters alone; and
+the runs that had not failed at the cut. Labels come
 from classifiers of the data, which no forecast sees. Intervals are bootstrapped over runs.
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,10 +23,11 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from dlcc.forecast.forecaster import Forecaster
+from dlcc.forecast.forecasters import pooled_shares
 from dlcc.forecast.forest import OutcomeForest
 from dlcc.health.curves import IN_FEATURES
 from dlcc.past_runs.in_use import shipped_library
-from dlcc.past_runs.patterns import figures_of
+from dlcc.past_runs.patterns import CONFIGURED, figures_of
 from dlcc.past_runs.similarity import Space
 from dlcc.past_runs.store import FRACTIONS, Library
 from dlcc.scoring.decision import BY_FORECAST
@@ -39,25 +42,40 @@ def of_images(past: Library) -> NDArray[np.bool_]:
     return np.array(["net" in config and "norm" in config for config in past.configs])
 
 
-def forecast(known: Library, asked: Library, look: int, *, series_only: bool) -> Floats:
+def forecast(
+    known: Library, asked: Library, look: int, *, series_only: bool, configured: bool = True
+) -> Floats:
     """P(healthy) [n] of runs as forecasts are made: without samples by all past runs, else by those
-    whose samples were compared in a space of features and by the others, in equal parts."""
-    others = by_others(known if series_only else known.as_given, asked, look, series_only)
+    whose samples were compared in a space of features, by the others and by the configuration."""
     if series_only:
-        return others
-    alike = Space(known.in_features, look, series_only=False, only=IN_FEATURES)
-    raw = asked.columns(IN_FEATURES, series_only=False, fraction=look)
-    own = np.array([found.p_healthy.mean for found in Forecaster.of(alike).many(raw)])
-    return np.asarray((own + others) / 2)
+        return by_others(known, asked, look, series_only=True)
+    given = known.as_given
+    names = figures_of(("configuration", "rows as given"), Space(given, look, False).names)
+    near = Space(known.in_features, look, series_only=False, only=IN_FEATURES)
+    general = Space(given, look, False, names)
+    told = Space(known, look, series_only=True, only=CONFIGURED) if configured else None
+    shared = pooled_shares(near, general, told, FRACTIONS[look])
+    return np.asarray(sum(share * by_space(space, asked) for space, share in shared))
+
+
+def without_configuration(
+    known: Library, asked: Library, look: int, *, series_only: bool
+) -> Floats:
+    """The same without what the configuration says."""
+    return forecast(known, asked, look, series_only=series_only, configured=False)
+
+
+def by_space(space: Space, asked: Library) -> Floats:
+    """P(healthy) [n] of runs by the past runs of a space."""
+    raw = replace(space, library=asked, only=space.names).raw
+    return np.array([found.p_healthy.mean for found in Forecaster.of(space).many(raw)])
 
 
 def by_others(known: Library, asked: Library, look: int, series_only: bool) -> Floats:
     """P(healthy) [n] of runs by the figures that all past runs have, without configuration."""
     lacking = ("configuration",) if series_only else ("configuration", "rows as given")
     names = figures_of(lacking, Space(known, look, series_only).names)
-    fitted = Forecaster.of(Space(known, look, series_only, names))
-    raw = asked.columns(names, series_only=series_only, fraction=look)
-    return np.array([found.p_healthy.mean for found in fitted.many(raw)])
+    return by_space(Space(known, look, series_only, names), asked)
 
 
 def by_configuration(known: Library, asked: Library, look: int, *, series_only: bool) -> Floats:
@@ -117,6 +135,14 @@ def figures(p: Floats, healthy: NDArray[np.bool_], seed: int) -> dict[str, Any]:
     }
 
 
+def brier_more(p: Floats, than: Floats, healthy: NDArray[np.bool_], seed: int) -> list[float]:
+    """How much larger the Brier score of one forecast is than another's, with its 90 % interval."""
+    more = (p - healthy) ** 2 - (than - healthy) ** 2
+    drawn = np.random.default_rng(seed).integers(len(p), size=(DRAWS, len(p)))
+    bounds = np.quantile(more[drawn].mean(axis=1), [0.05, 0.95])
+    return [round(float(x), 4) for x in (more.mean(), *bounds)]
+
+
 def main() -> None:
     """Measure with samples and without."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -142,6 +168,12 @@ def main() -> None:
             for name, groups in (("data set", own.data), ("architecture", nets), ("fold", folds)):
                 p = left_out(past, images, groups, forecast, look, series_only=series_only)
                 at[f"{name} left out"] = figures(p, healthy, seed)
+                if not series_only:
+                    rule = without_configuration
+                    rest = left_out(past, images, groups, rule, look, series_only=False)
+                    at[f"{name} left out, without the configuration"] = figures(
+                        rest, healthy, seed
+                    ) | {"brier more": brier_more(rest, p, healthy, seed)}
                 alive = good >= 0.5
                 if 0 < healthy[alive].sum() < alive.sum():
                     at[f"{name} left out, good at the cut"] = figures(

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcc.forecast.forecaster import Forecaster, PooledForecaster
+from dlcc.forecast.forecaster import Forecaster
 from dlcc.forecast.forest import OutcomeForest, in_steps
+from dlcc.forecast.pooled import PooledForecaster
 from dlcc.records import FeatureEffect
 from dlcc.typing import Floats
 

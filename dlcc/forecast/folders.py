@@ -9,7 +9,8 @@ from typing import Any
 
 from dlcc.errors import RunError
 from dlcc.estimate import Estimate
-from dlcc.forecast.forecaster import Forecasters, Prediction
+from dlcc.forecast.forecaster import Prediction
+from dlcc.forecast.forecasters import Forecasters
 from dlcc.forecast.rest import best_so_far
 from dlcc.forecast.stopping import COST, Stopping, stopping
 from dlcc.health.domain import circumstances_of

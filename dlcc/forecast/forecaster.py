@@ -7,7 +7,7 @@ for it, since it adds nothing (benchmarks/README.md).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +17,11 @@ from dlcc.deprecation import renamed
 from dlcc.errors import LibraryError
 from dlcc.estimate import Estimate
 from dlcc.forecast.forest import OutcomeForest, outcomes_of
-from dlcc.forecast.own_runs import kept_recalibration, labelled
 from dlcc.forecast.recalibration import Recalibration
-from dlcc.forecast.rest import BestStep, Hazard, best_step, hazard, hazard_of
+from dlcc.forecast.rest import BestStep, Hazard, best_step, hazard
 from dlcc.health.curves import IN_FEATURES
 from dlcc.past_runs.forest_files import Forest
-from dlcc.past_runs.patterns import SPACE, figures_of, patterns
+from dlcc.past_runs.patterns import CONFIGURATION, CONFIGURED, SPACE, figures_of, patterns
 from dlcc.past_runs.similarity import FEWEST_RUNS, Space
 from dlcc.past_runs.store import FRACTIONS, Library, forest_name, nearest_fraction
 from dlcc.records import most_probable
@@ -41,7 +40,6 @@ _SCATTER = 16.0
 """Ratio of the variance of settings' shares of healthy runs around their forecasts to what so many
 independent runs would leave. It was chosen on settings trained many times
 (benchmarks/replicates.py)."""
-_TREES_OF_FOLDS = 36
 _SKEWED = 0.2  # healthy or other runs under which a Beta's interval would leave out its own mean
 
 
@@ -222,142 +220,6 @@ class Forecaster:
         )
 
 
-@dataclass(frozen=True)
-class PooledForecaster:
-    """Two forecasters, of past runs of two sorts, whose forecasts are averaged."""
-
-    alike: Forecaster
-    """Forecaster of the past runs that are more alike, which distances and effects are from."""
-    others: Forecaster
-    """Forecaster of the others."""
-    recalibration: Recalibration | None = None
-    """Recalibration by the user's own runs; None where they are too few."""
-
-    @property
-    def space(self) -> Space:
-        """Space of the past runs that are more alike."""
-        return self.alike.space
-
-    @property
-    def forest(self) -> OutcomeForest:
-        """Forest of the past runs that are more alike."""
-        return self.alike.forest
-
-    def __call__(self, vector: Mapping[str, float], config: Mapping[str, Any]) -> Prediction:
-        """Forecast one run from its feature vector and its configuration."""
-        plain = self._averaged(vector, config)
-        if self.recalibration is None:
-            return plain
-        tilted = self._averaged(vector, config, self.recalibration.tilt(plain.p_healthy.mean))
-        return replace(tilted, p_healthy=self.recalibration.of_estimate(plain.p_healthy))
-
-    def _averaged(
-        self, vector: Mapping[str, float], config: Mapping[str, Any], tilt: float = 0.0
-    ) -> Prediction:
-        """Average both forecasts."""
-        one, other = (
-            part.many(part.space.raw_of(vector, config)[None, :], tilt)[0]
-            for part in (self.alike, self.others)
-        )
-        names = one.probabilities
-        return Prediction(
-            probabilities={n: (names[n] + other.probabilities.get(n, 0.0)) / 2 for n in names},
-            p_healthy=_both(one.p_healthy, other.p_healthy),
-            stability=_both(one.stability, other.stability),
-            next_quarter=_both(one.next_quarter, other.next_quarter),
-            distance=one.distance,
-            hazard=_both_hazards(one.hazard, other.hazard),
-            best=one.best or other.best,
-        )
-
-
-def _both_hazards(one: Hazard | None, other: Hazard | None) -> Hazard | None:
-    """Hazards of a run that is of either sort with equal probability."""
-    if one is None or other is None:
-        return None
-    return hazard_of((np.array(one.lasting) + np.array(other.lasting)) / 2)
-
-
-def _both(one: Estimate, other: Estimate) -> Estimate:
-    """Distribution that is either of two with equal probability."""
-    return Estimate.draws(np.concatenate([one.sample("one"), other.sample("other")]))
-
-
-_Key = tuple[int, bool, tuple[str, ...] | None]
-
-
-class Forecasters:
-    """Forecasters of one library, each fitted when it is first asked for."""
-
-    def __init__(self, library: Library, *, network: bool = False) -> None:
-        self._library, self._network = library, network
-        self._fitted: dict[_Key, Forecaster] = {}
-        self._recalibrations: dict[tuple[_Key, ...], Recalibration | None] = {}
-
-    def at(
-        self,
-        seen: float,
-        vector: Mapping[str, float],
-        config: Mapping[str, Any],
-        *,
-        series_only: bool,
-    ) -> Forecaster | PooledForecaster:
-        """Forecaster for a run that is as far as `seen`, as by `Forecaster.fit`.
-
-        Where its samples are compared in a space of features, past runs whose samples were so count
-        for a half, by these figures, and the others for the other half: what is alike tells more of
-        data that past runs know, and less of others.
-        """
-        past, fraction = self._library.untampered, nearest_fraction(seen)
-        every = Space(past.as_given, fraction, series_only)
-        general = self._of(richest(every, every.within(vector, config)))
-        alike = past.in_features
-        if series_only or len(alike) < FEWEST_RUNS or any(n not in vector for n in IN_FEATURES):
-            known = self._recalibration(past, general.space)
-            return replace(general, seen=seen, recalibration=known)
-        near = self._of(Space(alike, fraction, False, IN_FEATURES))
-        return PooledForecaster(
-            replace(near, seen=seen),
-            replace(general, seen=seen),
-            self._recalibration(past, general.space, near.space),
-        )
-
-    def _of(self, space: Space) -> Forecaster:
-        """Forecaster of a space, fitted once."""
-        key = space.fraction, space.series_only, space.only
-        if key not in self._fitted:
-            self._fitted[key] = Forecaster.of(space, network=self._network)
-        return self._fitted[key]
-
-    def _recalibration(self, past: Library, *spaces: Space) -> Recalibration | None:
-        """Recalibration of forecasts in these spaces by the user's own runs, fitted once."""
-        key = tuple((space.fraction, space.series_only, space.only) for space in spaces)
-        if key not in self._recalibrations:
-            own = labelled(past, spaces)
-            self._recalibrations[key] = kept_recalibration(
-                past,
-                own,
-                str(key),
-                lambda rest, asked: _mean_of_spaces(rest, asked, spaces),
-            )
-        return self._recalibrations[key]
-
-
-def _mean_of_spaces(rest: Library, asked: Library, spaces: Sequence[Space]) -> Floats:
-    """P(healthy) [n] of runs by the past runs `rest`, averaged over the sorts of past runs that the
-    spaces are of; of few trees, since folds of the runs are forecast so."""
-    found = []
-    for space in spaces:
-        sort = rest.in_features if space.only == IN_FEATURES else rest.as_given
-        known = replace(space, library=sort)
-        forest = OutcomeForest.fit(
-            known.points, sort.labels, sort.stability, len(sort.label_names), _TREES_OF_FOLDS
-        )
-        raw = replace(space, library=asked).raw
-        found.append([p.p_healthy.mean for p in Forecaster(known, forest, None).many(raw)])
-    return np.asarray(np.mean(found, axis=0))
-
-
 def _brought_forest(space: Space) -> OutcomeForest | None:
     """Forest that the space's library brings; None for figures of no pattern, or without one."""
     past = space.library
@@ -366,7 +228,9 @@ def _brought_forest(space: Space) -> OutcomeForest | None:
     if space.only == IN_FEATURES:
         name = forest_name(space.fraction, series_only=False, lacking=SPACE)
         return _of_nodes(space, past.forests.get(name))
-    if past.as_given is not past:  # forests are of runs of one sort
+    if space.only == CONFIGURED:
+        return _of_nodes(space, past.forests.get(CONFIGURATION))
+    if past.as_given is not past:  # the others are of runs of one sort
         return None
     every = Space(past, space.fraction, space.series_only).names
     for lacking in patterns(series_only=space.series_only):
@@ -383,27 +247,6 @@ def _of_nodes(space: Space, nodes: Forest | None) -> OutcomeForest | None:
     past = space.library
     outcomes = outcomes_of(past.labels, past.stability, len(past.label_names))
     return OutcomeForest(space.points, outcomes, nodes)
-
-
-def richest(space: Space, available: Space) -> Space:
-    """Space of the richest pattern whose figures are all available.
-
-    Args:
-        space: Space of all figures.
-        available: Space of the figures that a run has, of `Space.within`.
-
-    Returns:
-        Space of the pattern's figures; `available` itself where the library brings no forests, or
-        where it has all figures of no pattern.
-    """
-    if not space.library.forests or available.only is None:
-        return available
-    known = {*available.names}
-    for lacking in patterns(series_only=space.series_only):
-        names = figures_of(lacking, space.names)
-        if known.issuperset(names):
-            return Space(space.library, space.fraction, space.series_only, names)
-    return available
 
 
 def share_of_setting(mean: float, runs: float) -> Estimate:

@@ -55,6 +55,17 @@ SPACE = ("all but figures in a space of features",)
 alone, of past runs that have them. Windows, and small GANs beside them, make it worse."""
 
 
+CONFIGURATION = "configuration"
+"""Name of the forest on `CONFIGURED` of past runs of all sorts, however far they are."""
+CONFIGURED = tuple(
+    name
+    for name in CONFIG_FEATURES
+    if name in ("lr_g", "lr_d", "lr_ratio", "beta1", "batch")
+    or name.startswith(("loss_", "optimizer_"))
+)
+"""Figures of the configuration that any GAN has, of whatever networks."""
+
+
 def patterns(*, series_only: bool) -> Sequence[Lacking]:
     """Patterns of records with samples, or of those without, the richest first."""
     return SERIES_ONLY if series_only else WITH_SAMPLES

@@ -10,11 +10,11 @@ from sklearn.metrics import roc_auc_score
 
 from dlcc.errors import LibraryError
 from dlcc.forecast.attribution import what_moved
-from dlcc.forecast.forecaster import Forecaster, Forecasters, PooledForecaster, blend, weighted
+from dlcc.forecast.forecaster import Forecaster, blend, weighted
+from dlcc.forecast.forecasters import Forecasters
 from dlcc.forecast.forest import TREES, OutcomeForest, in_steps
 from dlcc.forecast.gnn import OutcomeGNN
 from dlcc.forecast.gnn_training import OutcomeNetwork
-from dlcc.health.curves import IN_FEATURES
 from dlcc.past_runs.build.forests import TREES_OF_PARTS
 from dlcc.past_runs.configuration import CONFIG_FEATURES
 from dlcc.past_runs.in_use import shipped_library
@@ -222,31 +222,6 @@ def test_what_lacks_figures_and_what_was_selected_have_no_shipped_forest():
     few = Space(past, 1, series_only=False, only=("good_last", "lr_g"))
     forest = OutcomeForest.fit(few.points, past.labels, past.stability, 5)
     assert np.array_equal(Forecaster.of(few).forest.leaves, forest.leaves)
-
-
-def test_samples_in_a_space_of_features_are_forecast_by_both_sorts_of_past_runs(monkeypatch):
-    monkeypatch.setattr("sklearn.ensemble.ExtraTreesRegressor", None)  # who grows needs it
-    monkeypatch.setattr("dlcc.cache.find", lambda *of: None)
-    past = shipped_library()
-    alike = past.untampered.in_features
-    assert len(alike) + len(past.untampered.as_given) == len(past.untampered)
-    vector = {
-        name: v for name, v in zip(alike.names, alike.vectors[0, 1], strict=True) if np.isfinite(v)
-    }
-    forecaster = Forecasters(past).at(0.2, vector, {}, series_only=False)
-    assert isinstance(forecaster, PooledForecaster)
-    one, other = forecaster.alike(vector, {}), forecaster.others(vector, {})
-    both = forecaster(vector, {})
-    mean = (one.p_healthy.mean + other.p_healthy.mean) / 2
-    assert both.p_healthy.mean == pytest.approx(mean, abs=0.02)
-    assert sum(both.probabilities.values()) == pytest.approx(1)
-    low, high = both.p_healthy.interval(0.9)
-    assert low < both.p_healthy.mean < high
-    assert {m.feature for m in what_moved(forecaster, vector, {}, most=99)} == {*IN_FEATURES}
-    without = {name: v for name, v in vector.items() if name not in IN_FEATURES}
-    assert not isinstance(
-        Forecasters(past).at(0.2, without, {}, series_only=False), PooledForecaster
-    )
 
 
 def test_the_network_corrects_only_those_who_ask(halves, fitted):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dlcc.estimate import Estimate
-from dlcc.forecast.forecaster import Forecasters
+from dlcc.forecast.forecasters import Forecasters
 from dlcc.forecast.own_runs import kept_recalibration, labelled, recalibration
 from dlcc.forecast.recalibration import FEWEST_LABELLED, Recalibration
 from dlcc.past_runs.in_use import shipped_library

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from dlcc.forecast.forecaster import Forecaster, Forecasters
+from dlcc.forecast.forecaster import Forecaster
+from dlcc.forecast.forecasters import Forecasters
 from dlcc.forecast.rest import (
     FEWEST_TRACED,
     PARTS,

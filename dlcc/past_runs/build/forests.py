@@ -8,7 +8,7 @@ from pathlib import Path
 from dlcc.forecast.forest import TREES, OutcomeForest
 from dlcc.health.curves import IN_FEATURES
 from dlcc.past_runs.forest_files import Forest
-from dlcc.past_runs.patterns import SPACE, figures_of, patterns
+from dlcc.past_runs.patterns import CONFIGURATION, CONFIGURED, SPACE, figures_of, patterns
 from dlcc.past_runs.similarity import FEWEST_RUNS, Space
 from dlcc.past_runs.store import FRACTIONS, Library, forest_name, read_library
 
@@ -35,27 +35,30 @@ def save_with_forests(library: Library, out: Path) -> Library:
     return rounded
 
 
-def _forests(past: Library) -> dict[str, Forest]:
+def _forests(every: Library) -> dict[str, Forest]:
     """Grow the forests of true records, for every pattern of what a record may lack."""
     grown: dict[str, Forest] = {}
-    past, alike = past.as_given, past.in_features
+    past, alike = every.as_given, every.in_features
     for series_only in (False, True):
         for fraction in range(len(FRACTIONS)):
-            every = Space(past, fraction, series_only)
+            whole = Space(past, fraction, series_only)
             for lacking in patterns(series_only=series_only):
-                only = figures_of(lacking, every.names) if lacking else None
-                points = Space(past, fraction, series_only, only).points
-                forest = OutcomeForest.fit(
-                    points,
-                    past.labels,
-                    past.stability,
-                    len(past.label_names),
-                    TREES_OF_PARTS if lacking else TREES,
-                )
+                only = figures_of(lacking, whole.names) if lacking else None
                 name = forest_name(fraction, series_only=series_only, lacking=lacking)
-                grown[name] = forest.nodes
-    for fraction in range(len(FRACTIONS)) if len(alike) >= FEWEST_RUNS else ():
-        points = Space(alike, fraction, series_only=False, only=IN_FEATURES).points
-        forest = OutcomeForest.fit(points, alike.labels, alike.stability, len(alike.label_names))
-        grown[forest_name(fraction, series_only=False, lacking=SPACE)] = forest.nodes
-    return grown
+                trees = TREES_OF_PARTS if lacking else TREES
+                grown[name] = _grown(Space(past, fraction, series_only, only), trees)
+    if len(alike) < FEWEST_RUNS:
+        return grown
+    for fraction in range(len(FRACTIONS)):
+        name = forest_name(fraction, series_only=False, lacking=SPACE)
+        grown[name] = _grown(Space(alike, fraction, series_only=False, only=IN_FEATURES), TREES)
+    configured = Space(every, 0, series_only=True, only=CONFIGURED)
+    return grown | {CONFIGURATION: _grown(configured, TREES_OF_PARTS)}
+
+
+def _grown(space: Space, trees: int) -> Forest:
+    """Grow a forest on the runs of a space."""
+    past = space.library
+    return OutcomeForest.fit(
+        space.points, past.labels, past.stability, len(past.label_names), trees
+    ).nodes

@@ -10,7 +10,7 @@ from dlcc.errors import LibraryError, OptionError
 from dlcc.estimate import Estimate
 from dlcc.findings import Finding
 from dlcc.forecast.attribution import what_moved
-from dlcc.forecast.forecaster import Forecasters
+from dlcc.forecast.forecasters import Forecasters
 from dlcc.forecast.present import earlier_vectors, spreading
 from dlcc.kinds import TrainingKind, kind_of
 from dlcc.past_runs.health_model import HealthModel
