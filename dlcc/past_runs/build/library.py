@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -98,12 +98,18 @@ def build_library(
     ]
     results = complete(tests, parts, engine, progress, "tests of records")
     drawn = [run for file in groups for run in read_part(file)]
-    runs = [*drawn, *(run for file in (*read, *trained) for run in read_part(file))]
+    taken_in = [run for file in read for run in read_part(file)]
+    runs = [*drawn, *taken_in, *images_of(trained)]
     tested = {known + len(drawn) + int(k): file for k, file in zip(chosen, results, strict=True)}
     library = assembled(base, runs)
     library = with_term(library, "novelty", novelties(library))
     library = with_term(library, "impact", impacts(library))
     return save_with_forests(_with_tests(library, tested, progress), out)
+
+
+def images_of(files: Iterable[Path]) -> list[PastRun]:
+    """Read the runs on images of parts; those that diverged before the first look are left out."""
+    return [run for file in files for run in read_part(file) if run.has_figures]
 
 
 def assembled(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from dlcc.health.curves import Curves
 from dlcc.health.feature_reference import FeatureReference
 from dlcc.health.samples import AnyReference, sample_features
-from dlcc.health.windows import window_features
+from dlcc.health.windows import WINDOW_FEATURES, window_features
 from dlcc.kinds import TrainingKind, kind_of
 from dlcc.kinds.gan import GAN
 from dlcc.past_runs.store import FRACTIONS, TRACE_STEPS, TRACES
@@ -60,6 +60,13 @@ class PastRun:
         """Cut the record at FRACTIONS[fraction]."""
         samples = None if series_only else self.samples[: self.reached[fraction]]
         return Curves(self.windows[fraction], samples, self.kind, self.relative)
+
+    @property
+    def has_figures(self) -> bool:
+        """Whether anything was finite at the first of FRACTIONS: what was not is seen at once, and
+        has no figures that others could be held against."""
+        figures = [name != "not_finite" for name in WINDOW_FEATURES]
+        return bool(np.isfinite(self.windows[0, -1, figures]).any())
 
     @property
     def label_index(self) -> int:

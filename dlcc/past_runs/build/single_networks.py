@@ -21,7 +21,7 @@ from dlcc.health.samples import Reference
 from dlcc.past_runs.build.draws import log_uniform, rounded
 from dlcc.past_runs.build.image_runs import check_images
 from dlcc.past_runs.build.image_vaes import draw_image_vae, image_vae_job
-from dlcc.past_runs.build.library import assembled, check_size, parts_folder
+from dlcc.past_runs.build.library import assembled, check_size, images_of, parts_folder
 from dlcc.past_runs.build.part_files import VERSION, part_of, read_part
 from dlcc.past_runs.build.past_run import recorded_run
 from dlcc.past_runs.build.settings import SEEDS_APART
@@ -94,7 +94,8 @@ def build_single(
     jobs = [single_job(plan.seed, number) for number in range(plan.runs)]
     jobs += [image_vae_job(plan.seed, number, plan.folders) for number in vaes]
     files = complete(jobs, parts_folder(out), engine, progress, "single networks")
-    made = [run for file in files for run in read_part(file)]
+    made = [run for file in files[: plan.runs] for run in read_part(file)]
+    made += images_of(files[plan.runs :])
     library = assembled(base, made, shipped_library().good)
     library = with_term(library, "novelty", novelties(library))
     library = with_term(library, "impact", impacts(library, beside=shipped_library()))

@@ -1,11 +1,13 @@
 """From trainings to rows of a library."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from dlcc.estimate import Estimate
 from dlcc.past_runs.build.assembly import assemble, folds_by_setting
-from dlcc.past_runs.build.part_files import read_part, write_part
+from dlcc.past_runs.build.part_files import part_of, read_part
 from dlcc.past_runs.build.past_run import next_quarters, recorded_run
 from dlcc.past_runs.build.settings import DATA, SHAPE, draw_group, draw_setting
 from dlcc.past_runs.build.simulation import reference_of, simulate
@@ -61,7 +63,7 @@ def test_an_ensembles_member_is_the_recorded_run_of_the_same_setting(tmp_path, r
 
 
 def test_parts_survive_being_written(tmp_path, runs):
-    write_part(tmp_path / "part.npz", runs)
+    (tmp_path / "part.npz").write_bytes(part_of(runs))
     again = read_part(tmp_path / "part.npz")
     assert [r.label for r in again] == [r.label for r in runs]
     assert [dict(r.config) for r in again] == [dict(r.config) for r in runs]
@@ -98,3 +100,13 @@ def test_the_next_quarter_of_every_fraction():
 def test_moments():
     mean, sd = moments(Estimate.beta(8, 2), "logic")
     assert (mean, sd) == pytest.approx((0.8, np.sqrt(0.16 / 11)), abs=2e-3)
+
+
+def test_a_run_that_diverged_at_once_has_no_figures(runs):
+    lost = runs[0].windows.copy()
+    lost[:, -1, :-1] = np.nan
+    assert runs[0].has_figures
+    assert not replace(runs[0], windows=lost).has_figures
+    later = runs[0].windows.copy()
+    later[1:, -1, :-1] = np.nan
+    assert replace(runs[0], windows=later).has_figures
