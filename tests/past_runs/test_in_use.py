@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from dlcc.errors import LibraryError
+from dlcc.health.curves import IN_FEATURES
 from dlcc.kinds.gan import GAN
 from dlcc.kinds.map import MAP
 from dlcc.past_runs.in_use import (
@@ -35,12 +36,15 @@ def test_what_ships_is_small_and_has_enough_runs_of_every_label():
 def test_single_networks_ship_apart_from_gans():
     past = shipped_library("single")
     assert shipped_path("single").stat().st_size <= 1 << 20
-    assert set(past.data) == {"square", "gaussian", "cube_surface", "cube"}
-    assert len(past) >= 400
+    of_points, of_images = past.as_given, past.in_features
+    assert set(of_points.data) == {"square", "gaussian", "cube_surface", "cube"}
+    assert set(of_images.data) == {"mnist5k", "fashion", "letters"}
+    assert len(of_points) >= 400
     ends = np.bincount(past.labels, minlength=len(LABELS))
     assert min(ends[LABELS.index(end)] for end in ("healthy", "weak", "collapsed")) >= 40
-    assert past.names == shipped_library().as_given.names[: len(past.names)]
-    assert np.isfinite(past.vectors).all()
+    assert {*past.names} == {*shipped_library().names}
+    with_samples = [name for name in past.names if name not in IN_FEATURES]
+    assert np.isfinite(of_points.columns(with_samples, series_only=False)).all()
     assert np.isfinite(past.next_quarter).all()
     assert np.isfinite(past.terms[:, 1:3]).all()
     assert len({*past.first_rows} - {""}) == len(past)

@@ -47,7 +47,7 @@ def test_missing_figures_stand_at_the_mean(space):
 
 
 def test_what_no_past_run_says_of_its_configuration_does_not_count():
-    past = shipped_library("single")
+    past = shipped_library("single").as_given
     space = Space(past, fraction=1, series_only=False)
     vector = dict(zip(past.names, past.vectors[0, 1], strict=True))
     said = {"lr_g": 1e-3, "width": 256, "depth": 3, "zdim": 16, "beta1": 0.5, "optimizer": "adam"}
