@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck
@@ -143,3 +144,19 @@ def unlisted(run: Path) -> Path:
 def example(name: str) -> Path:
     """The folder of an example run."""
     return ROOT / "runs" / name
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """One Chromium for all tests of a module."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="no playwright here")
+    if CHROMIUM is None:
+        pytest.skip("there is no Chromium here")
+    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with playwright.sync_playwright() as made:
+        opened = made.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield opened
+        opened.close()

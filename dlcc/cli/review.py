@@ -12,6 +12,7 @@ from dlcc.cli.options import say
 from dlcc.cli.progress import bars
 
 if TYPE_CHECKING:
+    from dlcc.cli.review_web.desk import Item
     from dlcc.review.candidates import Candidate, Queued
 
 _VERDICTS = {"healthy": True, "not": False}
@@ -23,6 +24,10 @@ def review(
     run: Annotated[str | None, typer.Option(help="Review this run of DIR, with --verdict.")] = None,
     verdict: Annotated[str | None, typer.Option(help="healthy or not.")] = None,
     note: Annotated[str, typer.Option(help="Why, in your words; kept with the verdict.")] = "",
+    web: Annotated[
+        bool, typer.Option("--web", help="Review in the browser, on this machine alone.")
+    ] = False,
+    port: Annotated[int, typer.Option(help="Port of --web; 0 takes a free one.")] = 0,
     undo: Annotated[bool, typer.Option("--undo", help="Take the last review back.")] = False,
     history: Annotated[bool, typer.Option("--history", help="List the reviews that hold.")] = False,
 ) -> None:
@@ -38,18 +43,23 @@ def review(
         raise OptionError("name a folder of runs, or give --history or --undo")
     if not folder.is_dir():
         raise OptionError(f"{folder}: no such folder; name one that holds runs")
+    if web:
+        if run or verdict:
+            raise OptionError("--web stands alone: the page asks for run and verdict")
+        _serve(_evaluated(folder, _folders_in(folder)), port)
+        return
     if (run is None) != (verdict is None):
         raise OptionError("--run and --verdict go together")
     if run is None or verdict is None:
-        _ask_or_list(_evaluated(folder, _folders_in(folder)))
+        _ask_or_list([item.candidate for item in _evaluated(folder, _folders_in(folder))])
         return
     if verdict not in _VERDICTS:
         raise OptionError(f"--verdict {verdict!r}: expected healthy or not")
     names = [path.name for path in _folders_in(folder)]
     if run not in names:
         raise OptionError(f"--run {run!r}: {folder} has {', '.join(names[:8]) or 'no runs'}")
-    (candidate,) = _evaluated(folder, [folder / run])
-    _record(candidate, _VERDICTS[verdict], note)
+    (item,) = _evaluated(folder, [folder / run])
+    _record(item.candidate, _VERDICTS[verdict], note)
 
 
 def _take_back() -> None:
@@ -70,8 +80,20 @@ def _folders_in(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_dir())
 
 
-def _evaluated(folder: Path, paths: list[Path]) -> list[Candidate]:
+def _serve(items: list[Item], port: int) -> None:
+    """Serve the review page until Ctrl-C."""
+    from dlcc.cli.review_web.desk import Desk
+    from dlcc.cli.review_web.server import ReviewServer
+
+    with ReviewServer(Desk(items), port) as server:
+        typer.echo(f"open {server.address}\nCtrl-C ends it; what was said is kept")
+        sys.stdout.flush()
+        server.serve_forever()
+
+
+def _evaluated(folder: Path, paths: list[Path]) -> list[Item]:
     """The runs as they can be reviewed; those that cannot be judged are named on stderr."""
+    from dlcc.cli.review_web.desk import Item
     from dlcc.errors import OptionError, RunError
     from dlcc.evaluation import evaluate
     from dlcc.past_runs.twins import first_rows_hash
@@ -85,10 +107,11 @@ def _evaluated(folder: Path, paths: list[Path]) -> list[Candidate]:
             progress("review", k / len(paths), path.name)
             try:
                 opened = Run.open(path)
-                report = evaluate(opened, skip=_SKIPPED, reviews=(), progress=progress).report
+                made = evaluate(opened, skip=_SKIPPED, reviews=(), progress=progress)
                 series = Series.of(opened, None)
                 digest = "" if series is None else first_rows_hash(series)
-                found.append(candidate_of(report, name=path.name, digest=digest))
+                candidate = candidate_of(made.report, name=path.name, digest=digest)
+                found.append(Item(candidate, made))
             except (RunError, OptionError) as error:
                 say(f"left out: {error}")
     if not found:

@@ -99,7 +99,7 @@ def review_effect(reviews: Sequence[Review]) -> ReviewEffect:
     [0.34]
     """
     p = np.array([review.p_before for review in reviews], dtype=np.float64)
-    healthy = np.array([review.healthy for review in reviews], dtype=np.float64)
+    healthy = np.array([review.label for review in reviews], dtype=np.float64)
     order = np.lexsort((p, healthy))  # sums are of floats: one order, whichever they came in
     names = sorted({name for review in reviews for name in review.terms})
     table = np.array(
@@ -121,7 +121,7 @@ def recalibrate(p: Floats, healthy: Floats) -> Recalibration:
 
     Args:
         p: P(healthy) [n] before any review, in [0, 1]; n may be 0.
-        healthy: Verdicts [n]: 1 for healthy, 0 for not.
+        healthy: Verdicts [n]: 1 for healthy, 0 for not; between them where somebody was not sure.
 
     Returns:
         The posterior of (a, b): mean, covariance [2, 2] and the number of reviews.

@@ -43,6 +43,13 @@ class Review:
     """Whether the reviewer called the run healthy."""
     note: str = ""
     """Note of the reviewer."""
+    confidence: float = 1.0
+    """Probability with which the reviewer holds the verdict, above 0.5 and at most 1."""
+
+    @property
+    def label(self) -> float:
+        """Probability that the run is healthy, by this review."""
+        return self.confidence if self.healthy else 1 - self.confidence
 
 
 def reviews_path() -> Path:
@@ -91,6 +98,7 @@ def record(
     terms: Mapping[str, tuple[float, float]],
     digest: str = "",
     note: str = "",
+    confidence: float = 1.0,
     path: Path | None = None,
 ) -> Review:
     """Append a review to the file; it is on the disk when this returns.
@@ -102,6 +110,7 @@ def record(
         terms: Term -> its mean and standard deviation, each in [0, 1].
         digest: Digest of the run's record, so that copies are recognised.
         note: Note of the reviewer, at most 2,000 characters.
+        confidence: Probability with which the reviewer holds the verdict, above 0.5.
         path: File of reviews; by default `reviews.jsonl` beside the user's own library.
 
     Returns:
@@ -123,6 +132,8 @@ def record(
     """
     if not _are_shares(p_before, terms):
         raise OptionError(f"review of {run}: P(healthy) and terms lie within 0..1")
+    if not 0.5 < confidence <= 1:
+        raise OptionError(f"review of {run}: confidence {confidence:g}: expected above 0.5, to 1")
     if len(note) > _MOST_NOTE:
         raise OptionError(f"review of {run}: the note is longer than {_MOST_NOTE} characters")
     with _opened(path or reviews_path()) as (file, lines):
@@ -136,6 +147,7 @@ def record(
             float(p_before),
             bool(healthy),
             note,
+            float(confidence),
         )
         _append(file, asdict(review))
     return review
@@ -205,8 +217,10 @@ def _review_of(line: Mapping[str, Any]) -> Review:
         float(line["p_before"]),
         line["healthy"],
         str(line.get("note", "")),
+        float(line.get("confidence", 1.0)),
     )
-    if not (isinstance(review.healthy, bool) and _are_shares(review.p_before, terms)):
+    usable = isinstance(review.healthy, bool) and 0.5 < review.confidence <= 1
+    if not (usable and _are_shares(review.p_before, terms)):
         raise ValueError(line)
     return review
 
