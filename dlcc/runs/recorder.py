@@ -96,9 +96,9 @@ class Recorder:
         training: Training that makes snapshots resumable; with a method `probe` they hold
             measurements too. Default what `build` returns, if that is given.
         build: Function at the top level of a file that takes the configuration and returns the
-            training; torch's, numpy's and random's generators are seeded before, by the `seed` of
-            the configuration (0 where there is none). Its file, and the modules imported from the
-            file's folder, are copied into `source/`, so that the training can be run again.
+            training; torch's, numpy's and random's global generators are seeded before, by the
+            `seed` of the configuration (0 where there is none). Its file, and the modules that were
+            imported from the file's folder, are copied into `source/`, to run the training again.
         training_entry: Entry point that builds the training again, `source/train.py:build`;
             default that of `build`.
         sources: Files and folders to copy into `source/`.

@@ -71,13 +71,8 @@ def seeded(seed: int) -> Iterator[None]:
         random.getstate(),
     )
     on_devices = torch.cuda.get_rng_state_all() if on_cuda else []
-    # Not by torch.manual_seed: before CUDA is in use that notes every call, with a stack of frames.
-    torch.default_generator.manual_seed(seed)
-    if on_cuda:
-        torch.cuda.manual_seed_all(seed)
     _numpy.set_bit_generator(_exchanged())
-    np.random.seed(seed & _32_BITS)
-    random.seed(seed)
+    _seed_all(seed)
     try:
         yield
     finally:
@@ -89,6 +84,18 @@ def seeded(seed: int) -> Iterator[None]:
             torch.cuda.set_rng_state_all(on_devices)
 
 
+def _seed_all(seed: int) -> None:
+    """Seed the global generators."""
+    import torch
+
+    # Not by torch.manual_seed: before CUDA is in use that notes every call, with a stack of frames.
+    torch.default_generator.manual_seed(seed)
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        torch.cuda.manual_seed_all(seed)
+    np.random.seed(seed & _32_BITS)
+    random.seed(seed)
+
+
 def _exchanged() -> Any:
     """Generator to take the place of numpy's; making one costs as much as a hundred numbers."""
     return _spare.pop() if _spare else np.random.MT19937(0)
@@ -97,7 +104,8 @@ def _exchanged() -> Any:
 def built(build: Callable[[dict[str, Any]], T], config: Mapping[str, Any]) -> T:
     """Build a training from its configuration, with the global generators seeded by its `seed`.
 
-    So weights that are drawn while it is built are those of the seed, whoever builds it.
+    So weights that are drawn while it is built are those of the seed, whoever builds it. The
+    generators are left as the training leaves them, for it may go on drawing from them.
 
     Args:
         build: Function that takes the configuration.
@@ -115,8 +123,8 @@ def built(build: Callable[[dict[str, Any]], T], config: Mapping[str, Any]) -> T:
     seed = seed if type(seed) is int else 0
     token = _seed_of_build.set(seed)
     try:
-        with seeded(StepSeeds(seed, WEIGHTS)(0)):
-            return build(dict(config))
+        _seed_all(StepSeeds(seed, WEIGHTS)(0))
+        return build(dict(config))
     finally:
         _seed_of_build.reset(token)
 

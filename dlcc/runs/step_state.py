@@ -93,7 +93,6 @@ class _Search:
         self, players: Mapping[str, nn.Module], known: Sequence[Any], home: Path | None
     ) -> None:
         self.found = Reached()
-        self._players = players
         self._parts = {id(part) for player in players.values() for part in player.modules()}
         self._weights = {id(t) for p in players.values() for t in _tensors_of(p)}
         self._shapes = {tuple(map(_shape, shapes)) for shapes in _shapes_of(players)}

@@ -71,7 +71,7 @@ def test_a_recipe_is_one_ensemble_and_code_that_was_changed_is_not():
     changed = Sources(sources.root, {name: text + "#" for name, text in sources.files.items()})
     with pytest.raises(AssertionError, match="needs none"):
         program_of(config, changed, samples, no_sandbox)
-    assert "Recorder(..., training=t" in program_of(config, None, samples, no_sandbox)
+    assert "Recorder(..., build=build)" in program_of(config, None, samples, no_sandbox)
 
 
 def test_samples_of_another_kind_than_the_training_data_are_not_held_against_them(monkeypatch):

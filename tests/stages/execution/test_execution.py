@@ -252,4 +252,4 @@ def test_what_would_make_it_applicable_is_said(
     result = execute(small_run)
     assert result.status == "not applicable"
     assert expected in str(result.reason)
-    assert "Recorder(..., training=t" in str(result.reason)
+    assert "Recorder(..., build=build)" in str(result.reason)
