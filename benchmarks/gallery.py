@@ -26,6 +26,7 @@ from dlcc.recipes.train import train
 from dlcc.records import HealthRecord, Samples
 
 DOCS = Path(__file__).parent.parent / "docs"
+MOMENTS = 6
 SETTINGS: dict[str, list[dict[str, Any]]] = {
     "lgc-vanilla": [{}, {"optimizer": "rmsprop"}],
     "map-f1": [{"variant": "paper"}, {"variant": "mended"}],
@@ -46,16 +47,17 @@ def shown(recipe: str, settings: dict[str, Any], out: Path) -> dict[str, Any]:
     found = evaluate(out / name, skip=["reproducibility"])
     health, certain = found.record(HealthRecord), found.report.verdict.p_healthy
     samples = Samples.of(found.evaluated_run, None)
-    figure = None if samples is None else samples_over_time(samples)
+    figure = None if samples is None else samples_over_time(samples) or columns_over_time(samples)
     if figure is not None:
         figure.savefig(DOCS / "gallery" / f"{name}.png", dpi=110)
-    row = {
+    row: dict[str, Any] = {
         "recipe": recipe,
         "settings": settings,
         "truth": None if truth is None else truth.label,
         "verdict": None if health is None else health.label,
+        "state": found.report.verdict.state,
         "p_healthy": None if certain is None else certain.mean,
-        "value": found.report.value.mean,
+        "value": None if found.report.value is None else found.report.value.mean,
         "findings": {f.code: f.message for o in found.outcomes for f in o.findings},
         "cpu_seconds": trained,
     }
@@ -63,6 +65,23 @@ def shown(recipe: str, settings: dict[str, Any], out: Path) -> dict[str, Any]:
         name, {k: v for k, v in row.items() if k != "findings"}, list(row["findings"]), flush=True
     )
     return {name: row}
+
+
+def columns_over_time(samples: Samples) -> Any:
+    """Two columns of a table's samples at six moments, over those of the training data; None where
+    there is nothing to hold them against."""
+    from matplotlib.figure import Figure
+
+    if samples.reference is None or samples.reference.ndim != 2:
+        return None
+    figure = Figure(figsize=(9, 1.9), layout="constrained")
+    steps = samples.steps
+    moments = [steps[round(k * (len(steps) - 1) / (MOMENTS - 1))] for k in range(MOMENTS)]
+    for axes, step in zip(figure.subplots(1, MOMENTS), moments, strict=True):
+        axes.plot(*samples.reference[:, :2].T, ".", color="0.8", markersize=2)
+        axes.plot(*samples.at(step)[:, :2].T, ".", color="tab:blue", markersize=2)
+        axes.set(title=f"{step:,}", xticks=[], yticks=[])
+    return figure
 
 
 def page(rows: dict[str, dict[str, Any]]) -> str:
@@ -78,8 +97,10 @@ def page(rows: dict[str, dict[str, Any]]) -> str:
         options = "".join(f" --set {key}={value}" for key, value in row["settings"].items())
         if row["verdict"] is None:
             continue
-        verdict = f"{row['verdict'].capitalize()}, P(healthy) {row['p_healthy']:.0%}"
-        verdict += f", V {row['value']:.2f}".replace("0.", ".")
+        said = "unknown" if row.get("state") == "unknown" else row["verdict"]
+        verdict = f"{said.capitalize()}, P(healthy) {row['p_healthy']:.0%}"
+        if row["value"] is not None:
+            verdict += f", V {row['value']:.2f}".replace("0.", ".")
         told = [f"{code}: {text}" for code, text in row["findings"].items() if _matters(code)]
         parts += [
             f"## {name}",
@@ -109,11 +130,13 @@ def main() -> None:
         for settings in SETTINGS.get(name, [{}]):
             rows |= shown(name, settings, given.out)
     if given.names:
-        known = json.loads((RESULTS / "gallery.json").read_text(encoding="utf-8"))["figures"]
-        rows = known["runs"] | rows
-    judged = [row for row in rows.values() if row["truth"] is not None]
+        before = json.loads((RESULTS / "gallery.json").read_text(encoding="utf-8"))["figures"]
+        rows = before["runs"] | rows
+    known = [row for row in rows.values() if row["truth"] is not None]
+    judged = [row for row in known if row.get("state") != "unknown"]
     right = sum(row["truth"] == row["verdict"] for row in judged)
-    figures = {"right": right, "judged": len(judged), "runs": rows}
+    figures = {"right": right, "judged": len(judged), "unknown": len(known) - len(judged)}
+    figures["runs"] = rows
     write_result("gallery", figures, seeds={"run": [0]})
     if given.page:
         (DOCS / "gallery.md").write_text(page(rows), encoding="utf-8")
