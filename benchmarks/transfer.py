@@ -1,19 +1,23 @@
 """Forecasts of GANs on real images whose data set, architecture or setting is left out.
 
-python benchmarks/transfer.py --seed SEED
+python benchmarks/transfer.py --seed SEED [--fresh 71] [--vaes]
 
 Past runs on images are forecast at 10, 20 and 50 % of their length from all others but those of
 their data set, of their architecture, or of their fold. Beside them: the same without what the
 configuration says; small GANs alone, which no run on images is among; hyperparameters alone; and
-the runs that had not failed at the cut. Labels come
-from classifiers of the data, which no forecast sees. Intervals are bootstrapped over runs.
+the runs that had not failed at the cut. Labels come from classifiers of the data, which no forecast
+sees. Intervals are bootstrapped over runs.
+
+--fresh asks about the runs drawn with one seed of a build from those drawn before them, too; --vaes
+asks about variational autoencoders of images, from all other past runs, into
+results/transfer_vaes.json.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -26,7 +30,9 @@ from dlcc.forecast.forecaster import Forecaster
 from dlcc.forecast.forecasters import pooled_shares
 from dlcc.forecast.forest import OutcomeForest
 from dlcc.health.curves import IN_FEATURES
-from dlcc.past_runs.in_use import shipped_library
+from dlcc.kinds.vae import VAE
+from dlcc.past_runs.build.settings import SEEDS_APART
+from dlcc.past_runs.in_use import forecast_runs, shipped_library
 from dlcc.past_runs.patterns import CONFIGURED, figures_of
 from dlcc.past_runs.similarity import Space
 from dlcc.past_runs.store import FRACTIONS, Library
@@ -40,6 +46,11 @@ LOOKS = (0, 1, 2, 3)
 def of_images(past: Library) -> NDArray[np.bool_]:
     """Runs of the recipe image-gan."""
     return np.array(["net" in config and "norm" in config for config in past.configs])
+
+
+def of_vaes(past: Library) -> NDArray[np.bool_]:
+    """Runs of the recipe image-vae."""
+    return np.array(["net" in config and "beta" in config for config in past.configs])
 
 
 def forecast(
@@ -143,49 +154,97 @@ def brier_more(p: Floats, than: Floats, healthy: NDArray[np.bool_], seed: int) -
     return [round(float(x), 4) for x in (more.mean(), *bounds)]
 
 
+def at_look(
+    past: Library, asked: NDArray[np.bool_], look: int, seed: int, *, series_only: bool
+) -> dict[str, Any]:
+    """Figures of the runs that are asked about at one of FRACTIONS, by what is left out."""
+    own = past.select(asked)
+    healthy = own.labels == own.label_names.index("healthy")
+    nets = np.array([config["net"] for config in own.configs])
+    folds = np.random.default_rng(seed).permutation(len(own)) % FOLDS
+    good = own.columns(["good_last"], series_only=False, fraction=look)[:, 0]
+    said = not series_only and bool(of_images(own).all())  # VAEs lack what is asked of GANs' ones
+    ships = forecast if said or series_only else without_configuration
+    at: dict[str, Any] = {}
+    for name, groups in (("data set", own.data), ("architecture", nets), ("fold", folds)):
+        p = left_out(past, asked, groups, ships, look, series_only=series_only)
+        at[f"{name} left out"] = figures(p, healthy, seed)
+        if said:
+            rest = left_out(past, asked, groups, without_configuration, look, series_only=False)
+            more = {"brier more": brier_more(rest, p, healthy, seed)}
+            at[f"{name} left out, without the configuration"] = figures(rest, healthy, seed) | more
+        alive = good >= 0.5
+        if 0 < healthy[alive].sum() < alive.sum():
+            at[f"{name} left out, good at the cut"] = figures(p[alive], healthy[alive], seed)
+        q = left_out(past, asked, groups, by_configuration, look, series_only=series_only)
+        at[f"{name} left out, hyperparameters alone"] = figures(q, healthy, seed)
+    p = by_others(past.select(~asked), own, look, series_only)
+    return at | {"all others alone": figures(p, healthy, seed)}
+
+
+def of_fresh(past: Library, build_seed: int, look: int, seed: int) -> dict[str, Any]:
+    """Figures of the GANs on images drawn with one seed of a build, from the runs drawn before.
+
+    What ships was chosen before these were trained. Runs on images of the same data set, or of the
+    same architecture, are left out of what is known.
+    """
+    images = of_images(past)
+    drawn = np.array([config.get("seed", 0) // SEEDS_APART for config in past.configs])
+    fresh = images & (drawn == build_seed)
+    own = past.select(fresh)
+    healthy = own.labels == own.label_names.index("healthy")
+    nets = np.array([config.get("net", "") for config in past.configs])
+    at: dict[str, Any] = {}
+    for name, groups in (("data set", past.data), ("architecture", nets), ("nothing", images)):
+        p: dict[str, Floats] = {rule.__name__: np.zeros(len(own)) for rule in FRESH}
+        for group in np.unique(groups[fresh]):
+            known = ~fresh if name == "nothing" else ~fresh & ~(images & (groups == group))
+            inside = groups[fresh] == group
+            for rule in FRESH:
+                p[rule.__name__][inside] = rule(
+                    past.select(known), own.select(inside), look, series_only=False
+                )
+        ships, *others = p.values()
+        at[f"{name} left out"] = figures(ships, healthy, seed)
+        for rule, q in zip(FRESH[1:], others, strict=True):
+            more = {"brier more": brier_more(q, ships, healthy, seed)}
+            at[f"{name} left out, {rule.__name__}"] = figures(q, healthy, seed) | more
+    return at
+
+
+FRESH: Sequence[Rule] = (forecast, without_configuration, by_configuration)
+
+
 def main() -> None:
     """Measure with samples and without."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, required=True)
-    seed = parser.parse_args().seed
-    past = shipped_library().untampered
-    images = of_images(past)
-    own = past.select(images)
-    healthy = own.labels == own.label_names.index("healthy")
-    nets = np.array([config["net"] for config in own.configs])
-    folds = np.random.default_rng(seed).permutation(len(own)) % FOLDS
+    parser.add_argument("--vaes", action="store_true", help="ask about VAEs of images instead")
+    parser.add_argument("--fresh", type=int, help="seed of the build that drew runs afterwards")
+    given = parser.parse_args()
+    past = (forecast_runs(VAE) if given.vaes else shipped_library()).untampered
+    asked = of_vaes(past) if given.vaes else of_images(past)
+    own = past.select(asked)
     found: dict[str, Any] = {
         "runs": {
-            data: Counter(own.label_of(k) for k in np.flatnonzero(own.data == data))
+            data: Counter(own.label_of(int(k)) for k in np.flatnonzero(own.data == data))
             for data in np.unique(own.data).tolist()
         }
     }
     for series_only in (False, True):
-        part: dict[str, Any] = {}
-        for look in LOOKS:
-            good = own.columns(["good_last"], series_only=False, fraction=look)[:, 0]
-            at: dict[str, Any] = {}
-            for name, groups in (("data set", own.data), ("architecture", nets), ("fold", folds)):
-                p = left_out(past, images, groups, forecast, look, series_only=series_only)
-                at[f"{name} left out"] = figures(p, healthy, seed)
-                if not series_only:
-                    rule = without_configuration
-                    rest = left_out(past, images, groups, rule, look, series_only=False)
-                    at[f"{name} left out, without the configuration"] = figures(
-                        rest, healthy, seed
-                    ) | {"brier more": brier_more(rest, p, healthy, seed)}
-                alive = good >= 0.5
-                if 0 < healthy[alive].sum() < alive.sum():
-                    at[f"{name} left out, good at the cut"] = figures(
-                        p[alive], healthy[alive], seed
-                    )
-                q = left_out(past, images, groups, by_configuration, look, series_only=series_only)
-                at[f"{name} left out, hyperparameters alone"] = figures(q, healthy, seed)
-            p = by_others(past.select(~images), own, look, series_only)
-            at["small GANs alone"] = figures(p, healthy, seed)
-            part[f"at {FRACTIONS[look]:g}"] = at
-        found["series alone" if series_only else "with samples"] = part
-    write_result("transfer", found, {"folds and bootstrap": seed})
+        found["series alone" if series_only else "with samples"] = {
+            f"at {FRACTIONS[look]:g}": at_look(
+                past, asked, look, given.seed, series_only=series_only
+            )
+            for look in LOOKS
+        }
+    if given.fresh is not None:
+        found["fresh"] = {
+            f"at {FRACTIONS[look]:g}": of_fresh(past, given.fresh, look, given.seed)
+            for look in LOOKS
+        }
+    name = "transfer_vaes" if given.vaes else "transfer"
+    write_result(name, found, {"folds and bootstrap": given.seed})
 
 
 if __name__ == "__main__":
