@@ -54,7 +54,7 @@ class ForestsOfFile(Mapping[str, Forest]):
 
 
 def right_of(inner: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """How many nodes ahead the right child of each node is, 0 for leaves.
+    """Count how many nodes ahead the right child of each node is, 0 for leaves.
 
     A tree has one leaf more than inner nodes. So what inner nodes are more than leaves, counted
     from the first node on, falls below its value at a node where that node's left subtree ends.
