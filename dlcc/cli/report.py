@@ -33,13 +33,13 @@ def report(
     """Write one page of many runs: a table that sorts and filters, samples, and series."""
     from dlcc.report.page.runs import render_runs
 
+    mapping = mapping_of(map_ or [])
+    runs = [run for folder in folders for run in runs_in(folder, mapping)]
     found = []
     with bars() as progress:
-        for folder in folders:
-            for run in runs_in(folder, mapping_of(map_ or [])):
-                progress("report", 0.0, run.name)
-                found.append(compared_run(run, reports, out.parent))
-        progress("report", 1.0, "done")
+        for number, run in enumerate(runs):
+            progress("report", number / len(runs), run.name)
+            found.append(compared_run(run, reports, out.parent))
     title = f"{len(found)} runs of {', '.join(f.name or str(f) for f in folders[:3])}"
     write_page(out, render_runs(found, title=title))
     typer.echo(f"{len(found)} runs: {out}")

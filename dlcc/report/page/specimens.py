@@ -7,6 +7,7 @@ import io
 import wave
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ _RATE = 16_000  # samples a second, where the record does not say
 _FROM_A_CORNER = np.array([[-0.5, -0.37], [0.87, -0.21], [0.0, 0.91]])  # of a box, from above
 _OVER_TIME = 6
 _MOMENTS = 3
+_COLUMNS = 4  # of a table, in pair plots
 _AS_GOOD = 0.02  # of P(good): no sample step is told from another by less
 
 
@@ -58,6 +60,8 @@ class Shown:
     """Real data, and steps evenly spread over the training."""
     best: int | None
     """Best sample step; None where none was judged."""
+    pairs: tuple[Specimen, ...] = ()
+    """Pairs of columns at the end, for rows that are neither images nor sounds nor points."""
 
 
 def specimens(
@@ -86,6 +90,7 @@ def specimens(
         first=real + tuple(_at(samples, s, title, health) for s, title in titles.items()),
         over_time=real + tuple(_at(samples, s, f"Step {s:,}", health) for s in every),
         best=best,
+        pairs=_pairs(samples, samples.steps[-1]),
     )
 
 
@@ -268,6 +273,27 @@ def _plane(samples: Samples, rows: Floats, title: str, key: str, colour: str) ->
         f"samples-{key}", title, "", x_label, y_label, tuple(traces),
         x_limits=(float(middle[0] - span), float(middle[0] + span)), y_limits=limits,
     )  # fmt: skip
+
+
+def _pairs(samples: Samples, step: int) -> tuple[Specimen, ...]:
+    """Scatter plots of the first columns against each other, real rows below the samples."""
+    rows, reference = samples.at(step), samples.reference
+    sound = str(samples.data.get("modality", "")).removesuffix("s") == "sound"
+    if reference is None or rows.shape[1:] != reference.shape[1:] or rows.ndim != 2 or sound:
+        return ()
+    if rows.shape[1] < 4 or image_shape(rows, samples.data):
+        return ()
+    real, drawn = drawable(reference[:_POINTS]), drawable(rows[:_POINTS])
+    found = []
+    for i, j in combinations(range(min(_COLUMNS, rows.shape[1])), 2):
+        traces = (
+            Trace("real data", real[:, i], real[:, j], colour="dim", style="dots"),
+            Trace("samples", drawn[:, i], drawn[:, j], colour="c1", style="dots"),
+        )
+        title = f"column {j + 1} over column {i + 1}"
+        chart = Chart(f"pair-{i}-{j}", title, "", "", "", traces)
+        found.append(Specimen(title, "", chart=chart))
+    return tuple(found)
 
 
 def _projection(base: Floats) -> tuple[str, str, Any]:

@@ -117,6 +117,11 @@ def test_rows_of_a_table_are_seen_along_their_principal_components(tmp_path: Pat
     chart = shown(tmp_path / "run", rows, modality="table", name="t").first[-1].chart
     assert chart is not None
     assert chart.x_label == "first principal component"
+    pairs = shown(tmp_path / "again", rows, modality="table", name="t").pairs
+    assert [pair.title for pair in pairs] == [
+        f"column {j} over column {i}" for i in (1, 2, 3) for j in (2, 3, 4) if j > i
+    ]
+    assert pairs[0].chart.traces[1].y == pytest.approx(rows[:, 1])
 
 
 def test_the_best_step_is_good_and_covers_most(evaluated: Evaluation) -> None:
