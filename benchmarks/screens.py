@@ -9,6 +9,7 @@ in all. Needs Chromium.
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -29,16 +30,16 @@ TRAINED: dict[str, dict[str, Any]] = {
 EXAMPLES = ("digits-collapsed", "ring-oscillating")
 
 
-def pages(folder: Path) -> dict[str, Path]:
-    """Reports by the name of their run."""
+def pages() -> dict[str, Path]:
+    """Reports by the name of their run, in the folder where this is called."""
     runs = {name: Path("runs") / name for name in EXAMPLES}
     for recipe, settings in TRAINED.items():
-        runs[recipe] = folder / recipe
+        runs[recipe] = Path("runs") / recipe
         if not runs[recipe].exists():
             train(recipe, runs[recipe], settings)
     found = {}
     for name, run in runs.items():
-        out = folder / "reports" / name
+        out = Path("reports") / name
         print(name, evaluate(run, out=out).report.verdict.sentence, flush=True)
         found[name] = out / "report.html"
     return found
@@ -50,7 +51,11 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path(tempfile.mkdtemp()))
-    made = pages(parser.parse_args().out)
+    folder = parser.parse_args().out
+    for name in EXAMPLES:
+        shutil.copytree(ROOT / "runs" / name, folder / "runs" / name, dirs_exist_ok=True)
+    os.chdir(folder)  # so that pages name runs by short paths
+    made = pages()
     SCREENS.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(

@@ -2,6 +2,7 @@
 
     python benchmarks/verdicts_on_images.py --seed SEED --runs 90 --work DIR \\
         --folder mnist5k=DIR --folder fashion=DIR --folder letters=DIR
+    python benchmarks/verdicts_on_images.py --seed SEED --parts DIR
 
 The figure and the margin of the verdict were chosen on past runs; the seed is the hash of the
 commit that froze them, and draws settings that none of them has. Parts that are in DIR are not made
@@ -106,6 +107,12 @@ def drawn_anew(seed: int, runs: int, work: Path, folders: dict[str, str]) -> Lib
     return assemble([run for file in files for run in read_part(file)], good=shipped_library().good)
 
 
+def in_parts(folder: Path) -> Library:
+    """Read runs that a build of the library trained after the figure and the margin were frozen."""
+    runs = [run for file in sorted(folder.iterdir()) for run in read_part(file)]
+    return assemble(runs, good=shipped_library().good)
+
+
 def healthy_of(runs: Library) -> NDArray[np.bool_]:
     """Whether each run ended healthy, [n]."""
     return np.array([runs.label_of(k) == "healthy" for k in range(len(runs))])
@@ -116,11 +123,17 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--runs", type=int, default=90)
-    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--work", type=Path, default=None)
+    parser.add_argument("--parts", type=Path, default=None, help="parts of `dlcc library build`")
     parser.add_argument("--folder", action="append", default=[])
     given = parser.parse_args()
     folders = dict(text.partition("=")[::2] for text in given.folder)
-    fresh = drawn_anew(given.seed, given.runs, given.work, folders)
+    if given.parts is not None:
+        fresh = in_parts(given.parts)
+    elif given.work is not None:
+        fresh = drawn_anew(given.seed, given.runs, given.work, folders)
+    else:
+        parser.error("name --work, or --parts")
     past = shipped_library().untampered
     past = past.select(~np.isin(past.first_rows, fresh.first_rows))  # which they joined later
     images = past.select(of_images(past))
@@ -157,7 +170,8 @@ def main() -> None:
     for look in (0, 1, 2):
         ahead = forecast(past, joined, look, series_only=False)
         found[f"drawn anew, forecast with samples at {FRACTIONS[look]}"] = figures(ahead, healthy)
-    write_result("verdicts_on_images", found, {"draws": given.seed, "bootstrap": 0})
+    name = "verdicts_on_images" if given.parts is None else "verdicts_on_images_parts"
+    write_result(name, found, {"draws": given.seed, "bootstrap": 0})
 
 
 if __name__ == "__main__":

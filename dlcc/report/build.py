@@ -28,6 +28,7 @@ from dlcc.scoring.fusion import Score
 from dlcc.scoring.judgement import Judgement
 from dlcc.scoring.value import Value
 
+_ABBREVIATION = 3  # letters of a kind's name that is written in capitals: GAN, VAE
 _META = "how little V moves when inputs move or are left out"
 _SEVERITIES = ("error", "warning", "note")
 
@@ -93,7 +94,8 @@ def _summary(name: str, config: Config, recorded: int, until: int) -> RunSummary
 def kind_in_words(config: Config) -> str:
     """Name the kind and the objective that a run declares, such as `GAN, non-saturating`."""
     declared = config.objective.get("kind")
-    kind = declared.upper()[:40] if isinstance(declared, str) else ""
+    kind = declared[:40] if isinstance(declared, str) else ""
+    kind = kind.upper() if len(kind) <= _ABBREVIATION else kind
     usual = kind_of({})
     if not kind and config.players and usual.fits(config.players):
         kind = usual.name.upper()

@@ -14,6 +14,7 @@ import numpy as np
 
 from dlcc.charts.chart import Chart, Trace, drawable
 from dlcc.records import HealthRecord, Samples
+from dlcc.report.text import percent_alone
 from dlcc.typing import Floats
 
 _ACROSS = 5
@@ -24,6 +25,7 @@ _FROM_A_CORNER = np.array([[-0.5, -0.37], [0.87, -0.21], [0.0, 0.91]])  # of a b
 _OVER_TIME = 6
 _MOMENTS = 3
 _COLUMNS = 4  # of a table, in pair plots
+_GOOD = 0.5
 _AS_GOOD = 0.02  # of P(good): no sample step is told from another by less
 
 
@@ -97,11 +99,13 @@ def specimens(
 def best_step(health: HealthRecord | None) -> int | None:
     """Sample step that covers most of the data, of those whose P(good) is as good as the largest.
 
-    None where no samples were held against training data.
+    None where no samples were held against training data, or none were good.
     """
     if health is None or not len(health.checkpoints) or np.isnan(health.coverage).all():
         return None
     good = np.nan_to_num(np.asarray(health.good, dtype=np.float64))
+    if good.max() < _GOOD:
+        return None
     covered = np.nan_to_num(np.asarray(health.coverage, dtype=np.float64), nan=-1.0)
     as_good = np.where(good >= good.max() - _AS_GOOD, covered, -2.0)
     return int(health.checkpoints[np.flatnonzero(as_good == as_good.max())[-1]])
@@ -146,7 +150,7 @@ def _note(step: int, health: HealthRecord | None) -> str:
         return ""
     if health.relative:
         return f"coverage {covered:.2f} (held-out real data: 1)"
-    return f"{100 * covered:.0f} % of the data's regions reached"
+    return f"{percent_alone(covered)} of the data's regions reached"
 
 
 def _pictured(
