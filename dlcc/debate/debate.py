@@ -29,6 +29,8 @@ class Argument:
     """Rank of the evidence; a lighter argument cannot attack a heavier one of the other side."""
     voids: tuple[str, ...] = ()
     """Speakers whose arguments it takes the ground from, whatever they claim."""
+    cites: tuple[str, ...] = ()
+    """Names of the arguments that it rests on: what attacks one of them attacks it, too."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +61,13 @@ class Debate:
     @cached_property
     def framework(self) -> Framework:
         """Framework of the arguments."""
+        named = {a.name: a for a in self.arguments}
         attacks = [
             (one.name, other.name)
             for one in self.arguments
             for other in self.arguments
-            if one is not other and _attacks(one, other)
+            if one is not other
+            and any(_attacks(one, a) for a in (other, *(named[n] for n in other.cites)))
         ]
         return Framework(tuple(a.name for a in self.arguments), tuple(attacks))
 
@@ -94,10 +98,24 @@ class Debate:
 
 
 def _attacks(one: Argument, other: Argument) -> bool:
+    """Whether an argument attacks another; what rests on others attacks nobody on its own."""
     if other.speaker in one.voids:
         return True
+    if one.cites:
+        return False
     opposed = {one.claim, other.claim} == {"healthy", "not healthy"}
     return opposed and one.weight >= other.weight
+
+
+def joined(debate: Debate, arguments: Sequence[Argument]) -> Debate:
+    """Debate with further arguments, which keep what they cite by name."""
+    first = len(debate.arguments) + 1
+    return Debate(
+        (
+            *debate.arguments,
+            *(replace(a, name=str(k)) for k, a in enumerate(arguments, first)),
+        )
+    )
 
 
 def numbered(arguments: Sequence[Argument]) -> Debate:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from dlcc.debate.debate import Argument, Claim, Debate, numbered
-from dlcc.records import HealthRecord
+from dlcc.records import Forecast, HealthRecord, Reruns
 from dlcc.report.record import Report
 from dlcc.report.text import one_line, percent, percent_alone
 
@@ -19,7 +19,12 @@ RECORD = ("samples", "past runs", "series", "quality metric", "first principles"
 
 
 def debate_of(
-    report: Report, health: HealthRecord | None, reviews: Sequence[tuple[bool, str]] = ()
+    report: Report,
+    health: HealthRecord | None,
+    reviews: Sequence[tuple[bool, str]] = (),
+    *,
+    forecast: Forecast | None = None,
+    reruns: Reruns | None = None,
 ) -> Debate:
     """Put forward what speaks for the health of a run and what against it.
 
@@ -27,12 +32,14 @@ def debate_of(
         report: Report on the run.
         health: Health of the run; None where it was not judged.
         reviews: Reviews of this run: whether it was called healthy, and why.
+        forecast: Forecast of its end, which speaks where it is not over.
+        reruns: Reruns with other seeds.
 
     Returns:
         The debate.
 
     >>> from dlcc.evaluation import evaluate
-    >>> from dlcc.records import HealthRecord
+    >>> from dlcc.records import Forecast, HealthRecord, Reruns
     >>> found = evaluate("runs/digits-collapsed", only=["health"])
     >>> debate = debate_of(found.report, found.record(HealthRecord))
     >>> debate.outcome, sorted({a.speaker for a in debate.arguments})
@@ -45,6 +52,9 @@ def debate_of(
             *(_of_samples(health) if health is not None else ()),
             *_of_past_runs(report, health),
             *_of_the_diagnosis(report, health),
+            *_of_the_forecast(report, forecast),
+            *_of_reruns(reruns),
+            *_of_findings(report),
         ]
     )
 
@@ -127,6 +137,33 @@ def _of_the_diagnosis(report: Report, health: HealthRecord | None) -> Iterator[A
             f"{_sentence(found.why)} So series that look healthy prove nothing.", FAULT,
             voids=("series",),
         )  # fmt: skip
+
+
+def _of_the_forecast(report: Report, forecast: Forecast | None) -> Iterator[Argument]:
+    if forecast is None or report.run.recorded >= report.run.length:
+        return
+    p = forecast.p_healthy.number
+    if not p.low <= 0.5 <= p.high:
+        said = f"Of past runs that were like it so far {percent(p)} ended healthy."
+        yield Argument("", "forecast", _claim(p.mean > 0.5), said, SERIES)
+
+
+def _of_reruns(reruns: Reruns | None) -> Iterator[Argument]:
+    own = [] if reruns is None else [o for o in reruns.outcomes if o.kind == "seed"]
+    healthy = sum(o.label == "healthy" for o in own)
+    if own and healthy in (0, len(own)):
+        word = "all" if healthy else "none"
+        said = f"Of {len(own)} reruns with other seeds {word} ended healthy."
+        yield Argument("", "reruns", _claim(bool(healthy)), said, SERIES)
+
+
+def _of_findings(report: Report) -> Iterator[Argument]:
+    """Findings beside those that put the label into words, or check the record."""
+    for finding in report.findings:
+        told = finding.stage in ("health", "diagnosis", "consistency", "execution")
+        if not told and finding.severity != "note" and finding.stage != "reproducibility":
+            said = f"{finding.code}, {finding.title}: {one_line(finding.message)}"
+            yield Argument("", "findings", "not healthy", said, SERIES)
 
 
 def _sentence(why: str) -> str:

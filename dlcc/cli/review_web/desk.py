@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from dlcc.debate.language_model import LanguageModel
 from dlcc.errors import OptionError
 from dlcc.evaluation import Evaluation
 from dlcc.records import HealthRecord, Samples, Series
@@ -108,6 +109,7 @@ class Desk:
                 "verdict": item.evaluation.report.verdict.sentence,
                 "debate": _settled(item, healthy, reason),
                 "moved": self._moved(before, after),
+                "argued": _argued(item, healthy, reason),
             }
 
     def skip(self, name: str) -> None:
@@ -170,5 +172,18 @@ def _settled(item: Item, healthy: bool, reason: str) -> str:
     """How the debate over a run ends with the review as an argument in it."""
     health = item.evaluation.record(HealthRecord)
     alone = debate_of(item.evaluation.report, health).outcome
-    joined = debate_of(item.evaluation.report, health, [(healthy, reason)]).outcome
-    return f"without your review: {alone}; with it: {joined}"
+    together = debate_of(item.evaluation.report, health, [(healthy, reason)]).outcome
+    return f"without your review: {alone}; with it: {together}"
+
+
+def _argued(item: Item, healthy: bool, reason: str) -> list[str]:
+    """Sentences of the language model that the user named; empty where there is none."""
+    model = LanguageModel.of_environment()
+    if model is None:
+        return []
+    health = item.evaluation.record(HealthRecord)
+    debate = debate_of(item.evaluation.report, health, [(healthy, reason)])
+    try:
+        return [f"{a.claim}: {a.sentence}" for a in model.argue(debate)]
+    except OptionError as error:
+        return [str(error)]

@@ -187,7 +187,7 @@ def view_of(
         health=drawn["health"],
         series=series_drawn,
         landscape=landscape_charts(series, landscape, run.length, unit),
-        debate=debate_of(report, health),
+        debate=debate_of(report, health, forecast=forecast, reruns=reruns),
         forecast=tables.forecast_view(forecast, kind.feature_words) if forecast else None,
         forecast_chart=drawn["forecast"],
         reruns=tables.reruns_view(reruns) if reruns and reruns.outcomes else None,

@@ -23,6 +23,12 @@
       row.forEach((text, i) => { const cell = line.insertCell(); cell.textContent = text; if (i) cell.className = "n"; });
     }
     if (!found.moved.length) at("moved").insertRow().insertCell().textContent = "nothing by half a percent or more";
+    for (const said of found.argued) {
+      const line = document.createElement("li");
+      line.textContent = said;
+      at("argued").append(line);
+    }
+    at("argued-title").hidden = !found.argued.length;
     at("next").focus();
   });
   at("skip")?.addEventListener("click", async () => { if (await ask("/skip", { run })) location.reload(); });
