@@ -169,7 +169,7 @@ def _settings(item: Item) -> tuple[tuple[str, str], ...]:
 
 
 def _settled(item: Item, healthy: bool, reason: str) -> str:
-    """How the debate over a run ends with the review as an argument in it."""
+    """Sentence on how the debate over a run ends with the review as an argument in it."""
     health = item.evaluation.record(HealthRecord)
     alone = debate_of(item.evaluation.report, health).outcome
     together = debate_of(item.evaluation.report, health, [(healthy, reason)]).outcome
