@@ -96,6 +96,8 @@ def write_page(out: Path, text: str) -> None:
     """
     from dlcc.errors import OutputError
 
+    if not out.name:
+        raise OutputError(f"{out}: names a folder; name the HTML file to write")
     beside = out.with_name(f".{out.name}.part")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -82,6 +82,8 @@ def test_what_cannot_be_read_or_written_is_said(tmp_path: Path) -> None:
 
     with pytest.raises(OutputError, match="choose another file"):
         write_page(tmp_path / "file" / "page.html", "x")
+    with pytest.raises(OutputError, match="name the HTML file"):
+        write_page(Path(), "x")
 
 
 def test_the_table_sorts_and_filters(browser, several: Path) -> None:
