@@ -217,3 +217,9 @@ def test_the_command_refuses_what_does_not_go_together(tmp_path: Path) -> None:
     done = dlcc("review", tmp_path, "--web", "--run", "x", "--verdict", "healthy")
     assert done.returncode == 2
     assert "--web stands alone" in done.stderr
+
+
+@pytest.mark.parametrize("port", [-1, 65_536])
+def test_a_port_that_is_none_is_named(items: list[Item], port: int) -> None:
+    with pytest.raises(OptionError, match="expected 0 to 65535"):
+        ReviewServer(Desk(items), port)

@@ -29,7 +29,7 @@ class ReviewServer(ThreadingHTTPServer):
         port: Port; 0 for a free one.
 
     Raises:
-        OptionError: The port is taken.
+        OptionError: The port is taken, or is none.
     """
 
     daemon_threads = True
@@ -39,6 +39,8 @@ class ReviewServer(ThreadingHTTPServer):
         self.token = secrets.token_urlsafe(24)
         try:
             super().__init__((_HOST, port), _Handler)
+        except OverflowError:
+            raise OptionError(f"--port {port}: expected 0 to 65535") from None
         except OSError as error:
             raise OptionError(
                 f"--port {port}: cannot be used ({error.strerror}); choose another"
