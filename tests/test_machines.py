@@ -79,6 +79,22 @@ def test_nothing_outside_of_the_root_is_read(root: Path, path: str) -> None:
     assert "lies outside of" in asked(root, "diagnose", run=path)["error"]
 
 
+def test_a_link_that_leads_out_of_the_root_is_not_followed(root: Path, tmp_path: Path) -> None:
+    outside = tmp_path.parent / f"{tmp_path.name}-outside"
+    (root / "logs").mkdir()
+    shutil.move(root / "digits-healthy" / "series", outside)
+    (root / "digits-healthy" / "series").symlink_to(outside)
+    (root / "logs" / "log.csv").symlink_to(outside / "log.csv")
+    (outside / "log.csv").write_text("step,d_loss,g_loss\n" + "0,1,1\n" * 40)
+    assert "a link" in asked(root, "diagnose", run="digits-healthy")["error"]
+    assert "lies outside of" in asked(root, "diagnose", run="logs/log.csv")["error"]
+    assert "no file that could be" in asked(root, "diagnose", run="logs")["error"]
+
+
+def test_a_name_that_no_system_takes_is_an_error_in_words(root: Path) -> None:
+    assert "no such file" in asked(root, "diagnose", run="a\0b")["error"]
+
+
 def test_what_cannot_be_read_is_a_sentence(root: Path) -> None:
     assert asked(root, "diagnose", run="nothing-here")["error"]
 

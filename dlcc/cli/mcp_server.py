@@ -36,7 +36,10 @@ def server(root: Path, reports: Path) -> MCPServer:
     made = MCPServer("dlcc", version=__version__, instructions=_INSTRUCTIONS, log_level="ERROR")
 
     def inside(run: str) -> Path:
-        path = (root / run).resolve()
+        try:
+            path = (root / run).resolve()
+        except (OSError, RuntimeError, ValueError):  # no name, or a ring of links
+            raise OptionError(f"{run!r:.80}: no such file or folder; check the path") from None
         if not path.is_relative_to(root.resolve()):
             raise OptionError(f"{run}: lies outside of {root}, which is all that is served")
         return path
