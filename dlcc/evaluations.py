@@ -23,6 +23,7 @@ from dlcc.past_runs.in_use import library_digest
 from dlcc.pipeline import Limits, discovery
 from dlcc.pipeline.result_key import result_key
 from dlcc.pipeline.settings import with_settings
+from dlcc.records import Series
 from dlcc.report.files import report_folder, write_files
 from dlcc.report.record import Report
 from dlcc.review.reviews import reviews_path
@@ -221,7 +222,7 @@ def evaluate_runs(
         if not options.use_cache or _read(folder / job.address) is None:
             (folder / job.address).unlink(missing_ok=True)
     files = complete(jobs, folder, engine, progress, "runs")
-    return [_written(*each) for each in zip(runs, outs, files, strict=True)]
+    return [_written(*each, options) for each in zip(runs, outs, files, strict=True)]
 
 
 def _names(runs: Sequence[Path]) -> list[str]:
@@ -288,7 +289,7 @@ def _read(file: Path) -> dict[str, Any] | None:
     return said
 
 
-def _written(run: Path, out: Path, file: Path) -> EvaluatedRun:
+def _written(run: Path, out: Path, file: Path, options: EvaluationOptions) -> EvaluatedRun:
     """Write the report that a job made; what may come out otherwise is not kept."""
     said = _read(file)
     if said is None:
@@ -298,7 +299,8 @@ def _written(run: Path, out: Path, file: Path) -> EvaluatedRun:
         return EvaluatedRun(run, out, None, said["error"], said["exit_code"])
     if not said["lasting"]:
         file.unlink(missing_ok=True)
-    with report_folder(run, out) as beside:
-        write_files(beside, out, said["files"])
     report = Report.model_validate_json(said["files"]["report.json"])
+    series = Series.of(options.open(run), report.run.until)  # not kept: they lie in the run
+    with report_folder(run, out) as beside:
+        write_files(beside, out, said["files"], series)
     return EvaluatedRun(run, out, report, notes=tuple(said["notes"]))

@@ -49,6 +49,8 @@ def test_a_call_again_does_what_is_missing_and_says_the_same(tmp_path: Path) -> 
     written = json.loads((tmp_path / "out/one/report.json").read_text())
     assert written["verdict"]["label"] == "collapsed"
     assert (tmp_path / "out/one/report.html").is_file()
+    table = (tmp_path / "out/one/series.csv").read_text().splitlines()
+    assert len(table) == 1 + first.report.run.recorded
     assert (lacking.report, lacking.exit_code) == (None, 2)
     assert str(runs[1]) in lacking.error
     assert not (tmp_path / "out/two").exists()
