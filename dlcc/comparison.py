@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,27 @@ class Comparison:
         }
 
 
+def named_apart(runs: Sequence[Diagnosis]) -> tuple[Diagnosis, ...]:
+    """Name runs of the same name by their paths below the folder that all are in.
+
+    Args:
+        runs: Diagnoses, each with the name of its run.
+
+    Returns:
+        The same, no two with one name; a run that is there twice is numbered.
+    """
+    names = [run.run for run in runs]
+    if len(set(names)) < len(names):
+        common = os.path.commonpath([run.path.resolve().parent for run in runs])
+        below = [os.path.relpath(run.path.resolve(), common) for run in runs]
+        names = [
+            path if names.count(name) > 1 else name for name, path in zip(names, below, strict=True)
+        ]
+    seen = [names[:k].count(name) for k, name in enumerate(names)]
+    numbered = [f"{name} ({n + 1})" if n else name for name, n in zip(names, seen, strict=True)]
+    return tuple(replace(run, run=name) for run, name in zip(runs, numbered, strict=True))
+
+
 def _number(value: float) -> float | None:
     return float(f"{value:.6g}") if math.isfinite(value) else None
 
@@ -98,6 +120,7 @@ def compare(
         for key in keys
         if len({repr(config.get(key)) for config in configurations}) > 1
     }
+    runs = named_apart(runs)
     first, *others = runs
     partings = [
         parting(name, other.run, column, other.record.series.columns[name])

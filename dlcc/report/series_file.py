@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 
-from dlcc.records import Series
+from dlcc.records import Column, Series
 from dlcc.report.text import printable
 from dlcc.typing import Floats, Ints
 
@@ -27,16 +30,57 @@ def write_series(path: Path, series: Series) -> None:
     Raises:
         OSError: The file cannot be written.
     """
-    columns = {name: c for name, c in series.columns.items() if len(c.steps)}
+    columns = _logged(series)
+    steps = _steps(columns)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        _write_head(file, columns)
+        for first in range(0, len(steps), _ROWS):
+            _write_rows(file, columns, steps[first : first + _ROWS])
+
+
+def is_file_of(path: Path, series: Series) -> bool:
+    """Whether a file that `write_series` wrote is of these series, by its names and last row.
+
+    Args:
+        path: File, which may be missing.
+        series: Series that it is held against.
+    """
+    columns = _logged(series)
+    head, last = io.StringIO(), io.StringIO()
+    _write_head(head, columns)
+    _write_rows(last, columns, _steps(columns)[-1:])
+    first, end = head.getvalue().encode(), f"\n{last.getvalue()}".encode()
+    try:
+        with path.open("rb") as file:
+            if file.read(len(first)) != first:
+                return False
+            file.seek(-min(len(end), file.seek(0, io.SEEK_END)), io.SEEK_END)
+            return file.read() == end
+    except OSError:
+        return False
+
+
+def _logged(series: Series) -> dict[str, Column]:
+    return {name: c for name, c in series.columns.items() if len(c.steps)}
+
+
+def _steps(columns: Mapping[str, Column]) -> Ints:
+    """Steps [n] at which any column has a value."""
     logged = [c.steps for c in columns.values()] or [np.zeros(0, dtype=np.int64)]
     steps: Ints = np.unique(np.concatenate(logged))
-    with path.open("w", encoding="utf-8", newline="") as file:
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(["step", *(printable(name) for name in columns)])
-        for first in range(0, len(steps), _ROWS):
-            chunk = steps[first : first + _ROWS]
-            cells = [_cells(chunk, c.steps, c.values) for c in columns.values()]
-            rows.writerows(zip(chunk.tolist(), *cells, strict=True))
+    return steps
+
+
+def _write_head(file: TextIO, columns: Mapping[str, Column]) -> None:
+    names = ["step", *(printable(name) for name in columns)]
+    csv.writer(file, lineterminator="\n").writerow(names)
+
+
+def _write_rows(file: TextIO, columns: Mapping[str, Column], steps: Ints) -> None:
+    if len(steps):
+        cells = [_cells(steps, c.steps, c.values) for c in columns.values()]
+        rows = zip(steps.tolist(), *cells, strict=True)
+        csv.writer(file, lineterminator="\n").writerows(rows)
 
 
 def _cells(chunk: Ints, steps: Ints, values: Floats) -> list[str]:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from dlcc.records import Column, Series
-from dlcc.report.series_file import write_series
+from dlcc.report.series_file import is_file_of, write_series
 
 
 def test_pandas_reads_what_was_recorded(tmp_path: Path) -> None:
@@ -28,3 +28,14 @@ def test_pandas_reads_what_was_recorded(tmp_path: Path) -> None:
 def test_a_run_without_series_has_a_header(tmp_path: Path) -> None:
     write_series(tmp_path / "s.csv", Series({}))
     assert (tmp_path / "s.csv").read_text() == "step\n"
+
+
+def test_a_file_is_of_the_series_that_it_was_written_from(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    one, other = (Series({"g/loss": Column.at_every_step(rng.normal(size=9))}) for _ in range(2))
+    none, path = Series({}), tmp_path / "s.csv"
+    assert not is_file_of(path, one)
+    for written in (one, other, none):
+        write_series(path, written)
+        assert [is_file_of(path, s) for s in (one, other)] == [written is one, written is other]
+    assert is_file_of(path, none)

@@ -9,14 +9,15 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from dlcc.charts.chart import Chart, thinned, wide_scale
-from dlcc.comparison import Comparison
+from dlcc.comparison import Comparison, named_apart
 from dlcc.diagnosis import Diagnosis
 from dlcc.estimate import Number
-from dlcc.records import Samples
+from dlcc.records import Samples, Series
 from dlcc.report.page.html import rendered
 from dlcc.report.page.specimens import Specimen, specimens
 from dlcc.report.page.training_charts import title_of
 from dlcc.report.record import Report
+from dlcc.report.series_file import NAME, is_file_of
 from dlcc.report.text import one_line, printable
 from dlcc.runs import Run
 from dlcc.runs.series import Column
@@ -102,6 +103,9 @@ def render_runs(
 def fitting_report(run: Run, diagnosis: Diagnosis, folder: Path) -> Report | None:
     """Read the report of an earlier evaluation of a run; None where there is none of this record.
 
+    Runs in several folders may have one name, so the series that lie beside a report say whose it
+    is.
+
     Args:
         run: The run.
         diagnosis: Diagnosis of it.
@@ -112,10 +116,15 @@ def fitting_report(run: Run, diagnosis: Diagnosis, folder: Path) -> Report | Non
     except (OSError, UnicodeDecodeError, ValidationError):
         return None
     recorded = diagnosis.record.series.recorded
-    return found if (found.run.name, found.run.recorded) == (run.name, recorded) else None
+    if (found.run.name, found.run.recorded) != (run.name, recorded):
+        return None
+    series = Series.of(run, found.run.until)
+    return found if series is None or is_file_of(folder / NAME, series) else None
 
 
 def _view(runs: Sequence[ComparedRun], comparison: Comparison | None, title: str) -> RunsView:
+    apart = named_apart([compared.diagnosis for compared in runs])
+    runs = [replace(c, diagnosis=diagnosis) for c, diagnosis in zip(runs, apart, strict=True)]
     keys = tuple(_differing(runs))
     rows = tuple(_row(compared, keys[:_MOST_SETTINGS]) for compared in runs)
     counts = {state: sum(row.state == state for row in rows) for state in _STATES}

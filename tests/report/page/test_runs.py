@@ -6,6 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dlcc.cli.report import compared_run, runs_in
@@ -26,6 +27,18 @@ def several(tmp_path_factory: pytest.TempPathFactory) -> Path:
     text = render_runs([compared_run(run, out, out) for run in runs], title="<b>mine</b>")
     (out / "runs.html").write_text(text, encoding="utf-8")
     return out / "runs.html"
+
+
+@pytest.fixture
+def same_names(tmp_path: Path) -> list[Path]:
+    """Two runs in folders of the same name."""
+    folders = [tmp_path / name / "run" for name in "ab"]
+    for seed, folder in enumerate(folders):
+        folder.mkdir(parents=True)
+        losses = np.random.default_rng(seed).normal(1, 0.1, (40, 2))
+        rows = [f"{step},{d:.4f},{g:.4f}" for step, (d, g) in enumerate(losses)]
+        (folder / "log.csv").write_text("\n".join(["step,d_loss,g_loss", *rows]))
+    return folders
 
 
 def test_every_run_has_its_row_samples_and_series(several: Path) -> None:
@@ -71,6 +84,28 @@ def test_a_report_that_was_made_is_used_and_linked(
     assert found.report.verdict.sentence.partition("; ")[0] in render_runs([compared])
     (out / "report.json").write_text("{}")
     assert compared_run(run, tmp_path / "reports", tmp_path).report is None
+
+
+def test_a_report_of_another_run_of_the_same_name_is_not_used(
+    tmp_path: Path, same_names: list[Path], in_process: None
+) -> None:
+    from dlcc import evaluate
+
+    evaluate(same_names[0], only=["health"], out=tmp_path / "reports" / "run")
+    runs = [run for folder in same_names for run in runs_in(folder, {})]
+    found = [compared_run(run, tmp_path / "reports", tmp_path).report for run in runs]
+    assert [report is not None for report in found] == [True, False]
+
+
+def test_runs_of_the_same_name_are_told_apart(tmp_path: Path, same_names: list[Path]) -> None:
+    said = dlcc("compare", *same_names, "--html", tmp_path / "c.html")
+    assert said.stdout.split()[:2] == ["a/run", "b/run"]
+    runs = [run for folder in same_names for run in runs_in(folder, {})]
+    page = render_runs([compared_run(run, tmp_path, tmp_path) for run in runs])
+    for text in (page, (tmp_path / "c.html").read_text()):
+        assert '<th scope="row">a/run' in text
+        shared = text.partition('id="fig-over-discriminator-loss"')[2].partition("</figure>")[0]
+        assert (shared.count('"name":"a/run"'), shared.count('"name":"b/run"')) == (1, 1)
 
 
 def test_what_cannot_be_read_or_written_is_said(tmp_path: Path) -> None:
