@@ -223,3 +223,11 @@ def test_the_command_refuses_what_does_not_go_together(tmp_path: Path) -> None:
 def test_a_port_that_is_none_is_named(items: list[Item], port: int) -> None:
     with pytest.raises(OptionError, match="expected 0 to 65535"):
         ReviewServer(Desk(items), port)
+
+
+@pytest.mark.parametrize("body", ["[" * 15_000, "[]", "{", "\0"])
+def test_a_body_that_is_no_answer_is_refused_in_words(served: ReviewServer, body: str) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", served.server_port, timeout=20)
+    connection.request("POST", "/say", body, {"X-Token": served.token})
+    answer = connection.getresponse()
+    assert (answer.status, json.loads(answer.read())["error"][:3]) == (409, "the")

@@ -76,7 +76,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         try:
             answer = self._act(self._body())
-        except (DlccError, KeyError, TypeError, ValueError) as error:
+        except (DlccError, KeyError, TypeError, ValueError, RecursionError) as error:
             said = str(error) if isinstance(error, DlccError) else "the answer is not complete"
             self._send(HTTPStatus.CONFLICT, json.dumps({"error": said}), "application/json")
             return
