@@ -144,8 +144,9 @@ def _changes(report: Report, run: str) -> Iterator[str]:
         )
     if report.advice:
         before, reruns = percent(report.advice.another_seed), report.advice.reruns
-        tried = f" and {reruns} reruns" if reruns else ""
-        yield f"  With these settings P(healthy) is {before} by past runs{tried}; past runs say"
+        tried = f" ({reruns} reruns)" if reruns else ""
+        yield "  By past runs P(healthy) is"
+        yield f"    {before:16} with another seed alone{tried}"
         for change in report.advice.changes:
             yield f"    {percent(change.p_healthy):16} after {change.words}"
         if report.advice.why_no_reruns is None:

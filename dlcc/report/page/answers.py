@@ -139,7 +139,7 @@ def _change(report: Report) -> Answer:
         best = report.advice.changes[0]
         sentence = (
             f"{best.words} helps most by past runs: P(healthy) {percent(best.p_healthy)} after it, "
-            f"{percent(report.advice.another_seed)} as it is."
+            f"{percent(report.advice.another_seed)} with another seed alone."
         )
         return Answer("change", question, sentence, "warn")
     urgent = [f for f in report.findings if f.severity == "error" and f.remedy]
