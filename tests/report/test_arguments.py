@@ -58,3 +58,15 @@ def test_a_record_in_doubt_outweighs_good_samples(evaluated: Evaluation) -> None
 def test_without_health_there_is_no_claim(evaluated: Evaluation) -> None:
     silent = evaluated.report.model_copy(update={"diagnosis": None})
     assert debate_of(silent, None).outcome == "open"
+
+
+def test_an_unknown_verdict_is_not_called_settled(evaluated: Evaluation) -> None:
+    health = evaluated.record(HealthRecord)
+    unknown = {"state": "unknown", "label": None, "p_landscape": Number(0.3, 0.0, 0.8)}
+    verdict = evaluated.report.verdict.model_copy(update=unknown)
+    report = evaluated.report.model_copy(update={"verdict": verdict})
+    assert debate_of(report, health).outcome == "not healthy"
+    page = html.render(report, evaluated.evaluated_run, health)
+    assert "it leans, too weakly for a verdict, to not healthy" in page
+    assert "it settles" not in page
+    assert f"dlcc review {evaluated.evaluated_run.path.parent} --web" in page

@@ -65,6 +65,12 @@ def _actions(report: Report, run: Run, best: int | None, unit: str) -> Iterator[
         yield Action("Compare it with your other runs.", f"dlcc compare {shlex.quote(path)} OTHER")
 
 
+def review_command(run: Run) -> str:
+    """Command that puts a run, and those beside it, forward for a review."""
+    beside = run.path.parent if run.path.name else run.path.resolve().parent
+    return f"dlcc review {shlex.quote(str(beside))} --web"
+
+
 def _keep(report: Report, run: Run, best: int | None, unit: str) -> Action | None:
     """Advice to keep the newest snapshot that is not behind the best step."""
     quality = report.diagnosis.quality if report.diagnosis else None
@@ -91,4 +97,4 @@ def _to_know_more(report: Report, run: Run) -> Iterator[Action]:
     for wanted in report.diagnosis.to_know_more if report.diagnosis else ():
         yield Action(f"{wanted[:1].upper()}{wanted[1:]}.")
     if samples is not None:
-        yield Action("Look at the samples yourself, and say what you see.", "dlcc review")
+        yield Action("Look at the samples yourself, and say what you see.", review_command(run))

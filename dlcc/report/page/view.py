@@ -26,7 +26,7 @@ from dlcc.records import (
 from dlcc.report import tables
 from dlcc.report.arguments import debate_of
 from dlcc.report.page import details
-from dlcc.report.page.actions import Action, actions
+from dlcc.report.page.actions import Action, actions, review_command
 from dlcc.report.page.answers import Answer, answers
 from dlcc.report.page.landscape_charts import landscape_charts
 from dlcc.report.page.outlook_charts import COLOURS, MARKERS, forecast_chart, rerun_chart
@@ -110,6 +110,8 @@ class View:
     """Verdict in a short sentence."""
     reasons: tuple[str, ...]
     """Further clauses of the verdict's sentence, which say what it is for."""
+    review_command: str
+    """Command that puts the run forward for a review."""
     unit: str
     """Unit of a step."""
     per_epoch: int | None
@@ -198,6 +200,7 @@ def view_of(
         environment=details.rows(report.environment),
         headline=_headline(report)[0],
         reasons=_headline(report)[1:],
+        review_command=review_command(run),
         unit=unit,
         per_epoch=per_epoch,
     )
