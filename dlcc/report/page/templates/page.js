@@ -278,7 +278,7 @@
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
   document.getElementById("paper-colours")?.addEventListener("change", redraw);
   const toTarget = () => {
-    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const target = document.getElementById(location.hash.slice(1));
     for (let folded = target?.closest("details"); folded; folded = folded.parentElement?.closest("details")) folded.open = true;
     target?.scrollIntoView();
   };
