@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import wave
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -263,8 +263,10 @@ def _plane(samples: Samples, rows: Floats, title: str, key: str, colour: str) ->
         base = flat
     x_label, y_label, project = _projection(base)
     under, over = project(base), project(flat)
-    middle = (np.nanmin(under, axis=0) + np.nanmax(under, axis=0)) / 2
-    span = 1.25 * float(np.nanmax(np.abs(under - middle))) or 1.0
+    seen = under[np.isfinite(under).all(axis=1)]
+    seen = seen if len(seen) else np.zeros((1, 2))  # of a run that diverged nothing is left to draw
+    middle = (seen.min(axis=0) + seen.max(axis=0)) / 2
+    span = 1.25 * float(np.abs(seen - middle).max()) or 1.0
     limits = (float(middle[1] - span), float(middle[1] + span))
     traces = (
         [Trace("real data", under[:, 0], under[:, 1], colour="dim", style="dots")]
@@ -309,10 +311,20 @@ def _projection(base: Floats) -> tuple[str, str, Any]:
         return "first coordinate", "second coordinate", lambda rows: rows
     if columns == 3:
         return "seen from a corner", "", lambda rows: rows @ _FROM_A_CORNER
-    centre, scale = np.nanmean(base, axis=0), np.nanstd(base, axis=0) + 1e-12
-    known = np.nan_to_num((base - centre) / scale)
-    _, _, axes = np.linalg.svd(known, full_matrices=False)
-    return (
-        "first principal component", "second principal component",
-        lambda rows: np.nan_to_num((rows - centre) / scale) @ axes[:2].T,
-    )  # fmt: skip
+    return "first principal component", "second principal component", _components(base)
+
+
+def _components(base: Floats) -> Callable[[Floats], Floats]:
+    """Function from rows [n, d] to the first two principal components of `base`, [n, 2]; rows
+    without any number become NaN."""
+    told = base[np.isfinite(base).any(axis=1)]
+    told = told if len(told) else np.zeros_like(base[:1])
+    centre, scale = np.nanmean(told, axis=0), np.nanstd(told, axis=0) + 1e-12
+    _, _, axes = np.linalg.svd(np.nan_to_num((told - centre) / scale), full_matrices=False)
+    axes = np.vstack([axes, np.zeros((2, base.shape[1]))])[:2]  # one row alone has one component
+
+    def project(rows: Floats) -> Floats:
+        known = np.isfinite(rows).any(axis=1, keepdims=True)
+        return np.where(known, np.nan_to_num((rows - centre) / scale) @ axes.T, np.nan)
+
+    return project

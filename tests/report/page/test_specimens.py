@@ -54,6 +54,22 @@ def test_points_at_both_ends_of_the_numbers_are_drawn(tmp_path: Path, width: int
     assert geometry(chart).paths
 
 
+def test_one_row_is_drawn(tmp_path: Path) -> None:
+    (real, _, _, end) = shown(tmp_path / "run", np.arange(7.0)[None]).first
+    assert end.chart is not None
+    assert len(geometry(end.chart).paths) == 2
+    assert real.title == "Real data"
+
+
+@pytest.mark.parametrize("width", [2, 7])
+@pytest.mark.filterwarnings("error")
+def test_rows_without_numbers_are_not_drawn(tmp_path: Path, width: int) -> None:
+    chart = shown(tmp_path / "run", np.full((9, width), np.nan)).first[-1].chart
+    assert chart is not None
+    assert np.isnan(chart.traces[-1].y).all()
+    assert np.isfinite(chart.y_range()).all()
+
+
 def test_points_in_space_are_seen_from_above_a_corner(tmp_path: Path) -> None:
     """A projection: lengths along the line of sight vanish, others do not grow."""
     corners = np.array(np.meshgrid([-1, 1], [-1, 1], [-1, 1])).reshape(3, 8).T
