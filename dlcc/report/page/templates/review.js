@@ -12,7 +12,9 @@
   at("say")?.addEventListener("submit", async (event) => {
     event.preventDefault();
     const form = new FormData(at("say"));
+    at("send").disabled = true; // a double click is one verdict
     const found = await ask("/say", { run, healthy: form.get("verdict") === "healthy", confidence: Number(form.get("confidence")), reason: at("reason").value });
+    at("send").disabled = false;
     if (!found) return;
     at("say").hidden = true;
     at("after").hidden = false;
