@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import pairwise
+from dataclasses import dataclass, field, replace
+from itertools import count, pairwise
 from typing import Literal
 
 import numpy as np
@@ -126,6 +126,23 @@ class Chart:
                 yield trace.high
         yield [line.at for line in self.lines if line.axis == "y"]
         yield list(self.y_names)
+
+
+def named_apart(charts: Sequence[Chart]) -> tuple[Chart, ...]:
+    """Number the keys of charts that have one key, so that each can be linked to.
+
+    >>> lone = Chart("loss", "Loss", "", "step", "loss", ())
+    >>> [chart.key for chart in named_apart([lone, lone])]
+    ['loss', 'loss-2']
+    """
+    taken: set[str] = set()
+    apart = []
+    for chart in charts:
+        tried = (chart.key if k == 1 else f"{chart.key}-{k}" for k in count(1))
+        key = next(key for key in tried if key not in taken)
+        taken.add(key)
+        apart.append(replace(chart, key=key))
+    return tuple(apart)
 
 
 def points(x: ArrayLike, y: ArrayLike) -> tuple[Floats, Floats]:

@@ -9,11 +9,12 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from dlcc.charts.chart import Chart, thinned, wide_scale
+from dlcc.charts.chart import named_apart as keys_apart
 from dlcc.comparison import Comparison, named_apart
 from dlcc.diagnosis import Diagnosis
 from dlcc.estimate import Number
 from dlcc.records import Samples, Series
-from dlcc.report.page.html import rendered
+from dlcc.report.page.html import rendered, slug
 from dlcc.report.page.specimens import Specimen, specimens
 from dlcc.report.page.training_charts import title_of
 from dlcc.report.record import Report
@@ -136,7 +137,7 @@ def _view(runs: Sequence[ComparedRun], comparison: Comparison | None, title: str
         more_settings=max(0, len(keys) - _MOST_SETTINGS),
         rows=rows,
         real=_real(runs),
-        charts=tuple(_overlaid(shown)),
+        charts=keys_apart(list(_overlaid(shown))),
         multiples=tuple(_losses(k, compared) for k, compared in enumerate(runs)),
         partings=tuple(_partings(comparison)) if comparison else (),
         left_out=len(runs) - len(shown),
@@ -220,7 +221,7 @@ def _overlaid(runs: Sequence[ComparedRun]) -> Iterator[Chart]:
         if columns:
             whose = "" if player in ("", "metrics") else f", {printable(player)}"
             yield _chart(
-                f"over-{name}",
+                f"over-{slug(name)}",
                 f"{title_of(quantity)}{whose}",
                 {one_line(runs[k].diagnosis.run): column for k, column in columns.items()},
                 runs[0].diagnosis.record.unit,

@@ -14,6 +14,7 @@ from dlcc.charts.chart import (
     Span,
     Style,
     Trace,
+    named_apart,
     points,
     rows_a_point,
     thinned,
@@ -72,9 +73,11 @@ def series_charts(
             groups.setdefault(quantity, {})[player] = column
     order = [*first, *_FIRST]
     ordered = sorted(groups, key=lambda q: (order.index(q) if q in order else len(order), q))
-    return tuple(
-        _quantity(quantity, groups[quantity], meanings.get(quantity, ""), onset, unit)
-        for quantity in ordered[:_MOST_CHARTS]
+    return named_apart(
+        [
+            _quantity(quantity, groups[quantity], meanings.get(quantity, ""), onset, unit)
+            for quantity in ordered[:_MOST_CHARTS]
+        ]
     )
 
 
