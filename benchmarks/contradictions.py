@@ -93,6 +93,11 @@ RULES: Mapping[str, Callable[[Said], bool]] = {
     "it will not stay so against a healthy verdict": lambda s: (
         s.answers["outlook"].question == "Will it stay so?" and s.answers["outlook"].tone == "bad"
     ),
+    "the seed decides against reruns that all end alike": lambda s: (
+        s.answers["again"].sentence.startswith("It depends on the seed")
+        and s.answers["again"].sentence.count(",") == 0
+        and s.report.verdict.label is None
+    ),
     "no seed is healthy against another seed that would be": lambda s: (
         s.report.advice is not None
         and s.answers["again"].sentence.startswith("No other seed")

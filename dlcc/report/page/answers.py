@@ -128,6 +128,14 @@ def _again(report: Report, reruns: Reruns | None) -> Answer:
     same = counts[label] / len(own) if label else 0.0
     if healthy == 0 and report.verdict.state != "healthy":
         return Answer("again", question, f"No other seed ended healthy. {made}", "bad")
+    most, times = counts.most_common(1)[0]
+    if label is None and times >= 0.8 * len(own):
+        return Answer(
+            "again",
+            question,
+            f"Other seeds end alike. {made}",
+            "good" if most == "healthy" else "bad",
+        )
     if label is not None and same >= 0.8:
         return Answer("again", question, f"Yes. {made}", "good" if healthy else "bad")
     return Answer("again", question, f"It depends on the seed. {made}", "warn")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -46,6 +47,16 @@ def test_an_unknown_verdict_is_not_decided(evaluated: Evaluation) -> None:
     found = said(unknown)
     assert found["healthy"] == "Not decided. Too near one half."
     assert not found["healthy"].startswith(("Yes", "No."))
+
+
+def test_seeds_that_end_alike_do_not_decide(evaluated: Evaluation) -> None:
+    alike = replace(
+        RERUNS, outcomes=tuple(replace(o, label="healthy", kind="seed") for o in RERUNS.outcomes)
+    )
+    unknown = with_verdict(evaluated.report, state="unknown", label=None, sentence="Unknown: x.")
+    assert said(unknown, None, alike)["again"].startswith("Other seeds end alike. 7 reruns")
+    healthy = with_verdict(evaluated.report, state="healthy", label="healthy")
+    assert said(healthy, None, alike)["again"].startswith("Yes.")
 
 
 def test_a_doubtful_record_is_not_trusted(evaluated: Evaluation) -> None:
