@@ -164,7 +164,9 @@ def _missing(record: TrainingRecord, quality: Quality | None, state: State) -> t
     if record.is_game and not any(name.endswith("/real") for name in record.series):
         said.append("log the discriminator's mean outputs on real rows and on samples")
     if record.is_game and record.objective is None:
-        said.append("name the objective: --objective ns, hinge, ls, wgangp or relativistic")
+        said.append(
+            "name the objective (dlcc diagnose --objective ns, hinge, ls, wgangp or relativistic)"
+        )
     return tuple(said)
 
 
