@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from dlcc.detect import Assessment, TrainingRecord, detect
 from dlcc.errors import OptionError, RunError
 from dlcc.findings import Finding
@@ -253,7 +255,8 @@ def diagnose_run(
         record = replace(record, kind=kind)
     if objective is not None:
         record = replace(record, objective=objective, stated_in="you said so")
-    found = detect(record)
+    with np.errstate(over="ignore", invalid="ignore"):  # of numbers that diverged
+        found = detect(record)
     # a note says what to do with another tool's samples, and does so without decoding one
     ours = not isinstance(run.contents, ForeignContents)
     if ours and found.missing and run.sample_steps(until):
