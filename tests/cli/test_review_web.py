@@ -184,8 +184,9 @@ def test_verdicts_by_hand_reload_undo_and_a_second_window(
     first.check("input[value=not]")
     first.check("input[value='0.85']")
     first.fill("#reason", "they all look alike")
-    first.click("#send")
+    first.dblclick("#send")
     first.wait_for_selector("#after:not([hidden])")
+    assert first.inner_text("#wrong") == ""
     assert "Our verdict:" in first.inner_text("#verdict")
     assert "with it:" in first.inner_text("#settled")
     (kept,) = reviews.history()
