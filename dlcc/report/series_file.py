@@ -72,7 +72,7 @@ def _steps(columns: Mapping[str, Column]) -> Ints:
 
 
 def _write_head(file: TextIO, columns: Mapping[str, Column]) -> None:
-    names = ["step", *(printable(name) for name in columns)]
+    names = ["step", *map(_header, columns)]
     csv.writer(file, lineterminator="\n").writerow(names)
 
 
@@ -81,6 +81,12 @@ def _write_rows(file: TextIO, columns: Mapping[str, Column], steps: Ints) -> Non
         cells = [_cells(steps, c.steps, c.values) for c in columns.values()]
         rows = zip(steps.tolist(), *cells, strict=True)
         csv.writer(file, lineterminator="\n").writerows(rows)
+
+
+def _header(name: str) -> str:
+    """Header of a column, which no spreadsheet takes for a formula."""
+    shown = str(printable(name))
+    return f"'{shown}" if shown.startswith(("=", "+", "-", "@")) else shown
 
 
 def _cells(chunk: Ints, steps: Ints, values: Floats) -> list[str]:

@@ -154,8 +154,18 @@ def test_recipes_are_listed_with_their_options():
 @pytest.mark.parametrize(
     ("recipe", "settings", "arguments", "said"),
     [
-        ("rings", {}, {}, "no recipe 'rings': choose one of .*ring, grid9, grid25, digits"),
-        ("ring", {"lr": 1}, {}, r"no key 'lr'; its keys are loss \(ns, mm, ls, hinge, wgangp\)"),
+        (
+            "rings",
+            {},
+            {},
+            r"'rings' \(did you mean ring\?\): choose one of .*ring, grid9, grid25, digits",
+        ),
+        (
+            "ring",
+            {"lr": 1},
+            {},
+            r"'lr' \(did you mean lr_g\?\); its keys are loss \(ns, mm, ls, hinge, wgangp\)",
+        ),
         ("ring", {"data": "digits"}, {}, "no key 'data'"),
         ("ring", {"loss": "bce"}, {}, "recipe ring: loss is 'bce': choose one of ns"),
         ("ring", {"steps": 10}, {}, "steps is 10: give a value from 40"),

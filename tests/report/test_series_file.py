@@ -25,6 +25,11 @@ def test_pandas_reads_what_was_recorded(tmp_path: Path) -> None:
     assert (tmp_path / "s.csv").read_text().splitlines()[60_001].endswith(",nan")
 
 
+def test_a_name_is_no_formula(tmp_path: Path) -> None:
+    write_series(tmp_path / "s.csv", Series.from_start({"=1+1/loss": np.zeros(1)}))
+    assert (tmp_path / "s.csv").read_text().splitlines()[0] == "step,'=1+1/loss"
+
+
 def test_a_run_without_series_has_a_header(tmp_path: Path) -> None:
     write_series(tmp_path / "s.csv", Series({}))
     assert (tmp_path / "s.csv").read_text() == "step\n"

@@ -46,8 +46,8 @@ ESCAPES = {
         """,
     "find something in its own environment": """
         import os
-        extra = set(os.environ) - {'PATH', 'HOME', 'TMPDIR', 'LANG', 'TORCHINDUCTOR_CACHE_DIR',
-                                   'DLCC_TREE', 'PWD', 'LC_CTYPE'}
+        extra = set(os.environ) - {'PATH', 'HOME', 'TMPDIR', 'LANG', 'MPLCONFIGDIR',
+                                   'TORCHINDUCTOR_CACHE_DIR', 'DLCC_TREE', 'PWD', 'LC_CTYPE'}
         if extra: raise RuntimeError(f'got {extra}')
         """,
     "write beside the secret": """

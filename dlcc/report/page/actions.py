@@ -59,7 +59,7 @@ def _actions(report: Report, run: Run, best: int | None, unit: str) -> Iterator[
             yield Action(finding.remedy, f"dlcc explain {finding.code}")
     if verdict.label == "untrained":
         yield Action("Train on: it still improves.")
-    elif report.run.recorded < report.run.length:
+    elif report.run.recorded < report.run.length <= report.run.until:
         yield Action("Look again while it trains.", f"dlcc watch {shlex.quote(path)}")
     elif verdict.state == "healthy":
         yield Action("Compare it with your other runs.", f"dlcc compare {shlex.quote(path)} OTHER")

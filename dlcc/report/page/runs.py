@@ -224,7 +224,7 @@ def _overlaid(runs: Sequence[ComparedRun]) -> Iterator[Chart]:
                 f"over-{slug(name)}",
                 f"{title_of(quantity)}{whose}",
                 {one_line(runs[k].diagnosis.run): column for k, column in columns.items()},
-                runs[0].diagnosis.record.unit,
+                " or ".join(dict.fromkeys(runs[k].diagnosis.record.unit for k in columns)),
             )
 
 

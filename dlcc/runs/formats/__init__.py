@@ -127,7 +127,10 @@ def open_path(
             with _its_fault(format_):
                 if format_.recognises(path):
                     _refuse(path, format_, reference)
+                    if name is not None:
+                        raise OptionError(f"--run {name}: {path} is one run; leave --run out")
                     return format_.open(path, mapping)
+        _refuse_several(path)
     found = find_runs(path)
     if name is not None:
         opened = open_record(found.choose(name), name, mapping, found.notes)
@@ -137,6 +140,19 @@ def open_path(
         reference_files(reference)
     alone = len(found.records) == 1 and path.is_dir()
     return replace(opened, beside=path if alone else None, reference_from=reference)
+
+
+def _refuse_several(path: Path) -> None:
+    """Refuse a folder of recorded runs where one run is asked for: their files are no other
+    tool's."""
+    inside = [p.name for p in sorted(path.iterdir()) if p.is_dir() and Native().recognises(p)]
+    if inside:
+        more = ", ..." if len(inside) > 3 else ""
+        raise RunError(
+            f"{path}: holds {len(inside)} recorded run{'s' if len(inside) > 1 else ''} "
+            f"({', '.join(inside[:3])}{more}); name {path / inside[0]} or another, or take all "
+            "of them with dlcc report"
+        )
 
 
 def open_each(

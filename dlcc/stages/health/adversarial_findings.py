@@ -96,7 +96,7 @@ def _how_collapsed(record: HealthRecord) -> str:
     best = float(np.nanmax(record.coverage))
     return (
         f"Over the last four sample steps samples reach {100 * last:.0f} % of the training data's "
-        f"regions ({100 * best:.0f} % at their best)."
+        f"regions ({100 * best:.0f} % at most before)."
     )
 
 

@@ -164,7 +164,8 @@
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
   }
-  const quoted = (text) => `"${String(text).replaceAll('"', '""')}"`;
+  // a text that begins like a formula is not to be taken for one by a spreadsheet
+  const quoted = (text) => `"${String(text).replace(/^[=+\-@]/, "'$&").replaceAll('"', '""')}"`;
   function csv(chart) {
     const lines = [["series", chart.x.label, chart.y.label || "value", "least", "largest"].map(quoted).join(",")];
     for (const t of chart.traces)
