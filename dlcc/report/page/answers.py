@@ -14,6 +14,13 @@ from dlcc.report.score_record import TermRecord
 from dlcc.report.text import percent
 
 Tone = Literal["good", "warn", "bad", "open"]
+_OUTLOOK = {
+    "healthy": "Will it stay so?",
+    "suspect": "Will it end healthy?",
+    "failed": "Will it recover?",
+    "unknown": "Will it end healthy?",
+}
+"""State of the verdict -> what one asks next."""
 
 
 @dataclass(frozen=True)
@@ -67,29 +74,27 @@ def _healthy(report: Report) -> Answer:
 
 
 def _stays(report: Report, forecast: Forecast | None) -> Answer:
-    question, state = "Will it stay so?", report.verdict.state
-    if state == "failed":
-        question = "Will it recover?"
-    elif state in ("suspect", "unknown"):
-        question = "Will it end healthy?"
-    term = _term(report, "impact")
-    if term is None and forecast is None:
+    question, expected = _OUTLOOK[report.verdict.state], _expected(report, forecast)
+    if expected is None:
         return Answer("outlook", question, f"Not known: {_why_not(report, 'impact')}.", "open")
-    if report.run.recorded < report.run.length and forecast is not None:
+    share, said = expected
+    word, tone = _likely(share)
+    return Answer("outlook", question, f"{word} {said}", tone)
+
+
+def _expected(report: Report, forecast: Forecast | None) -> tuple[Number, str] | None:
+    """Share that past runs let one expect, and a sentence that says it; None where they say nothing."""
+    term = _term(report, "impact")
+    if forecast is not None and report.run.recorded < report.run.length:
         p = forecast.p_healthy.number
-        word, tone = _likely(p)
-        sentence = f"{word} P(healthy) at the end is {percent(p)}, by past runs like it."
-        return Answer("outlook", question, sentence, tone)
-    assert term is not None or forecast is not None
-    good = Number(term.mean, term.low, term.high) if term else forecast_stability(forecast)
-    word, tone = _likely(good)
-    sentence = f"{word} Were it trained on, {percent(good)} of the sample steps would be good."
-    return Answer("outlook", question, sentence, tone)
-
-
-def forecast_stability(forecast: Forecast | None) -> Number:
-    """Expected share of good sample steps; anything where there is no forecast."""
-    return Number(0.5, 0.0, 1.0) if forecast is None else forecast.stability.number
+        return p, f"P(healthy) at the end is {percent(p)}, by past runs like it."
+    if term is not None:
+        good = Number(term.mean, term.low, term.high)
+    elif forecast is not None:
+        good = forecast.stability.number
+    else:
+        return None
+    return good, f"Were it trained on, {percent(good)} of the sample steps would be good."
 
 
 def _likely(share: Number) -> tuple[str, Tone]:

@@ -129,12 +129,6 @@ class View:
         """Unit of more than one step."""
         return self.unit if self.unit == "kimg" else f"{self.unit}s"
 
-    @property
-    def charts(self) -> tuple[Chart, ...]:
-        """All charts of the page, in its order."""
-        lone = (self.health, self.forecast_chart, self.rerun_chart)
-        return (*(c for c in lone if c), *self.series, *self.landscape)
-
     def noticed(self, section: str) -> tuple[Noticed, ...]:
         """Findings of a section."""
         return tuple(n for n in self.findings if n.section == section)

@@ -188,6 +188,11 @@ def test_downloads_hold_the_right_numbers(
     ]
     assert "Health over time" in texts
     assert "coverage of the real data" in texts
+    page.click("#fig-health .log")
+    page.wait_for_function("document.querySelector('#fig-health .log').ariaPressed === 'true'")
+    logarithmic = saved(page, "#fig-health .save-svg")[1]
+    assert logarithmic != content
+    page.click("#fig-health .log")
     name, content = saved(page, "#fig-health .save-png")
     assert content.startswith(b"\x89PNG")
     name, content = saved(page, ".save-report")

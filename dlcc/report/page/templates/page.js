@@ -172,55 +172,85 @@
       t.x.forEach((x, i) => lines.push([quoted(t.name), x, t.y[i] ?? "", t.low?.[i] ?? "", t.high?.[i] ?? ""].join(",")));
     return lines.join("\n") + "\n";
   }
-  function svg(figure, chart) {
-    const NS = "http://www.w3.org/2000/svg", width = 900, height = 380, left = 80, top = 40;
-    const make = (name, attributes, text) => {
-      const made = document.createElementNS(NS, name);
-      for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-      if (text !== undefined) made.textContent = text;
-      return made;
-    };
-    const inner = { width: width - left - 20, height: height - top - 90 };
-    const root = make("svg", { xmlns: NS, width, height, viewBox: `0 0 ${width} ${height}`, "font-family": "sans-serif", "font-size": 12, fill: css("ink") });
-    root.append(make("rect", { width, height, fill: css("ground") }), make("text", { x: left, y: 20, "font-size": 15 }, chart.title));
-    const plot = figure.querySelector(".plot > svg").cloneNode(true);
-    for (const [key, value] of Object.entries({ x: left, y: top, ...inner })) plot.setAttribute(key, value);
-    const originals = figure.querySelectorAll(".plot > svg path");
-    figure.classList.remove("alive");
-    plot.querySelectorAll("path").forEach((path, i) => {
-      const style = getComputedStyle(originals[i]);
-      for (const key of ["fill", "stroke", "stroke-width", "stroke-dasharray", "stroke-linecap", "opacity", "vector-effect"]) path.setAttribute(key, style.getPropertyValue(key));
-      path.removeAttribute("class");
-    });
-    figure.classList.add("alive");
-    root.append(plot);
-    const share = (element, side) => parseFloat(element.style[side]) / 100;
-    for (const tick of figure.querySelectorAll(".x-tick")) root.append(make("text", { x: left + share(tick, "left") * inner.width, y: top + inner.height + 18, "text-anchor": "middle" }, tick.textContent));
-    for (const tick of figure.querySelectorAll(".y-tick")) root.append(make("text", { x: left - 8, y: top + share(tick, "top") * inner.height + 4, "text-anchor": "end" }, tick.textContent));
-    for (const name of figure.querySelectorAll(".plot > .name")) root.append(make("text", { x: left + share(name, "left") * inner.width, y: top - 4, "text-anchor": "middle" }, name.textContent));
-    for (const mark of figure.querySelectorAll(".plot > .at")) {
-      const use = mark.querySelector("use"), shape = document.querySelector(use.getAttribute("href")).cloneNode();
-      shape.removeAttribute("id");
-      shape.setAttribute("fill", getComputedStyle(mark.firstElementChild).fill);
-      shape.setAttribute("transform", `translate(${left + share(mark, "left") * inner.width} ${top + share(mark, "top") * inner.height})`);
-      root.append(shape);
+  // The picture is what the chart shows: its range, scale and axis, with title, units and legend.
+  const NS = "http://www.w3.org/2000/svg";
+  function make(name, attributes, text) {
+    const made = document.createElementNS(NS, name);
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+    if (text !== undefined) made.textContent = text;
+    return made;
+  }
+  function drawTrace(trace, place, at) {
+    const rows = trace.x.map((x, i) => [at(x, trace.y[i]), trace.low && at(x, trace.low[i]), trace.high && at(x, trace.high[i])]);
+    const known = rows.filter((r) => r[0]), colour = css(trace.colour);
+    if (trace.style === "dots") {
+      for (const [[x, y]] of known) place.append(make("circle", { cx: x, cy: y, r: 2, fill: colour, "fill-opacity": 0.65 }));
+      return;
     }
-    root.append(make("text", { x: left + inner.width / 2, y: top + inner.height + 38, "text-anchor": "middle" }, chart.x.label), make("text", { x: 8, y: top - 8 }, chart.y.label));
-    chart.traces.forEach((t, i) => {
-      const x = left + (i % 3) * 270, y = top + inner.height + 58 + 16 * Math.floor(i / 3);
-      root.append(make("rect", { x, y: y - 9, width: 14, height: 9, fill: css(t.colour) }), make("text", { x: x + 20, y }, t.name));
-    });
-    return new XMLSerializer().serializeToString(root);
+    if (trace.style === "marks") {
+      const shape = document.getElementById(`mark-${trace.marker}`);
+      for (const [[x, y]] of known) {
+        const mark = shape.cloneNode();
+        mark.removeAttribute("id");
+        mark.setAttribute("fill", colour);
+        mark.setAttribute("transform", `translate(${x} ${y})`);
+        place.append(mark);
+      }
+      return;
+    }
+    const banded = rows.filter((r) => r[1] && r[2]);
+    if (banded.length) place.append(make("polygon", { points: [...banded.map((r) => r[2]), ...banded.map((r) => r[1]).reverse()].join(" "), fill: colour, "fill-opacity": 0.22 }));
+    let d = "", drawn = false;
+    for (const [point] of rows) {
+      if (point) d += `${drawn ? "L" : "M"}${point}`;
+      drawn = Boolean(point);
+    }
+    place.append(make("path", { d, fill: "none", stroke: colour, "stroke-width": 1.5, "stroke-dasharray": trace.style === "dashed" ? "5 4" : "none" }));
+  }
+  function svg(figure, chart) {
+    const { plot } = live.get(figure), [x, y] = plot.axes, ratio = devicePixelRatio;
+    const [left, top, width, height] = ["left", "top", "width", "height"].map((side) => plot.bbox[side] / ratio);
+    const above = 24, legend = [];
+    for (const trace of chart.traces) {
+      const wide = 44 + 7 * trace.name.length, last = legend.at(-1);
+      const fits = last && last.x + last.wide + wide <= plot.width;
+      legend.push({ trace, wide, x: fits ? last.x + last.wide : left, row: fits ? last.row : (last?.row ?? -1) + 1 });
+    }
+    const whole = [plot.width, plot.height + above + 18 * (legend.at(-1)?.row ?? 0) + 26];
+    const root = make("svg", { xmlns: NS, width: whole[0], height: whole[1], viewBox: `0 0 ${whole[0]} ${whole[1]}`, "font-family": "sans-serif", "font-size": 12, fill: css("ink") });
+    root.append(make("rect", { width: whole[0], height: whole[1], fill: css("ground") }), make("text", { x: left, y: 16, "font-size": 15 }, chart.title));
+    const clip = make("clipPath", { id: "frame" });
+    clip.append(make("rect", { x: left, y: top + above, width, height }));
+    const place = make("g", { "clip-path": "url(#frame)" });
+    const across = (value) => left + plot.valToPos(value, "x"), down = (value) => above + top + plot.valToPos(value, "y");
+    const short1 = (value) => Math.round(10 * value) / 10;
+    const at = (a, b) => (a === null || b === null || b === undefined ? null : [short1(across(a)), short1(down(b))]);
+    for (const [low, high] of chart.spans) place.append(make("rect", { x: across(low), y: top + above, width: across(high) - across(low), height, fill: css("bad"), "fill-opacity": 0.14 }));
+    for (const trace of chart.traces) drawTrace(trace, place, (a, b) => { const p = at(a, b); return p && p.every(Number.isFinite) ? p : null; });
+    for (const line of chart.lines) {
+      const d = line.axis === "x" ? `M${across(line.at)} ${top + above}v${height}` : `M${left} ${down(line.at)}h${width}`;
+      place.append(make("path", { d, stroke: css(line.colour), "stroke-dasharray": "2 3", fill: "none" }));
+      if (line.name && line.axis === "x" && across(line.at) >= left) root.append(make("text", { x: across(line.at), y: above + top - 4, "text-anchor": "middle" }, line.name));
+    }
+    root.append(clip, place);
+    x._splits?.forEach((value, i) => value !== null && root.append(make("text", { x: across(value), y: above + top + height + 18, "text-anchor": "middle" }, x._values[i] ?? "")));
+    y._splits?.forEach((value, i) => value !== null && root.append(make("text", { x: left - 8, y: down(value) + 4, "text-anchor": "end" }, y._values[i] ?? "")));
+    root.append(make("text", { x: left + width / 2, y: above + plot.height - 2, "text-anchor": "middle" }, x.label ?? ""), make("text", { x: 4, y: above + top - 6 }, chart.y.label));
+    for (const { trace, x: a, row } of legend) {
+      const b = above + plot.height + 18 * row + 14;
+      root.append(make("rect", { x: a, y: b - 9, width: 14, height: 9, fill: css(trace.colour) }), make("text", { x: a + 20, y: b }, trace.name));
+    }
+    return [new XMLSerializer().serializeToString(root), whole];
   }
   function png(figure, chart) {
-    const canvas = live.get(figure).plot.ctx.canvas, copy = document.createElement("canvas");
-    copy.width = canvas.width;
-    copy.height = canvas.height;
-    const ctx = copy.getContext("2d");
-    ctx.fillStyle = css("ground");
-    ctx.fillRect(0, 0, copy.width, copy.height);
-    ctx.drawImage(canvas, 0, 0);
-    copy.toBlob((blob) => save(`${chart.key}.png`, blob));
+    const [text, [width, height]] = svg(figure, chart), picture = new Image();
+    picture.addEventListener("load", () => {
+      const canvas = document.createElement("canvas");
+      [canvas.width, canvas.height] = [2 * width, 2 * height];
+      canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
+      canvas.toBlob((blob) => save(`${chart.key}.png`, blob));
+    });
+    picture.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(text)}`;
   }
 
   // ---- the page --------------------------------------------------------------------------------
@@ -241,7 +271,7 @@
     place.className = "live";
     tools.className = "tools";
     const log = button("log scale", "log", false), back = button("whole range", "unzoom");
-    const saves = { CSV: () => save(`${chart.key}.csv`, csv(chart), "text/csv"), SVG: () => save(`${chart.key}.svg`, svg(figure, chart), "image/svg+xml"), PNG: () => png(figure, chart) };
+    const saves = { CSV: () => save(`${chart.key}.csv`, csv(chart), "text/csv"), SVG: () => save(`${chart.key}.svg`, svg(figure, chart)[0], "image/svg+xml"), PNG: () => png(figure, chart) };
     log.addEventListener("click", () => draw(figure, chart, log.getAttribute("aria-pressed") !== "true"));
     back.addEventListener("click", () => unzoom(figure));
     back.hidden = true;
