@@ -1,6 +1,6 @@
 """Dynamic Loss Landscape Cartography: judge a training run from the folder it left behind.
 
-Importing this loads no torch, faiss, z3 or matplotlib: names are looked up when first used.
+Importing this loads no torch or faiss: names are looked up when first used.
 """
 
 from typing import TYPE_CHECKING
