@@ -83,7 +83,7 @@ def _stays(report: Report, forecast: Forecast | None) -> Answer:
 
 
 def _expected(report: Report, forecast: Forecast | None) -> tuple[Number, str] | None:
-    """Share that past runs let one expect, and a sentence that says it; None where they say nothing."""
+    """Share that past runs let one expect, and a sentence on it; None where they say nothing."""
     term = _term(report, "impact")
     if forecast is not None and report.run.recorded < report.run.length:
         p = forecast.p_healthy.number
