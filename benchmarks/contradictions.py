@@ -18,11 +18,11 @@ from pathlib import Path
 import numpy as np
 
 from dlcc.evaluation import SLOW, Evaluation, evaluate
-from dlcc.records import Forecast, HealthRecord, Reruns, Samples
+from dlcc.records import Forecast, HealthRecord, Reruns
 from dlcc.report.arguments import debate_of
 from dlcc.report.page.actions import Action, actions
 from dlcc.report.page.answers import Answer, answers
-from dlcc.report.page.specimens import specimens
+from dlcc.report.page.specimens import best_step
 from dlcc.report.record import FindingRecord, Report
 
 
@@ -116,8 +116,7 @@ def said_of(evaluation: Evaluation) -> Said:
     """Collect what the page of an evaluation says."""
     report, run = evaluation.report, evaluation.evaluated_run
     health = evaluation.record(HealthRecord)
-    shown = specimens(Samples.of(run, report.run.until), health, report.verdict.onset)
-    best = None if shown is None else shown.best
+    best = best_step(health)
     answered = answers(report, evaluation.record(Forecast), evaluation.record(Reruns))
     return Said(
         report,

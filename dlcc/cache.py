@@ -27,9 +27,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dlcc"
 
 
-Kind = Literal[
-    "stages", "pictures", "scores", "networks", "forests", "priors", "regions", "figures"
-]
+Kind = Literal["stages", "scores", "networks", "forests", "priors", "regions", "figures"]
 
 _VALUES = "values.json"
 

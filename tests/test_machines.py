@@ -115,7 +115,7 @@ def test_the_command_serves_over_standard_streams(root: Path) -> None:
     assert "mode collapse" in asyncio.run(ask()).content[0].text
 
 
-def test_trials_whose_forecast_is_hopeless_are_pruned() -> None:
+def test_trials_that_are_over_or_cannot_be_forecast_go_on() -> None:
     from dlcc.optuna import ForecastPruner
 
     runs = {0: "digits-healthy", 1: "digits-collapsed"}
@@ -130,7 +130,7 @@ def test_trials_whose_forecast_is_hopeless_are_pruned() -> None:
 
     study.optimize(objective, n_trials=2)
     states = [trial.state.name for trial in study.trials]
-    assert states[0] == "COMPLETE"
+    assert states == ["COMPLETE", "COMPLETE"]
     lone = optuna.trial.create_trial(value=0.0, user_attrs={"dlcc_run": "nowhere"})
     assert not ForecastPruner().prune(study, lone)
     assert not ForecastPruner().prune(study, optuna.trial.create_trial(value=0.0))
@@ -148,10 +148,7 @@ def test_a_pruner_stops_where_the_forecast_says_so(monkeypatch: pytest.MonkeyPat
     failing = optuna.trial.create_trial(
         value=0.0, user_attrs={"dlcc_run": str(example("digits-collapsed"))}
     )
-    expected = next(iter(forecast_folders([example("digits-collapsed")], ".5", cost=0.001)))
-    assert pruning.ForecastPruner(cost=0.001).prune(study, failing) == (
-        expected.stopping.action == "stop"
-    )
+    assert pruning.ForecastPruner(cost=0.001).prune(study, failing)
     assert not pruning.ForecastPruner(cost=0.001, least_seen=0.9).prune(study, failing)
 
 

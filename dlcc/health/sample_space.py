@@ -9,6 +9,7 @@ from dlcc.metrics.features import Features
 from dlcc.metrics.image_features import UntrainedConvolutions, is_images
 from dlcc.metrics.sound_features import LogSpectra
 from dlcc.metrics.table_features import TableColumns
+from dlcc.records.run_parts import modality_of
 from dlcc.typing import Rows
 
 _SHORTEST_SOUND = 64
@@ -49,7 +50,7 @@ def space_of(shape: tuple[int, ...], data: Mapping[str, Any]) -> Callable[[Rows]
     >>> space_of((1, 28, 28), {}) == UntrainedConvolutions.of, space_of((64,), {}) is None
     (True, True)
     """
-    modality = str(data.get("modality", "")).removesuffix("s")
+    modality = modality_of(data)
     if modality == "sound" and len(shape) in (1, 2) and shape[-1] >= _SHORTEST_SOUND:
         return LogSpectra.of
     if modality == "table" and len(shape) == 1:

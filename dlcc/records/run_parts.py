@@ -159,6 +159,15 @@ class Snapshots:
         return iter(self.handles)
 
 
+def modality_of(data: Mapping[str, Any]) -> str:
+    """Sort of data that a description in `run.json` names, in the singular; empty for none.
+
+    >>> modality_of({"modality": "images"}), modality_of({})
+    ('image', '')
+    """
+    return str(data.get("modality", "")).removesuffix("s")
+
+
 @dataclass(frozen=True)
 class Samples:
     """Samples of the generator over time, and training data to compare them with.

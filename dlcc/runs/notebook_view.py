@@ -32,14 +32,11 @@ def series_html(columns: Mapping[str, Column]) -> str:
     >>> series_html(Run.open("runs/digits-healthy").series().columns).count("<svg xmlns")
     4
     """
-    groups: dict[str, dict[str, Column]] = {}
-    for name, column in columns.items():
-        player, _, quantity = name.rpartition("/")
-        if len(column.steps) and np.isfinite(column.values).any():
-            groups.setdefault(quantity, {})[player] = column
-    ordered = sorted(groups, key=lambda q: (_FIRST.index(q) if q in _FIRST else len(_FIRST), q))
-    drawn = [svg(_chart(quantity, groups[quantity])) for quantity in ordered[:_MOST_CHARTS]]
-    left = ", ".join(escape(quantity) for quantity in ordered[_MOST_CHARTS:])
+    from dlcc.runs.series import by_quantity
+
+    groups = by_quantity(columns, _FIRST)
+    drawn = [svg(_chart(quantity, of)) for quantity, of in [*groups.items()][:_MOST_CHARTS]]
+    left = ", ".join(escape(quantity) for quantity in [*groups][_MOST_CHARTS:])
     return "".join(drawn) + (f"<p>also: {left}</p>" if left else "")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -223,3 +223,28 @@ def __getattr__(name: str) -> Any:
         warn_renamed(__name__, name, "Series")
         return Series
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def by_quantity(
+    columns: Mapping[str, Column], first: Sequence[str] = ()
+) -> dict[str, dict[str, Column]]:
+    """Group columns `player/quantity` by quantity, then player; those without a finite value are
+    left out.
+
+    Args:
+        columns: Columns by name.
+        first: Quantities that come first, in this order; the others follow by name.
+
+    >>> one = Column.at_every_step(np.ones(2))
+    >>> columns = {"g/norm": one, "g/loss": one, "d/loss": one}
+    >>> {quantity: [*of] for quantity, of in by_quantity(columns, ["loss"]).items()}
+    {'loss': ['g', 'd'], 'norm': ['g']}
+    """
+    groups: dict[str, dict[str, Column]] = {}
+    for name, column in columns.items():
+        player, _, quantity = name.rpartition("/")
+        if np.isfinite(column.values).any():
+            groups.setdefault(quantity, {})[player] = column
+    places = {quantity: place for place, quantity in enumerate(first)}
+    ordered = sorted(groups, key=lambda quantity: (places.get(quantity, len(places)), quantity))
+    return {quantity: groups[quantity] for quantity in ordered}

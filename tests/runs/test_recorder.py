@@ -34,21 +34,27 @@ def test_numbers(tmp_path: Path, value: Any) -> None:
     assert column(tmp_path / "run", "model/loss") == [2]
 
 
+class Accelerator:
+    """Device of a tensor that only pretends."""
+
+    type = "cuda"
+
+
+class OnAccelerator(torch.Tensor):
+    """CPU tensor that stands in for one of an accelerator."""
+
+    device = Accelerator()  # type: ignore[assignment]
+
+    def detach(self) -> torch.Tensor:
+        return self.as_subclass(torch.Tensor).detach()
+
+
 def test_numbers_on_an_accelerator_are_fetched_when_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A CPU tensor stands in for one of an accelerator, and is changed in place afterwards."""
 
-    class OnDevice:
-        type = "cuda"
-
-    class Fake(torch.Tensor):
-        device = OnDevice()  # type: ignore[assignment]
-
-        def detach(self) -> torch.Tensor:
-            return self.as_subclass(torch.Tensor).detach()
-
-    loss = torch.tensor(1.5).as_subclass(Fake)
+    loss = torch.tensor(1.5).as_subclass(OnAccelerator)
     with Recorder(tmp_path / "run") as recorder:
         recorder.log(0, {"model/a": 1.0, "model/loss": loss, "model/b": loss})
         loss.as_subclass(torch.Tensor).mul_(0)
@@ -63,12 +69,6 @@ def test_nothing_waits_for_an_accelerator_at_a_step(
 ) -> None:
     """Every way to read a number would wait; the thread that writes reads many at once."""
 
-    class OnDevice:
-        type = "cuda"
-
-    class Fake(torch.Tensor):
-        device = OnDevice()  # type: ignore[assignment]
-
     waits = {"training": 0, "writing": 0}
     for name in ("item", "tolist", "cpu", "__float__", "__bool__"):
         plain = getattr(torch.Tensor, name)
@@ -79,7 +79,7 @@ def test_nothing_waits_for_an_accelerator_at_a_step(
             return _plain(self, *args, **kwargs)
 
         monkeypatch.setattr(torch.Tensor, name, counted)
-    losses = torch.arange(1000.0).as_subclass(Fake)
+    losses = torch.arange(1000.0).as_subclass(OnAccelerator)
     with Recorder(tmp_path / "run") as recorder:
         for step in range(1000):
             recorder.log(step, {"generator/loss": losses[step], "discriminator/loss": 1.0})

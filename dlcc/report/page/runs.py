@@ -15,7 +15,7 @@ from dlcc.diagnosis import Diagnosis
 from dlcc.estimate import Number
 from dlcc.records import Samples, Series
 from dlcc.report.page.html import rendered, slug
-from dlcc.report.page.specimens import Specimen, specimens
+from dlcc.report.page.specimens import Specimen, at_the_end, real_data
 from dlcc.report.page.training_charts import title_of
 from dlcc.report.record import Report
 from dlcc.report.series_file import NAME, is_file_of
@@ -166,7 +166,6 @@ def _row(compared: ComparedRun, keys: Sequence[str]) -> RunRow:
     else:
         state, sentence = found.state, f"{found.why[:1].upper()}{found.why[1:]}"
         p_healthy = Number(found.p_healthy, *found.interval)
-    shown = specimens(_samples(compared.run), None)
     return RunRow(
         name=one_line(compared.diagnosis.run),
         state=state,
@@ -175,21 +174,14 @@ def _row(compared: ComparedRun, keys: Sequence[str]) -> RunRow:
         quality=_quality(compared.diagnosis),
         recorded=compared.diagnosis.record.series.recorded,
         settings=tuple(_value(config.get(key)) for key in keys),
-        specimen=shown.first[-1] if shown else None,
+        specimen=at_the_end(Samples.of(compared.run, None)),
         page=compared.page,
     )
 
 
-def _samples(run: Run) -> Samples | None:
-    return Samples.of(run, None)
-
-
 def _real(runs: Sequence[ComparedRun]) -> Specimen | None:
-    for compared in runs:
-        shown = specimens(_samples(compared.run), None)
-        if shown and shown.first[0].title == "Real data":
-            return shown.first[0]
-    return None
+    pictured = (real_data(Samples.of(compared.run, None)) for compared in runs)
+    return next((real for real in pictured if real is not None), None)
 
 
 def _quality(diagnosis: Diagnosis) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 
 from dlcc.charts.chart import Chart, Trace, drawable
 from dlcc.records import HealthRecord, Samples
+from dlcc.records.run_parts import modality_of
 from dlcc.report.text import percent_alone
 from dlcc.typing import Floats
 
@@ -96,6 +97,19 @@ def specimens(
     )
 
 
+def at_the_end(samples: Samples | None) -> Specimen | None:
+    """Picture the samples of the last step; None without samples."""
+    if samples is None or not samples.steps:
+        return None
+    last = samples.steps[-1]
+    return _at(samples, last, _titled(last, ["the end"]), None)
+
+
+def real_data(samples: Samples | None) -> Specimen | None:
+    """Picture the real data that a run names; None where it names none."""
+    return next(iter(_real(samples)), None) if samples is not None else None
+
+
 def best_step(health: HealthRecord | None) -> int | None:
     """Sample step that covers most of the data, of those whose P(good) is as good as the largest.
 
@@ -157,7 +171,7 @@ def _pictured(
     samples: Samples, rows: Floats, title: str, note: str, key: str, colour: str
 ) -> Specimen:
     """Picture rows [n, ...] as what they are: sounds, images, or points."""
-    sound = str(samples.data.get("modality", "")).removesuffix("s") == "sound"
+    sound = modality_of(samples.data) == "sound"
     if sound and rows.ndim in (2, 3):
         heard = rows.reshape(len(rows), -1)
         return Specimen(title, note, *_spectrogram(heard[0]), sounds=_waves(heard, samples.data))
@@ -183,7 +197,7 @@ def image_shape(rows: Floats, data: Mapping[str, Any]) -> tuple[int, int, int] |
         return 1, rows.shape[1], rows.shape[2]
     pixels = int(np.prod(rows.shape[1:]))
     side = round(pixels**0.5)
-    plain = str(data.get("modality", "")).removesuffix("s") in ("", "image")
+    plain = modality_of(data) in ("", "image")
     return (1, side, side) if plain and side * side == pixels and side >= 4 else None
 
 
@@ -284,7 +298,7 @@ def _plane(samples: Samples, rows: Floats, title: str, key: str, colour: str) ->
 def _pairs(samples: Samples, step: int) -> tuple[Specimen, ...]:
     """Scatter plots of the first columns against each other, real rows below the samples."""
     rows, reference = samples.at(step), samples.reference
-    sound = str(samples.data.get("modality", "")).removesuffix("s") == "sound"
+    sound = modality_of(samples.data) == "sound"
     if reference is None or rows.shape[1:] != reference.shape[1:] or rows.ndim != 2 or sound:
         return ()
     if rows.shape[1] < 4 or image_shape(rows, samples.data):

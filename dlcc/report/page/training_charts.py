@@ -22,7 +22,7 @@ from dlcc.charts.chart import (
 )
 from dlcc.records import HealthRecord, Series
 from dlcc.report.text import printable
-from dlcc.runs.series import Column
+from dlcc.runs.series import Column, by_quantity
 
 _COLOURS = {"generator": "c1", "discriminator": "c2", "model": "c1"}
 _FIRST = ("loss", "grad_norm")
@@ -66,17 +66,11 @@ def series_charts(
     """
     if series is None:
         return ()
-    groups: dict[str, dict[str, Column]] = {}
-    for name, column in series.columns.items():
-        player, _, quantity = name.rpartition("/")
-        if len(column.steps) and np.isfinite(column.values).any():
-            groups.setdefault(quantity, {})[player] = column
-    order = [*first, *_FIRST]
-    ordered = sorted(groups, key=lambda q: (order.index(q) if q in order else len(order), q))
+    groups = by_quantity(series.columns, [*first, *_FIRST])
     return named_apart(
         [
-            _quantity(quantity, groups[quantity], meanings.get(quantity, ""), onset, unit)
-            for quantity in ordered[:_MOST_CHARTS]
+            _quantity(quantity, columns, meanings.get(quantity, ""), onset, unit)
+            for quantity, columns in [*groups.items()][:_MOST_CHARTS]
         ]
     )
 

@@ -165,6 +165,7 @@ def view_of(
     best = None if shown is None else shown.best
     meanings = {q.name: q.meaning for q in kind.quantities}
     onset = report.verdict.onset
+    headline, *reasons = _headline(report)
     drawn = {
         "health": health_chart(health, onset, best, unit),
         "forecast": forecast_chart(forecast) if forecast else None,
@@ -192,8 +193,8 @@ def view_of(
         findings=_findings(report, kind, _ids(drawn, series_drawn, neighbourhood)),
         stages=tuple(_stage(stage) for stage in report.stages),
         environment=details.rows(report.environment),
-        headline=_headline(report)[0],
-        reasons=_headline(report)[1:],
+        headline=headline,
+        reasons=tuple(reasons),
         review_command=review_command(run),
         unit=unit,
         per_epoch=per_epoch,
