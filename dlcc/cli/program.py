@@ -48,7 +48,8 @@ _SHORT_HELP = """\
 dlcc judges a training run from the folder that it left behind.
 
   dlcc diagnose RUN    its state in a second, from losses and metrics
-  dlcc evaluate RUN    everything: samples, code, forecast, reruns, a report to look at
+  dlcc evaluate RUN    everything: samples, code, forecast, reruns, and a page
+  dlcc report DIR      one page of many runs
   dlcc watch RUN       while it trains
   dlcc compare A B     what differs, and where they part
   dlcc explain CODE    what a finding means

@@ -96,7 +96,7 @@ def _head(report: Report, paint: _Painter) -> Iterator[str]:
 def _scores(report: Report) -> Iterator[str]:
     width = max(len(t.name) for t in report.terms)
     for term in sorted(report.terms, key=lambda t: -t.weight):
-        yield _term_line(term, width)
+        yield from _term_lines(term, width)
     v, h = report.value, report.hyperscore
     yield ""
     if v is None or h is None:
@@ -111,11 +111,13 @@ def _scores(report: Report) -> Iterator[str]:
     )
 
 
-def _term_line(term: TermRecord, width: int) -> str:
+def _term_lines(term: TermRecord, width: int) -> list[str]:
     shown = decimal(term.mean) if term.measured else " - "
     interval = f"{decimal(term.low)}-{decimal(term.high)}"
-    note = textwrap.shorten(term.note, WIDTH - width - 28, placeholder=" ...")
-    return f"  {term.name:<{width}}  {shown:>4}  {interval:>9}  x {decimal(term.weight)}  {note}"
+    head = f"  {term.name:<{width}}  {shown:>4}  {interval:>9}  x {decimal(term.weight)}  "
+    return textwrap.wrap(
+        term.note or "-", WIDTH, initial_indent=head, subsequent_indent=" " * len(head)
+    )
 
 
 def _findings(report: Report, paint: _Painter) -> Iterator[str]:
