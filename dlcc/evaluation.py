@@ -236,7 +236,7 @@ def evaluate(
         evaluation = Evaluation(report, loaded.run, outcomes)
         if beside is not None and out is not None:
             texts = {"report.json": evaluation.to_json(), "report.html": evaluation.to_html()}
-            write_files(beside, Path(out), texts, loaded.series)
+            write_files(beside, Path(out), loaded.run.place, texts, loaded.series)
     return evaluation
 
 

@@ -24,7 +24,7 @@ from dlcc.pipeline import Limits, discovery
 from dlcc.pipeline.result_key import result_key
 from dlcc.pipeline.settings import with_settings
 from dlcc.records import Series
-from dlcc.report.files import report_folder, write_files
+from dlcc.report.files import folder_of_run, report_folder, write_files
 from dlcc.report.record import Report
 from dlcc.review.reviews import reviews_path
 from dlcc.runs import Run
@@ -211,7 +211,7 @@ def evaluate_runs(
     ...     [(made.report.verdict.label, made.out.name) for made in found]
     [('healthy', 'digits-healthy'), ('collapsed', 'digits-collapsed')]
     """
-    outs = [out / name for name in _names(runs)]
+    outs = _folders(runs, options.part, out)
     for run in runs:
         with report_folder(run, out):  # refused before any work is done
             pass
@@ -225,17 +225,18 @@ def evaluate_runs(
     return [_written(*each, options) for each in zip(runs, outs, files, strict=True)]
 
 
-def _names(runs: Sequence[Path]) -> list[str]:
-    """Name each run's report: after the run, or by its path below the folder that all are in."""
+def _folders(runs: Sequence[Path], part: str | None, out: Path) -> list[Path]:
+    """Name the folder of each run's report: after the run, or by its path below the folder that
+    all are in."""
     whole = [run.resolve() for run in runs]
     twice = next((run for run in runs if whole.count(run.resolve()) > 1), None)
     if twice is not None:
         raise OptionError(f"{twice}: given twice; name each run once")
     names = [path.name for path in whole]
     if len(set(names)) == len(names):
-        return names
+        return [folder_of_run(out, run, part) for run in runs]
     common = os.path.commonpath([path.parent for path in whole])
-    return [os.path.relpath(path, common) for path in whole]
+    return [out / os.path.relpath(path, common) for path in whole]
 
 
 def _shared_content(options: EvaluationOptions) -> str:
@@ -300,7 +301,8 @@ def _written(run: Path, out: Path, file: Path, options: EvaluationOptions) -> Ev
     if not said["lasting"]:
         file.unlink(missing_ok=True)
     report = Report.model_validate_json(said["files"]["report.json"])
-    series = Series.of(options.open(run), report.run.until)  # not kept: they lie in the run
+    opened = options.open(run)
+    series = Series.of(opened, report.run.until)  # not kept: they lie in the run
     with report_folder(run, out) as beside:
-        write_files(beside, out, said["files"], series)
+        write_files(beside, out, opened.place, said["files"], series)
     return EvaluatedRun(run, out, report, notes=tuple(said["notes"]))

@@ -33,10 +33,25 @@ def test_evaluate_prints_the_verdict_first_and_writes_the_report(tmp_path: Path)
     assert all(len(line) <= 100 for line in done.stdout.splitlines())
     folder = tmp_path / "dlcc-reports" / "digits-collapsed"
     assert sorted(p.name for p in folder.iterdir()) == [
+        ".run",
         "report.html",
         "report.json",
         "series.csv",
     ]
+
+
+def test_no_report_takes_the_place_of_another_runs(small_run: Path, tmp_path: Path) -> None:
+    runs = [tmp_path / above / "exp" for above in ("a", "b")]
+    for run in runs:
+        shutil.copytree(small_run, run)
+    for run in (*runs, runs[0]):
+        done = dlcc("evaluate", run, "--only", "ingestion", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    done = dlcc("evaluate", *runs, "--only", "ingestion", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    reports = tmp_path / "dlcc-reports"
+    assert sorted(path.name for path in reports.iterdir()) == ["a", "b", "b-exp", "exp"]
+    assert (reports / "exp" / ".run").read_text() == str(runs[0])
 
 
 def test_json_prints_the_report_and_nothing_else(small_run: Path, tmp_path: Path) -> None:

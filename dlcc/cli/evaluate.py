@@ -141,11 +141,12 @@ def _one(
     run: Path, options: EvaluationOptions, out: Path | None, json_: bool, limits: _Limits
 ) -> int:
     """Evaluate one run and show it; returns the exit code."""
+    from dlcc.report.files import folder_of_run
     from dlcc.report.terminal import render
 
     opened = options.open(run)
     show_notes(opened)
-    target = out or _REPORTS / run.resolve().name
+    target = out or folder_of_run(_REPORTS, run, options.part)
     if sys.stderr.isatty() and not options.only and "reproducibility" not in options.skip:
         say("replay, reruns and checks may take a minute the first time; --quick leaves them out")
     with bars() as progress:

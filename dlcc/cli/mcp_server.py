@@ -63,10 +63,11 @@ def server(root: Path, reports: Path) -> MCPServer:
         """
         from dlcc.evaluation import SLOW
         from dlcc.evaluation import evaluate as judged
+        from dlcc.report.files import folder_of_run
 
         def judge() -> dict[str, Any]:
             path = inside(run)
-            out = reports / path.name
+            out = folder_of_run(reports, path)
             report = judged(path, skip=SLOW if quick else (), out=out).report
             plain = json.loads(report.to_json())
             kept = ("run", "verdict", "terms", "value", "findings", "advice")

@@ -78,10 +78,11 @@ def compared_run(run: Run, reports: Path, beside: Path) -> ComparedRun:
         beside: Folder of the page, which links are relative to.
     """
     from dlcc.diagnosis import diagnose_run
+    from dlcc.report.files import folder_of_run
     from dlcc.report.page.runs import ComparedRun, fitting_report
 
     diagnosis = diagnose_run(run)
-    folder = reports / run.path.resolve().name
+    folder = folder_of_run(reports, run.path)
     known = fitting_report(run, diagnosis, folder)
     page = folder / "report.html"
     link = os.path.relpath(page, beside) if known is not None and page.is_file() else None

@@ -119,6 +119,12 @@ class Run:
         return self.contents.notes
 
     @property
+    def place(self) -> Path:
+        """Path by which the run is told from others: of its folder, and its name in it where the
+        folder holds several."""
+        return self.path.resolve() / (self.part or "")
+
+    @property
     def layout(self) -> RunLayout:
         """Paths in the folder."""
         return RunLayout(self.path)
