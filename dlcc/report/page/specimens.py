@@ -16,6 +16,7 @@ from dlcc.charts.chart import Chart, Trace, drawable
 from dlcc.records import HealthRecord, Samples
 from dlcc.records.run_parts import modality_of
 from dlcc.report.text import percent_alone
+from dlcc.runs.formats.sample_rows import in_layout
 from dlcc.typing import Floats
 
 _ACROSS = 5
@@ -171,6 +172,7 @@ def _pictured(
     samples: Samples, rows: Floats, title: str, note: str, key: str, colour: str
 ) -> Specimen:
     """Picture rows [n, ...] as what they are: sounds, images, or points."""
+    rows = in_layout(rows)
     sound = modality_of(samples.data) == "sound"
     if sound and rows.ndim in (2, 3):
         heard = rows.reshape(len(rows), -1)

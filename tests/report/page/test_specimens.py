@@ -46,6 +46,13 @@ def test_points_in_the_plane_are_drawn_wherever_they_lie(tmp_path: Path, centre:
     assert [d.count("M") for d in dots] == [64, 64]
 
 
+def test_images_with_channels_last_are_those_with_channels_first(tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).uniform(-1, 1, (30, 3, 8, 10)).astype(np.float32)
+    first = shown(tmp_path / "first", rows).first[-1]
+    last = shown(tmp_path / "last", np.moveaxis(rows, 1, 3).copy()).first[-1]
+    assert (picture(first.image) == picture(last.image)).all()
+
+
 @pytest.mark.parametrize("width", [1, 2, 3, 7])
 def test_points_at_both_ends_of_the_numbers_are_drawn(tmp_path: Path, width: int) -> None:
     rows = np.where(np.arange(64 * width).reshape(64, width) % 4 < 2, 1e308, -1e308)
