@@ -36,7 +36,23 @@ def items() -> list[Item]:
 def served(
     items: list[Item], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[ReviewServer]:
-    """A server with a file of reviews of its own."""
+    """A server of the three examples with a file of reviews of its own."""
+    yield from serving(items, tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def ten_served(
+    items: list[Item], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[ReviewServer]:
+    """A server of the three examples under ten names."""
+    ten = [items[k % len(items)].evaluation for k in range(10)]
+    named = [Item(candidate_of(e.report, name=f"run-{k}"), e) for k, e in enumerate(ten)]
+    yield from serving(named, tmp_path, monkeypatch)
+
+
+def serving(
+    items: list[Item], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[ReviewServer]:
     monkeypatch.setenv("DLCC_LIBRARY", str(tmp_path / "library.npz"))
     with ReviewServer(Desk(items)) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -170,15 +186,15 @@ def test_a_port_that_is_taken_is_said(served: ReviewServer, items: list[Item]) -
         ReviewServer(Desk(items), served.server_port)
 
 
-def test_verdicts_by_hand_reload_undo_and_a_second_window(
-    browser: Any, served: ReviewServer
+def test_ten_verdicts_by_hand_reload_undo_and_a_second_window(
+    browser: Any, ten_served: ReviewServer
 ) -> None:
     first = browser.new_page()
     troubles: list[str] = []
     first.on("pageerror", lambda error: troubles.append(str(error)))
-    first.goto(served.address)
+    first.goto(ten_served.address)
     second = browser.new_page()
-    second.goto(served.address)
+    second.goto(ten_served.address)
     name = first.get_attribute("body", "data-run")
     assert second.get_attribute("body", "data-run") == name
     first.check("input[value=not]")
@@ -203,14 +219,14 @@ def test_verdicts_by_hand_reload_undo_and_a_second_window(
     first.click("#undo")
     first.wait_for_function("document.getElementById('history') === null")
     assert reviews.history() == ()
-    for _ in RUNS:
+    for _ in range(10):
         first.check("input[value=healthy]")
         first.click("#send")
         first.wait_for_selector("#after:not([hidden])")
         first.click("#next")
         first.wait_for_function("document.getElementById('after')?.hidden ?? true")
     assert "Every run is reviewed" in first.inner_text("h1")
-    assert len(reviews.history()) == 3
+    assert len(reviews.history()) == 10
     assert troubles == []
 
 
