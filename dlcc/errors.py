@@ -127,5 +127,9 @@ class ForeignDataError(ForeignCodeError):
     outside."""
 
 
+class TraceError(DlccError):
+    """Failure to tell what a recorded training step computes; an outcome, which is named."""
+
+
 class IsolationError(DlccError):
     """Refusal to run foreign code: this system offers no isolation that is safe for it."""

@@ -18,7 +18,7 @@ PACKAGE = Path(__file__).parent.parent / "dlcc"
 
 FLOORS = (
     "errors typing lazy deprecation version estimate measurement codec entry_points",
-    "charts debate engine landscape metrics",
+    "charts debate engine landscape metrics tracing",
     "cache findings runs sandbox",
     "callbacks records",
     "kinds",

@@ -61,6 +61,7 @@ class Subject:
             for name in (
                 *("build", "load", "step", "probe", "sample", "state", "weights", "forward"),
                 "features",
+                "trace",
             )
         }
         try:
@@ -168,6 +169,19 @@ class Subject:
         from safetensors.numpy import load
 
         return {}, {"features": self._function(message["entry"])(load(tensors)["rows"])}
+
+    def trace(self, message: Mapping[str, Any], tensors: bytes) -> Answer:
+        """Step, and answer with the operations between weights, batches and losses."""
+        import torch
+
+        from dlcc.tracing.recorder import StepRecorder
+
+        with StepRecorder(self.training.players) as recorder:
+            self.training.step(message["step"])
+        graph, made = recorder.graph()
+        halves = (torch.float16, torch.bfloat16)
+        whole = {n: t.float() if t.dtype in halves else t for n, t in made.items()}
+        return {"graph": graph.to_json()}, whole
 
     def _function(self, entry: str) -> Callable[..., Any]:
         """Import the file of an entry point `FILE:FUNCTION`, once, and take the function."""

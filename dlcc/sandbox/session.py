@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ from dlcc.sandbox.environment import package_folders, readable_paths
 from dlcc.sandbox.inside import Bounds, Inside
 from dlcc.sandbox.levels import Level
 from dlcc.sandbox.staging import Staged
+
+if TYPE_CHECKING:
+    from dlcc.tracing.graph import StepGraph
 
 Tensors = dict[str, NDArray[Any]]
 
@@ -296,6 +299,34 @@ class Session:
         if outputs is None or outputs.ndim == 0 or len(outputs) != len(inputs):
             raise self._nonsense("does not give one output for each input")
         return outputs
+
+    def trace(self, step: int) -> tuple[StepGraph, Tensors]:
+        """Do one step while every operation of it is recorded.
+
+        Args:
+            step: Number of the step.
+
+        Returns:
+            Operations that its losses are made of, and the numbers of leaves and gradients by name;
+            see `dlcc.tracing`. Nothing in them is to be believed.
+
+        Raises:
+            ForeignCodeError: The code fails, dies or answers nonsense.
+            TraceError: What it recorded is no graph.
+
+        >>> from dlcc.runs import Run
+        >>> from dlcc.sandbox import best_level
+        >>> run = Run.open("runs/digits-collapsed")
+        >>> with Session(run.source_files(), best_level(trust=True)) as session:
+        ...     _ = session.build(run.manifest.training, run.manifest.config)
+        ...     graph, _ = session.trace(0)
+        >>> [update.players for update in graph.updates], len(graph.roots)
+        ([('discriminator',), ('generator',)], 2)
+        """
+        from dlcc.tracing.graph import StepGraph
+
+        message, made = self._ask({"op": "trace", "step": step})
+        return StepGraph.from_json(message.get("graph")), made
 
     def features(self, entry: str, rows: NDArray[np.float64]) -> NDArray[Any]:
         """Call a function of the run that makes features of samples or of training data.

@@ -1,0 +1,447 @@
+"""Losses that a step really minimises, as functions of what players returned.
+
+The loss of an optimiser's step is cut at the outputs of players: from there on it is a function of
+these outputs, of gradients taken within the step, of data and of chance, whatever the code calls
+it. It can be evaluated at any outputs in float64, by the operations that were recorded.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dlcc.errors import TraceError
+from dlcc.tracing.graph import (
+    GRADIENT,
+    NOISE,
+    OPAQUE,
+    OUTSIDE,
+    PARAMETER,
+    Call,
+    Leaf,
+    Operation,
+    StepGraph,
+    Update,
+)
+from dlcc.tracing.operators import LAYOUT, WITHOUT_SOURCE, base_name
+from dlcc.tracing.rerun import Rerun
+
+REAL, FAKE, MIXED, DRAWN, ASSUMED = "real", "fake", "mixed", "drawn", "assumed real"
+"""Roles of what went into a player: training data; what a player made; both at once; chance alone;
+and what no player made and the training data that are known do not hold, taken for real."""
+
+
+@dataclass(frozen=True, eq=False)
+class Variable:
+    """Quantity that a loss is a function of: rows of one sort."""
+
+    sort: str
+    """`output` of a player, `gradient` within the step, `data`, `noise` or `weight`."""
+    player: str
+    """Player that returned it, or whose gradient it is; empty for data and noise."""
+    path: str
+    """Part of the player that was called; empty for the player itself."""
+    part: int
+    """Number of the tensor among those that the player returned."""
+    role: str
+    """Role of what went into the player: `real`, `fake`, `mixed`, `drawn` or `assumed real`."""
+    places: tuple[tuple[int, NDArray[np.int64]], ...]
+    """Pairs (node, rows of it) that hold the same rows."""
+    recorded: Tensor
+    """Numbers as they were in the step, [rows, ...] in float64."""
+
+    @property
+    def title(self) -> str:
+        """Name such as `discriminator(real)`."""
+        if self.sort in ("data", "noise", "weight"):
+            return self.sort
+        part = f".{self.path}" if self.path else ""
+        output = f"[{self.part}]" if self.part else ""
+        named = f"{self.player}{part}({self.role}){output}"
+        return f"gradient of {named}" if self.sort == "gradient" else named
+
+
+class StepLoss:
+    """Loss that one step of an optimiser minimises.
+
+    Args:
+        graph: Recorded step.
+        leaves: Leaf's index -> its numbers.
+        update: Step of the optimiser, with the roots that `check_step` found it to use.
+        reference: Rows of the training data, [n, ...]; None where they are not known.
+
+    Raises:
+        TraceError: The step of the optimiser used no loss, or the loss cannot be computed again.
+
+    >>> import torch
+    >>> from dlcc.tracing.recorder import StepRecorder
+    >>> from dlcc.tracing.rerun import leaves_of
+    >>> D = torch.nn.Linear(2, 1)
+    >>> sgd = torch.optim.SGD(D.parameters(), 0.1)
+    >>> with StepRecorder({"D": D}) as recorder:
+    ...     (3 * D(torch.eye(2)).exp().mean()).backward()
+    ...     sgd.step()
+    >>> graph, tensors = recorder.graph()
+    >>> loss = StepLoss(graph, leaves_of(graph, tensors), graph.updates[0], np.eye(2))
+    >>> at_zero = loss({loss.variables[0]: torch.zeros(2, 1)})
+    >>> [v.title for v in loss.variables], float(at_zero.detach())
+    (['D(real)'], 3.0)
+    """
+
+    def __init__(
+        self,
+        graph: StepGraph,
+        leaves: Mapping[int, Tensor],
+        update: Update,
+        reference: NDArray[Any] | None = None,
+    ) -> None:
+        if not update.roots:
+            raise TraceError("no loss was differentiated for it")
+        self._graph, self._leaves = graph, leaves
+        self.update = update
+        self._roots = [graph.roots[i] for i in update.roots]
+        self._rows = _Rows(reference)
+        self._plain = Rerun(graph, leaves)
+        for call in graph.calls:
+            for node in call.outputs:
+                if call.player:
+                    self._rows.add_made(call, self._plain.value(node))
+
+    @property
+    def recorded(self) -> float:
+        """Loss of the step as it was."""
+        return sum(r.weight * float(self._plain.value(r.node).detach().sum()) for r in self._roots)
+
+    @property
+    def roots(self) -> tuple[tuple[int, float], ...]:
+        """Pairs (node, factor) whose sum is the loss."""
+        return tuple((root.node, root.weight) for root in self._roots)
+
+    @cached_property
+    def scale(self) -> float:
+        """Factor that a gradient scaler of mixed precision multiplied the loss with; 1 as a rule.
+
+        It is a power of two, large, that the last operation brings in from outside.
+        """
+        factors = set()
+        for root in self._roots:
+            node = self._graph.nodes[root.node]
+            uses = list(node.uses()) if isinstance(node, Operation) else []
+            values = [
+                float(self._leaves[u.node])
+                for u in uses
+                if u.node in self._leaves and self._leaves[u.node].numel() == 1
+            ]
+            powers = [v for v in values if v >= _LEAST_SCALE and math.log2(v).is_integer()]
+            multiplied = isinstance(node, Operation) and base_name(node.name) == "mul"
+            factors.add(powers[0] if powers and multiplied else 1.0)
+        return factors.pop() if len(factors) == 1 else 1.0
+
+    def node(self, index: int) -> Leaf | Operation:
+        """Look up a node of the graph."""
+        return self._graph.nodes[index]
+
+    def value(self, index: int) -> Tensor:
+        """Give the numbers of a node as they were in the step."""
+        return self._plain.value(index)
+
+    def depends(self, index: int) -> bool:
+        """Tell whether a node is made of quantities that the loss is a function of."""
+        return bool(self._behind(index) & self._varying)
+
+    @cached_property
+    def _varying(self) -> frozenset[int]:
+        return frozenset(node for v in self.variables for node, _ in v.places)
+
+    def _behind(self, index: int) -> set[int]:
+        """Nodes that a node is made of, as far as the quantities that are put in."""
+        found: set[int] = set()
+        stack = [index]
+        while stack:
+            at = stack.pop()
+            if at in found:
+                continue
+            found.add(at)
+            node = self._graph.nodes[at]
+            if not isinstance(node, Operation) or at in self._varying:
+                continue
+            if base_name(node.name) not in WITHOUT_SOURCE:
+                stack += [use.node for use in node.uses()]
+        return found
+
+    @cached_property
+    def opaque(self) -> tuple[str, ...]:
+        """Operations between players and the loss that nobody can run again, by name."""
+        names = []
+        for index in self._outer:
+            node = self._graph.nodes[index]
+            if isinstance(node, Leaf) and node.kind == OPAQUE and (node.grad or node.sources):
+                names.append(node.name or "an operation that was not seen")
+        return tuple(dict.fromkeys(names))
+
+    @cached_property
+    def read(self) -> tuple[float, ...]:
+        """Numbers that the code read out of tensors and went on with as constants."""
+        read = {value for value in self._graph.read if value not in (0.0, 1.0)}
+        used: set[float] = set()
+        for index in self._outer:
+            node = self._graph.nodes[index]
+            if isinstance(node, Operation):
+                used |= {a for a in node.args if isinstance(a, float)} & read
+        return tuple(sorted(used))
+
+    @cached_property
+    def reached(self) -> tuple[str, ...]:
+        """Players into whose weights gradients of the loss flow, sorted."""
+        found = set()
+        for root in self._roots:
+            loss = Rerun(self._graph, self._leaves)
+            if loss.value(root.node).requires_grad:
+                found |= self._reached_from(root.node)
+        return tuple(sorted(found))
+
+    @cached_property
+    def variables(self) -> tuple[Variable, ...]:
+        """Quantities that the loss is a function of, those that are one and the same taken once."""
+        found: list[Variable] = []
+        for variable in self._all_variables():
+            twin = next((k for k, v in enumerate(found) if _same(v, variable)), None)
+            if twin is None:
+                found.append(variable)
+            else:
+                other = found[twin]
+                found[twin] = replace(other, places=(*other.places, *variable.places))
+        return tuple(found)
+
+    def __call__(self, values: Mapping[Variable, Tensor]) -> Tensor:
+        """Evaluate the loss, by the recorded operations in float64.
+
+        Args:
+            values: Variable -> numbers shaped as `recorded`; what is left out is as it was.
+
+        Returns:
+            The loss, a number.
+
+        Raises:
+            TraceError: An operation cannot be run again.
+        """
+        given: dict[int, Tensor] = {}
+        for variable in self.variables:
+            numbers = values.get(variable, variable.recorded)
+            for node, rows in variable.places:
+                if node not in given:
+                    given[node] = self._plain.value(node).detach().double().clone()
+                if given[node].ndim == 0:
+                    given[node] = numbers.reshape(())
+                else:
+                    shape = (len(rows), *given[node].shape[1:])
+                    given[node] = given[node].index_copy(
+                        0, torch.from_numpy(rows), numbers.reshape(shape).double()
+                    )
+        again = Rerun(self._graph, self._leaves, given, exact=True)
+        total = torch.zeros((), dtype=torch.float64)
+        for root in self._roots:
+            total = total + root.weight * again.value(root.node).sum()
+        return total
+
+    # ----------------------------------------------------------------------------------- cutting
+
+    @cached_property
+    def _call_of(self) -> dict[int, tuple[Call, int]]:
+        """Node that a player returned -> its last call, and its place among what was returned."""
+        return {n: (c, k) for c in self._graph.calls for k, n in enumerate(c.outputs)}
+
+    @cached_property
+    def _outer(self) -> frozenset[int]:
+        """Nodes between what players returned and the loss, both ends included."""
+        found: set[int] = set()
+        stack = [root.node for root in self._roots]
+        while stack:
+            index = stack.pop()
+            if index in found:
+                continue
+            found.add(index)
+            node = self._graph.nodes[index]
+            if not self._is_cut(index, node) and isinstance(node, Operation):
+                stack += [use.node for use in node.uses()]
+        return frozenset(found)
+
+    def _is_cut(self, index: int, node: Leaf | Operation) -> bool:
+        return (
+            isinstance(node, Leaf)
+            or index in self._call_of
+            or node.name == GRADIENT
+            or bool(node.player)
+            or base_name(node.name) in WITHOUT_SOURCE
+            or self._is_data(index, node)
+        )
+
+    def _is_data(self, index: int, node: Operation) -> bool:
+        """Whether a node is data that were there before, put together in another shape."""
+        behind = self._graph.ancestors([index])
+        return all(
+            n.kind == OUTSIDE if isinstance(n, Leaf) else base_name(n.name) in LAYOUT
+            for n in (self._graph.nodes[i] for i in behind)
+        )
+
+    def _all_variables(self) -> Iterator[Variable]:
+        for index in sorted(self._outer):
+            node = self._graph.nodes[index]
+            if index in self._call_of:
+                yield from self._output(index)
+            elif isinstance(node, Operation) and node.name == GRADIENT:
+                yield from self._inner_gradient(index, node)
+            elif isinstance(node, Leaf):
+                yield from self._leaf(index, node)
+            elif self._is_cut(index, node) and self._is_data(index, node):
+                yield from self._data(index, self._plain.value(index))
+
+    def _output(self, index: int) -> Iterator[Variable]:
+        call, part = self._call_of[index]
+        value = self._plain.value(index).detach().double()
+        roles = self._roles(call, len(value) if value.ndim else 1)
+        for role in dict.fromkeys(roles):
+            rows = np.flatnonzero([r == role for r in roles])
+            taken = value[torch.from_numpy(rows)] if value.ndim else value.reshape(1)
+            yield Variable("output", call.player, call.path, part, role, ((index, rows),), taken)
+
+    def _inner_gradient(self, index: int, node: Operation) -> Iterator[Variable]:
+        of = [use.node for use in node.args[0]]
+        at = node.args[1][node.output].node
+        call = self._nearest_call(of)
+        value = self._plain.value(index).detach().double()
+        if call is None or not value.ndim:
+            raise TraceError("a gradient of something that no player returned")
+        rows = np.arange(len(value))
+        roles = self._rows.roles(self._plain.value(at).detach(), self._made_by(at, call.player))
+        role = roles[0] if len(set(roles)) == 1 else MIXED
+        yield Variable("gradient", call.player, call.path, 0, role, ((index, rows),), value)
+
+    def _leaf(self, index: int, node: Leaf) -> Iterator[Variable]:
+        value = self._leaves[index]
+        if node.kind == PARAMETER:
+            yield self._whole("weight", index, value)
+        elif node.kind == NOISE and value.is_floating_point() and value.ndim:
+            yield self._whole("noise", index, value)
+        elif node.kind == OUTSIDE:
+            yield from self._data(index, value)
+
+    def _data(self, index: int, value: Tensor) -> Iterator[Variable]:
+        if value.is_floating_point() and value.ndim > 1 and not _is_constant(value):
+            yield self._whole("data", index, value)
+
+    def _whole(self, sort: str, index: int, value: Tensor) -> Variable:
+        rows = np.arange(len(value) if value.ndim else 1)
+        return Variable(sort, "", "", 0, "", ((index, rows),), value.detach().double())
+
+    def _nearest_call(self, nodes: Sequence[int]) -> Call | None:
+        """Last call of a player that nodes are made of."""
+        behind = self._graph.ancestors(list(nodes))
+        calls = [c for c in self._graph.calls if any(o in behind for o in c.outputs)]
+        return calls[-1] if calls else None
+
+    def _made_by(self, node: int, but: str) -> bool:
+        """Whether a node is made of what a player other than one returned."""
+        behind = self._graph.ancestors([node])
+        return any(c.player != but and behind & set(c.outputs) for c in self._graph.calls)
+
+    def _roles(self, call: Call, rows: int) -> list[str]:
+        """Roles of what went into a call, row by row."""
+        if not call.inputs:
+            return [DRAWN] * rows
+        first = self._plain.value(call.inputs[0]).detach()
+        roles = self._rows.roles(first, self._made_by(call.inputs[0], call.player))
+        if roles and self._is_drawn(call.inputs[0]):
+            roles = [DRAWN] * len(roles)
+        return roles if len(roles) == rows else [roles[0] if len(set(roles)) == 1 else MIXED] * rows
+
+    def _is_drawn(self, node: int) -> bool:
+        """Whether chance alone made a node."""
+        leaves = [
+            n for i in self._graph.ancestors([node]) if isinstance(n := self._graph.nodes[i], Leaf)
+        ]
+        return (
+            any(n.kind == NOISE and n.name != "randint" for n in leaves)
+            and not any(n.kind in (PARAMETER, OPAQUE) for n in leaves)
+            and not self._rows.holds_any(self._plain.value(node).detach())
+        )
+
+    def _reached_from(self, root: int) -> set[str]:
+        """Players whose weights a gradient from a node flows into."""
+        found, seen, stack = set(), set(), [root]
+        while stack:
+            index = stack.pop()
+            if index in seen:
+                continue
+            seen.add(index)
+            node = self._graph.nodes[index]
+            if isinstance(node, Leaf):
+                if node.kind == PARAMETER:
+                    found.add(node.name.partition("/")[0])
+            elif "detach" not in node.name:
+                stack += [use.node for use in node.uses() if use.grad]
+        return found
+
+
+class _Rows:
+    """Rows of the training data and of what players made, to recognise them by their numbers."""
+
+    def __init__(self, reference: NDArray[Any] | None) -> None:
+        self._real = frozenset() if reference is None else frozenset(_texts(reference))
+        self._made: set[bytes] = set()
+
+    def add_made(self, call: Call, value: Tensor) -> None:
+        """Take in rows that a player returned."""
+        if value.ndim > 1:
+            self._made.update(_texts(value.detach().float().cpu().numpy()))
+
+    def holds_any(self, value: Tensor) -> bool:
+        """Whether some row is one of the training data."""
+        return any(text in self._real for text in _texts(value.float().cpu().numpy()))
+
+    def roles(self, value: Tensor, of_player: bool) -> list[str]:
+        """Sort rows: training data, what a player made, or what is made of both."""
+        if value.ndim == 0 or not value.is_floating_point():
+            return [ASSUMED] * (len(value) if value.ndim else 1)
+        texts = _texts(value.float().cpu().numpy())
+        found = [
+            FAKE if text in self._made else REAL if text in self._real else "" for text in texts
+        ]
+        other = MIXED if of_player and REAL not in found else FAKE if of_player else ASSUMED
+        if of_player and FAKE in found:
+            other = ASSUMED  # beside rows that a player made, those that it did not make
+        if REAL in found:  # of the data only a part may be known
+            other = REAL if not of_player or FAKE in found else MIXED
+        return [role or other for role in found]
+
+
+_LEAST_SCALE = 256.0
+_IDENTITY = ("sort", "player", "path", "part", "role")
+
+
+def _same(a: Variable, b: Variable) -> bool:
+    """Whether two variables are the same rows again, such as of a second call on the same batch."""
+    named = all(getattr(a, name) == getattr(b, name) for name in _IDENTITY)
+    return named and a.recorded.shape == b.recorded.shape and torch.equal(a.recorded, b.recorded)
+
+
+def _is_constant(value: Tensor) -> bool:
+    """Whether each row holds one number again and again, as targets do."""
+    flat = value.reshape(len(value), -1)
+    return bool((flat == flat[:, :1]).all()) and len(torch.unique(flat)) <= 4
+
+
+def _texts(rows: NDArray[Any]) -> list[bytes]:
+    """Rows as bytes of float32, to compare them by."""
+    if rows.ndim < 2 or not len(rows):
+        return []
+    flat = np.ascontiguousarray(rows.reshape(len(rows), -1), dtype=np.float32)
+    return [row.tobytes() for row in flat]

@@ -1,0 +1,533 @@
+"""Recorder of one training step: runs beside the training's code, inside the sandbox.
+
+It sees every operation of torch below automatic differentiation, so that a loss may be written in
+any style: functions, classes, modules, compiled code, mixed precision, `autograd.grad`. Players are
+known by their modules, weights by identity; nothing is known by name.
+
+What autograd and optimisers compute is not recorded: it follows from the rest, and the outside
+computes it anew.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, cast
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_flatten, tree_map
+
+from dlcc.tracing.graph import (
+    GRADIENT,
+    NOISE,
+    OPAQUE,
+    OUTSIDE,
+    PARAMETER,
+    Call,
+    DType,
+    Leaf,
+    Operation,
+    Root,
+    StepGraph,
+    Update,
+    Use,
+    gradient_name,
+    tensor_name,
+)
+from dlcc.tracing.operators import CHANCE, PICKS, PURE, UNSET, base_name, writes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_READS = frozenset(("_local_scalar_dense", "item", "equal", "is_nonzero"))
+Key = tuple[Any, ...]
+
+
+class StepRecorder:
+    """Recorder of the operations of one training step; a context manager.
+
+    Args:
+        players: Player -> its module.
+
+    >>> import torch
+    >>> player = torch.nn.Linear(3, 1)
+    >>> with StepRecorder({"model": player}) as recorder:
+    ...     player(torch.ones(2, 3)).sum().backward()
+    >>> graph, tensors = recorder.graph()
+    >>> [call.player for call in graph.calls], len(graph.roots), graph.updates
+    (['model'], 1, ())
+    """
+
+    def __init__(self, players: Mapping[str, nn.Module]) -> None:
+        self._players = players
+        self._names = {
+            id(weight): f"{player}/{name}"
+            for player, module in players.items()
+            for name, weight in module.named_parameters()
+        }
+        self._nodes: list[Leaf | Operation] = []
+        self._values: dict[int, Tensor] = {}
+        self._known: dict[Key, _Known] = {}
+        self._detached: dict[Key, _Known] = {}
+        self._alive: list[Tensor] = []
+        self._unsettled: list[tuple[_Known, Tensor]] = []
+        self._transformed = False
+        self._calls: list[Call] = []
+        self._roots: list[Root] = []
+        self._pending: dict[str, list[int]] = {}
+        self._updates: list[Update] = []
+        self._gradients: dict[str, Tensor] = {}
+        self._read: list[float] = []
+        self._inside: list[tuple[str, tuple[int, ...]]] = []
+        self._quiet = 0
+        self._closures: list[bool] = []
+
+    def graph(self) -> tuple[StepGraph, dict[str, Tensor]]:
+        """Give what was recorded: the graph that roots are made of, and tensors by name."""
+        whole = StepGraph(
+            tuple(self._nodes),
+            tuple(self._calls),
+            tuple(self._roots),
+            tuple(self._updates),
+            tuple(self._read),
+            self._transformed,
+        )
+        return _pruned(whole, self._values, self._gradients)
+
+    # ------------------------------------------------------------------------ entering and leaving
+
+    def __enter__(self) -> Self:
+        from torch.optim.optimizer import (
+            register_optimizer_step_post_hook,
+            register_optimizer_step_pre_hook,
+        )
+
+        torch.compiler.set_stance("force_eager")
+        with ExitStack() as stack:
+            for player, module in self._players.items():
+                for path, part in module.named_modules():
+                    for hook in self._call_hooks(player, path, part):
+                        stack.callback(hook.remove)
+            stack.callback(register_optimizer_step_pre_hook(self._before_update).remove)
+            stack.callback(register_optimizer_step_post_hook(self._after_update).remove)
+            stack.enter_context(self._differentiation())
+            stack.enter_context(_Watch(self))
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+        torch.compiler.set_stance("default")
+
+    @contextmanager
+    def quiet(self) -> Iterator[None]:
+        """Record nothing in the block."""
+        self._quiet += 1
+        try:
+            yield
+        finally:
+            self._quiet -= 1
+
+    # ------------------------------------------------------------------------------------ players
+
+    def _call_hooks(self, player: str, path: str, part: nn.Module) -> list[Any]:
+        """Register hooks that note what goes into and comes out of a player's part, the outermost
+        part that was called alone."""
+
+        def enter(module: nn.Module, args: Any, kwargs: Any) -> None:
+            with self.quiet():
+                inputs = tuple(self._use(t).node for t in _tensors((args, kwargs)))
+            self._inside.append((player, inputs))
+
+        def leave(module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+            _, inputs = self._inside.pop()
+            if self._inside or self._quiet:
+                return
+            with self.quiet():
+                outputs = tuple(self._use(t).node for t in _tensors(output))
+            self._calls.append(Call(player, path, inputs, outputs, module.training))
+
+        return [
+            part.register_forward_pre_hook(enter, with_kwargs=True, prepend=True),
+            part.register_forward_hook(leave, with_kwargs=True, always_call=False),
+        ]
+
+    # --------------------------------------------------------------------------------- operations
+
+    def operation(
+        self,
+        function: Any,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        run: Callable[[], Any],
+    ) -> Any:
+        """Run an operation and record it."""
+        self._settle()
+        if self._quiet:
+            return run()
+        name = function._schema.name + (
+            f".{function._schema.overload_name}" if function._schema.overload_name else ""
+        )
+        with self.quiet():
+            plain = (self._plain(args), {k: self._plain(v) for k, v in kwargs.items()})
+            written = _written(function, args, kwargs)
+        made = run()
+        with self.quiet():
+            if base_name(name) in _READS:
+                self._note_read(made)
+            else:
+                self._add_results(name, plain, written, made)
+        return made
+
+    def _add_results(
+        self,
+        name: str,
+        plain: tuple[list[Any], dict[str, Any]],
+        written: list[Tensor],
+        made: Any,
+    ) -> None:
+        for tensor in written:  # every other view of this memory is out of date
+            self._forget(tensor)
+        in_place = bool(written) and writes(name) and len(written) == 1
+        for k, tensor in enumerate([written[0]] if in_place else _tensors(made)):
+            node = self._result(name, plain, k, tensor)
+            self._remember(tensor, node, detached=base_name(name) == "detach")
+
+    def _result(
+        self, name: str, plain: tuple[list[Any], dict[str, Any]], k: int, tensor: Tensor
+    ) -> int:
+        """Add the k-th tensor that an operation made: a leaf where nobody can make it again."""
+        plainly = base_name(name)
+        if plainly in CHANCE:
+            return self._leaf(NOISE, plainly, tensor)
+        if plainly in PICKS and self._is_batch(plain[0], tensor):
+            return self._leaf(OUTSIDE, "", tensor)
+        if plainly in PURE and plainly not in UNSET:
+            player = self._inside[0][0] if self._inside else ""
+            args, kwargs = plain
+            return self._add(Operation(name, tuple(args), kwargs, k, player))
+        if plainly in UNSET:
+            return self._leaf(OUTSIDE, "", tensor)
+        sources = tuple(_uses([*plain[0], *plain[1].values()]))
+        return self._leaf(OPAQUE, name, tensor, sources)
+
+    def _is_batch(self, args: list[Any], tensor: Tensor) -> bool:
+        """Whether a result is picked out of a larger tensor that was there before, as a batch is
+        out of the data, which need not be carried along."""
+        source = args[0] if args else None
+        if not isinstance(source, Use) or source.grad:
+            return False
+        leaf = self._nodes[source.node]
+        whole = self._values.get(source.node)
+        picked = isinstance(leaf, Leaf) and leaf.kind == OUTSIDE and whole is not None
+        return picked and whole is not None and whole.numel() > tensor.numel()
+
+    def _note_read(self, made: Any) -> None:
+        if isinstance(made, float) and abs(made) < float("inf"):
+            self._read.append(made)
+
+    def _plain(self, value: Any) -> Any:
+        """Turn an argument into plain data."""
+        if isinstance(value, Tensor):
+            return self._use(value)
+        if isinstance(value, list | tuple):
+            return [self._plain(item) for item in value]
+        if isinstance(value, torch.dtype):
+            return DType(str(value).removeprefix("torch."))
+        if value is None or isinstance(value, bool | int | float | str):
+            return value
+        if isinstance(value, torch.SymInt | torch.SymFloat):
+            return self._plain(int(value) if isinstance(value, torch.SymInt) else float(value))
+        return None  # devices, layouts and the like, which the outside chooses itself
+
+    # ------------------------------------------------------------------------------------- nodes
+
+    def _add(self, node: Leaf | Operation) -> int:
+        self._nodes.append(node)
+        return len(self._nodes) - 1
+
+    def _leaf(self, kind: str, name: str, tensor: Tensor, sources: tuple[Use, ...] = ()) -> int:
+        index = self._add(Leaf(kind, name, sources, tensor.requires_grad))
+        self._values[index] = _plain_tensor(tensor).detach().clone()
+        return index
+
+    def _use(self, tensor: Tensor) -> Use:
+        """Find the node of a tensor that is used; a new leaf where nothing seen made it."""
+        self._settle()
+        tensor = _plain_tensor(tensor)
+        name = self._names.get(id(tensor))
+        known = self._known_of(tensor)
+        if known is None or known.version != tensor._version:
+            kind = PARAMETER if name else OUTSIDE
+            if not name and tensor.requires_grad and (known is not None or not tensor.is_leaf):
+                kind = OPAQUE  # made, or written over, by what was not seen
+            known = self._remember(tensor, self._leaf(kind, name or "", tensor))
+        return Use(known.node, tensor.requires_grad)
+
+    def _known_of(self, tensor: Tensor) -> _Known | None:
+        key = _key(tensor)
+        if not tensor.requires_grad and key in self._detached:
+            return self._detached[key]
+        return self._known.get(key)
+
+    def _remember(self, tensor: Tensor, node: int, detached: bool = False) -> _Known:
+        """Keep a tensor's node by its place in memory; a detached one has its source's place."""
+        tensor = _plain_tensor(tensor)
+        key, known = _key(tensor), _Known(node, tensor._version)
+        (self._detached if detached else self._known)[key] = known
+        if not detached:
+            self._detached.pop(key, None)
+        self._alive.append(tensor)
+        self._unsettled.append((known, tensor))
+        return known
+
+    def _settle(self) -> None:
+        """Read the versions of the newest results: torch counts a write after it has returned."""
+        for known, tensor in self._unsettled:
+            known.version = tensor._version
+        self._unsettled.clear()
+
+    def _forget(self, tensor: Tensor) -> None:
+        storage = _key(_plain_tensor(tensor))[0]
+        for table in (self._known, self._detached):
+            for key in [key for key in table if key[0] == storage]:
+                del table[key]
+
+    # --------------------------------------------------------------------- roots and optimisers
+
+    @contextmanager
+    def _differentiation(self) -> Iterator[None]:
+        """See every call of backward and of autograd.grad in the block."""
+        methods = (torch.Tensor.backward, torch.autograd.backward, torch.autograd.grad)
+        tensor_backward, backward, grad = methods
+
+        def of_tensor(self_: Tensor, gradient: Any = None, *args: Any, **kwargs: Any) -> None:
+            self._differentiated([self_], [gradient], kwargs.get("inputs"))
+            with self.quiet():
+                tensor_backward(self_, gradient, *args, **kwargs)  # type: ignore[no-untyped-call]
+
+        def of_tensors(tensors: Any, grad_tensors: Any = None, *args: Any, **kwargs: Any) -> None:
+            listed = _listed(tensors)
+            seeds = _listed(grad_tensors) if grad_tensors is not None else [None] * len(listed)
+            self._differentiated(listed, seeds, kwargs.get("inputs"))
+            with self.quiet():
+                backward(tensors, grad_tensors, *args, **kwargs)
+
+        def of_outputs(
+            outputs: Any, inputs: Any, grad_outputs: Any = None, *args: Any, **kwargs: Any
+        ) -> Any:
+            self._transformed |= torch._C._functorch.peek_interpreter_stack() is not None
+            listed, at = _listed(outputs), _listed(inputs)
+            seeds = _listed(grad_outputs) if grad_outputs is not None else [None] * len(listed)
+            if any(id(_plain_tensor(t)) in self._names for t in at):
+                self._differentiated(listed, seeds, at)
+                with self.quiet():
+                    return grad(outputs, inputs, grad_outputs, *args, **kwargs)
+            with self.quiet():
+                made = grad(outputs, inputs, grad_outputs, *args, **kwargs)
+                if self._quiet == 1:
+                    self._add_gradients(listed, at, seeds, made)
+            return made
+
+        torch.Tensor.backward = of_tensor  # type: ignore[method-assign, assignment]
+        torch.autograd.backward = of_tensors
+        torch.autograd.grad = of_outputs
+        try:
+            yield
+        finally:
+            torch.Tensor.backward, torch.autograd.backward, torch.autograd.grad = methods  # type: ignore[method-assign]
+
+    def _differentiated(self, tensors: list[Any], seeds: list[Any], inputs: Any) -> None:
+        """Note roots, and the players into whose gradients they go."""
+        if self._quiet:
+            return
+        with self.quiet():
+            only = None if inputs is None else {id(_plain_tensor(t)) for t in _listed(inputs)}
+            reached = _reached(tensors, self._names, only)
+            for player in {self._names[weight].partition("/")[0] for weight in reached}:
+                weights = self._players[player].parameters()
+                if not any(w.grad is not None and bool((w.grad != 0).any()) for w in weights):
+                    self._pending[player] = []
+            for tensor, seed in zip(tensors, seeds, strict=True):
+                weight = 1.0 if seed is None else float(seed.double().mean())
+                self._roots.append(Root(self._use(tensor).node, weight))
+                for player in {self._names[weight_].partition("/")[0] for weight_ in reached}:
+                    self._pending.setdefault(player, []).append(len(self._roots) - 1)
+
+    def _add_gradients(
+        self, outputs: list[Any], inputs: list[Any], seeds: list[Any], made: Any
+    ) -> None:
+        """Add the gradients of outputs in inputs that the step goes on with."""
+        args = (
+            [self._use(t) for t in outputs],
+            [self._use(t) for t in inputs],
+            [None if seed is None else self._use(seed) for seed in seeds],
+        )
+        player = self._inside[0][0] if self._inside else ""
+        for k, tensor in enumerate(made):
+            if tensor is not None:
+                node = self._add(Operation(GRADIENT, args, {}, k, player))
+                self._remember(tensor, node)
+
+    def _before_update(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        """Note an update; one with a closure makes its loss within the step, and is noted after."""
+        self._settle()
+        self._closures.append(any(callable(a) for a in (*args[1:], *kwargs.values())))
+        if not self._closures[-1]:
+            self._note_update(optimizer)
+            self._quiet += 1
+
+    def _after_update(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        if self._closures.pop():
+            self._note_update(optimizer)
+        else:
+            self._quiet -= 1
+        for group in optimizer.param_groups:  # fused kernels do not count what they write
+            for weight in group["params"]:
+                self._forget(weight)
+
+    def _note_update(self, optimizer: Any) -> None:
+        if self._quiet:
+            return
+        with self.quiet():
+            whole = [weight for group in optimizer.param_groups for weight in group["params"]]
+            known = [weight for weight in whole if id(weight) in self._names]
+            players = {self._names[id(weight)].partition("/")[0] for weight in known}
+            weights = [weight for weight in known if weight.grad is not None]
+            names = tuple(self._names[id(weight)] for weight in weights)
+            roots = sorted({root for p in players for root in self._pending.get(p, ())})
+            number = len(self._updates)
+            for name, weight in zip(names, weights, strict=True):
+                self._gradients[gradient_name(number, name)] = weight.grad.detach().clone()
+            self._updates.append(Update(tuple(sorted(players)), names, tuple(roots)))
+
+
+class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Mode that hands every operation to a recorder."""
+
+    def __init__(self, recorder: StepRecorder) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._recorder = recorder
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        return self._recorder.operation(func, args, kwargs, lambda: func(*args, **kwargs))
+
+
+class _Known:
+    """Node of a tensor, and the version of its memory that the node stands for."""
+
+    __slots__ = ("node", "version")
+
+    def __init__(self, node: int, version: int) -> None:
+        self.node, self.version = node, version
+
+
+def _key(tensor: Tensor) -> Key:
+    """Place of a tensor in memory: views have no identity in a dispatch mode."""
+    return (
+        tensor.untyped_storage()._cdata,
+        tensor.storage_offset(),
+        tuple(tensor.shape),
+        tensor.stride(),
+    )
+
+
+def _plain_tensor(tensor: Tensor) -> Tensor:
+    """Take off what torch.func wraps around a tensor."""
+    functorch = torch._C._functorch
+    while functorch.is_functorch_wrapped_tensor(tensor):
+        tensor = functorch.get_unwrapped(tensor)
+    return tensor
+
+
+def _tensors(values: Any) -> list[Tensor]:
+    return [value for value in tree_flatten(values)[0] if isinstance(value, Tensor)]
+
+
+def _listed(values: Any) -> list[Any]:
+    return [values] if isinstance(values, Tensor) else list(values)
+
+
+def _uses(values: list[Any]) -> Iterator[Use]:
+    for value in values:
+        if isinstance(value, Use):
+            yield value
+        elif isinstance(value, list):
+            yield from _uses(value)
+
+
+def _written(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Tensor]:
+    """Tensors among the arguments that an operation writes into."""
+    declared = function._schema.arguments
+    given = itertools.chain(
+        zip(declared, args, strict=False),
+        ((a, kwargs[a.name]) for a in declared if a.name in kwargs),
+    )
+    changed = [v for a, v in given if a.alias_info is not None and a.alias_info.is_write]
+    return _tensors(changed)
+
+
+def _reached(
+    tensors: Sequence[Tensor], names: Mapping[int, str], only: set[int] | None
+) -> set[int]:
+    """Weights that the autograd graph of tensors reaches."""
+    seen: set[Any] = set()
+    stack = [tensor.grad_fn for tensor in tensors]
+    found: set[int] = set()
+    while stack:
+        function = stack.pop()
+        if function is None or function in seen:
+            continue
+        seen.add(function)
+        weight = getattr(function, "variable", None)
+        if weight is not None and id(weight) in names and (only is None or id(weight) in only):
+            found.add(id(weight))
+        stack += [following for following, _ in function.next_functions]
+    return found
+
+
+def _pruned(
+    graph: StepGraph, values: Mapping[int, Tensor], gradients: Mapping[str, Tensor]
+) -> tuple[StepGraph, dict[str, Tensor]]:
+    """Keep what roots are made of."""
+    kept = sorted(graph.ancestors([root.node for root in graph.roots]))
+    place = {old: new for new, old in enumerate(kept)}
+
+    def moved(value: Any) -> Any:
+        return Use(place[value.node], value.grad) if isinstance(value, Use) else value
+
+    nodes: list[Leaf | Operation] = []
+    for old in kept:
+        node = graph.nodes[old]
+        if isinstance(node, Leaf):
+            sources = tuple(cast("Use", moved(use)) for use in node.sources)
+            nodes.append(Leaf(node.kind, node.name, sources, node.grad))
+        else:
+            args = tree_map(moved, list(node.args))
+            kwargs = {name: tree_map(moved, value) for name, value in node.kwargs.items()}
+            nodes.append(Operation(node.name, tuple(args), kwargs, node.output, node.player))
+    calls = tuple(
+        Call(
+            c.player,
+            c.path,
+            tuple(place[i] for i in c.inputs if i in place),
+            tuple(place[i] for i in c.outputs if i in place),
+            c.training,
+        )
+        for c in graph.calls
+        if any(i in place for i in c.outputs)
+    )
+    roots = tuple(Root(place[root.node], root.weight) for root in graph.roots)
+    tensors = {tensor_name(place[i]): value for i, value in values.items() if i in place}
+    pruned = StepGraph(tuple(nodes), calls, roots, graph.updates, graph.read, graph.transformed)
+    return pruned, {**tensors, **gradients}

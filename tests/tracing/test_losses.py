@@ -1,0 +1,126 @@
+"""Losses as functions of outputs: roles by what went in, gradients as they flow, twins as one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+
+from dlcc.errors import TraceError
+from dlcc.tracing.graph import Update
+from dlcc.tracing.losses import StepLoss
+from dlcc.tracing.rerun import check_step, leaves_of
+from tests.tracing.steps import DATA, ROWS, discriminator_step, players, recorded, step_loss
+
+
+def titles(step: object, reference: bool = True) -> set[str]:
+    nets = players()
+    adam = torch.optim.Adam(nets["discriminator"].parameters())
+
+    def whole(n: dict[str, nn.Module]) -> None:
+        adam.zero_grad()
+        step(n).backward()  # type: ignore[operator]
+        adam.step()
+
+    graph, tensors = recorded(whole, nets)
+    leaves = leaves_of(graph, tensors)
+    update = check_step(graph, leaves, tensors).updates[-1]
+    found = StepLoss(graph, leaves, update, np.asarray(DATA) if reference else None)
+    return {v.title for v in found.variables}
+
+
+def fake(n: dict[str, nn.Module]) -> Tensor:
+    made: Tensor = n["generator"](torch.randn(ROWS, 3)).detach()
+    return made
+
+
+REAL, FAKE = "discriminator(real)", "discriminator(fake)"
+
+
+def one_batch(n: dict[str, nn.Module]) -> Tensor:
+    made: Tensor = n["discriminator"](torch.cat([DATA[:ROWS], fake(n)])).square().mean()
+    return made
+
+
+def slope(n: dict[str, nn.Module]) -> Tensor:
+    x = (0.5 * DATA[:ROWS] + 0.5 * fake(n)).requires_grad_()
+    (g,) = torch.autograd.grad(n["discriminator"](x).sum(), x, create_graph=True)
+    return g.square().sum()
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [
+        (lambda n: n["discriminator"](DATA[:ROWS]).mean(), {REAL}),
+        (lambda n: n["discriminator"](fake(n)).mean(), {FAKE}),
+        (one_batch, {REAL, FAKE}),
+        (lambda n: n["discriminator"](DATA[:ROWS] + 0.1 * torch.randn(ROWS, 5)).mean(), None),
+        (slope, {"gradient of discriminator(mixed)"}),
+        (lambda n: n["discriminator"](torch.randn(ROWS, 5)).mean(), {"discriminator(drawn)"}),
+    ],
+)
+def test_roles_follow_from_what_went_in(step: object, expected: set[str] | None) -> None:
+    found = titles(step)
+    assert found == expected if expected is not None else REAL not in found
+
+
+def test_what_no_player_made_is_only_assumed_to_be_data() -> None:
+    def step(n: dict[str, nn.Module]) -> Tensor:
+        made: Tensor = n["discriminator"](DATA[:ROWS]).mean()
+        return made
+
+    assert titles(step, reference=False) == {"discriminator(assumed real)"}
+
+
+def test_a_second_call_on_the_same_batch_is_the_same_quantity() -> None:
+    def step(n: dict[str, nn.Module]) -> Tensor:
+        d = n["discriminator"]
+        made: Tensor = softplus(-d(DATA[:ROWS])).mean() + d(DATA[:ROWS]).square().mean()
+        return made
+
+    assert titles(step) == {REAL}
+
+
+def test_players_that_gradients_reach_are_named() -> None:
+    nets = players()
+    adam = torch.optim.Adam(nets["generator"].parameters())
+
+    def step(n: dict[str, nn.Module]) -> None:
+        softplus(-n["discriminator"](n["generator"](torch.randn(ROWS, 3)))).mean().backward()
+        adam.step()
+
+    assert step_loss(*recorded(step, nets)).reached == ("discriminator", "generator")
+
+
+def test_an_operation_of_ones_own_makes_the_loss_opaque() -> None:
+    @torch.library.custom_op("dlcctest::cost", mutates_args=())
+    def cost(x: Tensor) -> Tensor:
+        return softplus(-x).mean()
+
+    def setup(ctx: object, inputs: tuple[Tensor], output: Tensor) -> None:
+        ctx.x = inputs[0]  # type: ignore[attr-defined]
+
+    cost.register_autograd(lambda ctx, g: -g * torch.sigmoid(-ctx.x) / ROWS, setup_context=setup)
+    nets = players()
+    adam = torch.optim.Adam(nets["discriminator"].parameters())
+
+    def step(n: dict[str, nn.Module]) -> None:
+        cost(n["discriminator"](DATA[:ROWS])).backward()
+        adam.step()
+
+    graph, tensors = recorded(step, nets)
+    found = StepLoss(graph, leaves_of(graph, tensors), graph.updates[0], np.asarray(DATA))
+    assert found.opaque == ("dlcctest::cost",)
+
+
+def test_a_number_that_was_read_out_is_told() -> None:
+    found = discriminator_step(lambda r, f: softplus(-(r - f.mean().item())).mean())
+    assert len(found.read) == 1
+
+
+def test_a_step_without_a_loss_has_none() -> None:
+    graph, tensors = recorded(lambda n: n["discriminator"](DATA).sum().backward(), players())
+    with pytest.raises(TraceError, match="no loss"):
+        StepLoss(graph, leaves_of(graph, tensors), Update(("discriminator",), (), ()), None)

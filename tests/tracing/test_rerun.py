@@ -1,0 +1,235 @@
+"""Steps run again outside: the same numbers as inside, and what was told of them found out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+
+from dlcc.errors import TraceError
+from dlcc.tracing.graph import Leaf, Operation, StepGraph, Use, gradient_name
+from dlcc.tracing.recorder import StepRecorder
+from dlcc.tracing.rerun import Rerun, check_step, leaves_of
+from tests.tracing.steps import DATA, ROWS, players, recorded
+
+
+class Flipped(torch.autograd.Function):
+    """Identity whose gradient is turned around."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        return -grads[0]
+
+
+def convolutional() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(2, 6, 3, padding=1), nn.BatchNorm2d(6), nn.LeakyReLU(0.2), nn.MaxPool2d(2),
+        nn.ConvTranspose2d(6, 4, 4, 2, 1), nn.GroupNorm(2, 4), nn.SiLU(), nn.Flatten(),
+        nn.LayerNorm(4 * 64), nn.Linear(4 * 64, 3),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda y: y.square().mean(),
+        lambda y: torch.nn.functional.cross_entropy(y, torch.arange(5) % 3),
+        lambda y: torch.logsumexp(y, 1).sum() + y.std() - torch.where(y > 0, y, 2 * y).amax(),
+        lambda y: (
+            torch.cdist(y, y).mean() + torch.linalg.vector_norm(y, dim=1).topk(2).values.sum()
+        ),
+        lambda y: (y - y.detach()).exp().sum() + y[:, 1].clamp(min=0.1).log().mean(),
+    ],
+)
+def test_losses_and_gradients_are_those_of_autograd(loss: Callable[[Tensor], Tensor]) -> None:
+    net = convolutional()
+    images = torch.randn(5, 2, 8, 8)
+    sgd = torch.optim.SGD(net.parameters(), 0.1)
+    with StepRecorder({"net": net}) as recorder:
+        made = loss(net(images))
+        sgd.zero_grad()
+        made.backward()
+        sgd.step()
+    graph, tensors = recorder.graph()
+    leaves = leaves_of(graph, tensors)
+    again = Rerun(graph, leaves).value(graph.roots[0].node)
+    assert float(again.detach()) == pytest.approx(float(made.detach()), rel=1e-6)
+    assert check_step(graph, leaves, tensors).faults == ("",)
+    assert check_step(graph, leaves, tensors).scales == (1.0,)
+
+
+def one_step(
+    change: Callable[[nn.Module, Tensor], Tensor] | None = None,
+    after: Callable[[nn.Module], None] | None = None,
+    optimizer: Any = torch.optim.Adam,
+    **options: Any,
+) -> tuple[StepGraph, dict[str, Tensor]]:
+    """Step of a discriminator, with something done to its output or its gradients."""
+    nets = players()
+    judge = nets["discriminator"]
+    adam = optimizer(judge.parameters(), 1e-3, **options)
+
+    def step(_: dict[str, nn.Module]) -> None:
+        out = judge(DATA[:ROWS])
+        adam.zero_grad()
+        softplus(-(out if change is None else change(judge, out))).mean().backward()
+        if after is not None:
+            after(judge)
+        adam.step()
+
+    return recorded(step, nets)
+
+
+def turn_gradients(judge: nn.Module) -> None:
+    for p in judge.parameters():
+        assert p.grad is not None
+        p.grad.mul_(-1)
+
+
+def hook(judge: nn.Module, out: Tensor) -> Tensor:
+    out.register_hook(lambda g: g + 1)
+    return out
+
+
+@pytest.mark.parametrize(
+    ("change", "after", "scale"),
+    [
+        (lambda judge, out: Flipped.apply(out), None, -1.0),
+        (hook, None, None),
+        (None, lambda judge: judge[0].weight.grad.add_(0.1), None),
+        (None, turn_gradients, -1.0),
+        (None, lambda judge: nn.utils.clip_grad_norm_(judge.parameters(), 1e-3), "less"),
+        (lambda judge, out: 3 * out, None, 1.0),
+    ],
+)
+def test_gradients_that_do_not_follow_are_found(change: Any, after: Any, scale: Any) -> None:
+    graph, tensors = one_step(change, after)
+    checked = check_step(graph, leaves_of(graph, tensors), tensors)
+    if scale is None:
+        assert "is not that of its loss" in checked.faults[0]
+    elif scale == "less":
+        assert checked.faults[0] == ""
+        assert 0 < (checked.scales[0] or 0) < 0.1
+    elif scale < 0:
+        assert "turned around" in checked.faults[0]
+    else:
+        assert checked.scales == (scale,)
+
+
+@pytest.mark.parametrize("optimizer", [torch.optim.Adam, torch.optim.RMSprop, torch.optim.SGD])
+@pytest.mark.parametrize("fused", [False, True])
+def test_what_an_optimiser_writes_is_seen_by_the_next_loss(optimizer: Any, fused: bool) -> None:
+    if fused and optimizer is torch.optim.RMSprop:
+        fused_options: dict[str, Any] = {"foreach": True}
+    else:
+        fused_options = {"fused": fused}
+        if optimizer is torch.optim.RMSprop:
+            fused_options = {}
+    nets = players()
+    judge = nets["discriminator"]
+    made = optimizer(judge.parameters(), 0.1, **fused_options)
+
+    def step(_: dict[str, nn.Module]) -> None:
+        for _number in range(2):
+            made.zero_grad()
+            softplus(-judge(DATA[:ROWS])).mean().backward()
+            made.step()
+
+    graph, tensors = recorded(step, nets)
+    assert check_step(graph, leaves_of(graph, tensors), tensors).faults == ("", "")
+
+
+def test_an_optimiser_without_a_loss_is_found() -> None:
+    nets = players()
+    adam = torch.optim.Adam(nets["generator"].parameters())
+
+    def step(n: dict[str, nn.Module]) -> None:
+        fake = n["generator"](torch.randn(ROWS, 3)).detach()
+        softplus(n["discriminator"](fake)).mean().backward()
+        adam.step()
+
+    graph, tensors = recorded(step, nets)
+    checked = check_step(graph, leaves_of(graph, tensors), tensors)
+    assert graph.updates[0].players == ("generator",)
+    assert "no loss was differentiated" in checked.faults[0]
+
+
+def test_told_gradients_that_were_made_up_are_found() -> None:
+    graph, tensors = one_step()
+    name = gradient_name(0, graph.updates[0].parameters[0])
+    made_up = {**tensors, name: torch.randn_like(tensors[name])}
+    faults = check_step(graph, leaves_of(graph, tensors), made_up).faults
+    assert "is not that of its loss" in faults[0]
+
+
+def test_transforms_of_functions_are_said_not_to_be_seen() -> None:
+    nets = players()
+
+    def step(n: dict[str, nn.Module]) -> None:
+        judge = n["discriminator"]
+        weights = {k: v.detach() for k, v in judge.named_parameters()}
+        found = torch.func.grad(lambda w: torch.func.functional_call(judge, w, (DATA,)).mean())(
+            weights
+        )
+        for name, weight in judge.named_parameters():
+            weight.grad = found[name]
+        torch.optim.SGD(judge.parameters(), 0.1).step()
+
+    graph, tensors = recorded(step, nets)
+    with pytest.raises(TraceError, match=r"torch\.func"):
+        check_step(graph, leaves_of(graph, tensors), tensors)
+
+
+@pytest.mark.parametrize(
+    ("name", "args"),
+    [
+        ("aten::from_file", ("/etc/passwd",)),
+        ("aten::randn", ([3],)),
+        ("prims::add", (1, 2)),
+        ("os::system", ("true",)),
+        ("aten::no_such_thing", ()),
+        ("aten::zeros", ([1 << 20, 1 << 20],)),
+        ("aten::full", ([1 << 40], 1.0)),
+        ("aten::add.Tensor", ("x", "y")),
+        ("aten::mean.__class__", ()),
+    ],
+)
+def test_operations_that_are_not_known_or_too_large_are_not_run(name: str, args: Any) -> None:
+    graph = StepGraph((Operation(name, args, {}, 0, ""),), (), (), ())
+    with pytest.raises(TraceError):
+        Rerun(graph, {}).value(0)
+
+
+def test_an_outer_product_that_is_too_large_is_refused_before_it_is_made() -> None:
+    graph, _ = one_step()
+    wide = torch.ones(1 << 15, 1)
+    nodes = (
+        Leaf("outside", ""),
+        Operation("aten::t", (Use(0, False),), {}, 0, ""),
+        Operation("aten::mm", (Use(0, False), Use(1, False)), {}, 0, ""),
+    )
+    with pytest.raises(TraceError, match="too much"):
+        Rerun(replace(graph, nodes=nodes, calls=()), {0: wide}).value(2)
+
+
+def test_long_chains_of_operations_are_run() -> None:
+    net = nn.Linear(1, 1)
+
+    def step(_: dict[str, nn.Module]) -> None:
+        y = net(torch.ones(1, 1))
+        for _number in range(3000):
+            y = y + 0.001
+        y.sum().backward()
+
+    graph, tensors = recorded(step, {"net": net})
+    assert Rerun(graph, leaves_of(graph, tensors)).value(graph.roots[0].node).numel() == 1
