@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Verdict = Literal["proved", "refuted", "unknown"]
+Verdict = Literal["proved", "held", "refuted", "unknown"]
+"""Outcome of an obligation: proved; held at every point that was tried, which is weaker; refuted by
+a counterexample; or undecided."""
 ObligationKind = Literal["record", "symbolic"]
 
 

@@ -12,7 +12,7 @@ from dlcc.past_runs.build import doctoring
 from dlcc.runs import Run
 from dlcc.sandbox import Bounds, Level, Session, best_level, levels
 from dlcc.sandbox.seccomp import Kind
-from dlcc.stages.execution.recorded_state import read_recorded_state
+from dlcc.stages.recorded_state import read_recorded_state
 
 
 def test_a_training_is_stepped_as_it_was_recorded(small_run: Path, level: Level) -> None:

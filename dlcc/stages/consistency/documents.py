@@ -1,72 +1,123 @@
-"""Comparison of documents with the code and the configuration."""
+"""Comparison of documents with the losses that the code really minimises, and the configuration."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 
 import sympy as sp
 
+from dlcc.errors import TraceError
 from dlcc.findings import Finding
-from dlcc.records import Config, Dossier, Formula, Function, RunGraph
-from dlcc.stages.consistency.latex import Equation, UnknownFormula, parse_equation
+from dlcc.records import Config, Dossier
+from dlcc.stages.consistency.formula_check import Checked, check_formula
+from dlcc.stages.consistency.latex import UnknownFormula
 from dlcc.stages.consistency.ledger import Ledger
-from dlcc.stages.consistency.objectives import Objective
-from dlcc.stages.consistency.prove import Proof, per_sample, prove
-from dlcc.stages.consistency.torchcode import FAKE, REAL, UnknownCode, loss_expression, sigmoid
+from dlcc.stages.consistency.paper_losses import PaperLoss, paper_losses
+from dlcc.stages.consistency.prove import per_sample, prove
+from dlcc.stages.consistency.symbolic_loss import (
+    FAKE,
+    REAL,
+    UnknownLoss,
+    sigmoid,
+    symbolic_loss,
+)
+from dlcc.stages.consistency.traced_steps import TracedSteps, TracedUpdate
+from dlcc.tracing.losses import StepLoss
 
 _D, _G = sp.Function("D"), sp.Function("G")
 # One formula that the algebra chokes on must not take the other obligations with it.
 _NOT_UNDERSTOOD = (
     UnknownFormula,
-    UnknownCode,
+    UnknownLoss,
+    TraceError,
     RecursionError,
     ArithmeticError,
     TypeError,
     ValueError,
+    RuntimeError,
 )
-_PLAYERS = {"D": "discriminator", "G": "generator"}
+_CONSTANTS = {
+    "lambda": ("lambda", "lambda_gp", "gp_weight", "gp_lambda", "lambda_", "lam", "gp"),
+    "gamma": ("gamma", "r1", "r1_gamma", "r1_weight"),
+    "beta": ("beta", "kl_weight", "beta_kl", "kl_beta"),
+    "alpha": ("alpha",),
+}
 
 
-def check_formulas(ledger: Ledger, config: Config, dossier: Dossier, graph: RunGraph) -> None:
-    """Check each displayed loss formula against the loss in the code that the graph links it to."""
-    for i, formula in enumerate(dossier.formulas):
-        player = _player_of(formula)
-        if not formula.displayed or player is None:
-            continue
-        place = f"{formula.file}:{formula.line}"
-        function = _linked(f"formula:{place}#{i}", player, config, dossier, graph)
-        if function is None:
-            statement = f"the formula at {place} is the {player}'s loss in the code"
-            ledger.unknown(f"formula/{place}", "symbolic", statement, "no code is linked to it")
-            continue
-        statement = f"the formula at {place} is {function.name} at {function.file}"
-        try:
-            proof = _compare(formula, function)
-        except _NOT_UNDERSTOOD as reason:
-            ledger.unknown(f"formula/{place}", "symbolic", statement, f"not understood: {reason}")
-            continue
-        _note(ledger, f"formula/{place}", statement, proof, "LOG004", place, player, function)
+def check_formulas(ledger: Ledger, config: Config, dossier: Dossier, traced: TracedSteps) -> None:
+    """Check each displayed formula of a loss against what the code really minimises.
+
+    The code is not searched for a function of a like name: it is run, and what its optimisers
+    minimise is seen.
+    """
+    stated = stated_constants(config.config)
+    for paper in paper_losses(dossier.formulas):
+        who = "the training" if paper.player == "training" else f"the {paper.player}"
+        statement = f"the formula at {paper.place} is the loss that {who} minimises"
+        _note(ledger, paper, statement, check_paper(paper, traced, stated))
 
 
-def check_properties(
-    ledger: Ledger, objective: Objective, config: Config, dossier: Dossier
-) -> None:
-    """Check the properties of the declared objective on the loss functions that the source has."""
-    for player, claim, of, relation in objective.properties:
-        function = next(iter(_loss_functions(dossier.functions, player, config)), None)
-        if function is None:
+def check_paper(paper: PaperLoss, traced: TracedSteps, stated: Mapping[str, float]) -> Checked:
+    """Check one formula of a document at every step that was traced: it must hold at all of them.
+
+    Args:
+        paper: Formula, and the penalties that the document gives beside it.
+        traced: Losses that the code really minimises.
+        stated: Name of a constant -> the value that the configuration states.
+
+    Returns:
+        Verdict and reason.
+    """
+    whole = paper.player == "training"
+    updates = traced.of_all() if whole else traced.of_player(paper.player)
+    if paper.expression is None:
+        return Checked("unknown", f"not understood: {paper.reason}", {})
+    if not updates:
+        why = traced.why_none or "no such loss was seen in the steps that were traced"
+        return Checked("unknown", why, {})
+    found = [_at_step(paper, update, stated) for update in updates]
+    verdicts = {checked.verdict for checked in found}
+    if len(verdicts) == 1:
+        return found[0]
+    if verdicts <= {"proved", "held"}:
+        return next(checked for checked in found if checked.verdict == "held")
+    worst = next(c for c in found if c.verdict in ("refuted", "unknown"))
+    if "refuted" in verdicts and verdicts & {"proved", "held"}:
+        return Checked("unknown", f"it holds at one step and not at another: {worst.reason}", {})
+    return worst
+
+
+def check_gradients(ledger: Ledger, traced: TracedSteps) -> None:
+    """Check that the gradients which optimisers used are those of the losses that were seen."""
+    for update in traced.updates:
+        players = " and ".join(update.players) or "an optimiser"
+        id_ = f"gradient/{'+'.join(update.players)}/{update.step}"
+        statement = f"{players}: the gradient used at step {update.step:,} is that of its loss"
+        if not update.fault:
+            ledger.held(id_, "symbolic", statement, "its operations run again outside of the code")
             continue
-        id_ = f"property/{function.name}/{claim}"
-        statement = f"{function.name}: {claim}"
-        place = f"{function.file}:{function.first_line}"
-        try:
-            loss = per_sample(loss_expression(function))
-            proof = Proof("unknown", "means") if loss is None else prove(of(loss), relation)
-        except _NOT_UNDERSTOOD as reason:
-            ledger.unknown(id_, "symbolic", statement, f"not understood: {reason}")
-            continue
-        _note(ledger, id_, statement, proof, "LOG005", place, player, function)
+        finding = Finding(
+            "LOG010",
+            f"{players}, step {update.step:,}: {update.fault}.",
+            player=update.players[0] if len(update.players) == 1 else None,
+            first_step=update.step,
+        )
+        ledger.refuted(id_, "symbolic", statement, "run again outside of the code", finding)
+
+
+def stated_constants(config: Mapping[str, object]) -> dict[str, float]:
+    """Find the constants of formulas that a configuration states, by the names that people use.
+
+    >>> stated_constants({"lambda_gp": 10, "lr": 1e-3})
+    {'lambda': 10.0}
+    """
+    found = {}
+    for symbol, keys in _CONSTANTS.items():
+        values = [config[k] for k in keys if k in config]
+        if len(values) == 1 and isinstance(values[0], int | float):
+            found[symbol] = float(values[0])
+    return found
 
 
 def check_tables(ledger: Ledger, config: Config, dossier: Dossier) -> None:
@@ -96,71 +147,65 @@ def _same(stated: str, actual: object) -> bool:
         return stated == str(actual)
 
 
+def _at_step(paper: PaperLoss, update: TracedUpdate, stated: Mapping[str, float]) -> Checked:
+    """Check a formula at one step, then with the penalties that the document gives beside it."""
+    if update.loss is None or update.fault:
+        return Checked("unknown", update.fault or update.why_no_loss, {})
+    found: list[Checked] = []
+    for expression in paper.readings():
+        try:
+            if _is_proved(expression, update.loss):
+                found.append(Checked("proved", "the same function of what the players return", {}))
+            else:
+                found.append(check_formula(expression, update.loss, stated))
+        except _NOT_UNDERSTOOD as reason:
+            return Checked("unknown", f"not understood: {reason}", {})
+        if found[-1].verdict in ("proved", "held"):
+            beside = ", with the penalty given beside it" if len(found) > 1 else ""
+            return replace(found[-1], reason=found[-1].reason + beside)
+    return found[-1]
+
+
+def _is_proved(expression: sp.Expr, loss: StepLoss) -> bool:
+    """Whether algebra shows a formula to be the recorded loss."""
+    try:
+        code = per_sample(symbolic_loss(loss) / sp.Integer(int(loss.scale)))
+        for document in (in_outputs(expression), in_outputs(expression, raw=True)):
+            mine = per_sample(document)
+            if code is None or mine is None:
+                continue
+            if sp.expand(mine - code) == 0 or prove(mine - code, "= 0").verdict == "proved":
+                return True
+    except _NOT_UNDERSTOOD:
+        return False
+    return False
+
+
 def _note(
     ledger: Ledger,
-    id_: str,
+    paper: PaperLoss,
     statement: str,
-    proof: Proof,
-    code: str,
-    place: str,
-    player: str,
-    function: Function,
+    checked: Checked,
 ) -> None:
-    if proof.verdict == "proved":
-        ledger.proved(id_, "symbolic", statement, proof.method)
-    elif proof.verdict == "unknown":
-        ledger.unknown(id_, "symbolic", statement, proof.method)
+    id_ = f"formula/{paper.place}"
+    if checked.verdict == "proved":
+        ledger.proved(id_, "symbolic", statement, f"sympy: {checked.reason}")
+    elif checked.verdict == "held":
+        ledger.held(id_, "symbolic", statement, checked.reason)
+    elif checked.verdict == "unknown":
+        ledger.unknown(id_, "symbolic", statement, checked.reason)
     else:
-        where = f"{function.name} ({function.file}:{function.first_line})"
-        message = f"Not so for {where}: {proof.counterexample}."
-        if code == "LOG004":
-            message = f"The formula is not {where}: {proof.counterexample}."
-        finding = Finding(code, message, player=player, place=place)
-        ledger.refuted(id_, "symbolic", statement, proof.method, finding)
+        message = f"The formula is not the {paper.player}'s loss: {checked.reason}."
+        named = None if paper.player == "training" else paper.player
+        finding = Finding("LOG004", message, player=named, place=paper.place)
+        ledger.refuted(id_, "symbolic", statement, "a counterexample by the code itself", finding)
 
 
-def _player_of(formula: Formula) -> str | None:
-    """Find the player whose loss a formula gives, by its left side such as `L_D`."""
-    left = formula.latex.partition("=")[0]
-    match = re.search(r"[_^]\W*(?:\\\w+\s*\{)?\s*([DG])\b", left)
-    return _PLAYERS[match[1]] if match else None
+def in_outputs(expression: sp.Expr, *, raw: bool = False) -> sp.Expr:
+    """Write a formula in D(x) and D(G(z)); a D whose logarithm is taken is a probability.
 
-
-def _linked(
-    formula: str, player: str, config: Config, dossier: Dossier, graph: RunGraph
-) -> Function | None:
-    """Find the loss function of a player among those that the graph links the formula to.
-
-    A source with a loss for every objective has near twins: the declared one is taken first.
+    With `raw`, what the player returns is that probability.
     """
-    links = {e.target: e.weight for e in graph.edges if e.source == formula and e.kind == "means"}
-    near = [f for f in dossier.functions if f"function:{f.file}:{f.name}" in links]
-    near.sort(key=lambda f: -links[f"function:{f.file}:{f.name}"])
-    declared = list(_loss_functions(near, player, config))
-    return next(iter(declared or [f for f in near if player in f.name.lower()]), None)
-
-
-def _loss_functions(
-    functions: list[Function] | tuple[Function, ...], player: str, config: Config
-) -> Iterator[Function]:
-    """Find functions named after the player and the declared loss."""
-    loss = config.objective.get("loss")
-    for function in functions:
-        words = function.name.lower().replace(".", "_").split("_")
-        if player in words and "loss" in words and loss in words:
-            yield function
-
-
-def _compare(formula: Formula, function: Function) -> Proof:
-    equation = parse_equation(formula.latex)
-    document, code = per_sample(in_outputs(equation)), per_sample(loss_expression(function))
-    if document is None or code is None:
-        return Proof("unknown", "a mean inside a non-linear expression")
-    return prove(document - code, "= 0")
-
-
-def in_outputs(equation: Equation) -> sp.Expr:
-    """Write a formula in D(x) and D(G(z)); a D whose logarithm is taken is a probability."""
 
     def output(argument: sp.Expr) -> sp.Expr:
         if argument.has(_G):
@@ -169,8 +214,8 @@ def in_outputs(equation: Equation) -> sp.Expr:
             return REAL
         return _D(argument)
 
-    value: sp.Expr = equation.value.replace(_D, output)
+    value: sp.Expr = expression.replace(_D, output)
     logarithms: Mapping[sp.Expr, sp.Expr] = {REAL: sigmoid(REAL), FAKE: sigmoid(FAKE)}
-    if any(not a.args[0].has(sp.exp) for a in value.atoms(sp.log)):
+    if not raw and any(not a.args[0].has(sp.exp) for a in value.atoms(sp.log)):
         value = value.subs(logarithms, simultaneous=True)
     return value

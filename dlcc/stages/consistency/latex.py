@@ -1,8 +1,8 @@
 """LaTeX of loss formulas to sympy: a Pratt parser that refuses what it does not know.
 
-It reads what papers on such losses write: sums and expectations over a batch, log, exp, σ, max,
-powers, fractions, and the networks D and G applied to things. A formula is taken whole or not at
-all.
+It reads what papers on such losses write: sums and expectations over a batch, sums over the
+features of a row, log, exp, σ, max, powers, fractions, norms, gradients, the divergence from the
+prior, and the networks D and G applied to things. A formula is taken whole or not at all.
 """
 
 from __future__ import annotations
@@ -16,12 +16,24 @@ import sympy as sp
 
 Mean = sp.Function("Mean")
 """Mean over the batch: linear, otherwise opaque."""
+FeatureSum = sp.Function("FeatureSum")
+"""Sum over the features of a row."""
+Norm = sp.Function("Norm")
+"""Euclidean norm over the features of a row."""
+Norm1 = sp.Function("Norm1")
+"""Sum of absolute values over the features of a row."""
+Gradient = sp.Function("Gradient")
+"""Gradient of a network's output in its input."""
+DIVERGENCE = sp.Symbol("KL", real=True)
+"""Divergence of the latents of a row from their prior."""
 _BatchSum = sp.Function("BatchSum")
+_FEATURES = ("j", "k", "d", "l")  # what a feature's index is called
+_FEATURE_COUNTS = ("J", "K", "d", "D", "k", "L")  # and how many there are
 _BATCH = ("m", "n", "N", "B")  # what the size of a batch is called
 
 _TOKEN = re.compile(
     r"\s+|(?P<space>\\[,;:!> ]|\\quad|\\qquad|~|&)|(?P<number>\d+(?:\.\d+)?)"
-    r"|(?P<command>\\[a-zA-Z]+|\\\||\\[{}])|(?P<letter>[a-zA-Z])|(?P<sign>[-+*/^_=(){}\[\],|!.;'])"
+    r"|(?P<command>\\[a-zA-Z]+|\\\||\\[{}])|(?P<letter>[a-zA-Z])|(?P<sign>[-+*/^_=(){}\[\],|!.;'∥‖])"
 )
 _IGNORED = {
     "\\left",
@@ -52,6 +64,9 @@ _FONTS = {
 }
 _FUNCTIONS = {"\\log": sp.log, "\\ln": sp.log, "\\exp": sp.exp, "\\sqrt": sp.sqrt}
 _NETWORKS = {"D", "G"}
+_NORMS = {"\\|", "\\Vert", "\\lVert", "\\rVert", "∥", "‖"}
+_GREEK = "alpha|beta|gamma|lambda|epsilon|mu|delta|eta|tau|theta|phi|kappa|omega|nu|rho|xi"
+_DIVERGENCES = {"KL", "D_KL", "DKL"}
 _OPENING = {"(": ")", "[": "]", "{": "}", "\\{": "\\}"}
 
 
@@ -175,6 +190,7 @@ class _Reader:
         self._tokens = list(tokens)
         self._at = 0
         self._depth = 0
+        self._in_norm = False
 
     @property
     def here(self) -> str | None:
@@ -226,7 +242,9 @@ class _Reader:
             or token in _FUNCTIONS
             or token in _FONTS
             or token in ("\\frac", "\\tfrac", "\\dfrac", "\\sum", "\\sigma", "\\max", "\\min")
-            or bool(re.fullmatch(r"[a-zA-Z]|\d.*|\\(alpha|beta|gamma|lambda|epsilon|mu)", token))
+            or token == "\\nabla"
+            or (token in _NORMS and not self._in_norm)
+            or bool(re.fullmatch(rf"[a-zA-Z]|\d.*|\\({_GREEK})", token))
         )
 
     def _prefix(self) -> sp.Expr:
@@ -246,14 +264,19 @@ class _Reader:
         if token in ("\\frac", "\\tfrac", "\\dfrac"):
             return self._argument() / self._argument()
         if token == "\\sum":
+            over = FeatureSum if self._sums_features() else _BatchSum
+            return over(self.expression(10 if self.here in ("[", "(") else 15))
+        if token in _NORMS:
+            return self._norm()
+        if token == "\\nabla":
             self._skip_index()
-            return _BatchSum(self.expression(10 if self.here in ("[", "(") else 15))
+            return Gradient(self.expression(30))
         if token in ("\\max", "\\min"):
             arguments = self._call_arguments()
             return sp.Max(*arguments) if token == "\\max" else sp.Min(*arguments)
         if token in _FUNCTIONS:
             return _FUNCTIONS[token](self._operand())
-        if token == "\\sigma":
+        if token == "\\sigma" and self.here in _OPENING:
             return 1 / (1 + sp.exp(-self._operand()))
         return self._name(token)
 
@@ -267,13 +290,22 @@ class _Reader:
             return sp.E
         elif re.fullmatch(r"[a-zA-Z]", token):
             name = token
-        elif re.fullmatch(r"\\(alpha|beta|gamma|lambda|epsilon|mu)", token):
+        elif re.fullmatch(rf"\\({_GREEK}|sigma)", token):
             name = token.removeprefix("\\")
         else:
             raise UnknownFormula(token)
         subscript = self._subscript()
         if subscript not in ("", "i", "j", "k"):
             name += f"_{subscript}"
+        if name == "K" and self.here == "L":
+            self.take()
+            name = "KL"
+        if name in _DIVERGENCES:
+            self._skip_brackets()
+            return DIVERGENCE
+        while self.here == "'":  # x', as good as a decoration
+            self.take()
+            name = f"prime{name}"
         if name in _NETWORKS and self.here in ("(", "["):
             return sp.Function(name)(*self._call_arguments())
         if name in _NETWORKS:
@@ -297,6 +329,32 @@ class _Reader:
         value = self.expression(0)
         self.take(closing)
         return Mean(value)
+
+    def _norm(self) -> sp.Expr:
+        """Read a norm up to its closing bars: by its subscript of absolute values or Euclidean."""
+        if self._in_norm:
+            raise UnknownFormula("a norm within a norm")
+        self._in_norm = True
+        value = self.expression(0)
+        self._in_norm = False
+        if self.here not in _NORMS:
+            raise UnknownFormula("a norm that is not closed")
+        self.take()
+        order = self._subscript()
+        if order not in ("", "1", "2", "F"):
+            raise UnknownFormula(f"a norm of order {order}")
+        return Norm1(value) if order == "1" else Norm(value)
+
+    def _skip_brackets(self) -> None:
+        """Skip what stands in brackets, whatever it is: the arguments of a divergence."""
+        if self.here not in ("(", "[", "{", "\\{"):
+            raise UnknownFormula("a divergence without its arguments")
+        depth = 0
+        while True:
+            token = self.take()
+            depth += (token in _OPENING) - (token in _OPENING.values())
+            if depth == 0:
+                return
 
     def _operand(self) -> sp.Expr:
         """Read the operand of a function: what is in brackets after it, else the next factor."""
@@ -324,6 +382,18 @@ class _Reader:
             arguments.append(self.expression(0))
         self.take(closing)
         return arguments
+
+    def _sums_features(self) -> bool:
+        """Skip the bounds of a sum, and tell whether it is one over the features of a row."""
+        index, count = "", ""
+        while self.here in ("_", "^"):
+            below = self.take() == "_"
+            text = self._braced_text() if self.here == "{" else self.take().removeprefix("\\")
+            if below:
+                index = text.partition("=")[0]
+            else:
+                count = text
+        return count in _FEATURE_COUNTS or (index in _FEATURES and count not in _BATCH)
 
     def _skip_index(self) -> None:
         """Skip the bounds of a sum, or the distribution of an expectation."""

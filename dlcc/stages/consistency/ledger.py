@@ -19,6 +19,10 @@ class Ledger:
         """Note a statement that holds."""
         self.obligations.append(Obligation(id_, kind, statement, "proved", method))
 
+    def held(self, id_: str, kind: ObligationKind, statement: str, method: str) -> None:
+        """Note a statement that holds at every point that was tried."""
+        self.obligations.append(Obligation(id_, kind, statement, "held", method))
+
     def unknown(self, id_: str, kind: ObligationKind, statement: str, reason: str) -> None:
         """Note a statement that nobody could decide."""
         self.obligations.append(Obligation(id_, kind, statement, "unknown", "none", reason=reason))

@@ -16,7 +16,7 @@ import numpy as np
 import sympy as sp
 
 from dlcc.stages.consistency.latex import Mean
-from dlcc.stages.consistency.torchcode import FAKE, REAL
+from dlcc.stages.consistency.symbolic_loss import FAKE, REAL
 
 Relation = Literal["= 0", ">= 0", "<= 0"]
 _POINTS = 60

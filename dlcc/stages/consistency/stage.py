@@ -7,10 +7,20 @@ from dataclasses import asdict, dataclass
 from typing import ClassVar
 
 from dlcc.estimate import Estimate
-from dlcc.records import Config, Dossier, Obligations, RunGraph, Series, Snapshots
+from dlcc.records import (
+    Config,
+    Dossier,
+    Obligations,
+    Samples,
+    Series,
+    Snapshots,
+    Sources,
+)
 from dlcc.stage import Case, Context, Stage, StageResult
 from dlcc.stages.consistency.invariants import check_record
 from dlcc.stages.consistency.ledger import Ledger
+
+_FOR_CODE = 0.5  # share of the time that the run's code may take
 
 
 @dataclass(frozen=True)
@@ -18,16 +28,22 @@ class Consistency(Stage):
     """Whether record, document and code can all be true: each obligation proved or refuted."""
 
     name: ClassVar = "consistency"
-    version: ClassVar = 2
+    version: ClassVar = 3
     needs: ClassVar = (Config, Series)
-    wants: ClassVar = (Dossier, RunGraph, Snapshots)
+    wants: ClassVar = (Dossier, Snapshots, Samples, Sources)
     gives: ClassVar = (Obligations,)
 
     def __call__(self, case: Case, ctx: Context) -> StageResult:
         # sympy is slow to import, and whoever lists the stages does not need it
-        from dlcc.stages.consistency.documents import check_formulas, check_properties, check_tables
+        from dlcc.stages.consistency.documents import (
+            check_formulas,
+            check_gradients,
+            check_tables,
+        )
         from dlcc.stages.consistency.losses import check_losses
         from dlcc.stages.consistency.objectives import OBJECTIVES
+        from dlcc.stages.consistency.promises import check_promises
+        from dlcc.stages.consistency.traced_steps import trace_steps
 
         config, series, snapshots = case[Config], case[Series], case.get(Snapshots)
         ledger = Ledger()
@@ -38,25 +54,36 @@ class Consistency(Stage):
         if objective is not None:
             check_losses(ledger, objective, series, snapshots)
         ctx.deadline.check()
-        ctx.progress(0.6, "compares document and code")
-        dossier, graph = case.get(Dossier), case.get(RunGraph)
+        ctx.progress(0.4, "does steps again and records what they minimise")
+        traced = trace_steps(
+            config,
+            case.get(Sources),
+            snapshots,
+            case.get(Samples),
+            trust=ctx.trust,
+            seconds=ctx.deadline.remaining * _FOR_CODE,
+        )
+        check_gradients(ledger, traced)
+        if objective is not None:
+            check_promises(ledger, objective, traced)
+        dossier = case.get(Dossier)
         if dossier is not None:
+            ctx.progress(0.7, "compares documents with what the code minimises")
             check_tables(ledger, config, dossier)
-            if objective is not None:
-                check_properties(ledger, objective, config, dossier)
-            if graph is not None:
-                check_formulas(ledger, config, dossier, graph)
+            check_formulas(ledger, config, dossier, traced)
         return _result(ledger)
 
 
 def _result(ledger: Ledger) -> StageResult:
     counts = Counter(obligation.verdict for obligation in ledger.obligations)
-    note = f"{counts['proved']} of {len(ledger.obligations)} obligations hold"
+    note = f"{counts['proved'] + counts['held']} of {len(ledger.obligations)} obligations hold"
     if counts["unknown"]:
         note += f", {counts['unknown']} unknown"
     return StageResult(
         terms={
-            "logic": Estimate.obligations(counts["proved"], counts["refuted"], counts["unknown"])
+            "logic": Estimate.obligations(
+                counts["proved"] + counts["held"], counts["refuted"], counts["unknown"]
+            )
         }
         if ledger.obligations  # none at all is no measurement
         else {},

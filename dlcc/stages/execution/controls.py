@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from dlcc.records import Column, Series
-from dlcc.stages.execution.recorded_state import RecordedState
+from dlcc.stages.recorded_state import RecordedState
 
 _CONTROL = "control/"
 _REASONS = ("control/rule", "control/measure", "control/would_")

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from dlcc.findings import Finding
 from dlcc.records import ReplayCheck
 from dlcc.stages.execution.compare import worst_by_name
-from dlcc.stages.execution.recorded_state import RecordedState
 from dlcc.stages.execution.replay_log import ReplayLog
 from dlcc.stages.execution.replays import Replayer, Walk, runs_of
+from dlcc.stages.recorded_state import RecordedState
 
 _LASTING = 0.5  # share of the rows after the first deviation that deviate, too
 _WATCHED_BYTES = 1 << 16

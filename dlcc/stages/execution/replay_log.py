@@ -11,9 +11,9 @@ import numpy as np
 from dlcc.errors import ForeignCodeError, ForeignCodeStopped
 from dlcc.records import ReplayCheck, ReplayKind
 from dlcc.stages.execution.coverage import Coverage
-from dlcc.stages.execution.recorded_state import RecordedState
 from dlcc.stages.execution.replays import OutOfTimeError, Replayer, Walk, failed, undecided
 from dlcc.stages.execution.rows import LoggedRows
+from dlcc.stages.recorded_state import RecordedState
 from dlcc.typing import Progress
 
 ENDED = "the run's code had ended before"

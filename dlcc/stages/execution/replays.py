@@ -13,9 +13,9 @@ from dlcc.errors import ForeignCodeError
 from dlcc.records import ReplayCheck, ReplayKind
 from dlcc.sandbox import Session
 from dlcc.stages.execution.compare import Tensors, deviations, worst_by_name
-from dlcc.stages.execution.recorded_state import RecordedState
 from dlcc.stages.execution.rows import UPDATE_NORM, UPDATES, LoggedRows
 from dlcc.stages.execution.tolerance import Tolerance, measured, perturbed
+from dlcc.stages.recorded_state import RecordedState
 
 _CHUNK = 64  # steps between two looks at the clock
 _NAMED = 12  # tensors that a check names at most

@@ -26,7 +26,6 @@ from dlcc.stages.execution.coverage import Coverage
 from dlcc.stages.execution.extremes import PlayerExtremes, first_names, try_player
 from dlcc.stages.execution.locate import Locator, deviating_somewhere
 from dlcc.stages.execution.measures import possible_measures
-from dlcc.stages.execution.recorded_state import RecordedState, read_recorded_state
 from dlcc.stages.execution.replay_log import ENDED, Extent, ReplayLog, plan, replay_all
 from dlcc.stages.execution.replays import (
     NOTHING_GIVEN,
@@ -37,13 +36,10 @@ from dlcc.stages.execution.replays import (
 )
 from dlcc.stages.execution.rows import LoggedRows
 from dlcc.stages.execution.tolerance import EXACT, SMALLEST, same_machine
+from dlcc.stages.recorded_state import RECORD_IT, RecordedState, entry_of, read_recorded_state
 
 _RESERVE = 0.1  # share of the time that is kept for writing the result
 _SLIGHT = 1e-3  # deviations that another kernel of the same operations could explain
-_RECORD_IT = (
-    "record with Recorder(..., build=build), whose build(config) returns "
-    "dlcc.Training.from_step(...) or another Training"
-)
 
 
 @dataclass(frozen=True)
@@ -78,7 +74,7 @@ class Execution(Stage):
 
     def __call__(self, case: Case, ctx: Context) -> StageResult:
         config, sources = case[Config], case[Sources]
-        entry = _entry(config, sources)
+        entry = entry_of(config, sources)
         snapshots, unreadable = _resumable(case[Snapshots])
         try:
             level = best_level(ctx.trust)
@@ -302,21 +298,6 @@ class _Work:
         return found
 
 
-def _entry(config: Config, sources: Sources) -> str:
-    """Entry point of the training; NotApplicable where it does not lie in the run."""
-    if config.training is None:
-        raise NotApplicable(f"run.json does not say how to build the training again; {_RECORD_IT}")
-    file, _, function = config.training.partition(":")
-    if not file.startswith("source/") or not function:
-        raise NotApplicable(
-            f"run.json builds the training by {config.training!r}, which is not in the run's "
-            f"source/; {_RECORD_IT}"
-        )
-    if file not in sources.files:
-        raise NotApplicable(f"run.json builds the training by {file}, which the run does not hold")
-    return config.training
-
-
 def _resumable(snapshots: Snapshots) -> tuple[list[RecordedState], list[ReplayCheck]]:
     """Read the resumable snapshots; returns them, and a failed check for each unreadable one."""
     stored, unreadable, any_resumable = [], [], False
@@ -332,7 +313,7 @@ def _resumable(snapshots: Snapshots) -> tuple[list[RecordedState], list[ReplayCh
     if not stored and (any_resumable or unreadable):
         raise NotApplicable("no snapshot of the run can be read: " + str(unreadable[0].reason))
     if not stored:
-        raise NotApplicable(f"no snapshot of the run can be resumed; {_RECORD_IT}")
+        raise NotApplicable(f"no snapshot of the run can be resumed; {RECORD_IT}")
     return stored, unreadable
 
 

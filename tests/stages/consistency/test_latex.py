@@ -32,7 +32,8 @@ def test_what_the_field_writes(latex: str, meant: sp.Expr) -> None:
 @pytest.mark.parametrize(
     "latex",
     [
-        r"\|a\|", r"a +", r"\frac{1}{2", r"\sum_i D(x_i)", r"D", r"\unknown a", r"(a", r"a)",
+        r"\|a", r"\|a\|_3", r"\| \|a\| \|", r"KL", r"a +",
+        r"\frac{1}{2", r"\sum_i D(x_i)", r"D", r"\unknown a", r"(a", r"a)",
         r"\log^2 a", r"a \quad \text{where}\; b = 1", "",
     ],
 )  # fmt: skip

@@ -1,16 +1,28 @@
-"""State that a run recorded, in the form that replays are compared with."""
+"""State that a run recorded, and its training's entry point: what replays begin with."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from numpy.typing import NDArray
+
 from dlcc.errors import SnapshotError
+from dlcc.records import Config, Sources
 from dlcc.runs import Snapshot
 from dlcc.runs.files import read_regular
 from dlcc.runs.layout import SnapshotLayout
 from dlcc.runs.tensors import DEFAULT_MAX_BYTES, parse_tensors, read_tensors
-from dlcc.stages.execution.compare import Tensors
+from dlcc.stage import NotApplicable
+
+Tensors = Mapping[str, NDArray[Any]]
+
+RECORD_IT = (
+    "record with Recorder(..., build=build), whose build(config) returns "
+    "dlcc.Training.from_step(...) or another Training"
+)
+"""Advice to whoever has a run that cannot be replayed."""
 
 
 @dataclass(frozen=True)
@@ -55,3 +67,22 @@ def read_recorded_state(snapshot: Snapshot) -> RecordedState:
         weights=snapshot.weights(),
         probe=snapshot.probe(),
     )
+
+
+def entry_of(config: Config, sources: Sources) -> str:
+    """Entry point that builds a run's training, such as `source/train.py:build`.
+
+    Raises:
+        NotApplicable: It does not lie in the run.
+    """
+    if config.training is None:
+        raise NotApplicable(f"run.json does not say how to build the training again; {RECORD_IT}")
+    file, _, function = config.training.partition(":")
+    if not file.startswith("source/") or not function:
+        raise NotApplicable(
+            f"run.json builds the training by {config.training!r}, which is not in the run's "
+            f"source/; {RECORD_IT}"
+        )
+    if file not in sources.files:
+        raise NotApplicable(f"run.json builds the training by {file}, which the run does not hold")
+    return config.training

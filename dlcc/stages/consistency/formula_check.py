@@ -1,0 +1,254 @@
+"""Check of a paper's formula against the loss that a step really minimises, by numbers.
+
+Both are functions of what the players returned. They are compared at the outputs that were recorded
+and at many that were drawn, together with the gradients that train: a single point where they
+differ refutes; agreement at all of them is a verdict of its own, weaker than a proof.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import sympy as sp
+import torch
+from torch import Tensor
+
+from dlcc.errors import TraceError
+from dlcc.stages.consistency.formula_values import UnboundError, formula_value, free_constants
+from dlcc.stages.consistency.named_terms import named_loss
+from dlcc.stages.consistency.quantities import Drawn, Reading, assumed, readings
+from dlcc.tracing.losses import StepLoss
+
+POINTS = 24
+_SCALES = (0.3, 1.0, 3.0)
+_TOLERANCE = 1e-6
+_LEAST = 6  # points at which both have a value
+_MOST_CONSTANTS = 3
+_NO_VALUE = "at the recorded outputs the formula has no value"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Outcome of a check."""
+
+    verdict: Literal["proved", "held", "refuted", "unknown"]
+    reason: str
+    """Number of points at which it holds, counterexample, or reason why it is undecided."""
+    constants: Mapping[str, float]
+    """Values of constants in the code that nothing states."""
+
+
+def check_formula(expression: sp.Expr, loss: StepLoss, stated: Mapping[str, float]) -> Checked:
+    """Check a formula against the loss of a step.
+
+    Args:
+        expression: Right side of the formula.
+        loss: Loss of an optimiser's step.
+        stated: Name of a constant -> the value that the configuration states.
+
+    Returns:
+        Verdict and reason; refuted only where every way to read the formula fails, and what went
+        into the players is known.
+    """
+    if loss.opaque:
+        return _unknown(f"the code computes it by {loss.opaque[0]}, which is not known here")
+    try:
+        ways = readings(loss)
+        points = _points(loss, ways[0])
+        values = np.array([float(loss(point).detach()) / loss.scale for point in points])
+    except TraceError as error:
+        return _unknown(str(error))
+    tried = [_Comparison(expression, loss, way, stated)(points, values) for way in ways]
+    best = next((t for t in tried if t.verdict == "held"), None)
+    if best is not None:
+        return best
+    wrong = [t for t in tried if t.verdict == "refuted"]
+    if not wrong:
+        return tried[0]
+    refuted = next((t for t in wrong if t.reason != _NO_VALUE), wrong[0])
+    if assumed(loss):
+        return _unknown(f"{refuted.reason}, if the batch that no player made is training data")
+    minimised = loss_in_words(loss, ways, points, values)
+    return Checked("refuted", f"{refuted.reason}{minimised}", {})
+
+
+def loss_in_words(
+    loss: StepLoss, ways: Sequence[Reading], points: Sequence[Drawn], values: np.ndarray
+) -> str:
+    """Say what the code minimises, to follow a counterexample; empty where no words are known."""
+    for way in sorted(ways, key=lambda w: w.logits):
+        named = named_loss(values, [way.values(point) for point in points])
+        if named is not None:
+            return f"; the code minimises {named.words}"
+    return ""
+
+
+def _points(loss: StepLoss, way: Reading) -> list[Drawn]:
+    generator = torch.Generator().manual_seed(0)
+    drawn = [way.draw(loss, _SCALES[k % len(_SCALES)], generator) for k in range(POINTS)]
+    return [{v: v.recorded for v in loss.variables}, *drawn]
+
+
+class _Comparison:
+    """Comparison of a formula with a loss, in one reading."""
+
+    def __init__(
+        self,
+        expression: sp.Expr,
+        loss: StepLoss,
+        way: Reading,
+        stated: Mapping[str, float],
+    ) -> None:
+        self._expression, self._loss, self._way = expression, loss, way
+        self._stated = stated
+
+    def __call__(self, points: Sequence[Drawn], values: np.ndarray) -> Checked:
+        quantities = [self._way.values(point) for point in points]
+        free = free_constants(self._expression, quantities[0])
+        known = {name: self._stated[name] for name in free if name in self._stated}
+        unknown = [name for name in free if name not in known]
+        try:
+            found = self._solved(quantities, values, known, unknown)
+            mine = self._formula(quantities, {**known, **found})
+        except UnboundError as error:
+            return _unknown(f"{error} stands for nothing that the step computes")
+        except RuntimeError as error:
+            return _unknown(f"cannot be computed: {str(error).partition(chr(10))[0]:.120}")
+        both = np.isfinite(mine) & np.isfinite(values)
+        if np.isfinite(values[0]) and not np.isfinite(mine[0]):
+            return Checked("refuted", _NO_VALUE, {})
+        if both.sum() < _LEAST:
+            return _unknown(f"only {int(both.sum())} points have a value")
+        off = np.abs(mine - values) > _TOLERANCE * (1 + np.abs(mine) + np.abs(values))
+        if (off & both).any():
+            return self._differs(quantities, values, mine, off & both, known)
+        wrong = self._gradient_differs(points[1], {**known, **found})
+        if wrong:
+            return Checked("refuted", wrong, {})
+        if min(found.values(), default=1.0) < 0:
+            said = ", ".join(f"{name} = {value:g}" for name, value in found.items())
+            return Checked("refuted", f"it holds only with {said}, and a weight is positive", {})
+        reason = f"holds numerically at {int(both.sum())} points"
+        if found:
+            reason += ", with " + ", ".join(f"{name} = {value:g}" for name, value in found.items())
+        return Checked("held", reason, found)
+
+    def _formula(
+        self, quantities: Sequence[Mapping[str, Tensor]], constants: Mapping[str, float]
+    ) -> np.ndarray:
+        return np.array([float(formula_value(self._expression, q, constants)) for q in quantities])
+
+    def _solved(
+        self,
+        quantities: Sequence[Mapping[str, Tensor]],
+        values: np.ndarray,
+        known: Mapping[str, float],
+        unknown: Sequence[str],
+    ) -> dict[str, float]:
+        """Find the values of constants that nothing states, as those that fit the loss best."""
+        if not unknown:
+            return {}
+        if len(unknown) > _MOST_CONSTANTS:
+            raise UnboundError(unknown[0])
+        zero = dict.fromkeys(unknown, 0.0)
+        base = self._formula(quantities, {**known, **zero})
+        slopes = [self._formula(quantities, {**known, **zero, n: 1.0}) - base for n in unknown]
+        usable = np.isfinite(base) & np.isfinite(values) & np.isfinite(slopes).all(axis=0)
+        table = np.array(slopes).T[usable]
+        if len(table) <= len(unknown) or np.linalg.matrix_rank(table) < len(unknown):
+            raise UnboundError(unknown[0])
+        fitted, *_ = np.linalg.lstsq(table, (values - base)[usable], rcond=None)
+        return {n: float(f"{v:.6g}") for n, v in zip(unknown, fitted, strict=True)}
+
+    def _differs(
+        self,
+        quantities: Sequence[Mapping[str, Tensor]],
+        values: np.ndarray,
+        mine: np.ndarray,
+        off: np.ndarray,
+        known: Mapping[str, float],
+    ) -> Checked:
+        """Make the counterexample, and name the stated constant or the term that is to blame."""
+        k = int(np.flatnonzero(off)[0])
+        place = "at the recorded outputs" if k == 0 else f"at point {k}"
+        reason = f"{place} the formula gives {mine[k]:.6g} and the code {values[k]:.6g}"
+        for name, value in known.items():
+            try:
+                others = {n: v for n, v in known.items() if n != name}
+                fitted = self._solved(quantities, values, others, [name])
+                again = self._formula(quantities, {**others, **fitted})
+            except UnboundError:
+                continue
+            if np.allclose(again, values, rtol=_TOLERANCE, atol=_TOLERANCE):
+                reason += f"; {name} is stated as {value:g}, and is {fitted[name]:g} in the code"
+                return Checked("refuted", reason, {})
+        return Checked("refuted", reason + self._wrong_terms(quantities, values, known), {})
+
+    def _wrong_terms(
+        self,
+        quantities: Sequence[Mapping[str, Tensor]],
+        values: np.ndarray,
+        known: Mapping[str, float],
+    ) -> str:
+        """Name the terms of the formula whose factor is another in the code; empty for none."""
+        terms = sp.Add.make_args(sp.expand(self._expression))
+        try:
+            columns = [[float(formula_value(term, q, known)) for term in terms] for q in quantities]
+        except UnboundError:
+            return ""
+        table = np.array(columns)
+        usable = np.isfinite(table).all(axis=1) & np.isfinite(values)
+        if usable.sum() <= len(terms):
+            return ""
+        factors, *_ = np.linalg.lstsq(table[usable], values[usable], rcond=None)
+        if np.abs(table[usable] @ factors - values[usable]).max() > 1e-6 * np.abs(values).max():
+            return ""
+        wrong = [(f, t) for f, t in zip(factors, terms, strict=True) if abs(f - 1) > 1e-6]
+        said = [
+            f"its term {term} is missing in the code"
+            if abs(f) < 1e-9
+            else f"its term {term} has {f:.6g} times that weight in the code"
+            for f, term in wrong
+        ]
+        return f"; {', '.join(said)}" if said else ""
+
+    def _gradient_differs(self, point: Drawn, constants: Mapping[str, float]) -> str:
+        """Compare the gradients in outputs that the updated players stand behind."""
+        moved = {v: t.clone().requires_grad_() for v, t in point.items()}
+        mine = formula_value(self._expression, self._way.values(moved), constants)
+        theirs = self._loss(moved) / self._loss.scale
+        trained = [v for v in moved if v.sort == "output" and self._trains(v)]
+        if not trained or not mine.requires_grad:
+            return ""
+        ours = _gradients(mine, [moved[v] for v in trained])
+        code = _gradients(theirs, [moved[v] for v in trained])
+        for variable, a, b in zip(trained, ours, code, strict=True):
+            size = float(torch.maximum(a.abs().max(), b.abs().max()))
+            if size > 0 and float((a - b).abs().max()) > 1e-5 * size:
+                blocked = " lets no gradient through" if float(b.abs().max()) == 0 else ""
+                return (
+                    f"the values agree, but not the gradients in {variable.title}"
+                    f"{': the code' + blocked if blocked else ''}"
+                )
+        return ""
+
+    def _trains(self, variable: object) -> bool:
+        """Whether an output depends on weights that this step updates."""
+        player = getattr(variable, "player", "")
+        role = getattr(variable, "role", "")
+        updated = set(self._loss.update.players)
+        return player in updated or (role == "fake" and bool(updated - {player}))
+
+
+def _gradients(value: Tensor, inputs: Sequence[Tensor]) -> list[Tensor]:
+    if not value.requires_grad:
+        return [torch.zeros_like(i) for i in inputs]
+    found = torch.autograd.grad(value, list(inputs), allow_unused=True)
+    return [torch.zeros_like(i) if g is None else g for i, g in zip(inputs, found, strict=True)]
+
+
+def _unknown(reason: str) -> Checked:
+    return Checked("unknown", reason, {})

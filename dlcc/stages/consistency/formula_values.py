@@ -1,0 +1,170 @@
+"""Values of a paper's formula on numbers: the second way to compute a loss, apart from the code."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+
+import sympy as sp
+import torch
+from torch import Tensor
+
+from dlcc.stages.consistency.latex import DIVERGENCE, FeatureSum, Gradient, Mean, Norm, Norm1
+
+_D, _G = sp.Function("D"), sp.Function("G")
+_RECONSTRUCTIONS = ("hatx", "tildex", "barx", "primex", "x_hat", "x_recon", "hatx_i", "tilde_x")
+_COUNTS = ("J", "K", "d", "k")
+
+
+class UnboundError(Exception):
+    """Symbol or network in a formula that stands for nothing in the recorded step."""
+
+
+def formula_value(
+    expression: sp.Expr, quantities: Mapping[str, Tensor], constants: Mapping[str, float]
+) -> Tensor:
+    """Evaluate a formula.
+
+    Args:
+        expression: Right side of an equation, as `dlcc.stages.consistency.latex` reads it.
+        quantities: Name such as `D(x)` or `mu` -> numbers [rows, features] in float64.
+        constants: Name of a symbol -> its value.
+
+    Returns:
+        A number; rows that no mean of the formula takes together are averaged.
+
+    Raises:
+        UnboundError: Something in the formula stands for nothing that is known.
+
+    >>> from dlcc.stages.consistency.latex import parse_equation
+    >>> loss = parse_equation(r"L_D = \\lambda E[D(x)^2] - E[D(G(z))]").value
+    >>> outputs = {"D(x)": torch.full((4, 1), 2.0), "D(G(z))": torch.ones(4, 1)}
+    >>> float(formula_value(loss, outputs, {"lambda": 0.5}))
+    1.0
+    """
+    return _Evaluation(quantities, constants)(expression).mean()
+
+
+class _Evaluation:
+    """Evaluation of an expression to numbers [rows or 1, features or 1]."""
+
+    def __init__(self, quantities: Mapping[str, Tensor], constants: Mapping[str, float]) -> None:
+        self._quantities, self._constants = quantities, constants
+
+    def __call__(self, e: sp.Expr) -> Tensor:
+        if e.is_number:
+            return torch.full((1, 1), float(e), dtype=torch.float64)
+        if isinstance(e, sp.Symbol):
+            return self._symbol(e)
+        if e.func == _D:
+            return self._quantity(_output(e), e)
+        if e.func == Gradient:
+            return self._quantity(f"gradient {_output(e.args[0], inside=True)}", e)
+        if e.func == _G:
+            return self._quantity("G(z)", e)
+        if isinstance(e, sp.Pow):
+            return self._power(e)
+        arguments = [self(argument) for argument in e.args]
+        if e.func in (Mean, FeatureSum, Norm, Norm1):
+            return _REDUCTIONS[e.func](arguments[0])
+        if isinstance(e, sp.Add | sp.Mul | sp.Max | sp.Min):
+            return functools.reduce(_PAIRS[e.func], arguments)
+        if e.func in _ELEMENTWISE:
+            return _ELEMENTWISE[e.func](arguments[0])
+        raise UnboundError(f"{e.func}")
+
+    def _power(self, e: sp.Pow) -> Tensor:
+        base, exponent = e.args
+        if base == sp.E:
+            return torch.exp(self(exponent))
+        if not exponent.is_number:
+            raise UnboundError(f"the exponent {exponent}")
+        return torch.pow(self(base), float(exponent))
+
+    def _symbol(self, e: sp.Symbol) -> Tensor:
+        name = e.name
+        if e == DIVERGENCE:
+            return self._divergence()
+        if name in self._constants:
+            return torch.full((1, 1), self._constants[name], dtype=torch.float64)
+        plain = "hatx" if name in _RECONSTRUCTIONS else name
+        if plain in self._quantities:
+            return self._quantities[plain]
+        if name in _COUNTS and "mu" in self._quantities:
+            return torch.full((1, 1), float(self._quantities["mu"].shape[1]), dtype=torch.float64)
+        raise UnboundError(name)
+
+    def _quantity(self, name: str, e: sp.Expr) -> Tensor:
+        if name not in self._quantities:
+            raise UnboundError(str(e))
+        return self._quantities[name]
+
+    def _divergence(self) -> Tensor:
+        """Divergence of each row's normal latents from the standard normal prior (Kingma and
+        Welling 2014, appendix B)."""
+        if not {"mu", "sigma"} <= set(self._quantities):
+            raise UnboundError("the divergence, of latents that are not known")
+        mu, variance = self._quantities["mu"], self._quantities["sigma"].square()
+        return 0.5 * (mu.square() + variance - 1 - torch.log(variance)).sum(dim=1, keepdim=True)
+
+
+def free_constants(expression: sp.Expr, quantities: Mapping[str, Tensor]) -> list[str]:
+    """Names of the symbols of a formula that stand for constants: for nothing that is computed."""
+    names = set()
+    for part in sp.preorder_traversal(_without_arguments(expression)):
+        if isinstance(part, sp.Symbol) and part != DIVERGENCE:
+            names.add(part.name)
+    bound = {*quantities, *_RECONSTRUCTIONS, "x", "mu", "sigma"}
+    counts = set(_COUNTS) if "mu" in quantities else set()
+    return sorted(names - bound - counts)
+
+
+def _without_arguments(e: sp.Expr) -> sp.Expr:
+    """Leave out what networks are applied to."""
+    whole: sp.Expr = e.replace(lambda p: p.func in (_D, _G, Gradient), lambda p: sp.Integer(1))
+    return whole
+
+
+def _output(e: sp.Expr, *, inside: bool = False) -> str:
+    """Name what a network is applied to: real data, samples, or what lies between.
+
+    Papers write the points between as x̂, within a gradient; elsewhere x̂ and x̃ are samples.
+    """
+    if e.func != _D or not e.args:
+        raise UnboundError(str(e))
+    argument = e.args[0]
+    if argument.has(_G):
+        return "D(G(z))" if argument.func == _G else "D(mixed)"
+    if not isinstance(argument, sp.Symbol):
+        raise UnboundError(str(e))
+    decorated = argument.name.startswith(("hat", "tilde", "bar", "prime"))
+    if decorated and inside and argument.name.startswith("hat"):
+        return "D(mixed)"
+    if decorated or argument.name.lower() in ("x_g", "x_f", "x_fake", "g", "tilde_x"):
+        return "D(G(z))"
+    return "D(x)"
+
+
+def _mean(values: Tensor) -> Tensor:
+    return values.mean().reshape(1, 1)
+
+
+_REDUCTIONS: Mapping[sp.Basic, Callable[[Tensor], Tensor]] = {
+    Mean: _mean,
+    FeatureSum: lambda v: v.sum(dim=1, keepdim=True),
+    Norm: lambda v: v.square().sum(dim=1, keepdim=True).sqrt(),
+    Norm1: lambda v: v.abs().sum(dim=1, keepdim=True),
+}
+_PAIRS: Mapping[sp.Basic, Callable[[Tensor, Tensor], Tensor]] = {
+    sp.Add: torch.add,
+    sp.Mul: torch.mul,
+    sp.Max: torch.maximum,
+    sp.Min: torch.minimum,
+}
+_ELEMENTWISE: Mapping[sp.Basic, Callable[[Tensor], Tensor]] = {
+    sp.log: torch.log,
+    sp.exp: torch.exp,
+    sp.Abs: torch.abs,
+    sp.tanh: torch.tanh,
+    sp.sqrt: torch.sqrt,
+}

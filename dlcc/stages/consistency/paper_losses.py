@@ -1,0 +1,122 @@
+"""Losses as a document gives them: whose each is, parts put in, penalties beside."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import sympy as sp
+
+from dlcc.records import Formula
+from dlcc.stages.consistency.latex import Equation, Gradient, UnknownFormula, parse_equation
+
+_PLAYERS = {"D": "discriminator", "C": "discriminator", "G": "generator"}
+_WHOLE = re.compile(
+    r"L|J|ELBO|L_?(?:total|vae|elbo|ae|mmd|beta|rec|model|theta|phi|thetaphi|fvae)?(?:\(.*\))?",
+    re.IGNORECASE,
+)
+_PENALTY = re.compile(r"(?:R|P|GP|L|Omega)_?(?:\w{0,4}(?:gp|pen|reg|r1|r2|1|2))?", re.IGNORECASE)
+_MOST_PENALTIES = 3
+_NOT_UNDERSTOOD = (UnknownFormula, RecursionError, ArithmeticError, TypeError, ValueError)
+
+
+@dataclass(frozen=True)
+class PaperLoss:
+    """Formula of a document that says what somebody minimises."""
+
+    place: str
+    """Place of the formula, such as `documents/method.md:11`."""
+    player: str
+    """Player whose loss it is: `discriminator`, `generator`, or `training` where one optimiser has
+    all."""
+    expression: sp.Expr | None
+    """Right side, to be minimised; None where it is not understood."""
+    reason: str
+    """Reason why it is not understood; empty where it is."""
+    penalties: tuple[sp.Expr, ...] = ()
+    """Penalties that the document gives by themselves, which may belong to it."""
+
+    def readings(self) -> Iterator[sp.Expr]:
+        """List the formula alone, then with penalties, the most of them last."""
+        assert self.expression is not None
+        for count in range(len(self.penalties) + 1):
+            for chosen in combinations(self.penalties, count):
+                yield self.expression + sp.Add(*chosen)
+
+
+def paper_losses(formulas: Sequence[Formula]) -> list[PaperLoss]:
+    """Find the displayed formulas that say what somebody minimises.
+
+    >>> from dlcc.records import Formula
+    >>> found = paper_losses([Formula("a.md", 3, "L_D = -E[D(x)] + E[D(G(z))]", True, "")])
+    >>> [(loss.player, str(loss.expression)) for loss in found]
+    [('discriminator', '-Mean(D(x)) + Mean(D(G(z)))')]
+    """
+    displayed = [formula for formula in formulas if formula.displayed]
+    equations = dict(_equations(displayed))
+    penalties = tuple(_penalties(equations.values()))[:_MOST_PENALTIES]
+    found = []
+    for formula in displayed:
+        player = player_of(formula.latex)
+        if player is None:
+            continue
+        place = f"{formula.file}:{formula.line}"
+        try:
+            equation = parse_equation(formula.latex)
+        except _NOT_UNDERSTOOD as reason:
+            found.append(PaperLoss(place, player, None, str(reason)))
+            continue
+        value = _with_parts(equation, equations)
+        sign = -1 if "ELBO" in equation.name.upper() else 1  # a bound, which one maximises
+        beside = () if player == "generator" or value.has(Gradient) else penalties
+        found.append(PaperLoss(place, player, sign * value, "", beside))
+    return found
+
+
+def player_of(latex: str) -> str | None:
+    """Tell whose loss a formula gives, by its left side; None where it gives none.
+
+    >>> player_of(r"L_{D} = 0"), player_of(r"\\mathcal{L}_{\\text{G}} = 0"), player_of("L = 0")
+    ('discriminator', 'generator', 'training')
+    """
+    left = latex.partition("=")[0]
+    match = re.search(r"[_^]\W*(?:\\\w+\s*\{)?\s*([DGC])(?![a-z])", left)
+    if match:
+        return _PLAYERS[match[1]]
+    bare = re.sub(r"\\[a-zA-Z]+|[{}\s\\,]", "", left)
+    return "training" if bare and _WHOLE.fullmatch(bare) else None
+
+
+def _equations(formulas: Iterable[Formula]) -> Iterator[tuple[str, Equation]]:
+    for formula in formulas:
+        try:
+            equation = parse_equation(formula.latex)
+        except _NOT_UNDERSTOOD:
+            continue
+        yield equation.name, equation
+
+
+def _penalties(equations: Iterable[Equation]) -> Iterator[sp.Expr]:
+    """Formulas of a penalty by itself, such as `R = γ/2 E‖∇D(x)‖²`."""
+    for equation in equations:
+        if equation.value.has(Gradient) and _PENALTY.fullmatch(equation.name):
+            bare = equation.value.replace(lambda e: e.func == Gradient, lambda e: sp.Integer(1))
+            if not bare.has(sp.Function("D")):
+                yield equation.value
+
+
+def _with_parts(equation: Equation, equations: Mapping[str, Equation]) -> sp.Expr:
+    """Put in what other equations of the document define, a few levels deep."""
+    value = equation.value
+    for _ in range(3):
+        parts = {
+            symbol: equations[symbol.name].value
+            for symbol in value.free_symbols
+            if symbol.name in equations and symbol.name != equation.name
+        }
+        if not parts:
+            break
+        value = value.subs(parts)
+    return value

@@ -1,0 +1,181 @@
+"""Steps of a run, done again in the sandbox while every operation is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from dlcc.errors import ForeignCodeError, IsolationError, SnapshotError, TraceError
+from dlcc.records import Config, Samples, Snapshots, Sources
+from dlcc.sandbox import Bounds, Session, best_level
+from dlcc.stage import NotApplicable
+from dlcc.stages.recorded_state import RecordedState, entry_of, read_recorded_state
+from dlcc.tracing.graph import Leaf, StepGraph
+from dlcc.tracing.losses import FAKE, StepLoss
+from dlcc.typing import Floats
+
+_STEPS = 2
+_MEMORY = 3 << 30
+
+
+@dataclass(frozen=True)
+class TracedUpdate:
+    """Loss that one step of an optimiser minimised."""
+
+    step: int
+    """Step of the training."""
+    players: tuple[str, ...]
+    """Players that it updated."""
+    loss: StepLoss | None
+    """Loss; None where there was none, or it cannot be computed again."""
+    fault: str
+    """Fault of it in words; empty for none."""
+    why_no_loss: str
+    """Reason why there is no loss; empty where there is one."""
+
+
+@dataclass(frozen=True)
+class TracedSteps:
+    """Optimisers' steps of a run that were traced."""
+
+    updates: tuple[TracedUpdate, ...] = ()
+    """The last step of each optimiser in each training step that was done again."""
+    why_none: str = ""
+    """Reason why nothing was traced; empty where something was."""
+
+    def of_player(self, player: str) -> tuple[TracedUpdate, ...]:
+        """Updates of a role: `discriminator`, the player that judges, or `generator`, any other."""
+        found = []
+        for update in self.updates:
+            judges = _judges(update.loss) if update.loss is not None else set()
+            judged = bool(judges & set(update.players))
+            if judges and judged == (player == "discriminator"):
+                found.append(update)
+        return tuple(found)
+
+    def of_all(self) -> tuple[TracedUpdate, ...]:
+        """Updates of a training that one optimiser's step makes; none where there are several."""
+        return self.updates if len({update.players for update in self.updates}) == 1 else ()
+
+
+def trace_steps(
+    config: Config,
+    sources: Sources | None,
+    snapshots: Snapshots | None,
+    samples: Samples | None,
+    *,
+    trust: bool,
+    seconds: float,
+) -> TracedSteps:
+    """Trace a few steps of a run by its own code, from the last snapshots that it can resume.
+
+    Args:
+        config: Configuration of the run.
+        sources: Code that the run holds.
+        snapshots: Snapshots of the run.
+        samples: Samples of the run, whose reference tells which batches are training data.
+        trust: Whether the code may run where no sandbox can isolate it.
+        seconds: Time that the code may take.
+
+    Returns:
+        What each optimiser minimised, or why that cannot be told.
+    """
+    if sources is None or snapshots is None:
+        return TracedSteps(why_none="the run holds no code, or no snapshot to do a step from")
+    try:
+        entry = entry_of(config, sources)
+        level = best_level(trust)
+        states = _states(snapshots, config.length)
+    except (NotApplicable, IsolationError) as error:
+        return TracedSteps(why_none=str(error))
+    bounds = Bounds(seconds, _MEMORY)
+    reference = None if samples is None else samples.reference
+    updates: list[TracedUpdate] = []
+    try:
+        with Session(sources.paths, level, bounds) as session:
+            for state in states:
+                session.build(entry, config.config)
+                session.load(state.tree, state.data)
+                graph, tensors = session.trace(state.step)
+                updates += _updates(graph, tensors, state, reference)
+    except (ForeignCodeError, TraceError) as error:
+        if not updates:
+            return TracedSteps(why_none=f"no step could be traced: {error}")
+    return TracedSteps(tuple(updates))
+
+
+def _states(snapshots: Snapshots, length: int) -> list[RecordedState]:
+    """Read the last snapshots that a step can be done from, the newest first."""
+    found: list[RecordedState] = []
+    for snapshot in reversed(list(snapshots)):
+        if len(found) == _STEPS:
+            break
+        try:
+            if snapshot.resumable and snapshot.step < length:
+                found.append(read_recorded_state(snapshot))
+        except SnapshotError:
+            continue
+    if not found:
+        raise NotApplicable("no snapshot of the run can be resumed")
+    return found
+
+
+def _updates(
+    graph: StepGraph,
+    arrays: Mapping[str, np.ndarray],
+    state: RecordedState,
+    reference: Floats | None,
+) -> list[TracedUpdate]:
+    """Run a recorded step again outside, and take the last update of each set of players."""
+    import torch
+
+    from dlcc.tracing.rerun import check_step, leaves_of
+
+    tensors = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
+    leaves = leaves_of(graph, tensors)
+    _check_weights(graph, arrays, state)
+    checked = check_step(graph, leaves, tensors)
+    found = {}
+    for update, fault in zip(checked.updates, checked.faults, strict=True):
+        loss, why = None, fault
+        if update.roots:
+            try:
+                loss = StepLoss(graph, leaves, update, reference)
+                loss.variables  # noqa: B018  # cut now, where what cannot be cut is told
+            except TraceError as error:
+                loss, why = None, str(error)
+        found[update.players] = TracedUpdate(state.step, update.players, loss, fault, why)
+    return list(found.values())
+
+
+def _check_weights(
+    graph: StepGraph, arrays: Mapping[str, np.ndarray], state: RecordedState
+) -> None:
+    """Hold the weights that the step began with against the snapshot's.
+
+    Raises:
+        TraceError: They are others: what was traced is no step of the record.
+    """
+    from dlcc.tracing.graph import PARAMETER, tensor_name
+
+    seen: set[str] = set()
+    for index, node in enumerate(graph.nodes):
+        if not isinstance(node, Leaf) or node.kind != PARAMETER or node.name in seen:
+            continue
+        seen.add(node.name)
+        recorded = state.weights.get(node.name)
+        if recorded is not None and not np.array_equal(
+            recorded, arrays[tensor_name(index)], equal_nan=True
+        ):
+            raise TraceError(f"the step did not begin with the snapshot's weights ({node.name})")
+
+
+def _judges(loss: StepLoss) -> set[str]:
+    """Players that are given what others made, one number for each."""
+    return {
+        v.player
+        for v in loss.variables
+        if v.sort == "output" and v.role == FAKE and v.recorded[0].numel() == 1
+    }

@@ -1,0 +1,146 @@
+"""Formulas held against losses by numbers: right ones hold, wrong ones are refuted and named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import logsigmoid, softplus
+
+from dlcc.stages.consistency.formula_check import check_formula
+from dlcc.stages.consistency.latex import parse_equation
+from dlcc.tracing.losses import StepLoss
+from tests.tracing.steps import DATA, ROWS, discriminator_step, players, recorded, step_loss
+
+
+def cross_entropy(r: Tensor, f: Tensor) -> Tensor:
+    return softplus(-r).mean() + softplus(f).mean()
+
+
+NS = r"L_D = -E[\log D(x)] - E[\log(1 - D(G(z)))]"
+
+
+def checked(latex: str, loss: StepLoss, **stated: float) -> tuple[str, str]:
+    found = check_formula(parse_equation(latex).value, loss, stated)
+    return found.verdict, found.reason
+
+
+@pytest.mark.parametrize(
+    ("latex", "loss", "words"),
+    [
+        (NS, cross_entropy, None),
+        (r"L_D = -E[\log \sigma(D(x)) + \log(1 - \sigma(D(G(z))))]", cross_entropy, None),
+        (r"L_D = E[\log D(x)] + E[\log(1 - D(G(z)))]", cross_entropy, "-1 times that weight"),
+        (
+            r"L_D = -E[\log D(x)] - 2 E[\log(1 - D(G(z)))]",
+            cross_entropy,
+            "0.5 times that weight",
+        ),
+        (r"L_D = -E[\log D(x)]", cross_entropy, "minimises E[softplus(-D(x))] + E[softplus(D(G"),
+        (r"L_D = -E[\log(1 - D(x))] - E[\log D(G(z))]", cross_entropy, "the code minimises"),
+        (
+            r"L_D = -E[\log \sigma(D(x) - D(G(z)))]",
+            lambda r, f: -logsigmoid(r - f).mean(),
+            None,
+        ),
+        (
+            r"L_D = E[\max(0, 1 - D(x))]",
+            lambda r, f: (1 - r).mean(),  # a straight line, where the recorded outputs are below 1
+            "the code",
+        ),
+        (r"L_D = E[D(x)^2] / 2", lambda r, f: r.square().sum() / (2 * ROWS), None),
+    ],
+)
+def test_right_ones_hold_and_wrong_ones_are_named(
+    latex: str, loss: Callable[[Tensor, Tensor], Tensor], words: str | None
+) -> None:
+    verdict, reason = checked(latex, discriminator_step(loss))
+    assert verdict == ("held" if words is None else "refuted"), reason
+    if words is not None:
+        assert words in reason
+
+
+def test_a_probability_that_the_player_returns_is_read_as_one() -> None:
+    loss = discriminator_step(lambda r, f: -(r.log() + (1 - f).log()).mean(), nn.Sigmoid())
+    assert checked(NS, loss)[0] == "held"
+
+
+def penalised(weight: float) -> StepLoss:
+    nets = players()
+    adam = torch.optim.Adam(nets["discriminator"].parameters())
+
+    def step(n: dict[str, nn.Module]) -> None:
+        x = DATA[:ROWS].clone().requires_grad_()
+        out = n["discriminator"](x)
+        (slope,) = torch.autograd.grad(out.sum(), x, create_graph=True)
+        adam.zero_grad()
+        (softplus(-out).mean() + weight / 2 * slope.square().sum(1).mean()).backward()
+        adam.step()
+
+    return step_loss(*recorded(step, nets))
+
+
+def test_constants_are_found_or_held_against_what_is_stated() -> None:
+    latex = r"L_D = -E[\log D(x)] + \frac{\gamma}{2} E\|\nabla D(x)\|^2"
+    assert checked(latex, penalised(10.0)) == (
+        "held",
+        "holds numerically at 25 points, with gamma = 10",
+    )
+    assert checked(latex, penalised(10.0), gamma=10.0)[0] == "held"
+    verdict, reason = checked(latex, penalised(10.0), gamma=1.0)
+    assert verdict == "refuted"
+    assert "gamma is stated as 1, and is 10 in the code" in reason
+
+
+def test_a_weight_that_would_be_negative_is_refuted() -> None:
+    latex = r"L_D = -E[\log D(x)] - \frac{\gamma}{2} E\|\nabla D(x)\|^2"
+    verdict, reason = checked(latex, penalised(10.0))
+    assert verdict == "refuted"
+    assert "a weight is positive" in reason
+
+
+def test_equal_values_with_other_gradients_are_refuted() -> None:
+    def blocked(r: Tensor, f: Tensor) -> Tensor:
+        return softplus(-(r - f.detach().mean())).mean()
+
+    latex = r"L_D = -E[\log \sigma(D(x) - E[D(G(z))])]"
+    verdict, reason = checked(latex, discriminator_step(blocked))
+    assert verdict == "refuted"
+    assert "not the gradients" in reason
+    assert (
+        checked(latex, discriminator_step(lambda r, f: softplus(f.mean() - r).mean()))[0] == "held"
+    )
+
+
+@pytest.mark.parametrize(
+    ("latex", "words"),
+    [
+        (r"L_D = E[D(x)] + a b c d", "stands for nothing"),
+        (r"L_D = E[D(y_1 + 2)]", "stands for nothing"),
+        (r"L = E\|x - \hat{x}\|^2", "stands for nothing"),
+        (r"L_D = E[\mu^2]", "stands for nothing"),
+    ],
+)
+def test_what_stands_for_nothing_is_undecided(latex: str, words: str) -> None:
+    verdict, reason = checked(latex, discriminator_step(cross_entropy))
+    assert verdict == "unknown"
+    assert words in reason
+
+
+def test_a_batch_that_may_not_be_data_accuses_nobody() -> None:
+    from dlcc.tracing.rerun import leaves_of
+
+    nets = players()
+    adam = torch.optim.Adam(nets["discriminator"].parameters())
+
+    def step(n: dict[str, nn.Module]) -> None:
+        n["discriminator"](DATA[:ROWS]).square().mean().backward()
+        adam.step()
+
+    graph, tensors = recorded(step, nets)
+    loss = StepLoss(graph, leaves_of(graph, tensors), graph.updates[0], None)
+    verdict, reason = checked(r"L_D = E[D(x)]", loss)
+    assert verdict == "unknown"
+    assert "if the batch that no player made is training data" in reason

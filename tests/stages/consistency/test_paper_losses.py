@@ -1,0 +1,67 @@
+"""Losses of documents: whose they are, parts put in, penalties beside, bounds turned around."""
+
+from __future__ import annotations
+
+import pytest
+
+from dlcc.records import Formula
+from dlcc.stages.consistency.paper_losses import paper_losses, player_of
+
+
+def formulas(*latex: str) -> list[Formula]:
+    return [Formula("a.md", k, text, True, "") for k, text in enumerate(latex)]
+
+
+@pytest.mark.parametrize(
+    ("latex", "player"),
+    [
+        (r"L_D = 1", "discriminator"),
+        (r"\mathcal{L}_{D} = 1", "discriminator"),
+        (r"\mathcal{L}_{\text{D}}(\theta) = 1", "discriminator"),
+        (r"L^{(D)} = 1", "discriminator"),
+        (r"J_C = 1", "discriminator"),
+        (r"L_G = 1", "generator"),
+        (r"\mathcal{L}_{\mathrm{VAE}} = 1", "training"),
+        (r"\mathcal{L}(\theta, \phi; x) = 1", "training"),
+        (r"\mathrm{ELBO} = 1", "training"),
+        (r"z = 1", None),
+        (r"\sigma = 1", None),
+        (r"p(x) = 1", None),
+        (r"x_i \sim p", None),
+    ],
+)
+def test_whose_loss_a_formula_is(latex: str, player: str | None) -> None:
+    assert player_of(latex) == player
+
+
+def test_parts_that_other_formulas_define_are_put_in() -> None:
+    found = paper_losses(
+        formulas(r"L_D = L_{adv} + \lambda L_{gp}", r"L_{adv} = -E[D(x)]",
+                 r"L_{gp} = E\|\nabla D(x)\|^2")
+    )  # fmt: skip
+    assert str(found[0].expression) == "lambda*Mean(Norm(Gradient(D(x)))**2) - Mean(D(x))"
+
+
+def test_penalties_beside_a_loss_are_tried_with_it_and_only_for_the_discriminator() -> None:
+    found = paper_losses(
+        formulas(
+            r"L_D = -E[D(x)]", r"R = \frac{\gamma}{2} E\|\nabla D(x)\|^2", r"L_G = -E[D(G(z))]"
+        )
+    )
+    assert [len(list(loss.readings())) for loss in found] == [2, 1]
+
+
+def test_a_bound_that_is_maximised_is_turned_around() -> None:
+    (found,) = paper_losses(formulas(r"\mathrm{ELBO} = -E\|x - \hat{x}\|^2"))
+    assert str(found.expression) == "Mean(Norm(-hatx + x)**2)"
+
+
+def test_what_is_not_understood_is_kept_with_its_reason() -> None:
+    (found,) = paper_losses(formulas(r"L_D = \unknown D(x)"))
+    assert found.expression is None
+    assert "unknown" in found.reason
+
+
+def test_formulas_that_define_each_other_end() -> None:
+    found = paper_losses(formulas(r"L_D = L_a + 1", r"L_a = L_b", r"L_b = L_a"))
+    assert found[0].expression is not None

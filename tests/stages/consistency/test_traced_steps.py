@@ -1,0 +1,107 @@
+"""A run traced in the sandbox: a decoy beside the code that trains, and a generator cut off."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+import dlcc
+from dlcc.evaluation import Evaluation, evaluate
+from dlcc.records import Obligations
+
+PAPER = """# Method
+
+The discriminator minimises
+
+$$
+L_D = {discriminator}
+$$
+
+and the generator
+
+$$
+L_G = -\\mathbb{{E}}_z[\\log D(G(z))]
+$$
+"""
+NS = r"-\mathbb{E}_x[\log D(x)] - \mathbb{E}_z[\log(1 - D(G(z)))]"
+WHAT_IT_DOES = (
+    r"-0.9\,\mathbb{E}_x[\log D(x)] - 0.1\,\mathbb{E}_x[\log(1 - D(x))]"
+    r" - 3\,\mathbb{E}_z[\log(1 - D(G(z)))]"
+)
+
+
+def build(config: dict[str, Any]) -> dlcc.Training:
+    data = torch.randn(256, 3, generator=torch.Generator().manual_seed(0))
+    net, critic = nn.Linear(2, 3), nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 1))
+    opts = [torch.optim.Adam(m.parameters(), 1e-3) for m in (net, critic)]
+
+    def discriminator_loss(real: Any, fake: Any) -> Any:
+        """Loss of the discriminator: never called."""
+        return F.softplus(-real).mean() + F.softplus(fake).mean()
+
+    def step(x: Any) -> dict[str, Any]:
+        r, f = critic(x), critic(net(torch.randn(len(x), 2)).detach())
+        target = torch.full_like(r, 0.9)
+        d = F.binary_cross_entropy_with_logits(r, target) + 3 * F.softplus(f).mean()
+        opts[1].zero_grad()
+        d.backward()
+        opts[1].step()
+        fake = net(torch.randn(len(x), 2))
+        if config["cut"]:
+            fake = fake.detach()
+        g = F.softplus(-critic(fake)).mean()
+        opts[0].zero_grad()
+        g.backward()
+        opts[0].step()
+        return {"discriminator/loss": d, "generator/loss": g}
+
+    players = {"generator": net, "discriminator": critic}
+    return dlcc.Training.from_step(
+        players, step, sample=lambda n: net(torch.randn(n, 2)), data=data
+    )
+
+
+def judged(folder: Path, discriminator: str, cut: bool = False) -> Evaluation:
+    paper = folder / "paper.md"
+    paper.write_text(PAPER.format(discriminator=discriminator))
+    with dlcc.Recorder(
+        folder / "run",
+        build=build,
+        length=8,
+        objective={"kind": "gan", "loss": "ns"},
+        config={"cut": cut, "seed": 0},
+        documents=[paper],
+    ) as recorder:
+        recorder.train(snapshots=2, samples=64, sample_steps=2)
+    return evaluate(folder / "run", only=["consistency"], trust=True, use_cache=False)
+
+
+def verdicts(evaluation: Evaluation) -> dict[str, str]:
+    obligations = evaluation.record(Obligations)
+    assert obligations is not None
+    return {o.id: o.verdict for o in obligations.items if o.kind == "symbolic"}
+
+
+@pytest.mark.parametrize(("formula", "verdict"), [(NS, "refuted"), (WHAT_IT_DOES, "proved")])
+def test_the_code_that_trains_is_compared_and_not_its_namesake(
+    tmp_path: Path, formula: str, verdict: str
+) -> None:
+    found = judged(tmp_path, formula)
+    formulas = {k: v for k, v in verdicts(found).items() if k.startswith("formula/")}
+    assert sorted(formulas.values()) == sorted([verdict, "proved"])
+    messages = [f.message for f in found.report.findings if f.code == "LOG004"]
+    assert len(messages) == (verdict == "refuted")
+    if messages:
+        assert "3 E[softplus(D(G(z)))]" in messages[0]
+
+
+def test_a_generator_that_learns_nothing_is_found(tmp_path: Path) -> None:
+    found = judged(tmp_path, NS, cut=True)
+    (finding, *_) = [f for f in found.report.findings if f.code == "LOG010"]
+    assert finding.player == "generator"
+    assert "no loss was differentiated" in finding.message
