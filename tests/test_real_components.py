@@ -30,7 +30,7 @@ from dlcc.stages.decomposition.documents import add_documents
 from dlcc.stages.decomposition.graph import GraphParts
 from dlcc.stages.decomposition.programs import add_programs
 from dlcc.stages.ingestion.code import parse_functions
-from dlcc.stages.ingestion.markdown import parse_markdown
+from dlcc.stages.ingestion.documents.markdown import parse_markdown
 
 PAGE = "The discriminator minimises\n\n$$\nL_D = -\\log D(x)\n$$\n\nNoise is drawn from a normal.\n"
 CODE = (

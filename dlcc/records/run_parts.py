@@ -334,6 +334,8 @@ class Documents:
 
     files: Mapping[str, str]
     """Text by path `documents/...`, of the files that are text."""
+    unread: Mapping[str, str] = field(default_factory=dict)
+    """Path of each file that is not text, with the reason why it is not read."""
 
     @classmethod
     def of(cls, run: Run, until: int | None) -> Documents | None:
@@ -344,24 +346,37 @@ class Documents:
             until: Step from which on nothing is read; has no effect on documents.
 
         Returns:
-            Documents; None where the run has no text in `documents/`.
+            Documents; None where the run has no files in `documents/`.
 
         Raises:
             RunError: A link leads out of the run, or a file is not what was recorded.
         """
-        files = _texts(run.document_files())
-        return cls(files) if files else None
+        there = run.document_files()
+        files = _texts(there)
+        unread = {name: _why_unread(name) for name in sorted(there) if name not in files}
+        return cls(files, unread) if files or unread else None
 
     def digest(self) -> str:
-        """Hash the texts of all documents.
+        """Hash the texts of all documents, and the names of those that are no text.
 
         Returns:
             Hash of 32 hexadecimal digits.
         """
-        return digest_of_parts(*(part for item in self.files.items() for part in item))
+        texts = (part for item in self.files.items() for part in item)
+        return digest_of_parts(*texts, *self.unread)
 
 
 RUN_PARTS: tuple[type[RunPart], ...] = (Config, Series, Snapshots, Samples, Sources, Documents)
+
+
+def _why_unread(name: str) -> str:
+    """Reason why a document that is no text is not read."""
+    kind = name.lower().rpartition(".")[2]
+    if kind == "pdf":
+        return "PDF is not read; put its LaTeX or Markdown source beside it"
+    if kind in ("png", "jpg", "jpeg", "gif", "svg", "webp"):
+        return "figures are not read"
+    return "it is no text in UTF-8"
 
 
 def _frozen(array: NDArray[Any]) -> NDArray[Any]:

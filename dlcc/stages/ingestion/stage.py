@@ -9,11 +9,9 @@ from typing import Any, ClassVar
 from dlcc.errors import OptionError
 from dlcc.findings import Finding
 from dlcc.records import (
-    Block,
     Config,
     Documents,
     Dossier,
-    Formula,
     Function,
     Series,
     Snapshots,
@@ -22,8 +20,8 @@ from dlcc.records import (
 from dlcc.stage import Case, Context, Stage, StageResult
 from dlcc.stages.ingestion.axis import common_axis, series_findings
 from dlcc.stages.ingestion.code import parse_functions
+from dlcc.stages.ingestion.documents.reading import read_documents
 from dlcc.stages.ingestion.landscape import measured_landscape
-from dlcc.stages.ingestion.markdown import parse_markdown
 
 Plain = str | int | float | bool | None
 
@@ -48,7 +46,9 @@ class Ingestion(Stage):
         series = case[Series]
         steps, names, values, present = common_axis(series)
         ctx.progress(0.5, "reads documents and source")
-        blocks, formulas, unread_documents = _documents(case.get(Documents))
+        documents = case.get(Documents)
+        blocks, formulas, unread_documents = read_documents(documents.files if documents else {})
+        unread_documents += tuple(documents.unread.items()) if documents else ()
         functions, unread_sources = _functions(case.get(Sources))
         ctx.progress(0.8, "reads what was measured of the landscape")
         config = flatten(case[Config].config)
@@ -93,22 +93,6 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Plain]:
             plain = value is None or isinstance(value, str | int | float | bool)
             flat[f"{prefix}{key}"] = value if plain else repr(value)
     return flat
-
-
-def _documents(
-    documents: Documents | None,
-) -> tuple[tuple[Block, ...], tuple[Formula, ...], tuple[tuple[str, str], ...]]:
-    blocks: list[Block] = []
-    formulas: list[Formula] = []
-    skipped = []
-    for file, text in documents.files.items() if documents else ():
-        if file.endswith((".md", ".markdown")):
-            its_blocks, its_formulas = parse_markdown(file, text)
-            blocks += its_blocks
-            formulas += its_formulas
-        else:
-            skipped.append((file, "only Markdown documents are read"))
-    return tuple(blocks), tuple(formulas), tuple(skipped)
 
 
 def _functions(sources: Sources | None) -> tuple[tuple[Function, ...], tuple[Finding, ...]]:

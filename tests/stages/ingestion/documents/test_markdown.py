@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcc.stages.ingestion.markdown import parse_markdown, split_sentences
+from dlcc.stages.ingestion.documents.markdown import parse_markdown
+from dlcc.stages.ingestion.documents.page import split_sentences
 
 PAGE = """# Method
 

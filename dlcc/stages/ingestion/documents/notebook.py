@@ -1,0 +1,65 @@
+"""Reader of Jupyter notebooks: cells of text, of code, and what they printed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from dlcc.stages.ingestion.documents.markdown import read_markdown
+from dlcc.stages.ingestion.documents.page import Page
+
+_MOST_CELLS = 20_000
+
+
+class UnreadableDocument(Exception):  # noqa: N818  # an outcome: the document is named as skipped
+    """Document that cannot be read; the message says why."""
+
+
+def read_notebook(page: Page, text: str) -> None:
+    """Read a notebook into a page; a block's line is the number of its cell.
+
+    Raises:
+        UnreadableDocument: It is no notebook.
+
+    >>> page = Page("documents/a.ipynb")
+    >>> read_notebook(page, '{"cells": [{"cell_type": "markdown", "source": ["# Method"]}]}')
+    >>> [(block.kind, block.text, block.line) for block in page.blocks]
+    [('heading', 'Method', 1)]
+    """
+    try:
+        notebook = json.loads(text)
+    except (ValueError, RecursionError):
+        raise UnreadableDocument("not a notebook: it is no JSON") from None
+    cells = notebook.get("cells") if isinstance(notebook, dict) else None
+    if not isinstance(cells, list) or len(cells) > _MOST_CELLS:
+        raise UnreadableDocument("not a notebook of version 4: it has no list of cells")
+    for number, cell in enumerate(cells, start=1):
+        if isinstance(cell, dict):
+            _read_cell(page, cell, number)
+
+
+def _read_cell(page: Page, cell: dict[str, Any], number: int) -> None:
+    source = _joined(cell.get("source"))
+    if cell.get("cell_type") == "markdown":
+        read_markdown(page, source, line=number)
+    elif cell.get("cell_type") == "code":
+        if source:
+            page.block("code", number, source)
+        for output in cell.get("outputs") or ():
+            printed = _printed(output) if isinstance(output, dict) else ""
+            if printed:
+                page.block("code", number, printed)
+
+
+def _printed(output: dict[str, Any]) -> str:
+    """Text that a cell printed or showed."""
+    if output.get("output_type") == "stream":
+        return _joined(output.get("text"))
+    data = output.get("data")
+    return _joined(data.get("text/plain")) if isinstance(data, dict) else ""
+
+
+def _joined(text: Any) -> str:
+    if isinstance(text, list):
+        return "".join(part for part in text if isinstance(part, str))
+    return text if isinstance(text, str) else ""

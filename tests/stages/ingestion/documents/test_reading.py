@@ -1,0 +1,97 @@
+"""Documents of every format that is read, and the reason for every other."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import dlcc
+from dlcc.records import Documents
+from dlcc.runs import Run
+from dlcc.stages.ingestion.documents.reading import read_documents
+
+NOTEBOOK = {
+    "cells": [
+        {"cell_type": "markdown", "source": ["# Losses\n", "We minimise\n\n$$L_D = -E[D(x)]$$\n"]},
+        {
+            "cell_type": "code",
+            "source": "train()",
+            "outputs": [
+                {"output_type": "stream", "text": ["step 10 loss 0.5\n"]},
+                {
+                    "output_type": "display_data",
+                    "data": {"text/plain": "<Figure>", "image/png": "x"},
+                },
+            ],
+        },
+        "nonsense",
+    ]
+}
+
+
+def test_notebooks_give_text_formulas_code_and_what_was_printed() -> None:
+    blocks, formulas, left_out = read_documents({"a.ipynb": json.dumps(NOTEBOOK)})
+    kinds = [(block.kind, block.line) for block in blocks]
+    assert kinds == [
+        ("heading", 1), ("paragraph", 1), ("formula", 1), ("code", 2), ("code", 2), ("code", 2),
+    ]  # fmt: skip
+    assert (formulas[0].latex, left_out) == ("L_D = -E[D(x)]", ())
+    assert "loss 0.5" in blocks[4].text
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"cells": 3}', "[" * 100_000, "not json"])
+def test_what_is_no_notebook_is_named(text: str) -> None:
+    _, _, left_out = read_documents({"a.ipynb": text})
+    assert "not a notebook" in left_out[0][1]
+
+
+def test_html_gives_headings_paragraphs_tables_lists_and_formulas() -> None:
+    text = """<html><head><title>no</title><style>p{}</style></head><body>
+    <h1>Method</h1><p>We <b>train</b> with \\(x\\) &amp; noise. It works.</p>
+    <script type="math/tex; mode=display">L_D = -E[D(x)]</script>
+    <script>var hidden = 1;</script>
+    <table><tr><th>key</th><th>value</th></tr><tr><td>lr</td><td>0.1</td></tr></table>
+    <ul><li>one<li>two</ul><pre>code  here</pre>tail"""
+    blocks, formulas, left_out = read_documents({"a.html": text})
+    found = [(block.kind, block.text) for block in blocks]
+    assert found == [
+        ("heading", "Method"),
+        ("paragraph", "We train with $x$ & noise. It works."),
+        ("formula", "L_D = -E[D(x)]"),
+        ("table", "key\tvalue\nlr\t0.1"),
+        ("list", "one"),
+        ("list", "two"),
+        ("code", "code  here"),
+        ("paragraph", "tail"),
+    ]
+    assert [f.latex for f in formulas if f.displayed] == ["L_D = -E[D(x)]"]
+    assert left_out == ()
+
+
+@pytest.mark.parametrize("text", ["<", "<table>", "</p>" * 1000, "<script>" * 50, "<td>x", "$$a"])
+def test_broken_html_is_still_text(text: str) -> None:
+    blocks, _, left_out = read_documents({"a.html": text})
+    assert len(blocks) < 5
+    assert left_out == ()
+
+
+def test_files_that_are_not_read_are_named_with_the_reason(tmp_path: Path) -> None:
+    documents = []
+    for name, content in (("a.pdf", b"%PDF-1.4 \xff"), ("b.png", b"\x89PNG\xff"), ("c.md", b"# C"),
+                          ("d.doc", b"\xff\xfe")):  # fmt: skip
+        documents.append(tmp_path / name)
+        documents[-1].write_bytes(content)
+    with dlcc.Recorder(tmp_path / "run", length=2, documents=documents) as recorder:
+        recorder.log(0, {"generator/loss": 1.0})
+    found = Documents.of(Run.open(tmp_path / "run"), None)
+    assert found is not None
+    assert list(found.files) == ["documents/c.md"]
+    assert {
+        name.rpartition("/")[2]: reason.split(";")[0] for name, reason in found.unread.items()
+    } == {
+        "a.pdf": "PDF is not read",
+        "b.png": "figures are not read",
+        "d.doc": "it is no text in UTF-8",
+    }
