@@ -35,6 +35,7 @@ from dlcc.cli.review import review
 from dlcc.cli.schema import schema
 from dlcc.cli.stages import stages
 from dlcc.cli.train import train
+from dlcc.cli.verify import verify
 from dlcc.cli.watch import watch
 
 app = typer.Typer(
@@ -91,6 +92,7 @@ for _command in (
     kinds,
     schema,
     explain,
+    verify,
     forecast,
     rerun,
     advise,
