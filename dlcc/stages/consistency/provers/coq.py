@@ -177,7 +177,7 @@ def theorem_of(statement: Statement) -> str:
 
     >>> from dlcc.stages.consistency.provers.statement import parse_statement
     >>> print(theorem_of(parse_statement("a | p in (0, 1] | p*(1 - p) >= 0")))
-    Theorem claim : forall p : R, 0 < p -> p <= 1 -> p * (1 - p) >= 0.
+    Theorem claim : forall p : R, 0 < p -> p <= 1 -> p * (1 + (- p)) >= 0.
     <BLANKLINE>
     """
     names = " ".join(s.name for s in statement.domains)

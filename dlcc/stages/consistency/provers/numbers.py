@@ -32,8 +32,8 @@ def refute(statement: Statement) -> str | None:
     >>> from dlcc.stages.consistency.provers.statement import parse_statement
     >>> refute(parse_statement("a | x real | log(x**2) = 2*log(x)"))
     'at x = -4 a side is not defined'
-    >>> refute(parse_statement("b | x real | (x - 1.234)**2 >= 0.0001"))[:12]
-    'at x = 1.234'
+    >>> refute(parse_statement("b | x real | (x - 1.234)**2 >= 0.0001"))[:10]
+    'at x = 1.2'
     """
     symbols = list(statement.domains)
     with mpmath.workdps(_DIGITS):
@@ -113,7 +113,7 @@ def _place(statement: Statement, point: tuple[float, ...]) -> str:
 
 
 def _margin(statement: Statement, sides: list[Side], point: tuple[float, ...]) -> tuple[float, str]:
-    """How far a statement holds at a point, and the counterexample where it does not."""
+    """Margin by which a statement holds at a point, and the counterexample where it does not."""
     exact = [mpmath.mpf(repr(value)) for value in point]
     where = _place(statement, point)
     try:

@@ -53,13 +53,13 @@ class Statement:
     left: sp.Expr
     """Left side."""
     relation: str
-    """One of `=`, `>=`, `<=`, `>` and `<`."""
+    """Relation: `=`, `>=`, `<=`, `>` or `<`."""
     right: sp.Expr
     """Right side."""
     domains: Mapping[sp.Symbol, Domain]
     """Variable -> its domain."""
     conditions: tuple[Condition, ...] = ()
-    """What must hold so that the sides are defined as they were written, before algebra made them
+    """Conditions under which the sides are defined as they were written, before algebra made them
     simpler: pairs of an expression and its relation with 0."""
 
     @property
