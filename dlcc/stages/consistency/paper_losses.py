@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import sympy as sp
@@ -19,6 +19,8 @@ _WHOLE = re.compile(
 )
 _PENALTY = re.compile(r"(?:R|P|GP|L|Omega)_?(?:\w{0,4}(?:gp|pen|reg|r1|r2|1|2))?", re.IGNORECASE)
 _MOST_PENALTIES = 3
+_SIDE_BY_SIDE = re.compile(r",?\s*\\q?quad\b(?:\s*\\text\{[^{}]*\})?|,\s*\\text\{\s*where\s*\}")
+_MAY_BE_PENALTY = re.compile(r"\\nabla|\\\||\\lVert|\\lambda|\\gamma")
 _NOT_UNDERSTOOD = (UnknownFormula, RecursionError, ArithmeticError, TypeError, ValueError)
 
 
@@ -37,6 +39,9 @@ class PaperLoss:
     """Reason why it is not understood; empty where it is."""
     penalties: tuple[sp.Expr, ...] = ()
     """Penalties that the document gives by themselves, which may belong to it."""
+    unread: str = ""
+    """Place of a formula beside it that is not understood and may be a part of it; empty for
+    none."""
 
     def readings(self) -> Iterator[sp.Expr]:
         """List the formula alone, then with penalties, the most of them last."""
@@ -54,7 +59,8 @@ def paper_losses(formulas: Sequence[Formula]) -> list[PaperLoss]:
     >>> [(loss.player, str(loss.expression)) for loss in found]
     [('discriminator', '-Mean(D(x)) + Mean(D(G(z)))')]
     """
-    displayed = [formula for formula in formulas if formula.displayed]
+    displayed = [part for formula in formulas if formula.displayed for part in _parts(formula)]
+    unread = _unread(displayed)
     equations = dict(_equations(displayed))
     penalties = tuple(_penalties(equations.values()))[:_MOST_PENALTIES]
     found = []
@@ -71,7 +77,8 @@ def paper_losses(formulas: Sequence[Formula]) -> list[PaperLoss]:
         value = _with_parts(equation, equations)
         sign = -1 if "ELBO" in equation.name.upper() else 1  # a bound, which one maximises
         beside = () if player == "generator" or value.has(Gradient) else penalties
-        found.append(PaperLoss(place, player, sign * value, "", beside))
+        missing = "" if player == "generator" else unread
+        found.append(PaperLoss(place, player, sign * value, "", beside, missing))
     return found
 
 
@@ -87,6 +94,27 @@ def player_of(latex: str) -> str | None:
         return _PLAYERS[match[1]]
     bare = re.sub(r"\\[a-zA-Z]+|[{}\s\\,]", "", left)
     return "training" if bare and _WHOLE.fullmatch(bare) else None
+
+
+def _parts(formula: Formula) -> list[Formula]:
+    """Equations that stand side by side in one formula, such as `P = ..., \\quad x̂ = ...`."""
+    parts = [part.strip() for part in _SIDE_BY_SIDE.split(formula.latex)]
+    equations = [part for part in parts if "=" in part]
+    if len(equations) != len(parts):
+        return [formula]
+    return [replace(formula, latex=part) for part in equations]
+
+
+def _unread(formulas: Iterable[Formula]) -> str:
+    """Place of the first formula of no player's loss that is not understood and has a gradient, a
+    norm or a weight in it: it may be a penalty."""
+    for formula in formulas:
+        if player_of(formula.latex) is None and _MAY_BE_PENALTY.search(formula.latex):
+            try:
+                parse_equation(formula.latex)
+            except _NOT_UNDERSTOOD:
+                return f"{formula.file}:{formula.line}"
+    return ""
 
 
 def _equations(formulas: Iterable[Formula]) -> Iterator[tuple[str, Equation]]:

@@ -123,7 +123,8 @@ def _reconstruction(loss: StepLoss) -> dict[str, tuple[Variable, ...]]:
     codes = [v for v in outputs if v not in wide]
     if not data or not wide:
         return {}
-    found: dict[str, tuple[Variable, ...]] = {"x": (data[0],), "hatx": (wide[0],)}
+    made = (wide[0],)
+    found: dict[str, tuple[Variable, ...]] = {"x": (data[0],), "hatx": made, "G(z)": made}
     if len(codes) == 1:
         found["code"] = (codes[0],)
     elif len(codes) == 2:

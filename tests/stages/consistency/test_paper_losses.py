@@ -65,3 +65,16 @@ def test_what_is_not_understood_is_kept_with_its_reason() -> None:
 def test_formulas_that_define_each_other_end() -> None:
     found = paper_losses(formulas(r"L_D = L_a + 1", r"L_a = L_b", r"L_b = L_a"))
     assert found[0].expression is not None
+
+
+def test_equations_side_by_side_are_taken_one_by_one() -> None:
+    beside = (
+        r"P = \lambda E\|\nabla D(\hat{x})\|^2,\quad \hat{x} = \epsilon x + (1 - \epsilon) G(z)"
+    )
+    (found,) = paper_losses(formulas(r"L_D = -E[D(x)]", beside))
+    assert (len(found.penalties), found.unread) == (1, "")
+
+
+def test_a_formula_that_may_be_a_penalty_and_is_not_understood_is_told() -> None:
+    found = paper_losses(formulas(r"L_D = -E[D(x)]", r"P = \lambda \unknown", r"L_G = E[D(G(z))]"))
+    assert [loss.unread for loss in found] == ["a.md:1", ""]

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 import dlcc
 from dlcc.evaluation import Evaluation, evaluate
-from dlcc.records import Obligations
+from dlcc.records import Formula, Obligations
 
 PAPER = """# Method
 
@@ -98,6 +98,17 @@ def test_the_code_that_trains_is_compared_and_not_its_namesake(
     assert len(messages) == (verdict == "refuted")
     if messages:
         assert "3 E[softplus(D(G(z)))]" in messages[0]
+
+
+def test_a_penalty_in_words_accuses_nobody() -> None:
+    from dlcc.stages.consistency.documents import fair
+    from dlcc.stages.consistency.formula_check import Checked
+    from dlcc.stages.consistency.paper_losses import paper_losses
+
+    (paper,) = paper_losses([Formula("a.md", 1, "L_D = -E[D(x)]", True, "")])
+    wrong = Checked("refuted", "the code minimises -E[D(x)] + E[‖∇D(x)‖²]", {})
+    assert fair(wrong, paper, "We add a gradient penalty.").verdict == "unknown"
+    assert fair(wrong, paper, "We add nothing.").verdict == "refuted"
 
 
 def test_a_generator_that_learns_nothing_is_found(tmp_path: Path) -> None:
