@@ -70,7 +70,7 @@ class Consistency(Stage):
         if dossier is not None:
             ctx.progress(0.7, "compares documents with what the code minimises")
             check_tables(ledger, config, dossier)
-            check_formulas(ledger, config, dossier, traced)
+            check_formulas(ledger, config, dossier, traced, snapshots)
         return _result(ledger)
 
 

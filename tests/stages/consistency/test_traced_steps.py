@@ -13,6 +13,9 @@ from torch.nn import functional as F
 import dlcc
 from dlcc.evaluation import Evaluation, evaluate
 from dlcc.records import Formula, Obligations
+from dlcc.stages.consistency.documents import fair
+from dlcc.stages.consistency.formula_check import Checked
+from dlcc.stages.consistency.paper_losses import paper_losses
 
 PAPER = """# Method
 
@@ -101,10 +104,6 @@ def test_the_code_that_trains_is_compared_and_not_its_namesake(
 
 
 def test_a_penalty_in_words_accuses_nobody() -> None:
-    from dlcc.stages.consistency.documents import fair
-    from dlcc.stages.consistency.formula_check import Checked
-    from dlcc.stages.consistency.paper_losses import paper_losses
-
     (paper,) = paper_losses([Formula("a.md", 1, "L_D = -E[D(x)]", True, "")])
     wrong = Checked("refuted", "the code minimises -E[D(x)] + E[‖∇D(x)‖²]", {})
     assert fair(wrong, paper, "We add a gradient penalty.").verdict == "unknown"
