@@ -6,7 +6,8 @@ _ARITHMETIC = """
 abs add addcdiv addcmul addmm addmv addr atan atan2 baddbmm bmm ceil clamp clamp_max clamp_min cos
 cosh cumsum div dot erf erfc exp exp2 expm1 floor fmod hypot lerp linalg_vector_norm log log10 log1p
 log2 logaddexp logsumexp maximum mean minimum mm mul mv neg norm pow prod reciprocal remainder round
-rsqrt rsub sgn sign sin sinh sqrt square std sub sum tan trace trunc var var_mean std_mean xlogy
+rsqrt rsub sgn sign sin sinh sqrt square std sub sum tan trace trunc var var_mean std_mean vdot
+xlogy inner outer ger kron linalg_vecdot
 amax amin max min median kthvalue argmax argmin cumprod cross linalg_cross positive frac
 _cdist_forward _euclidean_dist _linalg_svd _linalg_det linalg_inv_ex trapezoid
 """

@@ -18,6 +18,7 @@ from torch.utils._pytree import tree_flatten
 from dlcc.errors import TraceError
 from dlcc.tracing.graph import (
     GRADIENT,
+    OPAQUE,
     DType,
     Leaf,
     Operation,
@@ -185,6 +186,8 @@ class Checked:
     as a rule, less where it was clipped; None where they are not proportional."""
     faults: tuple[str, ...]
     """Faults, one for each optimiser's step: what does not come out as told; empty for none."""
+    unknown: tuple[str, ...]
+    """Reasons, one for each optimiser's step, why nothing can be told of it; empty for none."""
 
 
 def leaves_of(graph: StepGraph, tensors: Mapping[str, Tensor]) -> dict[int, Tensor]:
@@ -222,15 +225,27 @@ def check_step(
     """
     if graph.transformed:
         raise TraceError("the step uses transforms of torch.func, whose losses are not seen")
-    updates, scales, faults = [], [], []
+    updates, scales, faults, unknown = [], [], [], []
     for number, update in enumerate(graph.updates):
         tried = [replace(update, roots=update.roots[k:]) for k in range(max(1, len(update.roots)))]
         found = [_check_update(graph, leaves, gradients, number, each) for each in tried]
         best = next((k for k, (_, fault) in enumerate(found) if not fault), 0)
         updates.append(tried[best])
         scales.append(found[best][0])
-        faults.append(found[best][1])
-    return Checked(tuple(updates), tuple(scales), tuple(faults))
+        opaque = _opaque(graph, update) if found[best][1] else ""
+        faults.append("" if opaque else found[best][1])
+        unknown.append(opaque)
+    return Checked(tuple(updates), tuple(scales), tuple(faults), tuple(unknown))
+
+
+def _opaque(graph: StepGraph, update: Update) -> str:
+    """Why the gradients of a step need not follow from what was recorded; empty where they must."""
+    behind = graph.ancestors([graph.roots[root].node for root in update.roots])
+    for index in sorted(behind):
+        leaf = graph.nodes[index]
+        if isinstance(leaf, Leaf) and leaf.kind == OPAQUE:
+            return f"its loss is computed by {leaf.name or 'an operation that was not seen'}"
+    return ""
 
 
 def _check_update(

@@ -149,6 +149,35 @@ def test_what_an_optimiser_writes_is_seen_by_the_next_loss(optimizer: Any, fused
     assert check_step(graph, leaves_of(graph, tensors), tensors).faults == ("", "")
 
 
+def test_spectral_norm_is_followed() -> None:
+    from torch.nn.utils.parametrizations import spectral_norm
+
+    nets: dict[str, nn.Module] = {"net": nn.Sequential(spectral_norm(nn.Linear(5, 3)), nn.Tanh())}
+    adam = torch.optim.Adam(nets["net"].parameters())
+
+    def step(n: dict[str, nn.Module]) -> None:
+        n["net"](DATA[:ROWS]).square().mean().backward()
+        adam.step()
+
+    graph, tensors = recorded(step, nets)
+    checked = check_step(graph, leaves_of(graph, tensors), tensors)
+    assert (checked.faults, checked.unknown) == (("",), ("",))
+
+
+def test_an_operation_that_is_not_known_is_no_fault() -> None:
+    net = nn.Linear(5, 5)
+    adam = torch.optim.Adam(net.parameters())
+
+    def step(n: dict[str, nn.Module]) -> None:
+        torch.special.i0e(n["net"](DATA[:ROWS])).mean().backward()
+        adam.step()
+
+    graph, tensors = recorded(step, {"net": net})
+    checked = check_step(graph, leaves_of(graph, tensors), tensors)
+    assert checked.faults == ("",)
+    assert "i0e" in checked.unknown[0]
+
+
 def test_an_optimiser_without_a_loss_is_found() -> None:
     nets = players()
     adam = torch.optim.Adam(nets["generator"].parameters())

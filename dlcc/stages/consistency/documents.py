@@ -106,6 +106,9 @@ def check_gradients(ledger: Ledger, traced: TracedSteps) -> None:
         players = " and ".join(update.players) or "an optimiser"
         id_ = f"gradient/{'+'.join(update.players)}/{update.step}"
         statement = f"{players}: the gradient used at step {update.step:,} is that of its loss"
+        if update.loss is None and not update.fault:
+            ledger.unknown(id_, "symbolic", statement, update.why_no_loss)
+            continue
         if not update.fault:
             ledger.held(id_, "symbolic", statement, "its operations run again outside of the code")
             continue

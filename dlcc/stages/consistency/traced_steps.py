@@ -138,9 +138,11 @@ def _updates(
     _check_weights(graph, arrays, state)
     checked = check_step(graph, leaves, tensors)
     found = {}
-    for update, fault in zip(checked.updates, checked.faults, strict=True):
-        loss, why = None, fault
-        if update.roots:
+    for update, fault, unknown in zip(
+        checked.updates, checked.faults, checked.unknown, strict=True
+    ):
+        loss, why = None, fault or unknown
+        if update.roots and not unknown:
             try:
                 loss = StepLoss(graph, leaves, update, reference)
                 loss.variables  # noqa: B018  # cut now, where what cannot be cut is told
