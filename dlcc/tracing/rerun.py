@@ -28,12 +28,11 @@ from dlcc.tracing.graph import (
     gradient_name,
     tensor_name,
 )
-from dlcc.tracing.operators import CHANCE, PURE, UNSET, base_name, writes
+from dlcc.tracing.operators import CHANCE, PURE, UNSET, base_name
 
 LARGEST = 2**26
 """Numbers that a result may hold."""
 _ROUNDING = 1e-4  # of gradients, relative to the largest: another order of float32 sums
-_MOMENTS = (3, 4)  # places of the running moments among the arguments of batch normalisation
 
 
 class Rerun:
@@ -135,15 +134,9 @@ class Rerun:
             raise TraceError(f"the operation {node.name} is not known")
         args = [self._argument(value) for value in node.args]
         kwargs = {key: self._argument(value) for key, value in node.kwargs.items()}
-        if writes(node.name) and args and isinstance(args[0], Tensor):
-            args[0] = args[0].clone()
-        elif "batch_norm" in name:  # writes running moments, which nothing reads again
-            args = [
-                a.clone() if k in _MOMENTS and isinstance(a, Tensor) else a
-                for k, a in enumerate(args)
-            ]
         try:
             function = _overload(node.name)
+            args, kwargs = _unshared(function, args, kwargs)
             _check_size(function, args, kwargs)
             made = tree_flatten(function(*args, **kwargs))[0]
             tensors = [value for value in made if isinstance(value, Tensor)]
@@ -332,6 +325,25 @@ def _overload(name: str) -> Any:
     plain, _, overload = rest.partition(".")
     packet = getattr(getattr(torch.ops, library), plain)
     return getattr(packet, overload or "default")
+
+
+def _unshared(
+    function: Any, args: list[Any], kwargs: Mapping[str, Any]
+) -> tuple[list[Any], dict[str, Any]]:
+    """Copy what an operation writes into, so that the values of other nodes stay as they are."""
+    declared = function._schema.arguments
+    written = {a.name for a in declared if a.alias_info is not None and a.alias_info.is_write}
+    if "batch_norm" in function._schema.name:  # writes moments, which its schema may not say
+        written |= {"running_mean", "running_var"}
+    names = [a.name for a in declared]
+
+    def copied(name: str, value: Any) -> Any:
+        return value.clone() if name in written and isinstance(value, Tensor) else value
+
+    return (
+        [copied(name, value) for name, value in zip(names, args, strict=False)],
+        {name: copied(name, value) for name, value in kwargs.items()},
+    )
 
 
 def _check_size(function: Any, args: list[Any], kwargs: Mapping[str, Any]) -> None:
