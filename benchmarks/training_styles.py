@@ -421,6 +421,35 @@ def build_beta_vae(config: Mapping[str, Any]) -> dlcc.Training:
     return coding(encoder, decoder, step)
 
 
+class ModelWithLoss(nn.Module):
+    """Autoencoder that makes its loss itself, as models for the Trainer do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.head, _ = vae_nets()
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        mean, log_variance = self.body(x).chunk(2, dim=1)
+        z = mean + torch.exp(log_variance / 2) * torch.randn_like(mean)
+        reconstruction = (self.head(z) - x).square().sum(dim=1).mean()
+        kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(dim=1).mean()
+        return {"loss": reconstruction + 0.5 * kl}
+
+
+@style(r"L = E\|x - \hat{x}\|^2 + \frac{1}{2} D_{KL}(q(z|x) \| p(z))")
+def build_loss_in_forward(config: Mapping[str, Any]) -> dlcc.Training:
+    model = ModelWithLoss()
+    adam = torch.optim.Adam(model.parameters(), 1e-3)
+
+    def step(x: Tensor) -> dict[str, Tensor]:
+        return {"model/loss": turn(adam, model(x)["loss"]).detach()}
+
+    return dlcc.Training.from_step(
+        {"model": model}, step, sample=lambda n: model.head(torch.randn(n, 8)), data=IMAGES,
+        batch=BATCH,
+    )  # fmt: skip
+
+
 @style(*NS)
 def build_averaged(config: Mapping[str, Any]) -> dlcc.Training:
     made, judge, og, od = nets()

@@ -84,8 +84,8 @@ class Operation:
     """Further arguments by name."""
     output: int
     """Index of this node among the operation's tensors."""
-    player: str
-    """Player inside whose forward pass it ran; empty outside of all."""
+    inside: tuple[int, ...]
+    """Numbers of the calls of players within which it ran, the outermost first."""
 
     def uses(self) -> Iterator[Use]:
         """List the nodes that are arguments."""
@@ -106,6 +106,10 @@ class Call:
     """Nodes that came out."""
     training: bool
     """Whether the module was in training mode."""
+    number: int
+    """Number of the call, in order of their beginning."""
+    parent: int
+    """Number of the call within which it was made; -1 for none."""
 
 
 @dataclass(frozen=True)
@@ -181,7 +185,11 @@ class StepGraph:
         return {
             "nodes": [_node_to_json(node) for node in self.nodes],
             "calls": [
-                [c.player, c.path, list(c.inputs), list(c.outputs), c.training] for c in self.calls
+                [
+                    *(c.player, c.path, list(c.inputs), list(c.outputs)),
+                    *(c.training, c.number, c.parent),
+                ]
+                for c in self.calls
             ],
             "roots": [[r.node, r.weight] for r in self.roots],
             "updates": [[list(u.players), list(u.parameters), list(u.roots)] for u in self.updates],
@@ -245,7 +253,7 @@ def _node_to_json(node: Leaf | Operation) -> list[Any]:
     if isinstance(node, Leaf):
         return ["leaf", node.kind, node.name, _to_json(list(node.sources)), node.grad]
     kwargs = {name: _to_json(value) for name, value in node.kwargs.items()}
-    return ["op", node.name, _to_json(list(node.args)), kwargs, node.output, node.player]
+    return ["op", node.name, _to_json(list(node.args)), kwargs, node.output, list(node.inside)]
 
 
 def _to_json(value: Any) -> Any:
@@ -269,13 +277,13 @@ def _node_from_json(plain: Any, at: int) -> Leaf | Operation:
         if not all(isinstance(use, Use) for use in uses):
             raise ValueError("sources that are no nodes")
         return Leaf(kind, _text(name), uses, bool(grad))
-    _, name, args, kwargs, output, player = plain
+    _, name, args, kwargs, output, inside = plain
     return Operation(
         _text(name),
         tuple(_from_json(arg, at) for arg in args),
         {_text(key): _from_json(value, at) for key, value in kwargs.items()},
         _index(output, 64),
-        _text(player),
+        tuple(_index(number, _MOST_NODES) for number in inside),
     )
 
 
@@ -297,13 +305,15 @@ def _from_json(plain: Any, at: int) -> Any:
 
 
 def _call_from_json(plain: Any, nodes: int) -> Call:
-    player, path, inputs, outputs, training = plain
+    player, path, inputs, outputs, training, number, parent = plain
     return Call(
         _text(player),
         _text(path),
         tuple(_index(i, nodes) for i in inputs),
         tuple(_index(i, nodes) for i in outputs),
         bool(training),
+        _index(number, _MOST_NODES),
+        _index(parent + 1, _MOST_NODES) - 1,
     )
 
 

@@ -28,6 +28,7 @@ from dlcc.tracing.graph import (
     Call,
     Leaf,
     Operation,
+    Root,
     StepGraph,
     Update,
 )
@@ -110,10 +111,11 @@ class StepLoss:
         self._roots = [graph.roots[i] for i in update.roots]
         self._rows = _Rows(reference)
         self._plain = Rerun(graph, leaves)
-        for call in graph.calls:
+        self._calls = _cut(graph, self._roots)
+        self._within = frozenset(call.number for call in self._calls)
+        for call in self._calls:
             for node in call.outputs:
-                if call.player:
-                    self._rows.add_made(call, self._plain.value(node))
+                self._rows.add_made(call, self._plain.value(node))
 
     @property
     def recorded(self) -> float:
@@ -152,6 +154,11 @@ class StepLoss:
     def value(self, index: int) -> Tensor:
         """Give the numbers of a node as they were in the step."""
         return self._plain.value(index)
+
+    def is_inside(self, index: int) -> bool:
+        """Tell whether a node was made inside of a player, before what the player returned."""
+        node = self._graph.nodes[index]
+        return isinstance(node, Operation) and not self._within.isdisjoint(node.inside)
 
     def depends(self, index: int) -> bool:
         """Tell whether a node is made of quantities that the loss is a function of."""
@@ -257,7 +264,7 @@ class StepLoss:
     @cached_property
     def _call_of(self) -> dict[int, tuple[Call, int]]:
         """Node that a player returned -> its last call, and its place among what was returned."""
-        return {n: (c, k) for c in self._graph.calls for k, n in enumerate(c.outputs)}
+        return {n: (c, k) for c in self._calls for k, n in enumerate(c.outputs)}
 
     @cached_property
     def _outer(self) -> frozenset[int]:
@@ -279,7 +286,7 @@ class StepLoss:
             isinstance(node, Leaf)
             or index in self._call_of
             or node.name == GRADIENT
-            or bool(node.player)
+            or not self._within.isdisjoint(node.inside)
             or base_name(node.name) in WITHOUT_SOURCE
             or self._is_data(index, node)
         )
@@ -321,7 +328,7 @@ class StepLoss:
         if call is None or not value.ndim:
             raise TraceError("a gradient of something that no player returned")
         rows = np.arange(len(value))
-        roles = self._rows.roles(self._plain.value(at).detach(), self._made_by(at, call.player))
+        roles = self._rows.roles(self._plain.value(at).detach(), self._made_by(at, call))
         role = roles[0] if len(set(roles)) == 1 else MIXED
         yield Variable("gradient", call.player, call.path, 0, role, ((index, rows),), value)
 
@@ -345,20 +352,21 @@ class StepLoss:
     def _nearest_call(self, nodes: Sequence[int]) -> Call | None:
         """Last call of a player that nodes are made of."""
         behind = self._graph.ancestors(list(nodes))
-        calls = [c for c in self._graph.calls if any(o in behind for o in c.outputs)]
+        calls = [c for c in self._calls if any(o in behind for o in c.outputs)]
         return calls[-1] if calls else None
 
-    def _made_by(self, node: int, but: str) -> bool:
-        """Whether a node is made of what a player other than one returned."""
+    def _made_by(self, node: int, but: Call) -> bool:
+        """Whether a node is made of what a part other than that of a call returned."""
         behind = self._graph.ancestors([node])
-        return any(c.player != but and behind & set(c.outputs) for c in self._graph.calls)
+        part = (but.player, but.path)
+        return any((c.player, c.path) != part and behind & set(c.outputs) for c in self._calls)
 
     def _roles(self, call: Call, rows: int) -> list[str]:
         """Roles of what went into a call, row by row."""
         if not call.inputs:
             return [DRAWN] * rows
         first = self._plain.value(call.inputs[0]).detach()
-        roles = self._rows.roles(first, self._made_by(call.inputs[0], call.player))
+        roles = self._rows.roles(first, self._made_by(call.inputs[0], call))
         if roles and self._is_drawn(call.inputs[0]):
             roles = [DRAWN] * len(roles)
         return roles if len(roles) == rows else [roles[0] if len(set(roles)) == 1 else MIXED] * rows
@@ -389,6 +397,29 @@ class StepLoss:
             elif "detach" not in node.name:
                 stack += [use.node for use in node.uses() if use.grad]
         return found
+
+
+def _cut(graph: StepGraph, roots: Sequence[Root]) -> list[Call]:
+    """Choose the calls at whose outputs a loss is cut: the outermost ones, but for a module that
+    makes the loss itself, whose parts are taken in its place."""
+    children: dict[int, list[Call]] = {}
+    for call in graph.calls:
+        children.setdefault(call.parent, []).append(call)
+    chosen, stack = [], list(children.get(-1, []))
+    ends = {root.node for root in roots}
+    enclosing = {
+        number
+        for end in ends
+        if isinstance(node := graph.nodes[end], Operation)
+        for number in node.inside
+    }
+    while stack:
+        call = stack.pop()
+        if (call.number in enclosing or ends & set(call.outputs)) and call.number in children:
+            stack += children[call.number]
+        else:
+            chosen.append(call)
+    return sorted(chosen, key=lambda call: call.number)
 
 
 class _Rows:

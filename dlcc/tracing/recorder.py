@@ -82,7 +82,8 @@ class StepRecorder:
         self._updates: list[Update] = []
         self._gradients: dict[str, Tensor] = {}
         self._read: list[float] = []
-        self._inside: list[tuple[str, tuple[int, ...]]] = []
+        self._inside: list[tuple[int, tuple[int, ...]]] = []
+        self._begun = 0
         self._quiet = 0
         self._closures: list[bool] = []
 
@@ -140,21 +141,22 @@ class StepRecorder:
     # ------------------------------------------------------------------------------------ players
 
     def _call_hooks(self, player: str, path: str, part: nn.Module) -> list[Any]:
-        """Register hooks that note what goes into and comes out of a player's part, the outermost
-        part that was called alone."""
+        """Register hooks that note what goes into and comes out of a player's part."""
 
         def enter(module: nn.Module, args: Any, kwargs: Any) -> None:
             with self.quiet():
                 inputs = tuple(self._use(t).node for t in _tensors((args, kwargs)))
-            self._inside.append((player, inputs))
+            self._inside.append((self._begun, inputs))
+            self._begun += 1
 
         def leave(module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
-            _, inputs = self._inside.pop()
-            if self._inside or self._quiet:
+            number, inputs = self._inside.pop()
+            if self._quiet:
                 return
+            parent = self._inside[-1][0] if self._inside else -1
             with self.quiet():
                 outputs = tuple(self._use(t).node for t in _tensors(output))
-            self._calls.append(Call(player, path, inputs, outputs, module.training))
+            self._calls.append(Call(player, path, inputs, outputs, module.training, number, parent))
 
         return [
             part.register_forward_pre_hook(enter, with_kwargs=True, prepend=True),
@@ -212,13 +214,16 @@ class StepRecorder:
         if plainly in PICKS and self._is_batch(plain[0], tensor):
             return self._leaf(OUTSIDE, "", tensor)
         if plainly in PURE and plainly not in UNSET:
-            player = self._inside[0][0] if self._inside else ""
             args, kwargs = plain
-            return self._add(Operation(name, tuple(args), kwargs, k, player))
+            return self._add(Operation(name, tuple(args), kwargs, k, self._calls_now()))
         if plainly in UNSET:
             return self._leaf(OUTSIDE, "", tensor)
         sources = tuple(_uses([*plain[0], *plain[1].values()]))
         return self._leaf(OPAQUE, name, tensor, sources)
+
+    def _calls_now(self) -> tuple[int, ...]:
+        """Numbers of the calls that are under way, the outermost first."""
+        return tuple(number for number, _ in self._inside)
 
     def _is_batch(self, args: list[Any], tensor: Tensor) -> bool:
         """Whether a result is picked out of a larger tensor that was there before, as a batch is
@@ -372,10 +377,9 @@ class StepRecorder:
             [self._use(t) for t in inputs],
             [None if seed is None else self._use(seed) for seed in seeds],
         )
-        player = self._inside[0][0] if self._inside else ""
         for k, tensor in enumerate(made):
             if tensor is not None:
-                node = self._add(Operation(GRADIENT, args, {}, k, player))
+                node = self._add(Operation(GRADIENT, args, {}, k, self._calls_now()))
                 self._remember(tensor, node)
 
     def _before_update(self, optimizer: Any, args: Any, kwargs: Any) -> None:
@@ -515,7 +519,7 @@ def _pruned(
         else:
             args = tree_map(moved, list(node.args))
             kwargs = {name: tree_map(moved, value) for name, value in node.kwargs.items()}
-            nodes.append(Operation(node.name, tuple(args), kwargs, node.output, node.player))
+            nodes.append(Operation(node.name, tuple(args), kwargs, node.output, node.inside))
     calls = tuple(
         Call(
             c.player,
@@ -523,6 +527,8 @@ def _pruned(
             tuple(place[i] for i in c.inputs if i in place),
             tuple(place[i] for i in c.outputs if i in place),
             c.training,
+            c.number,
+            c.parent,
         )
         for c in graph.calls
         if any(i in place for i in c.outputs)

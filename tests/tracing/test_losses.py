@@ -124,3 +124,27 @@ def test_a_step_without_a_loss_has_none() -> None:
     graph, tensors = recorded(lambda n: n["discriminator"](DATA).sum().backward(), players())
     with pytest.raises(TraceError, match="no loss"):
         StepLoss(graph, leaves_of(graph, tensors), Update(("discriminator",), (), ()), None)
+
+
+def test_a_module_that_makes_the_loss_itself_is_cut_at_its_parts() -> None:
+    class VAE(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.encoder, self.decoder = nn.Linear(5, 4), nn.Linear(2, 5)
+
+        def forward(self, x: Tensor) -> dict[str, Tensor]:
+            mean, spread = self.encoder(x).chunk(2, dim=1)
+            y = self.decoder(mean + spread.exp() * torch.randn_like(mean))
+            return {"loss": (y - x).square().sum(1).mean() + mean.square().mean()}
+
+    model = VAE()
+    sgd = torch.optim.SGD(model.parameters(), 0.1)
+
+    def step(n: dict[str, nn.Module]) -> None:
+        n["model"](DATA[:ROWS])["loss"].backward()
+        sgd.step()
+
+    found = step_loss(*recorded(step, {"model": model}))
+    assert {v.title for v in found.variables} == {
+        "model.encoder(real)", "model.decoder(mixed)", "data",
+    }  # fmt: skip

@@ -235,7 +235,7 @@ def test_transforms_of_functions_are_said_not_to_be_seen() -> None:
     ],
 )
 def test_operations_that_are_not_known_or_too_large_are_not_run(name: str, args: Any) -> None:
-    graph = StepGraph((Operation(name, args, {}, 0, ""),), (), (), ())
+    graph = StepGraph((Operation(name, args, {}, 0, ()),), (), (), ())
     with pytest.raises(TraceError):
         Rerun(graph, {}).value(0)
 
@@ -245,8 +245,8 @@ def test_an_outer_product_that_is_too_large_is_refused_before_it_is_made() -> No
     wide = torch.ones(1 << 15, 1)
     nodes = (
         Leaf("outside", ""),
-        Operation("aten::t", (Use(0, False),), {}, 0, ""),
-        Operation("aten::mm", (Use(0, False), Use(1, False)), {}, 0, ""),
+        Operation("aten::t", (Use(0, False),), {}, 0, ()),
+        Operation("aten::mm", (Use(0, False), Use(1, False)), {}, 0, ()),
     )
     with pytest.raises(TraceError, match="too much"):
         Rerun(replace(graph, nodes=nodes, calls=()), {0: wide}).value(2)

@@ -133,7 +133,7 @@ class _Reader:
         node = self._loss.node(index)
         if isinstance(node, Leaf) or not self._loss.depends(index):
             return self._constant(index)
-        if node.name == GRADIENT or node.player:
+        if node.name == GRADIENT or self._loss.is_inside(index):
             raise UnknownLoss("a gradient within the step")
         if base_name(node.name) in ("split", "slice"):
             return _Part(self._symbol(*self._picked(node)), math.prod(shape))
