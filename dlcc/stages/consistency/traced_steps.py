@@ -99,7 +99,12 @@ def trace_steps(
                 session.build(entry, config.config)
                 session.load(state.tree, state.data)
                 graph, tensors = session.trace(state.step)
-                updates += _updates(graph, tensors, state, reference)
+                _check_weights(graph, tensors, state)
+                updates += _updates(graph, tensors, state.step, reference)
+                if state is states[0]:  # what a step leaves behind shows in the next one
+                    graph, tensors = session.trace(state.step + 1)
+                    following = _updates(graph, tensors, state.step + 1, reference)
+                    updates += [update for update in following if update.fault]
     except (ForeignCodeError, TraceError) as error:
         if not updates:
             return TracedSteps(why_none=f"no step could be traced: {error}")
@@ -125,7 +130,7 @@ def _states(snapshots: Snapshots, length: int) -> list[RecordedState]:
 def _updates(
     graph: StepGraph,
     arrays: Mapping[str, np.ndarray],
-    state: RecordedState,
+    step: int,
     reference: Floats | None,
 ) -> list[TracedUpdate]:
     """Run a recorded step again outside, and take the last update of each set of players."""
@@ -135,7 +140,6 @@ def _updates(
 
     tensors = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
     leaves = leaves_of(graph, tensors)
-    _check_weights(graph, arrays, state)
     checked = check_step(graph, leaves, tensors)
     found = {}
     for update, fault, unknown in zip(
@@ -148,7 +152,7 @@ def _updates(
                 loss.variables  # noqa: B018  # cut now, where what cannot be cut is told
             except TraceError as error:
                 loss, why = None, str(error)
-        found[update.players] = TracedUpdate(state.step, update.players, loss, fault, why)
+        found[update.players] = TracedUpdate(step, update.players, loss, fault, why)
     return list(found.values())
 
 

@@ -51,7 +51,8 @@ def build(config: dict[str, Any]) -> dlcc.Training:
         r, f = critic(x), critic(net(torch.randn(len(x), 2)).detach())
         target = torch.full_like(r, 0.9)
         d = F.binary_cross_entropy_with_logits(r, target) + 3 * F.softplus(f).mean()
-        opts[1].zero_grad()
+        if not config["kept"]:
+            opts[1].zero_grad()
         d.backward()
         opts[1].step()
         fake = net(torch.randn(len(x), 2))
@@ -69,7 +70,7 @@ def build(config: dict[str, Any]) -> dlcc.Training:
     )
 
 
-def judged(folder: Path, discriminator: str, cut: bool = False) -> Evaluation:
+def judged(folder: Path, discriminator: str, **faults: bool) -> Evaluation:
     paper = folder / "paper.md"
     paper.write_text(PAPER.format(discriminator=discriminator))
     with dlcc.Recorder(
@@ -77,7 +78,7 @@ def judged(folder: Path, discriminator: str, cut: bool = False) -> Evaluation:
         build=build,
         length=8,
         objective={"kind": "gan", "loss": "ns"},
-        config={"cut": cut, "seed": 0},
+        config={"cut": False, "kept": False, "seed": 0, **faults},
         documents=[paper],
     ) as recorder:
         recorder.train(snapshots=2, samples=64, sample_steps=2)
@@ -115,3 +116,9 @@ def test_a_generator_that_learns_nothing_is_found(tmp_path: Path) -> None:
     (finding, *_) = [f for f in found.report.findings if f.code == "LOG010"]
     assert finding.player == "generator"
     assert "no loss was differentiated" in finding.message
+
+
+def test_gradients_that_are_never_set_to_zero_are_found(tmp_path: Path) -> None:
+    found = judged(tmp_path, NS, kept=True)
+    messages = [f.message for f in found.report.findings if f.code == "LOG010"]
+    assert any("discriminator" in message for message in messages)
