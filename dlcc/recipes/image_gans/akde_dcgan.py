@@ -4,27 +4,50 @@ The study gives pixels in [0, 1], a split of 80 to 20 and a batch. Layers, initi
 are those of the deep convolutional GAN (Radford 2016): strided convolutions, with batch
 normalisation but for the generator's last and the discriminator's first, normal weights of standard
 deviation .02, and Adam at 2e-4 with β₁ of .5. Players take turns; the discriminator begins.
+
+`recipe` names ways to steady it that the study does not compare itself with: each is a set of
+values for the other keys, which may be set as well.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.parametrizations import spectral_norm
 
 from dlcc.recipes import optimised
+from dlcc.recipes.averaged_weights import DECAY, AveragedWeights
 from dlcc.recipes.data.images import IMAGES, as_shares, load_images
 from dlcc.recipes.image_gan import ImageGAN
+from dlcc.recipes.image_gans import usual_gan
+from dlcc.recipes.optimistic_adam import OptimisticAdam
 from dlcc.recipes.options import Options, option
 
 ZDIM, TRAINED_SHARE, WEIGHTS_SD = 100, 0.8, 0.02
 _HELD_OUT = 256  # images on which the discriminator is tried, at most
+RECIPES: Mapping[str, Mapping[str, Any]] = {
+    "baseline": {},
+    "lr4e-3": {"lr": 4e-3, "ema": DECAY},
+    "optimistic": {"lr": 4e-3, "optimizer": "optimistic", "ema": DECAY},
+    "ttur": {"lr": 1e-4, "rate_ratio": 4.0, "ema": DECAY},
+    "spectral-norm": {"norm": "spectral", "ema": DECAY},
+    "gradient-penalty": {"gp": 10.0, "ema": DECAY},
+    "r1": {"lr": 1e-3, "r1": 10.0, "ema": DECAY},
+    "r1r2-relativistic": {"loss": "relativistic", "lr": 1e-3, "r1": 1.0, "r2": 1.0, "ema": DECAY},
+    "fixed": {"lr": 4e-3, "optimizer": "optimistic", "r1": 1.0, "ema": DECAY},
+}
+"""Recipe -> values that it stands for: what the field does against collapse and instability.
+
+Rates of their own (Heusel 2017), spectral norm (Miyato 2018), the gradient penalty (Gulrajani 2017)
+beside this loss (Fedus 2018), R1 (Mescheder 2018), relativistic pairing with R1 and R2 (Huang
+2024), optimistic Adam (Daskalakis 2018), and together what was found best on digits (`fixed`)."""
 
 
 @dataclass(frozen=True)
@@ -33,55 +56,74 @@ class Config(Options):
 
     data: str = option("digits", "what is learned", choices=IMAGES)
     folder: str = option("", "where the files of the data are; digits need none")
-    lr: float = option(2e-4, "learning rate of both", low=0, high=1)
+    recipe: str = option("baseline", "name of values for the keys below", choices=tuple(RECIPES))
+    loss: str = option("ns", "losses of the players", choices=("ns", "relativistic"))
+    norm: str = option("batch", "normalisation of the rival", choices=("batch", "spectral", "none"))
+    lr: float = option(2e-4, "learning rate of the generator", low=0, high=1)
+    rate_ratio: float = option(1.0, "discriminator's rate over that", low=0, high=1000)
+    optimizer: str = option("adam", "optimiser of both", choices=("adam", "optimistic"))
+    beta1: float = option(0.5, "first decay of both optimisers", low=0, high=0.999)
+    r1: float = option(0.0, "weight of the penalty on D's gradient at images", low=0, high=1e4)
+    r2: float = option(0.0, "weight of the same at samples", low=0, high=1e4)
+    gp: float = option(0.0, "weight of the gradient penalty between them", low=0, high=1e4)
+    ema: float = option(0.0, "decay of the average of G's weights; 0 for none", low=0, high=0.9999)
+    width: int = option(64, "channels next to the images; twice as many inside", low=1, high=1024)
     batch: int = option(32, "rows a step", low=2, high=4096)
     epochs: int = option(45, "passes through the data", low=1, high=100_000)
     steps: int = option(0, "length in steps; 0 leaves it to epochs", low=0, high=10_000_000)
     seed: int = option(0, "of split, weights, batches and samples", low=0, high=2**63 - 1)
 
-    @property
-    def loss(self) -> str:
-        """Loss of both players."""
-        return "ns"
+    @classmethod
+    def parse(cls, values: Mapping[str, Any]) -> Self:
+        """Check plain values; those left out are the recipe's, or else the defaults.
+
+        Raises:
+            ValueError: for an unknown key, or a value of the wrong type or out of range.
+        """
+        stands_for = RECIPES.get(str(values.get("recipe", "baseline")), {})
+        return super().parse({**stands_for, **values})
 
 
 # --- networks -------------------------------------------------------------------------------------
 
 
-def generator(channels: int, side: int) -> nn.Module:
+def generator(channels: int, side: int, width: int = 64) -> nn.Module:
     """Make the generator [n, 100] → [n, channels, side, side] in [0, 1]."""
     small = side // 4
     return nn.Sequential(
-        nn.Linear(ZDIM, 128 * small**2, bias=False),
-        nn.Unflatten(1, (128, small, small)),
-        nn.BatchNorm2d(128),
+        nn.Linear(ZDIM, 2 * width * small**2, bias=False),
+        nn.Unflatten(1, (2 * width, small, small)),
+        nn.BatchNorm2d(2 * width),
         nn.ReLU(),
-        nn.ConvTranspose2d(128, 64, 4, 2, 1, bias=False),
-        nn.BatchNorm2d(64),
+        nn.ConvTranspose2d(2 * width, width, 4, 2, 1, bias=False),
+        nn.BatchNorm2d(width),
         nn.ReLU(),
-        nn.ConvTranspose2d(64, channels, 4, 2, 1),
+        nn.ConvTranspose2d(width, channels, 4, 2, 1),
         nn.Sigmoid(),
     )
 
 
-def discriminator(channels: int, side: int) -> nn.Module:
+def discriminator(channels: int, side: int, width: int = 64, norm: str = "batch") -> nn.Module:
     """Make the discriminator [n, channels, side, side] → [n, 1], raw."""
+    batch = norm == "batch"
     return nn.Sequential(
-        nn.Conv2d(channels, 64, 4, 2, 1),
+        nn.Conv2d(channels, width, 4, 2, 1),
         nn.LeakyReLU(0.2),
-        nn.Conv2d(64, 128, 4, 2, 1, bias=False),
-        nn.BatchNorm2d(128),
+        nn.Conv2d(width, 2 * width, 4, 2, 1, bias=not batch),
+        nn.BatchNorm2d(2 * width) if batch else nn.Identity(),
         nn.LeakyReLU(0.2),
         nn.Flatten(),
-        nn.Linear(128 * (side // 4) ** 2, 1),
+        nn.Linear(2 * width * (side // 4) ** 2, 1),
     )
 
 
-def make_players(channels: int, side: int) -> dict[str, nn.Module]:
+def make_players(
+    channels: int, side: int, width: int = 64, norm: str = "batch"
+) -> dict[str, nn.Module]:
     """Make both players, initialised from torch's generator."""
     players = {
-        "generator": generator(channels, side),
-        "discriminator": discriminator(channels, side),
+        "generator": generator(channels, side, width),
+        "discriminator": discriminator(channels, side, width, norm),
     }
     for network in players.values():
         for module in network.modules():
@@ -89,6 +131,10 @@ def make_players(channels: int, side: int) -> dict[str, nn.Module]:
                 nn.init.normal_(module.weight, std=WEIGHTS_SD)
             elif isinstance(module, nn.BatchNorm2d):
                 nn.init.normal_(module.weight, mean=1.0, std=WEIGHTS_SD)
+    if norm == "spectral":
+        for module in players["discriminator"].modules():
+            if isinstance(module, nn.Linear | nn.Conv2d):
+                spectral_norm(module)
     return players
 
 
@@ -118,15 +164,18 @@ class DCGAN(ImageGAN):
         order = rng.permutation(len(images))
         trained = round(TRAINED_SHARE * len(images))
         with optimised.seeded(config.seed, optimised.STREAM_WEIGHTS):
-            players = make_players(*images.shape[1:3])
+            players = make_players(*images.shape[1:3], config.width, config.norm)
+        make = {"adam": torch.optim.Adam, "optimistic": OptimisticAdam}[config.optimizer]
+        rates = {"generator": config.lr, "discriminator": config.lr * config.rate_ratio}
         adam = {
-            name: torch.optim.Adam(network.parameters(), lr=config.lr, betas=(0.5, 0.999))
+            name: make(network.parameters(), lr=rates[name], betas=(config.beta1, 0.999))
             for name, network in players.items()
         }
         super().__init__(
             config.seed, players, adam, images[order[:trained]], batch=config.batch, noise=ZDIM
         )
         self.held_out = torch.from_numpy(images[order[trained:][:_HELD_OUT]])
+        self.average = AveragedWeights(self.generator, config.ema) if config.ema else None
 
     def iterate(self, step: int) -> Mapping[str, Tensor]:
         """Do one iteration; each player's figures are of the state before its own update.
@@ -135,21 +184,65 @@ class DCGAN(ImageGAN):
         if there are any.
         """
         real, z = self.batch(step)
-        of_real, of_fake = self.discriminator(real), self.discriminator(self.generator(z).detach())
-        losses = {"discriminator": discriminator_loss(of_real, of_fake)}
+        rival_loss, of_real, of_fake = self.loss_of_rival(real, self.generator(z).detach(), step)
         row = {
             "discriminator/real": torch.sigmoid(of_real).mean(),
             "discriminator/fake": torch.sigmoid(of_fake).mean(),
-            "discriminator/loss": losses["discriminator"],
-        } | self.descend(losses)
+            "discriminator/loss": rival_loss,
+        } | self.descend({"discriminator": rival_loss})
         if len(self.held_out) and step % -(-len(self.images) // self.config.batch) == 0:
             self.discriminator.eval()
             with torch.no_grad():
                 row["discriminator/held_out"] = self.discriminator(self.held_out).sigmoid().mean()
             self.discriminator.train()
-        loss = generator_loss(self.discriminator(self.generator(z)))
+        of_fake = self.discriminator(self.generator(z))
+        if self.config.loss == "relativistic":
+            shown = self.discriminator(real).detach()
+            loss = usual_gan.generator_loss("relativistic", shown, of_fake)
+        else:
+            loss = generator_loss(of_fake)
         row["generator/loss"] = loss
-        return row | self.descend({"generator": loss})
+        row |= self.descend({"generator": loss})
+        if self.average is not None:
+            self.average.follow(step)
+        return row
+
+    def loss_of_rival(self, real: Tensor, fake: Tensor, step: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Compute the discriminator's loss with its penalties, and its outputs."""
+        config = self.config
+        real, fake = real.requires_grad_(config.r1 > 0), fake.requires_grad_(config.r2 > 0)
+        of_real, of_fake = self.discriminator(real), self.discriminator(fake)
+        if config.loss == "relativistic":
+            total = usual_gan.discriminator_loss("relativistic", of_real, of_fake)
+        else:
+            total = discriminator_loss(of_real, of_fake)
+        if config.r1:
+            total = total + config.r1 / 2 * usual_gan.squared_slope(of_real, real).mean()
+        if config.r2:
+            total = total + config.r2 / 2 * usual_gan.squared_slope(of_fake, fake).mean()
+        if config.gp:
+            share = self.draws(usual_gan.STREAM_PENALTY, step).random((len(real), 1, 1, 1))
+            mixed = usual_gan.mixed_images(real, fake, share)
+            total = total + config.gp * usual_gan.gradient_penalty(self.discriminator, mixed)
+        return total, of_real, of_fake
+
+    def sample(self, n: int, seed: int) -> Tensor:
+        """Draw samples [n, channels, side, side], of the averaged weights where there are such."""
+        if self.average is None:
+            return super().sample(n, seed)
+        with self.average.applied():
+            return super().sample(n, seed)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Copy weights, buffers, the optimisers' state, and the averaged weights."""
+        state = super().state_dict()
+        return state if self.average is None else {**state, "average": self.average.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go back to a state of `state_dict`."""
+        super().load_state_dict(state)
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
 
 
 def build(values: Mapping[str, Any]) -> DCGAN:

@@ -90,9 +90,6 @@ class DCGANFamily(CloudFamily):
         of_epoch = math.ceil(round(akde_dcgan.TRAINED_SHARE * images) / config["batch"])
         return int(config["epochs"] * of_epoch)
 
-    def objective(self, config: Values) -> dict[str, Any]:
-        return {"kind": "gan", "loss": "ns"}
-
     def page(self, recipe: Recipe, config: Values) -> str:
         return dcgan_page(recipe, config)
 
@@ -100,7 +97,8 @@ class DCGANFamily(CloudFamily):
         return as_shares(super().reference(config))
 
     def players(self, config: Values) -> Mapping[str, nn.Module]:
-        return akde_dcgan.make_players(*SHAPES[config["data"]])
+        shape = SHAPES[config["data"]]
+        return akde_dcgan.make_players(*shape, config["width"], config["norm"])
 
     def as_target(self, samples: NDArray[Any], config: Values) -> NDArray[Any]:
         return super().as_target(2 * np.asarray(samples, dtype=np.float32) - 1, config)

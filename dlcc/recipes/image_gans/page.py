@@ -70,17 +70,23 @@ def clouds_page(recipe: Recipe, config: Mapping[str, Any]) -> str:
 
 def dcgan_page(recipe: Recipe, config: Mapping[str, Any]) -> str:
     """Write the Markdown page of the deep convolutional GAN."""
-    return _filled(
+    _, discriminator, generator = {**FORMULAS, "relativistic": RELATIVISTIC}[config["loss"]]
+    average = _average(config)
+    page = _filled(
         recipe,
         {**config, "loss": "ns"},
         title=f"deep convolutional GAN on {config['data']}",
         scale="0",
         zdim="a hundred",
-        penalty="",
-        turns="The discriminator is updated first, then the generator from the same noise. Of "
-        "the images 80 % are trained on; on some of the rest the discriminator is tried.",
-        networks=_DCGAN.format(lr=config["lr"]),
+        penalty=_penalties(config),
+        turns="The discriminator is updated first, then the generator from the same noise."
+        f"{average} Of the images 80 % are trained on; on some of the rest the discriminator is "
+        "tried.",
+        networks=_dcgan_networks(config),
+        discriminator=discriminator,
+        generator=generator,
     )
+    return page.replace("| loss | ns |", f"| loss | {config['loss']} |")
 
 
 def usual_page(recipe: Recipe, config: Mapping[str, Any]) -> str:
@@ -129,6 +135,8 @@ RELATIVISTIC = (
 def _penalties(config: Mapping[str, Any]) -> str:
     """Paragraphs on the discriminator's penalties."""
     text = _PENALTIES["wgangp"] if config["loss"] == "wgangp" else ""
+    if config.get("gp"):
+        text += _PENALTIES["wgangp"].replace(r"\lambda = 10", rf"\lambda = {config['gp']:g}")
     for key, where in (("r1", "x_i"), ("r2", "G(z_i)")):
         if config[key]:
             text += (
@@ -141,12 +149,39 @@ def _penalties(config: Mapping[str, Any]) -> str:
 def _turns(config: Mapping[str, Any]) -> str:
     """Sentences on who is updated when, and on what samples are drawn from."""
     times = "once" if config["d_steps"] == 1 else f"{config['d_steps']} times"
-    average = (
-        f" Samples are drawn from an average of its weights with decay {config['ema']:g}."
-        if config["ema"]
-        else ""
+    return (
+        f"The discriminator is updated {times}, then the generator from the last noise."
+        f"{_average(config)}"
     )
-    return f"The discriminator is updated {times}, then the generator from the last noise.{average}"
+
+
+def _average(config: Mapping[str, Any]) -> str:
+    """Sentence on the average of the generator's weights; empty where there is none."""
+    if not config["ema"]:
+        return ""
+    return f" Samples are drawn from an average of its weights with decay {config['ema']:g}."
+
+
+def _dcgan_networks(config: Mapping[str, Any]) -> str:
+    """Sentences on networks and optimiser of the deep convolutional GAN."""
+    rival = {
+        "batch": ", with batch normalisation",
+        "spectral": "; the generator has batch, the discriminator spectral normalisation",
+        "none": "; the generator has batch normalisation",
+    }[config["norm"]]
+    method = {"adam": "Adam", "optimistic": "Optimistic Adam"}[config["optimizer"]]
+    ratio = config["rate_ratio"]
+    rates = (
+        f"both at a learning rate of {config['lr']:g}"
+        if ratio == 1
+        else f"the generator at a learning rate of {config['lr']:g}, the discriminator at "
+        f"{ratio:g} times that"
+    )
+    return (
+        "The generator is a linear map and two transposed convolutions, the discriminator two "
+        f"convolutions and a linear map{rival}. {method} with $\\beta_1 = {config['beta1']:g}$ "
+        f"trains {rates}."
+    )
 
 
 def _usual_networks(config: Mapping[str, Any]) -> str:
@@ -173,11 +208,6 @@ def _usual_networks(config: Mapping[str, Any]) -> str:
     )
 
 
-_DCGAN = (
-    "The generator is a linear map and two transposed convolutions, the discriminator two "
-    "convolutions and a linear map, with batch normalisation. Adam with $\\beta_1 = 0.5$ trains "
-    "both at a learning rate of {lr:g}."
-)
 _PENALTIES = {
     "ns": "",
     "wgan": "\nAfter each update its weights are clipped to between −0.01 and 0.01.\n",

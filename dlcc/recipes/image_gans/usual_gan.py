@@ -208,6 +208,18 @@ def squared_slope(outputs: Tensor, images: Tensor) -> Tensor:
     return slope.flatten(1).square().sum(1)
 
 
+def mixed_images(real: Tensor, fake: Tensor, share: NDArray[np.float64]) -> Tensor:
+    """Mix images [n, ...] with samples, `share` [n, 1, 1, 1] of each image; ready for a slope."""
+    at = torch.from_numpy(share.astype(np.float32))
+    return (at * real + (1 - at) * fake).detach().requires_grad_()
+
+
+def gradient_penalty(discriminator: nn.Module, mixed: Tensor) -> Tensor:
+    """Mean squared deviation of the gradient's norm from 1 (Gulrajani 2017, eq. 3)."""
+    slope = squared_slope(discriminator(mixed), mixed).sqrt()
+    return ((slope - 1) ** 2).mean()
+
+
 # --- training -------------------------------------------------------------------------------------
 
 
@@ -270,10 +282,8 @@ class UsualGAN(ImageGAN):
             total = total + config.r2 / 2 * squared_slope(of_fake, fake).mean()
         if config.loss == "wgangp":
             share = self.draws(STREAM_PENALTY, number).random((len(real), 1, 1, 1))
-            at = torch.from_numpy(share.astype(np.float32))
-            mixed = (at * real + (1 - at) * fake).detach().requires_grad_()
-            slope = squared_slope(self.discriminator(mixed), mixed).sqrt()
-            total = total + GRADIENT_PENALTY_WEIGHT * ((slope - 1) ** 2).mean()
+            mixed = mixed_images(real, fake, share)
+            total = total + GRADIENT_PENALTY_WEIGHT * gradient_penalty(self.discriminator, mixed)
         return total, of_real, of_fake
 
     def _follow(self) -> None:

@@ -118,3 +118,62 @@ def test_the_page_says_what_is_minimised_and_the_configuration() -> None:
     assert r"\log \sigma(D(x_i))" in page
     assert "learning rate of 0.0005" in page
     assert "| batch | 32 |" in page
+
+
+@pytest.mark.parametrize("name", list(akde_dcgan.RECIPES))
+def test_every_recipe_trains_and_resumes_to_the_bit(name: str) -> None:
+    training, again = built(recipe=name, width=4), built(recipe=name, width=4)
+    for step in range(3):
+        training.step(step)
+    again.load_state_dict(training.state_dict())
+    assert training.step(3) == again.step(3)
+    assert torch.equal(training.sample(3, 1), again.sample(3, 1))
+
+
+def test_a_recipe_stands_for_values_that_may_be_set() -> None:
+    config = akde_dcgan.Config.parse({"recipe": "fixed", "r1": 2.0})
+    assert (config.lr, config.optimizer, config.r1, config.ema) == (4e-3, "optimistic", 2.0, 0.999)
+    assert akde_dcgan.Config.parse({}).ema == 0
+    with pytest.raises(ValueError, match="choose one of baseline, lr4e-3"):
+        akde_dcgan.Config.parse({"recipe": "fixd"})
+
+
+def test_samples_of_a_recipe_with_an_average_come_from_it() -> None:
+    training = built(recipe="fixed", width=4)
+    for step in range(3):
+        training.step(step)
+    own = {k: v.clone() for k, v in training.generator.state_dict().items()}
+    drawn = training.sample(4, 0)
+    assert all(torch.equal(v, own[k]) for k, v in training.generator.state_dict().items())
+    training.average = None
+    assert not torch.equal(drawn, training.sample(4, 0))
+
+
+def test_penalties_are_squared_slopes_of_the_raw_output() -> None:
+    training = built(recipe="baseline", norm="none", r1=1e4, width=4)
+    plain = built(recipe="baseline", norm="none", width=4)
+    real, z = training.batch(0)
+    fake = training.generator(z).detach()
+    total, *_ = training.loss_of_rival(real, fake, 0)
+    without, *_ = plain.loss_of_rival(real, fake, 0)
+    x = real.detach().double().requires_grad_()
+    slopes = torch.autograd.functional.jacobian(
+        lambda images: training.discriminator.double()(images).sum(), x
+    )
+    assert (total - without).item() == pytest.approx(
+        5e3 * slopes.flatten(1).square().sum(1).mean().item(), rel=1e-3
+    )
+
+
+@pytest.mark.parametrize("name", ["fixed", "r1r2-relativistic", "gradient-penalty", "ttur"])
+def test_the_page_of_a_recipe_says_what_it_adds(name: str) -> None:
+    recipe = get_recipe("akde-dcgan")
+    page = recipe.family.page(recipe, recipe.configure({"recipe": name}))
+    said = {
+        "fixed": r"\gamma = 1$",
+        "r1r2-relativistic": r"\exp(D(G(z_i)) - D(x_i))",
+        "gradient-penalty": r"\lambda = 10$",
+        "ttur": "4 times that",
+    }
+    assert said[name] in page
+    assert "average of its weights with decay 0.999" in page
