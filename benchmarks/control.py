@@ -37,7 +37,7 @@ from scipy.stats import beta, binomtest
 
 from dlcc.advice.prior import ConfigPrior
 from dlcc.control.adjustable import MemberSettings, SmallGANSettings, usual_bounds
-from dlcc.control.controller import EVERY, Controller, controller_for
+from dlcc.control.rule_controller import EVERY, RuleController, controller_for
 from dlcc.ensembles.ensemble import QUANTITIES, Ensemble
 from dlcc.health.definitions import sample_steps
 from dlcc.past_runs.build.settings import DATA, STEPS, draw_setting
@@ -67,7 +67,7 @@ def settings_of(data: str) -> list[dict[str, Any]]:
 
 
 def trained_labels(
-    configs: Sequence[Config], attach: Callable[[Ensemble], Sequence[Controller | None]]
+    configs: Sequence[Config], attach: Callable[[Ensemble], Sequence[RuleController | None]]
 ) -> tuple[list[str], list[list[int]]]:
     """Train the configurations together, each under its controller: the truth's labels, and the
     rules by which each was adjusted."""
@@ -99,17 +99,17 @@ def trained_labels(
     return labels, rules
 
 
-def attached(library: Library, data: str) -> Callable[[str, Ensemble, int], Controller | None]:
+def attached(library: Library, data: str) -> Callable[[str, Ensemble, int], RuleController | None]:
     """arm, ensemble, member -> its controller."""
     prior = ConfigPrior.fit(library, data)
 
-    def attach(arm: str, ensemble: Ensemble, i: int) -> Controller | None:
+    def attach(arm: str, ensemble: Ensemble, i: int) -> RuleController | None:
         if arm == "seed":
             return None
         member = MemberSettings(ensemble, i)
         allowed = usual_bounds(member.settings())
         if arm == "rules":
-            return Controller(member, allowed)
+            return RuleController(member, allowed)
         config = {k: getattr(ensemble.configs[i], k) for k in small_gan.Config.__dataclass_fields__}
         found = controller_for(
             member, config, library, prior=prior, start=arm != "steer",
@@ -225,7 +225,7 @@ def step_cost(library: Library, steps: int = 2500, rounds: int = 5) -> dict[str,
     ratios, plain = [], []
     for round_ in range(rounds):
         trainings = [small_gan.build({"data": "ring", "seed": round_}) for _ in range(2)]
-        controller = Controller(SmallGANSettings(trainings[1]), good=library.good)
+        controller = RuleController(SmallGANSettings(trainings[1]), good=library.good)
         spent = [0.0, 0.0]
         for first in range(0, steps, 100):
             order = (0, 1) if first // 100 % 2 else (1, 0)

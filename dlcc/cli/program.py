@@ -34,7 +34,7 @@ from dlcc.cli.rerun import rerun
 from dlcc.cli.review import review
 from dlcc.cli.schema import schema
 from dlcc.cli.stages import stages
-from dlcc.cli.train import train
+from dlcc.cli.train import TrainCommand, train
 from dlcc.cli.verify import verify
 from dlcc.cli.watch import watch
 
@@ -101,7 +101,7 @@ for _command in (
     recipes,
     mcp,
 ):
-    app.command()(_command)
+    app.command(cls=TrainCommand if _command is train else None)(_command)
 app.add_typer(library)
 
 

@@ -2,16 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from dlcc.cli.options import pairs_of
 from dlcc.cli.progress import bars
+from dlcc.control.registry import CONTROLS, DEFAULT, make_control
 
-if TYPE_CHECKING:
-    from dlcc.control.recipe_control import RecipeControl
+_CONTROL = "--control"
+
+
+class TrainCommand(TyperCommand):
+    """Command whose `--control` may stand alone, for the controller that goes by past runs."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse arguments, with the default controller's name where `--control` has none."""
+        return super().parse_args(ctx, named_control(args))
+
+
+def named_control(args: Sequence[str]) -> list[str]:
+    """Name the default controller after each `--control` that stands alone.
+
+    It does where an option or nothing follows, or a recipe.
+
+    >>> named_control(["ring", "--control", "--dry-run"])
+    ['ring', '--control', 'past-runs', '--dry-run']
+    >>> named_control(["--control", "akde-bo"])
+    ['--control', 'akde-bo']
+    """
+    found: list[str] = []
+    for place, arg in enumerate(args):
+        found.append(arg)
+        if arg == _CONTROL:
+            following = args[place + 1] if place + 1 < len(args) else "-"
+            if following.startswith("-") or (following not in CONTROLS and _is_recipe(following)):
+                found.append(DEFAULT)
+    return found
+
+
+def _is_recipe(name: str) -> bool:
+    from dlcc.recipes import recipes
+
+    return name in recipes()
 
 
 def train(
@@ -21,8 +57,12 @@ def train(
         list[str] | None, typer.Option("--set", help="A setting, KEY=VALUE; repeatable.")
     ] = None,
     control: Annotated[
-        bool, typer.Option(help="Steer it while it runs, towards what past runs did well with.")
-    ] = False,
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help=f"Steer it while it runs, by {', '.join(CONTROLS)}; alone, by {DEFAULT}.",
+        ),
+    ] = None,
     bound: Annotated[
         list[str] | None,
         typer.Option(help="Bounds of a setting for the controller, as in lr_d=1e-4..1e-2."),
@@ -35,13 +75,16 @@ def train(
     ] = True,
 ) -> None:
     """Train one of the recipes, recorded; goes on where an interrupted training stopped."""
+    from dlcc.control.adjustable import parse_bounds
     from dlcc.errors import OptionError
     from dlcc.recipes.train import train as train_recipe
 
     settings = pairs_of(set_ or [])
-    if (bound or dry_run) and not control:
+    if (bound or dry_run) and control is None:
         raise OptionError("--bound and --dry-run are the controller's: add --control")
-    controller = _controller(bound or [], dry_run) if control else None
+    controller = None
+    if control is not None:
+        controller = make_control(control, parse_bounds(bound or []), dry_run=dry_run)
     with bars() as progress:
 
         def report(done: int, total: int) -> None:
@@ -54,11 +97,3 @@ def train(
         for action in controller.actions:
             typer.echo(action.words)
     typer.echo(f"recorded {out}\nnext: dlcc evaluate {out}")
-
-
-def _controller(bounds: list[str], dry_run: bool) -> RecipeControl:
-    from dlcc.control.adjustable import parse_bounds
-    from dlcc.control.recipe_control import RecipeControl
-    from dlcc.past_runs.in_use import library
-
-    return RecipeControl(parse_bounds(bounds), library=library(), dry_run=dry_run)

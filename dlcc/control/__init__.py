@@ -15,17 +15,21 @@ if TYPE_CHECKING:
     from dlcc.control.adjustable import Bounds as Bounds
     from dlcc.control.adjustable import OptimizerRates as OptimizerRates
     from dlcc.control.adjustable import bounds_of as bounds_of
+    from dlcc.control.akde_bo.controller import AkdeBo as AkdeBo
     from dlcc.control.controller import Controller as Controller
-    from dlcc.control.controller import controller_for as controller_for
+    from dlcc.control.rule_controller import RuleController as RuleController
+    from dlcc.control.rule_controller import controller_for as controller_for
 
 _HOMES = {
+    "AkdeBo": "dlcc.control.akde_bo.controller",
     "Action": "dlcc.control.action",
     "Adjustable": "dlcc.control.adjustable",
     "Bounds": "dlcc.control.adjustable",
     "Controller": "dlcc.control.controller",
     "OptimizerRates": "dlcc.control.adjustable",
     "bounds_of": "dlcc.control.adjustable",
-    "controller_for": "dlcc.control.controller",
+    "RuleController": "dlcc.control.rule_controller",
+    "controller_for": "dlcc.control.rule_controller",
 }
 __all__ = list(_HOMES)
 __getattr__, __dir__ = lazy_names(__name__, _HOMES)

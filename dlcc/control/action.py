@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 from dlcc.control.rules import rule_name
 
@@ -33,3 +34,19 @@ class Action:
         )
         when = "before the first step" if self.step < 0 else f"step {self.step:,}"
         return f"{when}, {rule_name(self.rule)}: {changed}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Convert to plain values, for a state."""
+        return asdict(self) | {"before": dict(self.before), "after": dict(self.after)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Make the action of `to_dict` again.
+
+        Args:
+            values: Plain values.
+
+        Returns:
+            The action.
+        """
+        return cls(**values)

@@ -1,200 +1,110 @@
-"""Controller of a live training: it watches the record and adjusts settings within bounds."""
+"""Controller: the interface of what watches a live training and acts on it within bounds."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from dlcc.control import rules as control_rules
 from dlcc.control.action import Action
-from dlcc.control.adjustable import Adjustable, OptimizerRates, bounds_of
-from dlcc.control.rules import LARGEST_FACTOR, RULES, Rule, Watched, window_of
-from dlcc.control.watched_rows import column, detached, is_plain, rows_before
+from dlcc.control.step_budget import StepBudget
+from dlcc.deprecation import warn_renamed
 from dlcc.errors import OptionError
-from dlcc.health.windows import QUANTITIES
-from dlcc.typing import Floats
 
 if TYPE_CHECKING:
-    from dlcc.advice.prior import ConfigPrior
-    from dlcc.control.steering import Target
-    from dlcc.health.curves import Curves
-    from dlcc.past_runs.store import Library
-
-EVERY, COOLDOWN = 50, 4
-_FEWEST_ROWS = 5
-_GOOD = 0.5
+    from torch import Tensor
 
 
-class Controller:
-    """Controller that watches the rows of a training and adjusts its settings.
+class Controller(ABC):
+    """Controller of a live training: it sees what the record sees, and acts within bounds.
 
-        controller = Controller(OptimizerRates({"generator": opt_g, "discriminator": opt_d}),
-                                bounds={"lr_d": (1e-4, 1e-2)})
-        recorder.control(controller)   # from then on every recorder.log() feeds it
+        recorder.control(controller)                                # every logged row goes to it
+        loss = loss + controller.penalty("discriminator", step, real=real, fake=fake)
 
-    At a step s with `(s + 1) % every == 0` it looks at the rows since the last such step and acts
-    at most once; the change holds from step s + 1 on. It hands rows to the recorder, one when it
-    begins and one for each action: all settings as `control/<setting>`, `control/rule` (0 as set, 1
-    to 4 the rules, 10 and 11 by past runs, 90 undone) and `control/measure`. A dry run changes
-    nothing and names them `control/would_<setting>`, `control/would_rule` and
-    `control/would_measure`.
+    The first line is for all controllers; the second for those that shape a loss, and adds exactly
+    0 where there is nothing to add. Every action is a row `control/...` of the record and can be
+    taken back by `undo`; a dry run decides and records, and changes nothing. `state_dict` belongs
+    into the training's own, so that snapshots hold it and a replay goes on to the bit.
 
     Args:
-        adjustable: Settings that are steered: `OptimizerRates`, or any `Adjustable`.
-        bounds: Setting -> (lowest, highest) value; settings that are not named stay. By default
-            usual bounds for all, see `bounds_of`.
-        every: Number of steps between decisions, 5 or more.
-        cooldown: Number of windows after an action in which no rule acts; steering goes on.
-        rules: Rules of thumb to go by.
-        good: P(good) of windows by past runs; where the last window looks good nothing is done.
-        course: Target to steer to while windows do not look good; `controller_for` finds one.
         dry_run: Whether to decide and record, and change nothing.
+        budget: Largest share of the training's time that it may use; beyond it, it skips its work
+            and says so in a row. None for no limit.
 
     Raises:
-        OptionError: A bound is empty, excludes the present value, or is of no setting; or `every`
-            or `cooldown` is too small.
+        OptionError: The budget is no number from 0 to 1.
 
-    >>> import numpy as np
-    >>> import torch
-    >>> from dlcc.control import Controller
-    >>> weight = torch.nn.Parameter(torch.zeros(3))
-    >>> optimizer = torch.optim.SGD([weight], lr=0.1)
-    >>> controller = Controller.of_optimizers({"generator": optimizer}, every=5)
-    >>> for step in range(5):  # recorder.log() calls watch()
-    ...     _ = controller.watch(step, {"generator/loss": 400.0, "generator/grad_norm": 2e4})
-    >>> controller.actions[-1].words
-    'step 4, exploding: lr_g 0.1 -> 0.05'
-    >>> controller.undo().rule, optimizer.param_groups[0]["lr"]
-    (1, 0.1)
-    >>> controller.decide(9, {"generator/loss": np.full(5, 400.0)})  # what was undone stays undone
-    >>> controller.start()  # there is no course to steer to
-    >>> controller.rewind(3)  # the training goes back to a snapshot of step 3
+    >>> class Stopwatch(Controller):
+    ...     name = "stopwatch"
+    ...     def watch(self, step, row):
+    ...         return {"control/seen": float(step)}
+    ...     def state_dict(self):
+    ...         return {}
+    ...     def load_state_dict(self, state):
+    ...         pass
+    >>> controller = Stopwatch()
+    >>> controller.watch(3, {"generator/loss": 0.7})
+    {'control/seen': 3.0}
+    >>> controller.penalty("generator", 3).item(), controller.actions
+    (0.0, [])
     """
 
-    def __init__(
-        self,
-        adjustable: Adjustable,
-        bounds: Mapping[str, tuple[float, float]] | None = None,
-        *,
-        every: int = EVERY,
-        cooldown: int = COOLDOWN,
-        rules: Sequence[Rule] = RULES,
-        good: Callable[[Curves], Floats] | None = None,
-        course: Target | None = None,
-        dry_run: bool = False,
-    ) -> None:
-        if every < _FEWEST_ROWS or cooldown < 0:
-            raise OptionError(
-                f"control: every is {every} and cooldown {cooldown}; give {_FEWEST_ROWS} steps or "
-                "more, and 0 windows or more"
-            )
-        self.adjustable = adjustable
-        self.bounds = bounds_of(adjustable.settings(), bounds)
-        self.every, self.cooldown, self.rules = every, cooldown, tuple(rules)
-        self.course, self.dry_run = course, dry_run
+    name: ClassVar[str]
+    """Name by which `dlcc train --control` knows it."""
+
+    def __new__(cls, *_args: Any, **_options: Any) -> Self:
+        """Make the controller by rules where the old name of that class is called."""
+        if cls is Controller:
+            from dlcc.control.rule_controller import RuleController
+
+            warn_renamed("dlcc.control", "Controller(...)", "RuleController(...)")
+            return object.__new__(RuleController)  # type: ignore[return-value]
+        return object.__new__(cls)
+
+    def __init__(self, *, dry_run: bool = False, budget: float | None = None) -> None:
+        self.dry_run = dry_run
+        self.budget = StepBudget(budget)
         self.actions: list[Action] = []
-        self._watched = Watched(good)
-        self._held = dict.fromkeys((rule.number for rule in self.rules), 0)
-        self._refused: set[int] = set()
-        self._rest = 0
-        self._rows: list[Mapping[str, Any]] = []
-        self._due = every - 1
-        self._last = -1
-        self._news: tuple[int, float] | None = (control_rules.STARTED, 0.0)
-        self._started_from: Mapping[str, float] = dict(adjustable.settings())
+        """Actions so far; in a dry run those that would have been taken."""
 
     @classmethod
     def of_optimizers(cls, optimizers: Mapping[str, Any], **options: Any) -> Controller:
-        """Control the learning rates of a training's own optimisers.
+        """Control learning rates by rules: the old name of `RuleController.of_optimizers`."""
+        from dlcc.control.rule_controller import RuleController
 
-        Args:
-            optimizers: Player -> its `torch.optim` optimiser.
-            options: Further arguments of `Controller`.
+        warn_renamed("Controller", "of_optimizers", "RuleController.of_optimizers")
+        return RuleController.of_optimizers(optimizers, **options)
 
-        Returns:
-            A controller of `OptimizerRates(optimizers)`.
-
-        Raises:
-            OptionError: There is no optimiser, a rate is 0, or an option cannot be used.
-        """
-        return cls(OptimizerRates(optimizers), **options)
-
-    # ------------------------------------------------------------------------------- watching
-
+    @abstractmethod
     def watch(self, step: int, row: Mapping[str, Any]) -> Mapping[str, float] | None:
-        """Take in the row of a step, and decide where a window ends.
-
-        Numbers that are tensors are read at the next decision, so that no step waits for them.
+        """Take in the row of a step, and decide where it is time to.
 
         Args:
             step: Step of the row, from 0. A step before the last one rewinds the controller.
             row: `player/quantity` -> number or tensor of one element.
 
         Returns:
-            The row that is to be recorded with it, or None.
+            The row that is to be recorded with it, always of the same names; or None.
         """
-        if step < self._last:
-            self.rewind(step)
-        self._last = step
-        self._rows.append(row if is_plain(row) else detached(row))
-        if step >= self._due and len(self._rows) >= _FEWEST_ROWS:
-            rows, self._rows = self._rows, []
-            self._due = (step + 1) // self.every * self.every + self.every - 1
-            self.decide(step, {name: column(rows, name) for name in QUANTITIES})
-        return self._record() if self._news else None
 
-    def decide(self, step: int, rows: Mapping[str, Floats]) -> Action | None:
-        """Look at a window of rows, and act where past runs or a rule say so.
+    def penalty(self, player: str, step: int, **tensors: Any) -> Tensor:
+        """Compute what is to be added to a player's loss in a step.
 
         Args:
-            step: Last step of the window.
-            rows: `player/quantity` -> values [n] within the window.
+            player: Player whose loss it is.
+            step: Step of the training, from 0.
+            tensors: What the controller asks for, such as `real=` and `fake=`, batches [n, ...].
 
         Returns:
-            The change that was made, or None.
+            A scalar with a graph to the player's weights; exactly 0 where nothing is to be added.
         """
-        self._watched.add(window_of(rows))
-        on = [rule for rule in self.rules if self._is_on(rule)]
-        if self._watched.last.lost:
-            return None
-        good = self._watched.p_good()
-        if self.course is not None and good < _GOOD and control_rules.STEERED not in self._refused:
-            now = self.adjustable.settings()
-            toward = self.course.step(now, LARGEST_FACTOR)
-            if toward:
-                return self._act(step, control_rules.STEERED, toward, good)
-        if self._rest > 0:
-            self._rest -= 1
-            return None
-        if self._watched.good_model is not None and good >= _GOOD:
-            return None
-        for rule in on:
-            if rule.number in self._refused:
-                continue
-            changes = rule.act(self.adjustable.settings())
-            action = self._act(step, rule.number, changes, rule.measure(self._watched))
-            if action is not None:
-                self._rest = self.cooldown
-                self._held[rule.number] = 0
-                return action
-        return None
+        import torch
 
-    def start(self) -> Action | None:
-        """Go to the target of the course at once, before the first step.
-
-        Returns:
-            The change that was made; None without a course or where nothing changes.
-        """
-        if self.course is None:
-            return None
-        return self._act(-1, control_rules.STARTED_THERE, self.course.target, self.course.after)
-
-    # ---------------------------------------------------------------------------------- undoing
+        device = next((t.device for t in tensors.values() if isinstance(t, torch.Tensor)), None)
+        return torch.zeros((), device=device)
 
     def undo(self) -> Action:
         """Take the last action back: all settings are exactly what they were before it.
-
-        The rule that acted does not act again. The undoing is recorded with the next row.
 
         Returns:
             The action that was taken back.
@@ -204,192 +114,24 @@ class Controller:
         """
         if not self.actions:
             raise OptionError("control: nothing to undo: the controller has changed nothing")
-        action = self.actions.pop()
-        if not self.dry_run:
-            self.adjustable.adjust(**_changed(action.after, action.before))
-        self._refuse(action.rule)
-        self._news = (control_rules.UNDONE, float(action.rule))
-        return action
+        return self.actions.pop()
 
-    def rewind(self, step: int) -> None:
-        """Forget what was seen and done from a step on; the training restores its own settings.
+    @abstractmethod
+    def state_dict(self) -> dict[str, Any]:
+        """Copy all that the controller has seen and done, as plain values and tensors."""
+
+    @abstractmethod
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go back to a state of `state_dict`.
 
         Args:
-            step: First step that is forgotten.
+            state: State that `state_dict` gave.
         """
-        self.actions = [action for action in self.actions if action.step < step]
-        self._watched = Watched(self._watched.good_model)
-        self._held = dict.fromkeys(self._held, 0)
-        self._rows, self._rest, self._last = [], 0, -1
-        self._due = step // self.every * self.every + self.every - 1
 
-    def catch_up(self, series: Mapping[str, Any], step: int) -> None:
-        """Take in a record as if it had been watched.
-
-        Actions are read from the record and not done again.
+    def catch_up(self, series: Mapping[str, Any], step: int) -> None:  # noqa: B027
+        """Take in a record as if it had been watched; nothing where snapshots hold the state.
 
         Args:
-            series: `player/quantity` -> column with `steps` [n] and `values` [n], such as
-                `run.series().columns`.
+            series: `player/quantity` -> column with `steps` [n] and `values` [n].
             step: Step before which rows are taken in.
-
-        >>> import torch
-        >>> from dlcc.control import Controller
-        >>> from dlcc.runs import Run
-        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(3))], lr=0.1)
-        >>> controller = Controller.of_optimizers({"generator": optimizer})
-        >>> controller.catch_up(Run.open("runs/ring-oscillating").series().columns, step=1000)
-        >>> controller.actions  # nothing controlled that run
-        []
         """
-        would = "would_" if self.dry_run else ""
-        rows = rows_before(series, step)
-        done = {s: r for s, r in rows.items() if f"control/{would}rule" in r}
-        before = dict(self._started_from)
-        self.actions = [] if done else self.actions
-        for at in sorted(rows):
-            self._rows.append(rows[at])
-            if at >= self._due and len(self._rows) >= _FEWEST_ROWS:
-                taken, self._rows = self._rows, []
-                self._due = (at + 1) // self.every * self.every + self.every - 1
-                self._watched.add(window_of({n: column(taken, n) for n in QUANTITIES}))
-                for rule in self.rules:
-                    self._is_on(rule)
-                resting = at in done or self._watched.last.lost
-                self._rest = self._rest if resting else max(0, self._rest - 1)
-            if at in done:
-                before = self._take_over(at, done[at], before, would)
-            self._last = at
-        self._news = None if done else self._news
-
-    def _take_over(
-        self, step: int, row: Mapping[str, float], before: dict[str, float], would: str
-    ) -> dict[str, float]:
-        """Enter an action of the record; returns the settings after it."""
-        after = {field: row[f"control/{would}{field}"] for field in before}
-        rule = int(row[f"control/{would}rule"])
-        if rule == control_rules.UNDONE:
-            if self.actions:
-                self._refuse(self.actions.pop().rule)
-        elif rule != control_rules.STARTED:
-            measure = row[f"control/{would}measure"]
-            at = -1 if rule == control_rules.STARTED_THERE else step
-            self.actions.append(Action(at, rule, before, after, measure))
-            if rule in self._held:
-                self._rest, self._held[rule] = self.cooldown, 0
-        return before if self.dry_run else after
-
-    # ------------------------------------------------------------------------------------ acting
-
-    def _refuse(self, rule: int) -> None:
-        """Refuse a rule from now on; going by past runs is one rule, at once or on the way."""
-        self._refused.add(rule)
-        if rule == control_rules.STARTED_THERE:
-            self._refused.add(control_rules.STEERED)
-
-    def _is_on(self, rule: Rule) -> bool:
-        """Whether a rule has been on for long enough, this window counted."""
-        measured = rule.measure(self._watched)
-        if measured >= rule.on:
-            self._held[rule.number] += 1
-        elif not measured >= rule.off:  # NaN too
-            self._held[rule.number] = 0
-        return self._held[rule.number] >= rule.hold
-
-    def _act(
-        self, step: int, rule: int, changes: Mapping[str, float], measure: float
-    ) -> Action | None:
-        """Change settings within bounds; None where that leaves everything as it is."""
-        before = dict(self.adjustable.settings())
-        after = before | {
-            field: self.bounds[field].clip(value)
-            for field, value in changes.items()
-            if field in self.bounds
-        }
-        if after == before:
-            return None
-        if not self.dry_run:
-            self.adjustable.adjust(**_changed(before, after))
-        action = Action(step, rule, before, after, measure)
-        self.actions.append(action)
-        self._news = (rule, measure)
-        return action
-
-    def _record(self) -> dict[str, float]:
-        """Row with the settings as they are now, or in a dry run as they would be, and why."""
-        assert self._news is not None
-        rule, measure = self._news
-        self._news = None
-        would = "would_" if self.dry_run else ""
-        settings: Mapping[str, float] = self.adjustable.settings()
-        if self.dry_run and self.actions and rule != control_rules.UNDONE:
-            settings = self.actions[-1].after
-        row = {f"control/{would}{field}": float(value) for field, value in settings.items()}
-        return row | {f"control/{would}rule": float(rule), f"control/{would}measure": measure}
-
-
-def controller_for(
-    adjustable: Adjustable,
-    config: Mapping[str, Any],
-    library: Library,
-    *,
-    data: str | None = None,
-    prior: ConfigPrior | None = None,
-    bounds: Mapping[str, tuple[float, float]] | None = None,
-    rules: bool = False,
-    start: bool = True,
-    dry_run: bool = False,
-) -> Controller:
-    """Make a controller that goes by past runs.
-
-    Args:
-        adjustable: Settings that are steered: `OptimizerRates`, or any `Adjustable`.
-        config: Whole configuration of the training.
-        library: Past runs.
-        data: Name of the data set; past runs on the same data are preferred.
-        prior: P(healthy) of configurations; by default fitted on the library.
-        bounds: Setting -> (lowest, highest) value; see `Controller`.
-        rules: Whether the rules of thumb act too, where windows do not look good.
-        start: Whether to go to where past runs did well before the first step, rather than on the
-            way.
-        dry_run: Whether to decide and record, and change nothing.
-
-    Returns:
-        The controller; with `start` it has already changed the settings, if that promises enough.
-
-    Raises:
-        OptionError: A bound is empty, excludes the present value, or is of no setting.
-
-    >>> import numpy as np
-    >>> import torch
-    >>> from dlcc.control import OptimizerRates, controller_for
-    >>> from dlcc.past_runs.in_use import library
-    >>> few = library().select(np.arange(60) * 30)
-    >>> rates = OptimizerRates({"generator": torch.optim.Adam([torch.zeros(3)], lr=0.02)})
-    >>> bounds = {"lr_g": (0.002, 0.02)}
-    >>> slow = lambda configs: np.array([0.9 if c["lr_g"] < 0.004 else 0.2 for c in configs])
-    >>> controller = controller_for(rates, {"lr_g": 0.02}, few, prior=slow, bounds=bounds)
-    >>> controller.actions[0].words
-    'before the first step, begun where past runs did well: lr_g 0.02 -> 0.00328'
-    """
-    from dlcc.advice.prior import ConfigPrior
-    from dlcc.control.steering import choose_target
-
-    settings = adjustable.settings()
-    allowed = bounds_of(settings, bounds)
-    course = choose_target(prior or ConfigPrior.fit(library, data), config, settings, allowed)
-    controller = Controller(
-        adjustable,
-        bounds,
-        rules=RULES if rules else (),
-        good=library.good,
-        course=course,
-        dry_run=dry_run,
-    )
-    if start:
-        controller.start()
-    return controller
-
-
-def _changed(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
-    return {field: value for field, value in after.items() if value != before[field]}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dlcc.control.action import Action
 from dlcc.control.adjustable import SmallGANSettings
-from dlcc.control.controller import Controller, controller_for
+from dlcc.control.rule_controller import RuleController, controller_for
 from dlcc.errors import OptionError
 from dlcc.recipes.small_gan import controlled
 from dlcc.recipes.small_gan.training import SmallGAN
@@ -47,11 +47,11 @@ class RecipeControl:
     ) -> None:
         self._bounds, self._library = bounds, library
         self._rules, self._start, self._dry_run = rules, start, dry_run
-        self._controller: Controller | None = None
+        self._controller: RuleController | None = None
 
     @property
-    def controller(self) -> Controller:
-        """Controller of the training.
+    def controller(self) -> RuleController:
+        """RuleController of the training.
 
         Raises:
             OptionError: The training has not begun.
@@ -81,7 +81,7 @@ class RecipeControl:
         taken = training if self._dry_run else controlled.ControlledGAN(training.config)
         adjustable = SmallGANSettings(taken)
         if self._library is None:
-            self._controller = Controller(adjustable, self._bounds, dry_run=self._dry_run)
+            self._controller = RuleController(adjustable, self._bounds, dry_run=self._dry_run)
         else:
             self._controller = controller_for(
                 adjustable,

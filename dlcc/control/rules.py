@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 import numpy as np
 
@@ -43,6 +44,15 @@ class Window:
     """Mean gradient norm of the generator."""
     margin: float
     """Mean of the discriminator's output on real data less that on samples."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Convert to plain values, for a state."""
+        return {**asdict(self), "figures": self.figures.tolist()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Make the window of `to_dict` again."""
+        return cls(**{**values, "figures": np.array(values["figures"])})
 
     @property
     def lost(self) -> bool:
@@ -144,6 +154,8 @@ class Rule:
 
 
 STARTED, UNDONE, STEERED, STARTED_THERE = 0, 90, 10, 11
+SKIPPED, UNCONTROLLED = 91, 92
+TRIED, LEFT_ALONE, FROZEN, RESTORED = 20, 21, 22, 23
 """Numbers in `control/rule` that stand for no rule of thumb."""
 
 
@@ -227,6 +239,12 @@ def rule_name(number: int) -> str:
         UNDONE: "undone",
         STEERED: "toward what past runs did well with",
         STARTED_THERE: "begun where past runs did well",
+        TRIED: "tried by Bayesian optimisation",
+        LEFT_ALONE: "left alone, quality is good or rising",
+        FROZEN: "frozen at the best that was found",
+        RESTORED: "best state restored",
+        SKIPPED: "skipped, its budget of time was used up",
+        UNCONTROLLED: "given up, quality was not a number",
     }
     return names.get(number, f"rule {number}")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -26,12 +26,38 @@ STREAM_LAYERS = 5
 """Stream of the numbers that layers such as dropout draw."""
 
 
+class LossControl(Protocol):
+    """Controller that adds a penalty to losses, as a training calls it."""
+
+    def begin(self, step: int) -> None:
+        """Take in that a step begins."""
+        ...
+
+    def penalty(self, player: str, step: int, **tensors: Any) -> Tensor:
+        """Compute what is to be added to a player's loss."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """Copy all that it has seen and done."""
+        ...
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go back to a state of `state_dict`."""
+        ...
+
+
 class OptimisedTraining(ABC):
     """Training of players with an optimiser each; subclasses say what happens in a step.
 
     A step is a function of the state and (seed, step): batches are drawn from `draws`, and layers
-    that draw for themselves, such as dropout, find torch's generator seeded by the step.
+    that draw for themselves, such as dropout, find torch's generator seeded by the step. Where it
+    has a controller, that is a part of the state.
     """
+
+    penalised_players: ClassVar[tuple[str, ...]] = ()
+    """Players whose losses a controller may add a penalty to."""
+    control: LossControl | None = None
+    """Controller that adds penalties to losses; None for none."""
 
     def __init__(
         self,
@@ -49,6 +75,8 @@ class OptimisedTraining(ABC):
 
     def step(self, step: int) -> dict[str, float]:
         """Do one iteration with layers' draws seeded, and return what is recorded of it."""
+        if self.control is not None:
+            self.control.begin(step)
         with seeded(self.seed, STREAM_LAYERS, step):
             row = self.iterate(step)
         values = torch.stack([value.detach().float() for value in row.values()]).tolist()
@@ -62,6 +90,16 @@ class OptimisedTraining(ABC):
         """Set a player's learning rate to half a cosine wave from `start` to 0, at share `done`."""
         for group in self.optimizers[player].param_groups:
             group["lr"] = start * (1 + math.cos(math.pi * min(1.0, done))) / 2
+
+    def penalised(self, player: str, loss: Tensor, step: int, **tensors: Any) -> Tensor:
+        """Add the controller's penalty, if there is one, to a player's loss."""
+        if self.control is None:
+            return loss
+        return loss + self.control.penalty(player, step, **tensors)
+
+    def row_losses(self) -> dict[str, Callable[[nn.Module, Tensor], Tensor]]:
+        """Give the loss of each row, [n], as a function of a player's network and a batch."""
+        return {}
 
     def descend(self, losses: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Update players at once, all from the present state, and return their gradients' norms."""
@@ -82,10 +120,11 @@ class OptimisedTraining(ABC):
 
     def state_dict(self) -> dict[str, Any]:
         """Copy weights, buffers and the optimisers' state."""
-        return {
+        state = {
             "players": {name: copied(net.state_dict()) for name, net in self.players.items()},
             "optimizers": {name: copied(o.state_dict()) for name, o in self.optimizers.items()},
         }
+        return state if self.control is None else {**state, "control": self.control.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go back to a state of `state_dict`."""
@@ -93,6 +132,8 @@ class OptimisedTraining(ABC):
             net.load_state_dict(state["players"][name])
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(copied(state["optimizers"][name]))
+        if self.control is not None and "control" in state:
+            self.control.load_state_dict(copied(state["control"]))
 
 
 def make_optimizer(

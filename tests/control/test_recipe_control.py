@@ -11,8 +11,8 @@ import pytest
 
 from dlcc.advice.prior import ConfigPrior
 from dlcc.control.adjustable import MemberSettings, SmallGANSettings, bounds_of
-from dlcc.control.controller import Controller, controller_for
 from dlcc.control.recipe_control import RecipeControl
+from dlcc.control.rule_controller import RuleController, controller_for
 from dlcc.control.steering import choose_target
 from dlcc.ensembles import Ensemble
 from dlcc.errors import OptionError
@@ -181,7 +181,7 @@ def test_there_is_no_controller_before_the_training() -> None:
     training = small_gan.build({})
     with pytest.raises(OptionError, match="outside of its bounds"):
         RecipeControl({"lr_d": (0.0, 1e-5)}).take(training, {"data": "ring"})
-    assert isinstance(Controller(SmallGANSettings(training)), Controller)
+    assert isinstance(RuleController(SmallGANSettings(training)), RuleController)
 
 
 def test_a_recipe_of_another_kind_is_refused_before_anything_is_made(tmp_path: Path) -> None:

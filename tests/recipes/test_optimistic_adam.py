@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 
 from dlcc.recipes.optimistic_adam import OptimisticAdam
@@ -50,7 +52,7 @@ def test_its_state_goes_on_to_the_bit() -> None:
         first.step()
     with torch.no_grad():
         weights[1].copy_(weights[0])
-    second.load_state_dict(first.state_dict())
+    second.load_state_dict(copy.deepcopy(first.state_dict()))
     for weight, optimizer in zip(weights, (first, second), strict=True):
         weight.grad = torch.ones(2)
         optimizer.step()

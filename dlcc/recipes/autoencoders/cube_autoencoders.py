@@ -17,7 +17,7 @@ drawn anew.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,6 +96,8 @@ def network(inputs: int, outputs: int) -> nn.Sequential:
 class CubeAutoencoder(optimised.OptimisedTraining):
     """Training of encoder and decoder by one loss."""
 
+    penalised_players = ("autoencoder",)
+
     def __init__(self, config: Config) -> None:
         self.config, self.length = config, length(config)
         with optimised.seeded(config.seed, optimised.STREAM_WEIGHTS):
@@ -149,7 +151,18 @@ class CubeAutoencoder(optimised.OptimisedTraining):
         if config.model in NOISY:
             terms["information_rate"] = information_rate(latents)
         row = {f"autoencoder/{name}": value for name, value in ({"loss": loss} | terms).items()}
-        return row | self.descend({"autoencoder": loss})
+        error = terms["reconstruction"]
+        descended = self.penalised("autoencoder", loss, step, batch=x, error=error)
+        return row | self.descend({"autoencoder": descended})
+
+    def row_losses(self) -> dict[str, Callable[[nn.Module, Tensor], Tensor]]:
+        """Give the squared error of each point, with its noise."""
+
+        def of_rows(model: nn.Module, x: Tensor) -> Tensor:
+            decoded: Tensor = self.model.decoder(self.encode(x).noisy())
+            return (decoded - x).square().mean(dim=1)
+
+        return {"autoencoder": of_rows}
 
     def points(self, n: int, stream: int, number: int) -> Tensor:
         """Draw points of the data, [n, 3]."""

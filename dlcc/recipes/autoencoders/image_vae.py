@@ -9,7 +9,7 @@ rate, makes the latents carry nothing: posterior collapse.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,11 +121,16 @@ def reconstruction_error(config: Config, decoded: Tensor, x: Tensor) -> Tensor:
 
     That of a normal decoder leaves out its constant, so that it is 0 for perfect images.
     """
+    return row_errors(config, decoded, x).mean()
+
+
+def row_errors(config: Config, decoded: Tensor, x: Tensor) -> Tensor:
+    """Negative log likelihood of each image, [n]."""
     if config.likelihood == "bernoulli":
         each = F.binary_cross_entropy_with_logits(decoded, x, reduction="none")
     else:
         each = (decoded - x).square() / (2 * config.sd**2)
-    return each.flatten(1).sum(dim=1).mean()
+    return each.flatten(1).sum(dim=1)
 
 
 # --- training -------------------------------------------------------------------------------------
@@ -133,6 +138,8 @@ def reconstruction_error(config: Config, decoded: Tensor, x: Tensor) -> Tensor:
 
 class ImageVAE(optimised.OptimisedTraining):
     """Training of encoder and decoder by the evidence bound."""
+
+    penalised_players = ("model",)
 
     def __init__(self, config: Config, images: NDArray[np.float32]) -> None:
         """Set up the model for images [n, channels, side, side] in [0, 1]."""
@@ -163,7 +170,12 @@ class ImageVAE(optimised.OptimisedTraining):
         kl = divergence(latents)
         loss = error + beta * kl
         row = {"model/loss": loss, "model/reconstruction": error, "model/kl": kl}
-        return row | self.descend({"model": loss})
+        descended = self.penalised("model", loss, step, batch=x, error=error)
+        return row | self.descend({"model": descended})
+
+    def row_losses(self) -> dict[str, Callable[[nn.Module, Tensor], Tensor]]:
+        """Give the reconstruction error of each image, without noise in the latents."""
+        return {"model": lambda model, x: row_errors(self.config, model(x), x)}
 
     @torch.no_grad()
     def sample(self, n: int, seed: int) -> Tensor:

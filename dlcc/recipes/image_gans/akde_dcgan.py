@@ -157,6 +157,8 @@ def generator_loss(fake: Tensor) -> Tensor:
 class DCGAN(ImageGAN):
     """Training that updates the discriminator, then the generator against it on the same noise."""
 
+    penalised_players = ("discriminator",)
+
     def __init__(self, config: Config, images: NDArray[np.float32]) -> None:
         """Set up the players for images [n, channels, side, side] in [0, 1], and split these."""
         self.config = config
@@ -164,7 +166,8 @@ class DCGAN(ImageGAN):
         order = rng.permutation(len(images))
         trained = round(TRAINED_SHARE * len(images))
         with optimised.seeded(config.seed, optimised.STREAM_WEIGHTS):
-            players = make_players(*images.shape[1:3], config.width, config.norm)
+            _, channels, side, _ = images.shape
+            players = make_players(channels, side, config.width, config.norm)
         make = {"adam": torch.optim.Adam, "optimistic": OptimisticAdam}[config.optimizer]
         rates = {"generator": config.lr, "discriminator": config.lr * config.rate_ratio}
         adam = {
@@ -184,12 +187,15 @@ class DCGAN(ImageGAN):
         if there are any.
         """
         real, z = self.batch(step)
-        rival_loss, of_real, of_fake = self.loss_of_rival(real, self.generator(z).detach(), step)
+        fake = self.generator(z).detach()
+        rival_loss, of_real, of_fake = self.loss_of_rival(real, fake, step)
         row = {
             "discriminator/real": torch.sigmoid(of_real).mean(),
             "discriminator/fake": torch.sigmoid(of_fake).mean(),
             "discriminator/loss": rival_loss,
-        } | self.descend({"discriminator": rival_loss})
+        }
+        descended = self.penalised("discriminator", rival_loss, step, real=real, fake=fake)
+        row |= self.descend({"discriminator": descended})
         if len(self.held_out) and step % -(-len(self.images) // self.config.batch) == 0:
             self.discriminator.eval()
             with torch.no_grad():

@@ -226,6 +226,8 @@ def gradient_penalty(discriminator: nn.Module, mixed: Tensor) -> Tensor:
 class UsualGAN(ImageGAN):
     """Training that updates the discriminator, as often as it is told, and then the generator."""
 
+    penalised_players = ("discriminator",)
+
     def __init__(self, config: Config, images: NDArray[np.float32]) -> None:
         """Set up the players for images [n, channels, side, side] in [−1, 1]."""
         self.config = config
@@ -251,10 +253,10 @@ class UsualGAN(ImageGAN):
         loss = self.config.loss
         for k in range(self.config.d_steps):
             real, z = self.batch(step * self.config.d_steps + k)
-            of_rival, of_real, of_fake = self.loss_of_rival(
-                real, self.generator(z).detach(), step + k
-            )
-            moved = self.descend({"discriminator": of_rival})
+            fake = self.generator(z).detach()
+            of_rival, of_real, of_fake = self.loss_of_rival(real, fake, step + k)
+            descended = self.penalised("discriminator", of_rival, step, real=real, fake=fake)
+            moved = self.descend({"discriminator": descended})
         scale = torch.sigmoid if loss in ("ns", "mm") else nn.Identity()
         row = {
             "discriminator/real": scale(of_real).mean(),

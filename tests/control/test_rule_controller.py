@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dlcc.control.adjustable import OptimizerRates, bounds_of, parse_bounds
-from dlcc.control.controller import Controller
+from dlcc.control.rule_controller import RuleController
 from dlcc.control.rules import QUANTITIES, RULES, STEERED, UNDONE, window_of
 from dlcc.control.steering import Target
 from dlcc.errors import OptionError
@@ -42,7 +42,7 @@ def row(loss: float = 1.0, norm: float = 1.0, margin: float = 0.1) -> dict[str, 
                     strict=True))  # fmt: skip
 
 
-def watch(controller: Controller, rows: list[dict[str, Any]], first: int = 0) -> list[Any]:
+def watch(controller: RuleController, rows: list[dict[str, Any]], first: int = 0) -> list[Any]:
     """Show a controller these rows, one a step; the rows of its own that it answered with."""
     said = [controller.watch(first + i, r) for i, r in enumerate(rows)]
     return [r for r in said if r]
@@ -50,7 +50,7 @@ def watch(controller: Controller, rows: list[dict[str, Any]], first: int = 0) ->
 
 def test_exploding_losses_halve_all_rates_within_bounds() -> None:
     steered = NumericSettings()
-    controller = Controller(steered, {"lr_g": (6e-4, 1e-2), "lr_d": (1e-4, 1e-1)}, every=EVERY)
+    controller = RuleController(steered, {"lr_g": (6e-4, 1e-2), "lr_d": (1e-4, 1e-1)}, every=EVERY)
     said = watch(controller, [row(loss=500.0)] * EVERY)
     assert steered.values == {"lr_g": 6e-4, "lr_d": 2e-3, "r1": 0.0}
     assert [r["control/rule"] for r in said] == [0.0, 1.0]
@@ -62,15 +62,15 @@ def test_exploding_losses_halve_all_rates_within_bounds() -> None:
 def test_a_won_discriminator_gets_more_r1_and_without_such_a_setting_half_its_rate() -> None:
     won = row(loss=0.02, margin=0.98)
     steered, rates = NumericSettings(), NumericSettings(lr_g=1e-3, lr_d=1e-3)
-    watch(Controller(steered, every=EVERY), [won] * 2 * EVERY)
-    watch(Controller(rates, every=EVERY), [won] * 2 * EVERY)
+    watch(RuleController(steered, every=EVERY), [won] * 2 * EVERY)
+    watch(RuleController(rates, every=EVERY), [won] * 2 * EVERY)
     assert steered.values["r1"] == 0.1
     assert rates.values == {"lr_g": 1e-3, "lr_d": 5e-4}
 
 
 def test_after_an_action_there_is_none_for_as_many_windows_as_were_asked_for() -> None:
     steered = NumericSettings()
-    controller = Controller(steered, every=EVERY, cooldown=3)
+    controller = RuleController(steered, every=EVERY, cooldown=3)
     watch(controller, [row(loss=500.0)] * EVERY * 9)
     assert [action.step for action in controller.actions] == [9, 49, 89]
 
@@ -78,8 +78,8 @@ def test_after_an_action_there_is_none_for_as_many_windows_as_were_asked_for() -
 def test_between_its_marks_a_rule_stays_on() -> None:
     """Hysteresis: on at 100, off under 30; 50 in between neither begins nor ends it."""
     begins, stays = (
-        Controller(NumericSettings(), every=EVERY),
-        Controller(NumericSettings(), every=EVERY, cooldown=0),
+        RuleController(NumericSettings(), every=EVERY),
+        RuleController(NumericSettings(), every=EVERY, cooldown=0),
     )
     watch(begins, [row(loss=50.0)] * EVERY * 4)
     assert not begins.actions
@@ -87,13 +87,13 @@ def test_between_its_marks_a_rule_stays_on() -> None:
     won, between, lost = row(loss=0.1, margin=0.9), row(loss=0.2, margin=0.9), row()
     watch(stays, [won] * EVERY + [between] * EVERY + [won] * EVERY)
     assert [action.rule for action in stays.actions] == [rule.number]
-    apart = Controller(NumericSettings(), every=EVERY, cooldown=0)
+    apart = RuleController(NumericSettings(), every=EVERY, cooldown=0)
     watch(apart, [won] * EVERY + [lost] * EVERY + [won] * EVERY)
     assert not apart.actions
 
 
 def test_nothing_mends_what_is_not_finite() -> None:
-    controller = Controller(NumericSettings(), every=EVERY)
+    controller = RuleController(NumericSettings(), every=EVERY)
     watch(controller, [row(loss=math.nan)] * 5 * EVERY)
     assert not controller.actions
 
@@ -109,7 +109,7 @@ def test_actions_stay_in_bounds_move_at_most_twofold_and_undo_exactly(
 ) -> None:
     steered = NumericSettings()
     bounds = {"lr_g": (3e-4, 3e-3), "lr_d": (1e-3, 5e-3), "r1": (0.0, 0.5)}
-    controller = Controller(steered, bounds, every=EVERY, cooldown=cooldown)
+    controller = RuleController(steered, bounds, every=EVERY, cooldown=cooldown)
     for i, (loss, norm, margin) in enumerate(windows):
         watch(controller, [row(loss, norm, margin)] * EVERY, i * EVERY)
         assert all(low <= steered.values[f] <= high for f, (low, high) in bounds.items())
@@ -127,7 +127,7 @@ def test_actions_stay_in_bounds_move_at_most_twofold_and_undo_exactly(
 
 def test_an_undone_rule_does_not_act_again_and_the_undoing_is_recorded() -> None:
     steered = NumericSettings()
-    controller = Controller(steered, every=EVERY, cooldown=0)
+    controller = RuleController(steered, every=EVERY, cooldown=0)
     watch(controller, [row(loss=500.0)] * EVERY)
     controller.undo()
     said = watch(controller, [row(loss=500.0)] * EVERY * 3, EVERY)
@@ -138,7 +138,7 @@ def test_an_undone_rule_does_not_act_again_and_the_undoing_is_recorded() -> None
 
 def test_a_dry_run_says_what_it_would_do_and_changes_nothing() -> None:
     steered = NumericSettings()
-    controller = Controller(steered, every=EVERY, dry_run=True)
+    controller = RuleController(steered, every=EVERY, dry_run=True)
     said = watch(controller, [row(loss=500.0)] * EVERY)
     assert steered.values == {"lr_g": 1e-3, "lr_d": 4e-3, "r1": 0.0}
     assert said[1]["control/would_lr_d"] == 2e-3
@@ -149,7 +149,7 @@ def test_a_dry_run_says_what_it_would_do_and_changes_nothing() -> None:
 def test_a_course_is_followed_by_steps_and_at_once_before_the_first() -> None:
     course = Target({"lr_g": 4e-3, "r1": 0.1}, 0.1, 0.8)
     live, begun = NumericSettings(), NumericSettings()
-    controller = Controller(
+    controller = RuleController(
         live, every=EVERY, course=course, good=lambda curves: np.array([0.1]), rules=()
     )
     watch(controller, [row()] * EVERY)
@@ -157,7 +157,7 @@ def test_a_course_is_followed_by_steps_and_at_once_before_the_first() -> None:
     watch(controller, [row()] * EVERY * 3, EVERY)
     assert live.values == {"lr_g": 4e-3, "lr_d": 4e-3, "r1": 0.1}
     assert {action.rule for action in controller.actions} == {STEERED}
-    started = Controller(begun, every=EVERY, course=course, rules=())
+    started = RuleController(begun, every=EVERY, course=course, rules=())
     started.start()
     assert begun.values == live.values
     started.undo()
@@ -180,7 +180,7 @@ def test_bounds_that_make_no_sense_are_refused_in_a_sentence(
     bounds: dict[str, tuple[float, float]], words: str
 ) -> None:
     with pytest.raises(OptionError, match=words) as caught:
-        Controller(NumericSettings(), bounds)
+        RuleController(NumericSettings(), bounds)
     assert "\n" not in str(caught.value)
     assert caught.value.exit_code == 2
 
@@ -223,9 +223,9 @@ def test_own_optimizers_keep_the_ratios_of_their_groups() -> None:
 def test_the_recorder_shows_rows_and_records_what_is_said(tmp_path: Path) -> None:
     steered = NumericSettings()
     with Recorder(tmp_path / "run", length=40) as recorder:
-        recorder.control(Controller(steered, every=EVERY))
+        recorder.control(RuleController(steered, every=EVERY))
         with pytest.raises(OptionError, match="keep one"):
-            recorder.control(Controller(steered, every=EVERY))
+            recorder.control(RuleController(steered, every=EVERY))
         for step in range(40):
             values: dict[str, Any] = dict(row(loss=500.0))
             values["generator/loss"] = torch.tensor(500.0, requires_grad=True) * 1
@@ -240,14 +240,14 @@ def test_caught_up_it_is_where_one_is_that_watched_it_all(tmp_path: Path) -> Non
     rng = np.random.default_rng(1)
     regimes = [row(500.0), row(0.05, margin=0.95), row(0.2, margin=0.9), row(norm=1e-6), row()]
     rows = [regimes[k] for k in rng.integers(len(regimes), size=20) for _ in range(2 * EVERY)]
-    whole = Controller(NumericSettings(), every=EVERY, cooldown=1)
+    whole = RuleController(NumericSettings(), every=EVERY, cooldown=1)
     with Recorder(tmp_path / "run", length=400) as recorder:
         recorder.control(whole)
         for step, values in enumerate(rows):
             recorder.log(step, values)
     columns = Run.open(tmp_path / "run").series().columns
     cut = 200
-    resumed = Controller(NumericSettings(), every=EVERY, cooldown=1)
+    resumed = RuleController(NumericSettings(), every=EVERY, cooldown=1)
     resumed.catch_up(columns, cut)
     before = [action for action in whole.actions if action.step < cut]
     assert resumed.actions == before
