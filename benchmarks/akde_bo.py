@@ -1,7 +1,7 @@
 """The tables of the study of AKDE-BO: its baseline, its method in four modes, and the controls.
 
     python benchmarks/akde_bo.py [--data digits|mnist5k|fashion|cifar10] [--folder FOLDER]
-        [--arms NAME ...] [--seeds 8] [--steps 1300] [--jobs 1] [--cache FOLDER] [--no-write]
+        [--arms NAME ...] [--seeds 8] [--steps 800] [--jobs 1] [--cache FOLDER] [--no-write]
 
 Every arm trains the deep convolutional GAN `akde-dcgan`, narrow enough for a step of 50 ms on one
 core, with the same seeds, so that arms are compared in pairs. Judged are the generator as it is and
@@ -44,7 +44,7 @@ from dlcc.recipes.image_gans import akde_dcgan
 
 DRAW = "84786355e7dd314be848e89774b6853d017ae520"
 WIDTH, SAMPLES, JUDGED_EVERY, NOISE_EVERY = 16, 512, 100, 200
-STEPS = {"digits": 1300}
+STEPS = {"digits": 800}
 OTHER_STEPS = 500
 SEEDS = {"digits": 8}
 OTHER_SEEDS = 5
@@ -89,7 +89,7 @@ RESCUES: dict[str, Arm] = {
 }
 PARTS: Mapping[str, Mapping[str, Arm]] = {"tables": {**CONTROLS, **MODES}, "rescue": RESCUES}
 ARMS: Mapping[str, Arm] = {name: arm for part in PARTS.values() for name, arm in part.items()}
-RESCUE_STEPS, RESCUE_SEEDS = 500, 10
+RESCUE_STEPS, RESCUE_SEEDS = 400, 10
 
 
 @dataclass
@@ -172,14 +172,14 @@ def judge_of(data: str, training: ImageGAN) -> Judge:
 
 def untrained_judge(training: ImageGAN) -> Judge:
     """Judge by an untrained network's features: for data that no classifier knows."""
-    from dlcc.metrics import image_features
+    from dlcc.metrics.image_features import UntrainedConvolutions
 
-    seen = image_features.ImageFeatures()
+    seen = UntrainedConvolutions.of(training.images[:5_000].numpy())
     real = seen(training.images[:5_000].numpy())
 
     def judge(samples: Tensor) -> tuple[float, float]:
         """Distance alone."""
-        return float(frechet_distance(seen(samples.numpy()), real)), math.nan
+        return float(frechet_distance(seen(samples.numpy()), real)), 0.0
 
     return judge
 
@@ -230,12 +230,15 @@ def gradient_noise(training: ImageGAN, step: int) -> dict[str, list[float]]:
 # --- comparing --------------------------------------------------------------------------------
 
 
-def kept(cache: Path | None, name: str, train: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Read what was trained already, or train it now."""
+def kept(
+    cache: Path | None, name: str, steps: int, train: Callable[[], dict[str, Any]]
+) -> dict[str, Any]:
+    """Read what was trained already for at least these steps, or train it now."""
     path = None if cache is None else cache / f"{name}.json"
     if path is not None and path.exists():
         found: dict[str, Any] = json.loads(path.read_text())
-        return found
+        if found["steps"][-1] >= steps:
+            return cut(found, steps)
     begun = time.time()
     made = train()
     if path is not None:
@@ -247,13 +250,21 @@ def kept(cache: Path | None, name: str, train: Callable[[], dict[str, Any]]) -> 
     return made
 
 
+def cut(run: Mapping[str, Any], steps: int) -> dict[str, Any]:
+    """Cut a run to its first steps; what comes later does not bear on them."""
+    n = sum(step <= steps for step in run["steps"])
+    curves = {key: run[key][:n] for key in ("steps", "raw", "average", "coverage")}
+    return {**run, **curves, "noise": [row for row in run["noise"] if row["step"] <= steps]}
+
+
 def train_job(job: tuple[str, str, str, int, int, Path | None]) -> dict[str, Any]:
     """Train one run of the benchmark, or read it."""
     torch.set_num_threads(1)
     data, folder, arm, seed, steps, cache = job
     return kept(
         cache,
-        f"{data}-{steps}-{WIDTH}-{arm}-{seed}",
+        f"{data}-{WIDTH}-{arm}-{seed}",
+        steps,
         lambda: trained(data, folder, ARMS[arm], seed, steps, WIDTH),
     )
 

@@ -76,7 +76,8 @@ class RecipeControl:
         if not isinstance(training, SmallGAN):
             raise OptionError(
                 "control: steers the recipes on ring, grid9, grid25 and digits; train this one "
-                "without --control"
+                "without --control, or, where it is a GAN on images or a VAE, with "
+                "--control akde-bo"
             )
         taken = training if self._dry_run else controlled.ControlledGAN(training.config)
         adjustable = SmallGANSettings(taken)

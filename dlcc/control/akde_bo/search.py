@@ -21,6 +21,7 @@ CANDIDATES = 256
 SENSIBLE = -0.1
 """Prior from which on settings are sensible."""
 _DECADES_A_WINDOW = 0.05  # how far apart in time windows count as, in units of settings
+_TIE = 1e-12
 _REMEMBERED = 8  # windows of which the best may be the next centre
 
 Prior = Callable[[Floats], Floats]
@@ -104,7 +105,8 @@ class Search:
             worth = upper_confidence_bound(mean, deviation)
         else:
             worth = expected_improvement(mean, deviation, float(self._at_points().max()))
-        return np.asarray(points[int(worth.argmax())])
+        best = np.flatnonzero(worth >= worth.max() - _TIE)
+        return np.asarray(points[best[-1]])  # of a forest's leaf any, and not always the centre
 
     def is_sensible(self, point: Floats) -> bool:
         """Tell whether a point [d] is expected to do about as well as any, by the prior alone."""

@@ -99,7 +99,11 @@ class Networks:
             warnings.simplefilter("ignore", ConvergenceWarning)
             self._models = [
                 MLPRegressor(
-                    (_HIDDEN,), activation="tanh", solver="lbfgs", max_iter=100, random_state=k
+                    hidden_layer_sizes=(_HIDDEN,),
+                    activation="tanh",
+                    solver="lbfgs",
+                    max_iter=100,
+                    random_state=k,
                 ).fit(x, (y - self._middle) / self._scale)
                 for k in range(_NETS)
             ]

@@ -10,7 +10,9 @@ from dlcc.records import Column, Series
 from dlcc.stages.recorded_state import RecordedState
 
 _CONTROL = "control/"
-_REASONS = ("control/rule", "control/measure", "control/would_")
+_REASONS = (
+    "control/rule", "control/measure", "control/quality", "control/stability", "control/would_"
+)  # fmt: skip
 
 
 def possible_controls(series: Series, snapshots: Sequence[RecordedState]) -> set[str]:
@@ -33,8 +35,14 @@ def possible_controls(series: Series, snapshots: Sequence[RecordedState]) -> set
 
 
 def _settings(stored: RecordedState) -> Mapping[str, object]:
+    """Settings in a state: its own, or its controller's."""
     state = stored.tree["state"]
-    found = state.get("settings") if isinstance(state, dict) else None
+    found = None
+    if isinstance(state, dict):
+        control = state.get("control")
+        found = state.get(
+            "settings", control.get("settings") if isinstance(control, dict) else None
+        )
     return found if isinstance(found, dict) else {}
 
 
