@@ -58,11 +58,10 @@ def test_a_controlled_run_records_its_actions(controlled: Path) -> None:
 @pytest.fixture(autouse=True)
 def _own_modules() -> Iterator[None]:
     """Run's sources are imported as `train` and `controlled`, in this process."""
-    names = ("train", "controlled")
-    for name in names:
-        sys.modules.pop(name, None)
+    before = list(sys.path)
     yield
-    for name in names:
+    sys.path[:] = before
+    for name in ("train", "controlled"):
         sys.modules.pop(name, None)
 
 
