@@ -1,7 +1,8 @@
 """The tables of the study of AKDE-BO: its baseline, its method in four modes, and the controls.
 
     python benchmarks/akde_bo.py [--data digits|mnist5k|fashion|cifar10] [--folder FOLDER]
-        [--arms NAME ...] [--seeds 8] [--steps 800] [--jobs 1] [--cache FOLDER] [--no-write]
+        [--part tables|rescue] [--arms NAME ...] [--seeds 8] [--steps 800] [--jobs 1]
+        [--cache FOLDER] [--finished] [--no-write]
 
 Every arm trains the deep convolutional GAN `akde-dcgan`, narrow enough for a step of 50 ms on one
 core, with the same seeds, so that arms are compared in pairs. Judged are the generator as it is and
@@ -23,12 +24,15 @@ import math
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from akde_bo_tables import CONFIDENCE, claims, draw, rescue, table
+from common import write_result
 from torch import Tensor, nn
 
 from dlcc.control.akde_bo.attach import attach
@@ -90,6 +94,9 @@ RESCUES: dict[str, Arm] = {
 PARTS: Mapping[str, Mapping[str, Arm]] = {"tables": {**CONTROLS, **MODES}, "rescue": RESCUES}
 ARMS: Mapping[str, Arm] = {name: arm for part in PARTS.values() for name, arm in part.items()}
 RESCUE_STEPS, RESCUE_SEEDS = 400, 10
+FIGURES = Path(__file__).parent.parent / "docs" / "control"
+DRAWN = ("baseline", "literal", "flipped", "sculpt", "sculpt-own-start", "fixed", "lr4e-3")
+"""Arms in the chart."""
 
 
 @dataclass
@@ -257,16 +264,61 @@ def cut(run: Mapping[str, Any], steps: int) -> dict[str, Any]:
     return {**run, **curves, "noise": [row for row in run["noise"] if row["step"] <= steps]}
 
 
-def train_job(job: tuple[str, str, str, int, int, Path | None]) -> dict[str, Any]:
+Job = tuple[str, str, str, int, int, Path | None]
+"""Data, folder, arm, seed, steps and cache of a run."""
+
+
+def train_job(job: Job) -> dict[str, Any]:
     """Train one run of the benchmark, or read it."""
     torch.set_num_threads(1)
     data, folder, arm, seed, steps, cache = job
     return kept(
         cache,
-        f"{data}-{WIDTH}-{arm}-{seed}",
+        name_of(job),
         steps,
         lambda: trained(data, folder, ARMS[arm], seed, steps, WIDTH),
     )
+
+
+def train_all(jobs: Sequence[Job], at_once: int) -> list[dict[str, Any]]:
+    """Train runs, several at a time where that is asked for."""
+    if at_once == 1:
+        return [train_job(job) for job in jobs]
+    with ProcessPoolExecutor(at_once) as pool:
+        return list(pool.map(train_job, jobs))
+
+
+def finished(jobs: Sequence[Job]) -> list[Job]:
+    """Those of the jobs whose runs lie in the cache."""
+    return [
+        job for job in jobs if job[5] is not None and (job[5] / f"{name_of(job)}.json").exists()
+    ]
+
+
+def name_of(job: Job) -> str:
+    """Name of a run in the cache."""
+    return f"{job[0]}-{WIDTH}-{job[2]}-{job[3]}"
+
+
+def step_cost(steps: int = 200) -> dict[str, float]:
+    """CPU time of a step under each mode, relative to the baseline's, by turns of ten steps."""
+    arms = {"baseline": ARMS["baseline"], **MODES, "fixed": ARMS["fixed"]}
+    trainings = {
+        name: akde_dcgan.build({"width": WIDTH, **arm.settings}) for name, arm in arms.items()
+    }
+    for name, training in trainings.items():
+        attached(training, arms[name])
+    spent: dict[str, list[float]] = {name: [] for name in arms}
+    for first in range(0, steps, 10):
+        for name, training in trainings.items():
+            begun = time.process_time()
+            for step in range(first, first + 10):
+                training.step(step)
+            spent[name].append(time.process_time() - begun)
+    base = np.array(spent["baseline"])
+    return {
+        name: float(np.sum(values) / base.sum()) for name, values in spent.items() if name in MODES
+    } | {"fixed": float(np.sum(spent["fixed"]) / base.sum())}
 
 
 def main() -> None:
@@ -281,21 +333,37 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
     parser.add_argument("--cache", type=Path, help="folder for runs that are finished")
     parser.add_argument("--draw", default=DRAW, help="hash of the commit that draws the seeds")
+    parser.add_argument("--finished", action="store_true", help="of what is in the cache alone")
     parser.add_argument("--no-write", action="store_true")
     arguments = parser.parse_args()
     data = arguments.data
-    rescue = arguments.part == "rescue"
-    steps = arguments.steps or (RESCUE_STEPS if rescue else STEPS.get(data, OTHER_STEPS))
-    n = arguments.seeds or (RESCUE_SEEDS if rescue else SEEDS.get(data, OTHER_SEEDS))
+    rescues = arguments.part == "rescue"
+    steps = arguments.steps or (RESCUE_STEPS if rescues else STEPS.get(data, OTHER_STEPS))
+    n = arguments.seeds or (RESCUE_SEEDS if rescues else SEEDS.get(data, OTHER_SEEDS))
     arms = arguments.arms or list(PARTS[arguments.part])
-    jobs = [
+    jobs: list[Job] = [
         (data, arguments.folder, arm, seed, steps, arguments.cache)
         for seed in seeds_of(arguments.draw, data, n)
         for arm in arms
     ]
-    runs: Mapping[str, Sequence[Any]] = {arm: [] for arm in arms}
-    for job in jobs:
-        runs[job[2]].append(train_job(job))  # type: ignore[attr-defined]
+    if arguments.finished:
+        jobs = finished(jobs)
+    ran = train_all(jobs, arguments.jobs)
+    runs = {arm: [run for run, job in zip(ran, jobs, strict=True) if job[2] == arm] for arm in arms}
+    if arguments.no_write:
+        return
+    figures: dict[str, Any] = {"steps": steps, "width": WIDTH, "samples": SAMPLES}
+    if rescues:
+        figures |= {"rescue": rescue(runs, list(STARTS), RESCUERS)}
+    else:
+        found = table(runs)
+        figures |= {"arms": found, "claims": claims(found)}
+        if data == "digits":
+            figures["step_cost"] = step_cost()
+        draw(runs, DRAWN, FIGURES / f"akde_bo_{data}.svg", f"{data}, {steps} iterations")
+    name = "akde_bo_rescue" if rescues else f"akde_bo_{data}"
+    seeds = {"drawn_by": arguments.draw, "most": n, "confidence": CONFIDENCE}
+    write_result(name, figures, seeds=seeds)
 
 
 if __name__ == "__main__":
