@@ -20,6 +20,7 @@ from dlcc.runs.gradient_norms import GradientNorms
 from dlcc.runs.sampling import sampling
 from dlcc.runs.seeding import seeded
 from dlcc.runs.step_data import batches_of
+from dlcc.runs.watcher import Watcher
 
 __all__ = ["RunRecorder", "training_of"]
 
@@ -59,6 +60,8 @@ class RunRecorder(Callback):
         every: Densest cadence of measurements in steps, as for `Recorder.measure`.
         budget: Share of the training's time that measuring may take, as for `Recorder.measure`.
         what: Names of measures, as for `Recorder.measure`.
+        control: Controller that every row is shown to, as by `Recorder.control`; its penalty is
+            added to a loss where that is computed.
         options: Further arguments of `Recorder`, such as `objective`, `config` or `seed`. Where
             there are samples and no `reference`, rows of the training data are the reference.
 
@@ -82,6 +85,7 @@ class RunRecorder(Callback):
         every: int = 16,
         budget: float = 0.03,
         what: Sequence[str] = ("norms", "noise"),
+        control: Watcher | None = None,
         **options: Any,
     ) -> None:
         check_snapshots(snapshots)
@@ -93,6 +97,7 @@ class RunRecorder(Callback):
         self.samples, self.sample_size, self.sample_steps = samples, sample_size, sample_steps
         self.snapshots, self.surveys, self.options = snapshots, surveys, options
         self.measured: dict[str, Any] = {"every": every, "budget": budget, "what": what}
+        self.control = control
         self.recorder: Recorder | None = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -107,6 +112,8 @@ class RunRecorder(Callback):
         if self.samples is not None and self.options.get("reference") is None:
             self.options["reference"] = _reference(trainer)
         self.recorder = Recorder(self.path, players=players, length=known, **self.options)
+        if self.control is not None:
+            self.recorder.control(self.control)
         self.measure = self.recorder.measure(self.losses, **self.measured)
         self._surveys = Surveys(self.measure, self.surveys if self.losses else 0)
         self._norms = GradientNorms(players, trainer.optimizers)

@@ -17,6 +17,7 @@ from dlcc.callbacks.transformers_training import PLAYER, training_of
 from dlcc.landscape.batches import PerSampleLoss
 from dlcc.runs import Recorder
 from dlcc.runs.sampling import sampling
+from dlcc.runs.watcher import Watcher
 
 __all__ = ["RunRecorder", "training_of"]
 
@@ -52,6 +53,8 @@ class RunRecorder(TrainerCallback):
         every: Densest cadence of measurements in steps, as for `Recorder.measure`.
         budget: Share of the training's time that measuring may take, as for `Recorder.measure`.
         what: Names of measures, as for `Recorder.measure`.
+        control: Controller that every row is shown to, as by `Recorder.control`; its penalty is
+            added to a loss where that is computed.
         options: Further arguments of `Recorder`, such as `objective`, `reference` or `seed`.
 
     Raises:
@@ -74,6 +77,7 @@ class RunRecorder(TrainerCallback):
         every: int = 16,
         budget: float = 0.03,
         what: Sequence[str] = ("norms", "noise"),
+        control: Watcher | None = None,
         **options: Any,
     ) -> None:
         check_snapshots(snapshots)
@@ -85,6 +89,7 @@ class RunRecorder(TrainerCallback):
         self.samples, self.sample_size, self.sample_steps = samples, sample_size, sample_steps
         self.snapshots, self.surveys, self.options = snapshots, surveys, options
         self.measured: dict[str, Any] = {"every": every, "budget": budget, "what": what}
+        self.control = control
         self.recorder: Recorder | None = None
 
     def on_train_begin(
@@ -97,6 +102,8 @@ class RunRecorder(TrainerCallback):
         self.recorder = Recorder(
             self.path, players={PLAYER: model}, length=state.max_steps, **self.options
         )
+        if self.control is not None:
+            self.recorder.control(self.control)
         self.measure = self.recorder.measure(self.losses, **self.measured)
         self._surveys = Surveys(self.measure, self.surveys if self.losses else 0)
         self._outputs = ModelOutputs(model)

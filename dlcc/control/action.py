@@ -11,7 +11,14 @@ from dlcc.control.rules import rule_name
 
 @dataclass(frozen=True)
 class Action:
-    """Change of settings by a controller."""
+    """Change of settings by a controller.
+
+    >>> action = Action(450, 4, {"lr_g": 0.02}, {"lr_g": 0.01}, 0.4)
+    >>> action.words
+    'step 450, swinging: lr_g 0.02 -> 0.01'
+    >>> Action.from_dict(action.to_dict()) == action
+    True
+    """
 
     step: int
     """Step after which the action was made; -1 before the first step."""
@@ -36,7 +43,11 @@ class Action:
         return f"{when}, {rule_name(self.rule)}: {changed}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Convert to plain values, for a state."""
+        """Convert to plain values, for a state.
+
+        Returns:
+            Name of a field -> its value.
+        """
         return asdict(self) | {"before": dict(self.before), "after": dict(self.after)}
 
     @classmethod

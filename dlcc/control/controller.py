@@ -47,6 +47,11 @@ class Controller(ABC):
     {'control/seen': 3.0}
     >>> controller.penalty("generator", 3).item(), controller.actions
     (0.0, [])
+    >>> controller.load_state_dict(controller.state_dict())
+    >>> controller.catch_up({}, step=100)  # it reads no record
+    >>> controller.undo()
+    Traceback (most recent call last):
+    dlcc.errors.OptionError: control: nothing to undo: the controller has changed nothing
     """
 
     name: ClassVar[str]
@@ -69,7 +74,25 @@ class Controller(ABC):
 
     @classmethod
     def of_optimizers(cls, optimizers: Mapping[str, Any], **options: Any) -> Controller:
-        """Control learning rates by rules: the old name of `RuleController.of_optimizers`."""
+        """Control learning rates by rules: the old name of `RuleController.of_optimizers`.
+
+        Args:
+            optimizers: Player -> its `torch.optim` optimiser.
+            options: Further arguments of `RuleController`.
+
+        Returns:
+            A controller by rules.
+
+        Raises:
+            OptionError: There is no optimiser, a rate is 0, or an option cannot be used.
+
+        >>> import torch, warnings
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(3))], lr=0.1)
+        >>> with warnings.catch_warnings():
+        ...     warnings.simplefilter("ignore")
+        ...     Controller.of_optimizers({"generator": optimizer}).name
+        'rules'
+        """
         from dlcc.control.rule_controller import RuleController
 
         warn_renamed("Controller", "of_optimizers", "RuleController.of_optimizers")
@@ -118,7 +141,11 @@ class Controller(ABC):
 
     @abstractmethod
     def state_dict(self) -> dict[str, Any]:
-        """Copy all that the controller has seen and done, as plain values and tensors."""
+        """Copy all that the controller has seen and done.
+
+        Returns:
+            Plain values and tensors, which snapshots hold.
+        """
 
     @abstractmethod
     def load_state_dict(self, state: Mapping[str, Any]) -> None:

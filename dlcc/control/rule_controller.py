@@ -71,6 +71,7 @@ class RuleController(Controller):
     >>> controller.decide(9, {"generator/loss": np.full(5, 400.0)})  # what was undone stays undone
     >>> controller.start()  # there is no course to steer to
     >>> controller.rewind(3)  # the training goes back to a snapshot of step 3
+    >>> controller.load_state_dict(controller.state_dict())
     """
 
     name: ClassVar[str] = "rules"
@@ -290,7 +291,11 @@ class RuleController(Controller):
     # ------------------------------------------------------------------------------------- state
 
     def state_dict(self) -> dict[str, Any]:
-        """Copy settings, actions, and what was seen of the present window and the last ones."""
+        """Copy settings, actions, and what was seen of the present window and the last ones.
+
+        Returns:
+            Plain values, which snapshots hold.
+        """
         return {
             "settings": dict(self.adjustable.settings()),
             "actions": [action.to_dict() for action in self.actions],
@@ -306,7 +311,11 @@ class RuleController(Controller):
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go back to a state of `state_dict`; the settings of that moment are set too."""
+        """Go back to a state of `state_dict`; the settings of that moment are set too.
+
+        Args:
+            state: State that `state_dict` gave.
+        """
         if not self.dry_run:
             changed = _changed(self.adjustable.settings(), state["settings"])
             if changed:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ pytest.importorskip("lightning")
 from lightning.pytorch import LightningModule, Trainer
 
 from dlcc.callbacks.lightning import RunRecorder
+from dlcc.control import AkdeBo
 from dlcc.errors import OptionError
 from dlcc.runs import Run
 
@@ -226,3 +227,28 @@ def test_a_training_by_hand_goes_on_where_it_stopped(tmp_path: Path) -> None:
 def test_no_snapshots_are_no_number_of_them(tmp_path: Path, snapshots: Any) -> None:
     with pytest.raises(OptionError, match="at least 1"):
         RunRecorder(tmp_path / "run", {}, snapshots=snapshots)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_controller_sees_the_rows_and_shapes_the_loss_of_a_module(tmp_path: Path) -> None:
+    class Controlled(Gan):
+        """Takes its discriminator's penalty from a controller."""
+
+        def training_step(self, batch: Any, batch_idx: int) -> None:
+            _, opt_d = cast("list[Any]", self.optimizers())
+            fake = self.netG(torch.randn(len(batch[0]), 3)).detach()
+            loss = self.netD(fake).mean() - self.netD(batch[0]).mean()
+            added = control.penalty("discriminator", batch_idx, real=batch[0], fake=fake)
+            opt_d.zero_grad()
+            self.manual_backward(loss + added)
+            opt_d.step()
+            self.log_dict({"d_loss": loss})
+
+    module = Controlled()
+    players = {"generator": module.netG, "discriminator": module.netD}
+    optimizers = {n: torch.optim.Adam(p.parameters(), lr=1e-3) for n, p in players.items()}
+    control = AkdeBo(players, optimizers)
+    fit(module, tmp_path, RunRecorder(tmp_path / "run", control=control), max_epochs=1)
+    columns = Run.open(tmp_path / "run").series().columns
+    assert columns["control/rule"].values.tolist() == [0]
+    assert columns["control/penalty"].values.tolist() == [1]

@@ -91,3 +91,19 @@ def test_a_training_is_recorded_and_not_changed(tmp_path: Path) -> None:
 def test_no_snapshots_are_no_number_of_them(tmp_path: Path, snapshots: Any) -> None:
     with pytest.raises(OptionError, match="at least 1"):
         RunRecorder(tmp_path / "run", loss_of_each, {}, snapshots=snapshots)
+
+
+def test_a_controller_sees_every_row(tmp_path: Path) -> None:
+    class Watching:
+        """Counts the rows."""
+
+        seen = 0
+
+        def watch(self, step: int, row: Any) -> dict[str, float]:
+            self.seen += 1
+            return {"control/seen": float(self.seen)}
+
+    control = Watching()
+    trained(tmp_path, [RunRecorder(tmp_path / "run", control=control)])
+    assert control.seen >= 20  # what the Trainer logs has rows of its own
+    assert Run.open(tmp_path / "run").series().columns["control/seen"].values[-1] >= 20

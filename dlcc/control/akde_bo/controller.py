@@ -104,6 +104,11 @@ class AkdeBo(Controller):
     0.0
     >>> sorted(c.watch(0, {}))[:2]
     ['control/measure', 'control/penalty']
+    >>> c.begin(300)  # windows have ended: settings are tried
+    >>> c.load_state_dict(c.state_dict())
+    >>> c.undo()
+    Traceback (most recent call last):
+    dlcc.errors.OptionError: control: nothing to undo: the controller has changed nothing
     """
 
     name: ClassVar[str] = "akde-bo"
@@ -435,7 +440,15 @@ class AkdeBo(Controller):
     # --- the record -------------------------------------------------------------------------------
 
     def watch(self, step: int, row: Mapping[str, Any]) -> Mapping[str, float] | None:
-        """Tell what was done since the last row; what is watched comes with `penalty`."""
+        """Tell what was done since the last row; what is watched comes with `penalty`.
+
+        Args:
+            step: Step of the row.
+            row: Quantities of the row, which are not looked at.
+
+        Returns:
+            Settings, quality, stability, rule and measure; None where nothing was done.
+        """
         if self._restore_due:
             self._restore()
         if not self._news:
@@ -455,7 +468,11 @@ class AkdeBo(Controller):
         }
 
     def state_dict(self) -> dict[str, Any]:
-        """Copy all that was seen and done, with the averaged weights and the best state."""
+        """Copy all that was seen and done, with the averaged weights and the best state.
+
+        Returns:
+            Plain values and tensors, which snapshots hold.
+        """
         return {
             "settings": dict(self.settings),
             "actions": [action.to_dict() for action in self.actions],
@@ -473,7 +490,11 @@ class AkdeBo(Controller):
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go back to a state of `state_dict`; rates are set as they were."""
+        """Go back to a state of `state_dict`; rates are set as they were.
+
+        Args:
+            state: State that `state_dict` gave.
+        """
         self.actions = [Action.from_dict(action) for action in state["actions"]]
         self._search.load_state_dict(state["search"])
         self._samples.load_state_dict(state["samples"])

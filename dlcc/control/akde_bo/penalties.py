@@ -56,7 +56,7 @@ class RowGradients:
     losses: Tensor
     """Losses of the rows, [n]."""
     inputs: Tensor
-    """What goes into the layer, [n, inputs]."""
+    """Inputs of the layer, [n, inputs]."""
     deltas: Tensor
     """Gradients of the losses at its outputs, [n, outputs]."""
 

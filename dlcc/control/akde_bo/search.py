@@ -147,7 +147,7 @@ class Search:
         self.region.width = state["width"]
 
     def _at_points(self) -> Floats:
-        """What is expected now of each point told; the value itself without a surrogate."""
+        """Worth that is expected now of each point told; the value itself without a surrogate."""
         if self.surrogate is None:
             return np.array(self.values)
         return self._predict(np.array(self.points))[0]
