@@ -97,14 +97,14 @@ class AkdeBo(Controller):
     >>> model = nn.Linear(2, 1)
     >>> optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     >>> c = AkdeBo({"discriminator": model}, {"discriminator": optimizer})
-    >>> x = torch.ones(8, 2)
+    >>> x = torch.arange(16.0).view(8, 2)
     >>> bool(c.penalty("discriminator", 0, real=x, fake=x) > 0)
     True
     >>> c.penalty("discriminator", 1, real=x, fake=x).item()  # every fourth step
     0.0
     >>> sorted(c.watch(0, {}))[:2]
     ['control/measure', 'control/penalty']
-    >>> c.begin(300)  # windows have ended: settings are tried
+    >>> c.begin(50)  # a window has ended; sensible settings are given six
     >>> c.load_state_dict(c.state_dict())
     >>> c.undo()
     Traceback (most recent call last):

@@ -65,8 +65,8 @@ class SampleQuality:
             samples: Samples [n, ...]; None for those that the loop showed last.
 
         Returns:
-            The quality in decades; NaN where nothing was shown yet, `WORST` where a sample is not
-            finite.
+            The quality in decades; NaN where nothing was shown yet or training rows are all alike,
+            `WORST` where a sample is not finite.
         """
         fake = self.fake if samples is None else samples.detach().flatten(1).cpu()
         if self.real is None or fake is None or len(fake) < 4 or len(self.real) < 4:
@@ -74,9 +74,13 @@ class SampleQuality:
         rows, data = fake.double().numpy(), self.real.double().numpy()
         if not np.isfinite(rows).all() or np.abs(rows).max() > 1e15:
             return WORST
-        width = median_bandwidth(data)
-        found = squared_mmd(rows, data, gamma=[1 / (share * width) for share in _WIDTHS])
-        return max(WORST, -math.log10(max(found.value, found.floor) / found.floor))
+        try:
+            width = median_bandwidth(data)
+            found = squared_mmd(rows, data, gamma=[1 / (share * width) for share in _WIDTHS])
+        except ValueError:  # rows that are all alike, or of another width: nothing to measure by
+            return math.nan
+        floor = max(found.floor, 1e-12)
+        return max(WORST, -math.log10(max(found.value, floor) / floor))
 
     def state_dict(self) -> dict[str, Any]:
         """Copy the rows that were kept."""

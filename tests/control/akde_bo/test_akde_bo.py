@@ -297,3 +297,6 @@ def test_quality_sees_a_missing_mode_and_ranks() -> None:
     assert whole > skewed > half
     assert quality.of() > -0.6
     assert quality.of(torch.full((8, 2), math.nan)) == WORST
+    alike = SampleQuality()
+    alike.see(real=torch.ones(64, 2), fake=two(64))
+    assert math.isnan(alike.of())
