@@ -62,7 +62,7 @@ class AkdeBo(Controller):
 
     Rows of the record are `control/penalty`, `control/rate`, `control/quality`,
     `control/stability`, `control/rule` and `control/measure`, with `would_` before the settings and
-    the rule in a dry run.
+    the rule in a dry run; quality and stability are 0 before the first window's end.
 
     Args:
         players: Player -> network.
@@ -461,8 +461,8 @@ class AkdeBo(Controller):
         quality, stability = self._last_figures
         found = {f"control/{would}{name}": value for name, value in settings.items()}
         return found | {
-            "control/quality": quality,
-            "control/stability": stability,
+            "control/quality": quality if math.isfinite(quality) else 0.0,
+            "control/stability": stability if math.isfinite(stability) else 0.0,
             f"control/{would}rule": float(rule),
             f"control/{would}measure": measure,
         }

@@ -141,13 +141,20 @@ def make_players(
 # --- losses ---------------------------------------------------------------------------------------
 
 
-def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
-    """Cross-entropy of raw outputs [n, 1] (Goodfellow 2014, eq. 1)."""
+def discriminator_loss(real: Tensor, fake: Tensor, loss: str = "ns") -> Tensor:
+    """Cross-entropy of raw outputs [n, 1] (Goodfellow 2014, eq. 1), or relativistic pairing.
+
+    The pairing is that of Jolicoeur-Martineau 2019 and Huang 2024, eq. 2.
+    """
+    if loss == "relativistic":
+        return F.softplus(fake - real).mean()
     return F.softplus(-real).mean() + F.softplus(fake).mean()
 
 
-def generator_loss(fake: Tensor) -> Tensor:
-    """Non-saturating loss of raw outputs [n, 1] (Goodfellow 2014, section 3)."""
+def generator_loss(fake: Tensor, real: Tensor | float = 0.0, loss: str = "ns") -> Tensor:
+    """Non-saturating loss of raw outputs [n, 1] (Goodfellow 2014, section 3), or the pairing's."""
+    if loss == "relativistic":
+        return F.softplus(real - fake).mean()
     return F.softplus(-fake).mean()
 
 
@@ -202,11 +209,9 @@ class DCGAN(ImageGAN):
                 row["discriminator/held_out"] = self.discriminator(self.held_out).sigmoid().mean()
             self.discriminator.train()
         of_fake = self.discriminator(self.generator(z))
-        if self.config.loss == "relativistic":
-            shown = self.discriminator(real).detach()
-            loss = usual_gan.generator_loss("relativistic", shown, of_fake)
-        else:
-            loss = generator_loss(of_fake)
+        pairs = self.config.loss == "relativistic"
+        shown = self.discriminator(real).detach() if pairs else 0.0
+        loss = generator_loss(of_fake, shown, self.config.loss)
         row["generator/loss"] = loss
         row |= self.descend({"generator": loss})
         if self.average is not None:
@@ -218,10 +223,7 @@ class DCGAN(ImageGAN):
         config = self.config
         real, fake = real.requires_grad_(config.r1 > 0), fake.requires_grad_(config.r2 > 0)
         of_real, of_fake = self.discriminator(real), self.discriminator(fake)
-        if config.loss == "relativistic":
-            total = usual_gan.discriminator_loss("relativistic", of_real, of_fake)
-        else:
-            total = discriminator_loss(of_real, of_fake)
+        total = discriminator_loss(of_real, of_fake, config.loss)
         if config.r1:
             total = total + config.r1 / 2 * usual_gan.squared_slope(of_real, real).mean()
         if config.r2:
