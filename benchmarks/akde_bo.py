@@ -49,7 +49,7 @@ from dlcc.recipes.image_gans import akde_dcgan
 DRAW = "84786355e7dd314be848e89774b6853d017ae520"
 WIDTH, SAMPLES, JUDGED_EVERY, NOISE_EVERY = 16, 512, 100, 200
 STEPS = {"digits": 800}
-OTHER_STEPS = 500
+OTHER_STEPS = 400
 SEEDS = {"digits": 8}
 OTHER_SEEDS = 5
 

@@ -6,20 +6,19 @@ import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from dlcc.control import rules as control_rules
 from dlcc.control.action import Action
-from dlcc.control.adjustable import OptimizerRates, bounds_of
+from dlcc.control.adjustable import Bounds
 from dlcc.control.akde_bo import penalties
 from dlcc.control.akde_bo.best_state import BestState
 from dlcc.control.akde_bo.modes import mode_of
 from dlcc.control.akde_bo.penalties import Part
-from dlcc.control.akde_bo.quality import SAMPLES, SampleQuality
 from dlcc.control.akde_bo.search import Search, no_prior
-from dlcc.control.akde_bo.trust_region import TrustRegion
+from dlcc.control.akde_bo.steered_settings import SteeredSettings
+from dlcc.control.akde_bo.window_score import WindowScore
 from dlcc.control.controller import Controller
 from dlcc.errors import OptionError
 from dlcc.landscape.model_state import unchanged
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from dlcc.control.akde_bo.penalties import RowLoss
 
 EVERY, WINDOWS, INTERVAL = 50, 20, 4
-RATE_BOUNDS = (1e-2, 1e2)
 GOOD, RISING, RISING_ERROR = -1.0, 0.15, 0.01
 """Quality from which on settings are left alone; the rise over two windows, of samples and of the
 reconstruction error; all in decades."""
@@ -41,10 +39,6 @@ FALLEN = 1.0
 """Decades under the best at which the best state is restored."""
 LEAST_GAIN = 0.1
 """Decades that a move away from sensible settings must promise."""
-KNOWN_GOOD = {"penalty": 1.0, "rate": 4e-3}
-"""Strength and learning rate of Adam with which a GAN on images was found to do well, the values of
-`akde-dcgan --set recipe=fixed`: what is sought is expected near them until windows say otherwise.
-"""
 
 
 class AkdeBo(Controller):
@@ -146,21 +140,12 @@ class AkdeBo(Controller):
         self.every, self.windows, self.interval = every, windows, interval
         self.alpha = self.mode.alpha if alpha is None else alpha
         self.plain, self.seed = plain, seed
-        self._rates = OptimizerRates(optimizers)
-        self._base = self._rates.settings()
-        start = {"penalty": self.mode.penalty if penalty is None else penalty}
-        if self.mode.steers_rate:
-            start["rate"] = 1.0
-        usual = {"penalty": _wide(self.mode.bounds, start["penalty"]), "rate": RATE_BOUNDS}
-        self.bounds = bounds_of(start, bounds or {name: usual[name] for name in start})
-        if not start["penalty"] > 0:
-            raise OptionError(f"control: penalty is {start['penalty']:g}; give a strength above 0")
-        self.settings: dict[str, float] = start
-        self._settings_before_all = dict(start)
+        self._steered = SteeredSettings(self.mode, optimizers, penalty, bounds)
         self._search = self._make_search(surrogate, acquisition)
-        self._user_quality, self._sample = quality, sample
-        self._samples, self._errors, self._traces = SampleQuality(), [0.0, 0.0], [0.0, 0.0]
         self.average = _average_of(players) if average and not dry_run else None
+        """Average of the generator's weights; None where there is none."""
+        rival = self.players.get("discriminator") if self.mode.judged_by_rival else None
+        self._score = WindowScore(rival, quality, sample, self.average)
         self.best_state: BestState | None = None
         """Best state so far, by the quality that the controller measures."""
         self._history: list[float] = []
@@ -168,7 +153,7 @@ class AkdeBo(Controller):
         self._frozen = self._uncontrolled = False
         self._news: list[tuple[int, float]] = [(control_rules.STARTED, 0.0)]
         self._last_figures = (math.nan, math.nan)
-        self._in_graph = self._restore_due = self._measures_errors = False
+        self._in_graph = self._restore_due = False
 
     # --- the loss -------------------------------------------------------------------------------
 
@@ -194,11 +179,7 @@ class AkdeBo(Controller):
             self._in_graph = True  # weights may not change before the loop's backward
             self.begin(step)
             self._in_graph = False
-            self._samples.see(tensors.get("real"), None if self._sample else tensors.get("fake"))
-            if "error" in tensors:
-                error = tensors["error"]
-                self._errors[0] += float(error.detach() if isinstance(error, Tensor) else error)
-                self._errors[1] += 1
+            self._score.see(tensors)
             if self.dry_run or self._uncontrolled or step % self.interval or not parts:
                 return nothing
             if self.budget.is_spent():
@@ -207,7 +188,19 @@ class AkdeBo(Controller):
             model = self.players[player]
             with unchanged(model):
                 value = self._value(model, parts, of_outputs="real" in tensors)
+        if value is None:
+            return nothing
         return self.interval * self.mode.sign * self.settings["penalty"] * value
+
+    @property
+    def settings(self) -> dict[str, float]:
+        """Settings as they are: `penalty`, and `rate` where that is steered."""
+        return self._steered.now
+
+    @property
+    def bounds(self) -> dict[str, Bounds]:
+        """Bounds of the settings that may change."""
+        return self._steered.bounds
 
     def _parts(self, player: str, tensors: Mapping[str, Any]) -> list[Part]:
         """Batches of a player with their losses; none for one that is not penalised."""
@@ -228,21 +221,20 @@ class AkdeBo(Controller):
             "and fake= for a discriminator, or batch= for a player whose loss is in losses="
         )
 
-    def _value(self, model: nn.Module, parts: list[Part], *, of_outputs: bool) -> Tensor:
-        """Penalty of the mode, before its strength."""
-        if self.mode_name == "sculpt":
-            if self.alpha > 0:
-                self._note_trace(penalties.row_gradients(model, parts))
+    def _value(self, model: nn.Module, parts: list[Part], *, of_outputs: bool) -> Tensor | None:
+        """Penalty of the mode, before its strength; None where gradients are not finite."""
+        sculpts = self.mode_name == "sculpt"
+        if not sculpts or self.alpha > 0:
+            rows = penalties.row_gradients(model, parts)
+            trace = float(rows.trace().detach())
+            self._score.note_trace(trace)
+            if not math.isfinite(trace):
+                return None
+        if sculpts:
             return penalties.slope_penalty(model, parts, of_outputs=of_outputs)
-        rows = penalties.row_gradients(model, parts)
-        self._note_trace(rows)
         if self.mode_name == "reweight":
             return penalties.sparsity_penalty(rows, seed=self.seed)
         return penalties.instability_penalty(rows, plain=self.plain, seed=self.seed)
-
-    def _note_trace(self, rows: penalties.RowGradients) -> None:
-        self._traces[0] += float(rows.trace().detach())
-        self._traces[1] += 1
 
     def begin(self, step: int) -> None:
         """Take in that a step begins, which may end a window; `penalty` does it where nobody did.
@@ -268,9 +260,9 @@ class AkdeBo(Controller):
         """Score the window that ended before `step`, and choose the settings of the next."""
         if self._uncontrolled:
             return
-        quality, stability = self._figures()
+        quality, stability = self._score.figures(len(self._history))
         self._last_figures = quality, stability
-        if math.isnan(quality):
+        if not math.isfinite(quality):
             self._give_up()
             return
         score = (1 - self.alpha) * quality + (self.alpha * stability if self.alpha else 0.0)
@@ -281,7 +273,7 @@ class AkdeBo(Controller):
             self._skipped = 0
         if self._frozen:
             return
-        self._search.tell(self._point(), score)
+        self._search.tell(self._steered.point(), score)
         if len(self._history) >= self.windows:
             self._frozen = True
             self._go(step, control_rules.FROZEN, self._search.best(), score)
@@ -290,44 +282,8 @@ class AkdeBo(Controller):
                 self._restore_if_fallen(step, quality)
             self._go(step, control_rules.TRIED, self._search.ask(), score)
 
-    def _figures(self) -> tuple[float, float]:
-        """Quality and stability of the window; NaN for a quality that is no number."""
-        if self._user_quality is not None:
-            quality = float(self._user_quality())
-        elif self._errors[1]:
-            quality = -math.log10(max(self._errors[0] / self._errors[1], 1e-30))
-            self._measures_errors = True
-        elif self.mode.judged_by_rival and "discriminator" in self.players:
-            quality = self._believed()
-        else:
-            quality = self._samples.of(self._drawn())
-        trace = self._traces[0] / self._traces[1] if self._traces[1] else math.nan
-        self._errors, self._traces = [0.0, 0.0], [0.0, 0.0]
-        stability = -math.log10(max(trace, 1e-12)) if trace == trace else 0.0
-        return quality, stability
-
-    def _drawn(self) -> Tensor | None:
-        """Samples of the window's end, of the averaged weights where there are such."""
-        if self._sample is None:
-            return None
-        n, seed = SAMPLES, len(self._history)
-        if self.average is None:
-            return self._sample(n, seed)
-        with self.average.applied():
-            return self._sample(n, seed)
-
-    def _believed(self) -> float:
-        """Mean probability that the discriminator gives samples (AKDE-BO, section 3.2)."""
-        samples, rival = self._drawn(), self.players["discriminator"]
-        if samples is None:
-            samples = self._samples.last_fake
-        if samples is None:
-            return math.nan
-        with unchanged(rival), torch.no_grad():
-            return float(rival(samples).sigmoid().mean())
-
     def _keep_best(self, step: int, quality: float) -> None:
-        if self.dry_run or not self.mode.gate or not math.isfinite(quality):
+        if self.dry_run or not self.mode.gate:
             return
         if self.best_state is None or quality > self.best_state.quality:
             self.best_state = BestState.of(self.players, self.average, step, quality)
@@ -353,11 +309,11 @@ class AkdeBo(Controller):
         """Whether quality is good, or rises, or sensible settings have not had their time."""
         if not self.mode.gate:
             return False
-        sensible = self._search.is_sensible(self._point())
+        sensible = self._search.is_sensible(self._steered.point())
         if sensible and len(self._history) < PATIENCE:
             return True
         rise = self._history[-1] - self._history[-3] if len(self._history) > 2 else 0.0
-        if self._measures_errors:  # of no known scale
+        if self._score.measures_errors:  # of no known scale
             return rise > RISING_ERROR
         return self._history[-1] >= GOOD or rise > RISING
 
@@ -365,30 +321,19 @@ class AkdeBo(Controller):
 
     def _go(self, step: int, rule: int, point: Floats, measure: float) -> None:
         """Go to a point: settings within bounds, one action where that changes any."""
-        before = dict(self.settings)
-        names = self._names
-        after = before | {
-            name: self.bounds[name].clip(float(f"{10**x:.4g}"))
-            for name, x in zip(names, point, strict=True)
-        }
+        before, after = dict(self.settings), self._steered.at(point)
         if after == before:
             return
         self._news.append((rule, measure))
         self.actions.append(Action(step - 1, rule, before, after, measure))
         if not self.dry_run:
-            self._set(after)
-
-    def _set(self, settings: Mapping[str, float]) -> None:
-        self.settings = dict(settings)
-        if "rate" in settings:
-            factor = settings["rate"]
-            self._rates.adjust(**{f: self._base[f] * factor for f in self._base})
+            self._steered.set(after)
 
     def _give_up(self) -> None:
         """Leave the training as it was set, uncontrolled from now on."""
         self._uncontrolled = True
         if not self.dry_run:
-            self._set(self._settings_before_all)
+            self._steered.set(self._steered.first)
         self._news.append((control_rules.UNCONTROLLED, 0.0))
 
     def undo(self) -> Action:
@@ -403,39 +348,21 @@ class AkdeBo(Controller):
         """
         action = super().undo()
         if not self.dry_run:
-            self._set(action.before)
+            self._steered.set(action.before)
         self._frozen = True
         self._news.append((control_rules.UNDONE, float(action.rule)))
         return action
 
-    @property
-    def _names(self) -> list[str]:
-        """Settings that may change, in the order of the search's coordinates."""
-        return list(self.bounds)
-
-    def _point(self) -> Floats:
-        return np.array([math.log10(self.settings[name]) for name in self._names])
-
     def _make_search(self, surrogate: str, acquisition: str) -> Search:
-        low = np.array([_log10(self.bounds[name].low) for name in self._names])
-        high = np.array([_log10(self.bounds[name].high) for name in self._names])
-        region = TrustRegion(self._point(), low, high)
         known = self.mode_name == "sculpt" and "discriminator" in self.players
         return Search(
-            region,
+            self._steered.region(),
             surrogate=surrogate,
             acquisition=acquisition,
-            prior=self._prior if known else no_prior,
+            prior=self._steered.prior if known else no_prior,
             least_gain=LEAST_GAIN if known else 0.0,
             seed=self.seed,
         )
-
-    def _prior(self, points: Floats) -> Floats:
-        """Quality expected of points [m, d]: less by half a decade where one is a decade off."""
-        rate = float(np.exp(np.mean([math.log(value) for value in self._base.values()])))
-        usual = {"penalty": KNOWN_GOOD["penalty"], "rate": KNOWN_GOOD["rate"] / rate}
-        off = points - np.log10([usual[name] for name in self._names])
-        return np.asarray(-0.5 * (off**2).sum(axis=1))
 
     # --- the record -------------------------------------------------------------------------------
 
@@ -477,14 +404,12 @@ class AkdeBo(Controller):
             "settings": dict(self.settings),
             "actions": [action.to_dict() for action in self.actions],
             "search": self._search.state_dict(),
-            "samples": self._samples.state_dict(),
-            "errors": list(self._errors),
-            "traces": list(self._traces),
+            "score": self._score.state_dict(),
             "average": None if self.average is None else self.average.state_dict(),
             "best": None if self.best_state is None else self.best_state.to_dict(),
             "history": list(self._history),
             "place": [self._step, self._due, self._skipped],
-            "stopped": [self._frozen, self._uncontrolled, self._restore_due, self._measures_errors],
+            "stopped": [self._frozen, self._uncontrolled, self._restore_due],
             "news": [list(news) for news in self._news],
             "figures": list(self._last_figures),
         }
@@ -497,22 +422,19 @@ class AkdeBo(Controller):
         """
         self.actions = [Action.from_dict(action) for action in state["actions"]]
         self._search.load_state_dict(state["search"])
-        self._samples.load_state_dict(state["samples"])
-        self._errors, self._traces = list(state["errors"]), list(state["traces"])
+        self._score.load_state_dict(state["score"])
         if self.average is not None and state["average"] is not None:
             self.average.load_state_dict(state["average"])
         self.best_state = None if state["best"] is None else BestState.from_dict(state["best"])
         self._history = list(state["history"])
         self._step, self._due, self._skipped = state["place"]
-        self._frozen, self._uncontrolled, self._restore_due, self._measures_errors = state[
-            "stopped"
-        ]
+        self._frozen, self._uncontrolled, self._restore_due = state["stopped"]
         self._news = [(rule, measure) for rule, measure in state["news"]]
         self._last_figures = (state["figures"][0], state["figures"][1])
         if self.dry_run:
-            self.settings = dict(state["settings"])
+            self._steered.now = dict(state["settings"])
         else:
-            self._set(state["settings"])
+            self._steered.set(state["settings"])
 
 
 def _check_counts(every: int, windows: int, interval: int) -> None:
@@ -521,14 +443,6 @@ def _check_counts(every: int, windows: int, interval: int) -> None:
             f"control: every is {every}, windows {windows} and interval {interval}; give 2 steps "
             "or more, 1 window or more, and an interval from 1 to a window's steps"
         )
-
-
-def _wide(bounds: tuple[float, float], value: float) -> tuple[float, float]:
-    return min(bounds[0], value), max(bounds[1], value)
-
-
-def _log10(value: float) -> float:
-    return math.log10(max(value, 1e-12))
 
 
 def _average_of(players: Mapping[str, nn.Module]) -> AveragedWeights | None:

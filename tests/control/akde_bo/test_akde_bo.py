@@ -300,3 +300,14 @@ def test_quality_sees_a_missing_mode_and_ranks() -> None:
     alike = SampleQuality()
     alike.see(real=torch.ones(64, 2), fake=two(64))
     assert math.isnan(alike.of())
+
+
+@pytest.mark.parametrize("mode", ["literal", "reweight"])
+def test_a_training_that_diverged_gets_no_penalty_and_no_traceback(mode: str) -> None:
+    loop = Loop(mode=mode, interval=1)
+    for step in range(4):
+        loop.step(step)
+    loop.rival[0].weight.data.fill_(math.nan)
+    added = [loop.step(step)[1] for step in range(4, 12)]
+    assert added == [0.0] * 8
+    assert loop.rows[-1]["control/rule"] == 92  # its discriminator believes nothing
