@@ -300,7 +300,7 @@ def name_of(job: Job) -> str:
     return f"{job[0]}-{WIDTH}-{job[2]}-{job[3]}"
 
 
-def step_cost(steps: int = 200) -> dict[str, float]:
+def step_cost(steps: int = 80) -> dict[str, float]:
     """CPU time of a step under each mode, relative to the baseline's, by turns of ten steps."""
     arms = {"baseline": ARMS["baseline"], **MODES, "fixed": ARMS["fixed"]}
     trainings = {
