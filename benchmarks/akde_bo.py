@@ -357,7 +357,7 @@ def main() -> None:
         figures |= {"rescue": rescue(runs, list(STARTS), RESCUERS)}
     else:
         found = table(runs)
-        figures |= {"arms": found, "claims": claims(found)}
+        figures |= {"arms": found, "claims": claims(found, data)}
         if data == "digits":
             figures["step_cost"] = step_cost()
         draw(runs, DRAWN, FIGURES / f"akde_bo_{data}.svg", f"{data}, {steps} iterations")

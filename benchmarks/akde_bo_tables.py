@@ -96,7 +96,7 @@ def table(runs: Runs) -> dict[str, Any]:
             "average_to_baselines": paired(runs, arm, BASELINE, end_of("average")),
             "raw_to_baselines": paired(runs, arm, BASELINE, end_of("raw")),
             "average_to_fixed": paired(runs, arm, "fixed", end_of("average")),
-            "coverage": float(np.mean([run["coverage"][-1] for run in own])),
+            "coverage": float(np.mean([run["coverage"][-1] for run in own])) or None,
             "worst_average": max(run["average"][-1] for run in own),
             "gradient_variance": {
                 player: {
@@ -121,9 +121,9 @@ def answer(ratio: Mapping[str, Any] | None, claimed: float) -> str:
     return "yes" if ratio["high"] < 1 else "not decided"
 
 
-def claims(found: Mapping[str, Any]) -> dict[str, Any]:
+def claims(found: Mapping[str, Any], data: str) -> dict[str, Any]:
     """The study's claims, answered for each mode that begins where the baseline does."""
-    distance, iterations = CLAIMED["mnist"]
+    distance, iterations = CLAIMED.get(data, CLAIMED["mnist"])
     answers = {}
     for arm in ("literal", "flipped", "reweight", "sculpt"):
         if arm not in found:
@@ -133,7 +133,7 @@ def claims(found: Mapping[str, Any]) -> dict[str, Any]:
         best = own["to_baselines_best"]["raw"]
         when = best["share_of_iterations"]
         answers[arm] = {
-            "distance 18 % lower": answer(own["raw_to_baselines"], distance),
+            f"distance {1 - distance:.0%} lower": answer(own["raw_to_baselines"], distance),
             "less gradient variance, discriminator": answer(
                 variance["discriminator"]["absolute"], 0.45 / 0.81
             ),
@@ -143,7 +143,7 @@ def claims(found: Mapping[str, Any]) -> dict[str, Any]:
             "less of it relative to the squared mean, discriminator": answer(
                 variance["discriminator"]["relative"], 1.0
             ),
-            "baseline's best in 63 % of the iterations": (
+            f"baseline's best in {iterations:.0%} of the iterations": (
                 f"no: {best['not_reached']} of {best['not_reached'] + best['reached']} never "
                 "reach it"
                 if best["not_reached"]
