@@ -27,7 +27,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dlcc"
 
 
-Kind = Literal["stages", "scores", "networks", "forests", "priors", "regions", "figures"]
+Kind = Literal["stages", "scores", "networks", "forests", "priors", "regions", "figures", "heeding"]
 
 _VALUES = "values.json"
 
@@ -50,17 +50,33 @@ def keep(kind: Kind, key: str, folder: Path) -> None:
 
 def kept(kind: Kind, what: str, of: bytes, make: Callable[[], Any]) -> Any:
     """Call `make`, or return what it gave before for the same content `of`: plain values."""
-    state = xxhash.xxh3_128(f"{package_digest()}\0{what}\0".encode())
-    state.update(of)
-    key = state.hexdigest()
-    if entry := find(kind, key):
+    found = find_values(kind, what, of)
+    if found is not None:
+        return found
+    made = make()
+    keep_values(kind, what, of, made)
+    return made
+
+
+def find_values(kind: Kind, what: str, of: bytes) -> Any:
+    """Find plain values that were kept for the same content `of`; None where none were."""
+    if entry := find(kind, _key(what, of)):
         with contextlib.suppress(OSError, ValueError):
             return json.loads((entry / _VALUES).read_text(encoding="utf-8"))
-    made = make()
+    return None
+
+
+def keep_values(kind: Kind, what: str, of: bytes, values: Any) -> None:
+    """Keep plain values for the content `of`."""
     with scratch_folder() as folder:
-        (folder / _VALUES).write_text(json.dumps(made, ensure_ascii=False), encoding="utf-8")
-        keep(kind, key, folder)
-    return made
+        (folder / _VALUES).write_text(json.dumps(values, ensure_ascii=False), encoding="utf-8")
+        keep(kind, _key(what, of), folder)
+
+
+def _key(what: str, of: bytes) -> str:
+    state = xxhash.xxh3_128(f"{package_digest()}\0{what}\0".encode())
+    state.update(of)
+    return state.hexdigest()
 
 
 @cache

@@ -317,16 +317,12 @@ def _advise(loaded: _Loaded, outcomes: Sequence[StageOutcome]) -> AdviceRecord |
         return None  # what still improves is trained on before anything is changed
     made = () if reruns is None else reruns.outcomes
     seeds = [outcome for outcome in made if outcome.kind == "seed"]
+    settings = [outcome for outcome in made if outcome.kind == "setting"]
     try:
-        found = first_advice(loaded.run, loaded.past, seeds).record()
+        found = first_advice(loaded.run, loaded.past, seeds, settings).record(_LEAST_GAIN)
     except (OptionError, RunError):
         return None  # the command says why
-    helping = tuple(
-        change
-        for change in found.changes
-        if change.p_healthy.mean > found.another_seed.mean + _LEAST_GAIN
-    )
-    return dataclasses.replace(found, changes=helping) if helping else None
+    return found if found.changes else None
 
 
 def _report(

@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from dlcc.advice.remedies import Change
+from dlcc.advice.apply_own import OwnCode
+from dlcc.advice.change import Change
 from dlcc.errors import OptionError
 from dlcc.recipes import Recipe, recipes
 from dlcc.recipes.train import Start, check_same, train
 from dlcc.records import HealthRecord, Sources
 from dlcc.runs import Run, Snapshot
+from dlcc.sandbox import best_level
 from dlcc.typing import CountProgress
 
 _GOOD = 0.5
@@ -45,31 +47,43 @@ def apply_change(
     health: HealthRecord | None,
     *,
     seed: int,
+    trust: bool = False,
     progress: CountProgress | None = None,
 ) -> Applied:
-    """Train a run of a recipe again with a change.
+    """Train a run again with a change.
 
-    The new run goes on from the last snapshot that was good where there is one and every changed
-    field may change on the way: weights and optimiser state are the snapshot's, the changed fields
-    are set after these were loaded. Else it starts again.
+    The new run goes on from the last snapshot that was good where there is one and the change takes
+    effect from there: weights and optimiser state are the snapshot's, the changed fields are set
+    after these were loaded. Else it starts again. Code that came with the run is trained in the
+    sandbox. A run that was begun before is gone on with.
 
     Args:
-        run: Run of a recipe of this package.
+        run: Run of a recipe of this package, or of code that says how to build its training again.
         change: New values of fields of its configuration.
         out: Folder of the new run: new, empty, or begun with the same change.
         health: Health of the run by step, which says which snapshots were good; without it the new
             run starts again.
         seed: Seed of a run that starts again.
+        trust: Whether code that came with the run may run where no sandbox can isolate it.
         progress: Function that is called with the steps done and all steps.
 
     Returns:
         The folder and the configuration of the new run, and the step from which it was trained.
 
     Raises:
-        OptionError: The run is not one of a recipe, or `out` cannot take the new one.
+        OptionError: The run says too little to be trained again, its code refuses the change, or
+            `out` cannot take the new run.
+        IsolationError: The code is the run's own and nothing isolates it.
     """
-    recipe = recipe_of(run)
     check_place(run, change, out)
+    recipe = known_recipe(run)
+    if recipe is None:
+        own, level = OwnCode.of(run), best_level(trust)
+        good = last_good_snapshot(run, health) if change.fields else None
+        config, first = own.train(
+            change, out, level, seed=seed % _LARGEST_SEED, snapshot=good, progress=progress
+        )
+        return Applied(out, config, first)
     config = change.applied(run.manifest.config)
     resumes = bool(change.fields) and change.fields.keys() <= set(recipe.family.changeable)
     snapshot = last_good_snapshot(run, health) if resumes else None
@@ -83,12 +97,8 @@ def apply_change(
     return Applied(out, config, snapshot.step)
 
 
-def recipe_of(run: Run) -> Recipe:
-    """Find the recipe whose source a run holds.
-
-    Raises:
-        OptionError: The run's code is no recipe of this package.
-    """
+def known_recipe(run: Run) -> Recipe | None:
+    """Find the recipe whose source a run holds; None where its code is its own."""
     sources = Sources.of(run, None)
     texts = set() if sources is None else set(sources.files.values())
     config = run.manifest.config
@@ -96,10 +106,17 @@ def recipe_of(run: Run) -> Recipe:
         named = all(config.get(key) == value for key, value in recipe.fixed.items())
         if named and recipe.source.read_text(encoding="utf-8") in texts:
             return recipe
-    raise OptionError(
-        f"{run.path}: --apply trains recipes of this package, and this run's code is its own; "
-        "put the advised fields into its configuration and train it yourself"
-    )
+    return None
+
+
+def check_applicable(run: Run) -> None:
+    """Check that a run can be trained again.
+
+    Raises:
+        OptionError: It is no recipe's, and does not say how to build its training again.
+    """
+    if known_recipe(run) is None:
+        OwnCode.of(run)
 
 
 def check_place(run: Run, change: Change, out: Path) -> None:

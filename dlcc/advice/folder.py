@@ -2,23 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from dlcc.advice.advice import Advised, advise, by_past_runs
-from dlcc.engine.engines import Engine
-from dlcc.errors import ForeignCodeError, IsolationError, LimitExceeded, OptionError
+from dlcc.advice.advice import Advised, advise, by_past_runs, trials_of
+from dlcc.advice.change import Change
+from dlcc.advice.heeding import Heeded
+from dlcc.advice.keys import keys_of
+from dlcc.advice.offer import Offer, offer_by_replay, offer_by_source
+from dlcc.advice.race import Race, in_order
+from dlcc.engine.engines import Engine, Local, Processes, processors
+from dlcc.errors import (
+    ForeignCodeError,
+    ForeignCodeStopped,
+    IsolationError,
+    LimitExceeded,
+    OptionError,
+)
 from dlcc.health.judgeable import NotJudgeableError, judgeable_kind
 from dlcc.past_runs.in_use import library
 from dlcc.past_runs.store import Library
-from dlcc.records import AdviceRecord, AdvisedChange, Config, Outcome, Series, Sources
-from dlcc.reruns.folder import program_of_folder
-from dlcc.reruns.programs import Program, why_no_program
+from dlcc.records import (
+    AdviceRecord,
+    AdvisedChange,
+    Config,
+    Outcome,
+    RerunOutcome,
+    Samples,
+    Series,
+    Sources,
+)
+from dlcc.reruns.folder import program_for
+from dlcc.reruns.outcome import Judge
+from dlcc.reruns.pool import SandboxPool
+from dlcc.reruns.prediction import Predictor
+from dlcc.reruns.programs import EnsembleProgram, SandboxProgram, why_no_program
+from dlcc.reruns.spread import SpreadProgram
 from dlcc.runs import Run
+from dlcc.sandbox import best_level
 from dlcc.stage import Deadline
 from dlcc.typing import Progress
+
+_REPLAYS = 0.15  # share of the time that finding out what the code heeds may take
+_LEAST, _MOST_AT_LEAST = 15.0, 0.4  # seconds that it may always take, up to this share
+_LISTED = 6
 
 
 @dataclass(frozen=True)
@@ -41,13 +70,20 @@ class FolderAdvice:
     """Configuration of the run."""
     why_no_reruns: str | None
     """Reason why nothing was rerun and past runs alone were asked; None where reruns were made."""
+    heeded: Heeded = field(default_factory=lambda: Heeded(()))
+    """Changes that were offered, and how many were left out."""
 
-    def record(self) -> AdviceRecord:
+    def record(self, least_gain: float = 0.0) -> AdviceRecord:
         """Make the part of the advice that a report shows.
+
+        Args:
+            least_gain: Gain in P(healthy) over another seed, by past runs, below which a change is
+                not worth a try.
 
         Returns:
             Changes worth showing with their P(healthy), beside that of another seed.
         """
+        control = self.advised.control
         changes = (
             AdvisedChange(
                 words=advice.change.words(self.config.config),
@@ -55,14 +91,20 @@ class FolderAdvice:
                 p_healthy=advice.expected.number,
             )
             for advice in self.advised.shown()
+            if advice.expected.mean > control.expected.mean
+            and (advice.reruns or advice.past > control.past + least_gain)
         )
-        control = self.advised.control
         return AdviceRecord(
             tuple(changes), control.expected.number, control.reruns, self.why_no_reruns
         )
 
 
-def first_advice(run: Run, past: Library, seeds: Sequence[Outcome] = ()) -> FolderAdvice:
+def first_advice(
+    run: Run,
+    past: Library,
+    seeds: Sequence[Outcome] = (),
+    settings: Sequence[RerunOutcome] = (),
+) -> FolderAdvice:
     """Rank changes to the configuration of a run by past runs alone, without reruns.
 
     Args:
@@ -70,6 +112,7 @@ def first_advice(run: Run, past: Library, seeds: Sequence[Outcome] = ()) -> Fold
         past: Past runs without the run itself.
         seeds: Outcomes of reruns with other seeds that were made already; they count for the
             control.
+        settings: Outcomes of reruns with other settings that were made already.
 
     Returns:
         The ranked changes; `record()` is what a report shows of them.
@@ -87,17 +130,9 @@ def first_advice(run: Run, past: Library, seeds: Sequence[Outcome] = ()) -> Fold
     >>> ranked[0].expected.mean > ranked[-1].expected.mean
     True
     """
-    config, remedies = _advisable(run)
-    sources = Sources.of(run, None)
-    advised = by_past_runs(
-        config.config,
-        past,
-        data=data_name(config),
-        code=_texts(sources),
-        seeds=seeds,
-        remedies=remedies,
-    )
-    return FolderAdvice(_some(run, advised), config, why_no_program(config, sources))
+    subject = _Subject.of(run)
+    offer = offer_by_source(subject.config, subject.sources, subject.samples, subject.remedies)
+    return _by_past_runs(subject, offer, past, None, seeds, settings)
 
 
 def advise_folder(
@@ -112,22 +147,24 @@ def advise_folder(
 ) -> FolderAdvice:
     """Rank changes to the configuration of a run, by reruns where it can be run again.
 
+    A change is offered only if the run's code heeds it: its first steps are replayed with the
+    change, and must differ; where they cannot be replayed, the code must provably read the key.
+
     Args:
         run: Run to mend.
-        seconds: Time for all reruns, in seconds.
+        seconds: Time for replays and reruns, in seconds.
         reruns: Whether changes are tried in reruns; without, past runs alone are asked.
         trust: Whether code that came with the run may run where no sandbox can isolate it.
         progress: Function that is called with the share done and what is being done.
         seed: Seed of the reruns' seeds.
-        engine: Engine whose workers make parts of the reruns, which are kept; None for this
-            process.
+        engine: Engine whose workers make the reruns; None for processes of this machine. Reruns
+            are kept, and not made again by another call.
 
     Returns:
         The ranked changes beside the control, and why there were no reruns, if there were none.
 
     Raises:
-        OptionError: No change is known for such a run, or not one round of reruns fits into the
-            time.
+        OptionError: No change is known for such a run, or not one rerun fits into the time.
         RunError: The run cannot be read.
         LibraryError: The user's own library cannot be used.
         PluginError: An installed kind of training cannot be used.
@@ -140,34 +177,142 @@ def advise_folder(
     ('left out on request', True)
     """
     past = library().excluding(Series.of(run, run.length))
-    config, remedies = _advisable(run)
-    sources = Sources.of(run, None)
-    program, why = None, "left out on request" if not reruns else why_no_program(config, sources)
-    if why is None:
-        program, why = _program(run, trust, engine)
+    subject = _Subject.of(run)
+    deadline = Deadline(seconds)
+    why = why_no_program(subject.config, subject.sources)
+    offer = None if why else _replayed(subject, trust, seconds, progress)
+    if offer is None:
+        offer = offer_by_source(subject.config, subject.sources, subject.samples, subject.remedies)
+    program = None
+    if not reruns:
+        why = "left out on request"
+    elif why is None:
+        program, why = _program(run, trust)
     if program is None:
-        return replace(first_advice(run, past), why_no_reruns=why)
+        return _by_past_runs(subject, offer, past, why)
+    _check_some(subject, offer.heeded.changes)
     try:
-        advised = advise(
-            config.config,
-            config.length,
-            past,
-            program,
-            data=data_name(config),
-            code=_texts(sources),
-            rng=np.random.default_rng(seed),
-            deadline=Deadline(seconds),
-            progress=progress,
-            remedies=remedies,
-        )
+        advised = _tried(subject, offer, past, program, engine, deadline, progress, seed)
     except LimitExceeded:
         raise OptionError(
-            f"--budget {seconds:g} s: not one round of reruns of {config.length:,} steps fits into "
-            "it; give more time, or --no-reruns to ask past runs alone"
+            f"--budget {seconds:g} s: not one round of reruns of {subject.config.length:,} steps "
+            "fits into it; give more time, or --no-reruns to ask past runs alone"
+        ) from None
+    except ForeignCodeStopped as error:
+        raise OptionError(
+            f"--budget {seconds:g} s: not one rerun of {subject.config.length:,} steps fits into "
+            f"it ({error}); give more time, or --no-reruns to ask past runs alone"
         ) from None
     except ForeignCodeError as error:  # with the run's own configuration and another seed
-        return replace(first_advice(run, past), why_no_reruns=f"the run's code failed: {error}")
-    return FolderAdvice(_some(run, advised), config, None)
+        return _by_past_runs(subject, offer, past, f"the run's code failed: {error}")
+    return FolderAdvice(advised, subject.config, None, offer.heeded)
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """Run to mend, as far as advice looks at it."""
+
+    run: Run
+    config: Config
+    sources: Sources | None
+    samples: Samples | None
+    remedies: str
+    """Name of the changes known for its kind."""
+
+    @classmethod
+    def of(cls, run: Run) -> _Subject:
+        """Read it.
+
+        Raises:
+            OptionError: No changes are known.
+        """
+        config, remedies = _advisable(run)
+        return cls(run, config, Sources.of(run, None), Samples.of(run, None), remedies)
+
+
+def _replayed(subject: _Subject, trust: bool, seconds: float, progress: Progress) -> Offer | None:
+    """Offer what shows in replayed steps; None where they cannot be replayed."""
+    progress(0.0, "which changes the code heeds")
+    assert subject.sources is not None
+    try:
+        return offer_by_replay(
+            subject.config,
+            subject.sources,
+            subject.samples,
+            subject.remedies,
+            best_level(trust),
+            Deadline(max(_REPLAYS * seconds, min(_LEAST, _MOST_AT_LEAST * seconds))),
+        )
+    except IsolationError:
+        return None
+
+
+def _tried(
+    subject: _Subject,
+    offer: Offer,
+    past: Library,
+    program: EnsembleProgram | SandboxProgram,
+    engine: Engine | None,
+    deadline: Deadline,
+    progress: Progress,
+    seed: int,
+) -> Advised:
+    """Rank changes by reruns: all at once where the engine does, else in a race."""
+    config, data = subject.config, data_name(subject.config)
+    changes = list(offer.heeded.changes)
+    if isinstance(program, SandboxProgram) and isinstance(engine, Processes | Local | None):
+        trials = trials_of(
+            config.config, past, changes, data=data, remedies=subject.remedies, keys=offer.keys
+        )
+        workers = processors() if engine is None else getattr(engine, "number", 1)
+        judge = Judge(past, program.reference, program.kind)
+        with SandboxPool(program, config.length, workers, deadline) as pool:
+            race = Race(
+                config.config,
+                config.length,
+                in_order(trials),
+                pool,
+                Predictor(judge),
+                offer.keys,
+                seed,
+            )
+            return race.run(progress)
+    return advise(
+        config.config,
+        config.length,
+        past,
+        program if engine is None else SpreadProgram(program, engine),
+        data=data,
+        rng=np.random.default_rng(seed),
+        deadline=deadline,
+        progress=progress,
+        remedies=subject.remedies,
+        changes=changes,
+    )
+
+
+def _by_past_runs(
+    subject: _Subject,
+    offer: Offer,
+    past: Library,
+    why: str | None,
+    seeds: Sequence[Outcome] = (),
+    settings: Sequence[RerunOutcome] = (),
+) -> FolderAdvice:
+    """Advise by past runs alone."""
+    _check_some(subject, offer.heeded.changes)
+    advised = by_past_runs(
+        subject.config.config,
+        past,
+        data=data_name(subject.config),
+        seeds=seeds,
+        settings=settings,
+        remedies=subject.remedies,
+        changes=offer.heeded.changes,
+    )
+    if why is None:
+        why = why_no_program(subject.config, subject.sources)
+    return FolderAdvice(advised, subject.config, why, offer.heeded)
 
 
 def _advisable(run: Run) -> tuple[Config, str]:
@@ -189,26 +334,28 @@ def _advisable(run: Run) -> tuple[Config, str]:
     return config, kind.remedies
 
 
-def _some(run: Run, advised: Advised) -> Advised:
-    """Return the advice if there is any; raises OptionError if not."""
-    if advised.ranked:
-        return advised
+def _check_some(subject: _Subject, changes: Sequence[Change]) -> None:
+    """Raise OptionError where there is no change to offer."""
+    if changes:
+        return
+    known = keys_of(subject.config.config, subject.remedies)
+    if known:
+        listed = ", ".join(key.path for key in known[:_LISTED])
+        raise OptionError(
+            f"{subject.run.path}: the code heeds no change of a key that advice knows ({listed}); "
+            "read the values to change from the configuration that build(config) gets"
+        )
     raise OptionError(
-        f"{run.path}: the configuration has none of the fields that changes are known for "
+        f"{subject.run.path}: the configuration has none of the fields that changes are known for "
         "(lr_g, lr_d, beta1, r1, loss, optimizer, ...)"
     )
 
 
-def _program(run: Run, trust: bool, engine: Engine | None) -> tuple[Program | None, str | None]:
+def _program(run: Run, trust: bool) -> tuple[EnsembleProgram | SandboxProgram | None, str | None]:
     try:
-        return program_of_folder(run, trust=trust, engine=engine)[0], None
+        return program_for(run, trust=trust)[0], None
     except (OptionError, IsolationError) as error:
         return None, str(error)
-
-
-def _texts(sources: Sources | None) -> Collection[str]:
-    """Texts of a run's own files."""
-    return () if sources is None else sources.files.values()
 
 
 def data_name(config: Config) -> str | None:

@@ -195,6 +195,16 @@ def _connected(ray: Any, address: str) -> Iterator[None]:
         ray.shutdown()
 
 
+def processors() -> int:
+    """Count the processors that this process may use, 1 or more.
+
+    >>> processors() >= 1
+    True
+    """
+    allowed = getattr(os, "sched_getaffinity", None)
+    return len(allowed(0)) if allowed is not None else os.cpu_count() or 1
+
+
 def engine_of(text: str, jobs: int | None = None) -> Engine:
     """Choose an engine by its name.
 
@@ -215,7 +225,7 @@ def engine_of(text: str, jobs: int | None = None) -> Engine:
         case "local":
             return Local()
         case "processes":
-            return Processes(jobs or os.cpu_count() or 1)
+            return Processes(jobs or processors())
         case "ray":
             return RayCluster()
     if text.startswith("ray://") and len(text) > len("ray://"):

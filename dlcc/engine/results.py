@@ -63,7 +63,7 @@ def complete(
         progress(0.0, f"{what}: 0 of {len(missing)}, {engine.words}")
     with contextlib.closing(engine.run([jobs[k] for k in missing])) as results:
         for done, (number, content) in enumerate(results, start=1):
-            _write(files[missing[number]], content)
+            write_result(files[missing[number]], content)
             progress(done / len(missing), _said(what, done, len(missing), started))
     return files
 
@@ -77,8 +77,16 @@ def _said(what: str, done: int, number: int, started: float) -> str:
     return f"{what}: {done} of {number}, {60 * rate:.3g} a minute, {shown} left"
 
 
-def _write(file: Path, content: bytes) -> None:
-    """Write a result whole or not at all."""
+def write_result(file: Path, content: bytes) -> None:
+    """Write a result whole or not at all.
+
+    Args:
+        file: File of the result.
+        content: Its bytes.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
     beside = file.with_name(f".{file.name}.{os.getpid()}{_WRITING}")
     try:
         with beside.open("wb") as stream:

@@ -20,4 +20,5 @@ AUTOENCODER = TrainingKind(
     past_runs=PAST_RUNS,
     shrinks_to_a_point=True,
     feature_words=FEATURE_WORDS,
+    remedies="vae",
 )

@@ -14,4 +14,5 @@ MAP = TrainingKind(
     past_runs=PAST_RUNS,
     shrinks_to_a_point=True,
     feature_words=FEATURE_WORDS,
+    remedies="maps",
 )

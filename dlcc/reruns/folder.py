@@ -12,7 +12,7 @@ from dlcc.health.domain import circumstances_of
 from dlcc.health.judgeable import NotJudgeableError, check_judgeable, judgeable_kind
 from dlcc.past_runs.in_use import library
 from dlcc.records import Config, Reruns, Samples, Series, Sources
-from dlcc.reruns.programs import Program, program_of
+from dlcc.reruns.programs import EnsembleProgram, Program, SandboxProgram, program_of
 from dlcc.reruns.spread import SpreadProgram
 from dlcc.reruns.study import rerun
 from dlcc.runs import Run
@@ -98,6 +98,17 @@ def program_of_folder(
         OptionError: The run says too little to run it again.
         IsolationError: The code is the run's own and nothing isolates it.
     """
+    program, config = program_for(run, trust=trust)
+    return program if engine is None else SpreadProgram(program, engine), config
+
+
+def program_for(run: Run, *, trust: bool) -> tuple[EnsembleProgram | SandboxProgram, Config]:
+    """Find the program that reruns a run here, and its configuration.
+
+    Raises:
+        OptionError: The run says too little to run it again.
+        IsolationError: The code is the run's own and nothing isolates it.
+    """
     config = Config.of(run, None)
     try:
         judgeable_kind(config.objective, config.players)
@@ -108,4 +119,4 @@ def program_of_folder(
     )
     if isinstance(program, str):
         raise OptionError(f"{run.path}: {program}")
-    return program if engine is None else SpreadProgram(program, engine), config
+    return program, config

@@ -359,6 +359,10 @@ class Session:
             raise self._nonsense("gives no features")
         return found
 
+    def interrupt(self) -> None:
+        """End the process at once, whatever it is at; another thread may call it."""
+        self._inside.stop()
+
     def _begin(self, staged: Staged) -> None:
         """Lock and bound the process before it loads anything foreign."""
         alone = self.level is Level.LANDLOCK

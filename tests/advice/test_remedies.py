@@ -52,19 +52,54 @@ def test_rmsprop_is_tried_where_momentum_cannot_be_set():
     assert tried not in [change.fields for change in candidates(CONFIG)]
 
 
+READS = "rates = [config[f'lr_{p}'] for p in 'gd']; loss = config['loss']"
+
+
 @pytest.mark.parametrize(
     ("code", "losses"),
     [
         ((), {"ns", "ls", "hinge", "wgangp"}),
-        (('if loss == "mm":',), set()),
-        (('LOSSES = ("mm",)', "or 'hinge'", "wgangp"), {"hinge"}),
-        (("loss = LOSSES[config['loss']]",), {"ns", "ls", "hinge", "wgangp"}),
+        ((READS, 'if loss == "mm": ...'), set()),
+        ((READS, 'LOSSES = ("mm",)', "x = 'hinge'", "wgangp"), {"hinge"}),
+        ((READS, "LOSSES[config['loss']]"), {"ns", "ls", "hinge", "wgangp"}),
+        (("rates = [config[f'lr_{p}'] for p in 'gd']",), set()),
     ],
 )
 def test_code_that_names_its_losses_is_offered_no_others(code, losses):
     fields = [change.fields for change in candidates(CONFIG, code)]
     assert {f["loss"] for f in fields if "loss" in f} == losses
     assert {"lr_g": 0.25} in fields
+
+
+def test_keys_that_the_code_does_not_read_are_left_alone():
+    fields = [change.fields for change in candidates(CONFIG, ["lr = config.get('lr_g')"])]
+    assert {key for f in fields for key in f} == {"lr_g"}
+
+
+@pytest.mark.parametrize(
+    ("config", "kind", "wanted"),
+    [
+        ({"optim": {"d": {"lr": 0.02}, "g": {"lr": 0.02}}}, "adversarial", {"optim.d.lr": 0.002}),
+        ({"betas": [0.9, 0.999]}, "adversarial", {"betas.0": 0.0}),
+        ({"r1_gamma": 0.0, "r2_gamma": 0.0}, "adversarial", {"r1_gamma": 0.1, "r2_gamma": 0.1}),
+        ({"relativistic": False}, "adversarial", {"relativistic": True}),
+        ({"n_critic": 5}, "adversarial", {"n_critic": 1}),
+        ({"ema_decay": 0.5}, "adversarial", {"ema_decay": 0.999}),
+        ({"gamma": 8.0}, "adversarial", {"gamma": 2.0}),
+        ({"beta": 20.0}, "vae", {"beta": 1.0}),
+        ({"latent_dim": 2}, "vae", {"latent_dim": 4}),
+        ({"free_bits": 0.0}, "vae", {"free_bits": 0.1}),
+        ({"bandwidth": 1.0}, "maps", {"bandwidth": 0.5}),
+    ],
+)
+def test_keys_are_known_by_meaning(config, kind, wanted):
+    assert wanted in [change.fields for change in candidates(config, remedies=kind)]
+
+
+def test_rates_that_are_equal_are_not_brought_together():
+    for change in candidates({"d_lr": 1e-2, "g_lr": 1e-2}):
+        assert change.fields != {"d_lr": 1e-2}
+        assert 1e-2 not in change.fields.values()
 
 
 def test_words():
