@@ -25,7 +25,9 @@ import torch
 from common import write_result
 
 from dlcc.advice.advice import advise
-from dlcc.advice.remedies import GOOD_RECIPE, MOST_FIELDS, SOUND_RATE, Change
+from dlcc.advice.catalogue.adversarial import SOUND_RATE
+from dlcc.advice.change import MOST_FIELDS, Change
+from dlcc.advice.remedies import GOOD_RECIPE
 from dlcc.ensembles import by_shape, train_ensemble
 from dlcc.health.definitions import sample_steps
 from dlcc.past_runs.build.settings import draw_group

@@ -51,7 +51,7 @@ from dlcc.typing import StageProgress
 T = TypeVar("T")
 SLOW = ("execution", "reproducibility", "decomposition", "consistency")
 """Stages that take long: reruns, replay, and checks of code and text."""
-_LEAST_GAIN = 0.1  # of P(healthy): what past runs let one expect less of is not worth a try
+LEAST_GAIN = 0.1  # of P(healthy): what past runs let one expect less of is not worth a try
 _PACKAGES = ("dlcc", "torch", "numpy", "scikit-learn", "sympy", "networkx", "sentence-transformers")
 
 
@@ -319,7 +319,7 @@ def _advise(loaded: _Loaded, outcomes: Sequence[StageOutcome]) -> AdviceRecord |
     seeds = [outcome for outcome in made if outcome.kind == "seed"]
     settings = [outcome for outcome in made if outcome.kind == "setting"]
     try:
-        found = first_advice(loaded.run, loaded.past, seeds, settings).record(_LEAST_GAIN)
+        found = first_advice(loaded.run, loaded.past, seeds, settings).record(LEAST_GAIN)
     except (OptionError, RunError):
         return None  # the command says why
     return found if found.changes else None

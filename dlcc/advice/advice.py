@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from dlcc.advice.change import MOST_FIELDS, Change
-from dlcc.advice.evidence import SHOWN, Advice, Advised, PastEvidence, Trial, ranked
+from dlcc.advice.evidence import Advised, PastEvidence, Trial, ranked
 from dlcc.advice.keys import Key, keys_of
 from dlcc.advice.remedies import candidates
 from dlcc.errors import LimitExceeded
@@ -24,8 +24,6 @@ from dlcc.reruns.plan import Rerun
 from dlcc.reruns.programs import Program
 from dlcc.stage import Deadline
 from dlcc.typing import Progress
-
-__all__ = ["ROUNDS", "SHOWN", "Advice", "Advised", "advise", "by_past_runs", "trials_of"]
 
 ROUNDS = ((20, 2), (8, 4), (4, 4))
 """Pairs (number of best small changes that go on, reruns of each) for each round."""

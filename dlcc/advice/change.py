@@ -79,6 +79,9 @@ class Change:
 
         Returns:
             Change of the other fields.
+
+        >>> Change({"lr_d": 0.002, "r1": 0.1}).without("r1").fields
+        {'lr_d': 0.002}
         """
         return Change({k: v for k, v in self.fields.items() if k != path})
 

@@ -31,7 +31,7 @@ _LEAST, _MOST = 0.1, 0.6  # P(healthy) far from usual values, and at them
 _DECADES = 0.7  # distance that is far
 _HEALTHY = 0.5
 Standing = Literal["advised", "undecided", "past runs alone"]
-"""What stands behind a change: reruns that are sure of a gain; reruns that are not; none at all."""
+"""Standing of a change: reruns are sure of a gain; reruns are not; there were none."""
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from dlcc.advice.advice import Advised, advise, by_past_runs, trials_of
+from dlcc.advice.advice import advise, by_past_runs, trials_of
 from dlcc.advice.change import Change
+from dlcc.advice.evidence import Advised
 from dlcc.advice.heeding import Heeded
 from dlcc.advice.keys import keys_of
 from dlcc.advice.offer import Offer, offer_by_replay, offer_by_source

@@ -140,7 +140,7 @@ class Heeded:
 
     @property
     def words(self) -> str:
-        """What was left out, in words; empty where nothing was."""
+        """Number of changes that were left out, with the reason; empty where none was."""
         parts = []
         if self.left_out:
             which = f" ({', '.join(self.unheeded)})" if self.unheeded else ""

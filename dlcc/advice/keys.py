@@ -114,14 +114,23 @@ def _player(words: Collection[str]) -> Player | None:
 _Test = Callable[[set[str]], bool]
 
 
-def _has(*names: str) -> _Test:
-    """Test whether any of these words is there."""
-    return lambda words: not words.isdisjoint(names)
+@dataclass(frozen=True)
+class _Words:
+    """Test whether any, or every one, of some words is there."""
+
+    names: frozenset[str]
+    every: bool
+
+    def __call__(self, words: set[str]) -> bool:
+        return words >= self.names if self.every else not words.isdisjoint(self.names)
 
 
-def _all(*names: str) -> _Test:
-    """Test whether all of these words are there."""
-    return lambda words: words.issuperset(names)
+def _has(*names: str) -> _Words:
+    return _Words(frozenset(names), every=False)
+
+
+def _all(*names: str) -> _Words:
+    return _Words(frozenset(names), every=True)
 
 
 _OF_A_SCHEDULE = _has("gamma", "min", "final", "end", "last")
@@ -201,7 +210,7 @@ def _role(path_words: Sequence[str], value: Any, kind: str) -> Role | None:
 
 
 def _times(words: set[str]) -> Role | None:
-    """How often a player is updated, where that is what the key says."""
+    """Role of a key that says how often a player is updated; None for others."""
     if not _OF_A_PLAYER(words) or _has("reg", "penalty", "lr", "warmup", "size")(words):
         return None
     if _has("every", "interval", "period")(words):

@@ -101,7 +101,7 @@ class Race:
                     break  # everything is done, or nothing more fits into the time
                 made = self.pool.next(min(1.0, deadline.remaining))
                 if made is not None:
-                    self._take(made)
+                    self.take(made)
                 share = min(1.0, (time.monotonic() - started) / total)
                 progress(share, f"{self._done} reruns, {self._tried} changes tried")
         except KeyboardInterrupt:
@@ -179,11 +179,11 @@ class Race:
         trial, repeat = self.trials[k], self._begun.get(k, 0)
         self._begun[k] = repeat + 1
         run = _Run(trial, seed_of(trial.change, repeat, self.seed))
-        whole = (repeat > 0 and k > 0) or self._is_quick
+        whole = (repeat > 0 and k > 0) or self.is_quick
         return self._leg(run, self.length if whole else self._first_leg)
 
     @property
-    def _is_quick(self) -> bool:
+    def is_quick(self) -> bool:
         """Whether there is time enough to make every rerun whole, several times."""
         if not self._seconds:
             return False
@@ -211,8 +211,15 @@ class Race:
     def _fits(self, steps: int) -> bool:
         return _ROOM * self._expected(steps) < self.pool.deadline.remaining
 
-    def _take(self, made: Made) -> None:
-        """Take in what became of a leg."""
+    def take(self, made: Made) -> None:
+        """Take in what became of a leg.
+
+        Args:
+            made: Leg with its result.
+
+        Raises:
+            ForeignCodeError: The code fails with its own configuration and another seed.
+        """
         run = self._running.pop(made.leg.name)
         result = made.result
         if isinstance(result, Refused):

@@ -12,20 +12,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from dlcc.advice.catalogue import adversarial, maps, vae
-from dlcc.advice.catalogue.adversarial import SOUND_RATE
 from dlcc.advice.catalogue.settings import Fields, Settings, changes_of
-from dlcc.advice.change import MOST_FIELDS, Change
+from dlcc.advice.change import Change
 from dlcc.advice.keys import Key, keys_of
 from dlcc.advice.source_keys import SourceKeys
-
-__all__ = [
-    "GOOD_RECIPE",
-    "MOST_FIELDS",
-    "REMEDIES",
-    "SOUND_RATE",
-    "Change",
-    "candidates",
-]
 
 GOOD_RECIPE: Mapping[str, Any] = {
     "loss": "ns",

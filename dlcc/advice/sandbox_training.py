@@ -15,8 +15,6 @@ from dlcc.runs.manifest import PlayerEntry
 from dlcc.runs.state import pack_state, unpack_state
 from dlcc.sandbox import Session
 
-__all__ = ["SandboxTraining", "with_settings_of"]
-
 
 class SandboxTraining:
     """Training as the recorder sees it, whose code never runs in this process.

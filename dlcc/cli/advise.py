@@ -37,9 +37,9 @@ def advise(
     engine: EngineName = "",
 ) -> None:
     """Say what to change about a training, by what reruns and past runs say it does."""
-    from dlcc.advice.advice import SHOWN
     from dlcc.advice.apply import check_applicable, check_place
     from dlcc.advice.apply_own import begun_change
+    from dlcc.advice.evidence import SHOWN
     from dlcc.advice.folder import advise_folder
     from dlcc.engine.engines import engine_of
     from dlcc.errors import OptionError

@@ -167,7 +167,7 @@ class SandboxPool:
                     if session is None or not session.alive:
                         session = self._opened(stack)
                     result = self._run(session, leg)
-                    self._keep(leg, result)
+                    self.keep(leg, result)
                 except DlccError as error:
                     self._results.put(error)
                     continue
@@ -231,7 +231,16 @@ class SandboxPool:
         state = _state_of(session) if done < self.length else None
         return Paused(done, Recorded(Series.from_start(logged), samples), state)
 
-    def _file(self, leg: Leg, *, whole: bool = False) -> Path:
+    def file_of(self, leg: Leg, *, whole: bool = False) -> Path:
+        """Find the file in which a leg, or the whole rerun that it is of, is kept.
+
+        Args:
+            leg: Leg.
+            whole: Whether the whole rerun is meant.
+
+        Returns:
+            Its place; the file need not be there.
+        """
         [(_, job)] = self.program.parts([Rerun("setting", leg.config)], self.length, 0.0)
         whole = whole or leg.until >= self.length
         name = job.address if whole else f"{job.address}-{leg.until}"
@@ -240,8 +249,8 @@ class SandboxPool:
     def _kept(self, leg: Leg) -> Paused | Refused | None:
         """Result of the whole rerun, or of the leg, from an earlier call."""
         for file, done in (
-            (self._file(leg, whole=True), self.length),
-            (self._file(leg), leg.until),
+            (self.file_of(leg, whole=True), self.length),
+            (self.file_of(leg), leg.until),
         ):
             if not file.exists():
                 continue
@@ -252,8 +261,17 @@ class SandboxPool:
             return record if isinstance(record, Refused) else Paused(done, record)
         return None
 
-    def _keep(self, leg: Leg, result: Paused | Refused) -> None:
-        file = self._file(leg)
+    def keep(self, leg: Leg, result: Paused | Refused) -> None:
+        """Keep what became of a leg.
+
+        Args:
+            leg: Leg.
+            result: Record of what was made, or the code's error.
+
+        Raises:
+            OutputError: The file cannot be written.
+        """
+        file = self.file_of(leg)
         file.parent.mkdir(parents=True, exist_ok=True)
         record = result if isinstance(result, Refused) else result.recorded
         write_result(file, packed([record]))

@@ -360,7 +360,12 @@ class Session:
         return found
 
     def interrupt(self) -> None:
-        """End the process at once, whatever it is at; another thread may call it."""
+        """End the process at once, whatever it is at; another thread may call it.
+
+        >>> from dlcc.sandbox import best_level
+        >>> with Session({}, best_level(trust=True)) as session:
+        ...     session.interrupt()
+        """
         self._inside.stop()
 
     def _begin(self, staged: Staged) -> None:

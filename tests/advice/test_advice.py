@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from dlcc.advice import advice
-from dlcc.advice.advice import ROUNDS, Advised, advise, by_past_runs
-from dlcc.advice.remedies import MOST_FIELDS
+from dlcc.advice.advice import ROUNDS, advise, by_past_runs
+from dlcc.advice.change import MOST_FIELDS
+from dlcc.advice.evidence import Advised
 from dlcc.errors import ForeignCodeError, LimitExceeded
 from dlcc.kinds.gan import GAN
 from dlcc.past_runs.in_use import shipped_library

@@ -10,7 +10,7 @@ import pytest
 from dlcc import evaluate
 from dlcc.advice.folder import advise_folder
 from dlcc.errors import OptionError, RunError
-from dlcc.evaluation import _LEAST_GAIN
+from dlcc.evaluation import LEAST_GAIN
 from dlcc.past_runs.build import doctoring
 from dlcc.reruns.folder import rerun_folder
 from dlcc.runs import Run
@@ -75,7 +75,7 @@ def test_a_report_gives_advice_where_the_command_does_and_the_same(
     assert report.advice is not None
     said = [(c.words, c.p_healthy.mean) for c in report.advice.changes]
     shown = [(a.change.words(config_of(run)), a.expected.mean) for a in found.advised.shown()]
-    least = found.advised.control.past + _LEAST_GAIN
+    least = found.advised.control.past + LEAST_GAIN
     gain = [a.past > least for a in found.advised.shown()]
     assert said == [line for line, gains in zip(shown, gain, strict=True) if gains]
     assert found.why_no_reruns is not None

@@ -97,7 +97,7 @@ def test_code_that_refuses_its_own_configuration_ends_the_race(
 def test_what_is_sure_to_fail_is_stopped_early(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Race, "_is_quick", False)
+    monkeypatch.setattr(Race, "is_quick", False)
     found = race(tmp_path, {"alpha": 0.01}, {"alpha": 0.03}, hopeless=True)
     assert [(a.reruns, a.stopped) for a in found.ranked] == [(1, 1), (1, 1)]
 
@@ -105,13 +105,13 @@ def test_what_is_sure_to_fail_is_stopped_early(
 def test_what_is_done_is_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = race(tmp_path, {"alpha": 0.01}, {"opt.lrD": 0.5})
     kept = {file.name for file in (tmp_path / "kept").iterdir()}
-    keep = SandboxPool._keep
+    keep = SandboxPool.keep
 
     def watched(self: SandboxPool, leg: Leg, result: Any) -> None:
-        assert self._file(leg).name not in kept
+        assert self.file_of(leg).name not in kept
         keep(self, leg, result)
 
-    monkeypatch.setattr(SandboxPool, "_keep", watched)
+    monkeypatch.setattr(SandboxPool, "keep", watched)
     again = race(tmp_path, {"alpha": 0.01}, {"opt.lrD": 0.5})
     before, after = ({a.change.key: a.reruns for a in f.ranked} for f in (first, again))
     assert all(after[key] >= reruns for key, reruns in before.items())
@@ -119,7 +119,7 @@ def test_what_is_done_is_not_done_again(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_ctrl_c_shows_the_ranking_so_far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     taken = []
-    take = Race._take
+    take = Race.take
 
     def interrupted(self: Race, made: Any) -> None:
         if len(taken) == 3:
@@ -127,7 +127,7 @@ def test_ctrl_c_shows_the_ranking_so_far(tmp_path: Path, monkeypatch: pytest.Mon
         taken.append(made)
         take(self, made)
 
-    monkeypatch.setattr(Race, "_take", interrupted)
+    monkeypatch.setattr(Race, "take", interrupted)
     found = race(tmp_path, {"alpha": 0.01}, {"opt.lrD": 0.5}, {"alpha": 0.5})
     assert found.cut_short == "interrupted"
     assert 1 <= sum(a.reruns for a in (*found.ranked, found.control)) <= 3

@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dlcc.advice.remedies import GOOD_RECIPE, SOUND_RATE, Change, candidates
+from dlcc.advice.catalogue.adversarial import SOUND_RATE
+from dlcc.advice.change import Change
+from dlcc.advice.remedies import GOOD_RECIPE, candidates
 from dlcc.past_runs.build.settings import draw_setting
 from dlcc.recipes.small_gan.training import Config
 

@@ -102,7 +102,7 @@ def _size(batch: Key | None) -> float:
 
 
 def _updates(settings: Settings) -> Iterator[Fields]:
-    """How often each player is updated, and over how many rows."""
+    """Frequency of each player's updates, and the rows of a batch."""
     for key in (*settings.all("repeats"), *settings.all("every")):
         yield from ({key.path: number} for number in (1, 2))
     yield from scales(settings.one("batch"), (2.0, 4.0, 0.5), ())
