@@ -33,7 +33,7 @@ FLOORS = (
     "evaluation",
     "evaluations",
     "past_runs.build",
-    "optuna testing cli",
+    "optuna tuning testing cli",
 )
 ROOMS = tuple(room for floor in FLOORS for room in floor.split())
 

@@ -35,6 +35,7 @@ from dlcc.cli.review import review
 from dlcc.cli.schema import schema
 from dlcc.cli.stages import stages
 from dlcc.cli.train import TrainCommand, train
+from dlcc.cli.tune import tune
 from dlcc.cli.verify import verify
 from dlcc.cli.watch import watch
 
@@ -96,6 +97,7 @@ for _command in (
     forecast,
     rerun,
     advise,
+    tune,
     review,
     train,
     recipes,

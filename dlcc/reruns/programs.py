@@ -18,16 +18,19 @@ import numpy as np
 from dlcc import cache
 from dlcc.engine.jobs import Job
 from dlcc.engine.scratch import scratch_folder
-from dlcc.errors import ForeignCodeError, ForeignCodeStopped
+from dlcc.errors import ForeignCodeError, ForeignCodeStopped, OptionError
 from dlcc.health.run_features import reference_of
-from dlcc.health.samples import AnyReference, Reference
+from dlcc.health.sample_space import features_of
+from dlcc.health.samples import AnyReference, Reference, shared_reference
 from dlcc.health.windows import QUANTITIES
-from dlcc.kinds import TrainingKind, kind_of
+from dlcc.kinds import TrainingKind, kind_of, why_unknown
 from dlcc.kinds.gan import GAN
+from dlcc.recipes.recipe import Recipe
 from dlcc.records import Config, Samples, Series, Sources
 from dlcc.reruns.outcome import Recorded, Refused, steps_to_sample
 from dlcc.reruns.packing import packed
 from dlcc.reruns.plan import Rerun
+from dlcc.runs import Run
 from dlcc.runs.hashes import digest_of_files
 from dlcc.sandbox import Bounds, Level, Session, best_level
 from dlcc.stage import Deadline
@@ -135,14 +138,74 @@ def program_of(
     why = why_no_program(config, sources)
     if why is not None:
         return why
-    assert config.training is not None
     assert sources is not None
+    return _sandboxed(config, sources, samples, level())
+
+
+def sandbox_program_of(run: Run, *, trust: bool) -> SandboxProgram:
+    """Find the program that reruns a run from the code that came with it, a recipe's too.
+
+    Args:
+        run: Run.
+        trust: Whether the code may run where no sandbox can isolate it.
+
+    Returns:
+        The program.
+
+    Raises:
+        OptionError: The run says too little to run it again, or what it trains cannot be judged.
+        IsolationError: Nothing isolates the code.
+    """
+    config, sources = Config.of(run, None), Sources.of(run, None)
+    unknown = why_unknown(config.objective, config.players)
+    why = unknown or why_no_program(config, sources)
+    if why is not None:
+        raise OptionError(f"{run.path}: {why}")
+    assert sources is not None
+    return _sandboxed(config, sources, Samples.of(run, None), best_level(trust))
+
+
+def recipe_program(recipe: Recipe, config: Mapping[str, Any], level: Level) -> SandboxProgram:
+    """Make the program that trains configurations of a recipe.
+
+    Args:
+        recipe: Recipe.
+        config: Whole configuration of it.
+        level: Level of the sandbox.
+
+    Returns:
+        The program.
+    """
+    family = recipe.family
+    rows = np.asarray(family.reference(config), dtype=np.float64)
+    reference = shared_reference(rows, features_of(rows, family.description(config)))
+    players = [*family.players(config)]
+    quantities = _quantities(players)
+    return SandboxProgram(
+        "source/train.py:build",
+        {"source/train.py": recipe.source},
+        level,
+        reference,
+        kind_of(family.objective(config)),
+        quantities,
+    )
+
+
+def _sandboxed(
+    config: Config, sources: Sources, samples: Samples | None, level: Level
+) -> SandboxProgram:
+    """Program that reruns code which came with a run."""
+    assert config.training is not None
     reference = None if samples is None else reference_of(samples)
-    quantities: tuple[str, ...] = QUANTITIES
-    if len(config.players) == 1:
-        quantities = tuple(f"{player}/{q}" for player in config.players for q in _OF_ONE)
-    kind = kind_of(config.objective)
-    return SandboxProgram(config.training, sources.paths, level(), reference, kind, quantities)
+    kind, quantities = kind_of(config.objective), _quantities([*config.players])
+    return SandboxProgram(config.training, sources.paths, level, reference, kind, quantities)
+
+
+def _quantities(players: Sequence[str]) -> tuple[str, ...]:
+    """Quantities to record of the trainings of these players."""
+    if len(players) == 1:
+        return tuple(f"{players[0]}/{q}" for q in _OF_ONE)
+    return tuple(QUANTITIES)
 
 
 def why_no_program(config: Config, sources: Sources | None) -> str | None:

@@ -33,7 +33,9 @@ def proposals(settings: Settings) -> Iterator[Fields]:
         yield {key.path: 1.0}
     for key in settings.all("anneal"):
         shares = (0.2, 0.5) if key.number == 0 else (0.0, 0.5)
-        yield from ({key.path: round(share * settings.length)} for share in shares)
+        for share in shares:
+            is_share = isinstance(key.value, float) and key.number <= 1
+            yield {key.path: share if is_share else round(share * settings.length)}
         if isinstance(key.value, bool):
             yield {key.path: not key.value}
     yield from settings.set_each("free_bits", (0.0, 0.1, 0.5))
