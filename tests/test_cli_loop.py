@@ -15,6 +15,7 @@ from dlcc.cli import app
 from dlcc.evaluation import Evaluation, evaluate
 from dlcc.past_runs.in_use import shipped_library
 from dlcc.runs import Run
+from tests.advice.own_code import record
 from tests.command import assert_one_sentence, dlcc
 
 
@@ -136,7 +137,8 @@ def test_advice_on_a_run_that_does_not_say_how_it_was_trained(small_run: Path) -
     (small_run / "run.json").write_text(json.dumps(manifest))
     done = dlcc("advise", small_run)
     assert done.returncode == 0, done.stderr
-    assert "by past runs alone (no reruns: " in done.stdout
+    assert "By past runs alone" in done.stdout
+    assert "no reruns: " in done.stdout
     assert "does not say how to build its training" in done.stdout
 
 
@@ -156,11 +158,44 @@ def test_apply_needs_a_place_and_a_line(small_run: Path, tmp_path: Path) -> None
     assert not (tmp_path / "o").exists()
 
 
-def test_apply_trains_no_code_of_ones_own(small_run: Path, tmp_path: Path) -> None:
+def test_apply_trains_no_code_that_does_not_say_how(small_run: Path, tmp_path: Path) -> None:
+    manifest = json.loads((small_run / "run.json").read_text())
+    (small_run / "run.json").write_text(json.dumps({**manifest, "training": None}))
     with (small_run / "source" / "train.py").open("a") as source:
         source.write("# changed\n")
     done = dlcc("advise", small_run, "--apply", 1, "--out", tmp_path / "new")
-    assert_one_sentence(done, 2, "this run's code is its own")
+    assert_one_sentence(done, 2, "does not: record with Recorder(..., build=build)")
+
+
+def test_advice_on_code_of_ones_own_is_carried_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def by_health_alone(run: Any, **options: Any) -> Evaluation:
+        return evaluate(run, only=["health"], **options)
+
+    monkeypatch.setattr("dlcc.evaluation.evaluate", by_health_alone)
+    run, out = record(tmp_path, 60), tmp_path / "mended"
+    done = dlcc("advise", run, "--no-reruns", "--apply", 1, "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert "left out: the code does not heed" in done.stdout
+    assert len([line for line in done.stdout.splitlines() if "P(healthy)" in line]) >= 2
+    again = dlcc("advise", run, "--apply", 2, "--out", out)
+    assert "was begun with" in again.stdout
+
+
+def test_tune(tmp_path: Path) -> None:
+    run, study = record(tmp_path, 40), tmp_path / "study.journal"
+    for _ in range(2):
+        done = dlcc("tune", run, "--budget", "8s", "--jobs", 1, "--study", study)
+        assert done.returncode == 0, done.stderr
+        assert "trials over opt.lrD" in done.stdout
+    for wrong, words in [
+        (("--bound", "alpha=1..2"), "the present value 0.02 lies outside"),
+        (("--bound", "alpha"), "expected KEY=LO..HI"),
+        (("--pruner", "luck"), "expected one of forecast, median, none"),
+        (("--set", "alpha=1"), "goes with recipes"),
+    ]:
+        assert_one_sentence(dlcc("tune", run, *wrong), 2, words)
 
 
 def test_reviews_are_kept_and_taken_back(small_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

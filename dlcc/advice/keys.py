@@ -20,7 +20,7 @@ Role = Literal[
     "rate", "beta1", "beta2", "optimizer", "loss", "penalty", "r2", "clip", "repeats", "every",
     "ema", "batch", "smoothing", "real_label", "warmup", "decay", "kl", "anneal", "free_bits",
     "latent", "kernel", "mmd", "init", "weight_decay", "dropout", "noise", "spectral",
-    "relativistic", "optimistic", "d_weight",
+    "relativistic", "optimistic", "d_weight", "multiplier",
 ]  # fmt: skip
 """Meaning of a key; of those that mean nothing to advice it is None."""
 

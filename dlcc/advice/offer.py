@@ -103,7 +103,9 @@ def offer_by_replay(
     with contextlib.suppress(ForeignCodeError), _replay(config, sources, level, deadline) as replay:
         if not is_exact(replay, config.config):
             return None
-        keys = _by_effect(config.config, keys_of(config.config, remedies), replay, remedies)
+        keys = keys_of(config.config, remedies)
+        if remedies == "adversarial":
+            keys = keys_by_effect(config.config, keys, replay)
         every = _candidates(config, _texts(sources), remedies, keys, pixels_of(samples))
         heeded = heeded_changes(
             every, config.config, keys, replay, lambda: deadline.remaining > 0.0
@@ -147,12 +149,20 @@ def _replay(config: Config, sources: Sources, level: Level, deadline: Deadline) 
         yield Replay(session, config.training, max(2, config.length - 1))
 
 
-def _by_effect(
-    config: Mapping[str, Any], keys: Sequence[Key], replay: Replay, remedies: str
-) -> list[Key]:
-    """Correct whose rate is whose, and find rates by unusual names."""
-    if remedies != "adversarial":
-        return list(keys)
+def keys_by_effect(config: Mapping[str, Any], keys: Sequence[Key], replay: Replay) -> list[Key]:
+    """Correct whose learning rate is whose, and find rates by unusual names and factors of rates.
+
+    Args:
+        config: Configuration of an adversarial training.
+        keys: Its keys with their meaning by name.
+        replay: Replay of the run's code.
+
+    Returns:
+        Keys, with the players whose steps they lengthen, and those that were found.
+
+    Raises:
+        ForeignCodeError: The session is over.
+    """
     rates = [key.path for key in keys if key.role == "rate" and is_positive(key.value)]
     named = {key.path for key in keys}
     unnamed = [
@@ -166,11 +176,11 @@ def _by_effect(
         player, is_rate = found.get(key.path, (key.player, False))
         corrected.append(replace(key, player=player) if is_rate else key)
     flat = flattened(config)
-    corrected += [
-        Key(path, "rate", player, flat[path])
-        for path, (player, is_rate) in found.items()
-        if is_rate and path not in named
-    ]
+    for path, (player, is_rate) in found.items():
+        if is_rate and path not in named:
+            rated = any(k.role == "rate" and k.player in (None, player) for k in corrected)
+            # beside a rate of the same player's it is a factor of that, and no rate itself
+            corrected.append(Key(path, "multiplier" if rated else "rate", player, flat[path]))
     return corrected
 
 

@@ -11,6 +11,7 @@ from dlcc.advice import heeding
 from dlcc.advice.change import Change
 from dlcc.advice.heeding import Replay, heeded_changes, is_exact, rates_by_effect
 from dlcc.advice.keys import keys_of
+from dlcc.advice.offer import keys_by_effect
 from dlcc.errors import ForeignCodeError
 from dlcc.sandbox import Level
 from tests.advice.own_code import CODE, CONFIG
@@ -54,6 +55,17 @@ def test_a_rate_is_told_by_its_effect(replay: Replay) -> None:
     assert found["alpha"] == ("generator", True)
     assert found["opt.lrD"] == ("discriminator", True)
     assert not found["ema_decay"][1]
+
+
+def test_a_factor_of_a_rate_is_no_rate(tmp_path: Path) -> None:
+    rate = 'd.parameters(), config["alpha"] * config["ttur"]'
+    (tmp_path / "t.py").write_text(CODE.replace('d.parameters(), config["opt"]["lrD"]', rate))
+    config = {**CONFIG, "ttur": 0.25}
+    with InProcessSession({"source/t.py": tmp_path / "t.py"}, Level.NONE) as session:
+        keys = keys_by_effect(config, keys_of(config), Replay(session, "source/t.py:build"))
+    assert {k.path: (k.role, k.player) for k in keys if k.path in ("alpha", "ttur")} == {
+        "alpha": ("rate", None), "ttur": ("multiplier", "discriminator"),
+    }  # fmt: skip
 
 
 def test_no_time_offers_nothing(replay: Replay) -> None:

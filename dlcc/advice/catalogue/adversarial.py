@@ -63,6 +63,9 @@ def _rates(settings: Settings) -> Iterator[Fields]:
     for key in settings.all("rate"):
         yield from scales(key, (0.25, 0.5, 2.0, 4.0, 0.1, 10.0), ())
         yield from ({key.path: rate} for rate in sound_rates(settings))
+    for key in settings.all("multiplier"):
+        yield from scales(key, (0.25, 0.5, 2.0, 4.0), ())
+        yield from ({key.path: value} for value in (1.0, 4.0))
     for g, d in _both(settings):
         yield {d.path: rounded(4 * g.number)}
         yield {d.path: g.value}
