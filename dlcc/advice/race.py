@@ -1,10 +1,10 @@
 """Race of changes in reruns of a run's own code, side by side, until the time is over.
 
-Asynchronous successive halving (Li and others 2020): every change begins with a first leg, a third
-of the training; the better half of what has paused there goes on to its end, and what is sure to
-fail does not. Then the best changes and "another seed" are repeated with further seeds, by Thompson
-sampling. What is known at any moment is a ranking, so that Ctrl-C and the end of the time lose
-nothing.
+Asynchronous successive halving (Li and others 2020): every change begins with a first leg, a
+quarter of the training; the best third of what has paused there goes on to its end, and what is
+sure to fail does not. Then the best changes and "another seed" are repeated with further seeds, by
+Thompson sampling. What is known at any moment is a ranking, so that Ctrl-C and the end of the time
+lose nothing.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from dlcc.reruns.pool import Leg, Made, Paused, SandboxPool
 from dlcc.reruns.prediction import Predictor
 from dlcc.typing import Progress
 
-_FIRST_LEG = 1 / 3  # share of the training
+_FIRST_LEG = 1 / 4  # share of the training
+_PROMOTED = 3  # one in so many of those that paused goes on at once
 _HOPELESS = 0.1  # upper end of the interval of P(healthy) from which on a rerun is given up
 _MOST_CHANGES = 32
 _REPEATED = 3  # changes apart from the best that another seed is compared with
@@ -72,7 +73,8 @@ class Race:
     """Changes with which the code failed."""
     _begun: dict[int, int] = field(default_factory=dict)
     _paused: list[_Run] = field(default_factory=list)
-    _decided: int = 0
+    _paused_ever: int = 0
+    _promotions: int = 0
     _seconds: list[float] = field(default_factory=list)
     _running: dict[int, _Run] = field(default_factory=dict)
     _number: int = 0
@@ -166,14 +168,13 @@ class Race:
         return self.trials[k].change not in self.refused
 
     def _promoted(self) -> _Run | None:
-        """Paused rerun of the better half that goes on, where one does."""
+        """Paused rerun of the best third that goes on, where one does."""
         if not self._paused or not self._fits(self.length - self._first_leg):
             return None
         best = max(self._paused, key=_promise)
         if best.trial is self.trials[0]:
             return best
-        paused_ever = self._decided + len(self._paused)
-        return best if self._decided < paused_ever // 2 else None
+        return best if self._promotions < self._paused_ever // _PROMOTED else None
 
     def _begin(self, k: int) -> Leg:
         trial, repeat = self.trials[k], self._begun.get(k, 0)
@@ -193,7 +194,7 @@ class Race:
     def _leg(self, run: _Run, until: int) -> Leg:
         if run in self._paused:
             self._paused.remove(run)
-            self._decided += run.trial is not self.trials[0]
+            self._promotions += run.trial is not self.trials[0]
         self._number += 1
         self._running[self._number] = run
         config = {**run.trial.change.applied(self.config), "seed": run.seed}
@@ -237,9 +238,9 @@ class Race:
             return
         config = with_usual_names(made.leg.config, self.keys)
         run.prediction = self.predictor(result.recorded, result.done, self.length, config)
+        self._paused_ever += run.trial is not self.trials[0]
         if run.prediction.interval(0.9)[1] < _HOPELESS:
             run.trial.predicted.append(run.prediction)
-            self._decided += run.trial is not self.trials[0]
         else:
             self._paused.append(run)
 

@@ -116,6 +116,10 @@ def _listed(found: FolderAdvice, shown: list[Advice]) -> str:
             lines.append(titles[standing])
             before = standing
         lines.append(f"  {k}. {_row(found, advice)}")
+    if found.why_no_reruns is None:
+        tried = [a for a in advised.ranked if a.reruns]
+        made = sum(a.reruns for a in (*tried, advised.control))
+        lines.append(f"{len(tried)} changes tried, {made} reruns with those of another seed")
     if advised.refused:
         words = [one_line(c.words(found.config.config)) for c in advised.refused]
         lines.append(f"the run's code failed with {'; '.join(words)}")
