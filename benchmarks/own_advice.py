@@ -351,12 +351,13 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, required=True, help="folder for what is done")
     parser.add_argument("--seed", required=True, help="hash of the frozen commit")
     parser.add_argument("--scripts", nargs="*", default=[*SCRIPTS])
+    parser.add_argument("--each", type=int, default=EACH, help="failed runs of a script")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     cache: Path = arguments.cache
     cache.mkdir(parents=True, exist_ok=True)
     rows = []
-    for k in range(EACH):  # so that what is done at any moment is of all scripts
+    for k in range(arguments.each):  # so that what is done at any moment is of all scripts
         for script in arguments.scripts:
             config = failed_setting(script, k, arguments.seed, cache)
             place, file = cache / f"{script}-{k}", cache / f"{script}-{k}.json"

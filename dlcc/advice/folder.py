@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
 from dlcc.advice.advice import advise, by_past_runs, trials_of
 from dlcc.advice.change import Change
-from dlcc.advice.evidence import Advised
+from dlcc.advice.evidence import Advice, Advised
 from dlcc.advice.heeding import Heeded
 from dlcc.advice.keys import keys_of
 from dlcc.advice.offer import Offer, offer_by_replay, offer_by_source
@@ -73,6 +74,8 @@ class FolderAdvice:
     """Reason why nothing was rerun and past runs alone were asked; None where reruns were made."""
     heeded: Heeded = field(default_factory=lambda: Heeded(()))
     """Changes that were offered, and how many were left out."""
+    prior: Literal["past runs", "usual values"] = "past runs"
+    """Source of what is expected of changes that no rerun tried: past runs know GANs alone."""
 
     def record(self, least_gain: float = 0.0) -> AdviceRecord:
         """Make the part of the advice that a report shows.
@@ -93,11 +96,16 @@ class FolderAdvice:
             )
             for advice in self.advised.shown()
             if advice.expected.mean > control.expected.mean
-            and (advice.reruns or advice.past > control.past + least_gain)
+            and (advice.reruns or self._past_runs_say(advice, least_gain))
         )
         return AdviceRecord(
             tuple(changes), control.expected.number, control.reruns, self.why_no_reruns
         )
+
+    def _past_runs_say(self, advice: Advice, least_gain: float) -> bool:
+        """Whether past runs expect more of a change than of another seed."""
+        gain = advice.past - self.advised.control.past
+        return self.prior == "past runs" and gain > least_gain
 
 
 def first_advice(
@@ -206,7 +214,7 @@ def advise_folder(
         ) from None
     except ForeignCodeError as error:  # with the run's own configuration and another seed
         return _by_past_runs(subject, offer, past, f"the run's code failed: {error}")
-    return FolderAdvice(advised, subject.config, None, offer.heeded)
+    return FolderAdvice(advised, subject.config, None, offer.heeded, subject.prior)
 
 
 @dataclass(frozen=True)
@@ -219,6 +227,11 @@ class _Subject:
     samples: Samples | None
     remedies: str
     """Name of the changes known for its kind."""
+
+    @property
+    def prior(self) -> Literal["past runs", "usual values"]:
+        """Source of what is expected of changes that no rerun tried."""
+        return "past runs" if self.remedies == "adversarial" else "usual values"
 
     @classmethod
     def of(cls, run: Run) -> _Subject:
@@ -313,7 +326,7 @@ def _by_past_runs(
     )
     if why is None:
         why = why_no_program(subject.config, subject.sources)
-    return FolderAdvice(advised, subject.config, why, offer.heeded)
+    return FolderAdvice(advised, subject.config, why, offer.heeded, subject.prior)
 
 
 def _advisable(run: Run) -> tuple[Config, str]:

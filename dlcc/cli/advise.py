@@ -107,7 +107,7 @@ def _listed(found: FolderAdvice, shown: list[Advice]) -> str:
     titles = {
         "advised": "Advised: better than another seed in this run's own reruns",
         "undecided": "Tried, not decided: reruns do not tell it from another seed",
-        "past runs alone": "By past runs alone, not tried in reruns",
+        "past runs alone": f"By {found.prior} alone, not tried in reruns",
     }
     lines, before = [head, f"  -  {_row(found, advised.control)}"], ""
     for k, advice in enumerate(shown, start=1):

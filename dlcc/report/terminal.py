@@ -147,7 +147,8 @@ def _changes(report: Report, run: str) -> Iterator[str]:
     if report.advice:
         before, reruns = percent(report.advice.another_seed), report.advice.reruns
         tried = f" ({reruns} reruns)" if reruns else ""
-        yield "  By past runs P(healthy) is"
+        by = "By this run's reruns first, then past runs," if reruns else "By past runs"
+        yield f"  {by} P(healthy) is"
         yield f"    {before:16} with another seed alone{tried}"
         for change in report.advice.changes:
             yield f"    {percent(change.p_healthy):16} after {change.words}"
