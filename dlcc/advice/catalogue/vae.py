@@ -52,3 +52,6 @@ def proposals(settings: Settings) -> Iterator[Fields]:
                 yield from ({rate.path: r, key.path: value} for r in _RATES[:2])
         for key in settings.all("latent"):
             yield {rate.path: _RATES[0], key.path: 2 * int(key.number)}
+            for factor in (2, 4):  # a usual rate and weight, and more room
+                usual = {weight.path: 1.0 for weight in weights}
+                yield {rate.path: _RATES[0], **usual, key.path: factor * int(key.number)}
