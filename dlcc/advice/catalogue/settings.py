@@ -142,21 +142,23 @@ class Settings:
             choices: Choice -> names that people give it, the usual one first.
 
         Returns:
-            Choice -> name that the code has in quotes; where the code does not have the run's own
-            choice in quotes, or there is no code, the usual names of the usual choices.
+            Choice -> name that the code has in quotes; where it does not have the run's own choice in
+            quotes, or there is no code, also the usual names of the usual choices.
         """
         key = self.one(role)
         if key is None or not isinstance(key.value, str):
             return {}
         lowered = {text.lower(): text for text in self.texts if len(text) < _LONGEST_NAME}
-        if key.value.lower() not in lowered:
-            return {choice: choice for choice in choices if choice in (*OBJECTIVES, *OPTIMIZERS)}
-        return {
+        found = {
             choice: lowered[name]
             for choice, names in choices.items()
             for name in reversed([*names])
             if name in lowered
         }
+        if key.value.lower() in lowered:
+            return found
+        usual = {choice: choice for choice in choices if choice in (*OBJECTIVES, *OPTIMIZERS)}
+        return {**usual, **found}
 
 
 def as_kept(key: Key, value: Any) -> Any:
