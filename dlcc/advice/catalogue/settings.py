@@ -142,8 +142,8 @@ class Settings:
             choices: Choice -> names that people give it, the usual one first.
 
         Returns:
-            Choice -> name that the code has in quotes; where it does not have the run's own choice in
-            quotes, or there is no code, also the usual names of the usual choices.
+            Choice -> name that the code has in quotes; where it does not have the run's own choice
+            in quotes, or there is no code, also the usual names of the usual choices.
         """
         key = self.one(role)
         if key is None or not isinstance(key.value, str):
