@@ -30,6 +30,7 @@ from dlcc.reruns.programs import SAMPLES, SandboxProgram
 from dlcc.sandbox import Bounds, Session
 from dlcc.stage import Deadline
 
+_LAST_SECONDS = 2.0  # in which time, and not memory, is what ends a sandbox
 _LARGEST_STATE = 256 << 20  # bytes that a paused rerun may keep in memory
 
 
@@ -196,7 +197,9 @@ class SandboxPool:
                         raise
             session.build(self.program.entry, leg.config)
             return self._stepped(session, leg, Paused(0, Recorded(Series.from_start({}), [])))
-        except ForeignCodeStopped:
+        except ForeignCodeStopped as error:
+            if self.deadline.remaining > _LAST_SECONDS:  # of memory: this setting wants too much
+                return Refused(error)
             raise
         except ForeignCodeError as error:
             return Refused(error)
@@ -271,6 +274,8 @@ class SandboxPool:
         Raises:
             OutputError: The file cannot be written.
         """
+        if isinstance(result, Refused) and isinstance(result.error, ForeignCodeStopped):
+            return  # another machine may have more memory
         file = self.file_of(leg)
         file.parent.mkdir(parents=True, exist_ok=True)
         record = result if isinstance(result, Refused) else result.recorded
