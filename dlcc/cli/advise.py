@@ -135,7 +135,7 @@ def _row(found: FolderAdvice, advice: Advice) -> str:
     from dlcc.advice.evidence import gain_of
     from dlcc.report.text import one_line, percent
 
-    gain = " " * 15
+    gain = ""
     if advice.change.fields:
         by = gain_of(advice, found.advised.control)
         gain = f"{100 * by.mean:+3.0f} ({100 * by.low:+.0f} to {100 * by.high:+.0f})"
@@ -144,7 +144,7 @@ def _row(found: FolderAdvice, advice: Advice) -> str:
         stopped = f", {advice.stopped} stopped early" if advice.stopped else ""
         tried = f"{advice.healthy} of {advice.reruns} reruns healthy{stopped}  "
     words = one_line(advice.change.words(found.config.config))
-    return f"{percent(advice.expected.number):16}{gain:18}{tried}{words}"
+    return f"{percent(advice.expected.number):17}{gain:18}{tried}{words}"
 
 
 def _apply(run: Run, change: Change, out: Path, seed: int, trust: bool) -> None:
