@@ -32,7 +32,8 @@ from dlcc.records import Series
 from dlcc.reruns.deviation import reproducibility
 from dlcc.reruns.outcome import Judge, Recorded, steps_to_sample
 from dlcc.reruns.plan import Rerun, plan_reruns
-from dlcc.reruns.programs import SAMPLES, EnsembleProgram
+from dlcc.reruns.programs import EnsembleProgram
+from dlcc.reruns.sandbox_program import SAMPLES
 from dlcc.runs import Run
 from dlcc.stage import Deadline
 

@@ -17,7 +17,7 @@ from dlcc.records import Outcome
 from dlcc.reruns import pool as pools
 from dlcc.reruns.outcome import Judge, Recorded
 from dlcc.reruns.pool import Paused, SandboxPool
-from dlcc.reruns.programs import SandboxProgram
+from dlcc.reruns.sandbox_program import SandboxProgram
 from dlcc.sandbox import Level
 from dlcc.stage import Deadline
 from dlcc.tuning import Dimension, Tuned, Tuning, quality, space_of

@@ -40,7 +40,8 @@ from dlcc.reruns.folder import program_for
 from dlcc.reruns.outcome import Judge
 from dlcc.reruns.pool import SandboxPool
 from dlcc.reruns.prediction import Predictor
-from dlcc.reruns.programs import EnsembleProgram, SandboxProgram, why_no_program
+from dlcc.reruns.programs import EnsembleProgram, why_no_program
+from dlcc.reruns.sandbox_program import SandboxProgram
 from dlcc.reruns.spread import SpreadProgram
 from dlcc.runs import Run
 from dlcc.sandbox import best_level

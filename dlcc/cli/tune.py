@@ -13,7 +13,7 @@ from dlcc.cli.options import duration, in_range
 from dlcc.cli.progress import bars
 
 if TYPE_CHECKING:
-    from dlcc.reruns.programs import SandboxProgram
+    from dlcc.reruns.sandbox_program import SandboxProgram
     from dlcc.tuning import Dimension, Tuned
 
 

@@ -12,7 +12,8 @@ from dlcc.health.domain import circumstances_of
 from dlcc.health.judgeable import NotJudgeableError, check_judgeable, judgeable_kind
 from dlcc.past_runs.in_use import library
 from dlcc.records import Config, Reruns, Samples, Series, Sources
-from dlcc.reruns.programs import EnsembleProgram, Program, SandboxProgram, program_of
+from dlcc.reruns.programs import EnsembleProgram, Program, program_of
+from dlcc.reruns.sandbox_program import SandboxProgram
 from dlcc.reruns.spread import SpreadProgram
 from dlcc.reruns.study import rerun
 from dlcc.runs import Run

@@ -26,7 +26,7 @@ from dlcc.records import Series
 from dlcc.reruns.outcome import Recorded, Refused, steps_to_sample
 from dlcc.reruns.packing import packed, unpacked
 from dlcc.reruns.plan import Rerun
-from dlcc.reruns.programs import SAMPLES, SandboxProgram
+from dlcc.reruns.sandbox_program import SAMPLES, SandboxProgram
 from dlcc.sandbox import Bounds, Session
 from dlcc.stage import Deadline
 

@@ -20,7 +20,7 @@ from dlcc.records import Outcome
 from dlcc.reruns import pool as pools
 from dlcc.reruns.outcome import Recorded
 from dlcc.reruns.pool import Leg, Paused, SandboxPool
-from dlcc.reruns.programs import SandboxProgram
+from dlcc.reruns.sandbox_program import SandboxProgram
 from dlcc.sandbox import Level
 from dlcc.stage import Deadline
 from tests.advice.own_code import CODE, CONFIG

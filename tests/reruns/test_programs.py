@@ -10,7 +10,8 @@ from dlcc.recipes.small_gan import training as small_gan
 from dlcc.records import Config, Samples, Sources
 from dlcc.reruns.outcome import Refused
 from dlcc.reruns.plan import Rerun
-from dlcc.reruns.programs import EnsembleProgram, SandboxProgram, program_of
+from dlcc.reruns.programs import EnsembleProgram, program_of
+from dlcc.reruns.sandbox_program import SandboxProgram
 from dlcc.reruns.study import rerun
 from dlcc.runs import Run
 from dlcc.sandbox import Level
@@ -116,7 +117,7 @@ def test_a_setting_with_which_the_code_fails_does_not_end_the_reruns(
 ):
     """Where it is built, where it ends its process, and where it makes a step."""
     if "_exit" not in fault:
-        monkeypatch.setattr("dlcc.reruns.programs.Session", InProcessSession)
+        monkeypatch.setattr("dlcc.reruns.sandbox_program.Session", InProcessSession)
     asked = "config['lr_g'] == 9" if "build" in where else "self.config.lr_g == 9"
     indent = "    " * (1 + where.startswith("    "))
     doctoring.edit_source(small_run, where, f"{where}{indent}if {asked}:\n{indent}    {fault}\n")

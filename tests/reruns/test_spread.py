@@ -15,7 +15,8 @@ from dlcc.records import Series
 from dlcc.reruns.outcome import Recorded, Refused
 from dlcc.reruns.packing import packed, unpacked
 from dlcc.reruns.plan import Rerun
-from dlcc.reruns.programs import EnsembleProgram, SandboxProgram
+from dlcc.reruns.programs import EnsembleProgram
+from dlcc.reruns.sandbox_program import SandboxProgram
 from dlcc.reruns.spread import SpreadProgram
 from dlcc.sandbox import Level
 from dlcc.stage import Deadline
