@@ -23,6 +23,7 @@ from dlcc.runs import Recorder, Run
 from dlcc.typing import CountProgress
 
 TRAINING_ENTRY = "source/train.py:build"
+RECONSTRUCTED = 25  # rows of the data
 OVERTRAIN = (1.0, 1.25)  # from the end of the length to the end of the quarter after it
 
 
@@ -254,6 +255,8 @@ def _record(
                     look.at_snapshot(step)
             if step in sample_at:
                 recorder.samples(step, training.sample(n, seed=step).to(dtype))
+                if hasattr(plain, "reconstruct"):
+                    recorder.reconstructions(step, *plain.reconstruct(RECONSTRUCTED))
             if step == total:
                 break
             recorder.log(step, training.step(step))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from dlcc.errors import RunError, SnapshotError
 from dlcc.runs.files import opened_regular
 from dlcc.runs.hashes import digest_of_files, digest_of_parts
-from dlcc.runs.sample_files import FEWEST_ROWS
+from dlcc.runs.sample_files import FEWEST_ROWS, Reconstructions
 from dlcc.runs.series import Series
 from dlcc.typing import Floats
 
@@ -255,6 +255,16 @@ class Samples:
             return None
         finite = np.isfinite(rows.reshape(len(rows), -1).astype(np.float64)).all(axis=1)
         return _frozen(np.asarray(rows[finite], dtype=np.float64))
+
+    @cached_property
+    def reconstructions(self) -> Reconstructions | None:
+        """Reconstructions of some rows of the data; None without any before the last sample step,
+        or where the file cannot be read."""
+        try:
+            found = self.run.reconstructions()
+        except SnapshotError:
+            return None
+        return found if found is not None and found.step <= max(self.taken, default=0) else None
 
     @property
     def data(self) -> Mapping[str, Any]:

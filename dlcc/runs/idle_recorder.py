@@ -54,6 +54,15 @@ class IdleRecorder(Recorder):
     def snapshot(self, step: int, samples: Tensor | np.ndarray | None = None) -> None:
         """Do nothing."""
 
+    def reconstructions(
+        self,
+        step: int,
+        originals: Tensor | np.ndarray,
+        reconstructed: Tensor | np.ndarray,
+        latents: Tensor | np.ndarray | None = None,
+    ) -> None:
+        """Record nothing."""
+
     def samples(self, step: int, samples: Tensor | np.ndarray) -> None:
         """Do nothing."""
 

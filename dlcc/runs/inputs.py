@@ -90,6 +90,12 @@ def as_rows(array: Tensor | np.ndarray, what: str) -> Tensor | np.ndarray:
     return array
 
 
+def as_array(rows: Tensor | np.ndarray, what: str) -> np.ndarray:
+    """Check that an array or tensor has numbers [n, ...], n ≥ 1, and give it as an array."""
+    checked = as_rows(rows, what)
+    return checked if isinstance(checked, np.ndarray) else checked.detach().cpu().float().numpy()
+
+
 def evenly_spaced(rows: Tensor | np.ndarray) -> Tensor | np.ndarray:
     """Choose at most `REFERENCE_ROWS` rows evenly; the first ones alone may all be of one class."""
     if len(rows) <= REFERENCE_ROWS:

@@ -97,6 +97,11 @@ class RunLayout:
         """File of a part of the training data, for comparison with samples."""
         return self.samples / "reference.safetensors"
 
+    @property
+    def reconstructions_file(self) -> Path:
+        """File of training data, what the model made of them, and their latents."""
+        return self.samples / "reconstructions.safetensors"
+
     def series_file(self, number: int) -> Path:
         """Path of a series file, whether it exists or not.
 

@@ -16,7 +16,15 @@ from dlcc.runs.build_source import Origin
 from dlcc.runs.description import Description
 from dlcc.runs.digests import Digests
 from dlcc.runs.feature_entry import FEATURES, recorded_entry
-from dlcc.runs.inputs import Number, as_rows, check_names, checked_step, evenly_spaced, numbers_of
+from dlcc.runs.inputs import (
+    Number,
+    as_array,
+    as_rows,
+    check_names,
+    checked_step,
+    evenly_spaced,
+    numbers_of,
+)
 from dlcc.runs.layout import RunLayout
 from dlcc.runs.lock import RunLock
 from dlcc.runs.ranks import rank_and_size
@@ -24,7 +32,7 @@ from dlcc.runs.recorded_folder import begin_or_continue, check_entry, make_folde
 from dlcc.runs.recorded_training import train_and_record
 from dlcc.runs.recording_order import RecordingOrder
 from dlcc.runs.run import Run
-from dlcc.runs.sample_files import write_rows
+from dlcc.runs.sample_files import Reconstructions, write_reconstructions, write_rows
 from dlcc.runs.series_writer import SeriesAppender, SeriesWriter
 from dlcc.runs.snapshots import write_snapshot
 from dlcc.runs.training import Training, content_of, resume
@@ -411,6 +419,46 @@ class Recorder:
         path, rows = self.layout.samples_file(step), as_rows(samples, "samples")
         self._digests.drop(path)  # where samples of this step are replaced
         self._digests.add(path, write_rows(path, "samples", rows))
+
+    def reconstructions(
+        self,
+        step: int,
+        originals: Tensor | np.ndarray,
+        reconstructed: Tensor | np.ndarray,
+        latents: Tensor | np.ndarray | None = None,
+    ) -> None:
+        """Record what an autoencoder makes of some rows of the data, in the state before a step.
+
+        The report shows them beside each other. The run holds those of the last call.
+
+        Args:
+            step: Step that comes next.
+            originals: Rows `[n, ...]` of the data, some 25 of them.
+            reconstructed: Rows `[n, ...]` that the model makes of them.
+            latents: Latents `[n, d]` of the rows; None for none.
+
+        Raises:
+            OptionError: Shapes do not fit, or the rows are too many.
+            RunError: The system refused the write.
+
+        >>> import tempfile
+        >>> import numpy as np
+        >>> rows = np.eye(4)
+        >>> with tempfile.TemporaryDirectory() as folder, Recorder(folder) as rec:
+        ...     rec.reconstructions(100, rows, 0.9 * rows, latents=rows[:, :2])
+        ...     Run.open(folder).reconstructions().step
+        100
+        """
+        self._writer.check_ready()
+        path = self.layout.reconstructions_file
+        made = Reconstructions(
+            checked_step(step),
+            as_array(originals, "originals"),
+            as_array(reconstructed, "reconstructed"),
+            None if latents is None else as_array(latents, "latents"),
+        )
+        self._digests.drop(path)
+        self._digests.add(path, write_reconstructions(path, made))
 
     def write_landscape(self, record: SnapshotLandscape) -> None:
         """Record measures of the landscape beside the snapshot of their step.

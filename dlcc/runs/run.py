@@ -15,6 +15,7 @@ from dlcc.runs.formats import open_path
 from dlcc.runs.formats.format import Contents, checked_mapping
 from dlcc.runs.layout import RunLayout
 from dlcc.runs.manifest import Manifest
+from dlcc.runs.sample_files import Reconstructions
 from dlcc.runs.series import Series
 from dlcc.runs.snapshots import Snapshot
 
@@ -227,6 +228,21 @@ class Run:
             SnapshotError: The file is damaged.
         """
         return self.contents.reference()
+
+    def reconstructions(self) -> Reconstructions | None:
+        """Read what an autoencoder made of some rows of the data.
+
+        Returns:
+            Originals, reconstructions and latents of the last call of `Recorder.reconstructions`;
+            None where the run holds none.
+
+        Raises:
+            SnapshotError: The file is damaged.
+
+        >>> Run.open("runs/digits-collapsed").reconstructions() is None
+        True
+        """
+        return self.contents.reconstructions()
 
     def source_files(self) -> dict[str, Path]:
         """Find the files of code that came with the run.

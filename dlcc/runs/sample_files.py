@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,76 @@ FEWEST_ROWS = 20
 """Rows of a sample step under which shares of samples say nothing."""
 MAX_BYTES = 2**30
 MAX_NUMBERS = 2**27  # whatever their type, they are compared as float64
+
+
+@dataclass(frozen=True)
+class Reconstructions:
+    """Training data, what the model made of them, and their latents."""
+
+    step: int
+    """Step before which they were made."""
+    originals: np.ndarray
+    """Rows [n, ...] of the data."""
+    reconstructed: np.ndarray
+    """Rows of the same shape that the model made of them."""
+    latents: np.ndarray | None
+    """Latents [n, d] of the rows; None where they were not recorded."""
+
+
+def write_reconstructions(path: Path, made: Reconstructions) -> Digest:
+    """Write reconstructions as one file.
+
+    Raises:
+        OptionError: Shapes do not fit, or the rows are more than a reader takes.
+        RunError: The system refused the write.
+    """
+    if made.originals.shape != made.reconstructed.shape or not made.originals.size:
+        raise OptionError(
+            f"{path}: originals {list(made.originals.shape)} and reconstructions "
+            f"{list(made.reconstructed.shape)}: expected rows [n, ...] of one shape"
+        )
+    if made.latents is not None and len(made.latents) != len(made.originals):
+        raise OptionError(
+            f"{path}: {len(made.latents)} latents of {len(made.originals)} originals; give one "
+            "row each"
+        )
+    if made.originals.size > MAX_NUMBERS // 4:
+        raise OptionError(f"{path}: {made.originals.size:,} numbers; record fewer rows")
+    tensors: dict[str, Tensor | np.ndarray] = {
+        "step": np.array([made.step], dtype=np.int64),
+        "originals": np.ascontiguousarray(made.originals, dtype=np.float32),
+        "reconstructed": np.ascontiguousarray(made.reconstructed, dtype=np.float32),
+    }
+    if made.latents is not None:
+        tensors["latents"] = np.ascontiguousarray(made.latents, dtype=np.float32)
+    return write_tensors(path, tensors)
+
+
+def read_reconstructions(path: Path) -> Reconstructions:
+    """Read reconstructions.
+
+    Raises:
+        SnapshotError: The file is too large, damaged, or not what it claims.
+    """
+    tensors = read_tensors(path, max_bytes=MAX_BYTES, max_numbers=MAX_NUMBERS)
+    step, originals, made = (tensors.get(k) for k in ("step", "originals", "reconstructed"))
+    latents = tensors.get("latents")
+    right = (
+        step is not None
+        and originals is not None
+        and made is not None
+        and step.shape == (1,)
+        and originals.shape == made.shape
+        and originals.ndim > 1
+        and originals.size > 0
+        and (latents is None or (latents.ndim == 2 and len(latents) == len(originals)))
+    )
+    if not right or step is None or originals is None or made is None:
+        raise SnapshotError(
+            f"{path}: expected step [1], originals and reconstructed of one shape [n, ...], and "
+            f"perhaps latents [n, d]; found {sorted(tensors)[:5]!a:.200}"
+        )
+    return Reconstructions(int(step[0]), originals, made, latents)
 
 
 def write_rows(path: Path, name: str, rows: Tensor | np.ndarray) -> Digest:

@@ -232,7 +232,7 @@ def check_step(
 
 
 def _opaque(graph: StepGraph, update: Update) -> str:
-    """Why the gradients of a step need not follow from what was recorded; empty where they must."""
+    """Reason why the gradients of a step need not follow from the record; empty where they must."""
     behind = graph.ancestors([graph.roots[root].node for root in update.roots])
     for index in sorted(behind):
         leaf = graph.nodes[index]

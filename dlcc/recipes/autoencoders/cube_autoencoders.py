@@ -169,6 +169,18 @@ class CubeAutoencoder(optimised.OptimisedTraining):
         return torch.from_numpy(POINTS[self.config.data].draw(n, self.draws(stream, number)))
 
     @torch.no_grad()
+    def reconstruct(self, n: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Give n points of the data, what the model makes of them, and the means of their latents.
+
+        The points are the same at every call.
+        """
+        with optimised.seeded(self.seed, optimised.STREAM_SAMPLES, 0):
+            x = self.points(n, optimised.STREAM_SAMPLES, 0)
+            mean = self.encode(x).mean
+            decoded: Tensor = self.model.decoder(mean)
+        return x, decoded, mean
+
+    @torch.no_grad()
     def sample(self, n: int, seed: int) -> Tensor:
         """Decode draws of the prior, [n, 3]; f1 and f2, which have none, reconstruct points."""
         noisy = self.config.model in NOISY

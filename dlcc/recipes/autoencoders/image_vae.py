@@ -178,6 +178,17 @@ class ImageVAE(optimised.OptimisedTraining):
         return {"model": lambda model, x: row_errors(self.config, model(x), x)}
 
     @torch.no_grad()
+    def reconstruct(self, n: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Give the first n images, what the model makes of them without noise, and their means."""
+        x = self.images[:n]
+        self.model.eval()
+        mean = self.model.encode(x).mean
+        decoded: Tensor = self.model.decoder(mean)
+        self.model.train()
+        bernoulli = self.config.likelihood == "bernoulli"
+        return x, decoded.sigmoid() if bernoulli else decoded.clamp(0, 1), mean
+
+    @torch.no_grad()
     def sample(self, n: int, seed: int) -> Tensor:
         """Decode draws of the prior: means of pixels [n, channels, side, side] in [0, 1]."""
         with optimised.seeded(self.seed, optimised.STREAM_SAMPLES, seed):

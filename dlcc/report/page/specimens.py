@@ -64,6 +64,8 @@ class Shown:
     """Real data, and steps evenly spread over the training."""
     best: int | None
     """Best sample step; None where none was judged."""
+    reconstructions: tuple[Specimen, ...] = ()
+    """Data, what an autoencoder made of them, and their latents."""
     pairs: tuple[Specimen, ...] = ()
     """Pairs of columns at the end, for rows that are neither images nor sounds nor points."""
 
@@ -94,6 +96,7 @@ def specimens(
         first=real + tuple(_at(samples, s, title, health) for s, title in titles.items()),
         over_time=real + tuple(_at(samples, s, f"Step {s:,}", health) for s in every),
         best=best,
+        reconstructions=_reconstructions(samples),
         pairs=_pairs(samples, samples.steps[-1]),
     )
 
@@ -295,6 +298,34 @@ def _plane(samples: Samples, rows: Floats, title: str, key: str, colour: str) ->
         f"samples-{key}", title, "", x_label, y_label, tuple(traces),
         x_limits=(float(middle[0] - span), float(middle[0] + span)), y_limits=limits,
     )  # fmt: skip
+
+
+def _reconstructions(samples: Samples) -> tuple[Specimen, ...]:
+    """Data beside what an autoencoder made of them, and their latents over the standard normal."""
+    made = samples.reconstructions
+    if made is None:
+        return ()
+    originals, reconstructed = (
+        np.asarray(rows, dtype=np.float64) for rows in (made.originals, made.reconstructed)
+    )
+    error = float(np.nanmean(np.square(originals - reconstructed)))
+    share = error / (float(np.nanvar(originals)) or 1.0)
+    found = [
+        _pictured(samples, originals, "Originals", "rows of the data", "originals", "c2"),
+        _pictured(
+            samples, reconstructed, f"Reconstructed, step {made.step:,}",
+            f"squared error {percent_alone(share)} of the data's variance", "reconstructed", "c1",
+        ),
+    ]  # fmt: skip
+    if made.latents is not None and made.latents.shape[1] > 1:
+        latents = drawable(np.asarray(made.latents, dtype=np.float64))
+        spread = np.argsort(-np.nan_to_num(latents.var(axis=0)), kind="stable")[:2]
+        x, y = spread[0], spread[1]
+        traces = (Trace("latents", latents[:, x], latents[:, y], colour="c1", style="dots"),)
+        labels = (f"latent {x + 1}", f"latent {y + 1}")
+        chart = Chart("latents", "Latents of these rows", "", labels[0], labels[1], traces)
+        found.append(Specimen("Latents", "the two that vary most", chart=chart))
+    return tuple(found)
 
 
 def _pairs(samples: Samples, step: int) -> tuple[Specimen, ...]:

@@ -12,6 +12,7 @@ import numpy as np
 from dlcc.errors import OptionError, SnapshotError
 from dlcc.runs.hashes import digest_of_arrays, digest_of_files
 from dlcc.runs.manifest import Manifest
+from dlcc.runs.sample_files import Reconstructions
 from dlcc.runs.series import Series
 from dlcc.runs.series_format import is_quantity
 from dlcc.runs.snapshots import Snapshot
@@ -89,6 +90,18 @@ class Contents(ABC):
             Steps, ascending; none where the format has no samples.
         """
         return []
+
+    def reconstructions(self) -> Reconstructions | None:
+        """Read what an autoencoder made of some rows of the data.
+
+        Returns:
+            Originals, reconstructions and latents; None where there are none.
+
+        >>> from dlcc.runs import Run
+        >>> Run.open("runs/digits-collapsed").contents.reconstructions() is None
+        True
+        """
+        return None
 
     def samples(self, step: int) -> np.ndarray:
         """Read the samples of a sample step.

@@ -16,7 +16,7 @@ from dlcc.runs.formats.format import Contents
 from dlcc.runs.hashes import digest_of_files
 from dlcc.runs.layout import RunLayout
 from dlcc.runs.manifest import Manifest, read_manifest
-from dlcc.runs.sample_files import read_rows
+from dlcc.runs.sample_files import Reconstructions, read_reconstructions, read_rows
 from dlcc.runs.series import Series
 from dlcc.runs.series_reader import read_series
 from dlcc.runs.snapshots import Snapshot
@@ -107,6 +107,8 @@ class RecordedFolder(Contents):
         yield from (self.layout.samples_file(step) for step in self.layout.sample_steps())
         if self.layout.reference_file.exists():
             yield self.layout.reference_file
+        if self.layout.reconstructions_file.exists():
+            yield self.layout.reconstructions_file
         for folder in (self.layout.source, self.layout.documents):
             yield from (p for p in sorted(folder.rglob("*")) if p.is_file() and not _is_aside(p))
 
@@ -114,6 +116,11 @@ class RecordedFolder(Contents):
         path = self.layout.reference_file
         self.digests.check(path, SnapshotError)
         return read_rows(path, "reference") if path.exists() else None
+
+    def reconstructions(self) -> Reconstructions | None:
+        path = self.layout.reconstructions_file
+        self.digests.check(path, SnapshotError)
+        return read_reconstructions(path) if path.exists() else None
 
     def sources(self) -> Mapping[str, Path]:
         return self._checked(files_under(self.layout.path, self.layout.source.name))

@@ -162,3 +162,19 @@ def test_the_best_step_is_good_and_covers_most(evaluated: Evaluation) -> None:
         "Real data", f"Step {best:,}, the best", "Step 1,120, the onset", "Step 3,200, the end",
     ]  # fmt: skip
     assert best_step(None) is None
+
+
+def test_reconstructions_stand_beside_the_originals(tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).uniform(0, 1, (25, 1, 8, 8)).astype(np.float32)
+    with dlcc.Recorder(tmp_path / "run", length=10, reference=torch.from_numpy(rows)) as rec:
+        rec.samples(5, torch.from_numpy(rows))
+        rec.reconstructions(5, rows, 0.5 * rows, latents=rows.reshape(25, 64)[:, :3])
+        rec.log(5, {"model/loss": 1.0})
+    found = specimens(Samples.of(Run.open(tmp_path / "run"), None), None)
+    assert found is not None
+    originals, made, latents = found.reconstructions
+    assert made.title == "Reconstructed, step 5"
+    assert picture(originals.image).mean() > picture(made.image).mean()
+    assert latents.chart is not None
+    earlier = specimens(Samples.of(Run.open(tmp_path / "run"), 4), None)
+    assert earlier is None or earlier.reconstructions == ()
