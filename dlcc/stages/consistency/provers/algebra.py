@@ -6,7 +6,7 @@ a side divides by or takes the logarithm of must be proved to be in order.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import sympy as sp
 
@@ -25,7 +25,11 @@ def prove(statement: Statement) -> bool:
     difference, relation = statement.difference, statement.relation
     if relation in ("<=", "<"):
         difference, relation = -difference, relation.replace("<", ">")
-    return all(_holds(case, relation) for case in cases(_in_exponentials(difference, statement)))
+
+    def holds(expression: sp.Expr) -> bool:
+        return all(_holds(case, relation) for case in cases(_in_exponentials(expression)))
+
+    return _everywhere(difference, statement.domains, holds)
 
 
 def side_conditions(expression: sp.Expr) -> Iterator[tuple[sp.Expr, str]]:
@@ -52,24 +56,46 @@ def is_defined(statement: Statement) -> bool:
 
 
 def _is_in_order(condition: sp.Expr, relation: str, domains: Mapping[sp.Symbol, Domain]) -> bool:
-    moved = in_positive_symbols(condition, domains)
-    for form in (moved, sp.factor(sp.together(moved))):
-        if relation == ">=" and form.is_nonnegative:
+    def holds(moved: sp.Expr) -> bool:
+        forms = (moved, sp.factor(sp.together(moved)))
+        if relation == ">=" and any(form.is_nonnegative for form in forms):
             return True
-        if form.is_positive or (relation == "!=" and form.is_negative):
-            return True
-    return False
+        return any(f.is_positive or (relation == "!=" and f.is_negative) for f in forms)
+
+    return _everywhere(condition, domains, holds)
+
+
+def _everywhere(
+    expression: sp.Expr,
+    domains: Mapping[sp.Symbol, Domain],
+    holds: Callable[[sp.Expr], bool],
+) -> bool:
+    """Tell whether something holds within a domain, and at every end that belongs to it."""
+    if not holds(in_positive_symbols(expression, domains)):
+        return False
+    for symbol, domain in domains.items():
+        others = {s: d for s, d in domains.items() if s != symbol}
+        ends = ((domain.low, domain.low_open), (domain.high, domain.high_open))
+        for end, is_open in ends:
+            if end is None or is_open:
+                continue
+            at_end = expression.subs(symbol, sp.Rational(str(end)))
+            if at_end.has(sp.zoo, sp.nan, sp.oo, -sp.oo, sp.I):
+                return False
+            if not _everywhere(at_end, others, holds):
+                return False
+    return True
 
 
 def in_positive_symbols(expression: sp.Expr, domains: Mapping[sp.Symbol, Domain]) -> sp.Expr:
     """Write variables of bounded domains by positive symbols, so that sympy knows their bounds.
 
-    A variable in (a, b) becomes a + (b − a)/(1 + q) with q > 0, which is in the open interval. An
-    end that belongs to the domain is one of the points at which numbers try to refute.
+    A variable in (a, b) becomes a + (b − a)/(1 + q) with q > 0, which is in the open interval: ends
+    that belong to the domain are cases of their own.
     """
     moved = {}
     for symbol, domain in domains.items():
-        q = sp.Symbol(f"q_{symbol.name}", positive=True)
+        q = sp.Dummy(f"q_{symbol.name}", positive=True)
         if domain.low is not None and domain.high is not None:
             low, high = sp.Rational(str(domain.low)), sp.Rational(str(domain.high))
             moved[symbol] = low + (high - low) / (1 + q)
@@ -80,11 +106,10 @@ def in_positive_symbols(expression: sp.Expr, domains: Mapping[sp.Symbol, Domain]
     return expression.subs(moved)
 
 
-def _in_exponentials(expression: sp.Expr, statement: Statement) -> sp.Expr:
+def _in_exponentials(moved: sp.Expr) -> sp.Expr:
     """Write e^x of real variables as positive unknowns, logarithms of fractions taken apart."""
-    moved = in_positive_symbols(expression, statement.domains)
     unknowns = {
-        s: sp.Symbol(f"e_{s.name}", positive=True)
+        s: sp.Dummy(f"e_{s.name}", positive=True)
         for s in moved.free_symbols
         if s.is_positive is None and s.is_real
     }

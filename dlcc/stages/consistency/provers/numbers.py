@@ -15,6 +15,7 @@ from dlcc.stages.consistency.provers.statement import Domain, Statement
 
 POINTS = 240
 _DIGITS = 60
+_EXACT_DIGITS, _ROUNDED_DIGITS = 4_000, 200
 _MOST_CORNERS = 729
 _ZERO = 1e-20
 _FARTHEST = 60.0  # where e^x still differs from 0 to sixty digits
@@ -62,7 +63,13 @@ def refute(statement: Statement) -> str | None:
 def _points(domains: Mapping[sp.Symbol, Domain]) -> Iterator[tuple[float, ...]]:
     rng = np.random.default_rng(0)
     corners = [list(_corners(domain)) for domain in domains.values()]
-    yield from itertools.islice(itertools.product(*corners), _MOST_CORNERS)
+    if math.prod(map(len, corners)) <= _MOST_CORNERS:
+        yield from itertools.product(*corners)
+    else:  # each end of each variable beside random values of the others
+        for k, mine in enumerate(corners):
+            for value in (v for v in mine for _ in range(4)):
+                drawn = [_draw(domain, 1.0, rng) for domain in domains.values()]
+                yield (*drawn[:k], value, *drawn[k + 1 :])
     for k in range(POINTS):
         scale = (0.1, 1.0, 4.0, 15.0)[k % 4]
         yield tuple(_draw(domain, scale, rng) for domain in domains.values())
@@ -125,9 +132,20 @@ def _margin(statement: Statement, sides: list[Side], point: tuple[float, ...]) -
         return 0.0, f"at {where} the left side is no real number or the right side is none"
     size = 1 + abs(mpmath.mpmathify(left)) + abs(mpmath.mpmathify(right))
     relative = difference / size
-    if _fails(statement.relation, relative):
+    if _fails(statement.relation, relative) and _fails_exactly(statement, sides, exact):
         return 0.0, f"at {where} the left side is {float(left):.8g}, the right {float(right):.8g}"
     return abs(float(relative)), ""
+
+
+def _fails_exactly(statement: Statement, sides: list[Side], exact: list[mpmath.mpf]) -> bool:
+    """Whether a statement fails at a point with thousands of digits, too: sixty may cancel."""
+    with mpmath.workdps(_EXACT_DIGITS):
+        left, right = (side(*exact) for side in sides)
+        difference = mpmath.mpmathify(left) - mpmath.mpmathify(right)
+        size = 1 + abs(mpmath.mpmathify(left)) + abs(mpmath.mpmathify(right))
+        if statement.relation == "=":
+            return bool(abs(difference) > mpmath.mpf(10) ** -_ROUNDED_DIGITS * size)
+        return _fails(statement.relation, difference / size)
 
 
 def _fails(relation: str, difference: mpmath.mpf) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,10 +11,11 @@ from dataclasses import dataclass
 import sympy as sp
 
 from dlcc.errors import OptionError
+from dlcc.stages.consistency.latex import UnknownFormula, small_enough
 
 RELATIONS = ("=", ">=", "<=", ">", "<")
 """Relations that a statement may claim."""
-_LONGEST, _DEEPEST, _LARGEST_POWER = 2_000, 60, 64
+_LONGEST, _DEEPEST, _LARGEST_POWER, _LARGEST_LOG = 2_000, 60, 64, 700
 _RELATION = re.compile(r"(>=|<=|==|=|>|<)")
 _INTERVAL = re.compile(r"(\w+)\s+in\s+([\[(])\s*([^,\s]+)\s*,\s*([^,\s]+)\s*([\])])")
 _BOUND = re.compile(r"(\w+)\s*(>=|>|<=|<)\s*([-+.\deE]+)")
@@ -126,16 +128,17 @@ def _domains(text: str, name: str) -> dict[sp.Symbol, Domain]:
     found: dict[sp.Symbol, Domain] = {}
     rest = text
     for match in _INTERVAL.finditer(text):
-        low, high = (None if "oo" in end else _number(end, name) for end in match.group(3, 4))
+        low = None if match[3] == "-oo" else _number(match[3], name)
+        high = None if match[4] in ("oo", "+oo") else _number(match[4], name)
         domain = Domain(low, high, match[2] == "(", match[5] == ")")
         if low is not None and high is not None and not low < high:
             raise OptionError(f"{name}: {match[0]} is empty")
-        found[_symbol(match[1], domain)] = domain
+        _add(found, match[1], domain, name)
         rest = rest.replace(match[0], "")
     for part in filter(None, (piece.strip() for piece in rest.split(","))):
         words = part.split()
         if len(words) == 2 and words[1] == "real":
-            found[_symbol(words[0], Domain())] = Domain()
+            _add(found, words[0], Domain(), name)
             continue
         bound = _BOUND.fullmatch(part)
         if bound is None:
@@ -146,8 +149,15 @@ def _domains(text: str, name: str) -> dict[sp.Symbol, Domain]:
             if ">" in bound[2]
             else Domain(high=end, high_open=is_open)
         )
-        found[_symbol(bound[1], domain)] = domain
+        _add(found, bound[1], domain, name)
     return found
+
+
+def _add(found: dict[sp.Symbol, Domain], variable: str, domain: Domain, name: str) -> None:
+    """Enter a variable, which may be bounded once."""
+    if any(symbol.name == variable for symbol in found):
+        raise OptionError(f"{name}: {variable} is there twice; write {variable} in (LOW, HIGH)")
+    found[_symbol(variable, domain)] = domain
 
 
 def _symbol(name: str, domain: Domain) -> sp.Symbol:
@@ -160,9 +170,12 @@ def _symbol(name: str, domain: Domain) -> sp.Symbol:
 
 def _number(text: str, name: str) -> float:
     try:
-        return float(text)
+        value = float(text)
     except ValueError:
-        raise OptionError(f"{name}: {text!r} is no number") from None
+        value = math.nan
+    if not math.isfinite(value):
+        raise OptionError(f"{name}: {text!r} is no number; write -oo and oo for no bound")
+    return value
 
 
 def softplus(x: sp.Expr) -> sp.Expr:
@@ -234,12 +247,14 @@ class _Reader:
         if isinstance(node.op, ast.Pow):
             if right.is_number and right.is_negative:
                 self.conditions.append((left, "!="))
-            return _power(left, right)
+            if right.is_number and not right.is_integer:  # of a negative number there is no root
+                self.conditions.append((left, ">="))
+            return _small(_power(left, right))
         if isinstance(node.op, ast.Div):
             self.conditions.append((right, "!="))
         if type(node.op) not in _OPERATORS:
             raise ValueError(ast.unparse(node)[:40])
-        return _OPERATORS[type(node.op)](left, right)
+        return _small(_OPERATORS[type(node.op)](left, right))
 
     def _call(self, name: str, arguments: list[sp.Expr]) -> sp.Expr:
         function = _FUNCTIONS.get(name)
@@ -247,10 +262,22 @@ class _Reader:
             raise ValueError(f"{name} of {len(arguments)} arguments")
         if name in ("log", "sqrt"):
             self.conditions.append((arguments[0], ">" if name == "log" else ">="))
-        return function(*arguments)
+        if name == "diff" and (len(arguments) != 2 or not isinstance(arguments[1], sp.Symbol)):
+            raise ValueError("diff of an expression in a variable")
+        return _small(function(*arguments))
+
+
+def _small(value: sp.Expr) -> sp.Expr:
+    """Return an expression that can be handled; ValueError for one that blows up."""
+    try:
+        return small_enough(value)
+    except UnknownFormula as error:
+        raise ValueError(str(error)) from None
 
 
 def _power(base: sp.Expr, exponent: sp.Expr) -> sp.Expr:
     if not exponent.is_number or abs(exponent) > _LARGEST_POWER:
         raise ValueError("a power that is no small number; write exp(y*log(x))")
-    return base**exponent
+    if base.is_number and abs(exponent) * (1 + abs(sp.log(abs(base) + 1))) > _LARGEST_LOG:
+        raise ValueError("a large number")
+    return _small(sp.Pow(base, exponent))

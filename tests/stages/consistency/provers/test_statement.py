@@ -44,6 +44,10 @@ def test_functions_are_those_of_the_field() -> None:
         "a | x real | 1e300 = x", "a | x in (1, 0) | x = x", "a | x in (a, b) | x = x",
         "a | x real | exp(x, y=1) = x", "a | x real | " + "(" * 300 + " = x",
         "a | x real | " + "-" * 3000 + "x = x", "a | x real | x if x else x = x",
+        "a | x > 0, x < 1 | x = x", "a | x in (-inf, 1) | x = x", "a | x in (0, foo) | x = x",
+        "a | x in (0, -oo) | x = x", "a | x real | exp(exp(exp(exp(x)))) = x",
+        "a | x real | diff(x, x, 3000) = x", "a | x real | ((9**64)**64)**64 = x",
+        "a | a real, b real, c real | ((a + b + c + 1)**64)**64 >= 0",
         "a | x real | 'text' = x", "a | x real | True = x",
     ],
 )  # fmt: skip
