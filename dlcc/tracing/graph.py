@@ -132,6 +132,8 @@ class Update:
     """Names `player/weight` of what it updates, those without a gradient left out."""
     roots: tuple[int, ...]
     """Indices of the roots since the gradients were last zero."""
+    maximises: bool = False
+    """Whether the optimiser climbs: by its `maximize`, or a negative rate."""
 
 
 @dataclass(frozen=True)
@@ -192,7 +194,10 @@ class StepGraph:
                 for c in self.calls
             ],
             "roots": [[r.node, r.weight] for r in self.roots],
-            "updates": [[list(u.players), list(u.parameters), list(u.roots)] for u in self.updates],
+            "updates": [
+                [list(u.players), list(u.parameters), list(u.roots), u.maximises]
+                for u in self.updates
+            ],
             "read": list(self.read),
             "transformed": self.transformed,
         }
@@ -220,8 +225,9 @@ class StepGraph:
                         tuple(map(_text, players)),
                         tuple(map(_text, names)),
                         tuple(_index(root, len(plain["roots"])) for root in roots),
+                        bool(maximises),
                     )
-                    for players, names, roots in plain["updates"]
+                    for players, names, roots, maximises in plain["updates"]
                 ),
                 read=tuple(map(_number, plain["read"])),
                 transformed=bool(plain["transformed"]),
@@ -247,6 +253,11 @@ def tensor_name(index: int) -> str:
 def gradient_name(update: int, parameter: str) -> str:
     """Name of the tensor with the gradient that an optimiser's step used for a parameter."""
     return f"gradient/{update}/{parameter}"
+
+
+def left_name(update: int, parameter: str) -> str:
+    """Name of the tensor with the gradient that the last differentiation left for a parameter."""
+    return f"left/{update}/{parameter}"
 
 
 def _node_to_json(node: Leaf | Operation) -> list[Any]:

@@ -108,6 +108,7 @@ class StepLoss:
             raise TraceError("no loss was differentiated for it")
         self._graph, self._leaves = graph, leaves
         self.update = update
+        self._sign = -1.0 if update.maximises else 1.0
         self._roots = [graph.roots[i] for i in update.roots]
         self._rows = _Rows(reference)
         self._plain = Rerun(graph, leaves)
@@ -120,12 +121,13 @@ class StepLoss:
     @property
     def recorded(self) -> float:
         """Loss of the step as it was."""
-        return sum(r.weight * float(self._plain.value(r.node).detach().sum()) for r in self._roots)
+        values = (float(self._plain.value(r.node).detach().sum()) * r.weight for r in self._roots)
+        return self._sign * sum(values)
 
     @property
     def roots(self) -> tuple[tuple[int, float], ...]:
         """Pairs (node, factor) whose sum is the loss."""
-        return tuple((root.node, root.weight) for root in self._roots)
+        return tuple((root.node, self._sign * root.weight) for root in self._roots)
 
     @cached_property
     def scale(self) -> float:
@@ -257,7 +259,7 @@ class StepLoss:
         total = torch.zeros((), dtype=torch.float64)
         for root in self._roots:
             total = total + root.weight * again.value(root.node).sum()
-        return total
+        return self._sign * total
 
     # ----------------------------------------------------------------------------------- cutting
 

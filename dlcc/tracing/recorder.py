@@ -36,6 +36,7 @@ from dlcc.tracing.graph import (
     Update,
     Use,
     gradient_name,
+    left_name,
     tensor_name,
 )
 from dlcc.tracing.operators import CHANCE, PICKS, PURE, UNSET, base_name, writes
@@ -82,6 +83,7 @@ class StepRecorder:
         self._updates: list[Update] = []
         self._gradients: dict[str, Tensor] = {}
         self._read: list[float] = []
+        self._left: dict[str, Tensor] = {}
         self._inside: list[tuple[int, tuple[int, ...]]] = []
         self._begun = 0
         self._quiet = 0
@@ -319,6 +321,7 @@ class StepRecorder:
             self._differentiated([self_], [gradient], kwargs.get("inputs"))
             with self.quiet():
                 tensor_backward(self_, gradient, *args, **kwargs)  # type: ignore[no-untyped-call]
+            self._note_left()
 
         def of_tensors(tensors: Any, grad_tensors: Any = None, *args: Any, **kwargs: Any) -> None:
             listed = _listed(tensors)
@@ -326,6 +329,7 @@ class StepRecorder:
             self._differentiated(listed, seeds, kwargs.get("inputs"))
             with self.quiet():
                 backward(tensors, grad_tensors, *args, **kwargs)
+            self._note_left()
 
         def of_outputs(
             outputs: Any, inputs: Any, grad_outputs: Any = None, *args: Any, **kwargs: Any
@@ -367,6 +371,16 @@ class StepRecorder:
                 self._roots.append(Root(self._use(tensor).node, weight))
                 for player in {self._names[weight_].partition("/")[0] for weight_ in reached}:
                     self._pending.setdefault(player, []).append(len(self._roots) - 1)
+
+    def _note_left(self) -> None:
+        """Keep the gradients that a differentiation left, before the code changes them."""
+        if self._quiet:
+            return
+        with self.quiet():
+            for player, module in self._players.items():
+                for name, weight in module.named_parameters():
+                    if weight.grad is not None:
+                        self._left[f"{player}/{name}"] = weight.grad.detach().clone()
 
     def _add_gradients(
         self, outputs: list[Any], inputs: list[Any], seeds: list[Any], made: Any
@@ -412,7 +426,11 @@ class StepRecorder:
             number = len(self._updates)
             for name, weight in zip(names, weights, strict=True):
                 self._gradients[gradient_name(number, name)] = weight.grad.detach().clone()
-            self._updates.append(Update(tuple(sorted(players)), names, tuple(roots)))
+                if name in self._left:
+                    self._gradients[left_name(number, name)] = self._left[name]
+            climbs = any(g.get("maximize") or g.get("lr", 1) < 0 for g in optimizer.param_groups)
+            update = Update(tuple(sorted(players)), names, tuple(roots), climbs)
+            self._updates.append(update)
 
 
 class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]

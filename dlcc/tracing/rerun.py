@@ -26,6 +26,7 @@ from dlcc.tracing.graph import (
     Update,
     Use,
     gradient_name,
+    left_name,
     tensor_name,
 )
 from dlcc.tracing.operators import CHANCE, PURE, UNSET, base_name
@@ -225,10 +226,34 @@ def check_step(
         best = next((k for k, (_, fault) in enumerate(found) if not fault), 0)
         updates.append(tried[best])
         scales.append(found[best][0])
-        opaque = _opaque(graph, update) if found[best][1] else ""
+        opaque = ""
+        if found[best][1]:
+            opaque = _opaque(graph, update)
+            if not opaque and any(_is_left(graph, leaves, gradients, number, t) for t in tried):
+                opaque = "the code changes its gradients before the optimiser's step"
         faults.append("" if opaque else found[best][1])
         unknown.append(opaque)
     return Checked(tuple(updates), tuple(scales), tuple(faults), tuple(unknown))
+
+
+def _is_left(
+    graph: StepGraph,
+    leaves: Mapping[int, Tensor],
+    gradients: Mapping[str, Tensor],
+    number: int,
+    update: Update,
+) -> bool:
+    """Whether the gradients that the last differentiation left are those of the losses."""
+    names = [left_name(number, name) for name in update.parameters]
+    if not update.roots or not names or not all(name in gradients for name in names):
+        return False
+    left = [gradients[name].double().flatten() for name in names]
+    mine = torch.cat(_gradients(graph, leaves, update.roots, update.parameters, left))
+    used = torch.cat(left)
+    if not bool(torch.isfinite(used).all() and torch.isfinite(mine).all()):
+        return False
+    largest = float(used.abs().max())
+    return float((used - mine).abs().max()) <= _ROUNDING * max(largest, 1e-30) * _looseness(graph)
 
 
 def _opaque(graph: StepGraph, update: Update) -> str:
@@ -270,6 +295,8 @@ def _check_update(
         return None, "the gradient that its optimiser used is not that of its loss"
     if scale < 0:
         return scale, "the gradient that its optimiser used is that of its loss turned around"
+    if scale > 1 + _ROUNDING:
+        return scale, "the gradient that its optimiser used is more than that of its loss"
     return (1.0 if math.isclose(scale, 1.0, rel_tol=1e-4) else scale), ""
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from dlcc.errors import TraceError
-from dlcc.tracing.graph import Leaf, Operation, StepGraph, Use, gradient_name
+from dlcc.tracing.graph import Leaf, Operation, StepGraph, Use, gradient_name, left_name
 from dlcc.tracing.recorder import StepRecorder
 from dlcc.tracing.rerun import Rerun, check_step, leaves_of
 from tests.tracing.steps import DATA, ROWS, players, recorded
@@ -106,8 +106,9 @@ def hook(judge: nn.Module, out: Tensor) -> Tensor:
     [
         (lambda judge, out: Flipped.apply(out), None, -1.0),
         (hook, None, None),
-        (None, lambda judge: judge[0].weight.grad.add_(0.1), None),
-        (None, turn_gradients, -1.0),
+        (None, lambda judge: judge[0].weight.grad.add_(0.1), "changed"),
+        (None, lambda judge: nn.utils.clip_grad_value_(judge.parameters(), 1e-4), "changed"),
+        (None, turn_gradients, "changed"),
         (None, lambda judge: nn.utils.clip_grad_norm_(judge.parameters(), 1e-3), "less"),
         (lambda judge, out: 3 * out, None, 1.0),
     ],
@@ -117,6 +118,9 @@ def test_gradients_that_do_not_follow_are_found(change: Any, after: Any, scale: 
     checked = check_step(graph, leaves_of(graph, tensors), tensors)
     if scale is None:
         assert "is not that of its loss" in checked.faults[0]
+    elif scale == "changed":
+        assert checked.faults[0] == ""
+        assert "the code changes its gradients" in checked.unknown[0]
     elif scale == "less":
         assert checked.faults[0] == ""
         assert 0 < (checked.scales[0] or 0) < 0.1
@@ -198,7 +202,11 @@ def test_told_gradients_that_were_made_up_are_found() -> None:
     graph, tensors = one_step()
     name = gradient_name(0, graph.updates[0].parameters[0])
     made_up = {**tensors, name: torch.randn_like(tensors[name])}
-    faults = check_step(graph, leaves_of(graph, tensors), made_up).faults
+    checked = check_step(graph, leaves_of(graph, tensors), made_up)
+    assert checked.unknown[0]  # what the last differentiation left is told rightly, and differs
+    left = left_name(0, graph.updates[0].parameters[0])
+    twice = {**made_up, left: made_up[name]}
+    faults = check_step(graph, leaves_of(graph, tensors), twice).faults
     assert "is not that of its loss" in faults[0]
 
 
@@ -263,3 +271,16 @@ def test_long_chains_of_operations_are_run() -> None:
 
     graph, tensors = recorded(step, {"net": net})
     assert Rerun(graph, leaves_of(graph, tensors)).value(graph.roots[0].node).numel() == 1
+
+
+def test_an_optimiser_that_climbs_turns_the_loss_around() -> None:
+    import numpy as np
+
+    from dlcc.tracing.losses import StepLoss
+
+    graph, tensors = one_step(maximize=True)
+    leaves = leaves_of(graph, tensors)
+    checked = check_step(graph, leaves, tensors)
+    loss = StepLoss(graph, leaves, checked.updates[0], np.asarray(DATA))
+    assert loss.recorded < 0
+    assert float(loss({}).detach()) == pytest.approx(loss.recorded, rel=1e-5)

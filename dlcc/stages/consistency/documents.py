@@ -39,12 +39,12 @@ _NOT_UNDERSTOOD = (
     ValueError,
     RuntimeError,
 )
+_MAXIMISED = re.compile(r"maximi[sz]|ascen[dt]|lower bound|\bELBO\b", re.IGNORECASE)
 _IN_WORDS = re.compile(r"penalt|regulari[sz]|\bR1\b", re.IGNORECASE)
 _CONSTANTS = {
-    "lambda": ("lambda", "lambda_gp", "gp_weight", "gp_lambda", "lambda_", "lam", "gp"),
-    "gamma": ("gamma", "r1", "r1_gamma", "r1_weight"),
-    "beta": ("beta", "kl_weight", "beta_kl", "kl_beta"),
-    "alpha": ("alpha",),
+    "lambda": ("lambda_gp", "gp_weight", "gp_lambda"),
+    "gamma": ("r1", "r1_gamma", "r1_weight"),
+    "beta": ("kl_weight", "beta_kl", "kl_beta"),
 }
 
 
@@ -103,6 +103,8 @@ def check_paper(paper: PaperLoss, traced: TracedSteps, stated: Mapping[str, floa
 def check_gradients(ledger: Ledger, traced: TracedSteps) -> None:
     """Check that the gradients which optimisers used are those of the losses that were seen."""
     for update in traced.updates:
+        if update.following and not update.fault:
+            continue
         players = " and ".join(update.players) or "an optimiser"
         id_ = f"gradient/{'+'.join(update.players)}/{update.step}"
         statement = f"{players}: the gradient used at step {update.step:,} is that of its loss"
@@ -130,7 +132,8 @@ def stated_constants(config: Mapping[str, object]) -> dict[str, float]:
     found = {}
     for symbol, keys in _CONSTANTS.items():
         values = [config[k] for k in keys if k in config]
-        if len(values) == 1 and isinstance(values[0], int | float):
+        single = len(values) == 1 and not isinstance(values[0], bool)
+        if single and isinstance(values[0], int | float):
             found[symbol] = float(values[0])
     return found
 
@@ -167,6 +170,9 @@ def fair(checked: Checked, paper: PaperLoss, told: str) -> Checked:
     understood, or of a penalty in words."""
     if checked.verdict != "refuted":
         return checked
+    if checked.negative and (paper.maximised or _MAXIMISED.search(told)):
+        why = "it is the negative of what is minimised, and the document speaks of maximising"
+        return Checked("unknown", f"{checked.reason}; but {why}", {})
     if paper.unread:
         why = f"the formula at {paper.unread} is not understood and may belong to it"
         return Checked("unknown", f"{checked.reason}; but {why}", {})

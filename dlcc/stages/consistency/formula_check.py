@@ -27,6 +27,7 @@ _SCALES = (0.3, 1.0, 3.0)
 _TOLERANCE = 1e-6
 _LEAST = 6  # points at which both have a value
 _MOST_CONSTANTS = 3
+_WEIGHTS = frozenset(("lambda", "gamma", "beta"))
 _NO_VALUE = "at the recorded outputs the formula has no value"
 
 
@@ -39,6 +40,8 @@ class Checked:
     """Number of points at which it holds, counterexample, or reason why it is undecided."""
     constants: Mapping[str, float]
     """Values of constants in the code that nothing states."""
+    negative: bool = False
+    """Whether a refuted formula holds with its sign turned around."""
 
 
 def check_formula(expression: sp.Expr, loss: StepLoss, stated: Mapping[str, float]) -> Checked:
@@ -71,8 +74,12 @@ def check_formula(expression: sp.Expr, loss: StepLoss, stated: Mapping[str, floa
     refuted = next((t for t in wrong if t.reason != _NO_VALUE), wrong[0])
     if assumed(loss):
         return _unknown(f"{refuted.reason}, if the batch that no player made is training data")
+    if any(v.sort == "noise" for v in loss.variables):
+        return _unknown(f"{refuted.reason}; but chance enters the loss, which the formula has not")
     minimised = loss_in_words(loss, ways, points, values)
-    return Checked("refuted", f"{refuted.reason}{minimised}", {})
+    turned = [_Comparison(-expression, loss, way, stated)(points, values) for way in ways]
+    negative = any(t.verdict == "held" for t in turned)
+    return Checked("refuted", f"{refuted.reason}{minimised}", {}, negative)
 
 
 def loss_in_words(
@@ -113,6 +120,8 @@ class _Comparison:
         try:
             found = self._solved(quantities, values, known, unknown)
             mine = self._formula(quantities, {**known, **found})
+            if found and not self._is_linear(quantities, known, found, mine):
+                raise UnboundError(", ".join(found))
         except UnboundError as error:
             return _unknown(f"{error} stands for nothing that the step computes")
         except RuntimeError as error:
@@ -128,7 +137,7 @@ class _Comparison:
         wrong = self._gradient_differs(points[1], {**known, **found})
         if wrong:
             return Checked("refuted", wrong, {})
-        if min(found.values(), default=1.0) < 0:
+        if any(v < -_TOLERANCE for name, v in found.items() if name in _WEIGHTS):
             said = ", ".join(f"{name} = {value:g}" for name, value in found.items())
             return Checked("refuted", f"it holds only with {said}, and a weight is positive", {})
         reason = f"holds numerically at {int(both.sum())} points"
@@ -162,6 +171,20 @@ class _Comparison:
             raise UnboundError(unknown[0])
         fitted, *_ = np.linalg.lstsq(table, (values - base)[usable], rcond=None)
         return {n: float(f"{v:.6g}") for n, v in zip(unknown, fitted, strict=True)}
+
+    def _is_linear(
+        self,
+        quantities: Sequence[Mapping[str, Tensor]],
+        known: Mapping[str, float],
+        found: Mapping[str, float],
+        mine: np.ndarray,
+    ) -> bool:
+        """Whether constants that were fitted enter as factors: else the fit says nothing."""
+        zero = self._formula(quantities, {**known, **dict.fromkeys(found, 0.0)})
+        double = self._formula(quantities, {**known, **{n: 2 * v for n, v in found.items()}})
+        with np.errstate(invalid="ignore"):
+            off = np.abs(double - (2 * mine - zero)) > 1e-6 * (1 + np.abs(double) + np.abs(mine))
+        return not off.any()
 
     def _differs(
         self,

@@ -10,7 +10,15 @@ from itertools import combinations
 import sympy as sp
 
 from dlcc.records import Formula
-from dlcc.stages.consistency.latex import Equation, Gradient, UnknownFormula, parse_equation
+from dlcc.stages.consistency.latex import (
+    DIVERGENCE,
+    Equation,
+    Gradient,
+    Norm,
+    Norm1,
+    UnknownFormula,
+    parse_equation,
+)
 
 _PLAYERS = {"D": "discriminator", "C": "discriminator", "G": "generator"}
 _WHOLE = re.compile(
@@ -42,6 +50,9 @@ class PaperLoss:
     unread: str = ""
     """Place of a formula beside it that is not understood and may be a part of it; empty for
     none."""
+
+    maximised: bool = False
+    """Whether its name says that it is a bound that one maximises."""
 
     def readings(self) -> Iterator[sp.Expr]:
         """List the formula alone, then with penalties, the most of them last."""
@@ -75,10 +86,12 @@ def paper_losses(formulas: Sequence[Formula]) -> list[PaperLoss]:
             found.append(PaperLoss(place, player, None, str(reason)))
             continue
         value = _with_parts(equation, equations)
-        sign = -1 if "ELBO" in equation.name.upper() else 1  # a bound, which one maximises
+        bound = "ELBO" in equation.name.upper()  # which one maximises, or a loss named after it
+        if bound and _is_bound(value):
+            value = -value
         beside = () if player == "generator" or value.has(Gradient) else penalties
         missing = "" if player == "generator" else unread
-        found.append(PaperLoss(place, player, sign * value, "", beside, missing))
+        found.append(PaperLoss(place, player, value, "", beside, missing, bound))
     return found
 
 
@@ -94,6 +107,15 @@ def player_of(latex: str) -> str | None:
         return _PLAYERS[match[1]]
     bare = re.sub(r"\\[a-zA-Z]+|[{}\s\\,]", "", left)
     return "training" if bare and _WHOLE.fullmatch(bare) else None
+
+
+def _is_bound(value: sp.Expr) -> bool:
+    """Whether a bound is written as such: its error of reconstruction, or divergence, is taken
+    off."""
+    for term in sp.Add.make_args(sp.expand(value)):
+        if term.has(Norm, Norm1) or term.has(DIVERGENCE):
+            return bool(term.as_coeff_Mul()[0] < 0)
+    return True
 
 
 def _parts(formula: Formula) -> list[Formula]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -34,6 +34,8 @@ class TracedUpdate:
     """Fault of it in words; empty for none."""
     why_no_loss: str
     """Reason why there is no loss; empty where there is one."""
+    following: bool = False
+    """Whether it is of the step after a snapshot's, whose weights nothing vouches for."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def trace_steps(
                 if state is states[0]:  # what a step leaves behind shows in the next one
                     graph, tensors = session.trace(state.step + 1)
                     following = _updates(graph, tensors, state.step + 1, reference)
-                    updates += [update for update in following if update.fault]
+                    updates += [replace(update, following=True) for update in following]
     except (ForeignCodeError, TraceError) as error:
         if not updates:
             return TracedSteps(why_none=f"no step could be traced: {error}")

@@ -144,3 +144,18 @@ def test_a_batch_that_may_not_be_data_accuses_nobody() -> None:
     verdict, reason = checked(r"L_D = E[D(x)]", loss)
     assert verdict == "unknown"
     assert "if the batch that no player made is training data" in reason
+
+
+def test_constants_that_are_no_factors_accuse_nobody() -> None:
+    loss = discriminator_step(lambda r, f: (r - 0.9).square().mean() + (f + 1).square().mean())
+    latex = r"L_D = E[(D(x) - b)^2] + E[(D(G(z)) - a)^2]"
+    assert checked(latex, loss)[0] == "unknown"
+
+
+def test_targets_by_chance_accuse_nobody() -> None:
+    def noisy(r: Tensor, f: Tensor) -> Tensor:
+        return (r - torch.rand_like(r)).square().mean() + f.square().mean()
+
+    verdict, reason = checked(r"L_D = E[(D(x) - 1)^2] + E[D(G(z))^2]", discriminator_step(noisy))
+    assert verdict == "unknown"
+    assert "chance enters the loss" in reason

@@ -10,8 +10,8 @@ from dlcc.stages.ingestion.documents.page import MATHS, Page
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _BREAKS = frozenset(("p", "div", "li", "section", "article", "blockquote", "br", "ul", "ol", "dd"))
 _SILENT = frozenset(("script", "style", "head", "template"))
-_DISPLAYED = re.compile(r"\$\$(.+?)\$\$|\\\[(.+?)\\\]", re.DOTALL)
-_IN_LINE = re.compile(r"\\\((.+?)\\\)|(?<!\$)\$([^$\n]{1,400})\$(?!\$)")
+_DISPLAYED = re.compile(r"\$\$(.{1,4000}?)\$\$|\\\[(.{1,4000}?)\\\]", re.DOTALL)
+_IN_LINE = re.compile(r"\\\((.{1,400}?)\\\)|(?<!\$)\$([^$\n]{1,400})\$(?!\$)")
 
 
 def read_html(page: Page, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
@@ -10,12 +11,13 @@ from dataclasses import dataclass
 from dlcc.stages.ingestion.documents.notebook import UnreadableDocument
 
 _DEEPEST, _MOST_PASSES, _LONGEST = 10, 40, 4_000_000
+_MOST_LINES, _MOST_DEFINITIONS, _LONGEST_GROUP = 100_000, 1_000, 20_000
 _COMMENT = re.compile(r"(?<!\\)((?:\\\\)*)%.*$")
 _INCLUDED = re.compile(r"\\(?:input|include|subfile)\s*\{([^{}]{1,300})\}")
 _DEFINED = re.compile(
-    r"\\(?:re|provide)?(?:newcommand|command)\*?\s*\{?\\([A-Za-z]+)\}?\s*(?:\[(\d)\])?\s*(?:\[[^\]]*\])?\s*(?=\{)"
-    r"|\\def\s*\\([A-Za-z]+)((?:#\d)*)\s*(?=\{)"
-    r"|\\DeclareMathOperator(\*?)\s*\{?\\([A-Za-z]+)\}?\s*(?=\{)"
+    r"\\(?:re|provide)?(?:newcommand|command)\*?\s{0,9}\{?\\([A-Za-z]+)\}?\s{0,9}(?:\[(\d)\])?\s{0,9}(?:\[[^\]]*\])?\s{0,9}(?=\{)"
+    r"|\\def\s{0,9}\\([A-Za-z]+)((?:#\d)*)\s{0,9}(?=\{)"
+    r"|\\DeclareMathOperator(\*?)\s{0,9}\{?\\([A-Za-z]+)\}?\s{0,9}(?=\{)"
 )
 
 
@@ -42,7 +44,9 @@ def resolved(file: str, files: Mapping[str, str]) -> Source:
     >>> resolved("documents/a.tex", files).text
     '  \\n$D_\\\\theta(x)$'
     """
-    lines = list(_lines(file, files, 0))
+    lines = list(itertools.islice(_lines(file, files, 0), _MOST_LINES + 1))
+    if len(lines) > _MOST_LINES:
+        raise UnreadableDocument(f"more than {_MOST_LINES:,} lines with what it includes")
     text = "\n".join(line for _, _, line in lines)
     return Source(_without_macros(text), tuple((name, number) for name, number, _ in lines))
 
@@ -102,7 +106,9 @@ def _taken_out(text: str) -> tuple[str, dict[str, tuple[int, str]]]:
     """Take definitions out: the rest, and name -> (number of arguments, body)."""
     macros: dict[str, tuple[int, str]] = {}
     parts, at = [], 0
-    for match in _DEFINED.finditer(text):
+    for number, match in enumerate(_DEFINED.finditer(text)):
+        if number > _MOST_DEFINITIONS:
+            raise UnreadableDocument(f"more than {_MOST_DEFINITIONS:,} macros")
         if match.start() < at:
             continue
         body, end = group(text, match.end())
@@ -118,8 +124,11 @@ def _taken_out(text: str) -> tuple[str, dict[str, tuple[int, str]]]:
 
 
 def _expanded_once(text: str, used: re.Pattern[str], macros: Mapping[str, tuple[int, str]]) -> str:
-    parts, at = [], 0
+    parts, at, length = [], 0, 0
     for match in used.finditer(text):
+        length += len(macros[match[1]][1])
+        if length > _LONGEST:
+            raise UnreadableDocument("macros that expand without end")
         if match.start() < at:
             continue
         count, body = macros[match[1]]
@@ -145,7 +154,8 @@ def group(text: str, at: int) -> tuple[str | None, int]:
         assert match is not None
         return match[0], match.end()
     depth, start = 0, at + 1
-    while at < len(text):
+    last = min(len(text), start + _LONGEST_GROUP)
+    while at < last:
         if text[at] == "\\":
             at += 1
         elif text[at] in "{}":

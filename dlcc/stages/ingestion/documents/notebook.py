@@ -45,7 +45,8 @@ def _read_cell(page: Page, cell: dict[str, Any], number: int) -> None:
     elif cell.get("cell_type") == "code":
         if source:
             page.block("code", number, source)
-        for output in cell.get("outputs") or ():
+        outputs = cell.get("outputs")
+        for output in outputs if isinstance(outputs, list) else ():
             printed = _printed(output) if isinstance(output, dict) else ""
             if printed:
                 page.block("code", number, printed)
@@ -60,6 +61,6 @@ def _printed(output: dict[str, Any]) -> str:
 
 
 def _joined(text: Any) -> str:
-    if isinstance(text, list):
-        return "".join(part for part in text if isinstance(part, str))
-    return text if isinstance(text, str) else ""
+    parts = text if isinstance(text, list) else [text]
+    joined = "".join(part for part in parts if isinstance(part, str))
+    return joined.encode("utf-8", "replace").decode("utf-8")  # half a pair is no character

@@ -13,6 +13,17 @@ from dlcc.stages.ingestion.documents.notebook import UnreadableDocument, read_no
 from dlcc.stages.ingestion.documents.page import Page
 
 _MARKDOWN = (".md", ".markdown", ".txt", ".rst")
+_BROKEN = (
+    RecursionError,
+    MemoryError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AssertionError,
+    AttributeError,
+)
+_LARGEST = 2_000_000  # characters of a document
+_MOST_TAGS = 20_000
 _WITH_TEX = (".bib", ".cls", ".sty", ".bst", ".bbl")
 
 Documents = tuple[tuple[Block, ...], tuple[Formula, ...], tuple[tuple[str, str], ...]]
@@ -46,6 +57,9 @@ def read_documents(files: Mapping[str, str]) -> Documents:
         except UnreadableDocument as reason:
             left_out.append((file, str(reason)))
             continue
+        except _BROKEN as error:  # whatever it is, the other documents are read
+            left_out.append((file, f"it cannot be read ({type(error).__name__})"))
+            continue
         blocks += page.blocks
         formulas += page.formulas
     return tuple(blocks), tuple(formulas), tuple(left_out)
@@ -54,6 +68,8 @@ def read_documents(files: Mapping[str, str]) -> Documents:
 def _read(page: Page, text: str, files: Mapping[str, str]) -> bool:
     """Read a document by its format; False where no reader knows it."""
     name = page.file.lower()
+    if len(text) > _LARGEST or (name.endswith((".html", ".htm")) and text.count("<") > _MOST_TAGS):
+        raise UnreadableDocument("it is too large to be a document")
     if name.endswith(_MARKDOWN):
         read_markdown(page, text)
     elif name.endswith(".tex"):

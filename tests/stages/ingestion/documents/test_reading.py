@@ -95,3 +95,24 @@ def test_files_that_are_not_read_are_named_with_the_reason(tmp_path: Path) -> No
         "b.png": "figures are not read",
         "d.doc": "it is no text in UTF-8",
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.ipynb", json.dumps({"cells": [{"cell_type": "code", "source": "x", "outputs": 5}]})),
+        ("a.ipynb", '{"cells": [{"cell_type": "markdown", "source": "\\ud800"}]}'),
+        ("a.tex", "\\begin{center}" * 5_000),
+        ("a.tex", "\\newcommand{\\a}{" * 5_000),
+        ("a.tex", "\\newcommand{\\a}{" + "x" * 10_000 + "}" + "\\a " * 5_000),
+        ("a.html", "<!--" * 30_000),
+        ("a.html", "<a b=" * 30_000),
+        ("a.html", "<![x"),
+    ],
+)  # fmt: skip
+def test_one_hostile_document_leaves_the_others_readable(name: str, text: str) -> None:
+    blocks, _, left_out = read_documents({name: text, "z.md": "# Still read"})
+    assert blocks[-1].text == "Still read"
+    for block in blocks:
+        block.text.encode()
+    assert len(left_out) <= 1
