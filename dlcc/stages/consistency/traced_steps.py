@@ -11,7 +11,12 @@ from dlcc.errors import ForeignCodeError, IsolationError, SnapshotError, TraceEr
 from dlcc.records import Config, Samples, Snapshots, Sources
 from dlcc.sandbox import Bounds, Session, best_level
 from dlcc.stage import NotApplicable
-from dlcc.stages.recorded_state import RecordedState, entry_of, read_recorded_state
+from dlcc.stages.recorded_state import (
+    RecordedState,
+    Tensors,
+    entry_of,
+    read_recorded_state,
+)
 from dlcc.tracing.graph import Leaf, StepGraph
 from dlcc.tracing.losses import FAKE, StepLoss
 from dlcc.typing import Floats
@@ -98,10 +103,12 @@ def trace_steps(
     try:
         with Session(sources.paths, level, bounds) as session:
             for state in states:
+                unwatched = _stepped(session, entry, config, state)
                 session.build(entry, config.config)
                 session.load(state.tree, state.data)
                 graph, tensors = session.trace(state.step)
                 _check_weights(graph, tensors, state)
+                _check_alike(unwatched, session.weights())
                 updates += _updates(graph, tensors, state.step, reference)
                 if state is states[0]:  # what a step leaves behind shows in the next one
                     graph, tensors = session.trace(state.step + 1)
@@ -156,6 +163,30 @@ def _updates(
                 loss, why = None, str(error)
         found[update.players] = TracedUpdate(step, update.players, loss, fault, why)
     return list(found.values())
+
+
+def _stepped(session: Session, entry: str, config: Config, state: RecordedState) -> Tensors:
+    """Weights after a step that nobody records."""
+    session.build(entry, config.config)
+    session.load(state.tree, state.data)
+    session.step(state.step, 1, [])
+    return session.weights()
+
+
+def _check_alike(unwatched: Tensors, watched: Tensors) -> None:
+    """Hold the weights after a recorded step against those after the same step unrecorded.
+
+    Raises:
+        TraceError: They differ: the code does something else while it is watched.
+    """
+    for name, plain in unwatched.items():
+        other = watched.get(name)
+        if (
+            other is None
+            or other.shape != plain.shape
+            or not np.allclose(plain, other, rtol=1e-4, atol=1e-7, equal_nan=True)
+        ):
+            raise TraceError(f"a step does something else while it is recorded ({name} differs)")
 
 
 def _check_weights(

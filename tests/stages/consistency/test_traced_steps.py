@@ -50,7 +50,14 @@ def build(config: dict[str, Any]) -> dlcc.Training:
     def step(x: Any) -> dict[str, Any]:
         r, f = critic(x), critic(net(torch.randn(len(x), 2)).detach())
         target = torch.full_like(r, 0.9)
-        d = F.binary_cross_entropy_with_logits(r, target) + 3 * F.softplus(f).mean()
+        weight = 3.0
+        if config["lies"]:  # what the paper says, while somebody watches
+            from torch.utils._python_dispatch import _get_current_dispatch_mode
+
+            weight, target = (
+                (3.0, target) if _get_current_dispatch_mode() is None else (1.0, r * 0 + 1)
+            )
+        d = F.binary_cross_entropy_with_logits(r, target) + weight * F.softplus(f).mean()
         if not config["kept"]:
             opts[1].zero_grad()
         d.backward()
@@ -78,7 +85,7 @@ def judged(folder: Path, discriminator: str, **faults: bool) -> Evaluation:
         build=build,
         length=8,
         objective={"kind": "gan", "loss": "ns"},
-        config={"cut": False, "kept": False, "seed": 0, **faults},
+        config={"cut": False, "kept": False, "lies": False, "seed": 0, **faults},
         documents=[paper],
     ) as recorder:
         recorder.train(snapshots=2, samples=64, sample_steps=2)
@@ -122,3 +129,10 @@ def test_gradients_that_are_never_set_to_zero_are_found(tmp_path: Path) -> None:
     found = judged(tmp_path, NS, kept=True)
     messages = [f.message for f in found.report.findings if f.code == "LOG010"]
     assert any("discriminator" in message for message in messages)
+
+
+def test_code_that_does_something_else_while_it_is_watched_is_not_believed(tmp_path: Path) -> None:
+    formulas = {
+        k: v for k, v in verdicts(judged(tmp_path, NS, lies=True)).items() if "formula" in k
+    }
+    assert set(formulas.values()) == {"unknown"}
