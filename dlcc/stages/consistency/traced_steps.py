@@ -103,14 +103,15 @@ def trace_steps(
     try:
         with Session(sources.paths, level, bounds) as session:
             for state in states:
-                unwatched = _stepped(session, entry, config, state)
+                newest = state is states[0]
+                unwatched = _stepped(session, entry, config, state) if newest else {}
                 session.build(entry, config.config)
                 session.load(state.tree, state.data)
                 graph, tensors = session.trace(state.step)
                 _check_weights(graph, tensors, state)
                 _check_alike(unwatched, session.weights())
                 updates += _updates(graph, tensors, state.step, reference)
-                if state is states[0]:  # what a step leaves behind shows in the next one
+                if newest:  # what a step leaves behind shows in the next one
                     graph, tensors = session.trace(state.step + 1)
                     following = _updates(graph, tensors, state.step + 1, reference)
                     updates += [replace(update, following=True) for update in following]
