@@ -27,7 +27,10 @@ def prove(statement: Statement) -> bool:
         difference, relation = -difference, relation.replace("<", ">")
 
     def holds(expression: sp.Expr) -> bool:
-        return all(_holds(case, relation) for case in cases(_in_exponentials(expression)))
+        return all(
+            _holds(_in_exponentials(case), relation) or _holds(case, relation)
+            for case in cases(expression)
+        )
 
     return _everywhere(difference, statement.domains, holds)
 
@@ -129,11 +132,11 @@ def _holds(expression: sp.Expr, relation: str) -> bool:
             return True
         if form.is_positive:
             return True
-    return relation == ">=" and _adds_up(expression)
+    return relation != "=" and _adds_up(expression, strictly=relation == ">")
 
 
-def _adds_up(expression: sp.Expr) -> bool:
-    """Whether the terms in each variable alone are non-negative together."""
+def _adds_up(expression: sp.Expr, *, strictly: bool) -> bool:
+    """Whether the terms in each variable alone are non-negative together, or positive."""
     groups: dict[frozenset[sp.Symbol], sp.Expr] = {}
     for term in sp.Add.make_args(sp.expand(expression)):
         key = frozenset(term.free_symbols)
@@ -142,8 +145,11 @@ def _adds_up(expression: sp.Expr) -> bool:
     parts = list(groups.values())
     return any(
         all(
-            bool(sp.factor(value + (constant if i == k else 0)).is_nonnegative)
-            for i, value in enumerate(parts)
+            any(
+                form.is_positive if strictly else form.is_nonnegative
+                for form in (whole, sp.factor(whole))
+            )
+            for whole in (value + (constant if i == k else 0) for i, value in enumerate(parts))
         )
         for k in range(len(parts))
     )
