@@ -26,7 +26,7 @@ from dlcc.records import Series
 from dlcc.reruns.outcome import Recorded, Refused, steps_to_sample
 from dlcc.reruns.packing import packed, unpacked
 from dlcc.reruns.plan import Rerun
-from dlcc.reruns.sandbox_program import SAMPLES, SandboxProgram
+from dlcc.reruns.sandbox_program import SAMPLES, SandboxProgram, logged_series
 from dlcc.sandbox import Bounds, Session
 from dlcc.stage import Deadline
 
@@ -225,14 +225,8 @@ class SandboxPool:
             done = step
             if sampled:
                 samples.append(session.sample(SAMPLES, step))
-        values = np.concatenate(rows)
-        logged = {
-            name: column
-            for name, column in zip(names, values.T, strict=True)
-            if not np.isnan(column).all()
-        }
         state = _state_of(session) if done < self.length else None
-        return Paused(done, Recorded(Series.from_start(logged), samples), state)
+        return Paused(done, Recorded(logged_series(names, rows), samples), state)
 
     def file_of(self, leg: Leg, *, whole: bool = False) -> Path:
         """Find the file in which a leg, or the whole rerun that it is of, is kept.

@@ -26,7 +26,7 @@ from dlcc.reruns.plan import Rerun
 from dlcc.runs.hashes import digest_of_files
 from dlcc.sandbox import Bounds, Level, Session, best_level
 from dlcc.stage import Deadline
-from dlcc.typing import Progress
+from dlcc.typing import Floats, Progress
 
 SAMPLES = 512
 """Number of samples that are taken of a rerun at each sample step."""
@@ -126,13 +126,19 @@ def _rerun_once(
         done = step
         if sampled:
             samples.append(session.sample(SAMPLES, step))
+    return Recorded(logged_series(quantities, rows), samples)
+
+
+def logged_series(quantities: Sequence[str], rows: Sequence[Floats]) -> Series:
+    """Make series of rows [n, k] that follow each other; quantities that none has are left out."""
     values = np.concatenate(rows)
-    logged = {
-        name: column
-        for name, column in zip(quantities, values.T, strict=True)
-        if not np.isnan(column).all()
-    }
-    return Recorded(Series.from_start(logged), samples)
+    return Series.from_start(
+        {
+            name: column
+            for name, column in zip(quantities, values.T, strict=True)
+            if not np.isnan(column).all()
+        }
+    )
 
 
 def _sandbox_part(

@@ -9,12 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dlcc.errors import TraceError
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 PARAMETER, NOISE, OUTSIDE, OPAQUE = "parameter", "noise", "outside", "opaque"
 """Kinds of leaves: a player's weight; what chance made; what was there before the step; and what
@@ -344,7 +341,3 @@ def _text(value: Any) -> str:
     if not isinstance(value, str) or len(value) > 400:
         raise ValueError(f"the name {value!r:.40}")
     return value
-
-
-Leaves = Mapping[int, "Tensor"]
-"""Leaf's index -> its numbers."""

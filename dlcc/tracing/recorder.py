@@ -38,6 +38,7 @@ from dlcc.tracing.graph import (
     gradient_name,
     left_name,
     tensor_name,
+    uses_in,
 )
 from dlcc.tracing.operators import CHANCE, PICKS, PURE, UNSET, base_name, writes
 
@@ -220,7 +221,7 @@ class StepRecorder:
             return self._add(Operation(name, tuple(args), kwargs, k, self._calls_now()))
         if plainly in UNSET:
             return self._leaf(OUTSIDE, "", tensor)
-        sources = tuple(_uses([*plain[0], *plain[1].values()]))
+        sources = tuple(uses_in([*plain[0], *plain[1].values()]))
         return self._leaf(OPAQUE, name, tensor, sources)
 
     def _calls_now(self) -> tuple[int, ...]:
@@ -478,14 +479,6 @@ def _tensors(values: Any) -> list[Tensor]:
 
 def _listed(values: Any) -> list[Any]:
     return [values] if isinstance(values, Tensor) else list(values)
-
-
-def _uses(values: list[Any]) -> Iterator[Use]:
-    for value in values:
-        if isinstance(value, Use):
-            yield value
-        elif isinstance(value, list):
-            yield from _uses(value)
 
 
 def _written(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Tensor]:

@@ -162,10 +162,10 @@ class Rerun:
         except (RuntimeError, TypeError, ValueError) as error:
             text = str(error).partition("\n")[0]
             raise TraceError(f"a gradient cannot be taken again ({text:.120})") from None
-        wanted = [found[node.output]] if node.output < len(found) else [None]
-        if wanted[0] is None:
+        wanted = found[node.output] if node.output < len(found) else None
+        if wanted is None:
             raise TraceError("a gradient of nothing")
-        return wanted[0]
+        return wanted
 
 
 @dataclass(frozen=True)

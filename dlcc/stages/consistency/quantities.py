@@ -104,6 +104,9 @@ def _adversarial(loss: StepLoss) -> dict[str, tuple[Variable, ...]]:
     (judge,) = judges
     groups: dict[str, list[Variable]] = {}
     for variable in loss.variables:
+        is_features = variable.sort == "output" and not _is_number(variable.recorded)
+        if variable.player == judge and is_features:
+            continue
         if variable.player == judge and variable.sort in ("output", "gradient"):
             name = {FAKE: "D(G(z))", MIXED: "D(mixed)"}.get(variable.role, "D(x)")
             prefix = "gradient " if variable.sort == "gradient" else ""

@@ -159,3 +159,18 @@ def test_targets_by_chance_accuse_nobody() -> None:
     verdict, reason = checked(r"L_D = E[(D(x) - 1)^2] + E[D(G(z))^2]", discriminator_step(noisy))
     assert verdict == "unknown"
     assert "chance enters the loss" in reason
+
+
+def test_features_of_a_judge_are_not_its_outputs() -> None:
+    nets = players()
+    judge, adam = nets["discriminator"], torch.optim.Adam(nets["generator"].parameters())
+    assert isinstance(judge, nn.Sequential)
+
+    def step(n: dict[str, nn.Module]) -> None:
+        fake = n["generator"](torch.randn(ROWS, 3))
+        matched = (judge[:2](fake).mean(0) - judge[:2](DATA[:ROWS]).mean(0)).square().sum()
+        (-judge(fake).mean() + matched).backward()
+        adam.step()
+
+    loss = step_loss(*recorded(step, nets))
+    assert checked(r"L_G = -E[D(G(z))]", loss)[0] == "refuted"
