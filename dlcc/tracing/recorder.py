@@ -14,12 +14,12 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_flatten, tree_map
+from torch.utils._pytree import tree_flatten
 
 from dlcc.tracing.graph import (
     GRADIENT,
@@ -40,13 +40,14 @@ from dlcc.tracing.graph import (
     tensor_name,
     uses_in,
 )
+from dlcc.tracing.memory import Memory, plain_tensor
 from dlcc.tracing.operators import CHANCE, PICKS, PURE, UNSET, base_name, writes
+from dlcc.tracing.pruning import pruned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _READS = frozenset(("_local_scalar_dense", "item", "equal", "is_nonzero"))
-Key = tuple[Any, ...]
 
 
 class StepRecorder:
@@ -73,10 +74,7 @@ class StepRecorder:
         }
         self._nodes: list[Leaf | Operation] = []
         self._values: dict[int, Tensor] = {}
-        self._known: dict[Key, _Known] = {}
-        self._detached: dict[Key, _Known] = {}
-        self._alive: list[Tensor] = []
-        self._unsettled: list[tuple[_Known, Tensor]] = []
+        self._memory = Memory()
         self._transformed = False
         self._calls: list[Call] = []
         self._roots: list[Root] = []
@@ -100,7 +98,9 @@ class StepRecorder:
             tuple(self._read),
             self._transformed,
         )
-        return _pruned(whole, self._values, self._gradients)
+        step, place = pruned(whole)
+        leaves = {tensor_name(place[i]): v for i, v in self._values.items() if i in place}
+        return step, {**leaves, **self._gradients}
 
     # ------------------------------------------------------------------------ entering and leaving
 
@@ -176,7 +176,7 @@ class StepRecorder:
         run: Callable[[], Any],
     ) -> Any:
         """Run an operation and record it."""
-        self._settle()
+        self._memory.settle()
         if self._quiet:
             return run()
         name = function._schema.name + (
@@ -201,11 +201,12 @@ class StepRecorder:
         made: Any,
     ) -> None:
         for tensor in written:  # every other view of this memory is out of date
-            self._forget(tensor)
+            self._memory.forget(plain_tensor(tensor))
         in_place = bool(written) and writes(name) and len(written) == 1
         for k, tensor in enumerate([written[0]] if in_place else _tensors(made)):
             node = self._result(name, plain, k, tensor)
-            self._remember(tensor, node, detached=base_name(name) == "detach")
+            detached = base_name(name) == "detach"
+            self._memory.remember(plain_tensor(tensor), node, detached=detached)
 
     def _result(
         self, name: str, plain: tuple[list[Any], dict[str, Any]], k: int, tensor: Tensor
@@ -265,50 +266,23 @@ class StepRecorder:
 
     def _leaf(self, kind: str, name: str, tensor: Tensor, sources: tuple[Use, ...] = ()) -> int:
         index = self._add(Leaf(kind, name, sources, tensor.requires_grad))
-        self._values[index] = _plain_tensor(tensor).detach().clone()
+        self._values[index] = plain_tensor(tensor).detach().clone()
         return index
 
     def _use(self, tensor: Tensor) -> Use:
         """Find the node of a tensor that is used; a new leaf where nothing seen made it."""
-        self._settle()
-        tensor = _plain_tensor(tensor)
+        self._memory.settle()
+        tensor = plain_tensor(tensor)
         name = self._names.get(id(tensor))
-        known = self._known_of(tensor)
-        if known is None or known.version != tensor._version:
+        node = self._memory.node_of(tensor)
+        if node is None:
             kind = PARAMETER if name else OUTSIDE
-            if not name and tensor.requires_grad and (known is not None or not tensor.is_leaf):
+            hidden = self._memory.was_seen(tensor) or not tensor.is_leaf
+            if not name and tensor.requires_grad and hidden:
                 kind = OPAQUE  # made, or written over, by what was not seen
-            known = self._remember(tensor, self._leaf(kind, name or "", tensor))
-        return Use(known.node, tensor.requires_grad)
-
-    def _known_of(self, tensor: Tensor) -> _Known | None:
-        key = _key(tensor)
-        if not tensor.requires_grad and key in self._detached:
-            return self._detached[key]
-        return self._known.get(key)
-
-    def _remember(self, tensor: Tensor, node: int, detached: bool = False) -> _Known:
-        """Keep a tensor's node by its place in memory; a detached one has its source's place."""
-        tensor = _plain_tensor(tensor)
-        key, known = _key(tensor), _Known(node, tensor._version)
-        (self._detached if detached else self._known)[key] = known
-        if not detached:
-            self._detached.pop(key, None)
-        self._alive.append(tensor)
-        self._unsettled.append((known, tensor))
-        return known
-
-    def _settle(self) -> None:
-        """Read the versions of the newest results: torch counts a write after it has returned."""
-        for known, tensor in self._unsettled:
-            known.version = tensor._version
-        self._unsettled.clear()
-
-    def _forget(self, tensor: Tensor) -> None:
-        storage = _key(_plain_tensor(tensor))[0]
-        for table in (self._known, self._detached):
-            for key in [key for key in table if key[0] == storage]:
-                del table[key]
+            node = self._leaf(kind, name or "", tensor)
+            self._memory.remember(tensor, node)
+        return Use(node, tensor.requires_grad)
 
     # --------------------------------------------------------------------- roots and optimisers
 
@@ -338,7 +312,7 @@ class StepRecorder:
             self._transformed |= torch._C._functorch.peek_interpreter_stack() is not None
             listed, at = _listed(outputs), _listed(inputs)
             seeds = _listed(grad_outputs) if grad_outputs is not None else [None] * len(listed)
-            if any(id(_plain_tensor(t)) in self._names for t in at):
+            if any(id(plain_tensor(t)) in self._names for t in at):
                 self._differentiated(listed, seeds, at)
                 with self.quiet():
                     return grad(outputs, inputs, grad_outputs, *args, **kwargs)
@@ -361,7 +335,7 @@ class StepRecorder:
         if self._quiet:
             return
         with self.quiet():
-            only = None if inputs is None else {id(_plain_tensor(t)) for t in _listed(inputs)}
+            only = None if inputs is None else {id(plain_tensor(t)) for t in _listed(inputs)}
             reached = _reached(tensors, self._names, only)
             for player in {self._names[weight].partition("/")[0] for weight in reached}:
                 weights = self._players[player].parameters()
@@ -395,11 +369,11 @@ class StepRecorder:
         for k, tensor in enumerate(made):
             if tensor is not None:
                 node = self._add(Operation(GRADIENT, args, {}, k, self._calls_now()))
-                self._remember(tensor, node)
+                self._memory.remember(plain_tensor(tensor), node)
 
     def _before_update(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         """Note an update; one with a closure makes its loss within the step, and is noted after."""
-        self._settle()
+        self._memory.settle()
         self._closures.append(any(callable(a) for a in (*args[1:], *kwargs.values())))
         if not self._closures[-1]:
             self._note_update(optimizer)
@@ -412,7 +386,7 @@ class StepRecorder:
             self._quiet -= 1
         for group in optimizer.param_groups:  # fused kernels do not count what they write
             for weight in group["params"]:
-                self._forget(weight)
+                self._memory.forget(weight)
 
     def _note_update(self, optimizer: Any) -> None:
         if self._quiet:
@@ -444,33 +418,6 @@ class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         return self._recorder.operation(func, args, kwargs, lambda: func(*args, **kwargs))
-
-
-class _Known:
-    """Node of a tensor, and the version of its memory that the node stands for."""
-
-    __slots__ = ("node", "version")
-
-    def __init__(self, node: int, version: int) -> None:
-        self.node, self.version = node, version
-
-
-def _key(tensor: Tensor) -> Key:
-    """Place of a tensor in memory: views have no identity in a dispatch mode."""
-    return (
-        tensor.untyped_storage()._cdata,
-        tensor.storage_offset(),
-        tuple(tensor.shape),
-        tensor.stride(),
-    )
-
-
-def _plain_tensor(tensor: Tensor) -> Tensor:
-    """Take off what torch.func wraps around a tensor."""
-    functorch = torch._C._functorch
-    while functorch.is_functorch_wrapped_tensor(tensor):
-        tensor = functorch.get_unwrapped(tensor)
-    return tensor
 
 
 def _tensors(values: Any) -> list[Tensor]:
@@ -509,42 +456,3 @@ def _reached(
             found.add(id(weight))
         stack += [following for following, _ in function.next_functions]
     return found
-
-
-def _pruned(
-    graph: StepGraph, values: Mapping[int, Tensor], gradients: Mapping[str, Tensor]
-) -> tuple[StepGraph, dict[str, Tensor]]:
-    """Keep what roots are made of."""
-    kept = sorted(graph.ancestors([root.node for root in graph.roots]))
-    place = {old: new for new, old in enumerate(kept)}
-
-    def moved(value: Any) -> Any:
-        return Use(place[value.node], value.grad) if isinstance(value, Use) else value
-
-    nodes: list[Leaf | Operation] = []
-    for old in kept:
-        node = graph.nodes[old]
-        if isinstance(node, Leaf):
-            sources = tuple(cast("Use", moved(use)) for use in node.sources)
-            nodes.append(Leaf(node.kind, node.name, sources, node.grad))
-        else:
-            args = tree_map(moved, list(node.args))
-            kwargs = {name: tree_map(moved, value) for name, value in node.kwargs.items()}
-            nodes.append(Operation(node.name, tuple(args), kwargs, node.output, node.inside))
-    calls = tuple(
-        Call(
-            c.player,
-            c.path,
-            tuple(place[i] for i in c.inputs if i in place),
-            tuple(place[i] for i in c.outputs if i in place),
-            c.training,
-            c.number,
-            c.parent,
-        )
-        for c in graph.calls
-        if any(i in place for i in c.outputs)
-    )
-    roots = tuple(Root(place[root.node], root.weight) for root in graph.roots)
-    tensors = {tensor_name(place[i]): value for i, value in values.items() if i in place}
-    pruned = StepGraph(tuple(nodes), calls, roots, graph.updates, graph.read, graph.transformed)
-    return pruned, {**tensors, **gradients}

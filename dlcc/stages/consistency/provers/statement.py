@@ -218,9 +218,7 @@ class _Reader:
             return self._value(tree, 0)
         except (SyntaxError, ValueError, RecursionError, MemoryError, TypeError) as error:
             shown = text.strip()[:80]
-            raise OptionError(
-                f"{self._name}: {shown!r} is not understood ({error!s:.80})"
-            ) from None
+            raise OptionError(f"{self._name}: {shown!r} is not understood: {error!s:.80}") from None
 
     def _value(self, node: ast.expr, depth: int) -> sp.Expr:
         if depth > _DEEPEST:
@@ -240,7 +238,7 @@ class _Reader:
             return self._operation(node, depth)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
             return self._call(node.func.id, [self._value(a, depth + 1) for a in node.args])
-        raise ValueError(ast.unparse(node)[:40])
+        raise ValueError(f"{ast.unparse(node)[:40]} is no part of a statement")
 
     def _operation(self, node: ast.BinOp, depth: int) -> sp.Expr:
         left, right = (self._value(side, depth + 1) for side in (node.left, node.right))
@@ -253,7 +251,7 @@ class _Reader:
         if isinstance(node.op, ast.Div):
             self.conditions.append((right, "!="))
         if type(node.op) not in _OPERATORS:
-            raise ValueError(ast.unparse(node)[:40])
+            raise ValueError(f"{ast.unparse(node)[:40]} is no part of a statement")
         return _small(_OPERATORS[type(node.op)](left, right))
 
     def _call(self, name: str, arguments: list[sp.Expr]) -> sp.Expr:
