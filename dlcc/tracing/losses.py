@@ -117,6 +117,8 @@ class StepLoss:
         for call in self._calls:
             for node in call.outputs:
                 self._rows.add_made(call, self._plain.value(node))
+        self.variables = self._distinct_variables()
+        """Quantities that the loss is a function of."""
 
     @property
     def recorded(self) -> float:
@@ -217,9 +219,8 @@ class StepLoss:
                 found |= self._reached_from(root.node)
         return tuple(sorted(found))
 
-    @cached_property
-    def variables(self) -> tuple[Variable, ...]:
-        """Quantities that the loss is a function of, those that are one and the same taken once."""
+    def _distinct_variables(self) -> tuple[Variable, ...]:
+        """List quantities, those that are one and the same taken once."""
         found: list[Variable] = []
         for variable in self._all_variables():
             twin = next((k for k, v in enumerate(found) if _same(v, variable)), None)

@@ -104,12 +104,13 @@ def trace_steps(
         with Session(sources.paths, level, bounds) as session:
             for state in states:
                 newest = state is states[0]
-                unwatched = _stepped(session, entry, config, state) if newest else {}
+                unwatched = _stepped(session, entry, config, state) if newest else None
                 session.build(entry, config.config)
                 session.load(state.tree, state.data)
                 graph, tensors = session.trace(state.step)
                 _check_weights(graph, tensors, state)
-                _check_alike(unwatched, session.weights())
+                if unwatched is not None:
+                    _check_alike(unwatched, session.weights())
                 updates += _updates(graph, tensors, state.step, reference)
                 if newest:  # what a step leaves behind shows in the next one
                     graph, tensors = session.trace(state.step + 1)
@@ -159,7 +160,6 @@ def _updates(
         if update.roots and not unknown:
             try:
                 loss = StepLoss(graph, leaves, update, reference)
-                loss.variables  # noqa: B018  # cut now, where what cannot be cut is told
             except TraceError as error:
                 loss, why = None, str(error)
         found[update.players] = TracedUpdate(step, update.players, loss, fault, why)
