@@ -209,22 +209,22 @@ def test_ten_verdicts_by_hand_reload_undo_and_a_second_window(
     assert (kept.run, kept.healthy, kept.confidence) == (name, False, 0.85)
     second.check("input[value=healthy]")
     second.click("#send")
-    second.wait_for_function("document.getElementById('wrong').textContent !== ''")
+    second.wait_for_selector("#wrong:not(:empty)")
     assert "reviewed already" in second.inner_text("#wrong")
     first.click("#next")
-    first.wait_for_function(f"document.body.dataset.run !== '{name}'")
+    first.wait_for_selector(f"body:not([data-run='{name}'])")
     assert "they all look alike" in first.inner_text("#history")
     first.reload()
     assert first.get_attribute("body", "data-run") != name
     first.click("#undo")
-    first.wait_for_function("document.getElementById('history') === null")
+    first.wait_for_selector("#history", state="detached")
     assert reviews.history() == ()
     for _ in range(10):
         first.check("input[value=healthy]")
         first.click("#send")
         first.wait_for_selector("#after:not([hidden])")
         first.click("#next")
-        first.wait_for_function("document.getElementById('after')?.hidden ?? true")
+        first.wait_for_selector("#after", state="hidden")
     assert "Every run is reviewed" in first.inner_text("h1")
     assert len(reviews.history()) == 10
     assert troubles == []

@@ -14,7 +14,7 @@ from dlcc.errors import OutputError, RunError
 from dlcc.report.page.runs import render_runs
 from tests.command import dlcc
 from tests.conftest import example
-from tests.report.page.test_browser import drawn, opened
+from tests.report.page.test_browser import drawn, holds, opened
 
 RUNS = ("digits-healthy", "digits-collapsed", "ring-oscillating")
 
@@ -134,4 +134,4 @@ def test_the_table_sorts_and_filters(browser, several: Path) -> None:
     assert page.troubles == []
     for size in ((1280, 800), (390, 844)):
         page.set_viewport_size({"width": size[0], "height": size[1]})
-        page.wait_for_function("document.documentElement.scrollWidth <= innerWidth")
+        holds(page, "document.documentElement.scrollWidth <= innerWidth")
