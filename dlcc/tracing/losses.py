@@ -32,12 +32,11 @@ from dlcc.tracing.graph import (
     StepGraph,
     Update,
 )
+from dlcc.tracing.noise import noise_factors
 from dlcc.tracing.operators import LAYOUT, WITHOUT_SOURCE, base_name
+from dlcc.tracing.passage import blocked_rows
 from dlcc.tracing.rerun import Rerun
-
-REAL, FAKE, MIXED, DRAWN, ASSUMED = "real", "fake", "mixed", "drawn", "assumed real"
-"""Roles of what went into a player: training data; what a player made; both at once; chance alone;
-and what no player made and the training data that are known do not hold, taken for real."""
+from dlcc.tracing.roles import MIXED, Roles
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,11 +52,14 @@ class Variable:
     part: int
     """Number of the tensor among those that the player returned."""
     role: str
-    """Role of what went into the player: `real`, `fake`, `mixed`, `drawn` or `assumed real`."""
+    """Role of what went into the player: `real`, `fake`, `mixed`, `drawn` or `assumed real`, and
+    the first two with noise."""
     places: tuple[tuple[int, NDArray[np.int64]], ...]
     """Pairs (node, rows of it) that hold the same rows."""
     recorded: Tensor
     """Numbers as they were in the step, [rows, ...] in float64."""
+    given: int = 0
+    """Numbers in a row of the largest thing that went into the player; 0 for none."""
 
     @property
     def title(self) -> str:
@@ -110,13 +112,10 @@ class StepLoss:
         self.update = update
         self._sign = -1.0 if update.maximises else 1.0
         self._roots = [graph.roots[i] for i in update.roots]
-        self._rows = _Rows(reference)
         self._plain = Rerun(graph, leaves)
         self._calls = _cut(graph, self._roots)
         self._within = frozenset(call.number for call in self._calls)
-        for call in self._calls:
-            for node in call.outputs:
-                self._rows.add_made(call, self._plain.value(node))
+        self._roles = Roles(graph, self._plain, self._calls, reference)
         self.variables = self._distinct_variables()
         """Quantities that the loss is a function of."""
 
@@ -208,6 +207,31 @@ class StepLoss:
             if isinstance(node, Operation):
                 used |= {a for a in node.args if isinstance(a, float)} & read
         return tuple(sorted(used))
+
+    @cached_property
+    def noise_factors(self) -> tuple[Tensor, ...]:
+        """Numbers that noise was multiplied with on the way to the loss."""
+        nodes = noise_factors(self._graph, [root.node for root in self._roots])
+        return tuple(self._plain.value(node).detach().double() for node in nodes)
+
+    @cached_property
+    def cut_off(self) -> str:
+        """Samples that enter the loss and train nothing, in words; empty for none."""
+        updated = set(self.update.players)
+        judged = (v for v in self.variables if v.sort == "output" and v.player not in updated)
+        for variable in judged:
+            for node, _ in variable.places:
+                for made in self._makers(node, updated):
+                    cut, used = blocked_rows(self._graph, self._leaves, made, node)
+                    if cut:
+                        return f"{variable.title}: no gradient passes {cut} of {used} samples"
+        return ""
+
+    def _makers(self, node: int, players: set[str]) -> list[int]:
+        """Nodes that some players returned and a node is made of."""
+        behind = self._graph.ancestors([node])
+        calls = [call for call in self._calls if call.player in players]
+        return [output for call in calls for output in call.outputs if output in behind]
 
     @cached_property
     def reached(self) -> tuple[str, ...]:
@@ -317,11 +341,14 @@ class StepLoss:
     def _output(self, index: int) -> Iterator[Variable]:
         call, part = self._call_of[index]
         value = self._plain.value(index).detach().double()
-        roles = self._roles(call, len(value) if value.ndim else 1)
+        roles = self._roles.of_call(call, len(value) if value.ndim else 1)
+        inputs = [self._plain.value(node) for node in call.inputs]
+        given = max((i[0].numel() for i in inputs if i.ndim and len(i)), default=0)
         for role in dict.fromkeys(roles):
             rows = np.flatnonzero([r == role for r in roles])
             taken = value[torch.from_numpy(rows)] if value.ndim else value.reshape(1)
-            yield Variable("output", call.player, call.path, part, role, ((index, rows),), taken)
+            places = ((index, rows),)
+            yield Variable("output", call.player, call.path, part, role, places, taken, given)
 
     def _inner_gradient(self, index: int, node: Operation) -> Iterator[Variable]:
         of = [use.node for use in node.args[0]]
@@ -331,8 +358,8 @@ class StepLoss:
         if call is None or not value.ndim:
             raise TraceError("a gradient of something that no player returned")
         rows = np.arange(len(value))
-        roles = self._rows.roles(self._plain.value(at).detach(), self._made_by(at, call))
-        role = roles[0] if len(set(roles)) == 1 else MIXED
+        roles = set(self._roles.of_node(at, call))
+        role = roles.pop() if len(roles) == 1 else MIXED
         yield Variable("gradient", call.player, call.path, 0, role, ((index, rows),), value)
 
     def _leaf(self, index: int, node: Leaf) -> Iterator[Variable]:
@@ -357,33 +384,6 @@ class StepLoss:
         behind = self._graph.ancestors(list(nodes))
         calls = [c for c in self._calls if any(o in behind for o in c.outputs)]
         return calls[-1] if calls else None
-
-    def _made_by(self, node: int, but: Call) -> bool:
-        """Whether a node is made of what a part other than that of a call returned."""
-        behind = self._graph.ancestors([node])
-        part = (but.player, but.path)
-        return any((c.player, c.path) != part and behind & set(c.outputs) for c in self._calls)
-
-    def _roles(self, call: Call, rows: int) -> list[str]:
-        """Roles of what went into a call, row by row."""
-        if not call.inputs:
-            return [DRAWN] * rows
-        first = self._plain.value(call.inputs[0]).detach()
-        roles = self._rows.roles(first, self._made_by(call.inputs[0], call))
-        if roles and self._is_drawn(call.inputs[0]):
-            roles = [DRAWN] * len(roles)
-        return roles if len(roles) == rows else [roles[0] if len(set(roles)) == 1 else MIXED] * rows
-
-    def _is_drawn(self, node: int) -> bool:
-        """Whether chance alone made a node."""
-        leaves = [
-            n for i in self._graph.ancestors([node]) if isinstance(n := self._graph.nodes[i], Leaf)
-        ]
-        return (
-            any(n.kind == NOISE and n.name != "randint" for n in leaves)
-            and not any(n.kind in (PARAMETER, OPAQUE) for n in leaves)
-            and not self._rows.holds_any(self._plain.value(node).detach())
-        )
 
     def _reached_from(self, root: int) -> set[str]:
         """Players whose weights a gradient from a node flows into."""
@@ -425,38 +425,6 @@ def _cut(graph: StepGraph, roots: Sequence[Root]) -> list[Call]:
     return sorted(chosen, key=lambda call: call.number)
 
 
-class _Rows:
-    """Rows of the training data and of what players made, to recognise them by their numbers."""
-
-    def __init__(self, reference: NDArray[Any] | None) -> None:
-        self._real = frozenset() if reference is None else frozenset(_texts(reference))
-        self._made: set[bytes] = set()
-
-    def add_made(self, call: Call, value: Tensor) -> None:
-        """Take in rows that a player returned."""
-        if value.ndim > 1:
-            self._made.update(_texts(value.detach().float().cpu().numpy()))
-
-    def holds_any(self, value: Tensor) -> bool:
-        """Whether some row is one of the training data."""
-        return any(text in self._real for text in _texts(value.float().cpu().numpy()))
-
-    def roles(self, value: Tensor, of_player: bool) -> list[str]:
-        """Sort rows: training data, what a player made, or what is made of both."""
-        if value.ndim == 0 or not value.is_floating_point():
-            return [ASSUMED] * (len(value) if value.ndim else 1)
-        texts = _texts(value.float().cpu().numpy())
-        found = [
-            FAKE if text in self._made else REAL if text in self._real else "" for text in texts
-        ]
-        other = MIXED if of_player and REAL not in found else FAKE if of_player else ASSUMED
-        if of_player and FAKE in found:
-            other = ASSUMED  # beside rows that a player made, those that it did not make
-        if REAL in found:  # of the data only a part may be known
-            other = REAL if not of_player or FAKE in found else MIXED
-        return [role or other for role in found]
-
-
 _LEAST_SCALE = 256.0
 _IDENTITY = ("sort", "player", "path", "part", "role")
 
@@ -471,11 +439,3 @@ def _is_constant(value: Tensor) -> bool:
     """Whether each row holds one number again and again, as targets do."""
     flat = value.reshape(len(value), -1)
     return bool((flat == flat[:, :1]).all()) and len(torch.unique(flat)) <= 4
-
-
-def _texts(rows: NDArray[Any]) -> list[bytes]:
-    """Rows as bytes of float32, to compare them by."""
-    if rows.ndim < 2 or not len(rows):
-        return []
-    flat = np.ascontiguousarray(rows.reshape(len(rows), -1), dtype=np.float32)
-    return [row.tobytes() for row in flat]

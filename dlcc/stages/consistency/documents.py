@@ -12,7 +12,7 @@ from dlcc.errors import TraceError
 from dlcc.findings import Finding
 from dlcc.records import Config, Dossier, Snapshots
 from dlcc.stages.consistency.formula_check import Checked, check_formula
-from dlcc.stages.consistency.latex import Gradient, UnknownFormula
+from dlcc.stages.consistency.latex_tokens import UnknownFormula
 from dlcc.stages.consistency.ledger import Ledger
 from dlcc.stages.consistency.paper_losses import PaperLoss, paper_losses
 from dlcc.stages.consistency.prove import per_sample, prove
@@ -24,10 +24,10 @@ from dlcc.stages.consistency.symbolic_loss import (
     sigmoid,
     symbolic_loss,
 )
+from dlcc.stages.consistency.symbols import D, Gradient, judged
 from dlcc.stages.consistency.traced_steps import TracedSteps, TracedUpdate
 from dlcc.tracing.losses import StepLoss
 
-_D, _G = sp.Function("D"), sp.Function("G")
 # One formula that the algebra chokes on must not take the other obligations with it.
 _NOT_UNDERSTOOD = (
     UnknownFormula,
@@ -243,14 +243,8 @@ def in_outputs(expression: sp.Expr, *, raw: bool = False) -> sp.Expr:
     With `raw`, what the player returns is that probability.
     """
 
-    def output(argument: sp.Expr) -> sp.Expr:
-        if argument.has(_G):
-            return FAKE
-        if isinstance(argument, sp.Symbol) and not argument.name.startswith(("hat", "tilde")):
-            return REAL
-        return _D(argument)
-
-    value: sp.Expr = expression.replace(_D, output)
+    symbols = {"D(x)": REAL, "D(G(z))": FAKE}
+    value: sp.Expr = expression.replace(lambda e: e.func == D, lambda e: symbols.get(judged(e), e))
     logarithms: Mapping[sp.Expr, sp.Expr] = {REAL: sigmoid(REAL), FAKE: sigmoid(FAKE)}
     if not raw and any(not a.args[0].has(sp.exp) for a in value.atoms(sp.log)):
         value = value.subs(logarithms, simultaneous=True)

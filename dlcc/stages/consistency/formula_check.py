@@ -7,8 +7,9 @@ differ refutes; agreement at all of them is a verdict of its own, weaker than a 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -19,7 +20,14 @@ from torch import Tensor
 from dlcc.errors import TraceError
 from dlcc.stages.consistency.formula_values import UnboundError, formula_value, free_constants
 from dlcc.stages.consistency.named_terms import named_loss
-from dlcc.stages.consistency.quantities import Drawn, Reading, assumed, readings
+from dlcc.stages.consistency.quantities import (
+    Drawn,
+    Reading,
+    assumed,
+    readings,
+    unusual_readings,
+)
+from dlcc.stages.consistency.unsaid import PRECISION, Wording, says_all, wordings
 from dlcc.tracing.losses import StepLoss
 
 POINTS = 24
@@ -27,7 +35,7 @@ _SCALES = (0.3, 1.0, 3.0)
 _TOLERANCE = 1e-6
 _LEAST = 6  # points at which both have a value
 _MOST_CONSTANTS = 3
-_WEIGHTS = frozenset(("lambda", "gamma", "beta"))
+_WEIGHTS = frozenset(("lambda", "gamma", "beta", PRECISION))
 _NO_VALUE = "at the recorded outputs the formula has no value"
 
 
@@ -42,6 +50,8 @@ class Checked:
     """Values of constants in the code that nothing states."""
     negative: bool = False
     """Whether a refuted formula holds with its sign turned around."""
+    only_so: bool = False
+    """Whether a refuted formula would hold with a weight that it cannot have."""
 
 
 def check_formula(expression: sp.Expr, loss: StepLoss, stated: Mapping[str, float]) -> Checked:
@@ -64,22 +74,62 @@ def check_formula(expression: sp.Expr, loss: StepLoss, stated: Mapping[str, floa
         values = np.array([float(loss(point).detach()) / loss.scale for point in points])
     except TraceError as error:
         return _unknown(str(error))
-    tried = [_Comparison(expression, loss, way, stated)(points, values) for way in ways]
-    best = next((t for t in tried if t.verdict == "held"), None)
-    if best is not None:
-        return best
+    tried: list[Checked] = []
+    for wording, way in itertools.product(wordings(expression), ways):
+        tried.append(_worded(wording, loss, way, stated, points, values))
+        if tried[-1].verdict == "held":
+            return tried[-1]
     wrong = [t for t in tried if t.verdict == "refuted"]
     if not wrong:
         return tried[0]
-    refuted = next((t for t in wrong if t.reason != _NO_VALUE), wrong[0])
+    refuted = min(wrong, key=lambda t: (not t.only_so, t.reason == _NO_VALUE))
     if assumed(loss):
         return _unknown(f"{refuted.reason}, if the batch that no player made is training data")
     if any(v.sort == "noise" for v in loss.variables):
         return _unknown(f"{refuted.reason}; but chance enters the loss, which the formula has not")
+    if not refuted.only_so and not says_all(expression):
+        return _unknown("of what distribution p(x|z) is, the formula does not say")
+    other = _held_otherwise(expression, loss, stated, points, values)
+    if other:
+        return _unknown(f"{refuted.reason}; but it holds {other}")
     minimised = loss_in_words(loss, ways, points, values)
     turned = [_Comparison(-expression, loss, way, stated)(points, values) for way in ways]
     negative = any(t.verdict == "held" for t in turned)
     return Checked("refuted", f"{refuted.reason}{minimised}", {}, negative)
+
+
+def _worded(
+    wording: Wording,
+    loss: StepLoss,
+    way: Reading,
+    stated: Mapping[str, float],
+    points: Sequence[Drawn],
+    values: np.ndarray,
+) -> Checked:
+    """Check one wording of a formula in one reading."""
+    checked = _Comparison(wording.expression, loss, way, stated)(points, values)
+    if checked.verdict != "held" or not wording.said:
+        return checked
+    for name, value in wording.exact.items():
+        found = checked.constants[name]
+        if abs(found - value) > _TOLERANCE:
+            reason = f"{name}: {value:g} in the formula, {found:g} in the code ({wording.said})"
+            return Checked("refuted", reason, {}, only_so=True)
+    return replace(checked, reason=f"{checked.reason}, {wording.said}")
+
+
+def _held_otherwise(
+    expression: sp.Expr,
+    loss: StepLoss,
+    stated: Mapping[str, float],
+    points: Sequence[Drawn],
+    values: np.ndarray,
+) -> str:
+    """Say in which unusual reading a formula holds; empty for none."""
+    for way in unusual_readings(loss):
+        if _Comparison(expression, loss, way, stated)(points, values).verdict == "held":
+            return way.unusual
+    return ""
 
 
 def loss_in_words(
@@ -139,7 +189,8 @@ class _Comparison:
             return Checked("refuted", wrong, {})
         if any(v < -_TOLERANCE for name, v in found.items() if name in _WEIGHTS):
             said = ", ".join(f"{name} = {value:g}" for name, value in found.items())
-            return Checked("refuted", f"it holds only with {said}, and a weight is positive", {})
+            reason = f"it holds only with {said}, and a weight is positive"
+            return Checked("refuted", reason, {}, only_so=True)
         reason = f"holds numerically at {int(both.sum())} points"
         if found:
             reason += ", with " + ", ".join(f"{name} = {value:g}" for name, value in found.items())

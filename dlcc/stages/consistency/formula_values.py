@@ -9,10 +9,21 @@ import sympy as sp
 import torch
 from torch import Tensor
 
-from dlcc.stages.consistency.latex import DIVERGENCE, FeatureSum, Gradient, Mean, Norm, Norm1
+from dlcc.stages.consistency.symbols import (
+    DIVERGENCE,
+    RECONSTRUCTIONS,
+    REVERSE_DIVERGENCE,
+    D,
+    FeatureMean,
+    FeatureSum,
+    G,
+    Gradient,
+    Mean,
+    Norm,
+    Norm1,
+    judged,
+)
 
-_D, _G = sp.Function("D"), sp.Function("G")
-_RECONSTRUCTIONS = ("hatx", "tildex", "barx", "primex", "x_hat", "x_recon", "hatx_i", "tilde_x")
 _COUNTS = ("J", "K", "d", "k")
 
 
@@ -56,16 +67,16 @@ class _Evaluation:
             return torch.full((1, 1), float(e), dtype=torch.float64)
         if isinstance(e, sp.Symbol):
             return self._symbol(e)
-        if e.func == _D:
-            return self._quantity(_output(e), e)
+        if e.func == D:
+            return self._quantity(judged(e), e)
         if e.func == Gradient:
-            return self._quantity(f"gradient {_output(e.args[0], inside=True)}", e)
-        if e.func == _G:
+            return self._quantity(f"gradient {judged(e.args[0], inside=True)}", e)
+        if e.func == G:
             return self._quantity("G(z)", e)
         if isinstance(e, sp.Pow):
             return self._power(e)
         arguments = [self(argument) for argument in e.args]
-        if e.func in (Mean, FeatureSum, Norm, Norm1):
+        if e.func in _REDUCTIONS:
             return _REDUCTIONS[e.func](arguments[0])
         if isinstance(e, sp.Add | sp.Mul | sp.Max | sp.Min):
             return functools.reduce(_PAIRS[e.func], arguments)
@@ -83,11 +94,11 @@ class _Evaluation:
 
     def _symbol(self, e: sp.Symbol) -> Tensor:
         name = e.name
-        if e == DIVERGENCE:
-            return self._divergence()
+        if e in (DIVERGENCE, REVERSE_DIVERGENCE):
+            return self._divergence(reverse=e == REVERSE_DIVERGENCE)
         if name in self._constants:
             return torch.full((1, 1), self._constants[name], dtype=torch.float64)
-        plain = "hatx" if name in _RECONSTRUCTIONS else name
+        plain = "hatx" if name in RECONSTRUCTIONS else name
         if plain in self._quantities:
             return self._quantities[plain]
         if name in _COUNTS and "mu" in self._quantities:
@@ -99,50 +110,34 @@ class _Evaluation:
             raise UnboundError(str(e))
         return self._quantities[name]
 
-    def _divergence(self) -> Tensor:
+    def _divergence(self, *, reverse: bool) -> Tensor:
         """Divergence of each row's normal latents from the standard normal prior (Kingma and
-        Welling 2014, appendix B)."""
+        Welling 2014, appendix B), or of the prior from them."""
         if not {"mu", "sigma"} <= set(self._quantities):
             raise UnboundError("the divergence, of latents that are not known")
         mu, variance = self._quantities["mu"], self._quantities["sigma"].square()
-        return 0.5 * (mu.square() + variance - 1 - torch.log(variance)).sum(dim=1, keepdim=True)
+        if reverse:
+            each = (mu.square() + 1) / variance - 1 + torch.log(variance)
+        else:
+            each = mu.square() + variance - 1 - torch.log(variance)
+        return 0.5 * each.sum(dim=1, keepdim=True)
 
 
 def free_constants(expression: sp.Expr, quantities: Mapping[str, Tensor]) -> list[str]:
     """Names of the symbols of a formula that stand for constants: for nothing that is computed."""
     names = set()
     for part in sp.preorder_traversal(_without_arguments(expression)):
-        if isinstance(part, sp.Symbol) and part != DIVERGENCE:
+        if isinstance(part, sp.Symbol) and part not in (DIVERGENCE, REVERSE_DIVERGENCE):
             names.add(part.name)
-    bound = {*quantities, *_RECONSTRUCTIONS, "x", "mu", "sigma"}
+    bound = {*quantities, *RECONSTRUCTIONS, "x", "mu", "sigma"}
     counts = set(_COUNTS) if "mu" in quantities else set()
     return sorted(names - bound - counts)
 
 
 def _without_arguments(e: sp.Expr) -> sp.Expr:
     """Leave out what networks are applied to."""
-    whole: sp.Expr = e.replace(lambda p: p.func in (_D, _G, Gradient), lambda p: sp.Integer(1))
+    whole: sp.Expr = e.replace(lambda p: p.func in (D, G, Gradient), lambda p: sp.Integer(1))
     return whole
-
-
-def _output(e: sp.Expr, *, inside: bool = False) -> str:
-    """Name what a network is applied to: real data, samples, or what lies between.
-
-    Papers write the points between as x̂, within a gradient; elsewhere x̂ and x̃ are samples.
-    """
-    if e.func != _D or not e.args:
-        raise UnboundError(str(e))
-    argument = e.args[0]
-    if argument.has(_G):
-        return "D(G(z))" if argument.func == _G else "D(mixed)"
-    if not isinstance(argument, sp.Symbol):
-        raise UnboundError(str(e))
-    decorated = argument.name.startswith(("hat", "tilde", "bar", "prime"))
-    if decorated and inside and argument.name.startswith("hat"):
-        return "D(mixed)"
-    if decorated or argument.name.lower() in ("x_g", "x_f", "x_fake", "g", "tilde_x"):
-        return "D(G(z))"
-    return "D(x)"
 
 
 def _mean(values: Tensor) -> Tensor:
@@ -152,6 +147,7 @@ def _mean(values: Tensor) -> Tensor:
 _REDUCTIONS: Mapping[sp.Basic, Callable[[Tensor], Tensor]] = {
     Mean: _mean,
     FeatureSum: lambda v: v.sum(dim=1, keepdim=True),
+    FeatureMean: lambda v: v.mean(dim=1, keepdim=True),
     Norm: lambda v: v.square().sum(dim=1, keepdim=True).sqrt(),
     Norm1: lambda v: v.abs().sum(dim=1, keepdim=True),
 }

@@ -10,15 +10,9 @@ from itertools import combinations
 import sympy as sp
 
 from dlcc.records import Formula
-from dlcc.stages.consistency.latex import (
-    DIVERGENCE,
-    Equation,
-    Gradient,
-    Norm,
-    Norm1,
-    UnknownFormula,
-    parse_equation,
-)
+from dlcc.stages.consistency.latex import Equation, parse_equation
+from dlcc.stages.consistency.latex_tokens import UnknownFormula
+from dlcc.stages.consistency.symbols import DIVERGENCE, LIKELIHOOD, D, Gradient, Norm, Norm1
 
 _PLAYERS = {"D": "discriminator", "C": "discriminator", "G": "generator"}
 _WHOLE = re.compile(
@@ -115,6 +109,8 @@ def _is_bound(value: sp.Expr) -> bool:
     for term in sp.Add.make_args(sp.expand(value)):
         if term.has(Norm, Norm1) or term.has(DIVERGENCE):
             return bool(term.as_coeff_Mul()[0] < 0)
+        if term.has(LIKELIHOOD):
+            return bool(term.as_coeff_Mul()[0] > 0)
     return True
 
 
@@ -153,7 +149,7 @@ def _penalties(equations: Iterable[Equation]) -> Iterator[sp.Expr]:
     for equation in equations:
         if equation.value.has(Gradient) and _PENALTY.fullmatch(equation.name):
             bare = equation.value.replace(lambda e: e.func == Gradient, lambda e: sp.Integer(1))
-            if not bare.has(sp.Function("D")):
+            if not bare.has(D):
                 yield equation.value
 
 

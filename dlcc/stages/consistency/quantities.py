@@ -13,12 +13,26 @@ import torch
 from torch import Tensor
 
 from dlcc.errors import TraceError
-from dlcc.tracing.losses import ASSUMED, DRAWN, FAKE, MIXED, REAL, StepLoss, Variable
+from dlcc.tracing.losses import StepLoss, Variable
+from dlcc.tracing.roles import ASSUMED, DRAWN, FAKE, MIXED, NOISY_FAKE, NOISY_REAL
 
 Drawn = Mapping[Variable, Tensor]
 """Variable of a loss -> numbers put in for it."""
 
-_REALS = (REAL, ASSUMED)
+_NAMES = {
+    FAKE: "D(G(z))",
+    NOISY_FAKE: "D(G(z) + noise)",
+    MIXED: "D(mixed)",
+    NOISY_REAL: "D(x + noise)",
+}
+_MADE = (DRAWN, MIXED, FAKE, NOISY_FAKE)
+_LOGITS = (
+    "D(x)",
+    "D(G(z))",
+    "D(x + noise)",
+    "D(G(z) + noise)",
+    "hatx",
+)  # what may be a probability in a formula
 _PROBABILITY = 1e-3  # how far drawn probabilities keep from 0 and 1
 
 
@@ -31,20 +45,19 @@ class Reading:
     logits: bool
     """Whether D in the paper is the sigmoid of what the player returns."""
     halves: tuple[str, str] | None = None
-    """Meaning of the halves of the encoder's output, such as (`mu`, `log_variance`)."""
+    """Meaning of the halves of the encoder's output, or of its two outputs, such as (`mu`,
+    `log_variance`)."""
+    unusual: str = ""
+    """What would have to be so for this reading, in words; empty for a usual one."""
 
     def values(self, drawn: Drawn) -> dict[str, Tensor]:
         """Give the numbers [rows, features] of each quantity."""
         found = {}
         for name, variables in self.groups.items():
             rows = torch.cat([_flat(drawn.get(v, v.recorded)) for v in variables])
-            found[name] = (
-                torch.sigmoid(rows) if self.logits and name in ("D(x)", "D(G(z))") else rows
-            )
-        if self.halves and "code" in found:
-            code = found.pop("code")
-            size = code.shape[1] // 2
-            found |= dict(zip(self.halves, (code[:, :size], code[:, size:]), strict=True))
+            found[name] = torch.sigmoid(rows) if self.logits and name in _LOGITS else rows
+        if self.halves:
+            found |= dict(zip(self.halves, _codes(found), strict=True))
         return _with_deviation(found)
 
     def draw(self, loss: StepLoss, scale: float, generator: torch.Generator) -> Drawn:
@@ -72,12 +85,40 @@ def readings(loss: StepLoss) -> list[Reading]:
     groups = adversarial if adversarial else _reconstruction(loss)
     if not groups:
         raise TraceError("what went into the players cannot be told")
-    outputs = [v for name in ("D(x)", "D(G(z))") for v in groups.get(name, ())]
-    logits = [False, True] if outputs else [False]
+    logits = [False, True] if any(name in groups for name in _LOGITS) else [False]
     halves: Sequence[tuple[str, str] | None] = [None]
-    if "code" in groups:
+    if "code" in groups or "second code" in groups:
         halves = list(_halves())
-    return [Reading(groups, sigmoid, half) for half in halves for sigmoid in logits]
+    found = [Reading(groups, sigmoid, half) for half in halves for sigmoid in logits]
+    true = [way for way in found if _multiplies_noise(way, loss)]
+    return true or found
+
+
+def unusual_readings(loss: StepLoss) -> list[Reading]:
+    """List further ways, by which a formula means something else than the code shows.
+
+    A right formula holds in one of these where it calls a variance σ, say.
+
+    Raises:
+        TraceError: Players or batches cannot be told apart.
+    """
+    usual = readings(loss)
+    first = usual[0]
+    if first.halves is None:
+        return []
+    why = "only where σ is something else than what noise is multiplied with"
+    every = [Reading(first.groups, w.logits, half, why) for w in usual for half in _halves()]
+    known = {(way.logits, way.halves) for way in usual}
+    return [way for way in every if (way.logits, way.halves) not in known]
+
+
+def _multiplies_noise(way: Reading, loss: StepLoss) -> bool:
+    """Whether σ, as it is read, is what the step multiplied noise with."""
+    sigma = way.values({}).get("sigma")
+    return sigma is not None and any(
+        _flat(factor).shape == sigma.shape and torch.allclose(_flat(factor), sigma, rtol=1e-4)
+        for factor in loss.noise_factors
+    )
 
 
 def assumed(loss: StepLoss) -> bool:
@@ -93,29 +134,39 @@ def _halves() -> Iterator[tuple[str, str]]:
 
 def _adversarial(loss: StepLoss) -> dict[str, tuple[Variable, ...]]:
     """Bind the outputs and gradients of the one player that judges; empty without such a player."""
-    outputs = [v for v in loss.variables if v.sort == "output"]
-    judges = {
-        v.player
-        for v in outputs
-        if v.role in (FAKE, *_REALS) and _is_number(v.recorded) and not v.path
-    } or {v.player for v in outputs if v.role in (FAKE, *_REALS) and _is_number(v.recorded)}
+    judges = judges_of(loss)
     if len(judges) != 1:
         return {}
     (judge,) = judges
+    of_judge = [v for v in loss.variables if v.sort == "output" and v.player == judge]
+    numbers = any(_is_number(v.recorded) for v in of_judge)
     groups: dict[str, list[Variable]] = {}
     for variable in loss.variables:
-        is_features = variable.sort == "output" and not _is_number(variable.recorded)
-        if variable.player == judge and is_features:
-            continue
+        is_output = variable.sort == "output"
+        if variable.player == judge and is_output and numbers and not _is_number(variable.recorded):
+            continue  # features beside the outputs
         if variable.player == judge and variable.sort in ("output", "gradient"):
-            name = {FAKE: "D(G(z))", MIXED: "D(mixed)"}.get(variable.role, "D(x)")
+            name = _NAMES.get(variable.role, "D(x)")
             prefix = "gradient " if variable.sort == "gradient" else ""
             groups.setdefault(f"{prefix}{name}", []).append(variable)
         elif variable.sort == "data":
             groups.setdefault("x", []).append(variable)
-        elif variable.sort == "output" and variable.role in (DRAWN, MIXED, FAKE):
+        elif is_output and variable.role in _MADE:
             groups.setdefault("G(z)", []).append(variable)
     return {name: tuple(found) for name, found in groups.items()}
+
+
+def judges_of(loss: StepLoss) -> set[str]:
+    """Players that judge what they are given: by one number, or by a map of fewer than they get."""
+    outputs = [v for v in loss.variables if v.sort == "output" and v.role not in (DRAWN, MIXED)]
+    numbers = [v for v in outputs if _is_number(v.recorded)]
+    found = {v.player for v in numbers if not v.path} or {v.player for v in numbers}
+    made = (FAKE, NOISY_FAKE)
+    return found or {v.player for v in outputs if v.role in made and _is_smaller(v)}
+
+
+def _is_smaller(variable: Variable) -> bool:
+    return variable.recorded.ndim > 1 and variable.recorded[0].numel() < variable.given
 
 
 def _reconstruction(loss: StepLoss) -> dict[str, tuple[Variable, ...]]:
@@ -131,7 +182,7 @@ def _reconstruction(loss: StepLoss) -> dict[str, tuple[Variable, ...]]:
     if len(codes) == 1:
         found["code"] = (codes[0],)
     elif len(codes) == 2:
-        found |= {"mu": (codes[0],), "log_variance": (codes[1],)}
+        found |= {"first code": (codes[0],), "second code": (codes[1],)}
     return found
 
 
@@ -142,6 +193,15 @@ def _is_number(recorded: Tensor) -> bool:
 
 def _flat(values: Tensor) -> Tensor:
     return values.reshape(len(values), -1) if values.ndim else values.reshape(1, 1)
+
+
+def _codes(found: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """Take the halves of the encoder's output, or its two outputs."""
+    if "code" in found:
+        code = found.pop("code")
+        size = code.shape[1] // 2
+        return code[:, :size], code[:, size:]
+    return found.pop("first code"), found.pop("second code")
 
 
 def _with_deviation(found: dict[str, Tensor]) -> dict[str, Tensor]:

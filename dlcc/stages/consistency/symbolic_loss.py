@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from dlcc.stages.consistency.latex import Mean
+from dlcc.stages.consistency.symbols import Mean
 from dlcc.tracing.graph import GRADIENT, DType, Leaf, Operation, Use
-from dlcc.tracing.losses import FAKE as MADE
-from dlcc.tracing.losses import REAL as GIVEN
 from dlcc.tracing.losses import StepLoss
 from dlcc.tracing.operators import LAYOUT, base_name
+from dlcc.tracing.roles import FAKE as MADE
+from dlcc.tracing.roles import REAL as GIVEN
 
 REAL = sp.Symbol("r", real=True)
 """Raw output D(x) of the discriminator on real data."""

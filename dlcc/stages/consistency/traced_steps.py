@@ -11,6 +11,7 @@ from dlcc.errors import ForeignCodeError, IsolationError, SnapshotError, TraceEr
 from dlcc.records import Config, Samples, Snapshots, Sources
 from dlcc.sandbox import Bounds, Session, best_level
 from dlcc.stage import NotApplicable
+from dlcc.stages.consistency.quantities import judges_of
 from dlcc.stages.recorded_state import (
     RecordedState,
     Tensors,
@@ -18,7 +19,7 @@ from dlcc.stages.recorded_state import (
     read_recorded_state,
 )
 from dlcc.tracing.graph import Leaf, StepGraph
-from dlcc.tracing.losses import FAKE, StepLoss
+from dlcc.tracing.losses import StepLoss
 from dlcc.typing import Floats
 
 _STEPS = 2
@@ -56,7 +57,7 @@ class TracedSteps:
         """Updates of a role: `discriminator`, the player that judges, or `generator`, any other."""
         found = []
         for update in self.updates:
-            judges = _judges(update.loss) if update.loss is not None else set()
+            judges = judges_of(update.loss) if update.loss is not None else set()
             judged = bool(judges & set(update.players))
             if judges and judged == (player == "discriminator"):
                 found.append(update)
@@ -210,12 +211,3 @@ def _check_weights(
             recorded, arrays[tensor_name(index)], equal_nan=True
         ):
             raise TraceError(f"the step did not begin with the snapshot's weights ({node.name})")
-
-
-def _judges(loss: StepLoss) -> set[str]:
-    """Players that are given what others made, one number for each."""
-    return {
-        v.player
-        for v in loss.variables
-        if v.sort == "output" and v.role == FAKE and v.recorded[0].numel() == 1
-    }

@@ -5,7 +5,9 @@ import sympy as sp
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from dlcc.stages.consistency.latex import Mean, UnknownFormula, parse_equation, parse_expression
+from dlcc.stages.consistency.latex import parse_equation, parse_expression
+from dlcc.stages.consistency.latex_tokens import UnknownFormula
+from dlcc.stages.consistency.symbols import Mean
 
 D, G = sp.Function("D"), sp.Function("G")
 x, z, a, b = sp.symbols("x z a b", real=True)

@@ -3,7 +3,7 @@
 import pytest
 import sympy as sp
 
-from dlcc.stages.consistency.latex import Mean
+from dlcc.stages.consistency.symbols import Mean
 from dlcc.stages.consistency.prove import per_sample, prove
 from dlcc.stages.consistency.symbolic_loss import FAKE, REAL, softplus
 

@@ -13,7 +13,8 @@ from torch.nn import functional as F
 from dlcc.recipes.small_gan import training as small_gan
 from dlcc.recipes.small_gan.page import FORMULAS
 from dlcc.stages.consistency.documents import in_outputs
-from dlcc.stages.consistency.latex import Mean, parse_equation
+from dlcc.stages.consistency.latex import parse_equation
+from dlcc.stages.consistency.symbols import Mean
 from dlcc.stages.consistency.objectives import OBJECTIVES
 from dlcc.stages.consistency.prove import per_sample, prove
 from dlcc.stages.consistency.symbolic_loss import (

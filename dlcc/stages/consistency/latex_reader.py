@@ -1,0 +1,376 @@
+"""Pratt parser from tokens of LaTeX to sympy."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import sympy as sp
+
+from dlcc.stages.consistency.distributions import (
+    FONTS,
+    averaged,
+    divergence,
+    drawn,
+    is_likelihood,
+    plain,
+)
+from dlcc.stages.consistency.latex_tokens import (
+    DEEPEST,
+    LARGEST_POWER,
+    MOST_DIGITS,
+    OPENING,
+    UnknownFormula,
+    small_enough,
+)
+from dlcc.stages.consistency.symbols import (
+    LIKELIHOOD,
+    D,
+    FeatureSum,
+    G,
+    Gradient,
+    Mean,
+    Norm,
+    Norm1,
+    OverFeatures,
+    is_sample,
+)
+
+BatchSum = sp.Function("BatchSum")
+"""Sum over the rows of a batch."""
+_FEATURES = ("j", "k", "d", "l")  # what a feature's index is called
+_FEATURE_COUNTS = ("J", "K", "d", "D", "k", "L")  # and how many there are
+_BATCH = ("m", "n", "N", "B")  # what the size of a batch is called
+_INDEX = re.compile(r"[ijkntbmdl](,?[ijkntbmdl])?")  # what counts rows and features
+_DECORATIONS = ("\\hat", "\\tilde", "\\bar")
+_LOOKS = FONTS | set(_DECORATIONS)
+_FUNCTIONS = {"\\log": sp.log, "\\ln": sp.log, "\\exp": sp.exp, "\\sqrt": sp.sqrt}
+_NETWORKS = {"D": D, "G": G}
+_NORMS = {"\\|", "\\Vert", "\\lVert", "\\rVert", "∥", "‖"}
+_GREEK = "alpha|beta|gamma|lambda|epsilon|mu|delta|eta|tau|theta|phi|kappa|omega|nu|rho|xi"
+_DIVERGENCES = {"KL", "D_KL", "DKL"}
+_SEPARATORS = (",", ";", "|", "\\mid", "\\vert")
+_COMPARISONS = {
+    "BCE": "cross-entropy",
+    "CE": "cross-entropy",
+    "BCEWithLogits": "logits",
+    "MSE": "squares",
+}
+
+
+class Reader:
+    """Pratt parser with binding powers: sums 10, products 20, powers 40; adjacency multiplies."""
+
+    def __init__(self, tokens: Sequence[str]) -> None:
+        self._tokens = list(tokens)
+        self._at = 0
+        self._depth = 0
+        self._in_norm = False
+
+    @property
+    def here(self) -> str | None:
+        return self._tokens[self._at] if self._at < len(self._tokens) else None
+
+    def take(self, expected: str | None = None) -> str:
+        token = self.here
+        if token is None or (expected is not None and token != expected):
+            raise UnknownFormula(f"expected {expected or 'more'}, found {token or 'the end'}")
+        self._at += 1
+        return token
+
+    def expression(self, power: int) -> sp.Expr:
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise UnknownFormula(f"nested more than {DEEPEST} deep")
+        value = self._infix(self._prefix(), power)
+        self._depth -= 1
+        return value
+
+    def _infix(self, value: sp.Expr, power: int) -> sp.Expr:
+        while True:
+            token = self.here
+            if token in ("+", "-") and power < 10:
+                self.take()
+                right = self.expression(10)
+                value = value + right if token == "+" else value - right
+            elif token in ("*", "/", "\\cdot", "\\times") and power < 20:
+                self.take()
+                right = self.expression(20)
+                value = value / right if token == "/" else value * right
+            elif token == "^" and power < 40:
+                self.take()
+                value = self._power(value, self._argument())
+            elif token is not None and self._starts_factor(token) and power < 20:
+                value = value * self.expression(20)
+            else:
+                return value
+
+    def _power(self, base: sp.Expr, exponent: sp.Expr) -> sp.Expr:
+        """Raise to a power; a large exponent is refused before anything is computed."""
+        if exponent.is_number and not abs(sp.re(exponent)) <= LARGEST_POWER:
+            raise UnknownFormula("a large exponent")
+        return small_enough(sp.Pow(base, exponent))
+
+    def _starts_factor(self, token: str) -> bool:
+        return (
+            token in OPENING
+            or token in _FUNCTIONS
+            or token in _LOOKS
+            or token in ("\\frac", "\\tfrac", "\\dfrac", "\\sum", "\\sigma", "\\max", "\\min")
+            or token == "\\nabla"
+            or (token in _NORMS and not self._in_norm)
+            or bool(re.fullmatch(rf"[a-zA-Z]|\d.*|\\({_GREEK})", token))
+        )
+
+    def _prefix(self) -> sp.Expr:
+        token = self.take()
+        if token == "-":
+            return -self.expression(15)
+        if token == "+":
+            return self.expression(15)
+        if re.fullmatch(r"\d+(\.\d+)?", token):
+            if len(token) > MOST_DIGITS:
+                raise UnknownFormula(f"a number of more than {MOST_DIGITS} digits")
+            return sp.Rational(token)
+        if token in OPENING:
+            value = self.expression(0)
+            self.take(OPENING[token])
+            return value
+        if token in ("\\frac", "\\tfrac", "\\dfrac"):
+            return self._argument() / self._argument()
+        if token == "\\sum":
+            over = FeatureSum if self._sums_features() else BatchSum
+            return over(self.expression(10 if self.here in ("[", "(") else 15))
+        if token in _NORMS:
+            return self._norm()
+        if token == "\\nabla":
+            return self._gradient()
+        if token in ("\\max", "\\min"):
+            arguments = self._call_arguments()
+            return sp.Max(*arguments) if token == "\\max" else sp.Min(*arguments)
+        if token in _FUNCTIONS:
+            if _FUNCTIONS[token] is sp.log and self._take_likelihood():
+                return LIKELIHOOD
+            return _FUNCTIONS[token](self._operand())
+        if token == "\\sigma" and self.here in OPENING:
+            return 1 / (1 + sp.exp(-self._operand()))
+        return self._name(token)
+
+    def _name(self, token: str) -> sp.Expr:
+        if token in ("\\mathbb", "E") and self._is_expectation(token):
+            return self._expectation()
+        if token in _LOOKS:
+            decorated = token.removeprefix("\\") if token in ("\\hat", "\\tilde", "\\bar") else ""
+            name = decorated + self._braced_text()
+        elif token == "e" and self.here == "^":
+            return sp.E
+        elif re.fullmatch(r"[a-zA-Z]", token):
+            name = token
+        elif re.fullmatch(rf"\\({_GREEK}|sigma)", token):
+            name = token.removeprefix("\\")
+        else:
+            raise UnknownFormula(token)
+        self._skip_row()
+        subscript = self._subscript()
+        self._skip_row()
+        if subscript and not _INDEX.fullmatch(subscript):
+            name += f"_{subscript}"
+        if name == "K" and self.here == "L":
+            self.take()
+            name = "KL"
+        if name in _DIVERGENCES:
+            return divergence(self._bracketed())
+        while self.here == "'":  # x', as good as a decoration
+            self.take()
+            name = f"prime{name}"
+        if name in _NETWORKS and self.here in ("(", "["):
+            return _NETWORKS[name](*self._call_arguments())
+        if name in _NETWORKS:
+            raise UnknownFormula(f"the network {name} without an argument")
+        if name in _COMPARISONS and self.here == "(":
+            return self._comparison(name)
+        return sp.Symbol(name, real=True)
+
+    def _comparison(self, name: str) -> sp.Expr:
+        """Read a loss between a prediction and its target, such as BCE(D(x), 1)."""
+        arguments = self._call_arguments()
+        if len(arguments) != 2:
+            raise UnknownFormula(f"{name} of {len(arguments)} things")
+        value, target = sorted(arguments, key=_is_target)
+        if _is_target(value) or not _is_target(target):
+            raise UnknownFormula(f"{name}, of which the target cannot be told")
+        kind = _COMPARISONS[name]
+        if kind == "squares":
+            each = (value - target) ** 2
+        elif kind == "logits":
+            softplus = [sp.log(1 + sp.exp(-value)), sp.log(1 + sp.exp(value))]
+            each = target * softplus[0] + (1 - target) * softplus[1]
+        else:
+            each = -target * sp.log(value) - (1 - target) * sp.log(1 - value)
+        return each if value.has(D) else OverFeatures(each)
+
+    def _gradient(self) -> sp.Expr:
+        """Read a gradient; it must be one in what the network is applied to."""
+        index = self._index()
+        value = self.expression(30)
+        if value.func != D:
+            raise UnknownFormula(f"the gradient of {value}")
+        if index:
+            within = Reader(index)
+            of = within.expression(0)
+            like_data = isinstance(of, sp.Symbol) and (of.name == "x" or is_sample(of.name))
+            if within.here is not None or not (of in value.args or like_data):
+                raise UnknownFormula(f"a gradient of {value} in {plain(index)}")
+        return Gradient(value)
+
+    def _is_expectation(self, token: str) -> bool:
+        ahead = self._tokens[self._at : self._at + 3]
+        return token == "E" or ahead[:3] == ["{", "E", "}"] or ahead[:1] == ["E"]
+
+    def _expectation(self) -> sp.Expr:
+        if self.here == "{":
+            self._braced_text()
+        elif self.here == "E":
+            self.take()
+        over = drawn(self._index())
+        closing = OPENING.get(self.here or "")
+        if closing is None:
+            return Mean(averaged(self.expression(15), over))
+        self.take()
+        value = self.expression(0)
+        self.take(closing)
+        return Mean(averaged(value, over))
+
+    def _norm(self) -> sp.Expr:
+        """Read a norm up to its closing bars: by its subscript of absolute values or Euclidean."""
+        if self._in_norm:
+            raise UnknownFormula("a norm within a norm")
+        self._in_norm = True
+        value = self.expression(0)
+        self._in_norm = False
+        if self.here not in _NORMS:
+            raise UnknownFormula("a norm that is not closed")
+        self.take()
+        order = self._subscript()
+        if order not in ("", "1", "2", "F"):
+            raise UnknownFormula(f"a norm of order {order}")
+        return Norm1(value) if order == "1" else Norm(value)
+
+    def _bracketed(self) -> list[str]:
+        """Take what stands in brackets, whatever it is."""
+        if self.here not in ("(", "[", "{", "\\{"):
+            raise UnknownFormula("a divergence without its arguments")
+        found: list[str] = []
+        depth = 0
+        while True:
+            token = self.take()
+            depth += (token in OPENING) - (token in OPENING.values())
+            found.append(token)
+            if depth == 0:
+                return found[1:-1]
+
+    def _take_likelihood(self) -> bool:
+        """Take what a logarithm is of, where it is the likelihood of data given latents."""
+        rest = self._tokens[self._at :]
+        if rest[:1] not in (["p"], ["P"]) or "(" not in rest:
+            return False
+        begin, depth = rest.index("("), 0
+        for end in range(begin, len(rest)):
+            depth += (rest[end] in OPENING) - (rest[end] in OPENING.values())
+            if depth == 0 and is_likelihood(rest[: end + 1]):
+                self._at += end + 1
+                return True
+            if depth == 0:
+                break
+        return False
+
+    def _operand(self) -> sp.Expr:
+        """Read the operand of a function: what is in brackets after it, else the next factor."""
+        if self.here == "^":
+            raise UnknownFormula("a power of a function's name")
+        if self.here in OPENING:
+            return self._prefix()
+        return self.expression(30)
+
+    def _argument(self) -> sp.Expr:
+        """Read one braced group or token; of a bare number one digit: `\\frac12` is a half."""
+        token = self.here or ""
+        if re.fullmatch(r"\d\d+", token):
+            self._tokens[self._at : self._at + 1] = [token[0], token[1:]]
+        return self._prefix()
+
+    def _call_arguments(self) -> list[sp.Expr]:
+        closing = OPENING.get(self.here or "")
+        if closing is None:
+            raise UnknownFormula("a function without brackets")
+        self.take()
+        arguments = [self.expression(0)]
+        while self.here in _SEPARATORS:
+            self.take()
+            arguments.append(self.expression(0))
+        self.take(closing)
+        return arguments
+
+    def _sums_features(self) -> bool:
+        """Skip the bounds of a sum, and tell whether it is one over the features of a row."""
+        index, count = "", ""
+        while self.here in ("_", "^"):
+            below = self.take() == "_"
+            text = self._braced_text() if self.here == "{" else self.take().removeprefix("\\")
+            if below:
+                index = text.partition("=")[0]
+            else:
+                count = text
+        return count in _FEATURE_COUNTS or (index in _FEATURES and count not in _BATCH)
+
+    def _index(self) -> list[str]:
+        """Take the index of an expectation or a gradient."""
+        found: list[str] = []
+        while self.here in ("_", "^"):
+            below = self.take() == "_"
+            taken = self._braced() if self.here == "{" else [self.take()]
+            if below:
+                found = taken
+        return found
+
+    def _skip_row(self) -> None:
+        """Skip the number of a row above a name, such as in x^{(i)}."""
+        ahead = self._tokens[self._at : self._at + 6]
+        for row in (["^", "{", "(", "", ")", "}"], ["^", "(", "", ")"]):
+            letter = row.index("")
+            part = ahead[: len(row)]
+            around = [*part[:letter], "", *part[letter + 1 :]]
+            if around == row and _INDEX.fullmatch(part[letter]):
+                self._at += len(row)
+                return
+
+    def _subscript(self) -> str:
+        if self.here != "_":
+            return ""
+        self.take()
+        return self._braced_text() if self.here == "{" else self.take().removeprefix("\\")
+
+    def _braced_text(self) -> str:
+        if self.here != "{":
+            return self.take().removeprefix("\\")
+        return "".join(
+            word.removeprefix("\\")
+            for word in self._braced()
+            if word not in "{}" and word not in FONTS
+        )
+
+    def _braced(self) -> list[str]:
+        """Take what stands in braces."""
+        found: list[str] = []
+        depth = 0
+        while True:
+            token = self.take()
+            depth += {"{": 1, "}": -1}.get(token, 0)
+            found.append(token)
+            if depth == 0:
+                return found[1:-1]
+
+
+def _is_target(value: sp.Expr) -> bool:
+    """Whether something is given, and not made by a network: a number, or data."""
+    return bool(value.is_number) or (isinstance(value, sp.Symbol) and not is_sample(value.name))

@@ -1,0 +1,77 @@
+"""Wordings of a formula that leaves something unsaid: each is a formula that says it.
+
+`log p(x|z)` does not say of what distribution, and BCE(x, x̂) not whether features are summed or
+averaged. Each way to say it is tried; a formula is wrong only where what it says is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import sympy as sp
+
+from dlcc.stages.consistency.symbols import (
+    LIKELIHOOD,
+    FeatureMean,
+    FeatureSum,
+    Norm,
+    Norm1,
+    OverFeatures,
+)
+
+PRECISION = "precision"
+"""Name of the precision of a likelihood, which is positive."""
+WEIGHT = "weight of log p(x|z)"
+"""Name of the factor of a likelihood, which is 1."""
+_X, _MADE = sp.Symbol("x", real=True), sp.Symbol("hatx", real=True)
+_SHIFT = sp.Symbol("normaliser", real=True)
+
+
+@dataclass(frozen=True)
+class Wording:
+    """Formula that says what another one leaves unsaid."""
+
+    expression: sp.Expr
+    """Formula."""
+    said: str = ""
+    """What it says in words; empty where nothing was left unsaid."""
+    exact: Mapping[str, float] = field(default_factory=dict)
+    """Name of a constant that is free in it -> the value that it must have."""
+
+
+def wordings(expression: sp.Expr) -> list[Wording]:
+    """List the ways to say what a formula leaves unsaid, the formula alone where it says all.
+
+    >>> [w.said for w in wordings(-LIKELIHOOD)][:2]
+    ['p(x|z) normal', 'p(x|z) of Bernoulli']
+    """
+    found = [Wording(expression)]
+    if expression.has(OverFeatures):
+        found = [
+            Wording(expression.replace(OverFeatures, over), words)
+            for over, words in ((FeatureSum, "features summed"), (FeatureMean, "features averaged"))
+        ]
+    if expression.has(LIKELIHOOD):
+        found = [
+            Wording(w.expression.subs(LIKELIHOOD, likelihood), said, exact)
+            for w in found
+            for likelihood, said, exact in _likelihoods()
+        ]
+    return found
+
+
+def says_all(expression: sp.Expr) -> bool:
+    """Tell whether a formula says of what distribution its likelihood is."""
+    return not expression.has(LIKELIHOOD)
+
+
+def _likelihoods() -> Iterator[tuple[sp.Expr, str, Mapping[str, float]]]:
+    precision = sp.Symbol(PRECISION, real=True)
+    bernoulli = FeatureSum(_X * sp.log(_MADE) + (1 - _X) * sp.log(1 - _MADE))
+    yield -precision * Norm(_X - _MADE) ** 2, "p(x|z) normal", {}
+    yield bernoulli, "p(x|z) of Bernoulli", {}
+    yield -precision * Norm1(_X - _MADE), "p(x|z) of Laplace", {}
+    yield -precision * Norm(_X - _MADE) ** 2 + _SHIFT, "p(x|z) normal", {}
+    yield -precision * Norm1(_X - _MADE) + _SHIFT, "p(x|z) of Laplace", {}
+    yield sp.Symbol(WEIGHT, real=True) * bernoulli, "p(x|z) of Bernoulli", {WEIGHT: 1.0}
