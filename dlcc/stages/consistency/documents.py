@@ -86,8 +86,7 @@ def check_paper(paper: PaperLoss, traced: TracedSteps, stated: Mapping[str, floa
     if paper.expression is None:
         return Checked("unknown", f"not understood: {paper.reason}", {})
     if not updates:
-        why = traced.why_none or "no such loss was seen in the steps that were traced"
-        return Checked("unknown", why, {})
+        return Checked("unknown", traced.why_none_of(paper.player), {})
     found = [_at_step(paper, update, stated) for update in updates]
     verdicts = {checked.verdict for checked in found}
     if len(verdicts) == 1:
@@ -194,9 +193,13 @@ def _at_step(paper: PaperLoss, update: TracedUpdate, stated: Mapping[str, float]
                 found.append(Checked("proved", "the same function of what the players return", {}))
             else:
                 found.append(check_formula(expression, update.loss, stated))
+            holds = found[-1].verdict in ("proved", "held")
+            if holds and update.loss.cut_off:
+                why = f"it has the value of the code's loss, but {update.loss.cut_off}"
+                return Checked("refuted", why, {})
         except _NOT_UNDERSTOOD as reason:
             return Checked("unknown", f"not understood: {reason}", {})
-        if found[-1].verdict in ("proved", "held"):
+        if holds:
             beside = ", with the penalty given beside it" if len(found) > 1 else ""
             return replace(found[-1], reason=found[-1].reason + beside)
     return found[-1]

@@ -108,14 +108,17 @@ def _worded(
 ) -> Checked:
     """Check one wording of a formula in one reading."""
     checked = _Comparison(wording.expression, loss, way, stated)(points, values)
-    if checked.verdict != "held" or not wording.said:
+    said = ", ".join(
+        filter(None, (wording.said, way.rescaled * "x rescaled from [-1, 1] to [0, 1]"))
+    )
+    if checked.verdict != "held" or not said:
         return checked
     for name, value in wording.exact.items():
         found = checked.constants[name]
         if abs(found - value) > _TOLERANCE:
-            reason = f"{name}: {value:g} in the formula, {found:g} in the code ({wording.said})"
+            reason = f"{name}: {value:g} in the formula, {found:g} in the code ({said})"
             return Checked("refuted", reason, {}, only_so=True)
-    return replace(checked, reason=f"{checked.reason}, {wording.said}")
+    return replace(checked, reason=f"{checked.reason}, {said}")
 
 
 def _held_otherwise(

@@ -149,9 +149,9 @@ class Reader:
             arguments = self._call_arguments()
             return sp.Max(*arguments) if token == "\\max" else sp.Min(*arguments)
         if token in _FUNCTIONS:
-            if _FUNCTIONS[token] is sp.log and self._take_likelihood():
-                return LIKELIHOOD
-            return _FUNCTIONS[token](self._operand())
+            if _FUNCTIONS[token] is not sp.log:
+                return _FUNCTIONS[token](self._operand())
+            return LIKELIHOOD if self._take_likelihood() else sp.log(self._of_logarithm())
         if token == "\\sigma" and self.here in OPENING:
             return 1 / (1 + sp.exp(-self._operand()))
         return self._name(token)
@@ -288,9 +288,18 @@ class Reader:
         """Read the operand of a function: what is in brackets after it, else the next factor."""
         if self.here == "^":
             raise UnknownFormula("a power of a function's name")
-        if self.here in OPENING:
-            return self._prefix()
-        return self.expression(30)
+        return self._prefix() if self.here in OPENING else self.expression(30)
+
+    def _of_logarithm(self) -> sp.Expr:
+        """Read the operand of a logarithm, and a power behind its brackets."""
+        bracketed = self.here in OPENING
+        value = self._operand()
+        if not bracketed or self.here != "^":
+            return value
+        if not isinstance(value, sp.Symbol):
+            raise UnknownFormula("a power behind the brackets of a logarithm")
+        self.take()  # around one name, the brackets belong to the power: log (σ)² is log σ²
+        return self._power(value, self._argument())
 
     def _argument(self) -> sp.Expr:
         """Read one braced group or token; of a bare number one digit: `\\frac12` is a half."""

@@ -7,7 +7,7 @@ quantity can be read in several ways, as an output that is a logit or a probabil
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -47,6 +47,8 @@ class Reading:
     halves: tuple[str, str] | None = None
     """Meaning of the halves of the encoder's output, or of its two outputs, such as (`mu`,
     `log_variance`)."""
+    rescaled: bool = False
+    """Whether x in the paper lies in [0, 1] where the code's data lie in [-1, 1]."""
     unusual: str = ""
     """What would have to be so for this reading, in words; empty for a usual one."""
 
@@ -56,6 +58,8 @@ class Reading:
         for name, variables in self.groups.items():
             rows = torch.cat([_flat(drawn.get(v, v.recorded)) for v in variables])
             found[name] = torch.sigmoid(rows) if self.logits and name in _LOGITS else rows
+        if self.rescaled:
+            found["x"] = (found["x"] + 1) / 2
         if self.halves:
             found |= dict(zip(self.halves, _codes(found), strict=True))
         return _with_deviation(found)
@@ -84,12 +88,21 @@ def readings(loss: StepLoss) -> list[Reading]:
     adversarial = _adversarial(loss)
     groups = adversarial if adversarial else _reconstruction(loss)
     if not groups:
+        judges = sorted(judges_of(loss))
+        if len(judges) > 1:
+            raise TraceError(f"{' and '.join(judges)} judge: which one D is cannot be told")
         raise TraceError("what went into the players cannot be told")
     logits = [False, True] if any(name in groups for name in _LOGITS) else [False]
     halves: Sequence[tuple[str, str] | None] = [None]
     if "code" in groups or "second code" in groups:
         halves = list(_halves())
-    found = [Reading(groups, sigmoid, half) for half in halves for sigmoid in logits]
+    scales = [False, True] if "hatx" in groups and _is_signed(groups["x"]) else [False]
+    found = [
+        Reading(groups, sigmoid, half, scaled)
+        for scaled in scales
+        for half in halves
+        for sigmoid in logits
+    ]
     true = [way for way in found if _multiplies_noise(way, loss)]
     return true or found
 
@@ -107,9 +120,15 @@ def unusual_readings(loss: StepLoss) -> list[Reading]:
     if first.halves is None:
         return []
     why = "only where σ is something else than what noise is multiplied with"
-    every = [Reading(first.groups, w.logits, half, why) for w in usual for half in _halves()]
+    every = [replace(way, halves=half, unusual=why) for way in usual for half in _halves()]
     known = {(way.logits, way.halves) for way in usual}
     return [way for way in every if (way.logits, way.halves) not in known]
+
+
+def _is_signed(data: tuple[Variable, ...]) -> bool:
+    """Whether data lie in [-1, 1], on both sides of 0."""
+    low, high = (float(f(data[0].recorded)) for f in (torch.min, torch.max))
+    return -1 <= low < 0 < high <= 1
 
 
 def _multiplies_noise(way: Reading, loss: StepLoss) -> bool:

@@ -223,6 +223,8 @@ class _Reader:
 
     def _argument(self, value: Any) -> _Part:
         if isinstance(value, Use):
+            if not value.grad and self._loss.depends(value.node):
+                raise UnknownLoss("a part that no gradient passes")
             return self.part(value.node)
         if isinstance(value, int | float) and not isinstance(value, bool):
             return _Part(_number(value), 1)

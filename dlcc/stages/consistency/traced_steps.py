@@ -63,6 +63,26 @@ class TracedSteps:
                 found.append(update)
         return tuple(found)
 
+    def why_none_of(self, player: str) -> str:
+        """Say why there is no update of a role: `discriminator`, `generator` or `training`."""
+        if self.why_none:
+            return self.why_none
+        without = next((u for u in self.updates if u.loss is None), None)
+        if without is not None:
+            who = " and ".join(without.players) or "an optimiser"
+            return f"what {who} minimises cannot be told: {without.fault or without.why_no_loss}"
+        losses = [u.loss for u in self.updates if u.loss is not None]
+        judges = set().union(*map(judges_of, losses))
+        if player == "training":
+            return "several optimisers step, and the formula gives one loss of all"
+        if not judges:
+            return "no player judges what another one made, so that none is the discriminator"
+        if len(judges) > 1:
+            named = " and ".join(sorted(judges))
+            return f"{named} judge, and which of them the formula means cannot be told"
+        steps = " and ".join(f"{step:,}" for step in sorted({u.step for u in self.updates}))
+        return f"the {player} was not updated at the steps that were traced ({steps})"
+
     def of_all(self) -> tuple[TracedUpdate, ...]:
         """Updates of a training that one optimiser's step makes; none where there are several."""
         return self.updates if len({update.players for update in self.updates}) == 1 else ()

@@ -174,3 +174,51 @@ def test_features_of_a_judge_are_not_its_outputs() -> None:
 
     loss = step_loss(*recorded(step, nets))
     assert checked(r"L_G = -E[D(G(z))]", loss)[0] == "refuted"
+
+
+def coded(fit: Callable[[Tensor, Tensor], Tensor]) -> StepLoss:
+    """Loss of a step of a VAE whose error of reconstruction is a function of (output, data)."""
+    torch.manual_seed(1)
+    nets: dict[str, nn.Module] = {"encoder": nn.Linear(5, 4), "decoder": nn.Linear(2, 5)}
+    adam = torch.optim.Adam([p for net in nets.values() for p in net.parameters()])
+
+    def step(n: dict[str, nn.Module]) -> None:
+        x = DATA[:ROWS]
+        mu, lv = n["encoder"](x).chunk(2, dim=1)
+        y = n["decoder"](mu + (lv / 2).exp() * torch.randn_like(lv))
+        kl = 0.5 * (mu.square() + lv.exp() - 1 - lv).sum(dim=1).mean()
+        adam.zero_grad()
+        (fit(y, x) + kl).backward()
+        adam.step()
+
+    return step_loss(*recorded(step, nets))
+
+
+@pytest.mark.parametrize(
+    ("latex", "verdict", "words"),
+    [
+        (r"E\|x - \hat{x}\|^2 + \mathrm{KL}(q(z|x) \| p(z))", "held", ""),
+        (r"E\|x - \hat{x}\|^2 + \mathrm{KL}(p(z) \| q(z|x))", "refuted", "minimises"),
+        (r"-E[\log p(x|z)] + \mathrm{KL}(q(z|x) \| p(z))", "held", "precision = 1, p(x|z) normal"),
+        (r"E[\log p(x|z)] + \mathrm{KL}(q(z|x) \| p(z))", "refuted", "precision = -1"),
+        (r"-E[\log p(x|z)] + 2 \mathrm{KL}(q(z|x) \| p(z))", "unknown", "does not say"),
+        (
+            r"E\|x - \hat{x}\|^2 - \frac12 E\sum_j (1 + \log \sigma_j - \mu_j^2 - \sigma_j)",
+            "unknown",
+            "something else than what noise is multiplied with",
+        ),
+        (r"\mathrm{MSE}(x, \hat{x}) + \mathrm{KL}(q(z|x) \| p(z))", "held", "features summed"),
+    ],
+)
+def test_what_a_likelihood_and_a_divergence_are_of(latex: str, verdict: str, words: str) -> None:
+    found = checked(f"L = {latex}", coded(lambda y, x: (y - x).square().sum(dim=1).mean()))
+    assert found[0] == verdict, found
+    assert words in found[1]
+
+
+def test_a_likelihood_of_another_weight_is_refuted() -> None:
+    def averaged(y: Tensor, x: Tensor) -> Tensor:
+        return nn.functional.binary_cross_entropy_with_logits(y, x.sigmoid())
+
+    latex = r"L = -E[\log p(x|z)] + \mathrm{KL}(q(z|x) \| p(z))"
+    assert checked(latex, coded(averaged))[0] == "unknown"  # of data that no formula speaks of

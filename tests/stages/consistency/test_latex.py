@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 
 from dlcc.stages.consistency.latex import parse_equation, parse_expression
 from dlcc.stages.consistency.latex_tokens import UnknownFormula
-from dlcc.stages.consistency.symbols import Mean
+from dlcc.stages.consistency.symbols import (
+    DIVERGENCE,
+    LIKELIHOOD,
+    REVERSE_DIVERGENCE,
+    Gradient,
+    Mean,
+    Norm,
+)
 
 D, G = sp.Function("D"), sp.Function("G")
 x, z, a, b = sp.symbols("x z a b", real=True)
@@ -23,7 +30,23 @@ CASES = [
     (r"a \cdot b / 2", a * b / 2),
     (r"-a^2", -(a**2)),
     (r"\log \sigma(a) + b", sp.log(1 / (1 + sp.exp(-a))) + b),
-]
+    (r"\log (a^{(i)})^2 + \exp(b)^2", sp.log(a**2) + sp.exp(2 * b)),
+    (r"D(x^{(i)} \mid y)", D(x, sp.Symbol("y", real=True))),
+    (r"\mu_{ij} - \mu_{i,j}", sp.Integer(0)),
+    (r"\mathbb{E}_{x \sim p_g}[D(x)]", Mean(D(sp.Symbol("tildex", real=True)))),
+    (r"\mathbb{E}_{\tilde{x} \sim \mathbb{P}_r}[D(\tilde{x})]", Mean(D(x))),
+    (r"\mathbb{E}_{p_{\text{data}}}[D(x)] + E_{q(z|x)}[a]", Mean(D(x)) + Mean(a)),
+    (r"\mathbb{E}_{x, y \sim p_{data}, z}[D(x) D(G(z))]", Mean(D(x) * D(G(z)))),
+    (r"\|\nabla_{\hat{x}} D(\hat{x})\|", Norm(Gradient(D(sp.Symbol("hatx", real=True))))),
+    (r"\mathbb{E}_{x \sim p_\theta}\|\nabla_x D(x)\|",
+     Mean(Norm(Gradient(D(sp.Symbol("tildex", real=True)))))),
+    (r"D_{KL}\left(q_\phi(\mathbf{z} \mid \mathbf{x}^{(i)}) \,\|\, p(\mathbf{z})\right)",
+     DIVERGENCE),
+    (r"\mathrm{KL}(\mathcal{N}(\mu, \sigma^2) || \mathcal{N}(0, 1))", DIVERGENCE),
+    (r"\mathrm{KL}(p(z) \| q(z|x))", REVERSE_DIVERGENCE),
+    (r"\log p_\theta(x|z) - \log a", LIKELIHOOD - sp.log(a)),
+    (r"\mathrm{BCE}(D(x), 1)", -sp.log(D(x))),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("latex", "meant"), CASES)
@@ -37,6 +60,11 @@ def test_what_the_field_writes(latex: str, meant: sp.Expr) -> None:
         r"\|a", r"\|a\|_3", r"\| \|a\| \|", r"KL", r"a +",
         r"\frac{1}{2", r"\sum_i D(x_i)", r"D", r"\unknown a", r"(a", r"a)",
         r"\log^2 a", r"a \quad \text{where}\; b = 1", "",
+        r"\log(1 - a)^2", r"\nabla_\theta D(x)", r"\nabla_z D(G(z))", r"\nabla a",
+        r"E_{z \sim p_z}[D(x)]", r"E_{x \sim p_{data}}[D(G(z))]", r"E_{x \sim p_z}[D(x)]",
+        r"E_{z \sim p_{data}}[D(G(z))]", r"KL(q(z|x) \| q(z))", r"KL(p(z|x) \| p(z))",
+        r"KL(q(z|x))", r"\mathrm{BCE}(x, y)", r"\mathrm{BCE}(D(x), 1, 2)",
+        r"\mathrm{KL}(\mathcal{N}(\mu, \sigma^2) \| \mathcal{N}(0, 2))",
     ],
 )  # fmt: skip
 def test_what_is_not_understood_is_refused_whole(latex: str) -> None:

@@ -14,7 +14,6 @@ from dlcc.recipes.small_gan import training as small_gan
 from dlcc.recipes.small_gan.page import FORMULAS
 from dlcc.stages.consistency.documents import in_outputs
 from dlcc.stages.consistency.latex import parse_equation
-from dlcc.stages.consistency.symbols import Mean
 from dlcc.stages.consistency.objectives import OBJECTIVES
 from dlcc.stages.consistency.prove import per_sample, prove
 from dlcc.stages.consistency.symbolic_loss import (
@@ -24,7 +23,8 @@ from dlcc.stages.consistency.symbolic_loss import (
     softplus,
     symbolic_loss,
 )
-from tests.tracing.steps import ROWS, discriminator_step
+from dlcc.stages.consistency.symbols import Mean
+from tests.tracing.steps import DATA, ROWS, discriminator_step, players, recorded, step_loss
 
 r, f = REAL, FAKE
 
@@ -118,3 +118,19 @@ def test_what_is_not_understood_is_refused(loss: Callable[[Tensor, Tensor], Tens
 def test_probabilities_stay_probabilities() -> None:
     loss = discriminator_step(lambda a, b: -a.log().mean(), nn.Sigmoid())
     assert symbolic_loss(loss) == -Mean(sp.log(r))
+
+
+def test_a_call_without_gradients_is_no_formula() -> None:
+    nets = players()
+    adam = torch.optim.Adam(nets["discriminator"].parameters())
+
+    def step(n: dict[str, nn.Module]) -> None:
+        with torch.no_grad():
+            real = n["discriminator"](DATA[:ROWS])
+        fake = n["discriminator"](n["generator"](torch.randn(ROWS, 3)).detach())
+        adam.zero_grad()
+        (F.softplus(-real).mean() + F.softplus(fake).mean()).backward()
+        adam.step()
+
+    with pytest.raises(UnknownLoss, match="no gradient passes"):
+        symbolic_loss(step_loss(*recorded(step, nets)))
