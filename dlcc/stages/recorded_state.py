@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from numpy.typing import NDArray
@@ -40,7 +41,7 @@ class RecordedState:
     """Tensors of players.safetensors."""
     probe: Tensors
 
-    @property
+    @cached_property
     def state(self) -> Tensors:
         """Tensors of the training's state, `state/...`, without the random states."""
         tensors = parse_tensors(self.data, f"{self.place}/state.safetensors")

@@ -34,7 +34,7 @@ from dlcc.tracing.graph import (
 )
 from dlcc.tracing.noise import noise_factors
 from dlcc.tracing.operators import LAYOUT, WITHOUT_SOURCE, base_name
-from dlcc.tracing.passage import blocked_rows
+from dlcc.tracing.passage import blocked_rows, reached_weights
 from dlcc.tracing.rerun import Rerun
 from dlcc.tracing.roles import MIXED, Roles
 
@@ -240,7 +240,8 @@ class StepLoss:
         for root in self._roots:
             loss = Rerun(self._graph, self._leaves)
             if loss.value(root.node).requires_grad:
-                found |= self._reached_from(root.node)
+                weights = reached_weights(self._graph, root.node)
+                found |= {name.partition("/")[0] for name in weights}
         return tuple(sorted(found))
 
     def _distinct_variables(self) -> tuple[Variable, ...]:
@@ -384,22 +385,6 @@ class StepLoss:
         behind = self._graph.ancestors(list(nodes))
         calls = [c for c in self._calls if any(o in behind for o in c.outputs)]
         return calls[-1] if calls else None
-
-    def _reached_from(self, root: int) -> set[str]:
-        """Players whose weights a gradient from a node flows into."""
-        found, seen, stack = set(), set(), [root]
-        while stack:
-            index = stack.pop()
-            if index in seen:
-                continue
-            seen.add(index)
-            node = self._graph.nodes[index]
-            if isinstance(node, Leaf):
-                if node.kind == PARAMETER:
-                    found.add(node.name.partition("/")[0])
-            elif "detach" not in node.name:
-                stack += [use.node for use in node.uses() if use.grad]
-        return found
 
 
 def _cut(graph: StepGraph, roots: Sequence[Root]) -> list[Call]:

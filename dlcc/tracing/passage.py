@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from dlcc.errors import TraceError
-from dlcc.tracing.graph import Operation, StepGraph, Use
+from dlcc.tracing.graph import PARAMETER, Leaf, Operation, StepGraph, Use
 from dlcc.tracing.operators import base_name
 from dlcc.tracing.rerun import Rerun
 
@@ -63,6 +63,35 @@ def blocked_rows(
     wanted = _row_gradients(_Unblocked, graph, leaves, made, used)
     needed = wanted > 0
     return int((needed & (passed == 0)).sum()), int(needed.sum())
+
+
+def reached_weights(graph: StepGraph, root: int) -> set[str]:
+    """Find the weights into which gradients of a node flow.
+
+    Returns:
+        Names `player/weight`.
+
+    >>> from dlcc.tracing.recorder import StepRecorder
+    >>> D = torch.nn.Linear(3, 1)
+    >>> with StepRecorder({"D": D}) as recorder:
+    ...     D(torch.ones(2, 3)).mean().backward()
+    >>> graph, _ = recorder.graph()
+    >>> sorted(reached_weights(graph, graph.roots[0].node))
+    ['D/bias', 'D/weight']
+    """
+    found, seen, stack = set(), set(), [root]
+    while stack:
+        index = stack.pop()
+        if index in seen:
+            continue
+        seen.add(index)
+        node = graph.nodes[index]
+        if isinstance(node, Leaf):
+            if node.kind == PARAMETER and node.grad:
+                found.add(node.name)
+        elif base_name(node.name) != "detach":
+            stack += [use.node for use in node.uses() if use.grad]
+    return found
 
 
 def _row_gradients(

@@ -33,6 +33,7 @@ from dlcc.tracing.operators import CHANCE, PURE, UNSET, base_name
 
 LARGEST = 2**26
 """Numbers that a result may hold."""
+_TURNED = "the gradient that its optimiser used is that of its loss turned around"
 _ROUNDING = 1e-4  # of gradients, relative to the largest: another order of float32 sums
 
 
@@ -226,12 +227,16 @@ def check_step(
         best = next((k for k, (_, fault) in enumerate(found) if not fault), 0)
         updates.append(tried[best])
         scales.append(found[best][0])
-        opaque = ""
-        if found[best][1]:
+        opaque, fault = "", found[best][1]
+        if fault:
             opaque = _opaque(graph, update)
             if not opaque and any(_is_left(graph, leaves, gradients, number, t) for t in tried):
-                opaque = "the code changes its gradients before the optimiser's step"
-        faults.append("" if opaque else found[best][1])
+                if fault == _TURNED:  # by the code itself: it climbs
+                    updates[-1] = replace(updates[-1], maximises=not updates[-1].maximises)
+                    fault = ""
+                else:
+                    opaque = "the code changes its gradients before the optimiser's step"
+        faults.append("" if opaque else fault)
         unknown.append(opaque)
     return Checked(tuple(updates), tuple(scales), tuple(faults), tuple(unknown))
 
@@ -294,7 +299,7 @@ def _check_update(
     if off > _ROUNDING * max(float(used.abs().max()), 1e-30) * _looseness(graph):
         return None, "the gradient that its optimiser used is not that of its loss"
     if scale < 0:
-        return scale, "the gradient that its optimiser used is that of its loss turned around"
+        return scale, _TURNED
     if scale > 1 + _ROUNDING:
         return scale, "the gradient that its optimiser used is more than that of its loss"
     return (1.0 if math.isclose(scale, 1.0, rel_tol=1e-4) else scale), ""

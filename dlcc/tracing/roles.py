@@ -58,7 +58,7 @@ class Roles:
         reference: NDArray[Any] | None,
     ) -> None:
         self._graph, self._plain = graph, plain
-        self._real = frozenset() if reference is None else frozenset(_texts(reference))
+        self._real = frozenset() if reference is None else frozenset(row_texts(reference))
         self._made: set[bytes] = set()
         self._makers: dict[int, tuple[str, str]] = {}
         for call in calls:
@@ -66,7 +66,7 @@ class Roles:
                 self._makers[node] = (call.player, call.path)
                 value = plain.value(node)
                 if value.ndim > 1:
-                    self._made.update(_texts(value.detach().float().cpu().numpy()))
+                    self._made.update(row_texts(value.detach().float().cpu().numpy()))
         self._sources: dict[tuple[int, tuple[str, str]], Sources] = {}
 
     def of_call(self, call: Call, rows: int) -> list[str]:
@@ -96,7 +96,7 @@ class Roles:
         """Roles of rows by their numbers; empty for a row that is neither known nor made."""
         if value.ndim < 2 or not value.is_floating_point():
             return [""] * (len(value) if value.ndim else 1)
-        texts = _texts(value.float().cpu().numpy())
+        texts = row_texts(value.float().cpu().numpy())
         return [FAKE if t in self._made else REAL if t in self._real else "" for t in texts]
 
     def _made_of(self, node: int, part: tuple[str, str]) -> Sources:
@@ -169,7 +169,7 @@ class Roles:
             return frozenset((_WEIGHT,))
         if leaf.kind != OUTSIDE or value.ndim < 2 or not value.is_floating_point():
             return frozenset()
-        known = any(t in self._real for t in _texts(value.float().cpu().numpy()))
+        known = any(t in self._real for t in row_texts(value.float().cpu().numpy()))
         return frozenset((_DATA if known else _OUTSIDE,))
 
 
@@ -204,8 +204,12 @@ def _dimension(cat: Operation) -> int:
     return dim if isinstance(dim, int) else 0
 
 
-def _texts(rows: NDArray[Any]) -> list[bytes]:
-    """Rows as bytes of float32, to compare them by."""
+def row_texts(rows: NDArray[Any]) -> list[bytes]:
+    """Write rows as bytes of float32, to compare them by.
+
+    >>> row_texts(np.eye(2)) == row_texts(np.eye(2, dtype=np.float32))
+    True
+    """
     if rows.ndim < 2 or not len(rows):
         return []
     flat = np.ascontiguousarray(rows.reshape(len(rows), -1), dtype=np.float32)

@@ -108,7 +108,7 @@ def hook(judge: nn.Module, out: Tensor) -> Tensor:
         (hook, None, None),
         (None, lambda judge: judge[0].weight.grad.add_(0.1), "changed"),
         (None, lambda judge: nn.utils.clip_grad_value_(judge.parameters(), 1e-4), "changed"),
-        (None, turn_gradients, "changed"),
+        (None, turn_gradients, "climbs"),
         (None, lambda judge: nn.utils.clip_grad_norm_(judge.parameters(), 1e-3), "less"),
         (lambda judge, out: 3 * out, None, 1.0),
     ],
@@ -121,6 +121,9 @@ def test_gradients_that_do_not_follow_are_found(change: Any, after: Any, scale: 
     elif scale == "changed":
         assert checked.faults[0] == ""
         assert "the code changes its gradients" in checked.unknown[0]
+    elif scale == "climbs":
+        assert (checked.faults[0], checked.unknown[0]) == ("", "")
+        assert checked.updates[0].maximises
     elif scale == "less":
         assert checked.faults[0] == ""
         assert 0 < (checked.scales[0] or 0) < 0.1

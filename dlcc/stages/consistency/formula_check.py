@@ -29,6 +29,7 @@ from dlcc.stages.consistency.quantities import (
 )
 from dlcc.stages.consistency.unsaid import PRECISION, Wording, says_all, wordings
 from dlcc.tracing.losses import StepLoss
+from dlcc.tracing.roles import FAKE, REAL
 
 POINTS = 24
 _SCALES = (0.3, 1.0, 3.0)
@@ -128,7 +129,12 @@ def _held_otherwise(
     points: Sequence[Drawn],
     values: np.ndarray,
 ) -> str:
-    """Say in which unusual reading a formula holds; empty for none."""
+    """Say in which unusual reading a formula holds; empty for none.
+
+    A divergence that is given by name is what it is, whatever σ is called.
+    """
+    if not any(symbol.name.startswith("sigma") for symbol in expression.free_symbols):
+        return ""
     for way in unusual_readings(loss):
         if _Comparison(expression, loss, way, stated)(points, values).verdict == "held":
             return way.unusual
@@ -176,6 +182,9 @@ class _Comparison:
             if found and not self._is_linear(quantities, known, found, mine):
                 raise UnboundError(", ".join(found))
         except UnboundError as error:
+            elsewhere = self._elsewhere(str(error))
+            if elsewhere:
+                return Checked("refuted", f"the code has no {error}, but {elsewhere}", {})
             return _unknown(f"{error} stands for nothing that the step computes")
         except RuntimeError as error:
             return _unknown(f"cannot be computed: {str(error).partition(chr(10))[0]:.120}")
@@ -198,6 +207,18 @@ class _Comparison:
         if found:
             reason += ", with " + ", ".join(f"{name} = {value:g}" for name, value in found.items())
         return Checked("held", reason, found)
+
+    def _elsewhere(self, missing: str) -> str:
+        """Gradient that the code has in place of one that the formula asks for; empty for none.
+
+        That no gradient is there says nothing: penalties may come every so many steps.
+        """
+        gradients = [v for v in self._loss.variables if v.sort == "gradient"]
+        for name, role in (("D(x)", REAL), ("D(G(z))", FAKE)):
+            others = [v for v in gradients if v.role != role]
+            if missing == f"Gradient({name})" and others == gradients and others:
+                return others[0].title if {v.role for v in others} <= {REAL, FAKE} else ""
+        return ""
 
     def _formula(
         self, quantities: Sequence[Mapping[str, Tensor]], constants: Mapping[str, float]
@@ -297,7 +318,7 @@ class _Comparison:
         moved = {v: t.clone().requires_grad_() for v, t in point.items()}
         mine = formula_value(self._expression, self._way.values(moved), constants)
         theirs = self._loss(moved) / self._loss.scale
-        trained = [v for v in moved if v.sort == "output" and self._trains(v)]
+        trained = [v for v in moved if v.sort in ("output", "gradient") and self._trains(v)]
         if not trained or not mine.requires_grad:
             return ""
         ours = _gradients(mine, [moved[v] for v in trained])

@@ -43,7 +43,9 @@ class Consistency(Stage):
         from dlcc.stages.consistency.losses import check_losses
         from dlcc.stages.consistency.objectives import OBJECTIVES
         from dlcc.stages.consistency.promises import check_promises
-        from dlcc.stages.consistency.traced_steps import trace_steps
+        from dlcc.stages.consistency.rules.breach import Evidence
+        from dlcc.stages.consistency.rules.check import check_rules
+        from dlcc.stages.consistency.traced_steps import states_of, trace_steps
 
         config, series, snapshots = case[Config], case[Series], case.get(Snapshots)
         ledger = Ledger()
@@ -64,6 +66,7 @@ class Consistency(Stage):
             seconds=ctx.deadline.remaining * _FOR_CODE,
         )
         check_gradients(ledger, traced)
+        check_rules(ledger, Evidence(config, series, states_of(snapshots), traced))
         if objective is not None:
             check_promises(ledger, objective, traced)
         dossier = case.get(Dossier)

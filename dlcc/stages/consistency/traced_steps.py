@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from dlcc.errors import ForeignCodeError, IsolationError, SnapshotError, TraceError
 from dlcc.records import Config, Samples, Snapshots, Sources
@@ -18,12 +22,14 @@ from dlcc.stages.recorded_state import (
     entry_of,
     read_recorded_state,
 )
-from dlcc.tracing.graph import Leaf, StepGraph
+from dlcc.tracing.graph import PARAMETER, Leaf, StepGraph, Update, tensor_name
 from dlcc.tracing.losses import StepLoss
+from dlcc.tracing.rerun import Rerun, check_step, leaves_of
 from dlcc.typing import Floats
 
 _STEPS = 2
 _MEMORY = 3 << 30
+_LARGEST_STATE = 256 << 20  # bytes of a snapshot
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,36 @@ class TracedUpdate:
     """Reason why there is no loss; empty where there is one."""
     following: bool = False
     """Whether it is of the step after a snapshot's, whose weights nothing vouches for."""
+    factor: float | None = None
+    """Factor from the loss's gradient to the one that was used; None where there is none."""
+
+
+@dataclass(frozen=True)
+class TracedStep:
+    """Step of the training that was traced."""
+
+    step: int
+    """Step of the training."""
+    graph: StepGraph
+    """Operations."""
+    tensors: Mapping[str, Tensor]
+    """Numbers of leaves and gradients by name."""
+    updates: tuple[Update, ...]
+    """Optimisers' steps, each with the roots whose gradients it used."""
+    reference: Floats | None
+    """Rows of the training data; None where they are not known."""
+    following: bool
+    """Whether it was done on from the step before it."""
+
+    @cached_property
+    def leaves(self) -> dict[int, Tensor]:
+        """Leaf's index -> its numbers."""
+        return leaves_of(self.graph, self.tensors)
+
+    @cached_property
+    def plain(self) -> Rerun:
+        """Values of the nodes, as they were in the step."""
+        return Rerun(self.graph, self.leaves)
 
 
 @dataclass(frozen=True)
@@ -52,6 +88,8 @@ class TracedSteps:
     """The last step of each optimiser in each training step that was done again."""
     why_none: str = ""
     """Reason why nothing was traced; empty where something was."""
+    steps: tuple[TracedStep, ...] = ()
+    """Steps of the training that were done again."""
 
     def of_player(self, player: str) -> tuple[TracedUpdate, ...]:
         """Updates of a role: `discriminator`, the player that judges, or `generator`, any other."""
@@ -121,6 +159,7 @@ def trace_steps(
     bounds = Bounds(seconds, _MEMORY)
     reference = None if samples is None else samples.reference
     updates: list[TracedUpdate] = []
+    steps: list[TracedStep] = []
     try:
         with Session(sources.paths, level, bounds) as session:
             for state in states:
@@ -132,15 +171,31 @@ def trace_steps(
                 _check_weights(graph, tensors, state)
                 if unwatched is not None:
                     _check_alike(unwatched, session.weights())
-                updates += _updates(graph, tensors, state.step, reference)
+                steps.append(_step(graph, tensors, state.step, reference, following=False))
+                updates += updates_of(steps[-1])
                 if newest:  # what a step leaves behind shows in the next one
                     graph, tensors = session.trace(state.step + 1)
-                    following = _updates(graph, tensors, state.step + 1, reference)
-                    updates += [replace(update, following=True) for update in following]
+                    steps.append(_step(graph, tensors, state.step + 1, reference, following=True))
+                    updates += updates_of(steps[-1])
     except (ForeignCodeError, TraceError) as error:
         if not updates:
             return TracedSteps(why_none=f"no step could be traced: {error}")
-    return TracedSteps(tuple(updates))
+    return TracedSteps(tuple(updates), steps=tuple(steps))
+
+
+def states_of(snapshots: Snapshots | None) -> dict[int, RecordedState]:
+    """Read the states of the first, the second and the last snapshot that can be resumed.
+
+    Those that are damaged, or too large to be looked at beside the rest, are left out.
+    """
+    resumable = [s for s in snapshots or () if s.resumable]
+    found = {}
+    for snapshot in (*resumable[:2], *resumable[2:][-1:]):
+        size = sum(file.stat().st_size for file in snapshot.path.iterdir() if file.is_file())
+        if size <= _LARGEST_STATE:
+            with suppress(SnapshotError, OSError):
+                found[snapshot.step] = read_recorded_state(snapshot)
+    return found
 
 
 def _states(snapshots: Snapshots, length: int) -> list[RecordedState]:
@@ -159,31 +214,34 @@ def _states(snapshots: Snapshots, length: int) -> list[RecordedState]:
     return found
 
 
-def _updates(
+def _step(
     graph: StepGraph,
-    arrays: Mapping[str, np.ndarray],
+    arrays: Tensors,
     step: int,
     reference: Floats | None,
-) -> list[TracedUpdate]:
-    """Run a recorded step again outside, and take the last update of each set of players."""
-    import torch
-
-    from dlcc.tracing.rerun import check_step, leaves_of
-
+    *,
+    following: bool,
+) -> TracedStep:
     tensors = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
-    leaves = leaves_of(graph, tensors)
-    checked = check_step(graph, leaves, tensors)
+    return TracedStep(step, graph, tensors, graph.updates, reference, following)
+
+
+def updates_of(traced: TracedStep) -> list[TracedUpdate]:
+    """Run a recorded step again outside, and take the last update of each set of players."""
+    checked = check_step(traced.graph, traced.leaves, traced.tensors)
     found = {}
-    for update, fault, unknown in zip(
-        checked.updates, checked.faults, checked.unknown, strict=True
+    for update, factor, fault, unknown in zip(
+        checked.updates, checked.scales, checked.faults, checked.unknown, strict=True
     ):
         loss, why = None, fault or unknown
         if update.roots and not unknown:
             try:
-                loss = StepLoss(graph, leaves, update, reference)
+                loss = StepLoss(traced.graph, traced.leaves, update, traced.reference)
             except TraceError as error:
                 loss, why = None, str(error)
-        found[update.players] = TracedUpdate(step, update.players, loss, fault, why)
+        found[update.players] = TracedUpdate(
+            traced.step, update.players, loss, fault, why, traced.following, factor
+        )
     return list(found.values())
 
 
@@ -219,8 +277,6 @@ def _check_weights(
     Raises:
         TraceError: They are others: what was traced is no step of the record.
     """
-    from dlcc.tracing.graph import PARAMETER, tensor_name
-
     seen: set[str] = set()
     for index, node in enumerate(graph.nodes):
         if not isinstance(node, Leaf) or node.kind != PARAMETER or node.name in seen:

@@ -1,0 +1,204 @@
+"""Rules of batches: what is drawn is drawn anew, and goes where it belongs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dlcc.stages.consistency.rules.breach import Breach, Evidence
+from dlcc.stages.consistency.traced_steps import TracedStep
+from dlcc.tracing.graph import NOISE, OUTSIDE, Leaf, Operation
+from dlcc.tracing.operators import base_name
+from dlcc.tracing.roles import FAKE, REAL, row_texts
+
+_FEWEST = 8  # numbers, and rows, under which two draws may be equal by chance
+_NORMALISATIONS = ("native_batch_norm", "_native_batch_norm_legit", "_batch_norm_with_update")
+_TRAINING = 5  # place of the flag among a normalisation's arguments
+_REORDERS = ("index", "index_select", "gather", "flip", "roll")
+_DRAWS = 200
+_SURE = 0.01
+
+
+def same_noise(evidence: Evidence) -> Iterator[Breach]:
+    """Random numbers that two steps in a row have drawn alike."""
+    for first, second in _following(evidence):
+        earlier = [v for v in _noise(first) if v.numel() >= _FEWEST]
+        for value in _noise(second):
+            if any(v.shape == value.shape and torch.equal(v, value) for v in earlier):
+                message = (
+                    f"Steps {first.step:,} and {second.step:,} drew the same random numbers: the "
+                    "generator of random numbers is set anew at each step."
+                )
+                yield Breach("LOG012", message, None, second.step)
+                return
+
+
+def same_batch(evidence: Evidence) -> Iterator[Breach]:
+    """Training data that two steps in a row have taken alike."""
+    for first, second in _following(evidence):
+        rows, others = _places(first), _places(second)
+        known = 0 if first.reference is None else len(first.reference)
+        if _FEWEST <= len(rows) < known and sorted(rows) == sorted(others):
+            message = (
+                f"Steps {first.step:,} and {second.step:,} took the same {len(rows)} rows of "
+                f"{known:,}: the data do not go on."
+            )
+            yield Breach("LOG012", message, None, second.step)
+            return
+
+
+def in_order(evidence: Evidence) -> Iterator[Breach]:
+    """Batches that follow the order of data which have one, such as by class."""
+    for first, second in _following(evidence):
+        rows = _places(first)
+        others = _places(second)
+        if min(len(rows), len(others)) < _FEWEST or first.reference is None:
+            continue
+        runs = all(b == a + 1 for a, b in pairwise(rows)) and all(
+            b == a + 1 for a, b in pairwise(others)
+        )
+        if runs and rows != others and _has_order(np.asarray(first.reference)):
+            message = (
+                f"Steps {first.step:,} and {second.step:,} took rows {rows[0]:,} to {rows[-1]:,} "
+                f"and {others[0]:,} to {others[-1]:,}: the data are not shuffled, and rows "
+                "beside each other are alike."
+            )
+            yield Breach("LOG016", message, None, second.step)
+            return
+
+
+def mixed_normalisation(evidence: Evidence) -> Iterator[Breach]:
+    """Batch normalisation over training data and samples at once."""
+    for update in evidence.traced.updates:
+        if update.loss is None:
+            continue
+        step = next(s for s in evidence.traced.steps if s.step == update.step)
+        roles: dict[int, set[str]] = {}
+        for variable in update.loss.variables:
+            if variable.sort == "output":
+                for node, _ in variable.places:
+                    roles.setdefault(node, set()).add(variable.role)
+        for call in step.graph.calls:
+            given = set().union(*(roles.get(node, set()) for node in call.outputs))
+            if {REAL, FAKE} <= given and _normalises(step, call.number):
+                message = (
+                    f"The {call.player} normalises training data and samples as one batch, so "
+                    "that each sees the other's moments."
+                )
+                yield Breach("LOG015", message, call.player, update.step)
+                return
+
+
+def evaluation_mode(evidence: Evidence) -> Iterator[Breach]:
+    """Players that are trained in evaluation mode, without dropout and moments of the batch."""
+    seen: set[str] = set()
+    for step in evidence.traced.steps:
+        for update in step.updates:
+            ends = [step.graph.roots[root].node for root in update.roots]
+            behind = step.graph.ancestors(ends)
+            for player in sorted(set(update.players) - seen):
+                modes = {
+                    call.training
+                    for call in step.graph.calls
+                    if call.player == player and not call.path and behind & set(call.outputs)
+                }
+                if modes == {False}:
+                    seen.add(player)
+                    message = (
+                        f"The {player} is trained in evaluation mode: dropout and batch "
+                        "normalisation do nothing of their own."
+                    )
+                    yield Breach("LOG015", message, player, step.step)
+
+
+def wrong_pairs(evidence: Evidence) -> Iterator[Breach]:
+    """Reconstructions that are compared with their batch in another order."""
+    if evidence.config.objective.get("kind") == "gan":
+        return
+    for step in evidence.traced.steps:
+        given = [_rows(step, node) for call in step.graph.calls for node in call.inputs]
+        batches = [rows for rows in given if len(rows) >= _FEWEST]
+        for node, operation in enumerate(step.graph.nodes):
+            if not isinstance(operation, Operation) or operation.inside:
+                continue
+            if base_name(operation.name) not in _REORDERS:
+                continue
+            rows = _rows(step, node)
+            if any(sorted(rows) == sorted(b) and rows != b for b in batches):
+                message = "Reconstructions are compared with other rows than those they encode."
+                yield Breach("LOG016", message, None, step.step)
+                return
+
+
+def no_noise(evidence: Evidence) -> Iterator[Breach]:
+    """A variational autoencoder that draws nothing."""
+    if evidence.config.objective.get("kind") != "vae":
+        return
+    steps = [step for step in evidence.traced.steps if step.updates]
+    if steps and not any(_noise(step) for step in steps):
+        message = "No random numbers enter the loss: latents are means, and never drawn."
+        yield Breach("LOG016", message, None, steps[0].step)
+
+
+def _following(evidence: Evidence) -> Iterator[tuple[TracedStep, TracedStep]]:
+    """Pairs of steps in a row, the second of which was done on from the first."""
+    for first, second in pairwise(evidence.traced.steps):
+        if second.following and second.step == first.step + 1:
+            yield first, second
+
+
+def _noise(step: TracedStep) -> list[Tensor]:
+    """Random numbers of a step, without those that only choose rows."""
+    return [
+        step.leaves[index]
+        for index, node in enumerate(step.graph.nodes)
+        if isinstance(node, Leaf)
+        and node.kind == NOISE
+        and node.name not in ("randint", "randperm")
+    ]
+
+
+def _rows(step: TracedStep, node: int) -> list[bytes]:
+    value = step.plain.value(node).detach()
+    return row_texts(value.float().numpy()) if value.is_floating_point() else []
+
+
+def _places(step: TracedStep) -> list[int]:
+    """Places of a step's training data in the reference, of the first batch that has any."""
+    if step.reference is None:
+        return []
+    where = {text: place for place, text in enumerate(row_texts(np.asarray(step.reference)))}
+    for index, node in enumerate(step.graph.nodes):
+        value = step.leaves.get(index)
+        is_batch = isinstance(node, Leaf) and node.kind == OUTSIDE and value is not None
+        if is_batch and value is not None and value.ndim > 1 and value.is_floating_point():
+            found = [where.get(text, -1) for text in row_texts(value.float().numpy())]
+            if found and min(found) >= 0 and len(found) < len(where):
+                return found
+    return []
+
+
+def _normalises(step: TracedStep, call: int) -> bool:
+    return any(
+        isinstance(node, Operation)
+        and call in node.inside
+        and base_name(node.name) in _NORMALISATIONS
+        and True in node.args[_TRAINING : _TRAINING + 1]
+        for node in step.graph.nodes
+    )
+
+
+def _has_order(rows: np.ndarray) -> bool:
+    """Whether rows beside each other are more alike than rows drawn at random."""
+    flat = rows.reshape(len(rows), -1).astype(np.float64)
+    beside = float(np.linalg.norm(np.diff(flat, axis=0), axis=1).mean())
+    random = np.random.default_rng(0)
+    drawn = [
+        float(np.linalg.norm(np.diff(flat[random.permutation(len(flat))], axis=0), axis=1).mean())
+        for _ in range(_DRAWS)
+    ]
+    return float(np.mean([d <= beside for d in drawn])) < _SURE

@@ -1,0 +1,38 @@
+"""Breach of a rule, and what rules look at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dlcc.records import Config, Series
+from dlcc.stages.consistency.traced_steps import TracedSteps
+from dlcc.stages.recorded_state import RecordedState
+
+
+@dataclass(frozen=True)
+class Breach:
+    """Breach of a rule by a training."""
+
+    code: str
+    """Code of the finding."""
+    message: str
+    """Sentence that says what is so, and where."""
+    player: str | None = None
+    """Player that is at fault; None for none."""
+    step: int | None = None
+    """Step at which it shows; None where it shows throughout."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What rules look at."""
+
+    config: Config
+    """Configuration."""
+    series: Series
+    """Recorded rows."""
+    states: Mapping[int, RecordedState]
+    """Step -> state of the training there, as snapshots hold it."""
+    traced: TracedSteps
+    """Steps that were done again while every operation was recorded."""

@@ -1,0 +1,106 @@
+"""Rules of optimisers: each weight that a loss trains is stepped by one of them, once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
+
+from dlcc.stages.consistency.quantities import judges_of
+from dlcc.stages.consistency.rules.breach import Breach, Evidence
+from dlcc.tracing.passage import reached_weights
+from dlcc.tracing.roles import FAKE, NOISY_FAKE
+
+_FEWEST_ROWS = 5
+_SHOWN = 3
+_ROUNDING = 1e-3
+
+
+def left_out(evidence: Evidence) -> Iterator[Breach]:
+    """Weights of a trained player that a gradient reaches, and that no optimiser holds."""
+    held = {
+        name
+        for step in evidence.traced.steps
+        for update in step.graph.updates
+        for name in update.parameters
+    }
+    seen: set[str] = set()
+    for step in evidence.traced.steps:
+        for update in step.updates:
+            reached = {
+                name
+                for root in update.roots
+                for name in reached_weights(step.graph, step.graph.roots[root].node)
+            }
+            for player in set(update.players) - seen:
+                missing = sorted(n for n in reached - held if n.partition("/")[0] == player)
+                if missing:
+                    seen.add(player)
+                    named = ", ".join(missing[:_SHOWN]) + ", ..." * (len(missing) > _SHOWN)
+                    message = f"No optimiser holds {named}, though the {player}'s loss reaches it."
+                    yield Breach("LOG011", message, player, step.step)
+
+
+def never_stepped(evidence: Evidence) -> Iterator[Breach]:
+    """Players that gradients reach and no optimiser ever steps."""
+    reached = {
+        name.partition("/")[0]
+        for step in evidence.traced.steps
+        for root in step.graph.roots
+        for name in reached_weights(step.graph, root.node)
+    }
+    for player in sorted(reached):
+        counts = evidence.series.columns.get(f"{player}/updates")
+        if counts is None or len(counts.values) < _FEWEST_ROWS or np.any(counts.values > 0):
+            continue
+        message = f"No optimiser ever steps the {player}'s weights, though a loss reaches them."
+        yield Breach("LOG011", message, player, int(counts.steps[0]))
+
+
+def stepped_twice(evidence: Evidence) -> Iterator[Breach]:
+    """Two steps of an optimiser on one gradient."""
+    for step in evidence.traced.steps:
+        for first, second in pairwise(step.graph.updates):
+            if first.roots and first.parameters and first == second:
+                who = " and ".join(first.players)
+                message = f"An optimiser of {who} stepped twice on one gradient."
+                player = first.players[0] if len(first.players) == 1 else None
+                yield Breach("LOG011", message, player, step.step)
+                return
+
+
+def holds_the_judge(evidence: Evidence) -> Iterator[Breach]:
+    """An optimiser that is to fool a judge, and holds the judge's weights, too."""
+    alone = {update.players for update in evidence.traced.updates}
+    for update in evidence.traced.updates:
+        if update.loss is None:
+            continue
+        outputs = [v for v in update.loss.variables if v.sort == "output"]
+        for judge in sorted(judges_of(update.loss) & set(update.players)):
+            roles = {v.role for v in outputs if v.player == judge}
+            if roles <= {FAKE, NOISY_FAKE} and len(update.players) > 1 and (judge,) in alone:
+                others = " and ".join(p for p in update.players if p != judge)
+                message = (
+                    f"The optimiser of {others} holds the {judge}'s weights, too, and lets it "
+                    "be fooled."
+                )
+                yield Breach("LOG011", message, others.partition(" ")[0], update.step)
+                return
+
+
+def scale_is_undone(evidence: Evidence) -> Iterator[Breach]:
+    """Losses that are scaled for half precision, whose gradients are used as they are."""
+    for update in evidence.traced.updates:
+        if update.loss is None or update.factor is None or update.loss.scale == 1:
+            continue
+        times = update.factor * update.loss.scale  # clipping can only make it less
+        if times > 1 + _ROUNDING:
+            who = " and ".join(update.players)
+            message = (
+                f"The loss of {who} is multiplied by {update.loss.scale:g}, and the gradient that "
+                f"its optimiser used is {times:.4g} times that of the loss itself."
+            )
+            player = update.players[0] if len(update.players) == 1 else None
+            yield Breach("LOG010", message, player, update.step)
+            return

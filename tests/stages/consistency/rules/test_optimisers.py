@@ -1,0 +1,103 @@
+"""Rules of optimisers: what breaks them is named, what does not is left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+
+from dlcc.stages.consistency.rules.optimisers import (
+    holds_the_judge,
+    left_out,
+    never_stepped,
+    scale_is_undone,
+    stepped_twice,
+)
+from dlcc.stages.consistency.traced_steps import TracedSteps
+from tests.stages.consistency.rules.evidence import Rule, breaches, evidence, rows, traced
+
+DATA = rows(0, 100)
+Sgd = torch.optim.SGD
+Change = Callable[[dict[str, nn.Module]], tuple[list[Tensor], list[Tensor]]]
+
+
+def whole(nets: dict[str, nn.Module]) -> tuple[list[Tensor], list[Tensor]]:
+    return list(nets["generator"].parameters()), list(nets["discriminator"].parameters())
+
+
+def no_last_layer(nets: dict[str, nn.Module]) -> tuple[list[Tensor], list[Tensor]]:
+    g, d = whole(nets)
+    return g, d[:-2]
+
+
+def both(nets: dict[str, nn.Module]) -> tuple[list[Tensor], list[Tensor]]:
+    g, d = whole(nets)
+    return [*g, *d], d
+
+
+def game(
+    weights: Change = whole, *, steps: int = 1, scale: float = 1, g: bool = True
+) -> TracedSteps:
+    """Two steps of a GAN whose optimisers hold what a function says."""
+    torch.manual_seed(0)
+    nets: dict[str, nn.Module] = {
+        "generator": nn.Linear(3, 5),
+        "discriminator": nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 1)),
+    }
+    of_g, of_d = (Sgd(w, 1e-3) for w in weights(nets))
+    make, judge = nets["generator"], nets["discriminator"]
+    scaled = torch.tensor(scale)  # as a gradient scaler keeps it
+
+    def step(number: int) -> None:
+        x = DATA[torch.randint(len(DATA), (16,))]
+        loss = (
+            softplus(-judge(x)).mean() + softplus(judge(make(torch.randn(16, 3)).detach())).mean()
+        )
+        of_d.zero_grad()
+        (loss * scaled).backward()
+        for _ in range(steps):
+            of_d.step()
+        of_g.zero_grad()
+        softplus(-judge(make(torch.randn(16, 3)))).mean().backward()
+        if g:
+            of_g.step()
+
+    return traced(nets, step, DATA.numpy())
+
+
+@pytest.mark.parametrize(
+    ("rule", "wrong", "words", "player"),
+    [
+        (left_out, game(no_last_layer), "holds discriminator/2.bias, disc", "discriminator"),
+        (stepped_twice, game(steps=2), "stepped twice", "discriminator"),
+        (holds_the_judge, game(both), "holds the discriminator's weights", "generator"),
+        (scale_is_undone, game(scale=1024.0), "1024 times that of the loss", "discriminator"),
+    ],
+)  # fmt: skip
+def test_what_breaks_a_rule_is_named(
+    rule: Rule, wrong: TracedSteps, words: str, player: str
+) -> None:
+    assert breaches(rule, evidence(game())) == []
+    (found,) = breaches(rule, evidence(wrong))
+    assert words in found.message
+    assert found.player == player
+
+
+def test_a_player_that_is_never_stepped_is_named() -> None:
+    still = evidence(game(g=False), columns={"generator/updates": [0.0] * 6})
+    (found,) = breaches(never_stepped, still)
+    assert (found.player, found.code) == ("generator", "LOG011")
+    seldom = evidence(game(g=False), columns={"generator/updates": [0, 0, 0, 0, 1, 1.0]})
+    assert breaches(never_stepped, seldom) == []
+
+
+def test_frozen_weights_are_no_weights_left_out() -> None:
+    def frozen(nets: dict[str, nn.Module]) -> tuple[list[Tensor], list[Tensor]]:
+        for weight in list(nets["discriminator"].parameters())[-2:]:
+            weight.requires_grad_(False)
+        return no_last_layer(nets)
+
+    assert breaches(left_out, evidence(game(frozen))) == []

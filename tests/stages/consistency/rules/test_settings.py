@@ -1,0 +1,110 @@
+"""Rules of settings and averages: states of snapshots held against the configuration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from dlcc.stages.consistency.rules.averages import stale_averages
+from dlcc.stages.consistency.rules.settings import (
+    clipping_is_kept,
+    optimisers_of,
+    schedule_is_kept,
+    stated_settings,
+)
+from dlcc.stages.recorded_state import RecordedState
+from tests.stages.consistency.rules.evidence import breaches, evidence, state
+from tests.stages.consistency.rules.test_optimisers import game
+
+G = {"players/generator/w": torch.ones(2, 3), "players/generator/b": torch.ones(2)}
+D = {"players/discriminator/w": torch.ones(4)}
+
+
+def adam(count: int, **settings: Any) -> dict[str, Any]:
+    group = {"lr": 1e-3, "betas": {"$tuple": [0.5, 0.999]}, "weight_decay": 0.0, **settings}
+    return {"state": {}, "param_groups": [{**group, "params": list(range(count))}]}
+
+
+def states(*rates: float) -> dict[int, RecordedState]:
+    return {
+        10 * k: state(10 * k, {"og": adam(2, lr=rate), "od": adam(1, lr=4 * rate)}, G | D)
+        for k, rate in enumerate(rates)
+    }
+
+
+def test_optimisers_are_known_by_the_weights_that_they_hold() -> None:
+    found = optimisers_of(states(1e-3)[0])
+    assert {o.name: o.player for o in found} == {"og": "generator", "od": "discriminator"}
+    assert found[0].values("betas.0") == [0.5]
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"lr": 1e-3}, ""),
+        ({"lr": 4e-3}, ""),
+        ({"lr": 2e-3}, "lr = 0.002, and optimisers have 0.001 and 0.004"),
+        ({"lr_g": 1e-3, "lr_d": 4e-3, "beta1": 0.5}, ""),
+        ({"lr_g": 4e-3}, "the generator's optimiser has 0.001"),
+        ({"optim": {"beta1": 0.9}}, "optim.beta1 = 0.9"),
+        ({"weight_decay": 1e-4}, "weight_decay = 0.0001"),
+        ({"seed": 3, "lr_schedule": "cosine"}, ""),
+    ],
+)
+def test_a_setting_that_no_optimiser_has_is_named(config: dict[str, Any], said: str) -> None:
+    found = breaches(stated_settings, evidence(states=states(1e-3), config=config))
+    assert len(found) == bool(said)
+    assert all(said in breach.message for breach in found)
+
+
+def test_a_schedule_that_moves_nothing_is_named() -> None:
+    still, moves = states(1e-3, 1e-3, 1e-3), states(1e-3, 9e-4, 5e-4)
+    config = {"lr_schedule": "cosine"}
+    assert len(breaches(schedule_is_kept, evidence(states=still, config=config))) == 1
+    assert breaches(schedule_is_kept, evidence(states=moves, config=config)) == []
+    for none in ({"lr_schedule": "constant"}, {"warmup": 0}, {"lr_decay_steps": 500}, {}):
+        assert breaches(schedule_is_kept, evidence(states=still, config=none)) == []
+
+
+def test_a_bound_that_gradients_exceed_is_named() -> None:
+    steps = game()
+    (found,) = breaches(clipping_is_kept, evidence(steps, config={"grad_clip": 1e-4}))
+    assert "grad_clip = 0.0001" in found.message
+    for kept in ({"grad_clip": 100.0}, {"clip_value": 1e-4}, {"grad_clip": 0}, {"clip": True}):
+        assert breaches(clipping_is_kept, evidence(steps, config=kept)) == []
+
+
+def averaged(name: str, *values: tuple[float, float]) -> dict[int, RecordedState]:
+    """States of a generator and its average, filled with a number each."""
+    return {
+        k: state(
+            k,
+            {},
+            {
+                "players/generator/w": torch.full((3,), float(weight)),
+                f"objects/{name}/w": torch.full((3,), float(average)),
+            },
+        )
+        for k, (weight, average) in enumerate(values)
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "said"),
+    [
+        ("ema", [(1, 1), (2, 1.1), (3, 1.3)], ""),
+        ("ema", [(1, 1), (2, 1), (3, 1)], "is the same at steps 0 and 2"),
+        ("g_avg", [(1, 1), (2, 2), (3, 3)], "averages nothing"),
+        ("ema", [(1, 1), (1, 1), (1, 1)], ""),
+        ("best", [(1, 1), (2, 1), (3, 1)], ""),
+        ("ema", [(1, 1), (2, 1)], ""),
+    ],
+)
+def test_an_average_that_does_not_average_is_named(
+    name: str, values: list[tuple[float, float]], said: str
+) -> None:
+    found = breaches(stale_averages, evidence(states=averaged(name, *values)))
+    assert len(found) == bool(said)
+    assert all(said in breach.message for breach in found)
