@@ -184,7 +184,10 @@ class Reader:
             self.take()
             name = f"prime{name}"
         if name in _NETWORKS and self.here in ("(", "["):
-            return _NETWORKS[name](*self._call_arguments())
+            made = _NETWORKS[name](*self._call_arguments())
+            if self.here == "_" and not _INDEX.fullmatch(feature := self._subscript()):
+                raise UnknownFormula(f"the part {feature} of what {name} returns")
+            return made
         if name in _NETWORKS:
             raise UnknownFormula(f"the network {name} without an argument")
         if name in _COMPARISONS and self.here == "(":

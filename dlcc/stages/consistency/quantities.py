@@ -180,8 +180,9 @@ def judges_of(loss: StepLoss) -> set[str]:
     outputs = [v for v in loss.variables if v.sort == "output" and v.role not in (DRAWN, MIXED)]
     numbers = [v for v in outputs if _is_number(v.recorded)]
     found = {v.player for v in numbers if not v.path} or {v.player for v in numbers}
-    made = (FAKE, NOISY_FAKE)
-    return found or {v.player for v in outputs if v.role in made and _is_smaller(v)}
+    data = [v.recorded.shape for v in loss.variables if v.sort == "data"]
+    maps = [v for v in outputs if v.role in (FAKE, NOISY_FAKE) and v.recorded.shape not in data]
+    return found or {v.player for v in maps if _is_smaller(v)}
 
 
 def _is_smaller(variable: Variable) -> bool:

@@ -176,10 +176,13 @@ def test_features_of_a_judge_are_not_its_outputs() -> None:
     assert checked(r"L_G = -E[D(G(z))]", loss)[0] == "refuted"
 
 
-def coded(fit: Callable[[Tensor, Tensor], Tensor]) -> StepLoss:
+def coded(fit: Callable[[Tensor, Tensor], Tensor], latents: int = 2) -> StepLoss:
     """Loss of a step of a VAE whose error of reconstruction is a function of (output, data)."""
     torch.manual_seed(1)
-    nets: dict[str, nn.Module] = {"encoder": nn.Linear(5, 4), "decoder": nn.Linear(2, 5)}
+    nets: dict[str, nn.Module] = {
+        "encoder": nn.Linear(5, 2 * latents),
+        "decoder": nn.Linear(latents, 5),
+    }
     adam = torch.optim.Adam([p for net in nets.values() for p in net.parameters()])
 
     def step(n: dict[str, nn.Module]) -> None:
@@ -222,3 +225,9 @@ def test_a_likelihood_of_another_weight_is_refuted() -> None:
 
     latex = r"L = -E[\log p(x|z)] + \mathrm{KL}(q(z|x) \| p(z))"
     assert checked(latex, coded(averaged))[0] == "unknown"  # of data that no formula speaks of
+
+
+def test_a_decoder_of_more_latents_than_data_is_no_judge() -> None:
+    loss = coded(lambda y, x: (y - x).square().sum(dim=1).mean(), latents=9)
+    latex = r"L = E\|x - G(z)\|^2 + \mathrm{KL}(q(z|x) \| p(z))"
+    assert checked(latex, loss)[0] == "held"
