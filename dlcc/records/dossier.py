@@ -41,6 +41,9 @@ class Formula:
     displayed: bool
     context: str
     """Sentence that brings the formula in."""
+    unread: str = ""
+    """Reason why a formula that was found is not read, `latex` then holds its signs in their order
+    on the line; empty for one that is read."""
 
 
 @dataclass(frozen=True)

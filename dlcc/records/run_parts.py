@@ -343,9 +343,10 @@ class Documents:
     absent: ClassVar = "the run has no documents/"
 
     files: Mapping[str, str]
-    """Text by path `documents/...`, of the files that are text."""
-    unread: Mapping[str, str] = field(default_factory=dict)
-    """Path of each file that is not text, with the reason why it is not read."""
+    """Text by path `documents/...`, of the files that are text in UTF-8."""
+    others: Mapping[str, Path] = field(default_factory=dict)
+    """Place on the disk by path `documents/...`, of all other files: PDF, pictures, texts in other
+    encodings."""
 
     @classmethod
     def of(cls, run: Run, until: int | None) -> Documents | None:
@@ -363,30 +364,23 @@ class Documents:
         """
         there = run.document_files()
         files = _texts(there)
-        unread = {name: _why_unread(name) for name in sorted(there) if name not in files}
-        return cls(files, unread) if files or unread else None
+        others = {name: there[name] for name in sorted(there) if name not in files}
+        return cls(files, others) if files or others else None
 
     def digest(self) -> str:
-        """Hash the texts of all documents, and the names of those that are no text.
+        """Hash the texts of all documents, and the content of those that are no text.
 
         Returns:
             Hash of 32 hexadecimal digits.
+
+        Raises:
+            RunError: A file is gone or cannot be read.
         """
         texts = (part for item in self.files.items() for part in item)
-        return digest_of_parts(*texts, *self.unread)
+        return digest_of_parts(*texts, digest_of_files(self.others))
 
 
 RUN_PARTS: tuple[type[RunPart], ...] = (Config, Series, Snapshots, Samples, Sources, Documents)
-
-
-def _why_unread(name: str) -> str:
-    """Reason why a document that is no text is not read."""
-    kind = name.lower().rpartition(".")[2]
-    if kind == "pdf":
-        return "PDF is not read; put its LaTeX or Markdown source beside it"
-    if kind in ("png", "jpg", "jpeg", "gif", "svg", "webp"):
-        return "figures are not read"
-    return "it is no text in UTF-8"
 
 
 def _frozen(array: NDArray[Any]) -> NDArray[Any]:

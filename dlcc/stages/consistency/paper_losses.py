@@ -75,7 +75,7 @@ def paper_losses(formulas: Sequence[Formula]) -> list[PaperLoss]:
             continue
         place = f"{formula.file}:{formula.line}"
         try:
-            equation = parse_equation(formula.latex)
+            equation = _equation(formula)
         except _NOT_UNDERSTOOD as reason:
             found.append(PaperLoss(place, player, None, str(reason)))
             continue
@@ -129,16 +129,23 @@ def _unread(formulas: Iterable[Formula]) -> str:
     for formula in formulas:
         if player_of(formula.latex) is None and _MAY_BE_PENALTY.search(formula.latex):
             try:
-                parse_equation(formula.latex)
+                _equation(formula)
             except _NOT_UNDERSTOOD:
                 return f"{formula.file}:{formula.line}"
     return ""
 
 
+def _equation(formula: Formula) -> Equation:
+    """Parse a formula; one that its document's reader could not rebuild is not understood."""
+    if formula.unread:
+        raise UnknownFormula(f"it could not be read from its document: {formula.unread}")
+    return parse_equation(formula.latex)
+
+
 def _equations(formulas: Iterable[Formula]) -> Iterator[tuple[str, Equation]]:
     for formula in formulas:
         try:
-            equation = parse_equation(formula.latex)
+            equation = _equation(formula)
         except _NOT_UNDERSTOOD:
             continue
         yield equation.name, equation

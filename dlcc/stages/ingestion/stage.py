@@ -47,8 +47,9 @@ class Ingestion(Stage):
         steps, names, values, present = common_axis(series)
         ctx.progress(0.5, "reads documents and source")
         documents = case.get(Documents)
-        blocks, formulas, unread_documents = read_documents(documents.files if documents else {})
-        unread_documents += tuple(documents.unread.items()) if documents else ()
+        blocks, formulas, unread_documents = (
+            read_documents(documents.files, documents.others) if documents else ((), (), ())
+        )
         functions, unread_sources = _functions(case.get(Sources))
         ctx.progress(0.8, "reads what was measured of the landscape")
         config = flatten(case[Config].config)

@@ -66,6 +66,12 @@ class Page:
         self.formulas.append(Formula(self.file, line, latex, True, self.last_sentence))
         self.block("formula", line, latex)
 
+    def unread_formula(self, signs: str, line: int, reason: str) -> None:
+        """Add a displayed formula that was found and not read: its signs, and the reason."""
+        found = Formula(self.file, line, signs, True, self.last_sentence, unread=reason)
+        self.formulas.append(found)
+        self.block("formula", line, signs)
+
     def table(self, rows: Sequence[Sequence[str]], line: int) -> None:
         """Add a table, its header first."""
         cells = tuple(tuple(row) for row in rows)

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
+from dlcc.errors import RunError
 from dlcc.records import Block, Formula
+from dlcc.runs.files import opened_regular
+from dlcc.stages.ingestion.documents.encodings import decode_text, mended
 from dlcc.stages.ingestion.documents.hypertext import read_html
 from dlcc.stages.ingestion.documents.latex_document import read_latex
 from dlcc.stages.ingestion.documents.latex_macros import included
 from dlcc.stages.ingestion.documents.markdown import read_markdown
 from dlcc.stages.ingestion.documents.notebook import UnreadableDocument, read_notebook
 from dlcc.stages.ingestion.documents.page import Page
+from dlcc.stages.ingestion.documents.pdf.pdf_document import read_pdf
 
 _MARKDOWN = (".md", ".markdown", ".txt", ".rst")
+_HTML = (".html", ".htm")
+_TEXTS = (*_MARKDOWN, *_HTML, ".tex", ".ipynb")
+_FIGURES = (".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp", ".bmp")
 _BROKEN = (
     RecursionError,
     MemoryError,
@@ -30,11 +38,12 @@ Documents = tuple[tuple[Block, ...], tuple[Formula, ...], tuple[tuple[str, str],
 """Blocks, formulas, and pairs (file, reason) of what was not read."""
 
 
-def read_documents(files: Mapping[str, str]) -> Documents:
+def read_documents(files: Mapping[str, str], others: Mapping[str, Path] | None = None) -> Documents:
     """Read documents to blocks and formulas, in order.
 
     Args:
         files: Text of every document by its path.
+        others: Place on the disk by path, of documents that are no text in UTF-8.
 
     Returns:
         Blocks, formulas, and what was left out with the reason.
@@ -43,32 +52,58 @@ def read_documents(files: Mapping[str, str]) -> Documents:
     >>> [block.kind for block in blocks], left_out
     (['heading'], (('b.csv', 'files of this kind are not read as documents'),))
     """
-    blocks: list[Block] = []
-    formulas: list[Formula] = []
-    left_out = []
-    parts = included(files)
-    for file, text in files.items():
+    others = dict(others or {})
+    left_out: list[tuple[str, str]] = []
+    texts = {file: mended(text) for file, text in files.items()} | _decoded(others, left_out)
+    pages: list[Page] = []
+    parts = included(texts)
+    for file in [*texts, *others]:
         page = Page(file)
         try:
             if file in parts or file.endswith(_WITH_TEX):
                 continue
-            if not _read(page, text, files):
-                left_out.append((file, "files of this kind are not read as documents"))
+            if file in texts:
+                _read(page, texts[file], texts)
+            elif file.lower().endswith(".pdf"):
+                left_out += [(file, sentence) for sentence in read_pdf(page, others[file])]
+            else:
+                raise UnreadableDocument(_why_unread(file))
         except UnreadableDocument as reason:
             left_out.append((file, str(reason)))
             continue
         except _BROKEN as error:  # whatever it is, the other documents are read
             left_out.append((file, f"it cannot be read ({type(error).__name__})"))
             continue
-        blocks += page.blocks
-        formulas += page.formulas
-    return tuple(blocks), tuple(formulas), tuple(left_out)
+        pages.append(page)
+    blocks = tuple(block for page in pages for block in page.blocks)
+    formulas = tuple(formula for page in pages for formula in page.formulas)
+    return blocks, formulas, tuple(left_out)
 
 
-def _read(page: Page, text: str, files: Mapping[str, str]) -> bool:
-    """Read a document by its format; False where no reader knows it."""
+def _decoded(others: dict[str, Path], left_out: list[tuple[str, str]]) -> dict[str, str]:
+    """Take texts in other encodings than UTF-8 out of what is no text in UTF-8."""
+    texts = {}
+    for file in [name for name in others if name.lower().endswith(_TEXTS)]:
+        try:
+            with opened_regular(others.pop(file), RunError) as stream:
+                texts[file] = decode_text(stream.read(4 * _LARGEST))
+        except UnreadableDocument as reason:
+            left_out.append((file, str(reason)))
+        except RunError:
+            left_out.append((file, "it cannot be opened"))
+    return texts
+
+
+def _why_unread(file: str) -> str:
+    if file.lower().endswith(_FIGURES):
+        return "figures are not read"
+    return "files of this kind are not read as documents"
+
+
+def _read(page: Page, text: str, files: Mapping[str, str]) -> None:
+    """Read a document by its format."""
     name = page.file.lower()
-    if len(text) > _LARGEST or (name.endswith((".html", ".htm")) and text.count("<") > _MOST_TAGS):
+    if len(text) > _LARGEST or (name.endswith(_HTML) and text.count("<") > _MOST_TAGS):
         raise UnreadableDocument("it is too large to be a document")
     if name.endswith(_MARKDOWN):
         read_markdown(page, text)
@@ -76,8 +111,7 @@ def _read(page: Page, text: str, files: Mapping[str, str]) -> bool:
         read_latex(page, files)
     elif name.endswith(".ipynb"):
         read_notebook(page, text)
-    elif name.endswith((".html", ".htm")):
+    elif name.endswith(_HTML):
         read_html(page, text)
     else:
-        return False
-    return True
+        raise UnreadableDocument(_why_unread(name))

@@ -88,12 +88,11 @@ def test_files_that_are_not_read_are_named_with_the_reason(tmp_path: Path) -> No
     found = Documents.of(Run.open(tmp_path / "run"), None)
     assert found is not None
     assert list(found.files) == ["documents/c.md"]
-    assert {
-        name.rpartition("/")[2]: reason.split(";")[0] for name, reason in found.unread.items()
-    } == {
-        "a.pdf": "PDF is not read",
+    _, _, left_out = read_documents(found.files, found.others)
+    assert {name.rpartition("/")[2]: reason for name, reason in left_out} == {
+        "a.pdf": "it is no whole PDF (PDFSyntaxError)",
         "b.png": "figures are not read",
-        "d.doc": "it is no text in UTF-8",
+        "d.doc": "files of this kind are not read as documents",
     }
 
 
