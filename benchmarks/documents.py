@@ -100,7 +100,8 @@ def read_back(
         else:
             files, others = {path.name: path.read_text(encoding="utf-8")}, {}
         started = time.perf_counter()
-        blocks, formulas, left_out = read_documents(files, others)
+        read = read_documents(files, others)
+        blocks, formulas, left_out = read.blocks, read.formulas, read.left_out
         seconds = time.perf_counter() - started
         pages = _pages(path) if others else 0
     if show and left_out:
@@ -267,7 +268,8 @@ def count_folder(folder: Path) -> dict[str, object]:
         is_text = path.suffix in (".md", ".txt", ".tex", ".html", ".ipynb")
         files = {path.name: path.read_text(encoding="utf-8")} if is_text else {}
         started = time.perf_counter()
-        blocks, formulas, left_out = read_documents(files, {} if is_text else {path.name: path})
+        read = read_documents(files, {} if is_text else {path.name: path})
+        blocks, formulas, left_out = read.blocks, read.formulas, read.left_out
         figures[path.stem] = {
             "blocks": dict(Counter(block.kind for block in blocks)),
             "sentences": sum(len(block.sentences) for block in blocks),

@@ -9,6 +9,7 @@ from dlcc.records.advice import AdviceRecord, AdvisedChange
 from dlcc.records.dossier import (
     Block,
     BlockKind,
+    DocumentSeries,
     Dossier,
     Formula,
     Function,
@@ -45,6 +46,7 @@ __all__ = [
     "Column",
     "Config",
     "Diffusion",
+    "DocumentSeries",
     "Documents",
     "Dossier",
     "Edge",

@@ -47,6 +47,29 @@ class Formula:
 
 
 @dataclass(frozen=True)
+class DocumentSeries:
+    """Series that a document shows: printed by a notebook, or drawn as a curve."""
+
+    file: str
+    line: int
+    name: str
+    """Name of the series as the document has it."""
+    series: str
+    """Series of a record that it is taken for, such as `generator/loss`; empty where its name tells
+    none."""
+    unit: str
+    """Unit of its steps, such as `step`, `epoch` or `row`; empty where nothing tells."""
+    steps: tuple[float, ...]
+    """Steps [n], ascending."""
+    values: tuple[float, ...]
+    """Values [n]."""
+    tolerance: float
+    """Half of the last digit that is printed, or the error of reading a curve, in its own unit."""
+    drawn: bool = False
+    """Whether it was read from a figure."""
+
+
+@dataclass(frozen=True)
 class Function:
     """Function or method of the source."""
 
@@ -122,5 +145,7 @@ class Dossier:
     functions: tuple[Function, ...]
     skipped: tuple[tuple[str, str], ...] = ()
     """Files that could not be read, each with the reason."""
+    series: tuple[DocumentSeries, ...] = ()
+    """Series that documents show, to be compared with the record."""
     landscape: MeasuredLandscape | None = None
     """Landscape as it was measured; None where nothing of it was."""

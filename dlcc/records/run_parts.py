@@ -22,6 +22,7 @@ from dlcc.typing import Floats
 if TYPE_CHECKING:
     from dlcc.runs import Run, Snapshot
 
+_LONGEST_NOTEBOOK = 40 << 20  # bytes, for it holds pictures
 _LONGEST_TEXT = 4 << 20  # bytes of a document or source file that are read
 
 
@@ -394,7 +395,8 @@ def _texts(files: Mapping[str, Path]) -> dict[str, str]:
     for name, path in sorted(files.items()):
         try:
             with opened_regular(path, RunError) as stream:
-                texts[name] = stream.read(_LONGEST_TEXT).decode()
+                longest = _LONGEST_NOTEBOOK if name.endswith(".ipynb") else _LONGEST_TEXT
+                texts[name] = stream.read(longest).decode()
         except UnicodeDecodeError:
             continue
     return texts

@@ -85,6 +85,28 @@ class TextLog(Reader):
         )
 
 
+def parse_log(lines: Iterable[str]) -> RawTable | None:
+    """Parse lines that a training printed.
+
+    Args:
+        lines: Lines in order.
+
+    Returns:
+        Table of the numbers that recur in them; None where none do.
+
+    >>> table = parse_log(["step 10 loss_d 0.5", "step 20 loss_d 0.4", "step 30 loss_d 0.3"])
+    >>> sorted(table.columns), table.dense("loss_d").tolist()
+    (['loss_d', 'step'], [0.5, 0.4, 0.3])
+    """
+    log = _Log()
+    log.take(enumerate(lines, 1))
+    table = log.table()
+    if table is None:
+        return None
+    columns, places, _, config = table
+    return RawTable(TextLog.title, (), columns, rows=len(places), places=places, config=config)
+
+
 def _can_be_a_log(file: FoundFile, *, named: bool) -> bool:
     """Whether a file's head has lines with numbers in them, and is not a table of options."""
     if not file.is_text:

@@ -1,4 +1,4 @@
-"""Comparison of documents with the losses that the code really minimises, and the configuration."""
+"""Comparison of documents with the losses that the code really minimises."""
 
 from __future__ import annotations
 
@@ -135,33 +135,6 @@ def stated_constants(config: Mapping[str, object]) -> dict[str, float]:
         if single and isinstance(values[0], int | float):
             found[symbol] = float(values[0])
     return found
-
-
-def check_tables(ledger: Ledger, config: Config, dossier: Dossier) -> None:
-    """Check tables whose first column names settings against the configuration."""
-    for block in dossier.blocks:
-        for cells in block.rows[1:]:
-            if len(cells) < 2 or cells[0] not in dossier.config:
-                continue
-            stated, actual = cells[1].strip(), dossier.config[cells[0]]
-            id_ = f"table/{block.file}:{block.line}/{cells[0]}"
-            statement = f"{cells[0]} is {stated}, as {block.file} states"
-            if _same(stated, actual):
-                ledger.proved(id_, "record", statement, "compared with run.json")
-                continue
-            finding = Finding(
-                "LOG008",
-                f"{block.file} states {cells[0]} = {stated}; run.json has {actual}.",
-                place=f"{block.file}:{block.line}",
-            )
-            ledger.refuted(id_, "record", statement, "compared with run.json", finding)
-
-
-def _same(stated: str, actual: object) -> bool:
-    try:
-        return float(stated.replace(",", "")) == float(str(actual))
-    except ValueError:
-        return stated == str(actual)
 
 
 def fair(checked: Checked, paper: PaperLoss, told: str) -> Checked:

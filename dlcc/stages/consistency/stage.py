@@ -28,23 +28,21 @@ class Consistency(Stage):
     """Whether record, document and code can all be true: each obligation proved or refuted."""
 
     name: ClassVar = "consistency"
-    version: ClassVar = 3
+    version: ClassVar = 4
     needs: ClassVar = (Config, Series)
     wants: ClassVar = (Dossier, Snapshots, Samples, Sources)
     gives: ClassVar = (Obligations,)
 
     def __call__(self, case: Case, ctx: Context) -> StageResult:
         # sympy is slow to import, and whoever lists the stages does not need it
-        from dlcc.stages.consistency.documents import (
-            check_formulas,
-            check_gradients,
-            check_tables,
-        )
+        from dlcc.stages.consistency.document_series import check_document_series
+        from dlcc.stages.consistency.documents import check_formulas, check_gradients
         from dlcc.stages.consistency.losses import check_losses
         from dlcc.stages.consistency.objectives import OBJECTIVES
         from dlcc.stages.consistency.promises import check_promises
         from dlcc.stages.consistency.rules.breach import Evidence
         from dlcc.stages.consistency.rules.check import check_rules
+        from dlcc.stages.consistency.tables import check_tables
         from dlcc.stages.consistency.traced_steps import states_of, trace_steps
 
         config, series, snapshots = case[Config], case[Series], case.get(Snapshots)
@@ -72,7 +70,8 @@ class Consistency(Stage):
         dossier = case.get(Dossier)
         if dossier is not None:
             ctx.progress(0.7, "compares documents with what the code minimises")
-            check_tables(ledger, config, dossier)
+            check_tables(ledger, series, dossier)
+            check_document_series(ledger, series, dossier)
             check_formulas(ledger, config, dossier, traced, snapshots)
         return _result(ledger)
 

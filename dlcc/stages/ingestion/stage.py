@@ -31,6 +31,7 @@ class Ingestion(Stage):
     """Series on a common step axis, documents to blocks and formulas, source to functions."""
 
     name: ClassVar = "ingestion"
+    version: ClassVar = 2
     needs: ClassVar = (Config, Series)
     wants: ClassVar = (Sources, Documents, Snapshots)
     gives: ClassVar = (Dossier,)
@@ -47,8 +48,8 @@ class Ingestion(Stage):
         steps, names, values, present = common_axis(series)
         ctx.progress(0.5, "reads documents and source")
         documents = case.get(Documents)
-        blocks, formulas, unread_documents = (
-            read_documents(documents.files, documents.others) if documents else ((), (), ())
+        read = read_documents(
+            documents.files if documents else {}, documents.others if documents else None
         )
         functions, unread_sources = _functions(case.get(Sources))
         ctx.progress(0.8, "reads what was measured of the landscape")
@@ -63,10 +64,11 @@ class Ingestion(Stage):
             values=values,
             present=present,
             config=config,
-            blocks=blocks,
-            formulas=formulas,
+            blocks=read.blocks,
+            formulas=read.formulas,
+            series=read.series,
             functions=functions,
-            skipped=(*unread_documents, *((f.place or "", f.message) for f in unread)),
+            skipped=(*read.left_out, *((f.place or "", f.message) for f in unread)),
             landscape=landscape,
         )
         return StageResult(
@@ -75,8 +77,9 @@ class Ingestion(Stage):
             details={
                 "rows": len(steps),
                 "series": list(names),
-                "blocks": len(blocks),
-                "formulas": len(formulas),
+                "blocks": len(read.blocks),
+                "formulas": len(read.formulas),
+                "document_series": len(read.series),
                 "functions": len(functions),
                 "surveys": len(landscape.surveys) if landscape else 0,
                 "skipped": [list(pair) for pair in dossier.skipped],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 
-from dlcc.stages.ingestion.documents.notebook import UnreadableDocument
+from dlcc.stages.ingestion.documents.unreadable import UnreadableDocument
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),

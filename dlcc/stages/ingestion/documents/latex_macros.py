@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from dlcc.stages.ingestion.documents.notebook import UnreadableDocument
+from dlcc.stages.ingestion.documents.unreadable import UnreadableDocument
 
 _DEEPEST, _MOST_PASSES, _LONGEST = 10, 40, 4_000_000
 _MOST_LINES, _MOST_DEFINITIONS, _LONGEST_GROUP = 100_000, 1_000, 20_000

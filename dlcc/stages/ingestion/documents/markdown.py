@@ -11,6 +11,8 @@ from mdit_py_plugins.dollarmath import dollarmath_plugin
 from dlcc.records import Block, Formula
 from dlcc.stages.ingestion.documents.page import MATHS, Page, with_maths
 
+_PRINTED = ("", "text", "txt", "log", "console", "output")
+
 
 def parse_markdown(file: str, text: str) -> tuple[list[Block], list[Formula]]:
     """Parse a document to its blocks and formulas, in order; broken Markdown is still text."""
@@ -62,7 +64,11 @@ class _Reader:
         elif token.type in ("math_block", "math_block_label"):
             self.page.formula(token.content, line)
         elif token.type in ("fence", "code_block"):
-            self.page.block("code", line, token.content)
+            printed = token.type == "fence" and token.info.strip().lower() in _PRINTED
+            (self.page.printed if printed else self._code)(line, token.content)
+
+    def _code(self, line: int, text: str) -> None:
+        self.page.block("code", line, text)
 
     def _inline(self, token: Token, line: int) -> None:
         text, offsets = _flatten(token)

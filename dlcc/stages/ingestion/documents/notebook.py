@@ -1,18 +1,16 @@
-"""Reader of Jupyter notebooks: cells of text, of code, and what they printed."""
+"""Reader of Jupyter notebooks: cells of text, of code, what they printed, and their figures."""
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
 from dlcc.stages.ingestion.documents.markdown import read_markdown
 from dlcc.stages.ingestion.documents.page import Page
+from dlcc.stages.ingestion.documents.unreadable import UnreadableDocument
 
 _MOST_CELLS = 20_000
-
-
-class UnreadableDocument(Exception):  # noqa: N818  # an outcome: the document is named as skipped
-    """Document that cannot be read; the message says why."""
 
 
 def read_notebook(page: Page, text: str) -> None:
@@ -47,9 +45,14 @@ def _read_cell(page: Page, cell: dict[str, Any], number: int) -> None:
             page.block("code", number, source)
         outputs = cell.get("outputs")
         for output in outputs if isinstance(outputs, list) else ():
-            printed = _printed(output) if isinstance(output, dict) else ""
+            if not isinstance(output, dict):
+                continue
+            printed = _printed(output)
             if printed:
-                page.block("code", number, printed)
+                page.printed(number, printed)
+            picture = _picture(output)
+            if picture:
+                page.pictures.append((number, picture))
 
 
 def _printed(output: dict[str, Any]) -> str:
@@ -58,6 +61,18 @@ def _printed(output: dict[str, Any]) -> str:
         return _joined(output.get("text"))
     data = output.get("data")
     return _joined(data.get("text/plain")) if isinstance(data, dict) else ""
+
+
+def _picture(output: dict[str, Any]) -> bytes:
+    """Picture that a cell showed; empty without one."""
+    data = output.get("data")
+    coded = (
+        _joined(data.get("image/png") or data.get("image/jpeg")) if isinstance(data, dict) else ""
+    )
+    try:
+        return base64.b64decode(coded, validate=False)
+    except ValueError:
+        return b""
 
 
 def _joined(text: Any) -> str:

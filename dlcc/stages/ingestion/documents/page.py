@@ -1,4 +1,4 @@
-"""Page of a document as it is read: blocks and formulas in order, with the headings above them."""
+"""Page of a document as it is read: blocks, formulas and series, with the headings above them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from dlcc.records import Block, BlockKind, Formula
+from dlcc.records import Block, BlockKind, DocumentSeries, Formula
+from dlcc.stages.ingestion.documents.printed_series import printed_series
 
 # A full stop ends a sentence unless it follows one of these or a single capital letter.
 _NO_END = re.compile(r"(?:\b(?:e\.g|i\.e|cf|et al|Fig|Eq|Sec|vs|resp|No|approx)|\b[A-Z])\.$")
 _END = re.compile(r"(?<=[.!?:])\s+(?=[^\s])")
+MOST_PRINTED = 200_000
 MATHS = "\x00"
 """Stand-in for an inline formula while a text is cut into sentences."""
 
@@ -31,6 +33,11 @@ class Page:
     formulas: list[Formula] = field(default_factory=list)
     headings: list[tuple[int, str]] = field(default_factory=list)
     last_sentence: str = ""
+    series: list[DocumentSeries] = field(default_factory=list)
+    pictures: list[tuple[int, bytes]] = field(default_factory=list)
+    """Line and content of each picture."""
+    notes: list[str] = field(default_factory=list)
+    """Sentences about what was found and not read."""
 
     def heading(self, level: int, text: str, line: int) -> None:
         """Add a heading of a level, 1 the highest."""
@@ -76,6 +83,16 @@ class Page:
         """Add a table, its header first."""
         cells = tuple(tuple(row) for row in rows)
         self.block("table", line, "\n".join("\t".join(row) for row in cells), rows=cells)
+
+    def printed(self, line: int, text: str) -> None:
+        """Add what a program printed: as code, and as series where it is a log."""
+        if len(text) > MOST_PRINTED:
+            self.notes.append(
+                f"what stands at {line} is longer than {MOST_PRINTED:,} characters and was cut"
+            )
+            text = text[:MOST_PRINTED]
+        self.block("code", line, text)
+        self.series += printed_series(self.file, line, text)
 
     def block(
         self,

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from dlcc.errors import RunError
-from dlcc.records import Block, Formula
+from dlcc.records import Block, DocumentSeries, Formula
 from dlcc.runs.files import opened_regular
 from dlcc.stages.ingestion.documents.encodings import decode_text, mended
 from dlcc.stages.ingestion.documents.hypertext import read_html
 from dlcc.stages.ingestion.documents.latex_document import read_latex
 from dlcc.stages.ingestion.documents.latex_macros import included
 from dlcc.stages.ingestion.documents.markdown import read_markdown
-from dlcc.stages.ingestion.documents.notebook import UnreadableDocument, read_notebook
+from dlcc.stages.ingestion.documents.notebook import read_notebook
 from dlcc.stages.ingestion.documents.page import Page
 from dlcc.stages.ingestion.documents.pdf.pdf_document import read_pdf
+from dlcc.stages.ingestion.documents.unreadable import UnreadableDocument
 
 _MARKDOWN = (".md", ".markdown", ".txt", ".rst")
 _HTML = (".html", ".htm")
@@ -31,14 +33,25 @@ _BROKEN = (
     AttributeError,
 )
 _LARGEST = 2_000_000  # characters of a document
+_LARGEST_NOTEBOOK = 40_000_000  # for it holds pictures
 _MOST_TAGS = 20_000
 _WITH_TEX = (".bib", ".cls", ".sty", ".bst", ".bbl")
 
-Documents = tuple[tuple[Block, ...], tuple[Formula, ...], tuple[tuple[str, str], ...]]
-"""Blocks, formulas, and pairs (file, reason) of what was not read."""
+
+@dataclass(frozen=True)
+class ReadDocuments:
+    """Content of all documents of a run."""
+
+    blocks: tuple[Block, ...]
+    formulas: tuple[Formula, ...]
+    series: tuple[DocumentSeries, ...]
+    left_out: tuple[tuple[str, str], ...]
+    """Pairs (file, reason) of what was not read."""
 
 
-def read_documents(files: Mapping[str, str], others: Mapping[str, Path] | None = None) -> Documents:
+def read_documents(
+    files: Mapping[str, str], others: Mapping[str, Path] | None = None
+) -> ReadDocuments:
     """Read documents to blocks and formulas, in order.
 
     Args:
@@ -46,10 +59,10 @@ def read_documents(files: Mapping[str, str], others: Mapping[str, Path] | None =
         others: Place on the disk by path, of documents that are no text in UTF-8.
 
     Returns:
-        Blocks, formulas, and what was left out with the reason.
+        Blocks, formulas, series, and what was left out with the reason.
 
-    >>> blocks, formulas, left_out = read_documents({"a.md": "# Loss", "b.csv": "1,2"})
-    >>> [block.kind for block in blocks], left_out
+    >>> found = read_documents({"a.md": "# Loss", "b.csv": "1,2"})
+    >>> [block.kind for block in found.blocks], found.left_out
     (['heading'], (('b.csv', 'files of this kind are not read as documents'),))
     """
     others = dict(others or {})
@@ -65,7 +78,7 @@ def read_documents(files: Mapping[str, str], others: Mapping[str, Path] | None =
             if file in texts:
                 _read(page, texts[file], texts)
             elif file.lower().endswith(".pdf"):
-                left_out += [(file, sentence) for sentence in read_pdf(page, others[file])]
+                read_pdf(page, others[file])
             else:
                 raise UnreadableDocument(_why_unread(file))
         except UnreadableDocument as reason:
@@ -75,9 +88,13 @@ def read_documents(files: Mapping[str, str], others: Mapping[str, Path] | None =
             left_out.append((file, f"it cannot be read ({type(error).__name__})"))
             continue
         pages.append(page)
-    blocks = tuple(block for page in pages for block in page.blocks)
-    formulas = tuple(formula for page in pages for formula in page.formulas)
-    return blocks, formulas, tuple(left_out)
+        left_out += [(file, note) for note in page.notes]
+    return ReadDocuments(
+        blocks=tuple(block for page in pages for block in page.blocks),
+        formulas=tuple(formula for page in pages for formula in page.formulas),
+        series=tuple(series for page in pages for series in page.series),
+        left_out=tuple(left_out),
+    )
 
 
 def _decoded(others: dict[str, Path], left_out: list[tuple[str, str]]) -> dict[str, str]:
@@ -103,7 +120,8 @@ def _why_unread(file: str) -> str:
 def _read(page: Page, text: str, files: Mapping[str, str]) -> None:
     """Read a document by its format."""
     name = page.file.lower()
-    if len(text) > _LARGEST or (name.endswith(_HTML) and text.count("<") > _MOST_TAGS):
+    largest = _LARGEST_NOTEBOOK if name.endswith(".ipynb") else _LARGEST
+    if len(text) > largest or (name.endswith(_HTML) and text.count("<") > _MOST_TAGS):
         raise UnreadableDocument("it is too large to be a document")
     if name.endswith(_MARKDOWN):
         read_markdown(page, text)

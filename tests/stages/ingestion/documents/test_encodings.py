@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlcc.stages.ingestion.documents.encodings import decode_text, mended
-from dlcc.stages.ingestion.documents.notebook import UnreadableDocument
 from dlcc.stages.ingestion.documents.reading import read_documents
+from dlcc.stages.ingestion.documents.unreadable import UnreadableDocument
 
 TEXT = "The généralisation of “losses” – naïve – costs 5 €.\n"
 
@@ -54,6 +54,7 @@ def test_documents_in_other_encodings_are_read_or_named(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_bytes("# Größe".encode("utf-16"))
     (tmp_path / "b.txt").write_bytes(bytes(range(256)) * 20)
     files = {name: tmp_path / name for name in ("a.md", "b.txt")}
-    blocks, _, left_out = read_documents({}, files)
+    read = read_documents({}, files)
+    blocks, left_out = read.blocks, read.left_out
     assert [b.text for b in blocks] == ["Größe"]
     assert left_out == (("b.txt", "it is no text"),)

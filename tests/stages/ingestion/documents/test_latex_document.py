@@ -63,7 +63,8 @@ lr\_d & 0.002 \\  % learning rate
 
 @pytest.fixture(scope="module")
 def read() -> tuple[tuple[Block, ...], tuple[Formula, ...], tuple[tuple[str, str], ...]]:
-    return read_documents({"documents/a.tex": PAPER, "documents/tables/settings.tex": TABLE})
+    read = read_documents({"documents/a.tex": PAPER, "documents/tables/settings.tex": TABLE})
+    return read.blocks, read.formulas, read.left_out
 
 
 def of_kind(blocks: tuple[Block, ...], kind: str) -> list[Block]:
@@ -138,7 +139,7 @@ def test_lists_and_listings(read: tuple[tuple[Block, ...], object, object]) -> N
 )
 def test_loops_end_in_a_sentence(files: dict[str, str], reason: str) -> None:
     started = time.process_time()
-    _, _, left_out = read_documents({**files, "z.md": "# Still read"})
+    left_out = read_documents({**files, "z.md": "# Still read"}).left_out
     assert time.process_time() - started < 20  # a guard against no end, not a measurement
     assert all(reason in why for _, why in left_out)
     assert left_out or "c.tex" in files
@@ -150,12 +151,13 @@ def test_loops_end_in_a_sentence(files: dict[str, str], reason: str) -> None:
      "\\newcommand{\\a}[9]{#1} \\a{", "\\item \\item", "\\begin{itemize}" * 200, "%", "\x00 $a$"],
 )  # fmt: skip
 def test_broken_sources_are_still_text(text: str) -> None:
-    blocks, formulas, left_out = read_documents({"a.tex": text})
+    read = read_documents({"a.tex": text})
+    blocks, formulas, left_out = read.blocks, read.formulas, read.left_out
     assert isinstance(blocks, tuple)
     assert len(left_out) <= 1
     assert len(formulas) < 10
 
 
 def test_no_file_outside_of_the_documents_is_read() -> None:
-    blocks, _, _ = read_documents({"documents/a.tex": "\\input{/etc/passwd} \\input{../../x} hi"})
+    blocks = read_documents({"documents/a.tex": "\\input{/etc/passwd} \\input{../../x} hi"}).blocks
     assert [block.text for block in blocks] == ["hi"]

@@ -32,7 +32,8 @@ NOTEBOOK = {
 
 
 def test_notebooks_give_text_formulas_code_and_what_was_printed() -> None:
-    blocks, formulas, left_out = read_documents({"a.ipynb": json.dumps(NOTEBOOK)})
+    read = read_documents({"a.ipynb": json.dumps(NOTEBOOK)})
+    blocks, formulas, left_out = read.blocks, read.formulas, read.left_out
     kinds = [(block.kind, block.line) for block in blocks]
     assert kinds == [
         ("heading", 1), ("paragraph", 1), ("formula", 1), ("code", 2), ("code", 2), ("code", 2),
@@ -41,9 +42,32 @@ def test_notebooks_give_text_formulas_code_and_what_was_printed() -> None:
     assert "loss 0.5" in blocks[4].text
 
 
+def test_losses_that_a_notebook_printed_become_series() -> None:
+    lines = "".join(f"epoch {k} loss_D {1 / (k + 1):.4f} loss_G {k / 10}\n" for k in range(8))
+    cell = {
+        "cell_type": "code",
+        "source": "",
+        "outputs": [{"output_type": "stream", "text": lines}],
+    }
+    series = read_documents({"a.ipynb": json.dumps({"cells": [cell]})}).series
+    assert [(s.series, s.unit, len(s.steps)) for s in series] == [
+        ("discriminator/loss", "epoch", 8),
+        ("generator/loss", "epoch", 8),
+    ]
+    assert (series[0].values[1], series[0].tolerance) == (0.5, 0.00005)
+
+
+def test_an_output_without_end_is_cut_and_named() -> None:
+    output = {"output_type": "stream", "text": "loss 1.0\n" * 1_000_000}
+    cell = {"cell_type": "code", "source": "", "outputs": [output]}
+    read = read_documents({"a.ipynb": json.dumps({"cells": [cell]})})
+    assert len(read.blocks[0].text) == 200_000
+    assert "was cut" in read.left_out[0][1]
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"cells": 3}', "[" * 100_000, "not json"])
 def test_what_is_no_notebook_is_named(text: str) -> None:
-    _, _, left_out = read_documents({"a.ipynb": text})
+    left_out = read_documents({"a.ipynb": text}).left_out
     assert "not a notebook" in left_out[0][1]
 
 
@@ -54,7 +78,8 @@ def test_html_gives_headings_paragraphs_tables_lists_and_formulas() -> None:
     <script>var hidden = 1;</script>
     <table><tr><th>key</th><th>value</th></tr><tr><td>lr</td><td>0.1</td></tr></table>
     <ul><li>one<li>two</ul><pre>code  here</pre>tail"""
-    blocks, formulas, left_out = read_documents({"a.html": text})
+    read = read_documents({"a.html": text})
+    blocks, formulas, left_out = read.blocks, read.formulas, read.left_out
     found = [(block.kind, block.text) for block in blocks]
     assert found == [
         ("heading", "Method"),
@@ -72,7 +97,8 @@ def test_html_gives_headings_paragraphs_tables_lists_and_formulas() -> None:
 
 @pytest.mark.parametrize("text", ["<", "<table>", "</p>" * 1000, "<script>" * 50, "<td>x", "$$a"])
 def test_broken_html_is_still_text(text: str) -> None:
-    blocks, _, left_out = read_documents({"a.html": text})
+    read = read_documents({"a.html": text})
+    blocks, left_out = read.blocks, read.left_out
     assert len(blocks) < 5
     assert left_out == ()
 
@@ -88,7 +114,7 @@ def test_files_that_are_not_read_are_named_with_the_reason(tmp_path: Path) -> No
     found = Documents.of(Run.open(tmp_path / "run"), None)
     assert found is not None
     assert list(found.files) == ["documents/c.md"]
-    _, _, left_out = read_documents(found.files, found.others)
+    left_out = read_documents(found.files, found.others).left_out
     assert {name.rpartition("/")[2]: reason for name, reason in left_out} == {
         "a.pdf": "it is no whole PDF (PDFSyntaxError)",
         "b.png": "figures are not read",
@@ -110,7 +136,8 @@ def test_files_that_are_not_read_are_named_with_the_reason(tmp_path: Path) -> No
     ],
 )  # fmt: skip
 def test_one_hostile_document_leaves_the_others_readable(name: str, text: str) -> None:
-    blocks, _, left_out = read_documents({name: text, "z.md": "# Still read"})
+    read = read_documents({name: text, "z.md": "# Still read"})
+    blocks, left_out = read.blocks, read.left_out
     assert blocks[-1].text == "Still read"
     for block in blocks:
         block.text.encode()

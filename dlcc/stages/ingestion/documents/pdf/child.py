@@ -7,10 +7,10 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from dlcc.stages.ingestion.documents.notebook import UnreadableDocument
 from dlcc.stages.ingestion.documents.page import Page
 from dlcc.stages.ingestion.documents.pdf.glyphs import read_sheets
 from dlcc.stages.ingestion.documents.pdf.layout import read_layout
+from dlcc.stages.ingestion.documents.unreadable import UnreadableDocument
 
 
 def main(pdf: Path, result: Path) -> None:

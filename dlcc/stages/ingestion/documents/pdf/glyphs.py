@@ -21,9 +21,9 @@ from pdfminer.pdftypes import PDFStream, list_value, resolve1
 from pdfminer.psparser import PSLiteral
 from pdfminer.utils import apply_matrix_pt
 
-from dlcc.stages.ingestion.documents.notebook import UnreadableDocument
 from dlcc.stages.ingestion.documents.pdf import signs
 from dlcc.stages.ingestion.documents.pdf.sheet import Glyph, Picture, Rule, Sheet
+from dlcc.stages.ingestion.documents.unreadable import UnreadableDocument
 
 MOST_PAGES = 300
 _MOST_GLYPHS = 40_000  # of a page

@@ -14,8 +14,8 @@ from dlcc.engine.scratch import scratch_folder
 from dlcc.errors import RunError
 from dlcc.records import Block, Formula
 from dlcc.runs.files import read_regular
-from dlcc.stages.ingestion.documents.notebook import UnreadableDocument
 from dlcc.stages.ingestion.documents.page import Page
+from dlcc.stages.ingestion.documents.unreadable import UnreadableDocument
 
 _LARGEST = 64 << 20  # bytes of a PDF
 _SECONDS, _MEMORY = 60.0, 1 << 30
@@ -23,15 +23,12 @@ _LARGEST_RESULT = 64 << 20
 _CHILD = "dlcc.stages.ingestion.documents.pdf.child"
 
 
-def read_pdf(page: Page, path: Path) -> list[str]:
+def read_pdf(page: Page, path: Path) -> None:
     """Read a PDF into a page; a block's line is 1,000 times its page, plus its number there.
 
     Args:
-        page: Page to add blocks and formulas to.
+        page: Page to add to what is read, and what was found and not read.
         path: Place of the PDF.
-
-    Returns:
-        Sentences about what was found in it and not read.
 
     Raises:
         UnreadableDocument: It is no whole PDF, encrypted, too large, or takes too long.
@@ -51,7 +48,7 @@ def read_pdf(page: Page, path: Path) -> list[str]:
         values = {**block, "file": page.file, "sentences": tuple(sentences), "rows": its}
         page.blocks.append(Block(**values))
     page.formulas += [Formula(**{**formula, "file": page.file}) for formula in found["formulas"]]
-    return [str(sentence) for sentence in found["unread"]]
+    page.notes += [str(sentence) for sentence in found["unread"]]
 
 
 def _read_apart(content: bytes) -> dict[str, Any]:

@@ -14,7 +14,8 @@ Read = tuple[tuple[Block, ...], tuple[Formula, ...], tuple[tuple[str, str], ...]
 
 
 def read(folder: Path, *pages: MadePage) -> Read:
-    return read_documents({}, {"a.pdf": write_pdf(folder / "a.pdf", pages)})
+    found = read_documents({}, {"a.pdf": write_pdf(folder / "a.pdf", pages)})
+    return found.blocks, found.formulas, found.left_out
 
 
 def test_headings_paragraphs_and_words_cut_at_a_lines_end(tmp_path: Path) -> None:
@@ -133,7 +134,8 @@ def test_running_heads_and_page_numbers_are_dropped(tmp_path: Path) -> None:
 def test_broken_pdfs_get_one_sentence(tmp_path: Path, content: bytes, reason: str) -> None:
     path = tmp_path / "a.pdf"
     path.write_bytes(content)
-    blocks, _, left_out = read_documents({"z.md": "# Still read"}, {"a.pdf": path})
+    read = read_documents({"z.md": "# Still read"}, {"a.pdf": path})
+    blocks, left_out = read.blocks, read.left_out
     assert [block.text for block in blocks] == ["Still read"]
     assert len(left_out) == 1
     assert reason in left_out[0][1]
@@ -143,6 +145,6 @@ def test_a_pdf_that_unpacks_to_gigabytes_gets_one_sentence(tmp_path: Path) -> No
     path = tmp_path / "a.pdf"
     path.write_bytes(bomb(2 << 30))
     assert path.stat().st_size < 20 << 20
-    _, _, left_out = read_documents({}, {"a.pdf": path})
+    left_out = read_documents({}, {"a.pdf": path}).left_out
     assert len(left_out) == 1
     assert "memory" in left_out[0][1]
