@@ -117,7 +117,8 @@ def _compared(shown: DocumentSeries, column: Column, steps: Floats) -> _Compared
     slack = shown.tolerance * 1.001 + _ROUNDING * np.abs(values)
     means, lows, highs = np.empty(len(at)), np.empty(len(at)), np.empty(len(at))
     for k, (a, b) in enumerate(zip(before, at, strict=True)):
-        part = known[min(a, b - 1) : b + (1 if shown.drawn else 0)]
+        beyond = 1 if shown.drawn else 0
+        part = known[max(0, min(a, b - 1) - beyond) : b + beyond]
         part = part[np.isfinite(part)]
         empty = not len(part)
         means[k] = np.nan if empty else part.mean()
@@ -126,7 +127,8 @@ def _compared(shown: DocumentSeries, column: Column, steps: Floats) -> _Compared
         close = np.abs(values - points) <= slack
         averaged = np.abs(values - means) <= slack
     within = (values >= lows - slack) & (values <= highs + slack)
-    share = max(close.mean(), averaged.mean())
+    # a curve covers all that the record has within the width of a pixel
+    share = within.mean() if shown.drawn else max(close.mean(), averaged.mean())
     outside = np.flatnonzero(~within)
     k = int(outside[0]) if len(outside) else 0
     words = f"as {values[k]:.6g} at {steps[k]:,.0f}; the record has {points[k]:.6g} there"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import re
 from html.parser import HTMLParser
 
@@ -44,7 +46,9 @@ class _Reader(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         kind = dict(attrs).get("type") or ""
-        if tag == "script" and kind.startswith("math/tex"):
+        if tag == "img":
+            self._picture(dict(attrs).get("src") or "")
+        elif tag == "script" and kind.startswith("math/tex"):
             self._maths = "displayed" if "display" in kind else "in line"
         elif tag in _SILENT:
             self._silent.append(tag)
@@ -59,6 +63,13 @@ class _Reader(HTMLParser):
             self.end_of_block()
             self._heading, self._code = _HEADINGS.get(tag, 0), tag == "pre"
             self._listed = tag == "li"
+
+    def _picture(self, source: str) -> None:
+        """Keep a picture that stands in the document itself."""
+        head, _, coded = source.partition(";base64,")
+        if head in ("data:image/png", "data:image/jpeg"):
+            with contextlib.suppress(ValueError):
+                self._page.pictures.append((self.getpos()[0], base64.b64decode(coded)))
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "script" and self._maths:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from dlcc.errors import RunError
 from dlcc.records import Block, DocumentSeries, Formula
-from dlcc.runs.files import opened_regular
+from dlcc.runs.files import opened_regular, read_regular
 from dlcc.stages.ingestion.documents.encodings import decode_text, mended
+from dlcc.stages.ingestion.documents.figures.reading import read_figures
 from dlcc.stages.ingestion.documents.hypertext import read_html
 from dlcc.stages.ingestion.documents.latex_document import read_latex
 from dlcc.stages.ingestion.documents.latex_macros import included
@@ -22,7 +23,8 @@ from dlcc.stages.ingestion.documents.unreadable import UnreadableDocument
 _MARKDOWN = (".md", ".markdown", ".txt", ".rst")
 _HTML = (".html", ".htm")
 _TEXTS = (*_MARKDOWN, *_HTML, ".tex", ".ipynb")
-_FIGURES = (".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp", ".bmp")
+_FIGURES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp")
+_OTHERS = "files of this kind are not read as documents"
 _BROKEN = (
     RecursionError,
     MemoryError,
@@ -34,6 +36,7 @@ _BROKEN = (
 )
 _LARGEST = 2_000_000  # characters of a document
 _LARGEST_NOTEBOOK = 40_000_000  # for it holds pictures
+_LARGEST_PICTURE = 20 << 20  # bytes
 _MOST_TAGS = 20_000
 _WITH_TEX = (".bib", ".cls", ".sty", ".bst", ".bbl")
 
@@ -79,8 +82,11 @@ def read_documents(
                 _read(page, texts[file], texts)
             elif file.lower().endswith(".pdf"):
                 read_pdf(page, others[file])
+            elif file.lower().endswith(_FIGURES):
+                page.pictures.append((1, _content(others[file])))
             else:
-                raise UnreadableDocument(_why_unread(file))
+                raise UnreadableDocument(_OTHERS)
+            read_figures(page)
         except UnreadableDocument as reason:
             left_out.append((file, str(reason)))
             continue
@@ -111,10 +117,14 @@ def _decoded(others: dict[str, Path], left_out: list[tuple[str, str]]) -> dict[s
     return texts
 
 
-def _why_unread(file: str) -> str:
-    if file.lower().endswith(_FIGURES):
-        return "figures are not read"
-    return "files of this kind are not read as documents"
+def _content(path: Path) -> bytes:
+    """Content of a picture."""
+    try:
+        return read_regular(path, _LARGEST_PICTURE, RunError)
+    except RunError:
+        raise UnreadableDocument(
+            f"larger than {_LARGEST_PICTURE >> 20} MB, or not readable"
+        ) from None
 
 
 def _read(page: Page, text: str, files: Mapping[str, str]) -> None:
@@ -132,4 +142,4 @@ def _read(page: Page, text: str, files: Mapping[str, str]) -> None:
     elif name.endswith(_HTML):
         read_html(page, text)
     else:
-        raise UnreadableDocument(_why_unread(name))
+        raise UnreadableDocument(_OTHERS)

@@ -117,7 +117,7 @@ def test_files_that_are_not_read_are_named_with_the_reason(tmp_path: Path) -> No
     left_out = read_documents(found.files, found.others).left_out
     assert {name.rpartition("/")[2]: reason for name, reason in left_out} == {
         "a.pdf": "it is no whole PDF (PDFSyntaxError)",
-        "b.png": "figures are not read",
+        "b.png": "it is no whole picture",
         "d.doc": "files of this kind are not read as documents",
     }
 

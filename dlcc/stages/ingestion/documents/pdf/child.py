@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import sys
 from dataclasses import asdict
@@ -24,6 +25,9 @@ def main(pdf: Path, result: Path) -> None:
             "blocks": [asdict(block) for block in page.blocks],
             "formulas": [asdict(formula) for formula in page.formulas],
             "unread": unread,
+            "pictures": [
+                (line, base64.b64encode(content).decode()) for line, content in page.pictures
+            ],
         }
     except UnreadableDocument as reason:
         found = {"error": str(reason)}

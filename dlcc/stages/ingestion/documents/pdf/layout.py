@@ -12,8 +12,9 @@ from dlcc.stages.ingestion.documents.pdf.parts import parts_of, style_of
 from dlcc.stages.ingestion.documents.pdf.ruled_tables import RuledTable, take_tables
 from dlcc.stages.ingestion.documents.pdf.sheet import Sheet
 from dlcc.stages.ingestion.documents.pdf.text import plain
-from dlcc.stages.ingestion.documents.pdf.writer import Writer
+from dlcc.stages.ingestion.documents.pdf.writer import PLACE, Writer
 
+_SMALLEST_PICTURE = 60.0  # points
 _NUMBER_ALONE = re.compile(r"\W*(?:page\s*)?\d{1,4}(?:\s*(?:of|/)\s*\d{1,4})?\W*", re.IGNORECASE)
 
 
@@ -24,16 +25,23 @@ def read_layout(page: Page, sheets: Iterable[Sheet]) -> list[str]:
         Sentences about what was found and not read.
     """
     ordered: list[list[Line | RuledTable]] = []
-    sideways, reader = 0, Reader()
+    sideways, unread_pictures, reader = 0, 0, Reader()
     for sheet in sheets:
         tables, rest = take_tables(sheet)
         ordered.append(_with_tables(reader.lines_of(rest), tables))
         sideways += sheet.sideways
+        for picture in sheet.pictures:
+            if min(picture.x1 - picture.x0, picture.y1 - picture.y0) > _SMALLEST_PICTURE:
+                unread_pictures += not picture.content
+                if picture.content:
+                    page.pictures.append((PLACE * sheet.number, picture.content))
     _drop_margins(ordered)
     everything = [item for items in ordered for item in items]
     style = style_of([item for item in everything if isinstance(item, Line)])
     parts = parts_of(everything, style)
     unread = Writer(page, parts).write()
+    if unread_pictures:
+        unread.append(f"{unread_pictures} pictures are of a sort that is not read")
     if sideways > 20:
         unread.append(f"{sideways:,} letters stand sideways and are not read")
     return unread

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import base64
 import json
-import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +14,7 @@ from dlcc.engine.scratch import scratch_folder
 from dlcc.errors import RunError
 from dlcc.records import Block, Formula
 from dlcc.runs.files import read_regular
+from dlcc.stages.ingestion.documents.apart import child_environment
 from dlcc.stages.ingestion.documents.page import Page
 from dlcc.stages.ingestion.documents.unreadable import UnreadableDocument
 
@@ -48,6 +49,7 @@ def read_pdf(page: Page, path: Path) -> None:
         values = {**block, "file": page.file, "sentences": tuple(sentences), "rows": its}
         page.blocks.append(Block(**values))
     page.formulas += [Formula(**{**formula, "file": page.file}) for formula in found["formulas"]]
+    page.pictures += [(line, base64.b64decode(coded)) for line, coded in found["pictures"]]
     page.notes += [str(sentence) for sentence in found["unread"]]
 
 
@@ -61,7 +63,7 @@ def _read_apart(content: bytes) -> dict[str, Any]:
             seconds=_SECONDS,
             memory=_MEMORY,
             cwd=folder,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(p or os.getcwd() for p in sys.path)},
+            env=child_environment(),
         )
         if ended.how != "exited" or ended.returncode != 0 or not result.is_file():
             raise UnreadableDocument(_why(ended))

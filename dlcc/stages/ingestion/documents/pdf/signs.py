@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 _GREEK = {
     "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ϵ": "epsilon", "ε": "epsilon",
@@ -82,6 +83,7 @@ _TEX_MATHS = re.compile(r"cmmi|cmsy|cmbsy|cmmib", re.IGNORECASE)
 _SURE = re.compile(r"[A-Z]|[^\x00-\xff]|[+=/<>.,()\[\]0-9]")  # what no code is mistaken for
 _DEPTHS = {"Bigg": 3.0, "bigg": 2.4, "Big": 1.8, "big": 1.2, "text": 1.0, "display": 1.4}
 
+_MOST_FONTS = 512
 _MATHS_FONT = re.compile(
     r"cmmi|cmsy|cmex|cmbsy|cmmib|msam|msbm|eufm|eusm|rsfs|math|stix.*(size|nonuni)|symbol"
     r"|lmmi|lmsy|lmex|txmi|txsy|txex|pxmi|bbold|dsrom|mtmi|mtsy|mtex|rmtmi",
@@ -98,26 +100,31 @@ _MONOSPACED = re.compile(
 _ITALIC = re.compile(r"ital|obli|cmti|cmmi", re.IGNORECASE)
 
 
+@lru_cache(maxsize=_MOST_FONTS)
 def is_maths_font(font: str) -> bool:
     """Whether a font holds signs of formulas."""
     return _MATHS_FONT.search(font) is not None
 
 
+@lru_cache(maxsize=_MOST_FONTS)
 def is_bold(font: str) -> bool:
     """Whether a font is bold."""
     return _BOLD.search(font) is not None
 
 
+@lru_cache(maxsize=_MOST_FONTS)
 def is_monospaced(font: str) -> bool:
     """Whether all letters of a font have one width, as in code."""
     return _MONOSPACED.search(font) is not None
 
 
+@lru_cache(maxsize=_MOST_FONTS)
 def is_italic(font: str) -> bool:
     """Whether a font is italic."""
     return _ITALIC.search(font) is not None
 
 
+@lru_cache(maxsize=_MOST_FONTS)
 def hangs(font: str, name: str) -> float:
     """Depth of a sign that hangs from its top, in ems; 0 for one that stands on the baseline.
 
