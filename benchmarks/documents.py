@@ -10,6 +10,9 @@ three makers. The seed is the hash of the commit whose reader is judged.
 from __future__ import annotations
 
 import argparse
+import functools
+import hashlib
+import json
 import re
 import tempfile
 import time
@@ -19,13 +22,18 @@ from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks.common import write_result
 from benchmarks.papers import pdf_makers, text_makers
 from benchmarks.papers.content import Paper, Part, make_paper
-from benchmarks.papers.later import FORMULAS
+from benchmarks.papers.figures import curve_errors, draw_figure
+from benchmarks.papers.later import FIGURE_STYLES, FORMULAS, LATEX_STYLES
 from dlcc.records import Block, Formula
 from dlcc.stages.consistency.latex import UnknownFormula, parse_equation
+from dlcc.stages.ingestion.documents.figures.figure import read_figure
 from dlcc.stages.ingestion.documents.reading import read_documents
+from dlcc.stages.ingestion.documents.unreadable import UnreadableDocument
 
 _SAME = 0.95  # similarity of two blocks' letters and digits
 _NOT_PARSED = (UnknownFormula, RecursionError, ArithmeticError, TypeError, ValueError)
@@ -61,53 +69,105 @@ class Counts:
 
 
 def main() -> None:
-    """Make papers and read them, or count what a folder's documents hold."""
+    """Make papers and figures and read them, or count what a folder's documents hold."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--seed", default="development")
+    parser.add_argument("--seed", default="development", help="hash of the commit that is judged")
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--only", default="", help="part of the makers' names")
     parser.add_argument("--show", action="store_true", help="show what is not found")
     chosen = parser.parse_args()
     if chosen.folder:
-        write_result("documents_folder", count_folder(chosen.folder), {})
+        print(json.dumps(count_folder(chosen.folder), indent=1))
         return
-    figures = {}
-    for name, make in MAKERS.items():
-        if chosen.only not in name:
+    figures: dict[str, object] = {}
+    for part, papers in (("known", range(3)), ("later", range(3, 5))):
+        for name, make in makers(part == "later").items():
+            if chosen.only in name:
+                extra = FORMULAS if part == "later" else ()
+                made = [make_paper(f"{chosen.seed}/{k}", extra=extra) for k in papers]
+                figures[f"{name} ({part})"] = judged(made, make, chosen.show)
+                print(name, part, figures[f"{name} ({part})"], flush=True)
+    if not chosen.only:
+        number = int.from_bytes(hashlib.sha256(chosen.seed.encode()).digest()[:4], "big")
+        figures["curves (known)"] = read_curves([(number + k, "default") for k in range(40)])
+        late = [(number + k, style) for style in FIGURE_STYLES for k in range(100, 110)]
+        figures["curves (later)"] = read_curves(late)
+        figures["seconds for a paper of 20 pages"] = seconds_for_twenty(chosen.seed)
+        write_result("documents", figures, {"papers": chosen.seed})
+
+
+def judged(
+    papers: Sequence[Paper], make: Callable[[Paper, Path], Path], show: bool
+) -> dict[str, float | int]:
+    """Make papers, read them back and count."""
+    total = Counts()
+    for paper in papers:
+        total += read_back(paper, make, show=show)
+    return total.shares()
+
+
+def read_curves(figures: Sequence[tuple[int, str]]) -> dict[str, object]:
+    """Draw figures and read them back: the share that is read, errors, names."""
+    errors: list[float] = []
+    reasons: Counter[str] = Counter()
+    named = right = read = 0
+    for seed, style in figures:
+        figure = draw_figure(seed, style)
+        try:
+            curves = read_figure(figure.content)
+        except UnreadableDocument as reason:
+            reasons[str(reason)] += 1
             continue
-        total = Counts()
-        seconds = pages = 0.0
-        for k in range(5):
-            extra = FORMULAS if k >= 3 else ()
-            paper = make_paper(f"{chosen.seed}/{k}", extra=extra)
-            counts, spent, count = read_back(paper, make, show=chosen.show)
-            total, seconds, pages = total + counts, seconds + spent, pages + count
-        figures[name] = total.shares()
-        if pages:
-            figures[name]["seconds_for_20_pages"] = round(20 * seconds / pages, 2)
-        print(name, figures[name], flush=True)
-    write_result("documents_dev", figures, {"papers": chosen.seed})
+        read += 1
+        its = [(c.name, np.array(c.steps), np.array(c.values)) for c in curves]
+        errors += curve_errors(figure, its)
+        named += sum(bool(c.series) for c in curves)
+        right += sum(c.series in SERIES.values() for c in curves)
+    if not figures:
+        return {}
+    return {
+        "figures": len(figures),
+        "figures_read": read,
+        "curves": len(errors),
+        "median_error": round(float(np.median(errors)), 5) if errors else None,
+        "errors_over_1_percent": sum(e > 0.01 for e in errors),
+        "errors_over_5_percent": sum(e > 0.05 for e in errors),
+        "curves_with_a_series": named,
+        "curves_with_a_series_that_was_drawn": right,
+        "not_read": dict(reasons),
+    }
 
 
-def read_back(
-    paper: Paper, make: Callable[[Paper, Path], Path], show: bool
-) -> tuple[Counts, float, int]:
-    """Make a paper and read it: counts, seconds, pages."""
+def seconds_for_twenty(seed: str) -> dict[str, float]:
+    """Seconds that a paper of 20 pages takes, of one and of two columns."""
+    found = {}
+    for style in ("one column", "two columns"):
+        paper = make_paper(f"{seed}/long", sections=10)
+        while len(paper.parts) < 900:
+            paper.parts += paper.parts
+        with tempfile.TemporaryDirectory() as name:
+            path = pdf_makers.by_latex(paper, style, Path(name))
+            pages = _pages(path)
+            started = time.perf_counter()
+            read_documents({}, {path.name: path})
+            found[style] = round(20 * (time.perf_counter() - started) / pages, 2)
+    return found
+
+
+def read_back(paper: Paper, make: Callable[[Paper, Path], Path], show: bool) -> Counts:
+    """Make a paper, read it and count."""
     with tempfile.TemporaryDirectory() as name:
         path = make(paper, Path(name))
         if path.suffix == ".pdf":
             files, others = {}, {path.name: path}
         else:
             files, others = {path.name: path.read_text(encoding="utf-8")}, {}
-        started = time.perf_counter()
         read = read_documents(files, others)
         blocks, formulas, left_out = read.blocks, read.formulas, read.left_out
-        seconds = time.perf_counter() - started
-        pages = _pages(path) if others else 0
     if show and left_out:
         print("left out", left_out)
     parts = [p for p in paper.parts if not (path.name == "reportlab.pdf" and p.kind == "formula")]
-    return compare(parts, blocks, formulas, paper.title, show=show), seconds, pages
+    return compare(parts, blocks, formulas, paper.title, show=show)
 
 
 def compare(
@@ -290,25 +350,34 @@ def _written(name: str, write: Callable[[Paper], str]) -> Callable[[Paper, Path]
     return make
 
 
-MAKERS: dict[str, Callable[[Paper, Path], Path]] = {
-    "markdown": _written("paper.md", text_makers.markdown),
-    "notebook": _written("paper.ipynb", text_makers.notebook),
-    "html": _written("paper.html", text_makers.hypertext),
-    "latex": _written("paper.tex", text_makers.latex),
-    **{
-        f"pdf by pdfTeX, {style}": (
-            lambda paper, folder, style=style: pdf_makers.by_latex(paper, style, folder)
-        )
-        for style in text_makers.STYLES
-    },
-    "pdf by ReportLab": pdf_makers.by_reportlab,
-    **{
-        f"pdf by matplotlib, {fonts}": (
-            lambda paper, folder, fonts=fonts: pdf_makers.by_matplotlib(paper, folder, fonts)
-        )
-        for fonts in ("cm", "stix", "dejavusans")
-    },
-}
+SERIES = {
+    "generator": "generator/loss", "discriminator": "discriminator/loss", "loss": "model/loss",
+    "FID": "metrics/fid", "validation loss": "validation/loss", "KL": "model/kl",
+}  # fmt: skip
+
+
+def makers(later: bool) -> dict[str, Callable[[Paper, Path], Path]]:
+    """Makers of documents by name; LaTeX's styles that were written later, or those before."""
+    found: dict[str, Callable[[Paper, Path], Path]] = {
+        "markdown": _written("paper.md", text_makers.markdown),
+        "notebook": _written("paper.ipynb", text_makers.notebook),
+        "html": _written("paper.html", text_makers.hypertext),
+        "latex": _written("paper.tex", text_makers.latex),
+    }
+    for style in LATEX_STYLES if later else text_makers.STYLES:
+        found[f"pdf by pdfTeX, {style}"] = functools.partial(_by_latex, style)
+    found["pdf by ReportLab"] = pdf_makers.by_reportlab
+    for fonts in ("cm", "stix", "dejavusans"):
+        found[f"pdf by matplotlib, {fonts}"] = functools.partial(_by_matplotlib, fonts)
+    return found
+
+
+def _by_latex(style: str, paper: Paper, folder: Path) -> Path:
+    return pdf_makers.by_latex(paper, style, folder)
+
+
+def _by_matplotlib(fonts: str, paper: Paper, folder: Path) -> Path:
+    return pdf_makers.by_matplotlib(paper, folder, fonts)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import json
 import re
 
 from benchmarks.papers.content import Paper, Part
+from benchmarks.papers.later import LATEX_STYLES
 
 STYLES = {
     "one column": r"\documentclass{article}\usepackage{amsmath,amssymb,booktabs}",
@@ -24,8 +25,9 @@ def latex(paper: Paper, style: str = "one column") -> str:
     """Write a paper as LaTeX."""
     ruled = style in ("headers", "times")
     parts = [_latex_part(part, ruled, style == "two columns") for part in paper.parts]
-    head = f"{STYLES[style]}\n\\begin{{document}}\n\\begin{{center}}\\Large\\bfseries {paper.title}"
-    return "\n\n".join([f"{head}\\end{{center}}", *parts, "\\end{document}\n"])
+    head = (STYLES | LATEX_STYLES)[style] + "\n\\begin{document}"
+    title = f"\\begin{{center}}\\Large\\bfseries {paper.title}\\end{{center}}"
+    return "\n\n".join([head, title, *parts, "\\end{document}\n"])
 
 
 def _broken(latex_: str) -> str:
