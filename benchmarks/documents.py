@@ -28,7 +28,12 @@ from benchmarks.common import write_result
 from benchmarks.papers import pdf_makers, text_makers
 from benchmarks.papers.content import Paper, Part, make_paper
 from benchmarks.papers.figures import curve_errors, draw_figure
-from benchmarks.papers.later import FIGURE_STYLES, FORMULAS, LATEX_STYLES
+from benchmarks.papers.later import (
+    FIGURE_STYLES,
+    FORMULAS,
+    LATEX_FORMULAS,
+    LATEX_STYLES,
+)
 from dlcc.records import Block, Formula
 from dlcc.stages.consistency.latex import UnknownFormula, parse_equation
 from dlcc.stages.ingestion.documents.figures.figure import read_figure
@@ -84,6 +89,7 @@ def main() -> None:
         for name, make in makers(part == "later").items():
             if chosen.only in name:
                 extra = FORMULAS if part == "later" else ()
+                extra += LATEX_FORMULAS if part == "later" and "TeX" in name else ()
                 made = [make_paper(f"{chosen.seed}/{k}", extra=extra) for k in papers]
                 figures[f"{name} ({part})"] = judged(made, make, chosen.show)
                 print(name, part, figures[f"{name} ({part})"], flush=True)
@@ -222,8 +228,8 @@ def match_formulas(wanted: Sequence[str], read: Sequence[Block]) -> list[Block |
             left.remove(matched[k])
     for k, latex in enumerate(wanted):
         if matched[k] is None and left:
-            letters = sorted(bare(latex))
-            scores = [SequenceMatcher(None, letters, sorted(bare(b.text))).ratio() for b in left]
+            letters = sorted(_signs(latex))
+            scores = [SequenceMatcher(None, letters, sorted(_signs(b.text))).ratio() for b in left]
             best = max(range(len(left)), key=lambda j: scores[j])
             if scores[best] >= 0.75:
                 matched[k] = left.pop(best)
@@ -264,6 +270,13 @@ def bare(text: str) -> str:
     for letter, name in _GREEK.items():
         text = text.replace(f"\\{name}", name[0]).replace(letter, name[0])
     return re.sub(r"[\W_]", "", text).lower()
+
+
+def _signs(latex: str) -> str:
+    """Letters and digits of a formula, without commands that only arrange them."""
+    return re.sub(
+        r"\\(?:frac|binom|begin|end|underbrace|sqrt|mathbb|mathcal|quad)|{\w+}", "", bare(latex)
+    )
 
 
 def _judge_formula(

@@ -12,9 +12,10 @@ from dlcc.stages.ingestion.documents.figures.frame import Frame, Pixels
 from dlcc.typing import Floats
 
 _COLOURED = 50  # difference of channels from which a pixel has a colour
-_FEWEST, _MOST_CURVES = 60, 8  # pixels of a curve
+_FEWEST, _MOST_CURVES = 14, 8  # pixels of a curve's own colour
 _APART = 70.0  # distance of two curves' colours
 _COVERED, _TRACE = 0.35, 0.12  # share of a pixel that a curve covers, and that counts at its edge
+_SHORTEST = 0.04  # share of the frame that a curve passes through
 _LEVEL = 6  # pixels of a column up to which a curve is level
 _WIDEST_SAMPLE = 90  # pixels of a legend's sample
 
@@ -125,7 +126,7 @@ def _traced(
     Where noise fills a column, the middle of its extent is as good as its mean.
     """
     columns = np.flatnonzero((covered > _COVERED).any(0))
-    if len(columns) < 10:
+    if len(columns) < max(10, _SHORTEST * covered.shape[1]):
         return None
     weights = np.where(covered > _TRACE, covered, 0.0)[:, columns]
     rows = np.arange(len(covered), dtype=float)[:, None]

@@ -333,30 +333,20 @@ def _factor(grey: Grey, frame: Frame, *, vertical: bool) -> float:
     Raises:
         UnreadableDocument: Something stands there that could be a factor and is not read.
     """
-    width = frame.right - frame.left
+    below = frame.bottom + frame.outside[0] + 2
+    first, last = label_rows(grey[below:][:60], frame)
+    height = max(6, last - first)
     if vertical:
-        top = max(0, frame.top - 26)
-        part = grey[top : max(1, frame.top - 2), frame.left - 2 : frame.left + width // 6]
+        part = grey[max(0, frame.top - 2 * height) : max(1, frame.top - 2)]
+        part = part[:, max(0, frame.left - height) : frame.left + 6 * height]
     else:
-        top = frame.bottom + frame.outside[0] + 14
-        part = grey[top : top + 34, frame.right - width // 10 : frame.right + 30]
-        part = part[_after_a_gap(part) :]
+        part = grey[below + last + 1 : below + last + round(2.4 * height)]
+        part = part[:, frame.right - 4 * height : frame.right + 3 * height]
     ink = _tight(part) if part.size else None
-    if ink is None or ink.shape[1] > 70:
+    if ink is None or ink.shape[1] > 5 * height:
         return 1.0  # a title reaches there
     text = read_pieces([_padded(ink)], "0123456789e+-−×^.")[0].replace(" ", "")
     match = re.fullmatch(r"(?:1?[e×]|1e)(?:10\^?)?([-−+]?\d{1,2})", text)
     if match is None:
-        if "e" in text or "×" in text:
-            raise UnreadableDocument("a factor beside the figure's axis could not be read")
-        return 1.0
+        raise UnreadableDocument("what stands beside the figure's axis may be a factor, unread")
     return 10.0 ** int(match[1].replace("−", "-"))
-
-
-def _after_a_gap(part: Grey) -> int:
-    """First row after the rows of labels that a strip may begin with."""
-    ink = inked(part, 1)
-    row = 0
-    while row < len(ink) and ink[row]:
-        row += 1
-    return row

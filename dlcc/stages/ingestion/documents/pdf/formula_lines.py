@@ -36,18 +36,36 @@ _MOST_WORDS, _MOST_PROSE = 5, 0.34
 
 
 def equation_number(line: Line) -> tuple[Line, str]:
-    """Cut the number at the right end of a formula off: the rest, and the number or ''."""
+    """Cut the number beside a formula off: the rest, and the number or ''."""
     glyphs = sorted(line.glyphs, key=lambda g: (g.x0, g.x1))
     for k in range(len(glyphs) - 1, max(0, len(glyphs) - 10), -1):
         gap = glyphs[k].x0 - max(g.x1 for g in glyphs[:k])
         if gap > 0.35 * line.size:
             flush = gap > 0.8 * line.size or line.column[1] - line.x1 < 0.5 * line.size
             if flush and is_equation_number("".join(g.text for g in glyphs[k:])):
-                rest = Line(glyphs[:k], line.rules).settled()
-                rest.column, rest.sheet, rest.height = line.column, line.sheet, line.height
-                return rest, "".join(g.text for g in glyphs[k:])
+                return _part(line, glyphs[:k]), "".join(g.text for g in glyphs[k:])
+            break
+    return _left_number(line, glyphs)
+
+
+def _left_number(line: Line, glyphs: list[Glyph]) -> tuple[Line, str]:
+    """Cut a number off that stands to the left of a formula, as some journals have it."""
+    if line.x0 - line.column[0] > 0.5 * line.size:
+        return line, ""
+    for k in range(1, min(len(glyphs) - 2, 9)):
+        if glyphs[k].x0 - glyphs[k - 1].x1 > 0.5 * line.size:
+            number = "".join(g.text for g in glyphs[:k])
+            if is_equation_number(number) and len(glyphs) - k >= 3:
+                return _part(line, glyphs[k:]), number
             break
     return line, ""
+
+
+def _part(line: Line, glyphs: list[Glyph]) -> Line:
+    """Make a line of some of its glyphs."""
+    rest = Line(glyphs, line.rules).settled()
+    rest.column, rest.sheet, rest.height = line.column, line.sheet, line.height
+    return rest
 
 
 def is_equation_number(text: str) -> bool:

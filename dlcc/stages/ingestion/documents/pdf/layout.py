@@ -78,7 +78,7 @@ def _drop_margins(sheets: list[list[Line | RuledTable]]) -> None:
             repeated = any(seen[k] >= max(2, 0.4 * len(sheets)) and len(k) > 3 for k in keys)
             alone = _NUMBER_ALONE.fullmatch(plain(line)) is not None
             edge = not 0.085 * line.height < line.y < 0.92 * line.height
-            if repeated or (alone and (edge or line is keyed[-1][0])):
+            if repeated or (alone and (edge or line in (keyed[0][0], keyed[-1][0]))):
                 items.remove(line)
 
 

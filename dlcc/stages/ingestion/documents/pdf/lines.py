@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from dlcc.stages.ingestion.documents.pdf.sheet import Glyph, Rule, Sheet, box
-from dlcc.stages.ingestion.documents.pdf.signs import ACCENTS, LARGE
+from dlcc.stages.ingestion.documents.pdf.signs import ACCENTS, LARGE, is_sized
 
 _SMALL = 0.87  # ratio of sizes under which a glyph is a script
+_FENCES = frozenset("()[]{}|‖∣")
 _BULLETS = frozenset("•▪‣◦●■")
 _COLUMN_GAP = 0.75  # in ems; words of a line are closer
 _FEWEST_ROWS = 8  # of a column
@@ -82,14 +83,17 @@ def rows_of(glyphs: Sequence[Glyph]) -> list[list[Glyph]]:
     rows: list[list[Glyph]] = []
     hanging = []
     for glyph in sorted(glyphs, key=lambda g: -g.y):
-        if _hangs(glyph) or glyph.text in ACCENTS or glyph.text in _BULLETS:
+        fence = glyph.text in _FENCES and is_sized(glyph.font)
+        if fence or _hangs(glyph) or glyph.text in ACCENTS or glyph.text in _BULLETS:
             hanging.append(glyph)
         elif rows and abs(rows[-1][0].y - glyph.y) < 0.06 * max(glyph.size, rows[-1][0].size):
             rows[-1].append(glyph)
         else:
             rows.append([glyph])
     for glyph in hanging:
-        reach = (0.5 if glyph.text in ACCENTS else 0.3) * glyph.size
+        reach = (
+            0.9 if is_sized(glyph.font) else 0.5 if glyph.text in ACCENTS else 0.3
+        ) * glyph.size
         near = [r for r in rows if abs(r[0].y - glyph.y) < reach]
         if near:
             min(near, key=lambda r: abs(r[0].y - glyph.y)).append(glyph)
@@ -237,11 +241,30 @@ def group_lines(glyphs: Sequence[Glyph], rules: Sequence[Rule]) -> list[Line]:
         lines.setdefault(groups.of(k), Line([])).glyphs.extend(row)
     for rule, k in used:
         lines[groups.of(k)].rules.append(rule)
-    return sorted((line.settled() for line in lines.values()), key=lambda line: -line.y)
+    found = sorted((line.settled() for line in lines.values()), key=lambda line: -line.y)
+    taken = {id(rule) for rule, _ in used}
+    for rule in rules:
+        if id(rule) not in taken:
+            _give(rule, found)
+    return found
+
+
+def _give(rule: Rule, lines: Sequence[Line]) -> None:
+    """Give a rule that unites nothing to the line that it lies within: it may mean something."""
+    for line in lines:
+        within = line.x0 - 2 <= rule.x0 and rule.x1 <= line.x1 + 2
+        if within and line.low + 0.1 * line.size < rule.y < line.high:
+            line.rules.append(rule)
+            return
 
 
 def _apart(a: Glyph, b: Glyph) -> bool:
     return b.x0 - a.x1 > 0.1 * b.size or abs(a.size - b.size) > 0.1 * b.size
+
+
+def _reach(glyph: Glyph) -> float:
+    """Distance in ems to the right of a glyph up to which a script is its own."""
+    return 0.9 if glyph.text == "∫" else 0.35
 
 
 class _Rows:
@@ -266,11 +289,11 @@ class _Rows:
         best: tuple[float, int] | None = None
         reach = 3.5 * glyph.size
         for k in self._between(glyph.y - reach, glyph.y + reach):
-            for other in self._near(k, glyph.x0 - 0.7 * glyph.size, glyph.x0 + 0.2 * glyph.size):
+            for other in self._near(k, glyph.x0 - 1.4 * glyph.size, glyph.x0 + 0.2 * glyph.size):
                 if glyph.size >= _SMALL * other.size or other.x0 > glyph.x0:
                     continue
                 off = glyph.x0 - other.x1
-                if not -0.35 * other.size <= off <= 0.35 * other.size:
+                if not -0.35 * other.size <= off <= _reach(other) * other.size:
                     continue
                 low = other.low - 0.35 * other.size
                 if low <= glyph.y <= other.high + 0.05 * other.size:

@@ -11,6 +11,7 @@ from dlcc.stages.ingestion.documents.pdf.signs import (
     LARGE,
     is_italic,
     is_maths_font,
+    is_sized,
     latex_of,
 )
 
@@ -36,7 +37,8 @@ class Item:
     low: float
     high: float
     kind: str = "sign"
-    """Sort of part: sign, letter (upright, of a word), digit, word, large, composite."""
+    """Sort of part: sign, letter (upright, of a word), digit, large, root, fence (a bracket of
+    any size), composite."""
 
 
 def with_accents(glyphs: Sequence[Glyph]) -> list[Item | Glyph]:
@@ -92,6 +94,8 @@ def item_of(glyph: Glyph) -> Item:
         latex, kind = LARGE[glyph.text], "large"
     elif glyph.text == "√":
         latex, kind = "√", "root"
+    elif is_sized(glyph.font) and glyph.text in "()[]{}|‖∣":
+        kind = "fence"
     elif glyph.text.isdigit() or glyph.text == ".":
         kind = "digit"
     elif glyph.text in ("ﬁ", "ﬂ", "ﬀ", "ﬃ", "ﬄ"):

@@ -15,6 +15,7 @@ from statistics import median
 from dlcc.stages.ingestion.documents.pdf.maths_items import Item, Unbuilt, item_of, with_accents
 from dlcc.stages.ingestion.documents.pdf.sheet import Glyph, Rule
 
+_UNSIZED = ("large", "root", "fence")  # kinds whose size tells nothing of their line
 _SMALL = 0.87  # ratio of sizes under which a glyph is a script
 _FUNCTIONS = frozenset(
     [
@@ -41,6 +42,7 @@ _FUNCTIONS = frozenset(
     ]
 )
 _LIMITED = frozenset(["min", "max", "sup", "inf", "lim", "argmin", "argmax", "Pr"])
+_FENCES = ("(", ")", "[", "]", "\\{", "\\}", "|", "\\|")
 _DEEPEST = 12
 _MOST_GLYPHS = 1_500
 
@@ -153,7 +155,7 @@ def _height(item: Item) -> float:
 
 def _baseline(items: Sequence[Item]) -> float:
     """Baseline of the largest signs."""
-    standing = [i for i in items if i.y is not None and not i.kind.startswith(("large", "root"))]
+    standing = [i for i in items if i.y is not None and not i.kind.startswith(_UNSIZED)]
     if not standing:
         return median(i.axis - 0.25 * i.size for i in items)
     largest = max(i.size for i in standing)
@@ -226,7 +228,7 @@ def _in_line(items: Sequence[Item], depth: int) -> str:
     """Write items that stand in one line, with their scripts."""
     if depth > _DEEPEST:
         raise Unbuilt(f"nested more than {_DEEPEST} deep")
-    standing = [i for i in items if i.y is not None and not i.kind.startswith(("large", "root"))]
+    standing = [i for i in items if i.y is not None and not i.kind.startswith(_UNSIZED)]
     if standing:
         size = max(i.size for i in standing)
         base = _baseline(items)
@@ -259,6 +261,8 @@ def _in_line(items: Sequence[Item], depth: int) -> str:
 
 def _level(item: Item, base: float, size: float) -> str:
     """Place of an item in its line: '' on it, '^' above, '_' below."""
+    if item.kind == "fence" and item.low - 0.5 * size < base + 0.25 * size < item.high + size:
+        return ""
     if item.y is None or item.kind.startswith("large"):
         off = (item.axis - 0.25 * size - base) / size
         if abs(off) < 0.17:
@@ -285,6 +289,8 @@ def _close(words: list[str], scripts: dict[str, list[Item]], depth: int) -> None
     for level in ("_", "^"):
         if level in scripts:
             latex = _in_line(scripts[level], depth + 1)
+            if latex.strip() in _FENCES:
+                raise Unbuilt("a bracket that stands at no line")
             bare = latex.replace(" ", "").replace("'", "")
             words.append(latex.replace(" ", "") if not bare else f"{level}{{{latex}}}")
 

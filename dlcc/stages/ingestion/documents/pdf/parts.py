@@ -12,7 +12,7 @@ from typing import Literal
 from dlcc.stages.ingestion.documents.pdf.formula_lines import is_display, is_equation_number
 from dlcc.stages.ingestion.documents.pdf.lines import Line
 from dlcc.stages.ingestion.documents.pdf.ruled_tables import RuledTable
-from dlcc.stages.ingestion.documents.pdf.signs import is_bold, is_monospaced
+from dlcc.stages.ingestion.documents.pdf.signs import is_bold, is_monospaced, is_small_caps
 from dlcc.stages.ingestion.documents.pdf.text import plain
 
 _LARGER, _LONGEST_HEADING = 1.12, 200
@@ -122,6 +122,8 @@ def _is_heading(line: Line, text: str, style: Style) -> bool:
     bold = sum(is_bold(g.font) for g in letters) >= 0.95 * len(letters)
     large = line.size > _LARGER * style.size
     numbered = NUMBERED.match(text) is not None
+    if numbered and all(is_small_caps(g.font) for g in letters):
+        return True
     if large:
         return True
     if text.endswith((".", ",", ";")) and not numbered:

@@ -66,7 +66,8 @@ def _merged(rules: Sequence[Rule]) -> list[Rule]:
     found: list[Rule] = []
     for rule in sorted(rules, key=lambda r: (-round(r.y), r.x0)):
         last = found[-1] if found else None
-        if last is not None and abs(last.y - rule.y) < 1 and rule.x0 - last.x1 < 1.5:
+        level = last is not None and abs(last.y - rule.y) < 1
+        if level and last is not None and last.x0 - 1.5 < rule.x0 < last.x1 + 1.5:
             found[-1] = Rule(last.x0, max(last.x1, rule.x1), last.y0, last.y1)
         else:
             found.append(rule)

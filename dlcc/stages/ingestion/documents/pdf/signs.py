@@ -60,6 +60,7 @@ _CMEX |= {
     for k, name in enumerate(("summation", "product", "integral", "union", "intersection"))
 }
 _CMEX |= {112 + k: f"radical{size}" for k, size in enumerate(("big", "Big", "bigg", "Bigg"))}
+_CMMI_MISREAD = {";": ",", ":": ".", "=": "/", "`": "ℓ"}  # such a font has none of these signs
 _CMMI = {34: "ε", 36: "ϑ", 37: "ϖ", 38: "ϱ", 39: "ς", 58: ".", 59: ",", 60: "<", 61: "/", 62: ">"}
 ACCENTS = {
     "ˆ": "\\hat", "^": "\\hat", "̂": "\\hat", "˜": "\\tilde", "̃": "\\tilde", "¯": "\\bar",
@@ -73,7 +74,9 @@ _NAMES = {
     "asteriskmath": "∗", "radical": "√", "partialdiff": "∂", "theta": "θ", "sigma": "σ",
     "phi": "φ", "epsilon": "ϵ", "epsilon1": "ϵ", "alpha": "α", "beta": "β", "gamma": "γ",
     "delta": "δ", "eta": "η", "tau": "τ", "omega": "ω", "rho": "ρ", "psi": "ψ", "kappa": "κ",
-    "proportional": "∝", "braceleft": "{", "braceright": "}", "bar": "|",
+    "proportional": "∝", "Gamma": "Γ", "Delta": "Δ", "Theta": "Θ", "Lambda": "Λ", "Xi": "Ξ",
+    "Pi": "Π", "Sigma": "Σ", "Phi": "Φ", "Psi": "Ψ", "Omega": "Ω", "lscript": "ℓ",
+    "braceleft": "{", "braceright": "}", "bar": "|",
 }  # fmt: skip
 _STIX = dict(zip("\ue154\ue155\ue156\ue157\ue158", "𝔸𝔹𝔼𝔽𝔾", strict=True)) | {
     chr(0xE22D + k): chr(0x1D49C + k) for k in range(26)
@@ -86,17 +89,19 @@ _DEPTHS = {"Bigg": 3.0, "bigg": 2.4, "Big": 1.8, "big": 1.2, "text": 1.0, "displ
 _MOST_FONTS = 512
 _MATHS_FONT = re.compile(
     r"cmmi|cmsy|cmex|cmbsy|cmmib|msam|msbm|eufm|eusm|rsfs|math|stix.*(size|nonuni)|symbol"
-    r"|lmmi|lmsy|lmex|txmi|txsy|txex|pxmi|bbold|dsrom|mtmi|mtsy|mtex|rmtmi",
+    r"|lmmi|lmsy|lmex|txmi|txsy|txex|pxmi|bbold|dsrom|fplmbb|fplmr|pazomath|mtmi|mtsy|mtex|rmtmi",
     re.IGNORECASE,
 )
 _CALLIGRAPHIC = re.compile(r"cmsy|cmbsy|eusm|rsfs|lmsy|txsy|mtsy", re.IGNORECASE)
-_BLACKBOARD = re.compile(r"msbm|bbold|dsrom|bbm", re.IGNORECASE)
+_BLACKBOARD = re.compile(r"msbm|bbold|dsrom|bbm|fplmbb|blackboard", re.IGNORECASE)
 _FRAKTUR = re.compile(r"eufm|eufb", re.IGNORECASE)
 _EXTENSION = re.compile(r"cmex|lmex|txex|mtex", re.IGNORECASE)
-_BOLD = re.compile(r"bold|cmbx|black|heavy|[-,]b\b|nimbus.*medi|cmmib|-bd", re.IGNORECASE)
+_BOLD = re.compile(r"bold|cmbx|cmssbx|black|heavy|[-,]b\b|nimbus.*medi|cmmib|-bd", re.IGNORECASE)
 _MONOSPACED = re.compile(
     r"cmtt|mono|nimbusmon|courier|consol|typewriter|lmtt|ectt|sftt", re.IGNORECASE
 )
+_SMALL_CAPS = re.compile(r"cmcsc|smallcap|lmcsc|[-,]sc\b", re.IGNORECASE)
+_SIZED = re.compile(r"size(?:one|two|three|four|five|\d)|dejavusansdisplay", re.IGNORECASE)
 _ITALIC = re.compile(r"ital|obli|cmti|cmmi", re.IGNORECASE)
 
 
@@ -110,6 +115,18 @@ def is_maths_font(font: str) -> bool:
 def is_bold(font: str) -> bool:
     """Whether a font is bold."""
     return _BOLD.search(font) is not None
+
+
+@lru_cache(maxsize=_MOST_FONTS)
+def is_small_caps(font: str) -> bool:
+    """Whether a font has small capitals for letters."""
+    return _SMALL_CAPS.search(font) is not None
+
+
+@lru_cache(maxsize=_MOST_FONTS)
+def is_sized(font: str) -> bool:
+    """Whether a font holds brackets of several sizes, which stand where their size has them."""
+    return _SIZED.search(font) is not None
 
 
 @lru_cache(maxsize=_MOST_FONTS)
@@ -154,10 +171,12 @@ def character(font: str, name: str, text: str, code: int) -> tuple[str, str]:
         return _ACCENT_NAMES[name], name
     if name in _NAMES:
         return _NAMES[name], name
+    if name and _TEX_MATHS.search(font) and (known := _unicode_of(name)):
+        return known, name
     if "STIXNonUnicode" in font:
         return _STIX.get(text, ""), name
-    if re.search("cmmi|lmmi", font, re.IGNORECASE) and text in (";", ":"):
-        return {";": ",", ":": "."}[text], name  # such a font has no others
+    if re.search("cmmi|lmmi", font, re.IGNORECASE) and text in _CMMI_MISREAD:
+        return _CMMI_MISREAD[text], name  # such a font has no others
     if not _EXTENSION.search(font):
         sure = _SURE.fullmatch(text) or (text.isascii() and text.isalpha() and "mi" in font.lower())
         return (text if name or sure or not _TEX_MATHS.search(font) else ""), name
@@ -165,6 +184,14 @@ def character(font: str, name: str, text: str, code: int) -> tuple[str, str]:
         return "", ""  # text of such a font is a code, and another one with each maker
     bare = re.sub(r"(?:big+|Big+|text|display)$", "", name)
     return _LARGE_NAMES.get(bare) or _DELIMITER_NAMES.get(bare) or text, name
+
+
+@lru_cache(maxsize=_MOST_FONTS)
+def _unicode_of(name: str) -> str:
+    """Character of a glyph's name in Adobe's list; empty for one that is not there."""
+    from pdfminer.glyphlist import glyphname2unicode
+
+    return str(glyphname2unicode.get(name, ""))
 
 
 def latex_of(text: str, font: str) -> str | None:

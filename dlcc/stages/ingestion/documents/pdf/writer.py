@@ -20,6 +20,7 @@ from dlcc.stages.ingestion.documents.pdf.text import line_text, plain
 
 PLACE = 1_000
 """Factor of the page in a place: line 3,012 is the 12th block of page 3."""
+_FEW = 5  # signs
 _JOINED = re.compile(r"[a-zà-ÿ]-$")
 
 
@@ -135,14 +136,19 @@ class Writer:
                 self._page.formula(latex, place)
 
     def _has_strays(self, line: Line) -> bool:
-        """Whether another line reaches into a formula's: one of them may lack what it has."""
-        low, high = line.low + 0.15 * line.size, line.high - 0.15 * line.size
+        """Whether another line reaches into a formula's: one of them may lack what it has.
+
+        A few signs above or below it may be its limits, too.
+        """
+        own = self._ids(line)
         for other in self._lines[line.sheet]:
-            inside = low < other.y + 0.25 * other.size < high and other.column == line.column
-            if inside and id(other.glyphs[0]) not in self._ids(line):
-                beside = min(line.x1, other.x1) - max(line.x0, other.x0)
-                if beside > -line.size and not is_equation_number(plain(other)):
-                    return True
+            if other.column != line.column or not own.isdisjoint(self._ids(other)):
+                continue
+            margin = (-0.45 if len(other.glyphs) <= _FEW else 0.15) * line.size
+            inside = line.low + margin < other.y + 0.25 * other.size < line.high - margin
+            beside = min(line.x1, other.x1) - max(line.x0, other.x0) > -line.size
+            if inside and beside and not is_equation_number(plain(other)):
+                return True
         return False
 
     @staticmethod
