@@ -31,6 +31,7 @@ from benchmarks.papers.figures import curve_errors, draw_figure
 from benchmarks.papers.later import (
     FIGURE_STYLES,
     FORMULAS,
+    FORMULAS_OF_THE_SECOND_DRAW,
     LATEX_FORMULAS,
     LATEX_STYLES,
 )
@@ -88,7 +89,7 @@ def main() -> None:
     for part, papers in (("known", range(3)), ("later", range(3, 5))):
         for name, make in makers(part == "later").items():
             if chosen.only in name:
-                extra = FORMULAS if part == "later" else ()
+                extra = 3 * FORMULAS_OF_THE_SECOND_DRAW + FORMULAS if part == "later" else ()
                 extra += LATEX_FORMULAS if part == "later" and "TeX" in name else ()
                 made = [make_paper(f"{chosen.seed}/{k}", extra=extra) for k in papers]
                 figures[f"{name} ({part})"] = judged(made, make, chosen.show)

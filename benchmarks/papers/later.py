@@ -32,10 +32,27 @@ LATEX_FORMULAS: tuple[str, ...] = (
     r"\underbrace{a + b}_{c} = d",
 )
 """Formulas that only TeX sets; most have no rule to tell what is above what."""
+FORMULAS_OF_THE_SECOND_DRAW: tuple[str, ...] = (
+    r"L_G = \mathbb{E}_{z \sim p_z}[(D(G(z)) - 1)^2] + \frac{\beta}{2} \|w\|^2",
+    r"L_D = \mathbb{E}_{x \sim p_r}[\max(0, m - D(x))] + "
+    r"\mathbb{E}_{z \sim p_z}[\max(0, m + D(G(z)))]",
+    r"\mathrm{KL}(p \| q) = \int p(x) \log \frac{p(x)}{q(x)} dx",
+    r"\mathrm{IS} = \exp(\mathbb{E}_x[\mathrm{KL}(p(y|x) \| p(y))])",
+    r"\sigma(a) = \frac{1}{1 + e^{-a}}",
+    r"\lambda_{\max} \leq \frac{2}{\eta}",
+    r"z = \mu + \sigma \odot \epsilon",
+    r"\|D(x) - D(y)\| \leq K \|x - y\|",
+    r"L = \sum_{k=1}^{K} \alpha_k "
+    r"\left(\frac{1}{n} \sum_{i=1}^{n} (x_{ik} - \hat{x}_{ik})^2\right)",
+    r"H(p) = -\sum_x p(x) \log p(x)",
+)
+"""Formulas that were written after what the first draw showed was mended."""
 FIGURE_STYLES: tuple[str, ...] = (
     "bmh", "classic", "seaborn-v0_8-whitegrid", "ggplot", "dark_background",
 )  # fmt: skip
 LATEX_STYLES: dict[str, str] = {
+    "two columns of Charter": r"\documentclass[twocolumn,a4paper]{article}"
+    r"\usepackage{amsmath,amssymb,booktabs}\usepackage{charter}\usepackage[margin=1.8cm]{geometry}",
     "KOMA and Palatino": r"\documentclass[11pt]{scrartcl}\usepackage{amsmath,amssymb,booktabs}"
     r"\usepackage{mathpazo}",
     "formulas to the left": r"\documentclass[fleqn,leqno]{article}"

@@ -24,7 +24,7 @@ STYLES = {
 def latex(paper: Paper, style: str = "one column") -> str:
     """Write a paper as LaTeX."""
     ruled = style in ("headers", "times")
-    parts = [_latex_part(part, ruled, style == "two columns") for part in paper.parts]
+    parts = [_latex_part(part, ruled, style.startswith("two columns")) for part in paper.parts]
     head = (STYLES | LATEX_STYLES)[style] + "\n\\begin{document}"
     title = f"\\begin{{center}}\\Large\\bfseries {paper.title}\\end{{center}}"
     return "\n\n".join([head, title, *parts, "\\end{document}\n"])
