@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from markdown_it import MarkdownIt
@@ -11,6 +12,7 @@ from mdit_py_plugins.dollarmath import dollarmath_plugin
 from dlcc.records import Block, Formula
 from dlcc.stages.ingestion.documents.page import MATHS, Page, with_maths
 
+_BREAKS = ("softbreak", "hardbreak")
 _PRINTED = ("", "text", "txt", "log", "console", "output")
 
 
@@ -29,7 +31,11 @@ def read_markdown(page: Page, text: str, line: int | None = None) -> None:
 
 
 def _parser() -> MarkdownIt:
-    return MarkdownIt("commonmark").enable("table").use(dollarmath_plugin, allow_space=True)
+    return (
+        MarkdownIt("commonmark")
+        .enable("table")
+        .use(dollarmath_plugin, allow_space=True, double_inline=True)
+    )
 
 
 @dataclass
@@ -71,27 +77,43 @@ class _Reader:
         self.page.block("code", line, text)
 
     def _inline(self, token: Token, line: int) -> None:
-        text, offsets = _flatten(token)
-        maths = [(latex, line + (0 if self.only_line else offset)) for latex, offset in offsets]
-        plain = with_maths(text, [latex for latex, _ in maths])
         if "heading" in self.inside:
+            text, maths = _flatten(token.children or (), line, self.only_line)
+            plain = with_maths(text, [latex for latex, _ in maths])
             self.page.heading(self.heading_level, plain, line)
         elif self.inside[-1:] in (["td"], ["th"]):
-            self.rows[-1].append(plain)
+            text, maths = _flatten(token.children or (), line, self.only_line)
+            self.rows[-1].append(with_maths(text, [latex for latex, _ in maths]))
         else:
-            self.page.prose(line, text, maths, listed="list_item" in self.inside)
+            self._prose(token.children or (), line)
+
+    def _prose(self, children: Sequence[Token], line: int) -> None:
+        """Add a paragraph; what stands in it between double dollars is displayed."""
+        part: list[Token] = []
+        for child in [*children, None]:
+            if child is not None and child.type != "math_inline_double":
+                part.append(child)
+                continue
+            text, maths = _flatten(part, line, self.only_line)
+            if text.strip():
+                self.page.prose(line, text.strip(), maths, listed="list_item" in self.inside)
+            if child is not None:
+                breaks = sum(c.type in _BREAKS for c in part)
+                line += 0 if self.only_line else breaks
+                self.page.formula(child.content, line)
+            part = []
 
 
-def _flatten(token: Token) -> tuple[str, list[tuple[str, int]]]:
-    """Flatten an inline token to text with marks for formulas, and pairs (LaTeX, lines below the
-    token's first)."""
+def _flatten(
+    children: Sequence[Token], line: int, only_line: int | None
+) -> tuple[str, list[tuple[str, int]]]:
+    """Flatten tokens to text with marks for formulas, and pairs (LaTeX, line)."""
     parts: list[str] = []
     maths: list[tuple[str, int]] = []
-    line = 0
-    for child in token.children or ():
-        if child.type in ("softbreak", "hardbreak"):
+    for child in children:
+        if child.type in _BREAKS:
             parts.append(" ")
-            line += 1
+            line += 0 if only_line else 1
         elif child.type.startswith("math_inline"):
             parts.append(MATHS)
             maths.append((child.content.strip(), line))

@@ -63,3 +63,14 @@ def test_abbreviations_end_no_sentence(text: str, count: int) -> None:
 def test_any_text_is_read(text: str) -> None:
     blocks, _ = parse_markdown("x.md", text)
     assert all(b.line >= 1 for b in blocks)
+
+
+def test_double_dollars_within_a_paragraph_are_displayed() -> None:
+    text = "We minimise\n$$L_D = -E[D(x)]$$\nwith $D$ as before.\n"
+    blocks, formulas = parse_markdown("m.md", text)
+    assert [(b.kind, b.line) for b in blocks] == [
+        ("paragraph", 1),
+        ("formula", 2),
+        ("paragraph", 2),
+    ]
+    assert [(f.latex, f.displayed) for f in formulas] == [("L_D = -E[D(x)]", True), ("D", False)]
