@@ -364,7 +364,7 @@ class Documents:
             RunError: A link leads out of the run, or a file is not what was recorded.
         """
         there = run.document_files()
-        files = _texts(there)
+        files = _texts({name: path for name, path in there.items() if not _is_pdf(name)})
         others = {name: there[name] for name in sorted(there) if name not in files}
         return cls(files, others) if files or others else None
 
@@ -382,6 +382,11 @@ class Documents:
 
 
 RUN_PARTS: tuple[type[RunPart], ...] = (Config, Series, Snapshots, Samples, Sources, Documents)
+
+
+def _is_pdf(name: str) -> bool:
+    """Whether a document is a PDF, which may be ASCII and is no text."""
+    return name.lower().endswith(".pdf")
 
 
 def _frozen(array: NDArray[Any]) -> NDArray[Any]:

@@ -14,6 +14,7 @@ from dlcc.typing import Floats
 _MOST = 0.9  # share of points that agree, from which a series does
 _FEWEST = 3
 _ROUNDING = 1e-6
+_PEN = 3.0  # pixels that a curve may reach beyond its ends
 
 
 @dataclass(frozen=True)
@@ -91,10 +92,15 @@ def _placed(shown: DocumentSeries, column: Column) -> list[Floats]:
     first, last = float(column.steps[0]), float(column.steps[-1])
     if len(steps) < _FEWEST:
         return []
+    beyond = 1.0
+    if shown.drawn:  # a line is as wide as its pen
+        beyond += _PEN * float(np.median(np.diff(steps)))
     found = [
         moved
         for moved in (steps, steps - 1)
-        if shown.unit not in ("epoch", "row") and first - 1 <= moved[0] and moved[-1] <= last + 1
+        if shown.unit not in ("epoch", "row")
+        and first - beyond <= moved[0]
+        and moved[-1] <= last + beyond
     ]
     if shown.unit in ("epoch", "row", ""):
         if len(steps) == len(column.steps):
