@@ -41,22 +41,30 @@ class Host:
         In the code, SECRET, FOLDER, PARENT and RUN are the host's secret, folder, process and run.
         It ends in an error: for code that comes to its end torch would be imported, a second each.
         """
-        names = {"SECRET": str(self.secret), "FOLDER": str(self.folder), "RUN": str(self.run),
-                 "PARENT": os.getpid()}  # fmt: skip
-        header = "".join(f"{name} = {value!r}\n" for name, value in names.items())
+        header = self.names
         end = "\nraise ValueError('the end')\n"
         files = {"train.py": header + textwrap.dedent(code) + end, **others}
-        source = self.run / "source"
-        source.mkdir(parents=True, exist_ok=True)
-        for name, text in files.items():
-            (source / name).write_text(text)
-        staged = {f"source/{name}": source / name for name in files}
-        self.session = Session(staged, self.level, Bounds(seconds, memory))
+        self.session = Session(self.staged(files), self.level, Bounds(seconds, memory))
         with self.session as session:
             try:
                 return f"built {session.build('source/train.py:build', {})}"
             except ForeignCodeError as error:
                 return str(error)
+
+    @property
+    def names(self) -> str:
+        """Assignments of SECRET, FOLDER, PARENT and RUN."""
+        names = {"SECRET": str(self.secret), "FOLDER": str(self.folder), "RUN": str(self.run),
+                 "PARENT": os.getpid()}  # fmt: skip
+        return "".join(f"{name} = {value!r}\n" for name, value in names.items())
+
+    def staged(self, files: dict[str, str]) -> dict[str, Path]:
+        """Write the run's source files, and give them as a session takes them."""
+        source = self.run / "source"
+        source.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            (source / name).write_text(text)
+        return {f"source/{name}": source / name for name in files}
 
 
 @pytest.fixture(params=REAL_LEVELS, ids=lambda level: level.name.lower())

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
+import textwrap
 import time
 from pathlib import Path
 
 import psutil
 import pytest
 
+from dlcc.sandbox import Bounds, Session
 from tests.sandbox.conftest import SECRET, Host
 
 # Each raises RuntimeError('got ...') where it succeeds. What the code says proves nothing by
@@ -159,6 +161,48 @@ def test_there_is_no_way_out(host: Host, name: str) -> None:
     assert "got" not in said.split("RuntimeError:")[-1], said
     assert SECRET not in said
     assert "raised" in said or "ended its process" in said, said  # it ran, and built nothing
+
+
+_STEP = """
+import torch
+import dlcc
+
+net = torch.nn.Linear(2, 1)
+adam = torch.optim.Adam(net.parameters())
+
+
+def step(x):
+    got = []
+    for name, code in ESCAPES.items():
+        try:
+            exec(code, {**globals(), "__file__": __file__})
+        except BaseException as error:
+            if "got" in str(error):
+                got.append(f"{name}: {error}")
+    adam.zero_grad()
+    net(x).mean().backward()
+    adam.step()
+    if got:
+        raise ValueError(str(got))
+    return {}
+
+
+def build(config):
+    return dlcc.Training.from_step(
+        {"net": net}, step, sample=lambda n: net(torch.ones(n, 2)), data=torch.ones(8, 2), batch=4
+    )
+"""
+
+
+def test_there_is_no_way_out_of_a_step_that_is_traced(host: Host) -> None:
+    deadly = "use the calls of another architecture"  # which the filter answers by a kill
+    escapes = {name: textwrap.dedent(code) for name, code in ESCAPES.items() if name != deadly}
+    files = {"train.py": f"{host.names}ESCAPES = {escapes!r}\n{_STEP}"}
+    with Session(host.staged(files), host.level, Bounds(60, 2 << 30)) as session:
+        session.build("source/train.py:build", {})
+        graph, tensors = session.trace(0)
+    assert [update.players for update in graph.updates] == [("net",)]
+    assert SECRET.encode() not in b"".join(array.tobytes() for array in tensors.values())
 
 
 def test_the_network_is_out_of_reach(host: Host) -> None:
