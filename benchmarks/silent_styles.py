@@ -254,8 +254,11 @@ def build_gan(config: Mapping[str, Any]) -> dlcc.Training:
             fake = torch.cat([fake[: BATCH // 2].detach(), fake[BATCH // 2 :]])
         loss = F.softplus(-judge(fake)).mean()
         og.zero_grad()
+        if now == "clipped before backward":
+            nn.utils.clip_grad_norm_(made.parameters(), config["grad_clip"])
         loss.backward()
-        nn.utils.clip_grad_norm_(made.parameters(), config["grad_clip"])
+        if now != "clipped before backward":
+            nn.utils.clip_grad_norm_(made.parameters(), config["grad_clip"])
         if now != "generator never stepped" and fault != "generator never stepped":
             og.step()
         return loss

@@ -204,6 +204,8 @@ class StepRecorder:
             self._memory.forget(plain_tensor(tensor))
         in_place = bool(written) and writes(name) and len(written) == 1
         for k, tensor in enumerate([written[0]] if in_place else _tensors(made)):
+            if in_place and id(plain_tensor(tensor)) in self._names:
+                continue  # a weight that is clipped, say, is a weight still, with new numbers
             node = self._result(name, plain, k, tensor)
             detached = base_name(name) == "detach"
             self._memory.remember(plain_tensor(tensor), node, detached=detached)

@@ -51,6 +51,7 @@ _POSTERIOR = re.compile(
     rf"q(_?\w+)?(\(\w+{_GIVEN}\w+\))?|N\((z;)?mu\w*(\(\w+\))?,(diag\(?)?sigma\S*\)"
 )
 _PRIOR = re.compile(r"p(_?\w+)?(\(z\w*\))?|N\((z;)?0,(I|1)\w?\)|prior")
+_SINGLE = re.compile(r"(?:z|mu|sigma)_(?:[a-hj-z]|\d)(?![a-z])")  # z_j; z_i is a row
 _LIKELIHOOD = re.compile(rf"[pP](_?[a-z]+)?\(x\w*{_GIVEN}(hat|tilde)?z\w*\)")
 _COUNTERS = frozenset("ijknbtm")
 
@@ -163,6 +164,8 @@ def divergence(arguments: Sequence[str]) -> sp.Symbol:
     (KL, reverse KL)
     """
     sides = [plain(part) for part in _parts(arguments, (*_BARS, "||", ","), two=True)]
+    if any(_SINGLE.search(side) for side in sides):
+        raise UnknownFormula("a divergence of single latents")
     if len(sides) == 2:
         if _POSTERIOR.fullmatch(sides[0]) and _PRIOR.fullmatch(sides[1]):
             return DIVERGENCE

@@ -152,6 +152,20 @@ def loss_in_words(
     return ""
 
 
+def minimised(loss: StepLoss) -> str:
+    """Say what a step minimises, as far as terms of the field explain it; empty where they do not.
+
+    A loss that cannot be computed again has no words.
+    """
+    try:
+        ways = readings(loss)
+        points = _points(loss, ways[0])
+        values = np.array([float(loss(point).detach()) / loss.scale for point in points])
+        return loss_in_words(loss, ways, points, values).removeprefix("; the code minimises ")
+    except TraceError:
+        return ""
+
+
 def _points(loss: StepLoss, way: Reading) -> list[Drawn]:
     generator = torch.Generator().manual_seed(0)
     drawn = [way.draw(loss, _SCALES[k % len(_SCALES)], generator) for k in range(POINTS)]

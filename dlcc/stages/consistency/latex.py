@@ -39,7 +39,8 @@ def parse_equation(latex: str) -> Equation:
     if len(sides) != 2:
         raise UnknownFormula("not one equation")
     left, right = sides
-    name = re.sub(r"\\[a-zA-Z]+|[{}\s\\]", "", left)
+    decorated = re.sub(r"\\(hat|tilde|bar)(?![a-zA-Z])", r"\1", left)
+    name = re.sub(r"\\[a-zA-Z]+|[{}\s\\]", "", decorated)
     if not name:
         raise UnknownFormula("the left side has no name")
     return Equation(name, parse_expression(right.strip().rstrip(".,;")))

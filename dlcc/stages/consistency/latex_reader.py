@@ -49,6 +49,7 @@ _NETWORKS = {"D": D, "G": G}
 _NORMS = {"\\|", "\\Vert", "\\lVert", "\\rVert", "∥", "‖"}
 _GREEK = "alpha|beta|gamma|lambda|epsilon|mu|delta|eta|tau|theta|phi|kappa|omega|nu|rho|xi"
 _DIVERGENCES = {"KL", "D_KL", "DKL"}
+_UNKNOWN_FUNCTIONS = ("f", "g", "h")
 _SEPARATORS = (",", ";", "|", "\\mid", "\\vert")
 _COMPARISONS = {
     "BCE": "cross-entropy",
@@ -159,6 +160,7 @@ class Reader:
     def _name(self, token: str) -> sp.Expr:
         if token in ("\\mathbb", "E") and self._is_expectation(token):
             return self._expectation()
+        greek = False
         if token in _LOOKS:
             decorated = token.removeprefix("\\") if token in ("\\hat", "\\tilde", "\\bar") else ""
             name = decorated + self._braced_text()
@@ -167,7 +169,7 @@ class Reader:
         elif re.fullmatch(r"[a-zA-Z]", token):
             name = token
         elif re.fullmatch(rf"\\({_GREEK}|sigma)", token):
-            name = token.removeprefix("\\")
+            name, greek = token.removeprefix("\\"), True
         else:
             raise UnknownFormula(token)
         self._skip_row()
@@ -192,6 +194,11 @@ class Reader:
             raise UnknownFormula(f"the network {name} without an argument")
         if name in _COMPARISONS and self.here == "(":
             return self._comparison(name)
+        if self.here in ("(", "["):
+            if name.lower() in ("softplus", "sp"):
+                return sp.log(1 + sp.exp(self._operand()))
+            if name in _UNKNOWN_FUNCTIONS or (len(name) > 1 and name.isalpha() and not greek):
+                raise UnknownFormula(f"the function {name}")
         return sp.Symbol(name, real=True)
 
     def _comparison(self, name: str) -> sp.Expr:

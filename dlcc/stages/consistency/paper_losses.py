@@ -16,10 +16,11 @@ from dlcc.stages.consistency.symbols import DIVERGENCE, LIKELIHOOD, D, Gradient,
 
 _PLAYERS = {"D": "discriminator", "C": "discriminator", "G": "generator"}
 _WHOLE = re.compile(
-    r"L|J|ELBO|L_?(?:total|vae|elbo|ae|mmd|beta|rec|model|theta|phi|thetaphi|fvae)?(?:\(.*\))?",
+    r"L|J|ELBO|L_?(?:total|vae|elbo|ae|mmd|beta|model|theta|phi|thetaphi|fvae)?(?:\(.*\))?",
     re.IGNORECASE,
 )
 _PENALTY = re.compile(r"(?:R|P|GP|L|Omega)_?(?:\w{0,4}(?:gp|pen|reg|r1|r2|1|2))?", re.IGNORECASE)
+_IS_PART = re.compile(r"adv|real|fake|rec|gp|reg|cls|aux|feat|fm|[lL]_?1|cyc|id|W|pen|gan")
 _MOST_PENALTIES = 3
 _SIDE_BY_SIDE = re.compile(r",?\s*\\q?quad\b(?:\s*\\text\{[^{}]*\})?|,\s*\\text\{\s*where\s*\}")
 _MAY_BE_PENALTY = re.compile(r"\\nabla|\\\||\\lVert|\\lambda|\\gamma")
@@ -96,9 +97,9 @@ def player_of(latex: str) -> str | None:
     ('discriminator', 'generator', 'training')
     """
     left = latex.partition("=")[0]
-    match = re.search(r"[_^]\W*(?:\\\w+\s*\{)?\s*([DGC])(?![a-z])", left)
+    match = re.search(r"[_^]\W*(?:\\\w+\s*\{)?\s*([DGC])(?![a-zA-Z])", left)
     if match:
-        return _PLAYERS[match[1]]
+        return None if _IS_PART.search(left[match.end(1) :]) else _PLAYERS[match[1]]
     bare = re.sub(r"\\[a-zA-Z]+|[{}\s\\,]", "", left)
     return "training" if bare and _WHOLE.fullmatch(bare) else None
 

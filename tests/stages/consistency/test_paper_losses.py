@@ -24,6 +24,10 @@ def formulas(*latex: str) -> list[Formula]:
         (r"\mathcal{L}_{\mathrm{VAE}} = 1", "training"),
         (r"\mathcal{L}(\theta, \phi; x) = 1", "training"),
         (r"\mathrm{ELBO} = 1", "training"),
+        (r"L_{D,real} = 1", None),
+        (r"L_D^{\text{adv}} = 1", None),
+        (r"\mathcal{L}_{rec} = 1", None),
+        (r"L_{GP} = 1", None),
         (r"z = 1", None),
         (r"\sigma = 1", None),
         (r"p(x) = 1", None),
@@ -78,3 +82,8 @@ def test_equations_side_by_side_are_taken_one_by_one() -> None:
 def test_a_formula_that_may_be_a_penalty_and_is_not_understood_is_told() -> None:
     found = paper_losses(formulas(r"L_D = -E[D(x)]", r"P = \lambda \unknown", r"L_G = E[D(G(z))]"))
     assert [loss.unread for loss in found] == ["a.md:1", ""]
+
+
+def test_what_is_decorated_is_another_name() -> None:
+    (loss,) = paper_losses(formulas(r"L_D = E[D(x)] - E[D(\tilde x)]", r"\tilde x = G(z)"))
+    assert str(loss.expression) == "Mean(D(x)) - Mean(D(G(z)))"

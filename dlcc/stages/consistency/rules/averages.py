@@ -7,17 +7,20 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from dlcc.advice.nested import flattened
 from dlcc.stages.consistency.rules.breach import Breach, Evidence
 from dlcc.stages.recorded_state import RecordedState, Tensors
 
-_AVERAGE = re.compile(r"(?<![a-z])(ema|avg|average|averaged|shadow|polyak|swa)(?![a-z])", re.I)
+_AVERAGE = re.compile(r"(?<![a-z])(ema|avg|average|averaged|shadow|polyak)(?![a-z])", re.I)
+_LATER = re.compile(r"(ema|avg|average)\w*(start|begin|warm|after|from)", re.IGNORECASE)
 _FEWEST = 3  # snapshots
+_WARMED_UP = 1_000  # steps, before which an average may copy the weights on purpose
 
 
 def stale_averages(evidence: Evidence) -> Iterator[Breach]:
     """Averages that stand still while the weights move, or that are the weights themselves."""
     states = [evidence.states[step] for step in sorted(evidence.states)]
-    if len(states) < _FEWEST:
+    if len(states) < _FEWEST or any(_LATER.search(p) for p in flattened(evidence.config.config)):
         return
     for name, player in _averages(states[0]).items():
         averages = [_weights(state, f"state/objects/{name}/") for state in states]
@@ -32,7 +35,9 @@ def stale_averages(evidence: Evidence) -> Iterator[Breach]:
                 f"{states[-1].step:,}, while the {player}'s weights moved."
             )
             yield Breach("LOG014", message, player, states[1].step)
-        elif all(_equal(a, s) for a, s in zip(averages[1:], sources[1:], strict=True)):
+        elif states[-1].step >= _WARMED_UP and all(
+            _equal(a, s) for a, s in zip(averages[1:], sources[1:], strict=True)
+        ):
             message = f"The average {name} equals the {player}'s weights: it averages nothing."
             yield Breach("LOG014", message, player, states[1].step)
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dlcc.stages.consistency.formula_check import minimised
 from dlcc.stages.consistency.rules.breach import Breach, Evidence
 from dlcc.stages.consistency.traced_steps import TracedStep
 from dlcc.tracing.graph import NOISE, OUTSIDE, Leaf, Operation
@@ -40,7 +41,7 @@ def same_noise(evidence: Evidence) -> Iterator[Breach]:
 def same_batch(evidence: Evidence) -> Iterator[Breach]:
     """Training data that two steps in a row have taken alike."""
     for first, second in _following(evidence):
-        rows, others = _places(first), _places(second)
+        rows, others = training_rows(first), training_rows(second)
         known = 0 if first.reference is None else len(first.reference)
         if _FEWEST <= len(rows) < known and sorted(rows) == sorted(others):
             message = (
@@ -54,8 +55,8 @@ def same_batch(evidence: Evidence) -> Iterator[Breach]:
 def in_order(evidence: Evidence) -> Iterator[Breach]:
     """Batches that follow the order of data which have one, such as by class."""
     for first, second in _following(evidence):
-        rows = _places(first)
-        others = _places(second)
+        rows = training_rows(first)
+        others = training_rows(second)
         if min(len(rows), len(others)) < _FEWEST or first.reference is None:
             continue
         runs = all(b == a + 1 for a, b in pairwise(rows)) and all(
@@ -84,7 +85,7 @@ def mixed_normalisation(evidence: Evidence) -> Iterator[Breach]:
                     roles.setdefault(node, set()).add(variable.role)
         for call in step.graph.calls:
             given = set().union(*(roles.get(node, set()) for node in call.outputs))
-            if {REAL, FAKE} <= given and _normalises(step, call.number):
+            if {REAL, FAKE} <= given and _normalises(step, call.number, training=True):
                 message = (
                     f"The {call.player} normalises training data and samples as one batch, so "
                     "that each sees the other's moments."
@@ -101,12 +102,13 @@ def evaluation_mode(evidence: Evidence) -> Iterator[Breach]:
             ends = [step.graph.roots[root].node for root in update.roots]
             behind = step.graph.ancestors(ends)
             for player in sorted(set(update.players) - seen):
-                modes = {
-                    call.training
+                calls = [
+                    call
                     for call in step.graph.calls
                     if call.player == player and not call.path and behind & set(call.outputs)
-                }
-                if modes == {False}:
+                ]
+                evaluates = calls and not any(call.training for call in calls)
+                if evaluates and any(_normalises(step, c.number, training=False) for c in calls):
                     seen.add(player)
                     message = (
                         f"The {player} is trained in evaluation mode: dropout and batch "
@@ -139,7 +141,9 @@ def no_noise(evidence: Evidence) -> Iterator[Breach]:
     if evidence.config.objective.get("kind") != "vae":
         return
     steps = [step for step in evidence.traced.steps if step.updates]
-    if steps and not any(_noise(step) for step in steps):
+    losses = [u.loss for u in evidence.traced.updates if u.loss is not None]
+    diverges = any("KL" in minimised(loss) for loss in losses)
+    if steps and diverges and not any(_noise(step) for step in steps):
         message = "No random numbers enter the loss: latents are means, and never drawn."
         yield Breach("LOG016", message, None, steps[0].step)
 
@@ -167,8 +171,8 @@ def _rows(step: TracedStep, node: int) -> list[bytes]:
     return row_texts(value.float().numpy()) if value.is_floating_point() else []
 
 
-def _places(step: TracedStep) -> list[int]:
-    """Places of a step's training data in the reference, of the first batch that has any."""
+def training_rows(step: TracedStep) -> list[int]:
+    """List the places in the reference of a step's training data, of its first batch of them."""
     if step.reference is None:
         return []
     where = {text: place for place, text in enumerate(row_texts(np.asarray(step.reference)))}
@@ -182,12 +186,14 @@ def _places(step: TracedStep) -> list[int]:
     return []
 
 
-def _normalises(step: TracedStep, call: int) -> bool:
+def _normalises(step: TracedStep, call: int, *, training: bool) -> bool:
+    """Whether batches of several rows are normalised within a call, by their own moments or not."""
     return any(
         isinstance(node, Operation)
         and call in node.inside
         and base_name(node.name) in _NORMALISATIONS
-        and True in node.args[_TRAINING : _TRAINING + 1]
+        and training in node.args[_TRAINING : _TRAINING + 1]
+        and len(step.plain.value(next(node.uses()).node)) > 1  # one row is an instance's
         for node in step.graph.nodes
     )
 

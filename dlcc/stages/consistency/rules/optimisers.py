@@ -9,6 +9,8 @@ import numpy as np
 
 from dlcc.stages.consistency.quantities import judges_of
 from dlcc.stages.consistency.rules.breach import Breach, Evidence
+from dlcc.stages.consistency.traced_steps import TracedStep
+from dlcc.tracing.graph import Leaf, Operation
 from dlcc.tracing.passage import reached_weights
 from dlcc.tracing.roles import FAKE, NOISY_FAKE
 
@@ -35,11 +37,24 @@ def left_out(evidence: Evidence) -> Iterator[Breach]:
             }
             for player in set(update.players) - seen:
                 missing = sorted(n for n in reached - held if n.partition("/")[0] == player)
-                if missing:
+                if missing and not _is_backbone(step, player, missing, held):
                     seen.add(player)
                     named = ", ".join(missing[:_SHOWN]) + ", ..." * (len(missing) > _SHOWN)
                     message = f"No optimiser holds {named}, though the {player}'s loss reaches it."
                     yield Breach("LOG011", message, player, step.step)
+
+
+def _is_backbone(step: TracedStep, player: str, missing: list[str], held: set[str]) -> bool:
+    """Whether weights that are left out come before all that are held: what is fine-tuned is the
+    head."""
+    first: dict[str, int] = {}
+    for index, node in enumerate(step.graph.nodes):
+        for use in node.uses() if isinstance(node, Operation) else ():
+            leaf = step.graph.nodes[use.node]
+            if isinstance(leaf, Leaf) and leaf.name.startswith(f"{player}/"):
+                first.setdefault(leaf.name, index)
+    kept = [first[name] for name in first if name in held]
+    return bool(kept) and max(first[name] for name in missing if name in first) < min(kept)
 
 
 def never_stepped(evidence: Evidence) -> Iterator[Breach]:
@@ -50,7 +65,14 @@ def never_stepped(evidence: Evidence) -> Iterator[Breach]:
         for root in step.graph.roots
         for name in reached_weights(step.graph, root.node)
     }
-    for player in sorted(reached):
+    beside = {
+        v.player
+        for update in evidence.traced.updates
+        if update.loss is not None
+        for v in update.loss.variables
+        if v.sort == "output"
+    } - {j for u in evidence.traced.updates if u.loss is not None for j in judges_of(u.loss)}
+    for player in sorted(reached - beside):  # features that are compared are often left as they are
         counts = evidence.series.columns.get(f"{player}/updates")
         if counts is None or len(counts.values) < _FEWEST_ROWS or np.any(counts.values > 0):
             continue

@@ -9,17 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from dlcc.advice.keys import keys_of
+from dlcc.advice.keys import Key, keys_of
 from dlcc.advice.nested import flattened
+from dlcc.stages.consistency.rules.batches import training_rows
 from dlcc.stages.consistency.rules.breach import Breach, Evidence
 from dlcc.stages.recorded_state import RecordedState
 from dlcc.tracing.graph import gradient_name
 
-_CLIP = re.compile(r"(?:max_?)?(?:grad(?:ient)?_?)?(?:clip|max_norm)", re.IGNORECASE)
-_BY_VALUE = re.compile(r"value|weight|param", re.IGNORECASE)
-_SCHEDULE = re.compile(
-    r"schedul|warm_?up|lr_?decay|decay_?(?:steps?|epochs?|lr|rate)|anneal_?lr", re.I
-)
+_CLIP = re.compile(r"grad\w*clip|clip\w*grad|max_?grad_?norm|grad_?norm_?clip", re.IGNORECASE)
+_SCHEDULE = re.compile(r"(?:lr|learning_rate)_?(?:schedul\w*|policy)|scheduler", re.IGNORECASE)
+_STANDS_STILL = ("", "none", "constant", "fixed", "null")
+_EPOCHS = 2  # after which a schedule has moved, be it stepped once an epoch
+_WARM_UP = re.compile(r"warm", re.IGNORECASE)
+_MOMENT = re.compile(r"(?:adam_?)?(?:betas?_?[12]|b[12]|betas)|[01]", re.IGNORECASE)
 _ROOM = 1e-3  # relative, by which a clipped norm may be over its bound
 _FEWEST = 3  # snapshots
 
@@ -64,22 +66,50 @@ def stated_settings(evidence: Evidence) -> Iterator[Breach]:
     vae = evidence.config.objective.get("kind") == "vae"
     for key in keys_of(evidence.config.config, "vae" if vae else "adversarial"):
         setting = _SETTINGS.get(key.role)
-        if setting is None or not isinstance(key.value, int | float):
+        if setting is None or not _is_plain(key, evidence):
             continue
         mine = [o for o in optimisers if key.player is None or o.player == key.player]
         values = [value for o in mine for value in o.values(setting)]
-        if values and not any(np.isclose(v, key.number, rtol=1e-6, atol=0) for v in values):
+        if values and not any(_agrees(v, key, evidence) for v in values):
             has = " and ".join(f"{v:g}" for v in dict.fromkeys(values))
             whose = f"the {key.player}'s optimiser has" if key.player else "optimisers have"
             message = f"The configuration states {key.path} = {key.number:g}, and {whose} {has}."
             yield Breach("LOG013", message, key.player, first.step)
 
 
+def _is_plain(key: Key, evidence: Evidence) -> bool:
+    """Whether a key can mean nothing but a setting of optimisers, as they are given it."""
+    name, value = key.path.rpartition(".")[2].lower(), key.value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    if key.role == "rate":
+        return not any(_WARM_UP.search(path) for path, _ in _stated(evidence))
+    if key.role == "weight_decay":  # or a term of the loss
+        losses = [u.loss for u in evidence.traced.updates if u.loss is not None]
+        return not any(v.sort == "weight" for loss in losses for v in loss.variables)
+    usual = value == 0 or (0.1 if key.role == "beta1" else 0.9) <= value < 1
+    return usual and _MOMENT.fullmatch(name) is not None
+
+
+def _agrees(value: float, key: Key, evidence: Evidence) -> bool:
+    """Whether an optimiser's value is the stated one, or one scaled by the size of the batch."""
+    factors = [1.0]
+    if key.role == "rate":
+        batches = [float(v) for p, v in _stated(evidence) if "batch" in p.lower() and _is_number(v)]
+        batches += [float(len(training_rows(step))) for step in evidence.traced.steps]
+        factors += [f**power for b in batches for f in (b, b / 256) for power in (1, 0.5) if b]
+    return any(bool(np.isclose(value, key.number * f, rtol=1e-6, atol=0)) for f in factors)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def schedule_is_kept(evidence: Evidence) -> Iterator[Breach]:
     """A schedule of the rate that the configuration states, while the rate stands still."""
-    stated = [path for path, value in _stated(evidence) if _is_schedule(path, value, evidence)]
+    stated = [path for path, value in _stated(evidence) if _is_schedule(path, value)]
     steps = sorted(evidence.states)
-    if not stated or len(steps) < _FEWEST:
+    if not stated or len(steps) < _FEWEST or _epochs(evidence, steps[-1] - steps[0]) < _EPOCHS:
         return
     rates = [
         [group.get("lr") for o in optimisers_of(evidence.states[step]) for group in o.groups]
@@ -99,7 +129,6 @@ def clipping_is_kept(evidence: Evidence) -> Iterator[Breach]:
         (path, float(value))
         for path, value in _stated(evidence)
         if _CLIP.search(path.rpartition(".")[2])
-        and not _BY_VALUE.search(path)
         and isinstance(value, int | float)
         and not isinstance(value, bool)
         and value > 0
@@ -108,18 +137,18 @@ def clipping_is_kept(evidence: Evidence) -> Iterator[Breach]:
         return
     path, bound = bounds[0]
     for step in evidence.traced.steps:
+        norms = []
         for number, update in enumerate(step.graph.updates):
             used = [step.tensors[gradient_name(number, name)] for name in update.parameters]
-            norm = float(sum(g.double().square().sum() for g in used)) ** 0.5
-            if norm > bound * (1 + _ROOM):
-                who = " and ".join(update.players)
-                message = (
-                    f"The configuration states {path} = {bound:g}, and the gradient that the "
-                    f"optimiser of {who} used at step {step.step:,} has a norm of {norm:.4g}."
-                )
-                player = update.players[0] if len(update.players) == 1 else None
-                yield Breach("LOG013", message, player, step.step)
-                return
+            if any(float(g.abs().max()) > bound * (1 + _ROOM) for g in used if g.numel()):
+                norms.append(float(sum(g.double().square().sum() for g in used)) ** 0.5)
+        if norms and len(norms) == len(step.graph.updates):  # a bound may be for one of them
+            message = (
+                f"The configuration states {path} = {bound:g}, and the gradients that optimisers "
+                f"used at step {step.step:,} have norms of {min(norms):.4g} and more."
+            )
+            yield Breach("LOG013", message, None, step.step)
+            return
 
 
 def optimisers_of(state: RecordedState) -> list[Optimiser]:
@@ -152,12 +181,19 @@ def _stated(evidence: Evidence) -> list[tuple[str, Any]]:
     return list(flattened(evidence.config.config).items())
 
 
-def _is_schedule(path: str, value: Any, evidence: Evidence) -> bool:
-    """Whether a setting asks for a rate that moves within the run."""
-    if not _SCHEDULE.search(path) or value in (None, False, 0, 0.0, 1.0, "", "none", "constant"):
-        return False
-    later = isinstance(value, int | float) and value >= evidence.config.length
-    return not later
+def _is_schedule(path: str, value: Any) -> bool:
+    """Whether a setting asks for a rate that moves, by the name of a schedule."""
+    is_named = isinstance(value, str) and value.lower() not in _STANDS_STILL
+    return is_named and _SCHEDULE.search(path.rpartition(".")[2]) is not None
+
+
+def _epochs(evidence: Evidence, steps: int) -> float:
+    """Passes through the data in so many steps; 0 where that is not known."""
+    for step in evidence.traced.steps:
+        rows = len(training_rows(step))
+        if rows and step.reference is not None:
+            return steps * rows / len(step.reference)
+    return 0.0
 
 
 def _weight_shapes(state: RecordedState, player: str) -> list[tuple[int, ...]]:

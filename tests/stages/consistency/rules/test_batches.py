@@ -87,7 +87,8 @@ def coded(wrong: str = "") -> TracedSteps:
         z = mu if wrong == "mean" else mu + (lv / 2).exp() * torch.randn_like(mu)
         target: Tensor = x[torch.randperm(B)] if wrong == "pairs" else x
         adam.zero_grad()
-        ((nets["decoder"](z) - target).square().sum(dim=1).mean() + mu.square().mean()).backward()
+        kl = 0.5 * (mu.square() + lv.exp() - 1 - lv).sum(dim=1).mean()
+        ((nets["decoder"](z) - target).square().sum(dim=1).mean() + kl).backward()
         adam.step()
 
     return traced(nets, step, DATA.numpy())

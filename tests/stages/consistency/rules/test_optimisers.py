@@ -101,3 +101,36 @@ def test_frozen_weights_are_no_weights_left_out() -> None:
         return no_last_layer(nets)
 
     assert breaches(left_out, evidence(game(frozen))) == []
+
+
+def test_a_head_that_is_fine_tuned_alone_leaves_out_nothing() -> None:
+    def head(nets: dict[str, nn.Module]) -> tuple[list[Tensor], list[Tensor]]:
+        g, d = whole(nets)
+        return g, d[2:]
+
+    assert breaches(left_out, evidence(game(head))) == []
+
+
+@pytest.mark.parametrize("how", ["data", "copy", "in place"])
+def test_weights_that_are_clipped_are_weights_still(how: str) -> None:
+    judge = nn.Linear(5, 1)
+    sgd = Sgd(judge.parameters(), 1e-3)
+
+    def step(number: int) -> None:
+        for _ in range(2):
+            sgd.zero_grad()
+            judge(DATA[torch.randint(len(DATA), (16,))]).mean().backward()
+            sgd.step()
+            for weight in judge.parameters():
+                if how == "data":
+                    weight.data.clamp_(-0.01, 0.01)
+                    continue
+                with torch.no_grad():
+                    if how == "copy":
+                        weight.copy_(weight.clamp(-0.01, 0.01))
+                    else:
+                        weight.clamp_(-0.01, 0.01)
+
+    steps = traced({"discriminator": judge}, step, DATA.numpy())
+    assert [update.fault for update in steps.updates] == ["", ""]
+    assert all(update.loss is not None for update in steps.updates)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -51,6 +52,9 @@ def test_optimisers_are_known_by_the_weights_that_they_hold() -> None:
         ({"optim": {"beta1": 0.9}}, "optim.beta1 = 0.9"),
         ({"weight_decay": 1e-4}, "weight_decay = 0.0001"),
         ({"seed": 3, "lr_schedule": "cosine"}, ""),
+        ({"lr": 8e-3, "batch_size": 32}, ""),
+        ({"lr": 9e-3, "warmup_steps": 100}, ""),
+        ({"beta1": 1e-4, "beta2": 0.02, "bn_momentum": 0.1}, ""),
     ],
 )
 def test_a_setting_that_no_optimiser_has_is_named(config: dict[str, Any], said: str) -> None:
@@ -61,18 +65,20 @@ def test_a_setting_that_no_optimiser_has_is_named(config: dict[str, Any], said: 
 
 def test_a_schedule_that_moves_nothing_is_named() -> None:
     still, moves = states(1e-3, 1e-3, 1e-3), states(1e-3, 9e-4, 5e-4)
-    config = {"lr_schedule": "cosine"}
-    assert len(breaches(schedule_is_kept, evidence(states=still, config=config))) == 1
-    assert breaches(schedule_is_kept, evidence(states=moves, config=config)) == []
-    for none in ({"lr_schedule": "constant"}, {"warmup": 0}, {"lr_decay_steps": 500}, {}):
-        assert breaches(schedule_is_kept, evidence(states=still, config=none)) == []
+    config, steps = {"lr_schedule": "cosine"}, game()
+    assert len(breaches(schedule_is_kept, evidence(steps, states=still, config=config))) == 1
+    assert breaches(schedule_is_kept, evidence(steps, states=moves, config=config)) == []
+    for none in ({"lr_schedule": "constant"}, {"beta_schedule": "cosine"}, {"lr_decay": 0.9}, {}):
+        assert breaches(schedule_is_kept, evidence(steps, states=still, config=none)) == []
+    early = {step // 10: state for step, state in still.items()}  # within the first pass
+    assert breaches(schedule_is_kept, evidence(steps, states=early, config=config)) == []
 
 
 def test_a_bound_that_gradients_exceed_is_named() -> None:
     steps = game()
     (found,) = breaches(clipping_is_kept, evidence(steps, config={"grad_clip": 1e-4}))
     assert "grad_clip = 0.0001" in found.message
-    for kept in ({"grad_clip": 100.0}, {"clip_value": 1e-4}, {"grad_clip": 0}, {"clip": True}):
+    for kept in ({"grad_clip": 100.0}, {"clip": 1e-4}, {"grad_clip": 0}, {"clip_grad": True}):
         assert breaches(clipping_is_kept, evidence(steps, config=kept)) == []
 
 
@@ -91,12 +97,20 @@ def averaged(name: str, *values: tuple[float, float]) -> dict[int, RecordedState
     }
 
 
+def test_an_average_that_copies_is_named_once_it_is_warm() -> None:
+    states = averaged("ema", (1, 1), (2, 2), (3, 3))
+    late = {2_000 * step: replace(state, step=2_000 * step) for step, state in states.items()}
+    (found,) = breaches(stale_averages, evidence(states=late))
+    assert "averages nothing" in found.message
+    assert breaches(stale_averages, evidence(states=late, config={"ema_start": 5_000})) == []
+
+
 @pytest.mark.parametrize(
     ("name", "values", "said"),
     [
         ("ema", [(1, 1), (2, 1.1), (3, 1.3)], ""),
         ("ema", [(1, 1), (2, 1), (3, 1)], "is the same at steps 0 and 2"),
-        ("g_avg", [(1, 1), (2, 2), (3, 3)], "averages nothing"),
+        ("g_avg", [(1, 1), (2, 2), (3, 3)], ""),
         ("ema", [(1, 1), (1, 1), (1, 1)], ""),
         ("best", [(1, 1), (2, 1), (3, 1)], ""),
         ("ema", [(1, 1), (2, 1)], ""),
