@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from dlcc.control import rules as control_rules
 from dlcc.control.action import Action
-from dlcc.control.adjustable import Adjustable, OptimizerRates, bounds_of
-from dlcc.control.controller import Controller
+from dlcc.control.adjustable import Adjustable, bounds_of
 from dlcc.control.rules import LARGEST_FACTOR, RULES, Rule, Watched, Window, window_of
-from dlcc.control.watched_rows import column, detached, is_plain, rows_before
+from dlcc.control.settings_controller import EVERY, SettingsController
 from dlcc.errors import OptionError
-from dlcc.health.windows import QUANTITIES
 from dlcc.typing import Floats
 
 if TYPE_CHECKING:
@@ -21,12 +19,11 @@ if TYPE_CHECKING:
     from dlcc.health.curves import Curves
     from dlcc.past_runs.store import Library
 
-EVERY, COOLDOWN = 50, 4
-_FEWEST_ROWS = 5
+COOLDOWN = 4
 _GOOD = 0.5
 
 
-class RuleController(Controller):
+class RuleController(SettingsController):
     """Controller that watches the rows of a training and adjusts its settings.
 
         controller = RuleController(OptimizerRates({"generator": opt_g, "discriminator": opt_d}),
@@ -89,70 +86,15 @@ class RuleController(Controller):
         dry_run: bool = False,
         budget: float | None = None,
     ) -> None:
-        super().__init__(dry_run=dry_run, budget=budget)
-        if every < _FEWEST_ROWS or cooldown < 0:
-            raise OptionError(
-                f"control: every is {every} and cooldown {cooldown}; give {_FEWEST_ROWS} steps or "
-                "more, and 0 windows or more"
-            )
-        self.adjustable = adjustable
-        self.bounds = bounds_of(adjustable.settings(), bounds)
-        self.every, self.cooldown, self.rules = every, cooldown, tuple(rules)
+        super().__init__(adjustable, bounds, every=every, dry_run=dry_run, budget=budget)
+        if cooldown < 0:
+            raise OptionError(f"control: cooldown is {cooldown}; give 0 windows or more")
+        self.cooldown, self.rules = cooldown, tuple(rules)
         self.course = course
         self._watched = Watched(good)
         self._held = dict.fromkeys((rule.number for rule in self.rules), 0)
         self._refused: set[int] = set()
         self._rest = 0
-        self._rows: list[Mapping[str, Any]] = []
-        self._due = every - 1
-        self._last = -1
-        self._news: tuple[int, float] | None = (control_rules.STARTED, 0.0)
-        self._started_from: Mapping[str, float] = dict(adjustable.settings())
-
-    @classmethod
-    def of_optimizers(cls, optimizers: Mapping[str, Any], **options: Any) -> RuleController:
-        """Control the learning rates of a training's own optimisers.
-
-        Args:
-            optimizers: Player -> its `torch.optim` optimiser.
-            options: Further arguments of `RuleController`.
-
-        Returns:
-            A controller of `OptimizerRates(optimizers)`.
-
-        Raises:
-            OptionError: There is no optimiser, a rate is 0, or an option cannot be used.
-        """
-        return cls(OptimizerRates(optimizers), **options)
-
-    # ------------------------------------------------------------------------------- watching
-
-    def watch(self, step: int, row: Mapping[str, Any]) -> Mapping[str, float] | None:
-        """Take in the row of a step, and decide where a window ends.
-
-        Numbers that are tensors are read at the next decision, so that no step waits for them.
-
-        Args:
-            step: Step of the row, from 0. A step before the last one rewinds the controller.
-            row: `player/quantity` -> number or tensor of one element.
-
-        Returns:
-            The row that is to be recorded with it, or None.
-        """
-        if step < self._last:
-            self.rewind(step)
-        self._last = step
-        with self.budget.spending():
-            self._rows.append(row if is_plain(row) else detached(row))
-            if step >= self._due and len(self._rows) >= _FEWEST_ROWS:
-                rows, self._rows = self._rows, []
-                self._due = (step + 1) // self.every * self.every + self.every - 1
-                if self.budget.is_spent():
-                    self.budget.skipped += 1
-                    self._news = (control_rules.SKIPPED, self.budget.share_used())
-                else:
-                    self.decide(step, {name: column(rows, name) for name in QUANTITIES})
-            return self._record() if self._news else None
 
     def decide(self, step: int, rows: Mapping[str, Floats]) -> Action | None:
         """Look at a window of rows, and act where past runs or a rule say so.
@@ -185,8 +127,7 @@ class RuleController(Controller):
             changes = rule.act(self.adjustable.settings())
             action = self._act(step, rule.number, changes, rule.measure(self._watched))
             if action is not None:
-                self._rest = self.cooldown
-                self._held[rule.number] = 0
+                self._take_over_action(action)
                 return action
         return None
 
@@ -200,137 +141,22 @@ class RuleController(Controller):
             return None
         return self._act(-1, control_rules.STARTED_THERE, self.course.target, self.course.after)
 
-    # ---------------------------------------------------------------------------------- undoing
+    def _look(self, rows: Mapping[str, Floats], *, acted: bool) -> None:
+        self._watched.add(window_of(rows))
+        for rule in self.rules:
+            self._is_on(rule)
+        if not (acted or self._watched.last.lost):
+            self._rest = max(0, self._rest - 1)
 
-    def undo(self) -> Action:
-        """Take the last action back: all settings are exactly what they were before it.
+    def _take_over_action(self, action: Action) -> None:
+        """Rest after an action of a rule of thumb."""
+        if action.rule in self._held:
+            self._rest, self._held[action.rule] = self.cooldown, 0
 
-        The rule that acted does not act again. The undoing is recorded with the next row.
-
-        Returns:
-            The action that was taken back.
-
-        Raises:
-            OptionError: There is no action left to undo.
-        """
-        action = super().undo()
-        if not self.dry_run:
-            self.adjustable.adjust(**_changed(action.after, action.before))
-        self._refuse(action.rule)
-        self._news = (control_rules.UNDONE, float(action.rule))
-        return action
-
-    def rewind(self, step: int) -> None:
-        """Forget what was seen and done from a step on; the training restores its own settings.
-
-        Args:
-            step: First step that is forgotten.
-        """
-        self.actions = [action for action in self.actions if action.step < step]
+    def _forget(self, step: int) -> None:
         self._watched = Watched(self._watched.good_model)
         self._held = dict.fromkeys(self._held, 0)
-        self._rows, self._rest, self._last = [], 0, -1
-        self._due = step // self.every * self.every + self.every - 1
-
-    def catch_up(self, series: Mapping[str, Any], step: int) -> None:
-        """Take in a record as if it had been watched.
-
-        Actions are read from the record and not done again.
-
-        Args:
-            series: `player/quantity` -> column with `steps` [n] and `values` [n], such as
-                `run.series().columns`.
-            step: Step before which rows are taken in.
-
-        >>> import torch
-        >>> from dlcc.control import RuleController
-        >>> from dlcc.runs import Run
-        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(3))], lr=0.1)
-        >>> controller = RuleController.of_optimizers({"generator": optimizer})
-        >>> controller.catch_up(Run.open("runs/ring-oscillating").series().columns, step=1000)
-        >>> controller.actions  # nothing controlled that run
-        []
-        """
-        would = "would_" if self.dry_run else ""
-        rows = rows_before(series, step)
-        done = {s: r for s, r in rows.items() if f"control/{would}rule" in r}
-        before = dict(self._started_from)
-        self.actions = [] if done else self.actions
-        for at in sorted(rows):
-            self._rows.append(rows[at])
-            if at >= self._due and len(self._rows) >= _FEWEST_ROWS:
-                taken, self._rows = self._rows, []
-                self._due = (at + 1) // self.every * self.every + self.every - 1
-                self._watched.add(window_of({n: column(taken, n) for n in QUANTITIES}))
-                for rule in self.rules:
-                    self._is_on(rule)
-                resting = at in done or self._watched.last.lost
-                self._rest = self._rest if resting else max(0, self._rest - 1)
-            if at in done:
-                before = self._take_over(at, done[at], before, would)
-            self._last = at
-        self._news = None if done else self._news
-
-    def _take_over(
-        self, step: int, row: Mapping[str, float], before: dict[str, float], would: str
-    ) -> dict[str, float]:
-        """Enter an action of the record; returns the settings after it."""
-        after = {field: row[f"control/{would}{field}"] for field in before}
-        rule = int(row[f"control/{would}rule"])
-        if rule == control_rules.UNDONE:
-            if self.actions:
-                self._refuse(self.actions.pop().rule)
-        elif rule != control_rules.STARTED:
-            measure = row[f"control/{would}measure"]
-            at = -1 if rule == control_rules.STARTED_THERE else step
-            self.actions.append(Action(at, rule, before, after, measure))
-            if rule in self._held:
-                self._rest, self._held[rule] = self.cooldown, 0
-        return before if self.dry_run else after
-
-    # ------------------------------------------------------------------------------------- state
-
-    def state_dict(self) -> dict[str, Any]:
-        """Copy settings, actions, and what was seen of the present window and the last ones.
-
-        Returns:
-            Plain values, which snapshots hold.
-        """
-        return {
-            "settings": dict(self.adjustable.settings()),
-            "actions": [action.to_dict() for action in self.actions],
-            "windows": [window.to_dict() for window in self._watched.windows],
-            "seen": self._watched.seen,
-            "held": {str(rule): times for rule, times in self._held.items()},
-            "refused": sorted(self._refused),
-            "rest": self._rest,
-            "rows": [{n: float(v) for n, v in row.items()} for row in self._rows],
-            "due": self._due,
-            "last": self._last,
-            "news": self._news,
-        }
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go back to a state of `state_dict`; the settings of that moment are set too.
-
-        Args:
-            state: State that `state_dict` gave.
-        """
-        if not self.dry_run:
-            changed = _changed(self.adjustable.settings(), state["settings"])
-            if changed:
-                self.adjustable.adjust(**changed)
-        self.actions = [Action.from_dict(action) for action in state["actions"]]
-        self._watched = Watched(self._watched.good_model)
-        self._watched.windows = [Window.from_dict(window) for window in state["windows"]]
-        self._watched.seen = state["seen"]
-        self._held = {int(rule): times for rule, times in state["held"].items()}
-        self._refused = set(state["refused"])
-        self._rows = [dict(row) for row in state["rows"]]
-        self._rest, self._due, self._last = state["rest"], state["due"], state["last"]
-        self._news = None if state["news"] is None else (state["news"][0], state["news"][1])
-
-    # ------------------------------------------------------------------------------------ acting
+        self._rest = 0
 
     def _refuse(self, rule: int) -> None:
         """Refuse a rule from now on; going by past runs is one rule, at once or on the way."""
@@ -347,36 +173,33 @@ class RuleController(Controller):
             self._held[rule.number] = 0
         return self._held[rule.number] >= rule.hold
 
-    def _act(
-        self, step: int, rule: int, changes: Mapping[str, float], measure: float
-    ) -> Action | None:
-        """Change settings within bounds; None where that leaves everything as it is."""
-        before = dict(self.adjustable.settings())
-        after = before | {
-            field: self.bounds[field].clip(value)
-            for field, value in changes.items()
-            if field in self.bounds
-        }
-        if after == before:
-            return None
-        if not self.dry_run:
-            self.adjustable.adjust(**_changed(before, after))
-        action = Action(step, rule, before, after, measure)
-        self.actions.append(action)
-        self._news = (rule, measure)
-        return action
+    def state_dict(self) -> dict[str, Any]:
+        """Copy settings, actions, and what was seen of the present window and the last ones.
 
-    def _record(self) -> dict[str, float]:
-        """Row with the settings as they are now, or in a dry run as they would be, and why."""
-        assert self._news is not None
-        rule, measure = self._news
-        self._news = None
-        would = "would_" if self.dry_run else ""
-        settings: Mapping[str, float] = self.adjustable.settings()
-        if self.dry_run and self.actions and rule != control_rules.UNDONE:
-            settings = self.actions[-1].after
-        row = {f"control/{would}{field}": float(value) for field, value in settings.items()}
-        return row | {f"control/{would}rule": float(rule), f"control/{would}measure": measure}
+        Returns:
+            Plain values, which snapshots hold.
+        """
+        return super().state_dict() | {
+            "windows": [window.to_dict() for window in self._watched.windows],
+            "seen": self._watched.seen,
+            "held": {str(rule): times for rule, times in self._held.items()},
+            "refused": sorted(self._refused),
+            "rest": self._rest,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go back to a state of `state_dict`; the settings of that moment are set too.
+
+        Args:
+            state: State that `state_dict` gave.
+        """
+        super().load_state_dict(state)
+        self._watched = Watched(self._watched.good_model)
+        self._watched.windows = [Window.from_dict(window) for window in state["windows"]]
+        self._watched.seen = state["seen"]
+        self._held = {int(rule): times for rule, times in state["held"].items()}
+        self._refused = set(state["refused"])
+        self._rest = state["rest"]
 
 
 def controller_for(
@@ -440,7 +263,3 @@ def controller_for(
     if start:
         controller.start()
     return controller
-
-
-def _changed(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
-    return {field: value for field, value in after.items() if value != before[field]}
