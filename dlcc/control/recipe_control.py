@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlcc.control.action import Action
 from dlcc.control.adjustable import SmallGANSettings
 from dlcc.control.rule_controller import RuleController, controller_for
+from dlcc.control.run_control import RunControl
 from dlcc.errors import OptionError
 from dlcc.recipes.small_gan import controlled
 from dlcc.recipes.small_gan.training import SmallGAN
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _IMPORT = "from dlcc.recipes.small_gan.training import"
 
 
-class RecipeControl:
+class RecipeControl(RunControl[RuleController]):
     """Control of a recipe's training by past runs, or by rules of thumb alone.
 
     The recorded run brings `source/controlled.py` beside `source/train.py`: its snapshots hold the
@@ -45,25 +45,9 @@ class RecipeControl:
         start: bool = True,
         dry_run: bool = False,
     ) -> None:
+        super().__init__(dry_run=dry_run)
         self._bounds, self._library = bounds, library
-        self._rules, self._start, self._dry_run = rules, start, dry_run
-        self._controller: RuleController | None = None
-
-    @property
-    def controller(self) -> RuleController:
-        """RuleController of the training.
-
-        Raises:
-            OptionError: The training has not begun.
-        """
-        if self._controller is None:
-            raise OptionError("control: there is no controller before the training began")
-        return self._controller
-
-    @property
-    def actions(self) -> tuple[Action, ...]:
-        """Actions so far; in a dry run those that would have been taken."""
-        return () if self._controller is None else tuple(self._controller.actions)
+        self._rules, self._start = rules, start
 
     def take(self, training: SmallGAN, config: Mapping[str, Any]) -> SmallGAN:
         """Put a training under a controller.
@@ -112,7 +96,3 @@ class RecipeControl:
         """Take in the record of a run before `step`, as if it had been watched."""
         if step > 0:
             self.controller.catch_up(run.series().columns, step)
-
-    def watch(self, step: int, row: Mapping[str, Any]) -> Mapping[str, float] | None:
-        """Take in the row of a step; returns the row to record with it, if any."""
-        return self.controller.watch(step, row)

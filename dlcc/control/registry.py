@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from dlcc.control.akde_bo.recipe_control import AkdeBoControl
     from dlcc.control.recipe_control import RecipeControl
 
-    RunControl = AkdeBoControl | RecipeControl
+    AnyControl = AkdeBoControl | RecipeControl
 
 Span = Mapping[str, tuple[float, float]]
 
@@ -27,7 +27,7 @@ class ControlName:
 
     description: str
     """Description in one line."""
-    make: Callable[[Span | None, bool], RunControl]
+    make: Callable[[Span | None, bool], AnyControl]
     """Function from bounds and whether it is a dry run to the control."""
 
 
@@ -80,7 +80,7 @@ CONTROLS: Mapping[str, ControlName] = {
 """Name -> controller."""
 
 
-def make_control(name: str, bounds: Span | None = None, *, dry_run: bool = False) -> RunControl:
+def make_control(name: str, bounds: Span | None = None, *, dry_run: bool = False) -> AnyControl:
     """Make the control of a recipe's training by name.
 
     Args:

@@ -12,17 +12,15 @@ from torch import Tensor, nn
 from dlcc.control import rules as control_rules
 from dlcc.control.action import Action
 from dlcc.control.adjustable import Bounds
-from dlcc.control.akde_bo import penalties
 from dlcc.control.akde_bo.best_state import BestState
 from dlcc.control.akde_bo.modes import mode_of
-from dlcc.control.akde_bo.penalties import Part
 from dlcc.control.akde_bo.search import Search, no_prior
+from dlcc.control.akde_bo.shaped_loss import ShapedLoss
 from dlcc.control.akde_bo.steered_settings import SteeredSettings
 from dlcc.control.akde_bo.window_score import WindowScore
 from dlcc.control.controller import Controller
 from dlcc.errors import OptionError
 from dlcc.landscape.model_state import unchanged
-from dlcc.recipes.adversarial_losses import ADVERSARIAL_LOSSES
 from dlcc.recipes.averaged_weights import AveragedWeights
 from dlcc.typing import Floats
 
@@ -136,10 +134,12 @@ class AkdeBo(Controller):
         self.mode_name = mode
         _check_counts(every, windows, interval)
         self.players, self.optimizers = dict(players), dict(optimizers)
-        self.losses, self.objective = dict(losses or {}), objective
         self.every, self.windows, self.interval = every, windows, interval
         self.alpha = self.mode.alpha if alpha is None else alpha
-        self.plain, self.seed = plain, seed
+        self.seed = seed
+        self._shaped = ShapedLoss(
+            mode, self.players, dict(losses or {}), objective, plain, seed, self.alpha > 0
+        )
         self._steered = SteeredSettings(self.mode, optimizers, penalty, bounds)
         self._search = self._make_search(surrogate, acquisition)
         self.average = _average_of(players) if average and not dry_run else None
@@ -173,7 +173,7 @@ class AkdeBo(Controller):
         Raises:
             OptionError: The player or its tensors are unknown.
         """
-        parts = self._parts(player, tensors)
+        parts = self._shaped.parts(player, tensors)
         nothing = super().penalty(player, step, **tensors)
         with self.budget.spending():
             self._in_graph = True  # weights may not change before the loop's backward
@@ -187,7 +187,9 @@ class AkdeBo(Controller):
                 return nothing
             model = self.players[player]
             with unchanged(model):
-                value = self._value(model, parts, of_outputs="real" in tensors)
+                value = self._shaped.penalty(
+                    model, parts, self._score.note_trace, of_outputs="real" in tensors
+                )
         if value is None:
             return nothing
         return self.interval * self.mode.sign * self.settings["penalty"] * value
@@ -201,40 +203,6 @@ class AkdeBo(Controller):
     def bounds(self) -> dict[str, Bounds]:
         """Bounds of the settings that may change."""
         return self._steered.bounds
-
-    def _parts(self, player: str, tensors: Mapping[str, Any]) -> list[Part]:
-        """Batches of a player with their losses; none for one that is not penalised."""
-        if player not in self.players:
-            raise OptionError(
-                f"control: there is no player {player!r}; the players are {', '.join(self.players)}"
-            )
-        if "real" in tensors and "fake" in tensors:
-            rows = ADVERSARIAL_LOSSES[self.objective]
-            return [
-                Part(tensors["real"], lambda model, x: rows.real(model(x).flatten())),
-                Part(tensors["fake"], lambda model, x: rows.fake(model(x).flatten())),
-            ]
-        if "batch" in tensors and player in self.losses:
-            return [Part(tensors["batch"], self.losses[player])]
-        raise OptionError(
-            f"control: penalty({player!r}) was given {', '.join(tensors) or 'nothing'}; give real= "
-            "and fake= for a discriminator, or batch= for a player whose loss is in losses="
-        )
-
-    def _value(self, model: nn.Module, parts: list[Part], *, of_outputs: bool) -> Tensor | None:
-        """Penalty of the mode, before its strength; None where gradients are not finite."""
-        sculpts = self.mode_name == "sculpt"
-        if not sculpts or self.alpha > 0:
-            rows = penalties.row_gradients(model, parts)
-            trace = float(rows.trace().detach())
-            self._score.note_trace(trace)
-            if not math.isfinite(trace):
-                return None
-        if sculpts:
-            return penalties.slope_penalty(model, parts, of_outputs=of_outputs)
-        if self.mode_name == "reweight":
-            return penalties.sparsity_penalty(rows, seed=self.seed)
-        return penalties.instability_penalty(rows, plain=self.plain, seed=self.seed)
 
     def begin(self, step: int) -> None:
         """Take in that a step begins, which may end a window; `penalty` does it where nobody did.

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from dlcc.control.action import Action
 from dlcc.control.akde_bo.attach import attach
 from dlcc.control.akde_bo.controller import AkdeBo
-from dlcc.errors import OptionError
+from dlcc.control.run_control import RunControl
 
 if TYPE_CHECKING:
     from dlcc.runs import Run
@@ -31,7 +30,7 @@ def build(config: Mapping[str, Any]) -> Any:
 '''
 
 
-class AkdeBoControl:
+class AkdeBoControl(RunControl[AkdeBo]):
     """Control of a recipe's training by AKDE-BO.
 
     The controller is a part of the training's state, and the run brings `source/controlled.py`
@@ -44,24 +43,8 @@ class AkdeBoControl:
     """
 
     def __init__(self, options: Mapping[str, Any] | None = None, *, dry_run: bool = False) -> None:
-        self._options, self._dry_run = dict(options or {}), dry_run
-        self._controller: AkdeBo | None = None
-
-    @property
-    def controller(self) -> AkdeBo:
-        """Controller of the training.
-
-        Raises:
-            OptionError: The training has not begun.
-        """
-        if self._controller is None:
-            raise OptionError("control: there is no controller before the training began")
-        return self._controller
-
-    @property
-    def actions(self) -> tuple[Action, ...]:
-        """Actions so far; in a dry run those that would have been taken."""
-        return () if self._controller is None else tuple(self._controller.actions)
+        super().__init__(dry_run=dry_run)
+        self._options = dict(options or {})
 
     def take(self, training: Any, config: Mapping[str, Any]) -> Any:
         """Put a training under AKDE-BO, before its first step, and return it.
@@ -81,7 +64,3 @@ class AkdeBoControl:
 
     def catch_up(self, run: Run, step: int) -> None:
         """Take in nothing: what was seen and done is in the snapshot's state."""
-
-    def watch(self, step: int, row: Mapping[str, Any]) -> Mapping[str, float] | None:
-        """Tell what was done since the last row."""
-        return self.controller.watch(step, row)
