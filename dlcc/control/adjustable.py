@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dlcc.errors import OptionError
 
 if TYPE_CHECKING:
-    from dlcc.ensembles import Ensemble
+    from dlcc.ensembles import ConvEnsemble, Ensemble
+    from dlcc.recipes.image_gans.akde_dcgan import DCGAN
+    from dlcc.recipes.image_gans.usual_gan import UsualGAN
     from dlcc.recipes.small_gan.training import SmallGAN
 
 _RATE_FIELDS = {"generator": "lr_g", "discriminator": "lr_d"}
@@ -276,3 +278,54 @@ class MemberSettings:
         """Change some settings from the next step on."""
         whole = {f: round(v) if f in _WHOLE else v for f, v in changes.items()}
         self.ensemble.reconfigure(self.member, **whole)
+
+
+class ImageGANSettings:
+    """Settings of a GAN on images, as the recipes train it: both rates and R1's weight.
+
+    Args:
+        training: Training of `image-gan` or `akde-dcgan`.
+
+    >>> from dlcc.recipes.image_gans import usual_gan
+    >>> training = usual_gan.build({"width": 4, "batch": 4, "norm": "generator"})
+    >>> settings = ImageGANSettings(training)
+    >>> settings.adjust(lr_d=1e-3, r1=0.1)
+    >>> settings.settings()
+    {'lr_g': 0.0002, 'lr_d': 0.001, 'r1': 0.1}
+    """
+
+    def __init__(self, training: UsualGAN | DCGAN) -> None:
+        self.training = training
+        self._rates = OptimizerRates(training.optimizers)
+
+    def settings(self) -> dict[str, float]:
+        """Read learning rates and R1's weight."""
+        return {**self._rates.settings(), "r1": self.training.config.r1}
+
+    def adjust(self, **changes: float) -> None:
+        """Change some settings from the next step on."""
+        config: Any = self.training.config
+        if "r1" in changes:
+            self.training.config = replace(config, r1=changes["r1"])
+        self._rates.adjust(**{f: v for f, v in changes.items() if f != "r1"})
+
+
+@dataclass(frozen=True)
+class ConvMemberSettings:
+    """Settings of one member of an ensemble of convolutional GANs."""
+
+    ensemble: ConvEnsemble
+    """Ensemble of trainings."""
+    member: int
+    """Index of the member that is steered."""
+
+    def settings(self) -> dict[str, float]:
+        """Read learning rates and R1's weight."""
+        from dlcc.ensembles.convolutional.ensemble import CHANGEABLE
+
+        config = self.ensemble.configs[self.member]
+        return {field: getattr(config, field) for field in CHANGEABLE}
+
+    def adjust(self, **changes: float) -> None:
+        """Change some settings from the next step on."""
+        self.ensemble.reconfigure(self.member, **changes)

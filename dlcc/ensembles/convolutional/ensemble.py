@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -29,6 +29,8 @@ RIVAL_NORM = "batch norm in D"
 TOGETHER = 16
 """Members that are trained in the same operations; of more, what lies between layers outgrows the
 processor's cache, and memory for it is asked for anew in every step."""
+CHANGEABLE = ("lr_g", "lr_d", "r1")
+"""Keys of the configuration that may change while a member trains."""
 QUANTITIES = (
     "discriminator/real",
     "discriminator/fake",
@@ -98,22 +100,32 @@ class ConvEnsemble:
 
     >>> ensemble.member(1).sample(n=5, seed=0).shape
     torch.Size([5, 1, 28, 28])
+
+    Some of its settings can change on the way:
+
+    >>> ensemble.reconfigure(1, lr_d=5e-4)
+    >>> ensemble.configs[1].lr_d
+    0.0005
     """
 
     def __init__(
         self, configs: Sequence[Mapping[str, Any]], dtype: torch.dtype = torch.float32
     ) -> None:
-        self.configs = tuple(Config.parse(config) for config in configs)
-        """Configurations of the members."""
-        _check_shapes(self.configs)
-        images = load_images(self.configs[0].data, self.configs[0].folder)
-        count = math.ceil(len(self) / TOGETHER)
-        starts = [len(self) * k // count for k in range(count + 1)]
-        self._blocks = [_Block(self.configs[a:b], images, dtype) for a, b in pairwise(starts)]
+        parsed = [Config.parse(config) for config in configs]
+        _check_shapes(parsed)
+        images = load_images(parsed[0].data, parsed[0].folder)
+        count = math.ceil(len(parsed) / TOGETHER)
+        starts = [len(parsed) * k // count for k in range(count + 1)]
+        self._blocks = [_Block(parsed[a:b], images, dtype) for a, b in pairwise(starts)]
         self._places = [(block, i) for block in self._blocks for i in range(len(block.configs))]
 
     def __len__(self) -> int:
-        return len(self.configs)
+        return len(self._places)
+
+    @property
+    def configs(self) -> tuple[Config, ...]:
+        """Configurations of the members, as they are now."""
+        return tuple(config for block in self._blocks for config in block.configs)
 
     def step(self, step: int) -> dict[str, Tensor]:
         """Train every member for one step, and return what is recorded of it.
@@ -154,6 +166,29 @@ class ConvEnsemble:
         block, place = self._places[i]
         return {name: stack.block[place] for name, stack in block.stacks().items()}
 
+    def reconfigure(self, i: int, **changes: Any) -> None:
+        """Change one member's configuration from the next step on; its state stays.
+
+        Args:
+            i: Number of the member, from 0.
+            changes: Values of keys in `CHANGEABLE`. A penalty can be raised from 0 only where the
+                discriminator has no batch norm, as in a training that begins with one.
+
+        Raises:
+            IndexError: there is no member i.
+            OptionError: a key that cannot change while a member trains, or a penalty beside batch
+                norm.
+            ValueError: a value that `usual_gan.Config` refuses.
+        """
+        for key in changes:
+            if key not in CHANGEABLE:
+                raise OptionError(
+                    f"{key!r} cannot change while a member trains: "
+                    f"those that can are {', '.join(CHANGEABLE)}"
+                )
+        block, place = self._places[i]
+        block.reconfigure(place, changes)
+
     def member(self, i: int) -> UsualGAN:
         """Copy one member into a solo training, which goes on from there alone or draws samples.
 
@@ -176,18 +211,31 @@ class _Block:
     def __init__(
         self, configs: Sequence[Config], images: NDArray[np.float32], dtype: torch.dtype
     ) -> None:
-        self.configs, self._images = configs, images
+        self.configs, self._images, self._dtype = list(configs), images, dtype
         solos = [UsualGAN(config, images) for config in configs]
         self._generators = Generators([solo.generator for solo in solos], dtype)
         self._discriminators = Discriminators([solo.discriminator for solo in solos], dtype)
-        rates = [_Rates(c.optimizer, c.lr_g, c.lr_d, c.beta1) for c in configs]
         self._descents = {
-            name: _Descent(stack, rates, name) for name, stack in self.stacks().items()
+            name: _Descent(stack, _rates(configs), name) for name, stack in self.stacks().items()
         }
         self._average = _Average(self._generators, [config.ema for config in configs])
         self._batches = Batches(configs, images, dtype)
         self._dropout = Dropout(configs, images.shape[2], dtype)
         self._objectives = Objectives(configs, dtype)
+
+    def reconfigure(self, i: int, changes: Mapping[str, Any]) -> None:
+        """Change the configuration of member i."""
+        old = self.configs[i]
+        new = Config.parse(asdict(old) | dict(changes))
+        if normalises_rival(new) != normalises_rival(old):
+            raise OptionError(
+                "r1 cannot change from or to 0 beside batch norm in the discriminator: give the "
+                "members norm generator or spectral"
+            )
+        self.configs[i] = new
+        for descent in self._descents.values():
+            descent.configure(_rates(self.configs))
+        self._objectives = Objectives(self.configs, self._dtype)
 
     def stacks(self) -> dict[str, Stack]:
         return {"generator": self._generators, "discriminator": self._discriminators}
@@ -265,13 +313,19 @@ class _Descent:
         self._stack = stack
         self._optimizer = StackedOptimizer(stack.block, rates, player)
         self._plan: Plan | None = None
-        self._done = 0
+        self._done = self._planned = 0
+
+    def configure(self, rates: Sequence[_Rates]) -> None:
+        """Take other rates from the next update on."""
+        self._optimizer.configure(rates)
+        self._plan = None
 
     def __call__(self, losses: Tensor) -> Tensor:
         """Update the players by losses [N]: the norms [N] of their gradients."""
-        row = self._done % CHUNK
-        if self._plan is None or row == 0:
+        if self._plan is None or self._done == self._planned + CHUNK:
             self._plan = self._optimizer.plan(self._done, CHUNK)
+            self._planned = self._done
+        row = self._done - self._planned
         gradient = self._stack.gradient(losses)
         norms = _norms(gradient)
         self._optimizer.update(gradient, self._plan, row)
@@ -335,6 +389,11 @@ class _Rates:
     def beta2(self) -> float:
         """Adam's second decay, RMSprop's only one."""
         return 0.99 if self.optimizer == "rmsprop" else 0.999
+
+
+def _rates(configs: Sequence[Config]) -> list[_Rates]:
+    """Rates of both players of every member."""
+    return [_Rates(c.optimizer, c.lr_g, c.lr_d, c.beta1) for c in configs]
 
 
 def _norms(gradient: Tensor) -> Tensor:

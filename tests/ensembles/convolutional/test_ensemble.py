@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from dlcc.control.adjustable import ConvMemberSettings, ImageGANSettings
 from dlcc.ensembles import ConvEnsemble, by_conv_shape
 from dlcc.errors import OptionError
 from tests.ensembles.convolutional.solo import (
@@ -72,6 +73,26 @@ def test_a_member_goes_on_alone(group, folder):
         one.load_state_dict(ensemble.member(i).state_dict())
         one.double()
     assert deviation(ensemble, solos, [4, 5]) < 1e-5  # what is copied is in single precision
+
+
+def test_settings_that_change_on_the_way_are_those_of_solo_trainings(folder):
+    configs = [{**members("spectral norm", folder)[0], "seed": seed} for seed in range(2)]
+    ensemble = ConvEnsemble(configs, dtype=torch.float64)
+    solos = [solo(config, torch.float64) for config in configs]
+    assert deviation(ensemble, solos, range(2)) < 1e-9
+    changes = {"lr_g": 3e-3, "lr_d": 5e-4, "r1": 0.7}
+    ConvMemberSettings(ensemble, 1).adjust(**changes)
+    ImageGANSettings(solos[1]).adjust(**changes)
+    assert ConvMemberSettings(ensemble, 1).settings() == ImageGANSettings(solos[1]).settings()
+    assert deviation(ensemble, solos, range(2, 5)) < 1e-9
+
+
+def test_what_cannot_change_on_the_way_is_refused(folder):
+    ensemble = ConvEnsemble([{"width": 4, "batch": 8, "norm": "batch"}])
+    with pytest.raises(OptionError, match="those that can are lr_g, lr_d, r1"):
+        ensemble.reconfigure(0, beta1=0.9)
+    with pytest.raises(OptionError, match="beside batch norm"):
+        ensemble.reconfigure(0, r1=1.0)
 
 
 # --- independence ---------------------------------------------------------------------------------
