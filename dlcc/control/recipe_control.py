@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlcc.control.adjustable import SmallGANSettings
+from dlcc.control.learning.policy import Policy
+from dlcc.control.learnt_controller import LearntController
 from dlcc.control.rule_controller import RuleController, controller_for
 from dlcc.control.run_control import RunControl
+from dlcc.control.settings_controller import SettingsController
 from dlcc.errors import OptionError
 from dlcc.recipes.small_gan import controlled
 from dlcc.recipes.small_gan.training import SmallGAN
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
 _IMPORT = "from dlcc.recipes.small_gan.training import"
 
 
-class RecipeControl(RunControl[RuleController]):
+class RecipeControl(RunControl[SettingsController]):
     """Control of a recipe's training by past runs, or by rules of thumb alone.
 
     The recorded run brings `source/controlled.py` beside `source/train.py`: its snapshots hold the
@@ -65,20 +68,23 @@ class RecipeControl(RunControl[RuleController]):
             )
         taken = training if self._dry_run else controlled.ControlledGAN(training.config)
         adjustable = SmallGANSettings(taken)
-        if self._library is None:
-            self._controller = RuleController(adjustable, self._bounds, dry_run=self._dry_run)
-        else:
-            self._controller = controller_for(
-                adjustable,
-                config,
-                self._library,
-                data=str(config["data"]),
-                bounds=self._bounds,
-                rules=self._rules,
-                start=self._start,
-                dry_run=self._dry_run,
-            )
+        self._controller = self._make(adjustable, config)
         return taken
+
+    def _make(self, adjustable: SmallGANSettings, config: Mapping[str, Any]) -> SettingsController:
+        """Make the controller of a training."""
+        if self._library is None:
+            return RuleController(adjustable, self._bounds, dry_run=self._dry_run)
+        return controller_for(
+            adjustable,
+            config,
+            self._library,
+            data=str(config["data"]),
+            bounds=self._bounds,
+            rules=self._rules,
+            start=self._start,
+            dry_run=self._dry_run,
+        )
 
     def sources(self) -> tuple[str, Mapping[str, str]]:
         """Entry point and text of `controlled.py`, which the run holds beside `train.py`.
@@ -96,3 +102,34 @@ class RecipeControl(RunControl[RuleController]):
         """Take in the record of a run before `step`, as if it had been watched."""
         if step > 0:
             self.controller.catch_up(run.series().columns, step)
+
+
+class LearntControl(RecipeControl):
+    """Control of a recipe's training by the policy that was learnt from controlled runs.
+
+    Args:
+        bounds: Setting -> (lowest, highest) value; by default usual bounds for all settings.
+        policy: Policy to go by; by default the one that ships.
+        dry_run: Whether to decide and record, and change nothing.
+    """
+
+    def __init__(
+        self,
+        bounds: Mapping[str, tuple[float, float]] | None = None,
+        *,
+        policy: Policy | None = None,
+        dry_run: bool = False,
+    ) -> None:
+        super().__init__(bounds, dry_run=dry_run)
+        self._policy = policy
+
+    def _make(self, adjustable: SmallGANSettings, config: Mapping[str, Any]) -> SettingsController:
+        """Make the controller of a training."""
+        return LearntController(
+            adjustable,
+            Policy.shipped() if self._policy is None else self._policy,
+            length=int(config["steps"]),
+            config=config,
+            bounds=self._bounds,
+            dry_run=self._dry_run,
+        )

@@ -44,6 +44,12 @@ def _rules(bounds: Span | None, dry_run: bool) -> RecipeControl:
     return RecipeControl(bounds, dry_run=dry_run)
 
 
+def _learnt(bounds: Span | None, dry_run: bool) -> RecipeControl:
+    from dlcc.control.recipe_control import LearntControl
+
+    return LearntControl(bounds, dry_run=dry_run)
+
+
 def _akde_bo(mode: str, surrogate: str = "gp") -> Callable[[Span | None, bool], AkdeBoControl]:
     def make(bounds: Span | None, dry_run: bool) -> AkdeBoControl:
         from dlcc.control.akde_bo.recipe_control import AkdeBoControl
@@ -61,6 +67,7 @@ CONTROLS: Mapping[str, ControlName] = {
     "rules": ControlName(
         "rules of thumb on losses and gradient norms; mends little, see docs", _rules
     ),
+    "learnt": ControlName("changes that were learnt from controlled runs", _learnt),
     "akde-bo": ControlName(
         "slopes of the discriminator penalised, strength and rates sought; rescues from bad ones",
         _akde_bo("sculpt"),
@@ -99,8 +106,8 @@ def make_control(name: str, bounds: Span | None = None, *, dry_run: bool = False
     >>> make_control("akde")
     Traceback (most recent call last):
     dlcc.errors.OptionError: --control: no controller is called 'akde' (did you mean akde-bo?); \
-choose one of past-runs, rules, akde-bo, akde-bo-literal, akde-bo-flipped, akde-bo-reweight, \
-random-walk
+choose one of past-runs, rules, learnt, akde-bo, akde-bo-literal, akde-bo-flipped, \
+akde-bo-reweight, random-walk
     """
     if name not in CONTROLS:
         raise OptionError(

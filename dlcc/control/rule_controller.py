@@ -141,7 +141,7 @@ class RuleController(SettingsController):
             return None
         return self._act(-1, control_rules.STARTED_THERE, self.course.target, self.course.after)
 
-    def _look(self, rows: Mapping[str, Floats], *, acted: bool) -> None:
+    def _look(self, step: int, rows: Mapping[str, Floats], *, acted: bool) -> None:
         self._watched.add(window_of(rows))
         for rule in self.rules:
             self._is_on(rule)

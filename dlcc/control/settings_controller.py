@@ -131,8 +131,8 @@ class SettingsController(Controller):
         """
 
     @abstractmethod
-    def _look(self, rows: Mapping[str, Floats], *, acted: bool) -> None:
-        """Take in a window of the past, in which there was an action or not."""
+    def _look(self, step: int, rows: Mapping[str, Floats], *, acted: bool) -> None:
+        """Take in a window of the past that ended with a step, and with an action or not."""
 
     @abstractmethod
     def _forget(self, step: int) -> None:
@@ -202,7 +202,7 @@ class SettingsController(Controller):
         for at in sorted(rows):
             self._rows.append(rows[at])
             if self._is_due(at):
-                self._look(self._window_ended(at), acted=at in done)
+                self._look(at, self._window_ended(at), acted=at in done)
             if at in done:
                 before = self._take_over(at, done[at], before, would)
             self._last = at

@@ -1,0 +1,1 @@
+"""What a controller can learn from runs that were controlled at random."""
