@@ -62,8 +62,8 @@ ARMS = (
 )  # fmt: skip
 FAILING = ("collapsed", "oscillating", "diverged")
 SMALL_SHAPE = {"width": 32, "depth": 2, "zdim": 8, "batch": 32}
-POOL = {"small": 110, "image": 72}  # settings: of each data set, and in all
-EACH = {"small": 60, "image": 24}
+POOL = {"small": 80, "image": 44}  # settings: of each data set, and in all
+EACH = {"small": 42, "image": 16}
 AKDE_SHAPE = {"width": 8, "batch": 16, "steps": 400, "norm": "none"}
 AKDE_STARTS: Mapping[str, Mapping[str, Any]] = {
     "slow": {"lr": 2e-4, "r1": 0.01},
@@ -71,7 +71,7 @@ AKDE_STARTS: Mapping[str, Mapping[str, Any]] = {
     "momentum": {"lr": 4e-3, "beta1": 0.9, "r1": 1.0},
     "fixed": {"recipe": "fixed"},
 }
-AKDE_SEEDS = 3
+AKDE_SEEDS = 2
 AKDE_DATA = "digits"
 USUAL = next(move for move in MOVES if move.name == "usual rates and R1")
 Config = Mapping[str, Any]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from dlcc.errors import OptionError
 
@@ -63,6 +63,15 @@ class Adjustable(Protocol):
             Exception: A setting is unknown, or a value cannot be set; of what class is the
                 training's own choice. A controller stays within bounds and asks for neither.
         """
+        ...
+
+
+@runtime_checkable
+class Restartable(Adjustable, Protocol):
+    """Training that can also begin anew, with the weights that it began with."""
+
+    def begin_anew(self) -> None:
+        """Put weights and optimisers back to what they were at first; settings stay."""
         ...
 
 
@@ -238,12 +247,16 @@ class OptimizerRates:
                     group["lr"] = rate
 
 
-@dataclass(frozen=True)
 class SmallGANSettings:
-    """Settings of a recipe's training."""
+    """Settings of a recipe's training.
 
-    training: SmallGAN
-    """Training that is steered."""
+    Args:
+        training: Training that is steered, before its first step.
+    """
+
+    def __init__(self, training: SmallGAN) -> None:
+        self.training = training
+        self._first = training.state_dict()
 
     def settings(self) -> dict[str, float]:
         """Read learning rates, R1's weight and how often each player is updated."""
@@ -257,15 +270,24 @@ class SmallGANSettings:
 
         change_settings(self.training, changes)
 
+    def begin_anew(self) -> None:
+        """Put weights and optimisers back to what they were at first; settings stay."""
+        now = self.settings()
+        self.training.load_state_dict(self._first)
+        self.adjust(**now)
 
-@dataclass(frozen=True)
+
 class MemberSettings:
-    """Settings of one member of an ensemble."""
+    """Settings of one member of an ensemble.
 
-    ensemble: Ensemble
-    """Ensemble of trainings."""
-    member: int
-    """Index of the member that is steered."""
+    Args:
+        ensemble: Ensemble of trainings, before its first step.
+        member: Index of the member that is steered.
+    """
+
+    def __init__(self, ensemble: Ensemble, member: int) -> None:
+        self.ensemble, self.member = ensemble, member
+        self._first = ensemble.member_state(member)
 
     def settings(self) -> dict[str, float]:
         """Read learning rates, R1's weight and how often each player is updated."""
@@ -279,12 +301,16 @@ class MemberSettings:
         whole = {f: round(v) if f in _WHOLE else v for f, v in changes.items()}
         self.ensemble.reconfigure(self.member, **whole)
 
+    def begin_anew(self) -> None:
+        """Put weights and optimisers back to what they were at first; settings stay."""
+        self.ensemble.load_member_state(self.member, self._first)
+
 
 class ImageGANSettings:
     """Settings of a GAN on images, as the recipes train it: both rates and R1's weight.
 
     Args:
-        training: Training of `image-gan` or `akde-dcgan`.
+        training: Training of `image-gan` or `akde-dcgan`, before its first step.
 
     >>> from dlcc.recipes.image_gans import usual_gan
     >>> training = usual_gan.build({"width": 4, "batch": 4, "norm": "generator"})
@@ -297,6 +323,7 @@ class ImageGANSettings:
     def __init__(self, training: UsualGAN | DCGAN) -> None:
         self.training = training
         self._rates = OptimizerRates(training.optimizers)
+        self._first = training.state_dict()
 
     def settings(self) -> dict[str, float]:
         """Read learning rates and R1's weight."""
@@ -309,15 +336,24 @@ class ImageGANSettings:
             self.training.config = replace(config, r1=changes["r1"])
         self._rates.adjust(**{f: v for f, v in changes.items() if f != "r1"})
 
+    def begin_anew(self) -> None:
+        """Put weights and optimisers back to what they were at first; settings stay."""
+        rates = self._rates.settings()
+        self.training.load_state_dict(self._first)
+        self._rates.adjust(**rates)
 
-@dataclass(frozen=True)
+
 class ConvMemberSettings:
-    """Settings of one member of an ensemble of convolutional GANs."""
+    """Settings of one member of an ensemble of convolutional GANs.
 
-    ensemble: ConvEnsemble
-    """Ensemble of trainings."""
-    member: int
-    """Index of the member that is steered."""
+    Args:
+        ensemble: Ensemble of trainings, before its first step.
+        member: Index of the member that is steered.
+    """
+
+    def __init__(self, ensemble: ConvEnsemble, member: int) -> None:
+        self.ensemble, self.member = ensemble, member
+        self._first = ensemble.member_state(member)
 
     def settings(self) -> dict[str, float]:
         """Read learning rates and R1's weight."""
@@ -329,3 +365,7 @@ class ConvMemberSettings:
     def adjust(self, **changes: float) -> None:
         """Change some settings from the next step on."""
         self.ensemble.reconfigure(self.member, **changes)
+
+    def begin_anew(self) -> None:
+        """Put weights and optimisers back to what they were at first; settings stay."""
+        self.ensemble.load_member_state(self.member, self._first)

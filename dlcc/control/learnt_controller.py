@@ -9,8 +9,8 @@ import numpy as np
 
 from dlcc.control import rules as control_rules
 from dlcc.control.action import Action
-from dlcc.control.adjustable import Adjustable
-from dlcc.control.learning.moves import MOVES, NOTHING, moved
+from dlcc.control.adjustable import Adjustable, Restartable
+from dlcc.control.learning.moves import MOVES, NOTHING, Move, moved
 from dlcc.control.learning.policy import Policy
 from dlcc.control.learning.situation import DECISIONS, WINDOWS, Situation
 from dlcc.control.rules import window_of
@@ -30,7 +30,9 @@ class LearntController(SettingsController):
     At `DECISIONS`, shares of the length, it asks the policy what each of a few moves would gain
     over changing nothing, from the record and the settings, and makes the best of those whose gain
     is sure: positive in nine of ten bags of trees. Rows are those of every controller of settings,
-    `control/rule` is 12 and `control/measure` the gain that is exceeded in nine bags of ten.
+    `control/rule` is 12, or 13 where training began anew with its first weights, and
+    `control/measure` the gain that is exceeded in nine bags of ten. What began anew does not come
+    back by `undo`, which restores settings.
 
     Args:
         adjustable: Settings that are steered: `OptimizerRates`, or any `Adjustable`.
@@ -89,12 +91,22 @@ class LearntController(SettingsController):
         now = self.adjustable.settings()
         share = (step + 1) / self.length
         seen = Situation(share, np.array(self._windows), self.config, self._started_from, now)
-        advice = self.policy.advise(seen, self.bounds)
+        restarts = isinstance(self.adjustable, Restartable)
+        refused = [k for k, move in enumerate(MOVES) if move.anew and not restarts]
+        advice = self.policy.advise(seen, self.bounds, refused)
         if advice.move == NOTHING:
             return None
+        return self._make(step, MOVES[advice.move], advice.surely)
+
+    def _make(self, step: int, move: Move, gain: float) -> Action | None:
+        """Make a move, and say so."""
         optimizer = str(self.config.get("optimizer", "adam"))
-        changes = moved(now, MOVES[advice.move], self.bounds, optimizer)
-        return self._act(step, control_rules.LEARNT, changes, advice.surely)
+        changes = moved(self.adjustable.settings(), move, self.bounds, optimizer)
+        if not move.anew:
+            return self._act(step, control_rules.LEARNT, changes, gain)
+        if isinstance(self.adjustable, Restartable) and not self.dry_run:
+            self.adjustable.begin_anew()
+        return self._act(step, control_rules.ANEW, changes, gain, always=True)
 
     def _take_in(self, step: int, rows: Mapping[str, Floats]) -> bool:
         """Take a window in; returns whether a decision is due at its end."""

@@ -153,7 +153,7 @@ class Rule:
     """Number of windows that the rule must have been on for before it acts."""
 
 
-STARTED, UNDONE, STEERED, STARTED_THERE, LEARNT = 0, 90, 10, 11, 12
+STARTED, UNDONE, STEERED, STARTED_THERE, LEARNT, ANEW = 0, 90, 10, 11, 12, 13
 SKIPPED, UNCONTROLLED = 91, 92
 TRIED, LEFT_ALONE, FROZEN, RESTORED = 20, 21, 22, 23
 """Numbers in `control/rule` that stand for no rule of thumb."""
@@ -240,6 +240,7 @@ def rule_name(number: int) -> str:
         STEERED: "toward what past runs did well with",
         STARTED_THERE: "begun where past runs did well",
         LEARNT: "learnt from controlled runs",
+        ANEW: "begun anew, learnt from controlled runs",
         TRIED: "tried by Bayesian optimisation",
         LEFT_ALONE: "left alone, quality is good or rising",
         FROZEN: "frozen at the best that was found",

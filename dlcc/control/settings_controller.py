@@ -158,8 +158,9 @@ class SettingsController(Controller):
             OptionError: There is no action left to undo.
         """
         action = super().undo()
-        if not self.dry_run:
-            self.adjustable.adjust(**changed(action.after, action.before))
+        different = changed(action.after, action.before)
+        if different and not self.dry_run:
+            self.adjustable.adjust(**different)
         self._refuse(action.rule)
         self._news = (control_rules.UNDONE, float(action.rule))
         return action
@@ -259,14 +260,21 @@ class SettingsController(Controller):
     # ------------------------------------------------------------------------------------ acting
 
     def _act(
-        self, step: int, rule: int, changes: Mapping[str, float], measure: float
+        self,
+        step: int,
+        rule: int,
+        changes: Mapping[str, float],
+        measure: float,
+        *,
+        always: bool = False,
     ) -> Action | None:
-        """Change settings within bounds; None where that leaves everything as it is."""
+        """Change settings within bounds; None where that leaves everything as it is, unless it is
+        `always` an action."""
         before = dict(self.adjustable.settings())
         after = before | self._within_bounds(changes)
-        if after == before:
+        if after == before and not always:
             return None
-        if not self.dry_run:
+        if after != before and not self.dry_run:
             self.adjustable.adjust(**changed(before, after))
         action = Action(step, rule, before, after, measure)
         self.actions.append(action)

@@ -165,6 +165,10 @@ class StackedOptimizer:
             scratch.index_fill_(0, self._plain, 1.0)
         return torch.div(first, scratch, out=scratch)
 
+    def values(self) -> list[Tensor]:
+        """Moments [N, P] and numbers of updates [N] of all members; views of the state."""
+        return [self._first, self._second, torch.from_numpy(self.count)]
+
     # ------------------------------------------------------------------------------ one member
 
     def reconfigured(self, i: int, old: Rates, new: Rates) -> None:

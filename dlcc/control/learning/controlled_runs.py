@@ -80,11 +80,13 @@ class ControlledRuns:
 
     @cached_property
     def changes(self) -> Floats:
-        """Figures `MOVE_FIGURES` of what was changed at every decision, [n, d, 5]."""
+        """Figures `MOVE_FIGURES` of what was changed at every decision, [n, d, 6]."""
         found = np.empty((len(self), len(DECISIONS), len(MOVE_FIGURES)))
         for i in range(len(self)):
             for k in range(len(DECISIONS)):
-                found[i, k] = change_figures(self._settings(i, k), self._settings(i, k + 1))
+                anew = MOVES[self.moves[i, k]].anew
+                before, after = self._settings(i, k), self._settings(i, k + 1)
+                found[i, k] = change_figures(before, after, anew=anew)
         return found
 
     def _settings(self, run: int, decision: int) -> dict[str, float]:
@@ -94,7 +96,7 @@ class ControlledRuns:
     @cached_property
     def possible_changes(self) -> Floats:
         """Figures `MOVE_FIGURES` of what each move would change, within usual bounds,
-        [n, d, moves, 5]."""
+        [n, d, moves, 6]."""
         found = np.empty((len(self), len(DECISIONS), len(MOVES), len(MOVE_FIGURES)))
         for i, text in enumerate(self.configs):
             first = self._settings(i, 0)

@@ -20,7 +20,7 @@ from dlcc.control.learning.policy import Policy, beside, chosen, filled, gains_o
 from dlcc.control.learning.situation import SITUATION_FIGURES
 from dlcc.typing import Bools, Floats
 
-BAGS = 16
+BAGS = 8
 TREES, LEAVES, LEAF, RATE = 80, 12, 40, 0.08
 Grow = Callable[[int], Any]
 """Function from a seed to a regressor that can be fitted."""
@@ -61,7 +61,7 @@ class Bags:
         return apart | ~apart.any(axis=0)
 
     def worths(self, x: Floats, moves: Floats) -> Floats:
-        """Predict what moves [m, moves, 5] are worth in situations [m, k]: [b, m, moves]."""
+        """Predict what moves [m, moves, 6] are worth in situations [m, k]: [b, m, moves]."""
         table = beside(x, moves)
         return np.array([model.predict(table).reshape(moves.shape[:2]) for model in self.models])
 
@@ -109,7 +109,7 @@ def _backed_up(fitted: Bags, x: Floats, runs: ControlledRuns, k: int, after: Flo
 
 
 def _fit_bags(x: Floats, change: Floats, y: Floats, grow: Grow, bags: int, seed: int) -> Bags:
-    """Fit bags on situations [n, d, k], changes [n, d, 5] and worths [n, d]."""
+    """Fit bags on situations [n, d, k], changes [n, d, 6] and worths [n, d]."""
     n = len(x)
     rng = np.random.default_rng(seed)
     table = np.concatenate([x, change], axis=2)

@@ -8,14 +8,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dlcc.control.adjustable import Bounds
+from dlcc.control.adjustable import Adjustable, Bounds, Restartable
 from dlcc.typing import Floats
 
 FIRST_R1, USUAL_R1, LEAST_R1 = 0.1, 1.0, 1e-3
 RATE_FIELDS = ("lr_g", "lr_d")
 OF_OPTIMIZER = {"sgd": 20.0}
 """Factor of the usual rates, which are Adam's, by the name of an optimiser that needs others."""
-MOVE_FIGURES = ("lr_g_change", "lr_d_change", "r1_change", "g_every_change", "d_every_change")
+MOVE_FIGURES = (
+    "lr_g_change",
+    "lr_d_change",
+    "r1_change",
+    "g_every_change",
+    "d_every_change",
+    "anew",
+)
 """Names of the figures of a change of settings, see `change_figures`."""
 
 
@@ -42,6 +49,8 @@ class Move:
     rates: tuple[float, float] | None = None
     """Rates of generator and discriminator that are set with Adam; every player is then updated in
     every step."""
+    anew: bool = False
+    """Whether the training begins anew, with its first weights."""
     usual_r1: bool = False
     """Whether R1's weight comes to lie between .1 and 1."""
 
@@ -89,27 +98,33 @@ MOVES = (
     Move("usual rates", rates=(2e-3, 2e-3)),
     Move("usual rates and R1", rates=(2e-3, 2e-3), usual_r1=True),
     Move("a faster discriminator and R1", rates=(1e-3, 4e-3), usual_r1=True),
+    Move("anew, usual rates", rates=(2e-3, 2e-3), anew=True),
+    Move("anew, usual rates and R1", rates=(2e-3, 2e-3), usual_r1=True, anew=True),
+    Move("anew, a faster discriminator and R1", rates=(1e-3, 4e-3), usual_r1=True, anew=True),
 )
 """Moves to choose among; the first changes nothing."""
 
 
-def change_figures(before: Mapping[str, float], after: Mapping[str, float]) -> Floats:
-    """Describe a change of settings by what it does, whatever bounds left of the move, [5].
+def change_figures(
+    before: Mapping[str, float], after: Mapping[str, float], *, anew: bool = False
+) -> Floats:
+    """Describe a change of settings by what it does, whatever bounds left of the move, [6].
 
     Args:
         before: Setting -> value before.
         after: Setting -> value after, of those that changed or of all.
+        anew: Whether the training begins anew.
 
     Returns:
         Binary logarithms of the factors of both rates, decades between the weights of R1, of which
-        those under a thousandth count as that, and binary logarithms of the factors of how often
-        players are updated; 0 for a setting that is not there.
+        those under a thousandth count as that, binary logarithms of the factors of how often
+        players are updated, 0 for a setting that is not there; and 1 where it begins anew, else 0.
 
     >>> change_figures({"lr_g": 0.02, "lr_d": 0.02}, {"lr_g": 0.005}).tolist()
-    [-2.0, 0.0, 0.0, 0.0, 0.0]
+    [-2.0, 0.0, 0.0, 0.0, 0.0, 0.0]
     """
     found = []
-    for name in MOVE_FIGURES:
+    for name in MOVE_FIGURES[:-1]:
         field = name.removesuffix("_change")
         old = before.get(field, 0.0)
         new = after.get(field, old)
@@ -117,13 +132,13 @@ def change_figures(before: Mapping[str, float], after: Mapping[str, float]) -> F
             found.append(math.log10(max(new, LEAST_R1) / max(old, LEAST_R1)))
         else:
             found.append(math.log2(new / old) if old > 0 and new > 0 else 0.0)
-    return np.array(found)
+    return np.array([*found, float(anew)])
 
 
 def changes_of_moves(
     settings: Mapping[str, float], bounds: Mapping[str, Bounds], optimizer: str = "adam"
 ) -> Floats:
-    """Describe what each of `MOVES` would change within bounds, [moves, 5].
+    """Describe what each of `MOVES` would change within bounds, [moves, 6].
 
     Args:
         settings: Setting -> present value.
@@ -134,8 +149,29 @@ def changes_of_moves(
         `change_figures` of every move; 0 throughout where bounds leave nothing of it.
     """
     return np.array(
-        [change_figures(settings, moved(settings, move, bounds, optimizer)) for move in MOVES]
+        [
+            change_figures(settings, moved(settings, move, bounds, optimizer), anew=move.anew)
+            for move in MOVES
+        ]
     )
+
+
+def make_move(
+    adjustable: Adjustable, move: Move, bounds: Mapping[str, Bounds], optimizer: str = "adam"
+) -> None:
+    """Make a move: begin anew where it does, and change settings within bounds.
+
+    Args:
+        adjustable: Training that is steered.
+        move: Move to make.
+        bounds: Setting -> bounds of those that may change.
+        optimizer: Name of the optimiser.
+    """
+    changes = moved(adjustable.settings(), move, bounds, optimizer)
+    if move.anew and isinstance(adjustable, Restartable):
+        adjustable.begin_anew()
+    if changes:
+        adjustable.adjust(**changes)
 
 
 def moved(

@@ -91,7 +91,7 @@ class Policy:
 
         Args:
             x: Situations by `figures`, [m, k].
-            moves: Changes by each move, [m, moves, 5].
+            moves: Changes by each move, [m, moves, 6].
         """
         m, count, _ = moves.shape
         table = beside(filled(x), moves)
@@ -150,7 +150,7 @@ def filled(x: Floats) -> Floats:
 
 
 def beside(x: Floats, moves: Floats) -> Floats:
-    """Put situations [m, k] beside their changes [m, moves, 5], in rows [m · moves, k + 5]."""
+    """Put situations [m, k] beside their changes [m, moves, 6], in rows [m · moves, k + 6]."""
     m, count, width = moves.shape
     return np.concatenate([np.repeat(x, count, axis=0), moves.reshape(m * count, width)], axis=1)
 

@@ -189,6 +189,36 @@ class ConvEnsemble:
         block, place = self._places[i]
         block.reconfigure(place, changes)
 
+    def member_state(self, i: int) -> list[Tensor]:
+        """Copy the state of one member: weights, running statistics, averages and optimisers.
+
+        Args:
+            i: Number of the member, from 0.
+
+        Returns:
+            The tensors, for `load_member_state`.
+
+        Raises:
+            IndexError: there is no member i.
+        """
+        block, place = self._places[i]
+        return [value[place].clone() for value in block.values()]
+
+    def load_member_state(self, i: int, state: Sequence[Tensor]) -> None:
+        """Put one member back into a state of `member_state`; its configuration stays.
+
+        Args:
+            i: Number of the member, from 0.
+            state: State of the same member.
+
+        Raises:
+            IndexError: there is no member i.
+        """
+        block, place = self._places[i]
+        for value, kept in zip(block.values(), state, strict=True):
+            value[place] = kept
+        block.replan()
+
     def member(self, i: int) -> UsualGAN:
         """Copy one member into a solo training, which goes on from there alone or draws samples.
 
@@ -233,9 +263,19 @@ class _Block:
                 "members norm generator or spectral"
             )
         self.configs[i] = new
+        self.replan()
+        self._objectives = Objectives(self.configs, self._dtype)
+
+    def values(self) -> list[Tensor]:
+        """All that training changes, each with a first axis of members; views of the state."""
+        players = [x for stack in self.stacks().values() for x in (stack.block, *stack.buffers)]
+        moments = [x for descent in self._descents.values() for x in descent.values()]
+        return [*players, *moments, *self._average.values()]
+
+    def replan(self) -> None:
+        """Plan updates anew: a member has another number of them behind it."""
         for descent in self._descents.values():
             descent.configure(_rates(self.configs))
-        self._objectives = Objectives(self.configs, self._dtype)
 
     def stacks(self) -> dict[str, Stack]:
         return {"generator": self._generators, "discriminator": self._discriminators}
@@ -320,6 +360,10 @@ class _Descent:
         self._optimizer.configure(rates)
         self._plan = None
 
+    def values(self) -> list[Tensor]:
+        """Moments and numbers of updates of all members; views of the state."""
+        return self._optimizer.values()
+
     def __call__(self, losses: Tensor) -> Tensor:
         """Update the players by losses [N]: the norms [N] of their gradients."""
         if self._plan is None or self._done == self._planned + CHUNK:
@@ -349,6 +393,10 @@ class _Average:
         self._any = any(decays)
         self._shares = torch.tensor([1 - decay for decay in decays], dtype=stack.block.dtype)
         self._kept = [x.clone() for x in self._now()]
+
+    def values(self) -> list[Tensor]:
+        """Averages of all members; views of the state."""
+        return self._kept
 
     def _now(self) -> list[Tensor]:
         return [self._stack.block, *self._stack.buffers]

@@ -16,7 +16,7 @@ import numpy as np
 
 from dlcc.control.adjustable import Adjustable, Bounds, bounds_of, usual_bounds
 from dlcc.control.learning.controlled_runs import FIELDS, ControlledRuns
-from dlcc.control.learning.moves import MOVES, NOTHING, moved
+from dlcc.control.learning.moves import MOVES, NOTHING, make_move
 from dlcc.control.learning.situation import DECISIONS, WINDOWS, Situation
 from dlcc.control.rules import window_of
 from dlcc.past_runs.build.draws import by_shares, log_uniform
@@ -76,7 +76,11 @@ def draw_image_setting(seed: int, number: int) -> dict[str, Any]:
 
 
 def controlled(
-    together: Ensembled, rng: np.random.Generator, choose: Choose | None = None
+    together: Ensembled,
+    rng: np.random.Generator,
+    choose: Choose | None = None,
+    *,
+    anew: float = 0.0,
 ) -> ControlledRuns:
     """Train an ensemble whose members are each controlled at random.
 
@@ -84,11 +88,12 @@ def controlled(
         together: Trainings.
         rng: Generator of moves.
         choose: Policy that is mostly followed; None to draw all moves.
+        anew: Probability of beginning anew, where moves are drawn.
 
     Returns:
         The runs.
     """
-    drawn = _DrawnMoves(together, rng, choose)
+    drawn = _DrawnMoves(together, rng, choose, anew)
     ends = together.train(together.length // WINDOWS, drawn.look)
     texts = [json.dumps(dict(config), sort_keys=True) for config in together.configs]
     return ControlledRuns(
@@ -106,9 +111,9 @@ class _DrawnMoves:
     """Moves drawn at the decisions of all members."""
 
     def __init__(
-        self, together: Ensembled, rng: np.random.Generator, choose: Choose | None
+        self, together: Ensembled, rng: np.random.Generator, choose: Choose | None, anew: float
     ) -> None:
-        self._together, self._rng, self._choose = together, rng, choose
+        self._together, self._rng, self._choose, self._anew = together, rng, choose, anew
         self._first = [dict(member.settings()) for member in together.members]
         self._bounds = [bounds_of(first, usual_bounds(first)) for first in self._first]
         self.windows: list[list[Floats]] = []
@@ -138,10 +143,8 @@ class _DrawnMoves:
             known = np.array([window[i] for window in self.windows])
             seen = Situation(len(known) / WINDOWS, known, config, self._first[i], now)
             advised = self._choose(seen, bounds)
-        move, chance = _drawn(self._rng, advised)
-        changes = moved(now, MOVES[move], bounds, str(config["optimizer"]))
-        if changes:
-            member.adjust(**changes)
+        move, chance = _drawn(self._rng, advised, self._anew)
+        make_move(member, MOVES[move], bounds, str(config["optimizer"]))
         return move, chance
 
 
@@ -152,9 +155,11 @@ def _settings(members: Any) -> Floats:
     return np.array([[float(m.settings().get(f, 1.0)) for f in FIELDS] for m in everyone])
 
 
-def _drawn(rng: np.random.Generator, advised: int | None) -> tuple[int, float]:
+def _drawn(rng: np.random.Generator, advised: int | None, p_anew: float) -> tuple[int, float]:
     """Draw a move, and tell with which probability it was to be drawn."""
-    chances = np.full(len(MOVES), (1 - P_NOTHING) / (len(MOVES) - 1))
+    anew = np.array([move.anew for move in MOVES])
+    others = ~anew & (np.arange(len(MOVES)) != NOTHING)
+    chances = np.where(anew, p_anew / anew.sum(), (1 - P_NOTHING - p_anew) / others.sum())
     chances[NOTHING] = P_NOTHING
     if advised is not None:
         chances = (1 - P_POLICY) * chances
