@@ -22,7 +22,7 @@ COLLAPSED = 3
 def runs(n: int, seed: int = 0) -> ControlledRuns:
     """Draw runs: a large margin ends badly, unless D's rate ends at less than half its first."""
     rng = np.random.default_rng(seed)
-    moves = rng.integers(len(MOVES), size=(n, len(DECISIONS)))
+    moves = rng.integers(sum(not move.anew for move in MOVES), size=(n, len(DECISIONS)))
     moves[rng.random(moves.shape) < 0.6] = 0
     windows = np.zeros((n, WINDOWS, 11), dtype=np.float32)
     windows[:, :, MARGIN] = (rng.random(n) < 0.5)[:, None]

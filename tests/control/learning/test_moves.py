@@ -4,7 +4,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlcc.control.adjustable import Bounds
-from dlcc.control.learning.moves import MOVES, NOTHING, change_figures, changes_of_moves, moved
+from dlcc.control.learning.moves import (
+    MOVES,
+    NOTHING,
+    change_figures,
+    changes_of_moves,
+    make_move,
+    moved,
+)
 
 RATES = st.floats(1e-5, 1.0)
 SETTINGS = st.fixed_dictionaries(
@@ -35,5 +42,34 @@ def test_figures_of_a_change_are_none_where_nothing_changes_and_turn_with_it(set
 def test_the_first_move_is_nothing_and_bounds_leave_nothing_of_the_others():
     settings = {"lr_g": 0.01, "lr_d": 0.01, "r1": 0.0}
     assert moved(settings, MOVES[NOTHING], BOUNDS) == {}
-    assert not changes_of_moves(settings, {"lr_g": Bounds(0.01, 0.01)}).any()
-    assert (changes_of_moves(settings, BOUNDS)[1:-3] != 0).any(axis=1).sum() == 5  # R1 is 0 already
+    fixed = changes_of_moves(settings, {"lr_g": Bounds(0.01, 0.01)})
+    assert fixed.any(axis=1).tolist() == [move.anew for move in MOVES]
+    free = changes_of_moves(settings, BOUNDS).any(axis=1)
+    still = {move.name for move, moves in zip(MOVES, free, strict=True) if not moves}
+    assert still == {"nothing", "less R1"}  # which is 0 already
+
+
+class Restarted:
+    """Adjustable settings that count how often training began anew."""
+
+    def __init__(self) -> None:
+        self.values = {"lr_g": 0.01, "lr_d": 0.01}
+        self.times = 0
+
+    def settings(self):
+        return dict(self.values)
+
+    def adjust(self, **changes):
+        self.values |= changes
+
+    def begin_anew(self):
+        self.times += 1
+
+
+def test_making_a_move_begins_anew_only_where_it_says_so_and_keeps_to_bounds():
+    for move in MOVES:
+        steered = Restarted()
+        make_move(steered, move, {"lr_d": Bounds(0.005, 0.01)})
+        assert steered.times == move.anew
+        assert steered.values["lr_g"] == 0.01
+        assert 0.005 <= steered.values["lr_d"] <= 0.01

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from dlcc.control.adjustable import bounds_of, usual_bounds
+from dlcc.control.adjustable import Restartable, bounds_of, usual_bounds
 from dlcc.control.learning.controlled_runs import FIELDS, ControlledRuns
 from dlcc.control.learning.moves import MOVES, NOTHING, moved
 from dlcc.control.learning.situation import DECISIONS, WINDOWS
@@ -48,7 +48,7 @@ def test_every_decision_is_kept_with_what_it_changed(runs: ControlledRuns) -> No
 def test_probabilities_are_those_by_which_moves_are_drawn(runs: ControlledRuns) -> None:
     nothing = runs.moves == NOTHING
     assert (runs.probabilities[nothing] == P_NOTHING).all()
-    others = (1 - P_NOTHING) / (len(MOVES) - 1)
+    others = (1 - P_NOTHING) / sum(not move.anew for move in MOVES[1:])
     np.testing.assert_allclose(runs.probabilities[~nothing], others)
     followed = controlled(
         Ensembled.small(CONFIGS[:3]), np.random.default_rng(1), lambda seen, bounds: 1
@@ -56,6 +56,33 @@ def test_probabilities_are_those_by_which_moves_are_drawn(runs: ControlledRuns) 
     np.testing.assert_allclose(
         followed.probabilities[followed.moves == 1], P_POLICY + (1 - P_POLICY) * others
     )
+
+
+def test_beginning_anew_is_drawn_by_its_own_probability_and_goes_on_from_the_first_weights() -> (
+    None
+):
+    rng = np.random.default_rng(2)
+    runs = controlled(Ensembled.small(CONFIGS), rng, anew=0.45)
+    anew = np.array([move.anew for move in MOVES])
+    began = anew[runs.moves]
+    assert began.any()
+    np.testing.assert_allclose(runs.probabilities[began], 0.45 / anew.sum())
+    np.testing.assert_array_equal(runs.changes[:, :, -1], began)
+
+
+@pytest.mark.parametrize("together", [Ensembled.small(CONFIGS[:2]), image_group(3, 0, 2)])
+def test_a_member_that_begins_anew_has_its_first_weights_and_its_present_settings(
+    together: Ensembled,
+) -> None:
+    member, first = together.members[1], together.samples(0)
+    assert isinstance(member, Restartable)
+    for step in range(2):
+        together.step_values(step)
+    member.adjust(lr_d=3e-4)
+    member.begin_anew()
+    np.testing.assert_array_equal(together.samples(0)[1], first[1])
+    assert (together.samples(0)[0] != first[0]).any()
+    assert member.settings()["lr_d"] == 3e-4
 
 
 def test_files_hold_all_of_them_and_groups_join(runs: ControlledRuns, tmp_path) -> None:
