@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dlcc.control.adjustable import bounds_of as bounds_of
     from dlcc.control.akde_bo.controller import AkdeBo as AkdeBo
     from dlcc.control.controller import Controller as Controller
+    from dlcc.control.learnt_controller import LearntController as LearntController
     from dlcc.control.rule_controller import RuleController as RuleController
     from dlcc.control.rule_controller import controller_for as controller_for
 
@@ -26,6 +27,7 @@ _HOMES = {
     "Adjustable": "dlcc.control.adjustable",
     "Bounds": "dlcc.control.adjustable",
     "Controller": "dlcc.control.controller",
+    "LearntController": "dlcc.control.learnt_controller",
     "OptimizerRates": "dlcc.control.adjustable",
     "bounds_of": "dlcc.control.adjustable",
     "RuleController": "dlcc.control.rule_controller",

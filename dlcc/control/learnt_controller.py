@@ -24,7 +24,7 @@ _ROUNDING = 1e-9
 class LearntController(SettingsController):
     """Controller that changes settings where controlled runs in such a situation gained by it.
 
-        controller = LearntController(adjustable, policy, length=2500, config={"loss": "ns"})
+        controller = LearntController(adjustable, length=2500, config={"loss": "ns"})
         recorder.control(controller)   # from then on every recorder.log() feeds it
 
     At `DECISIONS`, shares of the length, it asks the policy what each of a few moves would gain
@@ -36,7 +36,7 @@ class LearntController(SettingsController):
 
     Args:
         adjustable: Settings that are steered: `OptimizerRates`, or any `Adjustable`.
-        policy: Policy that it goes by.
+        policy: Policy that it goes by; by default the one that ships.
         length: Length of the training in steps, 250 or more.
         config: Configuration of the training; of it `loss` and `optimizer` say most.
         bounds: Setting -> (lowest, highest) value; settings that are not named stay. By default
@@ -47,6 +47,17 @@ class LearntController(SettingsController):
     Raises:
         OptionError: A bound is empty, excludes the present value, or is of no setting; or the
             training is too short.
+
+    >>> import torch
+    >>> from dlcc.control import LearntController, OptimizerRates
+    >>> weight = torch.nn.Parameter(torch.zeros(3))
+    >>> rates = OptimizerRates({"generator": torch.optim.Adam([weight], lr=0.1)})
+    >>> controller = LearntController(rates, length=1000, config={"loss": "ns"})
+    >>> for step in range(50):  # recorder.log() calls watch()
+    ...     _ = controller.watch(step, {"generator/loss": 0.7, "generator/grad_norm": 0.1})
+    >>> controller.decide(59, {"generator/loss": np.full(20, 0.7)})  # no decision is due
+    >>> controller.rewind(20)  # the training goes back to a snapshot of step 20
+    >>> controller.load_state_dict(controller.state_dict())
     """
 
     name: ClassVar[str] = "learnt"
@@ -54,7 +65,7 @@ class LearntController(SettingsController):
     def __init__(
         self,
         adjustable: Adjustable,
-        policy: Policy,
+        policy: Policy | None = None,
         *,
         length: int,
         config: Mapping[str, Any] | None = None,
@@ -69,7 +80,8 @@ class LearntController(SettingsController):
             )
         every = length // WINDOWS
         super().__init__(adjustable, bounds, every=every, dry_run=dry_run, budget=budget)
-        self.policy, self.length, self.config = policy, length, dict(config or {})
+        self.policy = Policy.shipped() if policy is None else policy
+        self.length, self.config = length, dict(config or {})
         self._windows: list[Floats] = []
         self._decided = 0
         self._is_refused = False

@@ -127,7 +127,7 @@ class LearntControl(RecipeControl):
         """Make the controller of a training."""
         return LearntController(
             adjustable,
-            Policy.shipped() if self._policy is None else self._policy,
+            self._policy,
             length=int(config["steps"]),
             config=config,
             bounds=self._bounds,

@@ -11,7 +11,11 @@ import pytest
 
 from dlcc.advice.prior import ConfigPrior
 from dlcc.control.adjustable import MemberSettings, SmallGANSettings, bounds_of
-from dlcc.control.recipe_control import RecipeControl
+from dlcc.control.learning.moves import MOVES
+from dlcc.control.learning.policy import Advice
+from dlcc.control.learning.situation import Situation
+from dlcc.control.recipe_control import LearntControl, RecipeControl
+from dlcc.control.registry import make_control
 from dlcc.control.rule_controller import RuleController, controller_for
 from dlcc.control.steering import choose_target
 from dlcc.ensembles import Ensemble
@@ -90,6 +94,7 @@ class Eager(RecipeControl):
 
     def take(self, training: Any, config: Mapping[str, Any]) -> Any:
         taken = super().take(training, config)
+        assert isinstance(self.controller, RuleController)
         rule = self.controller.rules[0]
         eager = replace(rule, measure=lambda watched: float(watched.seen == 2), on=0.5, hold=1)
         self.controller.rules = (eager,)
@@ -189,3 +194,58 @@ def test_a_recipe_of_another_kind_is_refused_before_anything_is_made(tmp_path: P
         with pytest.raises(OptionError, match=r"steers the recipes on ring.*without --control"):
             train(recipe, tmp_path / "run", control=RecipeControl())
     assert not (tmp_path / "run").exists()
+
+
+class Anew:
+    """Policy that begins anew at the first decision, with usual rates, and then leaves it."""
+
+    def advise(self, seen: Situation, bounds: Any, refused: Any = ()) -> Advice:
+        move = next(k for k, move in enumerate(MOVES) if move.anew) if seen.share < 0.1 else 0
+        return Advice(move, 0.3, 0.2)
+
+
+LONGER = {**SMALL, "steps": 300}
+
+
+def test_a_learnt_controller_begins_a_recorded_run_anew(tmp_path: Path) -> None:
+    control = LearntControl(policy=Anew())  # type: ignore[arg-type]
+    train("ring", tmp_path / "run", LONGER, snapshots=3, control=control)
+    run = Run.open(tmp_path / "run")
+    columns = run.series().columns
+    assert columns["control/rule"].values.tolist() == [0.0, 13.0]
+    (action,) = control.actions
+    assert action.words.startswith("step 11, begun anew, learnt from controlled runs: lr_g")
+    first, after = (snapshot.state() for snapshot in list(run.snapshots())[:2])
+    assert first["settings"]["lr_d"] == 1e-3
+    assert after["settings"]["lr_d"] == 2e-3
+    assert run.manifest.training == "source/controlled.py:build"
+
+
+def test_a_learnt_controller_that_is_taken_up_again_ends_in_the_same_run(tmp_path: Path) -> None:
+    class StoppedError(Exception):
+        pass
+
+    def stop(step: int, total: int) -> None:
+        if step == 150:
+            raise StoppedError
+
+    policy: Any = Anew()
+    train("ring", tmp_path / "whole", LONGER, snapshots=3, control=LearntControl(policy=policy))
+    with pytest.raises(StoppedError):
+        train(
+            "ring", tmp_path / "part", LONGER, snapshots=3, progress=stop,
+            control=LearntControl(policy=policy),
+        )  # fmt: skip
+    train("ring", tmp_path / "part", LONGER, snapshots=3, control=LearntControl(policy=policy))
+    whole, part = (Run.open(tmp_path / name).series().columns for name in ("whole", "part"))
+    assert whole.keys() == part.keys()
+    for name, column in whole.items():
+        np.testing.assert_array_equal(part[name].values, column.values)
+
+
+def test_the_shipped_policy_controls_by_name(tmp_path: Path) -> None:
+    control = make_control("learnt", {"lr_d": (1e-4, 0.2)}, dry_run=True)
+    train("ring", tmp_path / "run", {**LONGER, "lr_d": 0.2, "lr_g": 0.2}, control=control)
+    columns = Run.open(tmp_path / "run").series().columns
+    assert {"control/would_lr_d", "control/would_rule"} <= columns.keys()
+    assert set(columns["control/would_lr_g"].values.tolist()) == {0.2}
