@@ -38,8 +38,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dlcc.ensembles import ConvEnsemble
-from dlcc.ensembles.convolutional import ensemble as convolutional
-from dlcc.ensembles.convolutional import networks
+from dlcc.ensembles.convolutional import block, networks
 from dlcc.recipes.image_gans import usual_gan
 
 REPETITIONS = 7
@@ -89,7 +88,7 @@ def without_record(step: Step) -> Step:
     }
 
     def silent(number: int) -> None:
-        with mock.patch.multiple(convolutional, **nothing):
+        with mock.patch.multiple(block, **nothing):
             step(number)
 
     return silent

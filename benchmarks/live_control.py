@@ -66,7 +66,7 @@ LEFT_OUT: Mapping[str, Sequence[str]] = {"image": ("usual",), "akde": ("usual",)
 FAILING = ("collapsed", "oscillating", "diverged")
 SMALL_SHAPE = {"width": 32, "depth": 2, "zdim": 8, "batch": 32}
 POOL = {"small": 80, "image": 44}  # settings: of each data set, and in all
-EACH = {"small": 42, "image": 12}
+EACH = {"small": 42, "image": 16}
 AKDE_SHAPE = {"width": 8, "batch": 16, "steps": 300, "norm": "none"}
 AKDE_STARTS: Mapping[str, Mapping[str, Any]] = {
     "slow": {"lr": 2e-4, "r1": 0.01},
