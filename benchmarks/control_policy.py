@@ -54,7 +54,7 @@ IMAGE_ANEW_GROUPS = {741: (0, 1, 2, 3)}
 P_ANEW = 0.3
 """Those of the third round, and the probability with which they begin anew at a decision."""
 SMALL_SIZE, IMAGE_SIZE = 96, 32
-FOLDS, BAGS = 2, 4
+FOLDS, BAGS = 2, 3
 Z90 = 1.645
 
 
@@ -122,14 +122,22 @@ def all_rounds(cache: Path | None) -> list[ControlledRuns]:
     ]
 
 
-def left_out(runs: ControlledRuns, figures: Sequence[str], grow: Grow) -> dict[str, Any]:
-    """Fit on half of the runs, and say what holds on the others."""
+Split = tuple[ControlledRuns, ControlledRuns]
+"""Runs to fit on, and runs that are left out."""
+
+
+def splits(runs: ControlledRuns) -> list[Split]:
+    """Leave each part of the runs out once."""
     fold = np.random.default_rng(0).permutation(len(runs)) % FOLDS
+    return [(some(runs, fold != k), some(runs, fold == k)) for k in range(FOLDS)]
+
+
+def left_out(parts: Sequence[Split], figures: Sequence[str], grow: Grow) -> dict[str, Any]:
+    """Fit on half of the runs, and say what holds on the others."""
     place = [SITUATION_FIGURES.index(name) for name in figures]
     errors, gains, acts = [], [], []
-    for k in range(FOLDS):
-        fitted = fit(some(runs, fold != k), figures, grow, bags=BAGS)
-        others = some(runs, fold == k)
+    for known, others in parts:
+        fitted = fit(known, figures, grow, bags=BAGS)
         y = worth(others)
         for decision in range(len(DECISIONS)):
             x = filled(others.situations[:, decision][:, place])
@@ -177,7 +185,8 @@ def main() -> None:
     torch.set_num_threads(1)
     rounds = all_rounds(arguments.cache)
     runs = ControlledRuns.joined(rounds)
-    compared = {name: left_out(runs, *how) for name, how in FITS.items()}
+    parts = splits(runs)
+    compared = {name: left_out(parts, *how) for name, how in FITS.items()}
     final = policy_of(fit(runs), SITUATION_FIGURES)
     final.save(arguments.out)
     figures = {

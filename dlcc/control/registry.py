@@ -67,7 +67,10 @@ CONTROLS: Mapping[str, ControlName] = {
     "rules": ControlName(
         "rules of thumb on losses and gradient norms; mends little, see docs", _rules
     ),
-    "learnt": ControlName("changes that were learnt from controlled runs", _learnt),
+    "learnt": ControlName(
+        "changes that controlled runs gained by, or a start anew; mends less than past-runs",
+        _learnt,
+    ),
     "akde-bo": ControlName(
         "slopes of the discriminator penalised, strength and rates sought; rescues from bad ones",
         _akde_bo("sculpt"),
