@@ -1,1 +1,1 @@
-"""What a controller can learn from runs that were controlled at random."""
+"""Learning of a controller from runs that were controlled at random."""
