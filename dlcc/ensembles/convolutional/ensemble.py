@@ -94,9 +94,11 @@ class ConvEnsemble:
     >>> ensemble.member(1).sample(n=5, seed=0).shape
     torch.Size([5, 1, 28, 28])
 
-    Some of its settings can change on the way:
+    Some of its settings can change on the way, and it can go back to an earlier state:
 
+    >>> state = ensemble.member_state(1)
     >>> ensemble.reconfigure(1, lr_d=5e-4)
+    >>> ensemble.load_member_state(1, state)
     >>> ensemble.configs[1].lr_d
     0.0005
     """
@@ -189,7 +191,7 @@ class ConvEnsemble:
             i: Number of the member, from 0.
 
         Returns:
-            The tensors, for `load_member_state`.
+            Weights of each player in a row [P], and what belongs to them, for `load_member_state`.
 
         Raises:
             IndexError: there is no member i.
@@ -202,7 +204,7 @@ class ConvEnsemble:
 
         Args:
             i: Number of the member, from 0.
-            state: State of the same member.
+            state: State of the same member, of weights in a row [P] and what belongs to them.
 
         Raises:
             IndexError: there is no member i.

@@ -40,7 +40,7 @@ IMAGE_SHAPE: Mapping[str, Any] = {
     "zdim": 16,
     "steps": 500,
 }
-"""What GANs on images share: small and short enough for two seconds each."""
+"""Settings that GANs on images share: small and short enough for two seconds each."""
 Choose = Callable[[Situation, Mapping[str, Bounds]], int]
 """Function from a situation and bounds to the index of a move."""
 

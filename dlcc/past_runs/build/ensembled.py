@@ -27,7 +27,7 @@ AtEnd = Callable[[int, Floats], None]
 
 @dataclass(frozen=True)
 class End:
-    """How a training ended."""
+    """End of a training."""
 
     label: str
     """Label by the truth."""
