@@ -222,7 +222,10 @@ class StepLoss:
         for variable in judged:
             for node, _ in variable.places:
                 for made in self._makers(node, updated):
-                    cut, used = blocked_rows(self._graph, self._leaves, made, node)
+                    try:
+                        cut, used = blocked_rows(self._graph, self._leaves, made, node)
+                    except TraceError:
+                        continue  # operations that write into others have no gradient to try
                     if cut:
                         return f"{variable.title}: no gradient passes {cut} of {used} samples"
         return ""

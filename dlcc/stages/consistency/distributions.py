@@ -41,7 +41,7 @@ FONTS = frozenset(
 _BARS = ("\\|", "\\Vert", "\\parallel", "∥", "‖")
 _GIVEN = r"(?:\||mid|vert|lvert|rvert)"
 _IS_DATA = re.compile(
-    r"[pP]|[pP]_?(data|real|train|true|r|d|x|X|\*)\w*|[pP]\^?\*|[XD]|data|real|mu_?r"
+    r"[pP]|[pP]_?(data|real|train|true|r|d|x|X|\*)\w*|[pP]\^?\*|[XD]|\w*data|real|mu_?r"
 )
 _IS_SAMPLES = re.compile(
     r"[pP]_?(g|G|f|fake|model|mod|gen|generated|generator|theta|phi|psi)\w*|G\w*|Q|fake|samples"
@@ -64,6 +64,8 @@ class Drawn:
     """Names of the variables; none where it names a distribution alone."""
     kind: str
     """Kind of what they are drawn from: `data`, `samples`, `chance` or `other`."""
+    of: str = ""
+    """What they are drawn from, as it is written; empty where nothing is."""
 
 
 def kind_of(text: str) -> str:
@@ -99,7 +101,7 @@ def drawn(index: Sequence[str]) -> list[Drawn]:
         UnknownFormula: The index is not understood.
 
     >>> drawn(["x", "\\\\sim", "p", "_", "g"])
-    [Drawn(names=('x',), kind='samples')]
+    [Drawn(names=('x',), kind='samples', of='p_g')]
     """
     found: list[Drawn] = []
     waiting: list[str] = []
@@ -108,7 +110,8 @@ def drawn(index: Sequence[str]) -> list[Drawn]:
         text = plain(part if at is None else part[:at])
         if at is not None:
             names = [name for name in text.strip("()").split(",") if name]
-            found.append(Drawn((*waiting, *names), kind_of(plain(part[at + 1 :]))))
+            of = plain(part[at + 1 :])
+            found.append(Drawn((*waiting, *names), kind_of(of), of))
             waiting = []
         elif re.match(r"[pPqQN]_?\w*($|\()|[GX]$|data$", text) and text not in ("n", "N"):
             found.append(Drawn((), kind_of(text)))
@@ -144,9 +147,10 @@ def averaged(value: sp.Expr, over: Sequence[Drawn]) -> sp.Expr:
     if judges and names and not names & inside:
         raise UnknownFormula(f"an expectation over {', '.join(sorted(names))} of something else")
     renamed: dict[str, str] = {}
-    for d in over:
+    judged = {a.name for e in value.atoms(D) for a in e.args if isinstance(a, sp.Symbol)}
+    for d in over if judges else ():
         for name in d.names or _only_data(inside, d):
-            renamed |= _renamed(name, d.kind, judges)
+            renamed |= _renamed(name, d, like_data=name in judged or _is_like_data(name))
     pairs = {sp.Symbol(a, real=True): sp.Symbol(b, real=True) for a, b in renamed.items()}
     return value.subs(pairs, simultaneous=True)
 
@@ -203,14 +207,14 @@ def _is_like_data(name: str) -> bool:
     return name[:1] == "x" or is_sample(name)
 
 
-def _renamed(name: str, kind: str, judges: bool) -> Mapping[str, str]:
-    if not judges:
-        return {}
-    if _is_like_data(name):
-        if kind == CHANCE:
+def _renamed(name: str, over: Drawn, *, like_data: bool) -> Mapping[str, str]:
+    if like_data:
+        if over.kind == CHANCE:
             raise UnknownFormula(f"{name} drawn from noise")
-        return {DATA: {name: "x"}, SAMPLES: {name: "tildex"}}.get(kind, {})
-    if is_chance(name) and kind == DATA:
+        if over.kind == OTHER and over.of and not is_sample(name):
+            raise UnknownFormula(f"{name} drawn from {over.of}")
+        return {DATA: {name: "x"}, SAMPLES: {name: "tildex"}}.get(over.kind, {})
+    if is_chance(name) and over.kind == DATA:
         raise UnknownFormula(f"{name} drawn from the data")
     return {}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import sympy as sp
@@ -39,7 +39,7 @@ _NOT_UNDERSTOOD = (
     ValueError,
     RuntimeError,
 )
-_MAXIMISED = re.compile(r"maximi[sz]|ascen[dt]|lower bound|\bELBO\b", re.IGNORECASE)
+_MAXIMISED = re.compile(r"maximi[sz]|ascen[dt]|bound|\bELBO\b", re.IGNORECASE)
 _IN_WORDS = re.compile(r"penalt|regulari[sz]|\bR1\b", re.IGNORECASE)
 _CONSTANTS = {
     "lambda": ("lambda_gp", "gp_weight", "gp_lambda"),
@@ -87,18 +87,21 @@ def check_paper(paper: PaperLoss, traced: TracedSteps, stated: Mapping[str, floa
         return Checked("unknown", f"not understood: {paper.reason}", {})
     if not updates:
         return Checked("unknown", traced.why_none_of(paper.player), {})
-    found = [_at_step(paper, update, stated) for update in updates]
-    verdicts = {checked.verdict for checked in found}
-    if verdicts == {"refuted"} and len({_in_the_code(checked) for checked in found}) > 1:
-        return Checked("unknown", f"what the code minimises changes: {found[0].reason}", {})
-    if len(verdicts) == 1:
-        return found[0]
-    if verdicts <= {"proved", "held"}:
-        return next(checked for checked in found if checked.verdict == "held")
-    worst = next(c for c in found if c.verdict in ("refuted", "unknown"))
-    if "refuted" in verdicts and verdicts & {"proved", "held"}:
-        return Checked("unknown", f"it holds at one step and not at another: {worst.reason}", {})
-    return worst
+    return summed_up([_at_step(paper, update, stated) for update in updates])
+
+
+def summed_up(found: Sequence[Checked]) -> Checked:
+    """Sum up the outcomes at several steps: what changes between them accuses nobody."""
+    wrong = [checked for checked in found if checked.verdict == "refuted"]
+    if len(wrong) == len(found):
+        if len({_in_the_code(checked) for checked in wrong}) > 1:
+            return Checked("unknown", f"what the code minimises changes: {wrong[0].reason}", {})
+        return wrong[0]
+    if wrong:
+        why = "it holds at one step and not at another, or cannot be told there"
+        return Checked("unknown", f"{why}: {wrong[0].reason}", {})
+    order = ("unknown", "held", "proved")
+    return min(found, key=lambda checked: order.index(checked.verdict))
 
 
 def _in_the_code(checked: Checked) -> str:

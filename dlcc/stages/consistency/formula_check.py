@@ -8,6 +8,7 @@ differ refutes; agreement at all of them is a verdict of its own, weaker than a 
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -19,6 +20,7 @@ from torch import Tensor
 
 from dlcc.errors import TraceError
 from dlcc.stages.consistency.formula_values import UnboundError, formula_value, free_constants
+from dlcc.stages.consistency.latex_reader import GREEK
 from dlcc.stages.consistency.named_terms import named_loss
 from dlcc.stages.consistency.quantities import (
     Drawn,
@@ -27,7 +29,7 @@ from dlcc.stages.consistency.quantities import (
     readings,
     unusual_readings,
 )
-from dlcc.stages.consistency.unsaid import PRECISION, Wording, says_all, wordings
+from dlcc.stages.consistency.unsaid import PRECISION, SHIFT, WEIGHT, Wording, says_all, wordings
 from dlcc.tracing.losses import StepLoss
 from dlcc.tracing.roles import FAKE, REAL
 
@@ -37,6 +39,8 @@ _TOLERANCE = 1e-6
 _LEAST = 6  # points at which both have a value
 _MOST_CONSTANTS = 3
 _WEIGHTS = frozenset(("lambda", "gamma", "beta", PRECISION))
+_CONSTANT = re.compile(rf"(?:[a-zA-Z]|{GREEK}|{PRECISION}|{re.escape(WEIGHT)}|{SHIFT})(?:_\w+)?")
+"""Name of what may be a constant whose value is found: no word, which stands for something."""
 _NO_VALUE = "at the recorded outputs the formula has no value"
 
 
@@ -217,6 +221,9 @@ class _Comparison:
             said = ", ".join(f"{name} = {value:g}" for name, value in found.items())
             reason = f"it holds only with {said}, and a weight is positive"
             return Checked("refuted", reason, {}, only_so=True)
+        nothing = [name for name, v in found.items() if abs(v) < _TOLERANCE]
+        if nothing:
+            return _unknown(f"it holds only with {nothing[0]} = 0, so that the term is not there")
         reason = f"holds numerically at {int(both.sum())} points"
         if found:
             reason += ", with " + ", ".join(f"{name} = {value:g}" for name, value in found.items())
@@ -249,8 +256,9 @@ class _Comparison:
         """Find the values of constants that nothing states, as those that fit the loss best."""
         if not unknown:
             return {}
-        if len(unknown) > _MOST_CONSTANTS:
-            raise UnboundError(unknown[0])
+        named = [name for name in unknown if not _CONSTANT.fullmatch(name)]
+        if named or len(unknown) > _MOST_CONSTANTS:
+            raise UnboundError((named or unknown)[0])
         zero = dict.fromkeys(unknown, 0.0)
         base = self._formula(quantities, {**known, **zero})
         slopes = [self._formula(quantities, {**known, **zero, n: 1.0}) - base for n in unknown]

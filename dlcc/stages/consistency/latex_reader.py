@@ -47,9 +47,10 @@ _LOOKS = FONTS | set(_DECORATIONS)
 _FUNCTIONS = {"\\log": sp.log, "\\ln": sp.log, "\\exp": sp.exp, "\\sqrt": sp.sqrt}
 _NETWORKS = {"D": D, "G": G}
 _NORMS = {"\\|", "\\Vert", "\\lVert", "\\rVert", "∥", "‖"}
-_GREEK = "alpha|beta|gamma|lambda|epsilon|mu|delta|eta|tau|theta|phi|kappa|omega|nu|rho|xi"
+GREEK = "alpha|beta|gamma|lambda|epsilon|mu|delta|eta|tau|theta|phi|kappa|omega|nu|rho|xi"
+"""Greek letters that are read, as a pattern."""
 _DIVERGENCES = {"KL", "D_KL", "DKL"}
-_UNKNOWN_FUNCTIONS = ("f", "g", "h")
+_UNKNOWN_FUNCTIONS = ("f", "g", "h", "s", "T")
 _SEPARATORS = (",", ";", "|", "\\mid", "\\vert")
 _COMPARISONS = {
     "BCE": "cross-entropy",
@@ -120,7 +121,7 @@ class Reader:
             or token in ("\\frac", "\\tfrac", "\\dfrac", "\\sum", "\\sigma", "\\max", "\\min")
             or token == "\\nabla"
             or (token in _NORMS and not self._in_norm)
-            or bool(re.fullmatch(rf"[a-zA-Z]|\d.*|\\({_GREEK})", token))
+            or bool(re.fullmatch(rf"[a-zA-Z]|\d.*|\\({GREEK})", token))
         )
 
     def _prefix(self) -> sp.Expr:
@@ -168,7 +169,7 @@ class Reader:
             return sp.E
         elif re.fullmatch(r"[a-zA-Z]", token):
             name = token
-        elif re.fullmatch(rf"\\({_GREEK}|sigma)", token):
+        elif re.fullmatch(rf"\\({GREEK}|sigma)", token):
             name, greek = token.removeprefix("\\"), True
         else:
             raise UnknownFormula(token)

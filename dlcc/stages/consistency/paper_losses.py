@@ -20,7 +20,12 @@ _WHOLE = re.compile(
     re.IGNORECASE,
 )
 _PENALTY = re.compile(r"(?:R|P|GP|L|Omega)_?(?:\w{0,4}(?:gp|pen|reg|r1|r2|1|2))?", re.IGNORECASE)
-_IS_PART = re.compile(r"adv|real|fake|rec|gp|reg|cls|aux|feat|fm|[lL]_?1|cyc|id|W|pen|gan")
+_IS_PART = re.compile(
+    r"adv|real|fake|rec|gp|reg|cls|aux|feat|fm|[lL]_?1|cyc|id|W|pen|gan|\^\W*[rf]\b|,\s*[rf]\b"
+)
+_IS_LOSS = re.compile(r"[LJV](?![a-z])|L_|ELBO|[Ll]oss|[Cc]ost")
+# A left side that is more than a loss's name: a share of it, its best value, two of them
+_IS_SOLVED = re.compile(r"\\frac|\\(?:arg)?(?:max|min)|/|\+|\^\s*\{?\*")
 _MOST_PENALTIES = 3
 _SIDE_BY_SIDE = re.compile(r",?\s*\\q?quad\b(?:\s*\\text\{[^{}]*\})?|,\s*\\text\{\s*where\s*\}")
 _MAY_BE_PENALTY = re.compile(r"\\nabla|\\\||\\lVert|\\lambda|\\gamma")
@@ -81,6 +86,8 @@ def paper_losses(formulas: Sequence[Formula]) -> list[PaperLoss]:
             found.append(PaperLoss(place, player, None, str(reason)))
             continue
         value = _with_parts(equation, equations)
+        if value.is_number:  # as a size may be called L or J
+            continue
         bound = "ELBO" in equation.name.upper()  # which one maximises, or a loss named after it
         if bound and _is_bound(value):
             value = -value
@@ -97,11 +104,13 @@ def player_of(latex: str) -> str | None:
     ('discriminator', 'generator', 'training')
     """
     left = latex.partition("=")[0]
+    bare = re.sub(r"\\[a-zA-Z]+|[{}\s\\,]", "", re.sub(r"\\ell(?![a-zA-Z])", "L", left))
+    if not _IS_LOSS.match(bare) or _IS_SOLVED.search(left):
+        return None
     match = re.search(r"[_^]\W*(?:\\\w+\s*\{)?\s*([DGC])(?![a-zA-Z])", left)
     if match:
         return None if _IS_PART.search(left[match.end(1) :]) else _PLAYERS[match[1]]
-    bare = re.sub(r"\\[a-zA-Z]+|[{}\s\\,]", "", left)
-    return "training" if bare and _WHOLE.fullmatch(bare) else None
+    return "training" if _WHOLE.fullmatch(bare) else None
 
 
 def _is_bound(value: sp.Expr) -> bool:

@@ -89,7 +89,11 @@ def _judged(argument: sp.Expr, inside: bool) -> str:
             _judged(clean, inside), ""
         )
     if argument.has(G):
-        return "D(G(z))" if argument.func == G else "D(mixed)"
+        if argument.func != G:
+            return "D(mixed)"
+        given = argument.args[0]
+        from_data = isinstance(given, sp.Symbol) and given.name[:1] in ("x", "y")
+        return "" if from_data else "D(G(z))"  # what is translated is no draw
     if isinstance(argument, sp.Symbol):
         if inside and argument.name.startswith("hat"):
             return "D(mixed)"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -176,7 +176,7 @@ def trace_steps(
                 if newest:  # what a step leaves behind shows in the next one
                     graph, tensors = session.trace(state.step + 1)
                     steps.append(_step(graph, tensors, state.step + 1, reference, following=True))
-                    updates += updates_of(steps[-1])
+                    updates += _of_whole_steps(updates, updates_of(steps[-1]))
     except (ForeignCodeError, TraceError) as error:
         if not updates:
             return TracedSteps(why_none=f"no step could be traced: {error}")
@@ -243,6 +243,20 @@ def updates_of(traced: TracedStep) -> list[TracedUpdate]:
             traced.step, update.players, loss, fault, why, traced.following, factor
         )
     return list(found.values())
+
+
+def _of_whole_steps(
+    before: Sequence[TracedUpdate], following: Sequence[TracedUpdate]
+) -> Iterator[TracedUpdate]:
+    """Take back faults of optimisers that did not step in the step before: they may add up the
+    gradients of several steps."""
+    stepped = {update.players for update in before}
+    for update in following:
+        if update.fault and update.players not in stepped:
+            why = "its optimiser may add up the gradients of several steps"
+            yield replace(update, fault="", why_no_loss=why, loss=None)
+        else:
+            yield update
 
 
 def _stepped(session: Session, entry: str, config: Config, state: RecordedState) -> Tensors:

@@ -24,8 +24,10 @@ PRECISION = "precision"
 """Name of the precision of a likelihood, which is positive."""
 WEIGHT = "weight of log p(x|z)"
 """Name of the factor of a likelihood, which is 1."""
+SHIFT = "normaliser"
+"""Name of the constant of a likelihood."""
 _X, _MADE = sp.Symbol("x", real=True), sp.Symbol("hatx", real=True)
-_SHIFT = sp.Symbol("normaliser", real=True)
+_SHIFT = sp.Symbol(SHIFT, real=True)
 
 
 @dataclass(frozen=True)

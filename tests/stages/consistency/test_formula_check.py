@@ -231,3 +231,17 @@ def test_a_decoder_of_more_latents_than_data_is_no_judge() -> None:
     loss = coded(lambda y, x: (y - x).square().sum(dim=1).mean(), latents=9)
     latex = r"L = E\|x - G(z)\|^2 + \mathrm{KL}(q(z|x) \| p(z))"
     assert checked(latex, loss)[0] == "held"
+
+
+@pytest.mark.parametrize(
+    ("latex", "words"),
+    [
+        (NS + r" + \lambda E[D(x)^2]", "lambda"),
+        (NS + r" + \lambda \mathrm{GP}", "GP stands for nothing"),
+        (r"L_D = -E[\log D(x)] - E[\log(1 - D(G(x)))]", "D(G(x)) stands for nothing"),
+    ],
+)
+def test_what_is_fitted_is_a_constant_and_not_nothing(latex: str, words: str) -> None:
+    verdict, reason = checked(latex, discriminator_step(cross_entropy))
+    assert verdict == "unknown"
+    assert words in reason

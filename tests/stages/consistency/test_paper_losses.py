@@ -28,6 +28,14 @@ def formulas(*latex: str) -> list[Formula]:
         (r"L_D^{\text{adv}} = 1", None),
         (r"\mathcal{L}_{rec} = 1", None),
         (r"L_{GP} = 1", None),
+        (r"L_D^r = 1", None),
+        (r"n_D = 1", None),
+        (r"\eta_D = 1", None),
+        (r"-L_D = 1", None),
+        (r"\frac{L_D}{2} = 1", None),
+        (r"\max_D V(D) = 1", None),
+        (r"D^*_G(x) = 1", None),
+        (r"\ell_D = 1", "discriminator"),
         (r"z = 1", None),
         (r"\sigma = 1", None),
         (r"p(x) = 1", None),
@@ -87,3 +95,7 @@ def test_a_formula_that_may_be_a_penalty_and_is_not_understood_is_told() -> None
 def test_what_is_decorated_is_another_name() -> None:
     (loss,) = paper_losses(formulas(r"L_D = E[D(x)] - E[D(\tilde x)]", r"\tilde x = G(z)"))
     assert str(loss.expression) == "Mean(D(x)) - Mean(D(G(z)))"
+
+
+def test_a_size_that_is_called_like_a_loss_is_none() -> None:
+    assert paper_losses(formulas("L = 1", "J = 4")) == []

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 import dlcc
 from dlcc.evaluation import Evaluation, evaluate
 from dlcc.records import Formula, Obligations
-from dlcc.stages.consistency.documents import fair
+from dlcc.stages.consistency.documents import fair, summed_up
 from dlcc.stages.consistency.formula_check import Checked
 from dlcc.stages.consistency.paper_losses import paper_losses
 
@@ -136,3 +136,20 @@ def test_code_that_does_something_else_while_it_is_watched_is_not_believed(tmp_p
         k: v for k, v in verdicts(judged(tmp_path, NS, lies=True)).items() if "formula" in k
     }
     assert set(formulas.values()) == {"unknown"}
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "reasons", "expected"),
+    [
+        (("proved", "held"), ("", ""), "held"),
+        (("refuted", "refuted"), ("a 1; beta is 2", "a 3; beta is 2"), "refuted"),
+        (("refuted", "refuted"), ("a 1; beta is 2", "a 3; beta is 4"), "unknown"),
+        (("refuted", "unknown"), ("a", "b"), "unknown"),
+        (("held", "unknown"), ("a", "b"), "unknown"),
+    ],
+)
+def test_what_changes_from_step_to_step_accuses_nobody(
+    verdicts: tuple[Any, ...], reasons: tuple[str, ...], expected: str
+) -> None:
+    found = [Checked(v, r, {}) for v, r in zip(verdicts, reasons, strict=True)]
+    assert summed_up(found).verdict == expected

@@ -27,7 +27,7 @@ _SURE = 0.01
 def same_noise(evidence: Evidence) -> Iterator[Breach]:
     """Random numbers that two steps in a row have drawn alike."""
     for first, second in _following(evidence):
-        earlier = [v for v in _noise(first) if v.numel() >= _FEWEST]
+        earlier = [v for v in _noise(first) if len(torch.unique(v)) >= _FEWEST]
         for value in _noise(second):
             if any(v.shape == value.shape and torch.equal(v, value) for v in earlier):
                 message = (
@@ -124,8 +124,10 @@ def wrong_pairs(evidence: Evidence) -> Iterator[Breach]:
     for step in evidence.traced.steps:
         given = [_rows(step, node) for call in step.graph.calls for node in call.inputs]
         batches = [rows for rows in given if len(rows) >= _FEWEST]
+        inputs = [node for call in step.graph.calls for node in call.inputs]
+        into_players = step.graph.ancestors(inputs)
         for node, operation in enumerate(step.graph.nodes):
-            if not isinstance(operation, Operation) or operation.inside:
+            if not isinstance(operation, Operation) or operation.inside or node in into_players:
                 continue
             if base_name(operation.name) not in _REORDERS:
                 continue

@@ -9,6 +9,7 @@ import numpy as np
 
 from dlcc.stages.consistency.quantities import judges_of
 from dlcc.stages.consistency.rules.breach import Breach, Evidence
+from dlcc.stages.consistency.rules.settings import optimisers_of, players_of, weight_shapes
 from dlcc.stages.consistency.traced_steps import TracedStep
 from dlcc.tracing.graph import Leaf, Operation
 from dlcc.tracing.passage import reached_weights
@@ -27,6 +28,8 @@ def left_out(evidence: Evidence) -> Iterator[Breach]:
         for update in step.graph.updates
         for name in update.parameters
     }
+    if _hold_all(evidence):
+        return
     seen: set[str] = set()
     for step in evidence.traced.steps:
         for update in step.updates:
@@ -42,6 +45,14 @@ def left_out(evidence: Evidence) -> Iterator[Breach]:
                     named = ", ".join(missing[:_SHOWN]) + ", ..." * (len(missing) > _SHOWN)
                     message = f"No optimiser holds {named}, though the {player}'s loss reaches it."
                     yield Breach("LOG011", message, player, step.step)
+
+
+def _hold_all(evidence: Evidence) -> bool:
+    """Whether optimisers in a snapshot hold as many weights as players have: some may wait."""
+    for state in evidence.states.values():
+        held = sum(len(g.get("params", ())) for o in optimisers_of(state) for g in o.groups)
+        return held >= sum(len(weight_shapes(state, p)) for p in players_of(state))
+    return False
 
 
 def _is_backbone(step: TracedStep, player: str, missing: list[str], held: set[str]) -> bool:
@@ -76,6 +87,8 @@ def never_stepped(evidence: Evidence) -> Iterator[Breach]:
         counts = evidence.series.columns.get(f"{player}/updates")
         if counts is None or len(counts.values) < _FEWEST_ROWS or np.any(counts.values > 0):
             continue
+        if counts.steps[-1] < evidence.config.length - 1:
+            continue  # it may wait for another player
         message = f"No optimiser ever steps the {player}'s weights, though a loss reaches them."
         yield Breach("LOG011", message, player, int(counts.steps[0]))
 

@@ -140,8 +140,11 @@ def clipping_is_kept(evidence: Evidence) -> Iterator[Breach]:
         norms = []
         for number, update in enumerate(step.graph.updates):
             used = [step.tensors[gradient_name(number, name)] for name in update.parameters]
-            if any(float(g.abs().max()) > bound * (1 + _ROOM) for g in used if g.numel()):
-                norms.append(float(sum(g.double().square().sum() for g in used)) ** 0.5)
+            norm = float(sum(g.double().square().sum() for g in used)) ** 0.5
+            of_all = bound * len(update.players) ** 0.5  # each player may be clipped apart
+            by_value = any(float(g.abs().max()) > bound * (1 + _ROOM) for g in used if g.numel())
+            if by_value and norm > of_all * (1 + _ROOM):
+                norms.append(norm)
         if norms and len(norms) == len(step.graph.updates):  # a bound may be for one of them
             message = (
                 f"The configuration states {path} = {bound:g}, and the gradients that optimisers "
@@ -170,7 +173,7 @@ def optimisers_of(state: RecordedState) -> list[Optimiser]:
         fits = [
             player
             for player in players
-            if count == len(weights := _weight_shapes(state, player))
+            if count == len(weights := weight_shapes(state, player))
             and (not shapes or shapes == sorted(weights))
         ]
         found.append(Optimiser(str(name), fits[0] if len(fits) == 1 else None, groups))
@@ -196,7 +199,13 @@ def _epochs(evidence: Evidence, steps: int) -> float:
     return 0.0
 
 
-def _weight_shapes(state: RecordedState, player: str) -> list[tuple[int, ...]]:
+def players_of(state: RecordedState) -> list[str]:
+    """List the players in a snapshot's state."""
+    return sorted({n.split("/")[2] for n in state.state if n.startswith("state/players/")})
+
+
+def weight_shapes(state: RecordedState, player: str) -> list[tuple[int, ...]]:
+    """List the shapes of a player's weights in a snapshot's state, buffers left out."""
     buffers = ("running_mean", "running_var", "num_batches_tracked")
     return [
         array.shape

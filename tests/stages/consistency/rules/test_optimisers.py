@@ -87,11 +87,12 @@ def test_what_breaks_a_rule_is_named(
 
 
 def test_a_player_that_is_never_stepped_is_named() -> None:
-    still = evidence(game(g=False), columns={"generator/updates": [0.0] * 6})
+    still = evidence(game(g=False), columns={"generator/updates": [0.0] * 100})
     (found,) = breaches(never_stepped, still)
     assert (found.player, found.code) == ("generator", "LOG011")
-    seldom = evidence(game(g=False), columns={"generator/updates": [0, 0, 0, 0, 1, 1.0]})
-    assert breaches(never_stepped, seldom) == []
+    for counts in ([0.0] * 99 + [1.0], [0.0] * 20):  # seldom, and not yet
+        waiting = evidence(game(g=False), columns={"generator/updates": counts})
+        assert breaches(never_stepped, waiting) == []
 
 
 def test_frozen_weights_are_no_weights_left_out() -> None:
