@@ -42,6 +42,7 @@ _FEATURES = ("j", "k", "d", "l")  # what a feature's index is called
 _FEATURE_COUNTS = ("J", "K", "d", "D", "k", "L")  # and how many there are
 _BATCH = ("m", "n", "N", "B")  # what the size of a batch is called
 _INDEX = re.compile(r"[ijkntbmdl](,?[ijkntbmdl])?")  # what counts rows and features
+_WEIGHTS = re.compile(r"(?:theta|phi|psi|omega|w|eta)(?:_?[dgDG])?")  # of networks
 _DECORATIONS = ("\\hat", "\\tilde", "\\bar")
 _LOOKS = FONTS | set(_DECORATIONS)
 _FUNCTIONS = {"\\log": sp.log, "\\ln": sp.log, "\\exp": sp.exp, "\\sqrt": sp.sqrt}
@@ -118,7 +119,18 @@ class Reader:
             token in OPENING
             or token in _FUNCTIONS
             or token in _LOOKS
-            or token in ("\\frac", "\\tfrac", "\\dfrac", "\\sum", "\\sigma", "\\max", "\\min")
+            or token
+            in (
+                "\\underbrace",
+                "\\overbrace",
+                "\\frac",
+                "\\tfrac",
+                "\\dfrac",
+                "\\sum",
+                "\\sigma",
+                "\\max",
+                "\\min",
+            )
             or token == "\\nabla"
             or (token in _NORMS and not self._in_norm)
             or bool(re.fullmatch(rf"[a-zA-Z]|\d.*|\\({GREEK})", token))
@@ -140,6 +152,10 @@ class Reader:
             return value
         if token in ("\\frac", "\\tfrac", "\\dfrac"):
             return self._argument() / self._argument()
+        if token in ("\\underbrace", "\\overbrace"):
+            value = self._argument()
+            self._index()
+            return value
         if token == "\\sum":
             over = FeatureSum if self._sums_features() else BatchSum
             return over(self.expression(10 if self.here in ("[", "(") else 15))
@@ -176,7 +192,7 @@ class Reader:
         self._skip_row()
         subscript = self._subscript()
         self._skip_row()
-        if subscript and not _INDEX.fullmatch(subscript):
+        if subscript and not _names_nothing(name, subscript):
             name += f"_{subscript}"
         if name == "K" and self.here == "L":
             self.take()
@@ -198,6 +214,8 @@ class Reader:
         if self.here in ("(", "["):
             if name.lower() in ("softplus", "sp"):
                 return sp.log(1 + sp.exp(self._operand()))
+            if name.partition("_")[0] in _NETWORKS:
+                raise UnknownFormula(f"the network {name}")
             if name in _UNKNOWN_FUNCTIONS or (len(name) > 1 and name.isalpha() and not greek):
                 raise UnknownFormula(f"the function {name}")
         return sp.Symbol(name, real=True)
@@ -389,6 +407,13 @@ class Reader:
             found.append(token)
             if depth == 0:
                 return found[1:-1]
+
+
+def _names_nothing(name: str, subscript: str) -> bool:
+    """Whether a subscript counts rows or features, or names the weights of a network."""
+    if name in _NETWORKS:
+        return _WEIGHTS.fullmatch(subscript) is not None
+    return _INDEX.fullmatch(subscript) is not None
 
 
 def _is_target(value: sp.Expr) -> bool:
