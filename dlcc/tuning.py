@@ -20,8 +20,6 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from dlcc.advice.evidence import with_usual_names
-from dlcc.advice.keys import Key, Role, keys_of
-from dlcc.advice.nested import flattened, replaced
 from dlcc.advice.source_keys import SourceKeys
 from dlcc.errors import OptionError
 from dlcc.estimate import Estimate
@@ -30,9 +28,11 @@ from dlcc.health.feature_reference import FeatureReference
 from dlcc.health.samples import AnyReference
 from dlcc.metrics import sliced_wasserstein
 from dlcc.reruns.outcome import Refused, steps_to_sample
-from dlcc.reruns.plan import HIGHEST_RATE, is_number
+from dlcc.reruns.plan import HIGHEST_RATE
 from dlcc.reruns.pool import Leg, Made, Paused, SandboxPool
 from dlcc.reruns.prediction import Predictor
+from dlcc.settings.keys import Key, Role, keys_of
+from dlcc.settings.nested import flattened, is_number, replaced
 from dlcc.typing import Floats, Progress
 
 PRUNERS = ("forecast", "median", "none")

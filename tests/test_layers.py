@@ -21,7 +21,7 @@ FLOORS = (
     "charts debate engine landscape metrics tracing",
     "cache findings runs sandbox",
     "callbacks records",
-    "kinds",
+    "kinds settings",
     "detect health diagnosis comparison watching",
     "past_runs recipes ensembles",
     "forecast scoring stage",

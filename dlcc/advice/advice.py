@@ -14,7 +14,6 @@ import numpy as np
 
 from dlcc.advice.change import MOST_FIELDS, Change
 from dlcc.advice.evidence import Advised, PastEvidence, Trial, ranked
-from dlcc.advice.keys import Key, keys_of
 from dlcc.advice.remedies import candidates
 from dlcc.errors import LimitExceeded
 from dlcc.past_runs.store import Library
@@ -22,6 +21,7 @@ from dlcc.records import Outcome, RerunOutcome
 from dlcc.reruns.outcome import Judge, Refused
 from dlcc.reruns.plan import Rerun
 from dlcc.reruns.programs import Program
+from dlcc.settings.keys import Key, keys_of
 from dlcc.stage import Deadline
 from dlcc.typing import Progress
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from dlcc.advice.change import Change, same_value
-from dlcc.advice.nested import flattened
 from dlcc.advice.sandbox_training import SandboxTraining, steps_alike, with_settings_of
 from dlcc.engine.jobs import one_thread
 from dlcc.errors import ForeignCodeError, ForeignCodeStopped, OptionError
 from dlcc.runs import Recorder, Run, Snapshot
 from dlcc.sandbox import Bounds, Level, Session
+from dlcc.settings.nested import flattened
 from dlcc.typing import CountProgress
 
 _SECONDS = 30 * 86_400.0  # a training may take its time; Ctrl-C ends it

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dlcc.advice.nested import flattened, replaced
-from dlcc.reruns.plan import is_number
+from dlcc.settings.nested import flattened, is_number, replaced
 
 MOST_FIELDS = 2
 """Largest number of fields of a small change."""

@@ -11,13 +11,13 @@ import numpy as np
 
 from dlcc.advice.catalogue.adversarial import LOSSES, OPTIMIZERS
 from dlcc.advice.change import MOST_FIELDS, Change
-from dlcc.advice.keys import Key
-from dlcc.advice.nested import flattened
 from dlcc.advice.prior import ConfigPrior
 from dlcc.estimate import Estimate, Number
 from dlcc.past_runs.store import Library
 from dlcc.records import Outcome
 from dlcc.reruns.plan import is_positive
+from dlcc.settings.keys import Key
+from dlcc.settings.nested import flattened
 
 SHOWN = 3
 """Number of small changes that are shown, and at most as many larger ones."""
@@ -97,7 +97,7 @@ def with_usual_names(config: Mapping[str, Any], keys: Sequence[Key]) -> dict[str
     Returns:
         The configuration with `lr_g`, `beta1`, `r1` and so on, where it has these by other names.
 
-    >>> from dlcc.advice.keys import keys_of
+    >>> from dlcc.settings.keys import keys_of
     >>> config = {"opt": {"lrD": 1e-3}, "n_critic": 5, "mode": "lsgan"}
     >>> with_usual_names(config, keys_of(config))["lr_d"]
     0.001

@@ -12,7 +12,6 @@ from dlcc.advice.advice import advise, by_past_runs, trials_of
 from dlcc.advice.change import Change
 from dlcc.advice.evidence import Advice, Advised
 from dlcc.advice.heeding import Heeded
-from dlcc.advice.keys import keys_of
 from dlcc.advice.offer import Offer, offer_by_replay, offer_by_source
 from dlcc.advice.race import Race, in_order
 from dlcc.engine.engines import Engine, Local, Processes, processors
@@ -45,6 +44,7 @@ from dlcc.reruns.sandbox_program import SandboxProgram
 from dlcc.reruns.spread import SpreadProgram
 from dlcc.runs import Run
 from dlcc.sandbox import best_level
+from dlcc.settings.keys import keys_of
 from dlcc.stage import Deadline
 from dlcc.typing import Progress
 

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from dlcc.advice.change import Change
-from dlcc.advice.keys import Key, Player
-from dlcc.advice.nested import replaced
 from dlcc.errors import ForeignCodeError, ForeignCodeStopped
 from dlcc.sandbox import Session
+from dlcc.settings.keys import Key, Player
+from dlcc.settings.nested import replaced
 from dlcc.typing import Floats
 
 _STEPS = 2
@@ -247,7 +247,7 @@ def _steps_of(change: Change, config: Mapping[str, Any], roles: Mapping[str, str
 
 
 def _flat(config: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
-    from dlcc.advice.nested import flattened
+    from dlcc.settings.nested import flattened
 
     return flattened(config).items()
 

@@ -12,14 +12,14 @@ import numpy as np
 from dlcc import cache
 from dlcc.advice.change import Change
 from dlcc.advice.heeding import Heeded, Replay, heeded_changes, is_exact, rates_by_effect
-from dlcc.advice.keys import Key, keys_of
-from dlcc.advice.nested import flattened
 from dlcc.advice.remedies import candidates
 from dlcc.advice.source_keys import SourceKeys
 from dlcc.errors import DlccError, ForeignCodeError
 from dlcc.records import Config, Samples, Sources
 from dlcc.reruns.plan import is_positive
 from dlcc.sandbox import Bounds, Level, Session
+from dlcc.settings.keys import Key, keys_of
+from dlcc.settings.nested import flattened
 from dlcc.stage import Deadline
 
 _LARGEST_UNNAMED = 0.5  # numbers up to here may be learning rates by an unusual name

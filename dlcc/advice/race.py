@@ -20,12 +20,12 @@ import numpy as np
 
 from dlcc.advice.change import MOST_FIELDS, Change
 from dlcc.advice.evidence import Advised, Trial, ranked, with_usual_names
-from dlcc.advice.keys import Key
 from dlcc.errors import ForeignCodeStopped, LimitExceeded
 from dlcc.estimate import Estimate
 from dlcc.reruns.outcome import Refused, steps_to_sample
 from dlcc.reruns.pool import Leg, Made, Paused, SandboxPool
 from dlcc.reruns.prediction import Predictor
+from dlcc.settings.keys import Key
 from dlcc.typing import Progress
 
 _FIRST_LEG = 1 / 4  # share of the training

@@ -1,7 +1,7 @@
 """Remedies: candidate changes to a training, the smallest first.
 
 Each changes a few fields of the configuration; those that it does not have, and values that it has
-already, are left alone. What a key means is told by its name (`dlcc.advice.keys`), so that the
+already, are left alone. What a key means is told by its name (`dlcc.settings.keys`), so that the
 catalogue (`dlcc.advice.catalogue`) knows roles and no names. Reruns and past runs decide which
 changes help (`dlcc.advice.advice`).
 """
@@ -14,8 +14,8 @@ from typing import Any
 from dlcc.advice.catalogue import adversarial, maps, vae
 from dlcc.advice.catalogue.settings import Fields, Settings, changes_of
 from dlcc.advice.change import Change
-from dlcc.advice.keys import Key, keys_of
 from dlcc.advice.source_keys import SourceKeys
+from dlcc.settings.keys import Key, keys_of
 
 GOOD_RECIPE: Mapping[str, Any] = {
     "loss": "ns",

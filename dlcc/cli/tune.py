@@ -130,11 +130,11 @@ class _Subject:
         progress: Any,
     ) -> Tuned:
         """Search until the time is over."""
-        from dlcc.advice.keys import keys_of
         from dlcc.past_runs.in_use import library
         from dlcc.reruns.outcome import Judge
         from dlcc.reruns.pool import SandboxPool
         from dlcc.reruns.prediction import Predictor
+        from dlcc.settings.keys import keys_of
         from dlcc.stage import Deadline
         from dlcc.tuning import Tuning
 

@@ -14,6 +14,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from dlcc.settings.nested import is_number
+
 Kind = Literal["seed", "batches", "setting"]
 _SHARES: Mapping[Kind, float] = {"seed": 0.5, "batches": 0.1, "setting": 0.4}
 _LARGEST_SEED = 2**31
@@ -138,11 +140,6 @@ def plan_reruns(
 
 def _at(factors: Sequence[Factor], levels: Mapping[str, int]) -> dict[str, Any]:
     return {f.key: f.high if levels[f.key] > 0 else f.low for f in factors}
-
-
-def is_number(value: object) -> bool:
-    """Whether a value is a number that can be calculated with: JSON has integers beyond floats."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
 
 
 def is_positive(value: Any) -> bool:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dlcc.advice.change import Change
 from dlcc.advice.evidence import PastEvidence, Trial, gain_of, ranked, with_usual_names
-from dlcc.advice.keys import keys_of
 from dlcc.past_runs.in_use import shipped_library
 from dlcc.records import Outcome
+from dlcc.settings.keys import keys_of
 
 GOOD, BAD = Outcome("healthy", 0.97, 0.9), Outcome("collapsed", 0.02, 0.0)
 CONFIG = {"loss": "ns", "lr_g": 0.02, "lr_d": 0.02, "seed": 1}

@@ -10,10 +10,10 @@ import pytest
 from dlcc.advice import heeding
 from dlcc.advice.change import Change
 from dlcc.advice.heeding import Replay, heeded_changes, is_exact, rates_by_effect
-from dlcc.advice.keys import keys_of
 from dlcc.advice.offer import keys_by_effect
 from dlcc.errors import ForeignCodeError
 from dlcc.sandbox import Level
+from dlcc.settings.keys import keys_of
 from tests.advice.own_code import CODE, CONFIG
 from tests.sandbox.in_process import InProcessSession
 

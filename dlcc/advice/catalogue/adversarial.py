@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from dlcc.advice.catalogue.settings import Fields, Settings, rounded, scales
-from dlcc.advice.keys import Key
+from dlcc.settings.keys import Key
 
 SOUND_RATE: Mapping[str, float] = {"adam": 2e-3, "rmsprop": 1e-3, "sgd": 5e-2}
 """Optimiser -> learning rate that usually works for small networks."""

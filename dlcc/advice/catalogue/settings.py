@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from dlcc.advice.change import Change, same_value
-from dlcc.advice.keys import Key, Player, Role
 from dlcc.health.domain import OPTIMIZERS
-from dlcc.reruns.plan import HIGHEST_RATE, is_number, is_positive
+from dlcc.reruns.plan import HIGHEST_RATE, is_positive
+from dlcc.settings.keys import Key, Player, Role
+from dlcc.settings.nested import is_number
 
 OBJECTIVES = ("ns", "ls", "hinge", "wgangp")
 """Usual names of the usual objectives."""
@@ -22,7 +23,7 @@ Fields = dict[str, Any]
 class Settings:
     """Settings that advice may change.
 
-    >>> from dlcc.advice.keys import keys_of
+    >>> from dlcc.settings.keys import keys_of
     >>> settings = Settings(tuple(keys_of({"lr_g": 0.02, "lrD": 0.01, "gp_weight": 0.0})))
     >>> [key.path for key in settings.all("rate")], settings.one("penalty").value
     (['lr_g', 'lrD'], 0.0)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from dlcc.advice.nested import flattened
+from dlcc.settings.nested import flattened
 from dlcc.stages.consistency.rules.breach import Breach, Evidence
 from dlcc.stages.recorded_state import RecordedState, Tensors
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from dlcc.advice.keys import Key, keys_of
-from dlcc.advice.nested import flattened
+from dlcc.settings.keys import Key, keys_of
+from dlcc.settings.nested import flattened
 from dlcc.stages.consistency.rules.batches import training_rows
 from dlcc.stages.consistency.rules.breach import Breach, Evidence
 from dlcc.stages.recorded_state import RecordedState
@@ -63,8 +63,7 @@ def stated_settings(evidence: Evidence) -> Iterator[Breach]:
     optimisers = optimisers_of(first)
     if not optimisers:
         return
-    vae = evidence.config.objective.get("kind") == "vae"
-    for key in keys_of(evidence.config.config, "vae" if vae else "adversarial"):
+    for key in keys_of(evidence.config.config):
         setting = _SETTINGS.get(key.role)
         if setting is None or not _is_plain(key, evidence):
             continue

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcc.advice.keys import keys_of
-from dlcc.advice.nested import flattened, replaced
+from dlcc.settings.keys import keys_of
+from dlcc.settings.nested import flattened, replaced
 
 VALUES = st.one_of(st.integers(), st.floats(allow_nan=False), st.text(max_size=5), st.booleans())
 CONFIGS = st.dictionaries(

@@ -74,3 +74,8 @@ def _replaced(part: Any, path: str, value: Any) -> Any:
             if inner is not None:
                 return [*part[: int(head)], inner, *part[int(head) + 1 :]]
     return None
+
+
+def is_number(value: object) -> bool:
+    """Whether a value is a number that can be calculated with: JSON has integers beyond floats."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300

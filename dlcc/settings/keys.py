@@ -12,8 +12,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from dlcc.advice.nested import flattened
-from dlcc.reruns.plan import is_number
+from dlcc.settings.nested import flattened, is_number
 
 Player = Literal["generator", "discriminator"]
 Role = Literal[

@@ -1,0 +1,1 @@
+"""Settings of a training: nested configurations, and what their keys mean."""
