@@ -37,7 +37,7 @@ _ORDER = (
     ASSUMED,
 )  # of several inputs, the one that decides comes first
 Sources = tuple[frozenset[str], ...]
-"""What rows are made of: one set for each row, or one for all."""
+"""Sources that rows are made of: one set for each row, or one for all."""
 
 
 class Roles:

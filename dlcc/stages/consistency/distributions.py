@@ -65,7 +65,7 @@ class Drawn:
     kind: str
     """Kind of what they are drawn from: `data`, `samples`, `chance` or `other`."""
     of: str = ""
-    """What they are drawn from, as it is written; empty where nothing is."""
+    """Name of what they are drawn from, as it is written; empty where nothing is."""
 
 
 def kind_of(text: str) -> str:

@@ -105,7 +105,7 @@ def summed_up(found: Sequence[Checked]) -> Checked:
 
 
 def _in_the_code(checked: Checked) -> str:
-    """What a counterexample says of the code beyond its numbers: terms, weights and constants."""
+    """Part of a counterexample that is of the code: terms, weights and constants."""
     return checked.reason.partition("; ")[2]
 
 

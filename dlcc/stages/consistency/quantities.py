@@ -50,7 +50,7 @@ class Reading:
     rescaled: bool = False
     """Whether x in the paper lies in [0, 1] where the code's data lie in [-1, 1]."""
     unusual: str = ""
-    """What would have to be so for this reading, in words; empty for a usual one."""
+    """Condition of this reading in words; empty for a usual one."""
 
     def values(self, drawn: Drawn) -> dict[str, Tensor]:
         """Give the numbers [rows, features] of each quantity."""

@@ -37,7 +37,7 @@ class Wording:
     expression: sp.Expr
     """Formula."""
     said: str = ""
-    """What it says in words; empty where nothing was left unsaid."""
+    """Words for what it says; empty where nothing was left unsaid."""
     exact: Mapping[str, float] = field(default_factory=dict)
     """Name of a constant that is free in it -> the value that it must have."""
 

@@ -26,7 +26,7 @@ class Breach:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What rules look at."""
+    """Evidence that rules look at."""
 
     config: Config
     """Configuration."""
