@@ -15,7 +15,7 @@ import argparse
 import random
 import tempfile
 import time
-from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -74,53 +74,57 @@ def judged(run: Run) -> list[tuple[str, str]]:
     return [(f.code, f.message) for f in report.findings if f.code in BY_RULE]
 
 
-def found_errors(names: list[str], seeds: list[int]) -> dict[str, Any]:
-    table: dict[str, Any] = {}
-    for name in names:
-        silent = SILENT[name]
-        right = any_found = 0
-        said: Counter[str] = Counter()
-        for seed in seeds:
-            with tempfile.TemporaryDirectory() as folder:
-                findings = judged(recorded(name, silent.family, seed, Path(folder)))
-            codes = {code for code, _ in findings}
-            said.update(codes)
-            any_found += bool(codes)
-            right += bool(codes & set(silent.codes))
-        table[name] = {"found": any_found, "right": right, "codes": dict(said)}
-        print(
-            f"{name:44} found {any_found} right {right} of {len(seeds)}  {dict(said)}", flush=True
+def codes_of_error(task: tuple[str, int]) -> list[str]:
+    """Codes that are found on a training with an error."""
+    name, seed = task
+    with tempfile.TemporaryDirectory() as folder:
+        return sorted(
+            {c for c, _ in judged(recorded(name, SILENT[name].family, seed, Path(folder)))}
         )
+
+
+def found_errors(names: list[str], seeds: list[int], workers: int) -> dict[str, Any]:
+    """Count what is found, and what is named right, by kind."""
+    tasks = [(name, seed) for name in names for seed in seeds]
+    table: dict[str, Any] = {name: {"found": 0, "right": 0, "codes": {}} for name in names}
+    with ProcessPoolExecutor(workers) as pool:
+        for (name, _), codes in zip(tasks, pool.map(codes_of_error, tasks), strict=True):
+            row = table[name]
+            row["found"] += bool(codes)
+            row["right"] += bool(set(codes) & set(SILENT[name].codes))
+            for code in codes:
+                row["codes"][code] = row["codes"].get(code, 0) + 1
+            print(f"{name:44} {codes}", flush=True)
     return table
 
 
-def clean_findings(count: int, seed: int) -> tuple[int, list[str]]:
-    """Judge clean trainings: how many, and what was found on them."""
-    wrong: list[str] = []
-    done = 0
-    families = ("gan", "r1", "vae")
-    styles = list(BUILDS)
-    while done < count:
-        with tempfile.TemporaryDirectory() as folder:
-            if done % 2 == 0:
-                family = families[done // 2 % 3]
-                run = recorded("", family, seed + done, Path(folder))
-                name = family
-            else:
-                name = styles[done // 2 % len(styles)]
-                vae = len(FORMULAS[name]) == 1
-                with dlcc.Recorder(
-                    Path(folder) / "run",
-                    build=BUILDS[name],
-                    length=8,
-                    objective={"kind": "vae" if vae else "gan"},
-                    config={"gamma": 10.0, "seed": seed + done},
-                ) as recorder:
-                    recorder.train(snapshots=4)
-                run = Run.open(Path(folder) / "run")
-            wrong += [f"{name}: {code}: {message}" for code, message in judged(run)]
-        done += 1
-    return done, wrong
+def findings_of_clean(task: tuple[int, int]) -> list[str]:
+    """What is found on a clean training: every second one of another style."""
+    number, seed = task
+    styles, families = list(BUILDS), ("gan", "r1", "vae")
+    with tempfile.TemporaryDirectory() as folder:
+        if number % 2 == 0:
+            name = families[number // 2 % 3]
+            run = recorded("", name, seed, Path(folder))
+        else:
+            name = styles[number // 2 % len(styles)]
+            with dlcc.Recorder(
+                Path(folder) / "run",
+                build=BUILDS[name],
+                length=8,
+                objective={"kind": "vae" if len(FORMULAS[name]) == 1 else "gan"},
+                config={"gamma": 10.0, "seed": seed},
+            ) as recorder:
+                recorder.train(snapshots=4)
+            run = Run.open(Path(folder) / "run")
+        return [f"{name}: {code}: {message}" for code, message in judged(run)]
+
+
+def clean_findings(count: int, seed: int, workers: int) -> list[str]:
+    """Judge clean trainings: what was found on them."""
+    tasks = [(number, seed + number) for number in range(count)]
+    with ProcessPoolExecutor(workers) as pool:
+        return [line for lines in pool.map(findings_of_clean, tasks) for line in lines]
 
 
 def main() -> None:
@@ -128,14 +132,15 @@ def main() -> None:
     parser.add_argument("--seed", default="0", help="hash of the frozen commit")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--clean", type=int, default=100)
+    parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--only", nargs="*", default=list(SILENT))
     chosen = parser.parse_args()
     started = time.perf_counter()
     first = int(chosen.seed[:8], 16) % 1_000_000
     seeds = [first + k for k in range(chosen.seeds)]
-    table = found_errors(chosen.only, seeds)
+    table = found_errors(chosen.only, seeds, chosen.workers)
     runs = len(table) * chosen.seeds
-    clean, wrong = clean_findings(chosen.clean, first)
+    wrong = clean_findings(chosen.clean, first, chosen.workers)
     for line in wrong:
         print("clean:", line)
     figures = {
@@ -143,7 +148,7 @@ def main() -> None:
         "runs": runs,
         "found": sum(row["found"] for row in table.values()),
         "right": sum(row["right"] for row in table.values()),
-        "clean_runs": clean,
+        "clean_runs": chosen.clean,
         "clean_with_findings": wrong,
         "minutes": (time.perf_counter() - started) / 60,
         "by_kind": table,
