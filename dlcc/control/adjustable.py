@@ -285,16 +285,16 @@ class MemberSettings:
         member: Index of the member that is steered.
     """
 
-    def __init__(self, ensemble: Ensemble, member: int) -> None:
+    def __init__(self, ensemble: Ensemble | ConvEnsemble, member: int) -> None:
         self.ensemble, self.member = ensemble, member
-        self._first = ensemble.member_state(member)
+        self._first: Any = ensemble.member_state(member)
 
     def settings(self) -> dict[str, float]:
-        """Read learning rates, R1's weight and how often each player is updated."""
+        """Read learning rates, R1's weight and, of small GANs, how often players are updated."""
         from dlcc.recipes.small_gan.controlled import FIELDS
 
         config = self.ensemble.configs[self.member]
-        return {field: getattr(config, field) for field in FIELDS}
+        return {f: getattr(config, f) for f in FIELDS if f in self.ensemble.changeable}
 
     def adjust(self, **changes: float) -> None:
         """Change some settings from the next step on."""
@@ -341,31 +341,3 @@ class ImageGANSettings:
         rates = self._rates.settings()
         self.training.load_state_dict(self._first)
         self._rates.adjust(**rates)
-
-
-class ConvMemberSettings:
-    """Settings of one member of an ensemble of convolutional GANs.
-
-    Args:
-        ensemble: Ensemble of trainings, before its first step.
-        member: Index of the member that is steered.
-    """
-
-    def __init__(self, ensemble: ConvEnsemble, member: int) -> None:
-        self.ensemble, self.member = ensemble, member
-        self._first = ensemble.member_state(member)
-
-    def settings(self) -> dict[str, float]:
-        """Read learning rates and R1's weight."""
-        from dlcc.ensembles.convolutional.ensemble import CHANGEABLE
-
-        config = self.ensemble.configs[self.member]
-        return {field: getattr(config, field) for field in CHANGEABLE}
-
-    def adjust(self, **changes: float) -> None:
-        """Change some settings from the next step on."""
-        self.ensemble.reconfigure(self.member, **changes)
-
-    def begin_anew(self) -> None:
-        """Put weights and optimisers back to what they were at first; settings stay."""
-        self.ensemble.load_member_state(self.member, self._first)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -87,6 +87,9 @@ class Ensemble:
     >>> ensemble.configs[0].lr_d, ensemble.configs[1].lr_d
     (0.0001, 0.001)
     """
+
+    changeable: ClassVar = CHANGEABLE
+    """Keys whose values `reconfigure` changes."""
 
     def __init__(
         self, configs: Sequence[Mapping[str, Any]], dtype: torch.dtype = torch.float32

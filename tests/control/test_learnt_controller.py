@@ -73,7 +73,7 @@ def test_a_state_and_a_record_go_on_as_if_it_had_watched() -> None:
     half, _ = watched(NumericSettings(**FIRST), 210)
     other = controller(NumericSettings(**FIRST))
     other.load_state_dict(half.state_dict())
-    steps = {name: [] for name in (*wrong(0), *said[0])}  # type: ignore[var-annotated]
+    steps: dict[str, list[float]] = {name: [] for name in (*wrong(0), *said[0])}
     again = controller(NumericSettings(**FIRST))
     first = controller(NumericSettings(**FIRST))
     for step in range(210):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -102,6 +102,9 @@ class ConvEnsemble:
     >>> ensemble.configs[1].lr_d
     0.0005
     """
+
+    changeable: ClassVar = CHANGEABLE
+    """Keys whose values `reconfigure` changes."""
 
     def __init__(
         self, configs: Sequence[Mapping[str, Any]], dtype: torch.dtype = torch.float32

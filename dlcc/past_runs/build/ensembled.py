@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dlcc.control.adjustable import Adjustable, ConvMemberSettings, MemberSettings
+from dlcc.control.adjustable import Adjustable, MemberSettings
 from dlcc.ensembles import ConvEnsemble, Ensemble
 from dlcc.ensembles.convolutional.ensemble import QUANTITIES as CONV_QUANTITIES
 from dlcc.ensembles.ensemble import QUANTITIES
@@ -81,7 +81,7 @@ class Ensembled:
             return np.array([smallest(images.numpy()[:, 0]) for images in drawn])
 
         places = range(len(configs))
-        members = [ConvMemberSettings(ensemble, i) for i in places]
+        members = [MemberSettings(ensemble, i) for i in places]
         return cls(configs, "digits", CONV_QUANTITIES, members, ensemble.step_values, samples)
 
     def train(self, every: int, at_end: AtEnd) -> list[End]:

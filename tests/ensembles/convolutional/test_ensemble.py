@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from dlcc.control.adjustable import ConvMemberSettings, ImageGANSettings
+from dlcc.control.adjustable import ImageGANSettings, MemberSettings
 from dlcc.ensembles import ConvEnsemble, by_conv_shape
 from dlcc.errors import OptionError
 from tests.ensembles.convolutional.solo import (
@@ -81,9 +81,9 @@ def test_settings_that_change_on_the_way_are_those_of_solo_trainings(folder):
     solos = [solo(config, torch.float64) for config in configs]
     assert deviation(ensemble, solos, range(2)) < 1e-9
     changes = {"lr_g": 3e-3, "lr_d": 5e-4, "r1": 0.7}
-    ConvMemberSettings(ensemble, 1).adjust(**changes)
+    MemberSettings(ensemble, 1).adjust(**changes)
     ImageGANSettings(solos[1]).adjust(**changes)
-    assert ConvMemberSettings(ensemble, 1).settings() == ImageGANSettings(solos[1]).settings()
+    assert MemberSettings(ensemble, 1).settings() == ImageGANSettings(solos[1]).settings()
     assert deviation(ensemble, solos, range(2, 5)) < 1e-9
 
 
