@@ -51,9 +51,11 @@ class Writer:
                 self._table(part)
             elif part.kind == "formula":
                 run = [part.lines[0]]
-                while k + 1 < len(self._parts) and self._is_formula(self._parts[k + 1]):
+                for following in self._parts[k + 1 :]:
+                    if isinstance(following, RuledTable) or following.kind != "formula":
+                        break
+                    run += following.lines
                     k += 1
-                    run += self._parts[k].lines  # type: ignore[union-attr]
                 self._formulas(run)
             elif part.kind == "heading":
                 self._heading(part)
@@ -75,10 +77,6 @@ class Writer:
                 self._page.prose(place, text, its, listed=part.kind == "list")
             k += 1
         return self._unread
-
-    @staticmethod
-    def _is_formula(part: Part | RuledTable) -> bool:
-        return isinstance(part, Part) and part.kind == "formula"
 
     def _place(self, sheet: int) -> int:
         self._count[sheet] += 1
