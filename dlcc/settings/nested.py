@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 _DEEPEST = 6
 _LONGEST_LIST = 4  # betas are a list to be changed; a list of widths may be, a table is not
@@ -76,6 +76,6 @@ def _replaced(part: Any, path: str, value: Any) -> Any:
     return None
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[int | float]:
     """Whether a value is a number that can be calculated with: JSON has integers beyond floats."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300

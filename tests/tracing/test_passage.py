@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
@@ -9,14 +11,14 @@ from torch.nn.functional import softplus
 from tests.tracing.steps import ROWS, players, recorded, step_loss
 
 
-def generator_loss(through: object, noise: object = None) -> str:
+def generator_loss(through: Callable[[Tensor], Tensor]) -> str:
     """What is cut off in a step of the generator whose samples go through a function."""
     nets = players()
     adam = torch.optim.Adam(nets["generator"].parameters())
 
     def step(n: dict[str, nn.Module]) -> None:
         adam.zero_grad()
-        made = through(n["generator"](torch.randn(ROWS, 3)))  # type: ignore[operator]
+        made = through(n["generator"](torch.randn(ROWS, 3)))
         softplus(-n["discriminator"](made)).mean().backward()
         adam.step()
 

@@ -39,7 +39,7 @@ _NOT_UNDERSTOOD = (
     ValueError,
     RuntimeError,
 )
-_MAXIMISED = re.compile(r"maximi[sz]|ascen[dt]|bound|\bELBO\b", re.IGNORECASE)
+_MAXIMISED = re.compile(r"maximi[sz]|ascen[dt]|\bbound\b|\bELBO\b", re.IGNORECASE)
 _IN_WORDS = re.compile(r"penalt|regulari[sz]|\bR1\b", re.IGNORECASE)
 _CONSTANTS = {
     "lambda": ("lambda_gp", "gp_weight", "gp_lambda"),

@@ -74,9 +74,7 @@ def check_formula(expression: sp.Expr, loss: StepLoss, stated: Mapping[str, floa
     if loss.opaque:
         return _unknown(f"the code computes it by {loss.opaque[0]}, which is not known here")
     try:
-        ways = readings(loss)
-        points = _points(loss, ways[0])
-        values = np.array([float(loss(point).detach()) / loss.scale for point in points])
+        ways, points, values = _measured(loss)
     except TraceError as error:
         return _unknown(str(error))
     tried: list[Checked] = []
@@ -97,10 +95,10 @@ def check_formula(expression: sp.Expr, loss: StepLoss, stated: Mapping[str, floa
     other = _held_otherwise(expression, loss, stated, points, values)
     if other:
         return _unknown(f"{refuted.reason}; but it holds {other}")
-    minimised = loss_in_words(loss, ways, points, values)
+    words = loss_in_words(ways, points, values)
     turned = [_Comparison(-expression, loss, way, stated)(points, values) for way in ways]
     negative = any(t.verdict == "held" for t in turned)
-    return Checked("refuted", f"{refuted.reason}{minimised}", {}, negative)
+    return Checked("refuted", f"{refuted.reason}{words}", {}, negative)
 
 
 def _worded(
@@ -145,9 +143,7 @@ def _held_otherwise(
     return ""
 
 
-def loss_in_words(
-    loss: StepLoss, ways: Sequence[Reading], points: Sequence[Drawn], values: np.ndarray
-) -> str:
+def loss_in_words(ways: Sequence[Reading], points: Sequence[Drawn], values: np.ndarray) -> str:
     """Say what the code minimises, to follow a counterexample; empty where no words are known."""
     for way in sorted(ways, key=lambda w: w.logits):
         named = named_loss(values, [way.values(point) for point in points])
@@ -162,12 +158,17 @@ def minimised(loss: StepLoss) -> str:
     A loss that cannot be computed again has no words.
     """
     try:
-        ways = readings(loss)
-        points = _points(loss, ways[0])
-        values = np.array([float(loss(point).detach()) / loss.scale for point in points])
-        return loss_in_words(loss, ways, points, values).removeprefix("; the code minimises ")
+        words = loss_in_words(*_measured(loss))
     except TraceError:
         return ""
+    return words.removeprefix("; the code minimises ")
+
+
+def _measured(loss: StepLoss) -> tuple[list[Reading], list[Drawn], np.ndarray]:
+    """Readings of a loss, points, and its values there."""
+    ways = readings(loss)
+    points = _points(loss, ways[0])
+    return ways, points, np.array([float(loss(p).detach()) / loss.scale for p in points])
 
 
 def _points(loss: StepLoss, way: Reading) -> list[Drawn]:

@@ -55,6 +55,7 @@ class Consistency(Stage):
             check_losses(ledger, objective, series, snapshots)
         ctx.deadline.check()
         ctx.progress(0.4, "does steps again and records what they minimise")
+        states = states_of(snapshots)
         traced = trace_steps(
             config,
             case.get(Sources),
@@ -62,9 +63,10 @@ class Consistency(Stage):
             case.get(Samples),
             trust=ctx.trust,
             seconds=ctx.deadline.remaining * _FOR_CODE,
+            states=states,
         )
         check_gradients(ledger, traced)
-        check_rules(ledger, Evidence(config, series, states_of(snapshots), traced))
+        check_rules(ledger, Evidence(config, series, states, traced))
         if objective is not None:
             check_promises(ledger, objective, traced)
         dossier = case.get(Dossier)

@@ -22,9 +22,10 @@ from dlcc.stages.recorded_state import (
     entry_of,
     read_recorded_state,
 )
-from dlcc.tracing.graph import PARAMETER, Leaf, StepGraph, Update, tensor_name
+from dlcc.tracing.graph import OUTSIDE, PARAMETER, Leaf, StepGraph, Update, tensor_name
 from dlcc.tracing.losses import StepLoss
 from dlcc.tracing.rerun import Rerun, check_step, leaves_of
+from dlcc.tracing.roles import row_texts
 from dlcc.typing import Floats
 
 _STEPS = 2
@@ -78,6 +79,23 @@ class TracedStep:
     def plain(self) -> Rerun:
         """Values of the nodes, as they were in the step."""
         return Rerun(self.graph, self.leaves)
+
+    @cached_property
+    def training_rows(self) -> tuple[int, ...]:
+        """Places in the reference of the training data that were taken, of the first batch of them;
+        none where they are not known, or are all of it."""
+        if self.reference is None:
+            return ()
+        where = {text: place for place, text in enumerate(row_texts(np.asarray(self.reference)))}
+        for index, node in enumerate(self.graph.nodes):
+            if not isinstance(node, Leaf) or node.kind != OUTSIDE:
+                continue
+            value = self.leaves[index]
+            if value.ndim > 1 and value.is_floating_point():
+                found = [where.get(text, -1) for text in row_texts(value.float().numpy())]
+                if found and min(found) >= 0 and len(found) < len(where):
+                    return tuple(found)
+        return ()
 
 
 @dataclass(frozen=True)
@@ -134,6 +152,7 @@ def trace_steps(
     *,
     trust: bool,
     seconds: float,
+    states: Mapping[int, RecordedState] | None = None,
 ) -> TracedSteps:
     """Trace a few steps of a run by its own code, from the last snapshots that it can resume.
 
@@ -144,6 +163,7 @@ def trace_steps(
         samples: Samples of the run, whose reference tells which batches are training data.
         trust: Whether the code may run where no sandbox can isolate it.
         seconds: Time that the code may take.
+        states: Step -> state of a snapshot that was read already.
 
     Returns:
         What each optimiser minimised, or why that cannot be told.
@@ -153,7 +173,7 @@ def trace_steps(
     try:
         entry = entry_of(config, sources)
         level = best_level(trust)
-        states = _states(snapshots, config.length)
+        begun = _states(snapshots, config.length, states or {})
     except (NotApplicable, IsolationError) as error:
         return TracedSteps(why_none=str(error))
     bounds = Bounds(seconds, _MEMORY)
@@ -162,8 +182,8 @@ def trace_steps(
     steps: list[TracedStep] = []
     try:
         with Session(sources.paths, level, bounds) as session:
-            for state in states:
-                newest = state is states[0]
+            for state in begun:
+                newest = state is begun[0]
                 unwatched = _stepped(session, entry, config, state) if newest else None
                 session.build(entry, config.config)
                 session.load(state.tree, state.data)
@@ -198,7 +218,9 @@ def states_of(snapshots: Snapshots | None) -> dict[int, RecordedState]:
     return found
 
 
-def _states(snapshots: Snapshots, length: int) -> list[RecordedState]:
+def _states(
+    snapshots: Snapshots, length: int, known: Mapping[int, RecordedState]
+) -> list[RecordedState]:
     """Read the last snapshots that a step can be done from, the newest first."""
     found: list[RecordedState] = []
     for snapshot in reversed(list(snapshots)):
@@ -206,7 +228,7 @@ def _states(snapshots: Snapshots, length: int) -> list[RecordedState]:
             break
         try:
             if snapshot.resumable and snapshot.step < length:
-                found.append(read_recorded_state(snapshot))
+                found.append(known.get(snapshot.step) or read_recorded_state(snapshot))
         except SnapshotError:
             continue
     if not found:

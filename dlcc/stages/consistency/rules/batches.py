@@ -13,7 +13,7 @@ from dlcc.stages.consistency.formula_check import minimised
 from dlcc.stages.consistency.quantities import judges_of
 from dlcc.stages.consistency.rules.breach import Breach, Evidence
 from dlcc.stages.consistency.traced_steps import TracedStep
-from dlcc.tracing.graph import NOISE, OUTSIDE, Leaf, Operation
+from dlcc.tracing.graph import NOISE, Leaf, Operation
 from dlcc.tracing.operators import base_name
 from dlcc.tracing.roles import FAKE, REAL, row_texts
 
@@ -21,6 +21,7 @@ _FEWEST = 8  # numbers, and rows, under which two draws may be equal by chance
 _NORMALISATIONS = ("native_batch_norm", "_native_batch_norm_legit", "_batch_norm_with_update")
 _TRAINING = 5  # place of the flag among a normalisation's arguments
 _REORDERS = ("index", "index_select", "gather", "flip", "roll")
+_MOST_ROWS = 2_000
 _DRAWS = 200
 _SURE = 0.01
 
@@ -42,7 +43,7 @@ def same_noise(evidence: Evidence) -> Iterator[Breach]:
 def same_batch(evidence: Evidence) -> Iterator[Breach]:
     """Training data that two steps in a row have taken alike."""
     for first, second in _following(evidence):
-        rows, others = training_rows(first), training_rows(second)
+        rows, others = first.training_rows, second.training_rows
         known = 0 if first.reference is None else len(first.reference)
         if _FEWEST <= len(rows) < known and sorted(rows) == sorted(others):
             message = (
@@ -56,8 +57,8 @@ def same_batch(evidence: Evidence) -> Iterator[Breach]:
 def in_order(evidence: Evidence) -> Iterator[Breach]:
     """Batches that follow the order of data which have one, such as by class."""
     for first, second in _following(evidence):
-        rows = training_rows(first)
-        others = training_rows(second)
+        rows = first.training_rows
+        others = second.training_rows
         if min(len(rows), len(others)) < _FEWEST or first.reference is None:
             continue
         runs = all(b == a + 1 for a, b in pairwise(rows)) and all(
@@ -142,9 +143,10 @@ def wrong_pairs(evidence: Evidence) -> Iterator[Breach]:
 def no_noise(evidence: Evidence) -> Iterator[Breach]:
     """A variational autoencoder that draws nothing."""
     steps = [step for step in evidence.traced.steps if step.updates]
+    if not steps or any(_noise(step) for step in steps):
+        return
     losses = [u.loss for u in evidence.traced.updates if u.loss is not None]
-    diverges = any("KL" in minimised(loss) for loss in losses)
-    if steps and diverges and not any(_noise(step) for step in steps):
+    if any("KL" in minimised(loss) for loss in losses):
         message = "No random numbers enter the loss: latents are means, and never drawn."
         yield Breach("LOG016", message, None, steps[0].step)
 
@@ -172,21 +174,6 @@ def _rows(step: TracedStep, node: int) -> list[bytes]:
     return row_texts(value.float().numpy()) if value.is_floating_point() else []
 
 
-def training_rows(step: TracedStep) -> list[int]:
-    """List the places in the reference of a step's training data, of its first batch of them."""
-    if step.reference is None:
-        return []
-    where = {text: place for place, text in enumerate(row_texts(np.asarray(step.reference)))}
-    for index, node in enumerate(step.graph.nodes):
-        value = step.leaves.get(index)
-        is_batch = isinstance(node, Leaf) and node.kind == OUTSIDE and value is not None
-        if is_batch and value is not None and value.ndim > 1 and value.is_floating_point():
-            found = [where.get(text, -1) for text in row_texts(value.float().numpy())]
-            if found and min(found) >= 0 and len(found) < len(where):
-                return found
-    return []
-
-
 def _normalises(step: TracedStep, call: int, *, training: bool) -> bool:
     """Whether batches of several rows are normalised within a call, by their own moments or not."""
     return any(
@@ -200,8 +187,11 @@ def _normalises(step: TracedStep, call: int, *, training: bool) -> bool:
 
 
 def _has_order(rows: np.ndarray) -> bool:
-    """Whether rows beside each other are more alike than rows drawn at random."""
-    flat = rows.reshape(len(rows), -1).astype(np.float64)
+    """Whether rows beside each other are more alike than rows drawn at random.
+
+    The first rows of many tell it.
+    """
+    flat = rows[:_MOST_ROWS].reshape(min(len(rows), _MOST_ROWS), -1).astype(np.float64)
     beside = float(np.linalg.norm(np.diff(flat, axis=0), axis=1).mean())
     random = np.random.default_rng(0)
     drawn = [

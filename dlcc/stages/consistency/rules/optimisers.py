@@ -9,7 +9,11 @@ import numpy as np
 
 from dlcc.stages.consistency.quantities import judges_of
 from dlcc.stages.consistency.rules.breach import Breach, Evidence
-from dlcc.stages.consistency.rules.settings import optimisers_of, players_of, weight_shapes
+from dlcc.stages.consistency.rules.recorded_optimisers import (
+    optimisers_of,
+    players_of,
+    weight_shapes,
+)
 from dlcc.stages.consistency.traced_steps import TracedStep
 from dlcc.tracing.graph import Leaf, Operation
 from dlcc.tracing.passage import reached_weights

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from dlcc.settings.keys import Key, keys_of
-from dlcc.settings.nested import flattened
-from dlcc.stages.consistency.rules.batches import training_rows
+from dlcc.settings.nested import flattened, is_number
 from dlcc.stages.consistency.rules.breach import Breach, Evidence
-from dlcc.stages.recorded_state import RecordedState
+from dlcc.stages.consistency.rules.recorded_optimisers import optimisers_of
 from dlcc.tracing.graph import gradient_name
 
 _CLIP = re.compile(r"grad\w*clip|clip\w*grad|max_?grad_?norm|grad_?norm_?clip", re.IGNORECASE)
@@ -24,32 +22,6 @@ _WARM_UP = re.compile(r"warm", re.IGNORECASE)
 _MOMENT = re.compile(r"(?:adam_?)?(?:betas?_?[12]|b[12]|betas)|[01]", re.IGNORECASE)
 _ROOM = 1e-3  # relative, by which a clipped norm may be over its bound
 _FEWEST = 3  # snapshots
-
-
-@dataclass(frozen=True)
-class Optimiser:
-    """Optimiser as a snapshot holds it."""
-
-    name: str
-    """Name under which the training keeps it."""
-    player: str | None
-    """Player whose weights it has by their number and shapes; None where several fit."""
-    groups: Sequence[Mapping[str, Any]]
-    """Groups of parameters with their settings."""
-
-    def values(self, setting: str) -> list[float]:
-        """Values of a setting over the groups; of a rate that a schedule moves, the first one."""
-        found = []
-        for group in self.groups:
-            name, _, place = setting.partition(".")
-            value = group.get("initial_lr", group.get("lr")) if name == "lr" else group.get(name)
-            if place and isinstance(value, Mapping):
-                value = value.get("$tuple")
-            if place and isinstance(value, Sequence) and len(value) > int(place):
-                value = value[int(place)]
-            if isinstance(value, int | float) and not isinstance(value, bool):
-                found.append(float(value))
-        return found
 
 
 _SETTINGS = {"rate": "lr", "beta1": "betas.0", "beta2": "betas.1", "weight_decay": "weight_decay"}
@@ -79,7 +51,7 @@ def stated_settings(evidence: Evidence) -> Iterator[Breach]:
 def _is_plain(key: Key, evidence: Evidence) -> bool:
     """Whether a key can mean nothing but a setting of optimisers, as they are given it."""
     name, value = key.path.rpartition(".")[2].lower(), key.value
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if not is_number(value):
         return False
     if key.role == "rate":
         return not any(_WARM_UP.search(path) for path, _ in _stated(evidence))
@@ -94,14 +66,10 @@ def _agrees(value: float, key: Key, evidence: Evidence) -> bool:
     """Whether an optimiser's value is the stated one, or one scaled by the size of the batch."""
     factors = [1.0]
     if key.role == "rate":
-        batches = [float(v) for p, v in _stated(evidence) if "batch" in p.lower() and _is_number(v)]
-        batches += [float(len(training_rows(step))) for step in evidence.traced.steps]
+        batches = [float(v) for p, v in _stated(evidence) if "batch" in p.lower() and is_number(v)]
+        batches += [float(len(step.training_rows)) for step in evidence.traced.steps]
         factors += [f**power for b in batches for f in (b, b / 256) for power in (1, 0.5) if b]
     return any(bool(np.isclose(value, key.number * f, rtol=1e-6, atol=0)) for f in factors)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def schedule_is_kept(evidence: Evidence) -> Iterator[Breach]:
@@ -127,10 +95,7 @@ def clipping_is_kept(evidence: Evidence) -> Iterator[Breach]:
     bounds = [
         (path, float(value))
         for path, value in _stated(evidence)
-        if _CLIP.search(path.rpartition(".")[2])
-        and isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and value > 0
+        if _CLIP.search(path.rpartition(".")[2]) and is_number(value) and value > 0
     ]
     if len(bounds) != 1:
         return
@@ -153,32 +118,6 @@ def clipping_is_kept(evidence: Evidence) -> Iterator[Breach]:
             return
 
 
-def optimisers_of(state: RecordedState) -> list[Optimiser]:
-    """Find the optimisers in a snapshot's state.
-
-    A player's is the one whose groups have as many weights as the player, of the same shapes where
-    it keeps moments.
-    """
-    tree = state.tree.get("state") if isinstance(state.tree, Mapping) else None
-    objects = tree.get("objects", {}) if isinstance(tree, Mapping) else {}
-    players = tree.get("players", {}) if isinstance(tree, Mapping) else {}
-    found = []
-    for name, held in objects.items() if isinstance(objects, Mapping) else ():
-        groups = held.get("param_groups") if isinstance(held, Mapping) else None
-        if not isinstance(groups, Sequence) or not all(isinstance(g, Mapping) for g in groups):
-            continue
-        count = sum(len(g.get("params", ())) for g in groups)
-        shapes = _moment_shapes(state, str(name))
-        fits = [
-            player
-            for player in players
-            if count == len(weights := weight_shapes(state, player))
-            and (not shapes or shapes == sorted(weights))
-        ]
-        found.append(Optimiser(str(name), fits[0] if len(fits) == 1 else None, groups))
-    return found
-
-
 def _stated(evidence: Evidence) -> list[tuple[str, Any]]:
     return list(flattened(evidence.config.config).items())
 
@@ -192,31 +131,7 @@ def _is_schedule(path: str, value: Any) -> bool:
 def _epochs(evidence: Evidence, steps: int) -> float:
     """Passes through the data in so many steps; 0 where that is not known."""
     for step in evidence.traced.steps:
-        rows = len(training_rows(step))
+        rows = len(step.training_rows)
         if rows and step.reference is not None:
             return steps * rows / len(step.reference)
     return 0.0
-
-
-def players_of(state: RecordedState) -> list[str]:
-    """List the players in a snapshot's state."""
-    return sorted({n.split("/")[2] for n in state.state if n.startswith("state/players/")})
-
-
-def weight_shapes(state: RecordedState, player: str) -> list[tuple[int, ...]]:
-    """List the shapes of a player's weights in a snapshot's state, buffers left out."""
-    buffers = ("running_mean", "running_var", "num_batches_tracked")
-    return [
-        array.shape
-        for name, array in state.state.items()
-        if name.startswith(f"state/players/{player}/") and not name.endswith(buffers)
-    ]
-
-
-def _moment_shapes(state: RecordedState, name: str) -> list[tuple[int, ...]]:
-    moments = ("exp_avg", "momentum_buffer", "square_avg")
-    return sorted(
-        array.shape
-        for path, array in state.state.items()
-        if path.startswith(f"state/objects/{name}/") and path.endswith(moments)
-    )

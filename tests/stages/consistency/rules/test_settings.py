@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from dlcc.stages.consistency.rules.averages import stale_averages
+from dlcc.stages.consistency.rules.recorded_optimisers import optimisers_of
 from dlcc.stages.consistency.rules.settings import (
     clipping_is_kept,
-    optimisers_of,
     schedule_is_kept,
     stated_settings,
 )
