@@ -338,6 +338,6 @@ class ImageGANSettings:
 
     def begin_anew(self) -> None:
         """Put weights and optimisers back to what they were at first; settings stay."""
-        rates = self._rates.settings()
+        now = self.settings()
         self.training.load_state_dict(self._first)
-        self._rates.adjust(**rates)
+        self.adjust(**now)

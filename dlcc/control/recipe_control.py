@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlcc.control.adjustable import SmallGANSettings
 from dlcc.control.learning.policy import Policy
 from dlcc.control.learnt_controller import LearntController
 from dlcc.control.rule_controller import RuleController, controller_for
 from dlcc.control.run_control import RunControl
 from dlcc.control.settings_controller import SettingsController
-from dlcc.errors import OptionError
-from dlcc.recipes.small_gan import controlled
-from dlcc.recipes.small_gan.training import SmallGAN
+from dlcc.control.steered_recipe import SteeredRecipe, steered_recipe
 
 if TYPE_CHECKING:
     from dlcc.past_runs.store import Library
     from dlcc.runs import Run
-
-_IMPORT = "from dlcc.recipes.small_gan.training import"
 
 
 class RecipeControl(RunControl[SettingsController]):
@@ -51,35 +45,29 @@ class RecipeControl(RunControl[SettingsController]):
         super().__init__(dry_run=dry_run)
         self._bounds, self._library = bounds, library
         self._rules, self._start = rules, start
+        self._steered: SteeredRecipe | None = None
 
-    def take(self, training: SmallGAN, config: Mapping[str, Any]) -> SmallGAN:
+    def take(self, training: Any, config: Mapping[str, Any]) -> Any:
         """Put a training under a controller.
 
-        Returns the same training with settings that may change; in a dry run the training itself.
+        Returns the training with settings that may change; in a dry run the training itself.
 
         Raises:
             OptionError: A controller does not know the settings of a training of this kind.
         """
-        if not isinstance(training, SmallGAN):
-            raise OptionError(
-                "control: steers the recipes on ring, grid9, grid25 and digits; train this one "
-                "without --control, or, where it is a GAN on images or a VAE, with "
-                "--control akde-bo"
-            )
-        taken = training if self._dry_run else controlled.ControlledGAN(training.config)
-        adjustable = SmallGANSettings(taken)
-        self._controller = self._make(adjustable, config)
-        return taken
+        self._steered = steered_recipe(training, config, dry_run=self._dry_run)
+        self._controller = self._make(self._steered, config)
+        return self._steered.training
 
-    def _make(self, adjustable: SmallGANSettings, config: Mapping[str, Any]) -> SettingsController:
+    def _make(self, steered: SteeredRecipe, config: Mapping[str, Any]) -> SettingsController:
         """Make the controller of a training."""
         if self._library is None:
-            return RuleController(adjustable, self._bounds, dry_run=self._dry_run)
+            return RuleController(steered.adjustable, self._bounds, dry_run=self._dry_run)
         return controller_for(
-            adjustable,
+            steered.adjustable,
             config,
             self._library,
-            data=str(config["data"]),
+            data=steered.data,
             bounds=self._bounds,
             rules=self._rules,
             start=self._start,
@@ -91,12 +79,9 @@ class RecipeControl(RunControl[SettingsController]):
 
         Both are empty in a dry run.
         """
-        if self._dry_run:
+        if self._dry_run or self._steered is None:
             return "", {}
-        text = Path(str(controlled.__file__)).read_text(encoding="utf-8")
-        return "source/controlled.py:build", {
-            "controlled.py": text.replace(_IMPORT, "from train import")
-        }
+        return "source/controlled.py:build", {"controlled.py": self._steered.source()}
 
     def catch_up(self, run: Run, step: int) -> None:
         """Take in the record of a run before `step`, as if it had been watched."""
@@ -123,12 +108,12 @@ class LearntControl(RecipeControl):
         super().__init__(bounds, dry_run=dry_run)
         self._policy = policy
 
-    def _make(self, adjustable: SmallGANSettings, config: Mapping[str, Any]) -> SettingsController:
+    def _make(self, steered: SteeredRecipe, config: Mapping[str, Any]) -> SettingsController:
         """Make the controller of a training."""
         return LearntController(
-            adjustable,
+            steered.adjustable,
             self._policy,
-            length=int(config["steps"]),
+            length=steered.length,
             config=config,
             bounds=self._bounds,
             dry_run=self._dry_run,

@@ -11,6 +11,7 @@ values for the other keys, which may be set as well.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -82,6 +83,11 @@ class Config(Options):
         """
         stands_for = RECIPES.get(str(values.get("recipe", "baseline")), {})
         return super().parse({**stands_for, **values})
+
+
+def length(config: Mapping[str, Any], images: int) -> int:
+    """Count the steps of a training on a number of images, the held-out ones left out."""
+    return int(config["steps"] or config["epochs"] * math.ceil(images / config["batch"]))
 
 
 # --- networks -------------------------------------------------------------------------------------

@@ -84,11 +84,8 @@ class DCGANFamily(CloudFamily):
     module = akde_dcgan
 
     def length(self, config: Values) -> int:
-        if config["steps"]:
-            return int(config["steps"])
         images = count_images(config["data"], config["folder"])
-        of_epoch = math.ceil(round(akde_dcgan.TRAINED_SHARE * images) / config["batch"])
-        return int(config["epochs"] * of_epoch)
+        return akde_dcgan.length(config, round(akde_dcgan.TRAINED_SHARE * images))
 
     def page(self, recipe: Recipe, config: Values) -> str:
         return dcgan_page(recipe, config)
