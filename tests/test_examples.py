@@ -11,6 +11,7 @@ import shlex
 import subprocess
 import sys
 import warnings
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -69,24 +70,60 @@ def run_python(text: str, cwd: Path) -> None:
     (cwd / "block.py").unlink()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+LONG = ("control.md", "engine.md", "recipes.md", "reruns.md")
+"""Pages whose blocks train for long."""
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, marks=[pytest.mark.slow] * (page.name in LONG), id=page.name)
+        for page in PAGES
+        if page.name != "README.md"
+    ],
+)
 def test_every_block_of_a_page_runs(page: Path, tmp_path: Path) -> None:
-    """The first command of the README as a user starts it, all else in this process."""
     (tmp_path / "runs").symlink_to(ROOT / "runs")
-    alone = page.name == "README.md"
-    for block in BLOCK.finditer(page.read_text()):
-        info, text = block["info"], block["text"]
+    run_blocks(page.read_text(), tmp_path)
+
+
+def test_the_readme_runs_and_its_training_gets_every_stage(tmp_path: Path) -> None:
+    """Its first command is run as a user starts it; nothing is found against the record."""
+    (tmp_path / "runs").symlink_to(ROOT / "runs")
+    text = (ROOT / "README.md").read_text()
+    recorded, more, further = text.partition("## More")
+    run_blocks(recorded, tmp_path, commands=run)
+    report = json.loads((tmp_path / "dlcc-reports" / "my-run" / "report.json").read_text())
+    status = {stage["name"]: (stage["status"], stage.get("reason")) for stage in report["stages"]}
+    assert len(status) >= 9
+    assert {how for how, _ in status.values()} == {"scored"}, status
+    severe = [f["code"] for f in report["findings"] if f["code"].startswith(("EXE", "REC", "LOG"))]
+    assert severe == [], report["findings"]
+    run_here("dlcc advise my-run --no-reruns", tmp_path)
+    assert more
+    run_blocks(further, tmp_path)
+
+
+def test_ten_lines_record_a_training() -> None:
+    """A line that a bracket continues is one."""
+    blocks = BLOCK.finditer((ROOT / "README.md").read_text())
+    script = next(block["text"] for block in blocks if "file=train.py" in block["info"])
+    assert 0 < len(re.findall(r"# \+$", script, re.MULTILINE)) <= 10
+
+
+def run_blocks(text: str, cwd: Path, commands: Callable[[str, Path], None] | None = None) -> None:
+    """Write the files, run the code and the commands of a page; `dlcc` in this process where
+    `commands` does not say how."""
+    for block in BLOCK.finditer(text):
+        info, content = block["info"], block["text"]
         if "file=" in info:
-            (tmp_path / info.partition("file=")[2]).write_text(text)
+            (cwd / info.partition("file=")[2]).write_text(content)
         elif info == "python":
-            run_python(text, tmp_path)
+            run_python(content, cwd)
         elif info == "console":
-            for line in text.splitlines():
-                if line.startswith("$ dlcc ") and not alone:
-                    run_here(line.removeprefix("$ "), tmp_path)
-                elif line.startswith("$ "):
-                    run(line.removeprefix("$ "), tmp_path)
-                    alone = False
+            for line in re.findall(r"^\$ (.+)$", content, re.MULTILINE):
+                here = run_here if line.startswith("dlcc ") else run
+                (commands or here)(line, cwd)
 
 
 def test_every_cell_of_the_notebook_runs(tmp_path: Path) -> None:

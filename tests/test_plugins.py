@@ -127,7 +127,11 @@ print(stage.status, stage.reason)
 
 @pytest.mark.parametrize(
     ("module", "pages"),
-    [("loose", ""), ("corp.plug.stages", "corp/plug"), ("corp.plug.stages", "corp")],
+    [
+        pytest.param("loose", "", marks=pytest.mark.slow),
+        pytest.param("corp.plug.stages", "corp/plug", marks=pytest.mark.slow),
+        ("corp.plug.stages", "corp"),
+    ],
 )
 def test_pages_of_an_imported_stage_lie_beside_it_or_in_its_packages(
     small_run: Path, tmp_path: Path, module: str, pages: str

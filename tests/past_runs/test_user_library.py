@@ -93,6 +93,7 @@ def test_networks_alone_go_to_a_library_of_their_own(small_run, path, recorded_m
     assert len(library()) == len(shipped_library()) + 1
 
 
+@pytest.mark.slow
 def test_of_a_network_alone_twins_are_told_too(path, recorded_map):
     run, beside = Run.open(recorded_map), path.with_name("own-single.npz")
     assert len(add_runs([run, run])[beside]) == 1

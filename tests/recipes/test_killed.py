@@ -57,9 +57,18 @@ def short(recipe: str, settings: dict[str, Any]) -> dict[str, Any]:
     return {"seed": SEED, **low, **settings}
 
 
+QUICK = ("ring", "image-gan", "map-f1", "ae-f3", "table-gan")  # one of each family
+
+
 @pytest.mark.parametrize(
     ("recipe", "settings"),
-    [*((name, {}) for name in recipes()), *VARIANTS],
+    [
+        *((name, {}) for name in QUICK),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in (*((name, {}) for name in recipes() if name not in QUICK), *VARIANTS)
+        ),
+    ],
     ids=lambda value: value if isinstance(value, str) else ",".join(value.values()) or "defaults",
 )
 def test_a_killed_training_goes_on_to_the_same_end(

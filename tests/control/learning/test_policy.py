@@ -21,6 +21,7 @@ def situation(margin: float, **now: float) -> Situation:
     return Situation(0.6, windows, {"loss": "ns", "optimizer": "adam"}, FIRST, {**FIRST, **now})
 
 
+@pytest.mark.slow
 def test_it_finds_the_change_that_mends_and_leaves_alone_what_is_well() -> None:
     bounds = bounds_of(FIRST, None)
     slower = policy().advise(situation(1.0), bounds)

@@ -61,6 +61,7 @@ def short(monkeypatch):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("short")
 def test_what_is_kept_of_a_run_is_what_its_folder_says(tmp_path):
     (tmp_path / "part").write_bytes(single_job(1, 7)())

@@ -36,6 +36,7 @@ def test_every_loss_of_the_recipe_has_its_rows() -> None:
     assert set(ADVERSARIAL_LOSSES) == set(small_gan.LOSSES)
 
 
+@pytest.mark.slow
 def test_a_look_changes_no_training_and_is_taken_up_again(tmp_path: Path) -> None:
     settings = {"steps": 200, "loss": "wgangp"}
     train("ring", tmp_path / "plain", settings)

@@ -91,8 +91,15 @@ def test_nothing_is_wider_than_the_screen_or_too_small_to_read(
     assert page.troubles == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", ["desk", "phone"])
+@pytest.mark.parametrize(
+    ("size", "scheme"),
+    [
+        ("desk", "dark"),
+        ("phone", "light"),
+        pytest.param("desk", "light", marks=pytest.mark.slow),
+        pytest.param("phone", "dark", marks=pytest.mark.slow),
+    ],
+)
 def test_axe_finds_no_violation(browser: Any, address: str, size: str, scheme: str) -> None:
     page = drawn(opened(browser, address, size, color_scheme=scheme))
     page.evaluate("for (const d of document.querySelectorAll('details')) d.open = true")

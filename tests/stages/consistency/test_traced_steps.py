@@ -98,7 +98,10 @@ def verdicts(evaluation: Evaluation) -> dict[str, str]:
     return {o.id: o.verdict for o in obligations.items if o.kind == "symbolic"}
 
 
-@pytest.mark.parametrize(("formula", "verdict"), [(NS, "refuted"), (WHAT_IT_DOES, "proved")])
+@pytest.mark.parametrize(
+    ("formula", "verdict"),
+    [(NS, "refuted"), pytest.param(WHAT_IT_DOES, "proved", marks=pytest.mark.slow)],
+)
 def test_the_code_that_trains_is_compared_and_not_its_namesake(
     tmp_path: Path, formula: str, verdict: str
 ) -> None:

@@ -52,7 +52,7 @@ def severe_findings(result: ExecutionResult) -> dict[str, Finding]:
     return {f.code: f for f in result.findings if f.severity in ("warning", "error")}
 
 
-@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("full", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_withheld_quantity_is_named_with_its_share(forged: Path, full: bool) -> None:
     doctoring.edit_source(forged, RETURN, f'row.pop("{FORGED}"); values.pop()\n        {RETURN}')
     finding = severe_findings(execute(forged, full=full, sandboxed=full))["EXE009"]
@@ -101,7 +101,7 @@ def test_a_quantity_at_steps_that_no_replay_reaches_is_named(small_run: Path) ->
     assert "no replayed step" in finding.message
 
 
-@pytest.mark.parametrize("when", ["True", "step == 81"])
+@pytest.mark.parametrize("when", [pytest.param("True", marks=pytest.mark.slow), "step == 81"])
 def test_replays_that_were_cut_off_are_unknown(
     small_run: Path, honest: ExecutionResult, when: str
 ) -> None:
@@ -125,7 +125,7 @@ def test_replays_that_were_cut_off_are_unknown(
     assert record.replays[-1].agrees is None
 
 
-@pytest.mark.parametrize("does", ["sleep", "no numbers"])
+@pytest.mark.parametrize("does", ["sleep", pytest.param("no numbers", marks=pytest.mark.slow)])
 def test_a_player_cannot_hide_what_deviates(
     forged: Path, honest: ExecutionResult, does: str
 ) -> None:
