@@ -8,15 +8,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from dlcc.errors import OptionError, did_you_mean
 from dlcc.runs import Recorder
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
 
 __all__ = ["Family", "Look", "Option", "Recipe", "Values"]
 
@@ -201,6 +203,8 @@ class Family(ABC):
         Returns:
             Type of a tensor, float32 by default.
         """
+        import torch  # here: who looks recipes up by name need not wait for it
+
         return torch.float32
 
     def target(self, config: Values) -> str | None:
