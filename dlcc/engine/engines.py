@@ -14,7 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from dlcc.engine.jobs import Job
+from dlcc.engine.jobs import Job, do_in_worker
 from dlcc.engine.pools import process_pool
 from dlcc.errors import LimitExceeded, OptionError
 
@@ -98,7 +98,7 @@ class Processes:
 def _in_pool(number: int, jobs: dict[int, Job]) -> Generator[tuple[int, Any]]:
     """Do jobs in a pool that lives as long as its workers do."""
     with process_pool(number) as pool:
-        futures = {pool.submit(job): k for k, job in jobs.items()}
+        futures = {pool.submit(do_in_worker, job): k for k, job in jobs.items()}
         try:
             for future in as_completed(futures):
                 yield futures[future], future.result()
@@ -124,7 +124,7 @@ class RayCluster:
         """Do jobs as processors become free."""
         ray = _imported_ray()
         with _connected(ray, self.address):
-            task = ray.remote(num_cpus=1, max_retries=_DEATHS)(_run)
+            task = ray.remote(num_cpus=1, max_retries=_DEATHS)(do_in_worker)
             waiting = iter(enumerate(jobs))
             running: dict[Any, int] = {}
             try:
@@ -140,11 +140,6 @@ class RayCluster:
                 for reference in running:
                     with contextlib.suppress(Exception):  # the cluster may be gone
                         ray.cancel(reference, force=True)
-
-
-def _run(job: Job) -> Any:
-    """Do a job on a node."""
-    return job()
 
 
 def _result(ray: Any, reference: Any) -> Any:

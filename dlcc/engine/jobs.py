@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -53,6 +54,24 @@ class Job:
         """Do the work on one thread, so that its last bits are the same everywhere."""
         with one_thread():
             return self.function(**self.arguments, **self.places)
+
+
+_AT_WORK = threading.Event()
+
+
+def do_in_worker(job: Job) -> Any:
+    """Do a job in a process that an engine started for jobs, and that does nothing else."""
+    _AT_WORK.set()
+    return job()
+
+
+def is_worker() -> bool:
+    """Whether this process does an engine's jobs, one after the other, and nothing else.
+
+    >>> is_worker()
+    False
+    """
+    return _AT_WORK.is_set()
 
 
 @contextlib.contextmanager

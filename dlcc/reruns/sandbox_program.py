@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,6 @@ import numpy as np
 
 from dlcc import cache
 from dlcc.engine.jobs import Job
-from dlcc.engine.scratch import scratch_folder
 from dlcc.errors import ForeignCodeError, ForeignCodeStopped
 from dlcc.health.samples import AnyReference
 from dlcc.health.windows import QUANTITIES
@@ -23,8 +21,9 @@ from dlcc.records import Series
 from dlcc.reruns.outcome import Recorded, Refused, steps_to_sample
 from dlcc.reruns.packing import packed
 from dlcc.reruns.plan import Rerun
+from dlcc.reruns.warm_session import session_of_worker
 from dlcc.runs.hashes import digest_of_files
-from dlcc.sandbox import Bounds, Level, Session, best_level
+from dlcc.sandbox import Bounds, Level, Session
 from dlcc.stage import Deadline
 from dlcc.typing import Floats, Progress
 
@@ -152,16 +151,11 @@ def _sandbox_part(
     until: float,
 ) -> bytes:
     """Rerun the run's code once, in a sandbox of the machine that this is called on."""
-    with scratch_folder() as folder:
-        paths = {name: folder / str(k) for k, name in enumerate(files)}
-        for name, path in paths.items():
-            path.write_bytes(files[name])
-        limits = Bounds(seconds=max(1.0, until - time.time()))
-        with Session(paths, best_level(trust), limits) as session:
-            try:
-                made = _rerun_once(session, entry, config, length, quantities, sampled=sampled)
-            except ForeignCodeStopped:
-                raise
-            except ForeignCodeError as error:
-                return packed([Refused(error)])
+    with session_of_worker(files, trust, until) as session:
+        try:
+            made = _rerun_once(session, entry, config, length, quantities, sampled=sampled)
+        except ForeignCodeStopped:
+            raise
+        except ForeignCodeError as error:
+            return packed([Refused(error)])
     return packed([made])
