@@ -3,7 +3,7 @@
     pip install 'dlcc[distributed]'; python benchmarks/own_reruns.py [--reruns 200] [--steps 400]
 
 The code is `own_code/closures.py`, rerun in sandboxes. One of the two Ray nodes, of a processor
-each on this machine, is killed half-way, and another one starts in its place. What is kept of each
+each on this machine, is killed half-way, and the other one goes on. What is kept of each
 rerun is held against what the same program keeps in one process, byte for byte. Time is compared in
 turn with two processes, on a part of the reruns, in one go and in both orders.
 """
@@ -71,7 +71,7 @@ def with_a_kill(program: SandboxProgram, plan: Any, steps: int, folder: Path) ->
     def strike() -> None:
         while len([*folder.glob("*")]) < len(plan) // 2:
             time.sleep(0.2)
-        nodes.kill_one()
+        nodes.cluster.remove_node(nodes.workers.pop(), allow_graceful=False)
         killed.set()
 
     folder.mkdir()
