@@ -8,6 +8,7 @@ prior, and the networks D and G applied to things. A formula is taken whole or n
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sympy as sp
@@ -35,15 +36,24 @@ def parse_equation(latex: str) -> Equation:
     """
     if len(latex) > LONGEST:
         raise UnknownFormula(f"longer than {LONGEST:,} characters")
-    sides = _split_at_equals(latex)
-    if len(sides) != 2:
-        raise UnknownFormula("not one equation")
-    left, right = sides
+    left, *sides = _split_at_equals(latex)
+    if not sides:
+        raise UnknownFormula("no equation")
     decorated = re.sub(r"\\(hat|tilde|bar)(?![a-zA-Z])", r"\1", left)
     name = re.sub(r"\\[a-zA-Z]+|[{}\s\\]", "", decorated)
     if not name:
         raise UnknownFormula("the left side has no name")
-    return Equation(name, parse_expression(right.strip().rstrip(".,;")))
+    return Equation(name, _same(sides))
+
+
+def _same(sides: Sequence[str]) -> sp.Expr:
+    """Parse what a name is said to equal, all sides of it; the last one is spelt out most."""
+    values = [parse_expression(side.strip().rstrip(".,;")) for side in sides]
+    spelt_out = [value for value in values if not value.is_Symbol]
+    for value in spelt_out[:-1]:
+        if sp.simplify(value - spelt_out[-1]) != 0:
+            raise UnknownFormula("sides that are not seen to be equal")
+    return (spelt_out or values)[-1]
 
 
 def _split_at_equals(latex: str) -> list[str]:

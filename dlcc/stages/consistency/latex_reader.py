@@ -149,7 +149,7 @@ class Reader:
         if token in OPENING:
             value = self.expression(0)
             self.take(OPENING[token])
-            return value
+            return sp.Max(0, value) if self._take_positive_part() else value
         if token in ("\\frac", "\\tfrac", "\\dfrac"):
             return self._argument() / self._argument()
         if token in ("\\underbrace", "\\overbrace"):
@@ -173,6 +173,14 @@ class Reader:
         if token == "\\sigma" and self.here in OPENING:
             return 1 / (1 + sp.exp(-self._operand()))
         return self._name(token)
+
+    def _take_positive_part(self) -> bool:
+        """Take the mark of a positive part behind brackets, as in [1 - D(x)]_+."""
+        for mark in (["_", "+"], ["_", "{", "+", "}"]):
+            if self._tokens[self._at : self._at + len(mark)] == mark:
+                self._at += len(mark)
+                return True
+        return False
 
     def _name(self, token: str) -> sp.Expr:
         if token in ("\\mathbb", "E") and self._is_expectation(token):

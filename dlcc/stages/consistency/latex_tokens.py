@@ -12,6 +12,7 @@ _TOKEN = re.compile(
     r"|(?P<command>\\[a-zA-Z]+|\\\||\\[{}])|(?P<letter>[a-zA-Z])|(?P<sign>[-+*/^_=(){}\[\],|!.;'∥‖])"
 )
 _LABEL = re.compile(r"\\(?:tag|label)\*?\{[^{}]*\}|\\(?:nonumber|notag)(?![a-zA-Z])")
+_EMPTY = re.compile(r"(?<![^=&\s])\{\s*\}")  # a group that only aligns
 _IGNORED = {
     "\\left",
     "\\right",
@@ -45,7 +46,7 @@ class UnknownFormula(Exception):  # noqa: N818  # an outcome: the obligation sta
 
 def tokens(latex: str) -> list[str]:
     """Cut a formula into tokens, without spaces and what only changes sizes."""
-    latex = _LABEL.sub("", latex)
+    latex = _EMPTY.sub(" ", _LABEL.sub("", latex))
     found, at = [], 0
     while at < len(latex):
         match = _TOKEN.match(latex, at)

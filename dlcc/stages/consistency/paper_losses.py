@@ -28,6 +28,11 @@ _IS_LOSS = re.compile(r"[LJV](?![a-z])|L_|ELBO|[Ll]oss|[Cc]ost")
 _IS_SOLVED = re.compile(r"\\frac|\\(?:arg)?(?:max|min)|/|\+|\^\s*\{?\*")
 _MOST_PENALTIES = 3
 _SIDE_BY_SIDE = re.compile(r",?\s*\\q?quad\b(?:\s*\\text\{[^{}]*\})?|,\s*\\text\{\s*where\s*\}")
+_ENVIRONMENT = re.compile(
+    r"\\(?:begin|end)\{(?:align|aligned|alignat|alignedat|split|gather|gathered|eqnarray)\*?\}"
+    r"(?:\{\d+\})?"
+)
+_ROW_END = re.compile(r"\\\\(?:\[[^\]]*\])?")
 _MAY_BE_PENALTY = re.compile(r"\\nabla|\\\||\\lVert|\\lambda|\\gamma")
 _NOT_UNDERSTOOD = (UnknownFormula, RecursionError, ArithmeticError, TypeError, ValueError)
 
@@ -125,12 +130,33 @@ def _is_bound(value: sp.Expr) -> bool:
 
 
 def _parts(formula: Formula) -> list[Formula]:
-    """Equations that stand side by side in one formula, such as `P = ..., \\quad x̂ = ...`."""
-    parts = [part.strip() for part in _SIDE_BY_SIDE.split(formula.latex)]
-    equations = [part for part in parts if "=" in part]
-    if len(equations) != len(parts):
-        return [formula]
-    return [replace(formula, latex=part) for part in equations]
+    """Equations that stand below each other in one formula, or side by side as in
+    `P = ..., \\quad x̂ = ...`."""
+    rows = [row for row in _rows(formula.latex) for row in _side_by_side(row)]
+    return [replace(formula, latex=row) for row in rows]
+
+
+def _rows(latex: str) -> list[str]:
+    """Rows of an environment such as `aligned`, those that go on joined; the formula itself where
+    it has none."""
+    inner, found = _ENVIRONMENT.subn(" ", latex)
+    if not found:
+        return [latex]
+    rows: list[str] = []
+    for row in _ROW_END.split(inner):
+        text = row.replace("&", " ").strip()
+        begins = "=" in text and re.match(r"(?:\\[,;:! ]|\\q?quad\b|\s)*[^=+\s-]", text)
+        if rows and not begins:
+            rows[-1] = f"{rows[-1]} {text}"
+        elif text:
+            rows.append(text)
+    return rows
+
+
+def _side_by_side(latex: str) -> list[str]:
+    """Equations of a row; the row itself where a part of it is none."""
+    parts = [part.strip() for part in _SIDE_BY_SIDE.split(latex)]
+    return parts if all("=" in part for part in parts) else [latex]
 
 
 def _unread(formulas: Iterable[Formula]) -> str:

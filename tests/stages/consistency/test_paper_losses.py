@@ -99,3 +99,35 @@ def test_what_is_decorated_is_another_name() -> None:
 
 def test_a_size_that_is_called_like_a_loss_is_none() -> None:
     assert paper_losses(formulas("L = 1", "J = 4")) == []
+
+
+@pytest.mark.parametrize(
+    "latex",
+    [
+        r"\begin{aligned} L_D &= -E[D(x)] \\ &\quad + E[D(G(z))], \\"
+        r" L_G &= -E[D(G(z))] \end{aligned}",
+        r"\begin{align*} L_D = {} & -E[D(x)] \\[2pt] & + E[D(G(z))] \\"
+        r" L_G = {} & -E[D(G(z))] \end{align*}",
+        r"\begin{gathered} L_D = -E[D(x)] + E[D(G(z))], \\ L_G = -E[D(G(z))]. \end{gathered}",
+    ],
+)
+def test_rows_of_one_formula_are_equations_of_their_own(latex: str) -> None:
+    found = {loss.player: str(loss.expression) for loss in paper_losses(formulas(latex))}
+    assert found == {
+        "discriminator": "-Mean(D(x)) + Mean(D(G(z)))",
+        "generator": "-Mean(D(G(z)))",
+    }
+
+
+def test_of_a_chain_of_equal_sides_the_last_is_taken_and_sides_that_differ_are_not() -> None:
+    (same,) = paper_losses(formulas(r"L_D = L_{adv} = 2 E[D(x)] - E[D(x)] = E[D(x)]"))
+    assert str(same.expression) == "Mean(D(x))"
+    (other,) = paper_losses(formulas(r"L_D = E[D(x)] = 2 E[D(x)]"))
+    assert other.expression is None
+    assert "not seen to be equal" in other.reason
+
+
+def test_a_positive_part_is_a_maximum() -> None:
+    for mark in ("_+", "_{+}"):
+        (loss,) = paper_losses(formulas(rf"L_D = E[[1 - D(x)]{mark}] + E[(1 + D(G(z))){mark}]"))
+        assert str(loss.expression) == "Mean(Max(0, 1 - D(x))) + Mean(Max(0, D(G(z)) + 1))"
