@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from dlcc import codec
+from dlcc.engine.compiler import postpone_compiler
 from dlcc.errors import DlccError, StageDeclarationError
 from dlcc.estimate import Estimate
 from dlcc.findings import PAGES, Finding
@@ -184,6 +185,7 @@ def _progress(share: float, what: str) -> None:
 
 def main(folder: Path) -> None:
     """Answer the request in `folder`."""
+    postpone_compiler()
     request = codec.load(folder / "request", Request)
     for file in request.files:
         discovery.load_file(Path(file))

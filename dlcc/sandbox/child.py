@@ -312,6 +312,7 @@ def main(arguments: list[str]) -> int:
     _make_dlcc_importable()
     if arguments[0] == "--trial":
         return _trial(Path(arguments[1]), arguments[2:])
+    from dlcc.engine.compiler import postpone_compiler
     from dlcc.sandbox import lock, wire
     from dlcc.sandbox.environment import ENVIRONMENT
 
@@ -330,6 +331,7 @@ def main(arguments: list[str]) -> int:
     tempfile.tempdir = ENVIRONMENT["TMPDIR"]  # what only asks for its name need not be refused
     root = Path(settings["root"])
     os.chdir(root)
+    postpone_compiler()
     answers.write(wire.encode({}))
     answers.flush()
     _serve(requests, answers, root)

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 
+from dlcc.engine.compiler import uncompiled
 from dlcc.tracing.graph import (
     GRADIENT,
     NOISE,
@@ -110,8 +111,8 @@ class StepRecorder:
             register_optimizer_step_pre_hook,
         )
 
-        torch.compiler.set_stance("force_eager")
         with ExitStack() as stack:
+            stack.enter_context(uncompiled())
             for player, module in self._players.items():
                 for path, part in module.named_modules():
                     for hook in self._call_hooks(player, path, part):
@@ -130,7 +131,6 @@ class StepRecorder:
         trace: TracebackType | None,
     ) -> None:
         self._stack.close()
-        torch.compiler.set_stance("default")
 
     @contextmanager
     def quiet(self) -> Iterator[None]:
