@@ -7,6 +7,7 @@ it says can be believed, this file included: the outside checks, compares and co
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import io
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from dlcc.runs.updates import UpdateTracker
+    from dlcc.sandbox.calls import PlayerCall
 
 Answer = tuple[dict[str, Any], dict[str, "Tensor"]]
 _LONGEST_PATH = 4096
@@ -51,6 +53,8 @@ class Subject:
         self.training: Any = None
         self.functions: dict[str, Callable[..., Any]] = {}
         self.tracker: UpdateTracker | None = None
+        self.calls_made: list[PlayerCall] = []
+        self.rounding = contextlib.ExitStack()
 
     def answer(self, message: Mapping[str, Any], tensors: bytes) -> bytes:
         """Encode the frame that answers a request: what was asked for, or how the code failed."""
@@ -62,6 +66,7 @@ class Subject:
                 *("build", "load", "step", "probe", "sample", "state", "weights", "forward"),
                 "features",
                 "trace",
+                *("calls", "call", "set"),
             )
         }
         try:
@@ -182,6 +187,48 @@ class Subject:
         halves = (torch.float16, torch.bfloat16)
         whole = {n: t.float() if t.dtype in halves else t for n, t in made.items()}
         return {"graph": graph.to_json()}, whole
+
+    def calls(self, message: Mapping[str, Any], tensors: bytes) -> Answer:
+        """Step, and answer with what went into the players."""
+        from dlcc.sandbox.calls import record_calls, shown_tensors
+
+        made = record_calls(self.training.players, lambda: self.training.step(message["step"]))
+        self.calls_made = made
+        shown: dict[str, Tensor] = {}
+        for number, call in enumerate(made):
+            shown |= shown_tensors(number, call)
+        return {"calls": [call.told() for call in made]}, shown
+
+    def call(self, message: Mapping[str, Any], tensors: bytes) -> Answer:
+        """Call a player again with the tensors `in/0`, ..., weighted by `out/0`, ... if any."""
+        from safetensors.torch import load
+
+        from dlcc.sandbox.calls import call_again
+
+        given = load(tensors)
+        inputs, weights = (
+            [given[f"{side}/{i}"] for i in range(sum(n.startswith(side) for n in given))]
+            for side in ("in", "out")
+        )
+        call = self.calls_made[message["call"]]
+        outputs, slopes = call_again(
+            call, inputs, training=message["training"], cotangents=weights or None
+        )
+        made = {f"out/{i}": tensor for i, tensor in enumerate(outputs)}
+        return {}, made | {f"in/{i}": tensor for i, tensor in enumerate(slopes)}
+
+    def set(self, message: Mapping[str, Any], tensors: bytes) -> Answer:
+        """Set the number of threads, how products are rounded, and deterministic algorithms."""
+        import torch
+
+        from dlcc.sandbox.rounding import rounded_products
+
+        torch.set_num_threads(message["threads"])
+        torch.use_deterministic_algorithms(message["deterministic"], warn_only=True)
+        self.rounding.close()
+        if message["products"]:
+            self.rounding.enter_context(rounded_products(message["products"]))
+        return {}, {}
 
     def _function(self, entry: str) -> Callable[..., Any]:
         """Import the file of an entry point `FILE:FUNCTION`, once, and take the function."""

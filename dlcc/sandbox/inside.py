@@ -45,6 +45,11 @@ class Inside:
         self._data = data
         self._not_started: OSError | None = None
         self._stop = threading.Event()
+        self._hurry: tuple[float, float] | None = None
+
+    def hurry(self, seconds: float | None) -> None:
+        """Wait for answers no longer than this from now on; None for as long as the limits let."""
+        self._hurry = None if seconds is None else (seconds, time.monotonic() + seconds)
 
     @property
     def wrapped(self) -> bool:
@@ -149,8 +154,14 @@ class Inside:
         poll = select.poll()
         poll.register(descriptor, event)
         while not poll.poll(100):
-            if time.monotonic() > self._deadline or not self._watcher.is_alive():
+            now = time.monotonic()
+            if now > self._deadline or not self._watcher.is_alive():
                 raise self._over()
+            if self._hurry is not None and now > self._hurry[1]:
+                self._stop.set()
+                raise ForeignCodeStopped(
+                    f"the run's code was not done after {self._hurry[0]:.0f} s and was stopped"
+                )
 
     def _over(self) -> DlccError:
         """Make the error for a process that does not answer any more."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -31,6 +31,62 @@ Tensors = dict[str, NDArray[Any]]
 _HEADER_ROOM = 1 << 20  # bytes that safetensors may spend on names beyond the data asked for
 _OUTPUTS = 256 << 20  # bytes of a player's outputs
 _NAMED_FILES = 4  # of an error that are looked for
+
+
+@dataclass(frozen=True)
+class CallTensor:
+    """Tensor that went into a player."""
+
+    name: str
+    """Place among the arguments: `[0]` of the first by position, `['y']` of one by name."""
+    dtype: str
+    """Type of its numbers, such as `float32`."""
+    classes: int | None
+    """Number of classes of the embedding that it went into as it was; None for none."""
+    values: NDArray[Any]
+    """Values [batch, ...]."""
+
+
+@dataclass(frozen=True)
+class RecordedCall:
+    """Call of a player, or of a part of one, within a step."""
+
+    number: int
+    """Place among the calls of the step."""
+    player: str
+    path: str
+    """Path of the part within the player; empty for the player as a whole."""
+    training: bool
+    """Whether it was in training mode."""
+    tensors: tuple[CallTensor, ...] | None
+    """Tensors among the arguments, in order; None where they are too large to be shown."""
+
+    @property
+    def name(self) -> str:
+        """Player, with the part after a point."""
+        return f"{self.player}.{self.path}" if self.path else self.player
+
+
+def _recorded_call(number: int, told: Mapping[str, Any], made: Tensors) -> RecordedCall:
+    """Check what is told of a call."""
+    leaves = list(told["leaves"])
+    tensors = []
+    for j, leaf in enumerate(leaves):
+        values = made.get(f"{number}/{j}")
+        classes = leaf["classes"]
+        if values is not None:
+            name, dtype = wire.shown(leaf["name"], 80), wire.shown(leaf["dtype"], 20)
+            tensors.append(
+                CallTensor(name, dtype, None if classes is None else int(classes), values)
+            )
+    whole = len(tensors) == len(leaves)
+    return RecordedCall(
+        number,
+        wire.shown(told["player"], 80),
+        wire.shown(told["path"], 120),
+        bool(told["training"]),
+        tuple(tensors) if whole else None,
+    )
 
 
 @dataclass(frozen=True)
@@ -299,6 +355,95 @@ class Session:
         if outputs is None or outputs.ndim == 0 or len(outputs) != len(inputs):
             raise self._nonsense("does not give one output for each input")
         return outputs
+
+    def calls(self, step: int) -> list[RecordedCall]:
+        """Do one step, and note the first call of each player in it.
+
+        Where a player is not called as a whole, its parts that are called stand for it.
+
+        Args:
+            step: Number of the step.
+
+        Returns:
+            Calls with the tensors that went in; what they say is not to be believed.
+
+        Raises:
+            ForeignCodeError: The code fails, dies or answers nonsense.
+        """
+        message, made = self._ask({"op": "calls", "step": step})
+        told = message.get("calls")
+        if not isinstance(told, list):
+            raise self._nonsense("tells no calls")
+        try:
+            return [_recorded_call(number, one, made) for number, one in enumerate(told)]
+        except (KeyError, TypeError, ValueError):
+            raise self._nonsense("tells of calls what cannot be") from None
+
+    def call(
+        self,
+        number: int,
+        given: Sequence[NDArray[Any]],
+        training: bool = False,
+        weights: Sequence[NDArray[Any]] = (),
+    ) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
+        """Make a call of `calls` again with other tensors; the player's buffers are put back.
+
+        Args:
+            number: Number of the call.
+            given: Tensors in place of the call's, in their order; each is put into its type.
+            training: Whether in training mode.
+            weights: Weights of the outputs; with them gradients of the weighted sum are given.
+
+        Returns:
+            Outputs of floating point, and gradients with respect to the inputs of floating point.
+
+        Raises:
+            ForeignCodeError: The code fails, dies or answers nonsense.
+        """
+        from safetensors.numpy import save
+
+        sent = {f"in/{i}": np.ascontiguousarray(a) for i, a in enumerate(given)}
+        sent |= {f"out/{i}": np.ascontiguousarray(a) for i, a in enumerate(weights)}
+        message = {"op": "call", "call": number, "training": training}
+        _, made = self._ask(message, save(sent), expected=_OUTPUTS)
+        sides = []
+        for side in ("out", "in"):
+            count = sum(name.startswith(f"{side}/") for name in made)
+            if any(f"{side}/{i}" not in made for i in range(count)):
+                raise self._nonsense("gives outputs without order")
+            sides.append([made[f"{side}/{i}"] for i in range(count)])
+        return sides[0], sides[1]
+
+    def set(
+        self, threads: int = 1, products: str | None = None, deterministic: bool = False
+    ) -> None:
+        """Set how the code computes from now on.
+
+        Args:
+            threads: Number of threads of torch.
+            products: Precision of matrix products and convolutions: `float64`, `tf32` or
+                `bfloat16`, see `dlcc.sandbox.rounding`; None for the machine's own.
+            deterministic: Whether torch takes its deterministic algorithms alone.
+
+        Raises:
+            ForeignCodeError: The code has ended.
+        """
+        self._ask(
+            {"op": "set", "threads": threads, "products": products, "deterministic": deterministic}
+        )
+
+    @contextlib.contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """Bound the block: code that is not done by its end is stopped, and the session is over.
+
+        Args:
+            seconds: Seconds that the block may take.
+        """
+        self._inside.hurry(seconds)
+        try:
+            yield
+        finally:
+            self._inside.hurry(None)
 
     def trace(self, step: int) -> tuple[StepGraph, Tensors]:
         """Do one step while every operation of it is recorded.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -23,7 +24,8 @@ from dlcc.sandbox import Bounds, Level, Session, best_level
 from dlcc.stage import Case, Context, NotApplicable, Stage, StageResult
 from dlcc.stages.execution.controls import possible_controls
 from dlcc.stages.execution.coverage import Coverage
-from dlcc.stages.execution.extremes import PlayerExtremes, first_names, try_player
+from dlcc.stages.execution.extreme_findings import extreme_findings
+from dlcc.stages.execution.extremes import PlayerExtremes, try_players
 from dlcc.stages.execution.locate import Locator, deviating_somewhere
 from dlcc.stages.execution.measures import possible_measures
 from dlcc.stages.execution.replay_log import ENDED, Extent, ReplayLog, plan, replay_all
@@ -35,10 +37,13 @@ from dlcc.stages.execution.replays import (
     undecided,
 )
 from dlcc.stages.execution.rows import LoggedRows
+from dlcc.stages.execution.sensitivity import Moved, measure_sensitivity, summary
 from dlcc.stages.execution.tolerance import EXACT, SMALLEST, same_machine
 from dlcc.stages.recorded_state import RECORD_IT, RecordedState, entry_of, read_recorded_state
 
 _RESERVE = 0.1  # share of the time that is kept for writing the result
+_EXTREMES = 30.0  # seconds that the players may take on extreme inputs
+_SENSITIVITY = 15.0  # seconds that replays under other conditions may take
 _SLIGHT = 1e-3  # deviations that another kernel of the same operations could explain
 
 
@@ -56,6 +61,8 @@ class Execution(Stage):
     """Number of steps replayed from the middle snapshot, and wherever something deviates."""
     full: bool = False
     """Whether all steps are replayed, from each snapshot to the next."""
+    sensitivity: bool = True
+    """Whether a few steps are replayed with other seeds, threads and precisions."""
     extremes: bool = True
     """Whether the players of the last snapshot are run on extreme and random inputs."""
     memory: int = 2 << 30
@@ -129,6 +136,7 @@ class _Work:
         self.log = ReplayLog(Coverage(self.rows))
         self.located: list[Finding] = []
         self.extremes: list[PlayerExtremes] = []
+        self.moved: list[Moved] = []
         self.tolerance = EXACT
 
     @property
@@ -158,6 +166,8 @@ class _Work:
         try:
             if session.alive and not self.log.cut:
                 self.located = locator.findings()
+            if self.stage.sensitivity and session.alive and not self.log.cut:
+                self._measure_sensitivity(session)
             if self.stage.extremes and session.alive and not self.log.cut:
                 self._try_players(session)
         except OutOfTimeError as error:
@@ -175,12 +185,29 @@ class _Work:
             replayer, self.snapshots, self.extent, lambda share, what: progress(0.8 * share, what)
         )
 
+    def _measure_sensitivity(self, session: Session) -> None:
+        config = self.case[Config]
+        self.ctx.progress(0.85, "replays with other seeds and precisions")
+        with contextlib.suppress(ForeignCodeError):  # what it does in replays is held against it
+            self.moved = measure_sensitivity(
+                session,
+                self.rows,
+                self.snapshots,
+                self.entry,
+                config.config,
+                self.threads,
+                seconds=min(_SENSITIVITY, self.ctx.deadline.remaining / 4),
+                check_time=self.check_time,
+            )
+
     def _try_players(self, session: Session) -> None:
+        self.check_time()
+        self.ctx.progress(0.9, "players on extreme inputs")
         last = self.snapshots[-1]
-        session.load(last.tree, last.data)
-        for player in first_names(list(last.weights)):
-            self.check_time()
-            self.extremes.append(try_player(session, player, last.weights, self.ctx.rng))
+        stepped = [s for s in self.snapshots if self.rows.count_from(s.step)]
+        seconds = min(_EXTREMES, self.ctx.deadline.remaining / 2)
+        begin = stepped[-1] if stepped else last
+        self.extremes = try_players(session, last, begin, self.ctx.rng, seconds)
 
     def result(self, level: Level, session: Session) -> StageResult:
         """Make the stage's result from what was done."""
@@ -210,6 +237,10 @@ class _Work:
             details={
                 "note": _note(agreeing, decided, unknown, self.tolerance.exact),
                 "replays": [_plain(check) for check in checks],
+                "sensitivity": {
+                    "moves": summary(self.moved),
+                    "conditions": [asdict(moved) for moved in self.moved],
+                },
                 "extremes": [asdict(tried) for tried in self.extremes],
                 "not_compared": self.log.coverage.uncompared,
             },
@@ -269,21 +300,9 @@ class _Work:
         ]
 
     def _of_numbers(self) -> list[Finding]:
-        """Make EXE006 for players that overflow, and EXE007 where a tolerance was needed."""
+        """Make findings for players that break, and EXE007 where a tolerance was needed."""
         last = self.snapshots[-1]
-        found = [
-            Finding(
-                "EXE006",
-                f"the {tried.player} of step {last.step:,} gives outputs that are not finite on "
-                f"finite inputs ({', '.join(tried.overflowing)})",
-                player=tried.player,
-                first_step=last.step,
-                place=last.place,
-                evidence={name: tried.finite[name] for name in tried.overflowing},
-            )
-            for tried in self.extremes
-            if tried.overflowing
-        ]
+        found = extreme_findings(self.extremes, last.step, last.place)
         if not self.tolerance.exact:
             allowed = self.tolerance.allowed
             found.append(

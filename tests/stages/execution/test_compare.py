@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 
 from dlcc.stages.execution.compare import deviations, worst_by_name
-from dlcc.stages.execution.extremes import input_width, try_player
 from dlcc.stages.execution.replays import runs_of
 
 
@@ -46,28 +43,3 @@ def test_other_shapes_types_and_names_deviate_without_bound() -> None:
 def test_unbroken_stretches_of_steps() -> None:
     assert runs_of([3, 4, 5, 9, 11, 12]) == [(3, 5), (9, 9), (11, 12)]
     assert runs_of([]) == []
-
-
-class _Doubling:
-    """A session whose player doubles its inputs and overflows at 1e6."""
-
-    def forward(self, player: str, inputs: np.ndarray) -> np.ndarray:
-        return np.where(np.abs(inputs) >= 1e6, np.inf, 2 * inputs)[:, :1]
-
-
-def test_a_player_that_overflows_is_named_with_the_inputs() -> None:
-    weights: dict[str, Any] = {"model/0.weight": np.zeros((4, 3)), "model/0.bias": np.zeros(4)}
-    rng = np.random.default_rng(0)
-    tried = try_player(_Doubling(), "model", weights, rng)  # type: ignore[arg-type]
-    assert tried.overflowing == ("1e6", "-1e6")
-    assert tried.largest["1e3"] == 2000
-    assert tried.largest["1e6"] is None
-    assert tried.sensitivity == pytest.approx(2, rel=0.05)
-    assert tried.finite["normal ×100"] == 1
-
-
-def test_a_player_whose_inputs_are_not_known_is_not_tried() -> None:
-    weights = {"model/0.weight": np.zeros((4, 3, 5, 5))}
-    assert input_width("model", weights) is None
-    tried = try_player(_Doubling(), "model", weights, np.random.default_rng(0))  # type: ignore[arg-type]
-    assert "no matrix" in str(tried.reason)

@@ -55,8 +55,10 @@ def execute(
     **settings: Any,
 ) -> ExecutionResult:
     """The stage run in this process, and the run's code too unless it is to be `sandboxed`:
-    processes of their own would cost each test seconds, for importing torch."""
-    run, stage = Run.open(path), Execution(**settings)
+    processes of their own would cost each test seconds, for importing torch. Replays alone, unless
+    more is asked for."""
+    run = Run.open(path)
+    stage = Execution(**{"sensitivity": False, "extremes": False, **settings})
     until = until or run.length
     case = Case(stage, gather(str(path), until, stage.needs), until, run.length)
     ctx = Context(np.random.default_rng(0), Deadline(seconds), path.parent)
@@ -79,7 +81,7 @@ def places_found(result: ExecutionResult) -> list[tuple[str, str | None, int | N
 
 @pytest.mark.parametrize("sandboxed", [True, False])
 def test_an_honest_run_agrees_to_the_last_bit(small_run: Path, sandboxed: bool) -> None:
-    result = execute(small_run, full=True, sandboxed=sandboxed)
+    result = execute(small_run, full=True, sandboxed=sandboxed, extremes=True, sensitivity=True)
     assert places_found(result) == []
     (record,) = result.records
     assert isinstance(record, Executed)
