@@ -57,6 +57,8 @@ class ReplayLog:
     """First error of the run's code; None without any."""
     cut: str | None = None
     """Limit that ended the replays, in words; None where none did."""
+    died: bool = False
+    """Whether the process of the run's code ended before it was asked everything."""
 
     def of(self, snapshot: int, kind: ReplayKind) -> ReplayCheck | None:
         """Find the check of a kind at a snapshot; None where it was not made."""
@@ -111,21 +113,30 @@ def _at(
         yield Planned("state", stored, following.step, following)
 
 
-def replay_all(
-    replayer: Replayer,
-    snapshots: Sequence[RecordedState],
-    extent: Extent,
-    progress: Progress,
+def replay(
+    replayer: Replayer, planned: Sequence[Planned], extent: Extent, progress: Progress
 ) -> ReplayLog:
-    """Make the checks of the plan.
+    """Make planned checks in their order.
 
     Every one of them appears in the result; those that a limit cut off are undecided.
     """
     log = ReplayLog(Coverage(replayer.rows))
-    planned = plan(replayer.rows, snapshots, extent, replayer.tolerance.exact)
     for i, one in enumerate(planned):
         progress(i / len(planned), f"replays from step {one.stored.step:,}")
         log.checks.append(_attempt(log, replayer, one, extent))
+    log.died = not replayer.session.alive
+    return log
+
+
+def merged(logs: Sequence[ReplayLog], rows: LoggedRows) -> ReplayLog:
+    """Merge the logs of segments, in their order, to that of all."""
+    log = ReplayLog(Coverage(rows))
+    for one in logs:
+        log.checks += one.checks
+        log.failure = log.failure or one.failure
+        log.cut = log.cut or one.cut
+        log.coverage.asked += one.coverage.asked
+        log.coverage.compared += one.coverage.compared
     return log
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
+from dlcc.engine.engines import processors
 from dlcc.errors import (
     ForeignCodeError,
     ForeignCodeStopped,
@@ -19,16 +21,17 @@ from dlcc.errors import (
 )
 from dlcc.estimate import Estimate
 from dlcc.findings import Finding
-from dlcc.records import Config, Executed, ReplayCheck, Series, Snapshots, Sources
+from dlcc.records import Config, Executed, ReplayCheck, Samples, Series, Snapshots, Sources
 from dlcc.sandbox import Bounds, Level, Session, best_level
 from dlcc.stage import Case, Context, NotApplicable, Stage, StageResult
 from dlcc.stages.execution.controls import possible_controls
 from dlcc.stages.execution.coverage import Coverage
 from dlcc.stages.execution.extreme_findings import extreme_findings
 from dlcc.stages.execution.extremes import PlayerExtremes, try_players
+from dlcc.stages.execution.inventory import Recorded, inventory
 from dlcc.stages.execution.locate import Locator, deviating_somewhere
 from dlcc.stages.execution.measures import possible_measures
-from dlcc.stages.execution.replay_log import ENDED, Extent, ReplayLog, plan, replay_all
+from dlcc.stages.execution.replay_log import ENDED, Extent, Planned, ReplayLog, plan, replay
 from dlcc.stages.execution.replays import (
     NOTHING_GIVEN,
     OutOfTimeError,
@@ -37,13 +40,16 @@ from dlcc.stages.execution.replays import (
     undecided,
 )
 from dlcc.stages.execution.rows import LoggedRows
+from dlcc.stages.execution.segments import replay_segments, segments_of
 from dlcc.stages.execution.sensitivity import Moved, measure_sensitivity, summary
 from dlcc.stages.execution.tolerance import EXACT, SMALLEST, same_machine
 from dlcc.stages.recorded_state import RECORD_IT, RecordedState, entry_of, read_recorded_state
+from dlcc.typing import Progress
 
 _RESERVE = 0.1  # share of the time that is kept for writing the result
 _EXTREMES = 30.0  # seconds that the players may take on extreme inputs
 _SENSITIVITY = 15.0  # seconds that replays under other conditions may take
+_LEAST_MEMORY = 1 << 30  # of a sandbox: importing torch takes most of that
 _SLIGHT = 1e-3  # deviations that another kernel of the same operations could explain
 
 
@@ -52,7 +58,9 @@ class Execution(Stage):
     """Whether the run's code, run again from its snapshots, gives what was recorded."""
 
     name: ClassVar = "execution"
+    version: ClassVar = 2
     needs: ClassVar = (Config, Series, Snapshots, Sources)
+    wants: ClassVar = (Samples,)
     gives: ClassVar = (Executed,)
 
     steps: int = 2
@@ -61,6 +69,9 @@ class Execution(Stage):
     """Number of steps replayed from the middle snapshot, and wherever something deviates."""
     full: bool = False
     """Whether all steps are replayed, from each snapshot to the next."""
+    workers: int = 0
+    """Number of sandboxes in which the whole record is replayed side by side, at most one for each
+    GiB of `memory`; 0 for one a core."""
     sensitivity: bool = True
     """Whether a few steps are replayed with other seeds, threads and precisions."""
     extremes: bool = True
@@ -72,6 +83,8 @@ class Execution(Stage):
     out."""
 
     def __post_init__(self) -> None:
+        if self.workers < 0:
+            raise OptionError(f"execution.workers {self.workers}: expected 0 or a positive number")
         if not self.data:
             return
         path = os.path.abspath(os.path.expanduser(self.data))
@@ -90,8 +103,7 @@ class Execution(Stage):
         seconds = ctx.deadline.remaining * (1 - _RESERVE)
         clock = _clock(ctx, ctx.deadline.remaining)
         work = _Work(self, case, ctx, entry, snapshots, unreadable, clock)
-        data = self._data(sources.root)
-        session = Session(sources.paths, level, Bounds(seconds, self.memory), data=data)
+        session = self.open_session(sources, level, seconds, self.memory)
         try:
             with session:
                 work.do(session)
@@ -100,6 +112,30 @@ class Execution(Stage):
         except ForeignCodeError as error:
             work.log.failure = work.log.failure or error
         return work.result(level, session)
+
+    @property
+    def side_by_side(self) -> int:
+        """Number of sandboxes in which a whole record is replayed."""
+        fitting = max(1, self.memory // _LEAST_MEMORY)
+        return min(self.workers or processors(), fitting)
+
+    def open_session(self, sources: Sources, level: Level, seconds: float, memory: int) -> Session:
+        """Make a session of the sandbox that sees the run's code and what the user allows.
+
+        Args:
+            sources: Code of the run.
+            level: Level of isolation.
+            seconds: Time that the code may take.
+            memory: Memory that it may use, in bytes.
+
+        Returns:
+            Session that is not begun.
+
+        Raises:
+            NotApplicable: What the user allows lies in the run, or holds it.
+        """
+        data = self._data(sources.root)
+        return Session(sources.paths, level, Bounds(seconds, memory), data=data)
 
     def _data(self, run: Path) -> Path | None:
         """Path that the code may read beside its own.
@@ -180,10 +216,33 @@ class _Work:
         return Replayer(replayer.session, replayer.rows, self.tolerance, self.check_time)
 
     def _replay(self, replayer: Replayer) -> None:
-        progress = self.ctx.progress
-        self.log = replay_all(
-            replayer, self.snapshots, self.extent, lambda share, what: progress(0.8 * share, what)
-        )
+        def progress(share: float, what: str) -> None:
+            self.ctx.progress(0.8 * share, what)
+
+        planned = plan(self.rows, self.snapshots, self.extent, replayer.tolerance.exact)
+        count = self.stage.side_by_side if self.stage.full else 1
+        segments = segments_of(planned, count)
+        if len(segments) > 1:
+            in_a_sandbox = partial(self._replay_segment, replayer, len(segments))
+            self.log = replay_segments(segments, self.rows, in_a_sandbox, progress)
+        else:
+            self.log = replay(replayer, planned, self.extent, progress)
+
+    def _replay_segment(
+        self,
+        replayer: Replayer,
+        count: int,
+        planned: Sequence[Planned],
+        progress: Progress,
+        alone: bool,
+    ) -> ReplayLog:
+        """Replay a segment in a sandbox of its own, with its share of the memory."""
+        stage = self.stage
+        memory = stage.memory if alone else stage.memory // count
+        seconds = self.ctx.deadline.remaining * (1 - _RESERVE)
+        with stage.open_session(self.case[Sources], replayer.session.level, seconds, memory) as own:
+            own.build(self.entry, self.case[Config].config, self.threads)
+            return replay(replace(replayer, session=own), planned, self.extent, progress)
 
     def _measure_sensitivity(self, session: Session) -> None:
         config = self.case[Config]
@@ -242,6 +301,7 @@ class _Work:
                     "conditions": [asdict(moved) for moved in self.moved],
                 },
                 "extremes": [asdict(tried) for tried in self.extremes],
+                "recorded": [asdict(one) for one in self._inventory()],
                 "not_compared": self.log.coverage.uncompared,
             },
             environment=environment,
@@ -264,6 +324,17 @@ class _Work:
         """
         return isinstance(self.log.failure, ForeignDataError) and not self.built
 
+    @property
+    def _excused(self) -> set[str]:
+        """Quantities that no training returns, and that are compared with each other."""
+        series = self.case[Series]
+        measures = possible_measures(series, self.case[Config].players)
+        return measures | possible_controls(series, self.snapshots)
+
+    def _inventory(self) -> list[Recorded]:
+        snapshots, samples = self.case[Snapshots], self.case.get(Samples)
+        return inventory(self.log.coverage, self._excused, snapshots, samples, self.checks)
+
     def _findings(self) -> list[Finding]:
         found = list(self.located)
         failure, file = self.log.failure, self.entry.partition(":")[0]
@@ -274,10 +345,7 @@ class _Work:
             found += deviating_somewhere(self.log.deviating, self.entry)
         found += self._not_made(file)
         whole = failure is None and not self._not_made(file)
-        series = self.case[Series]
-        excused = possible_measures(series, self.case[Config].players)
-        excused |= possible_controls(series, self.snapshots)
-        found += self.log.coverage.findings(excused, file, whole)
+        found += self.log.coverage.findings(self._excused, file, whole)
         return found + self._of_numbers()
 
     def _not_made(self, file: str) -> list[Finding]:

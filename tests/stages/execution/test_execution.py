@@ -58,9 +58,9 @@ def execute(
     processes of their own would cost each test seconds, for importing torch. Replays alone, unless
     more is asked for."""
     run = Run.open(path)
-    stage = Execution(**{"sensitivity": False, "extremes": False, **settings})
+    stage = Execution(**{"sensitivity": False, "extremes": False, "workers": 1, **settings})
     until = until or run.length
-    case = Case(stage, gather(str(path), until, stage.needs), until, run.length)
+    case = Case(stage, gather(str(path), until, (*stage.needs, *stage.wants)), until, run.length)
     ctx = Context(np.random.default_rng(0), Deadline(seconds), path.parent)
     session = Session if sandboxed else InProcessSession
     with pytest.MonkeyPatch.context() as patch:
