@@ -224,7 +224,8 @@ class Subject:
         from dlcc.sandbox.rounding import rounded_products
 
         torch.set_num_threads(message["threads"])
-        torch.use_deterministic_algorithms(message["deterministic"], warn_only=True)
+        # Not by use_deterministic_algorithms, which imports the compiler to tell it.
+        torch.set_deterministic_debug_mode("warn" if message["deterministic"] else "default")
         self.rounding.close()
         if message["products"]:
             self.rounding.enter_context(rounded_products(message["products"]))
