@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -49,6 +50,8 @@ from dlcc.typing import Progress
 _RESERVE = 0.1  # share of the time that is kept for writing the result
 _EXTREMES = 30.0  # seconds that the players may take on extreme inputs
 _SENSITIVITY = 15.0  # seconds that replays under other conditions may take
+_TIMED_STEPS = 8
+_SECONDS_WORTH = 20.0  # of replayed steps that another sandbox is worth
 _LEAST_MEMORY = 1 << 30  # of a sandbox: importing torch takes most of that
 _SLIGHT = 1e-3  # deviations that another kernel of the same operations could explain
 
@@ -220,25 +223,43 @@ class _Work:
             self.ctx.progress(0.8 * share, what)
 
         planned = plan(self.rows, self.snapshots, self.extent, replayer.tolerance.exact)
-        count = self.stage.side_by_side if self.stage.full else 1
-        segments = segments_of(planned, count)
+        segments = segments_of(planned, self._worthwhile(replayer, planned))
+        in_a_sandbox = partial(self._replay_segment, replayer, segments)
         if len(segments) > 1:
-            in_a_sandbox = partial(self._replay_segment, replayer, len(segments))
             self.log = replay_segments(segments, self.rows, in_a_sandbox, progress)
         else:
             self.log = replay(replayer, planned, self.extent, progress)
 
+    def _worthwhile(self, replayer: Replayer, planned: Sequence[Planned]) -> int:
+        """Number of sandboxes to replay in: another one costs seconds before it does a step."""
+        most = self.stage.side_by_side if self.stage.full else 1
+        if most == 1 or self.stage.workers:
+            return most
+        steps = sum(1 + one.last - one.stored.step for one in planned if one.kind == "steps")
+        first = self.snapshots[0]
+        count = min(_TIMED_STEPS, self.rows.count_from(first.step))
+        with contextlib.suppress(ForeignCodeError):  # replays that fail are told by themselves
+            replayer.load(first)
+            began = time.monotonic()
+            replayer.session.step(first.step, count, [])
+            each = (time.monotonic() - began) / max(1, count)
+            return min(most, 1 + int(each * steps / _SECONDS_WORTH))
+        return 1
+
     def _replay_segment(
         self,
         replayer: Replayer,
-        count: int,
+        segments: Sequence[Sequence[Planned]],
         planned: Sequence[Planned],
         progress: Progress,
         alone: bool,
     ) -> ReplayLog:
-        """Replay a segment in a sandbox of its own, with its share of the memory."""
+        """Replay a segment in a sandbox of its own, with its share of the memory; the first one in
+        the sandbox that is there."""
+        if planned is segments[0] and not alone:
+            return replay(replayer, planned, self.extent, progress)
         stage = self.stage
-        memory = stage.memory if alone else stage.memory // count
+        memory = stage.memory if alone else stage.memory // len(segments)
         seconds = self.ctx.deadline.remaining * (1 - _RESERVE)
         with stage.open_session(self.case[Sources], replayer.session.level, seconds, memory) as own:
             own.build(self.entry, self.case[Config].config, self.threads)
