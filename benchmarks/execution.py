@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save
 
-from benchmarks.common import write_result
+from benchmarks.common import RESULTS, write_result
 from dlcc.sandbox import Bounds, Session, best_level
 from dlcc.stages.execution.extreme_findings import extreme_findings
 from dlcc.stages.execution.extremes import PlayerExtremes, try_players
@@ -259,7 +259,7 @@ def measure_segments(path: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure the parts that are asked for, and write the result of all."""
+    """Measure the parts that are asked for, all by default, and write the result."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--part", action="append", default=[])
@@ -281,10 +281,12 @@ def main() -> None:
         }
         wanted = chosen.part or list(parts)
         figures = {name: measure() for name, measure in parts.items() if name in wanted}
-    if chosen.part:
-        print(json.dumps(figures, indent=1))
-    else:
-        write_result("execution", figures, {"players": chosen.seed})
+    written, seeds = RESULTS / "execution.json", {"players": chosen.seed}
+    if chosen.part and written.exists():  # the others stay as they were measured
+        earlier = json.loads(written.read_text())
+        figures = {**earlier["figures"], **figures}
+        seeds = seeds if "players" in chosen.part else earlier["seeds"]
+    write_result("execution", figures, seeds)
 
 
 if __name__ == "__main__":

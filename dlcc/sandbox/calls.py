@@ -170,7 +170,7 @@ def call_again(
     """
     leaves = list(call.leaves)
     for i, tensor in zip(call.tensors, given, strict=True):
-        leaves[i] = tensor.to(call.leaves[i].dtype)
+        leaves[i] = tensor.to(call.leaves[i])
     inputs = [leaves[i] for i in call.tensors if leaves[i].is_floating_point()]
     with _as_it_was(call.module, training), torch.set_grad_enabled(cotangents is not None):
         for tensor in inputs if cotangents is not None else ():

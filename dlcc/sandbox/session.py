@@ -376,7 +376,7 @@ class Session:
             raise self._nonsense("tells no calls")
         try:
             return [_recorded_call(number, one, made) for number, one in enumerate(told)]
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             raise self._nonsense("tells of calls what cannot be") from None
 
     def call(

@@ -125,3 +125,53 @@ def test_what_wants_a_cache_folder_can_be_imported(tmp_path: Path) -> None:
     with Session({"source/train.py": source}, best_level(trust=True)) as session:
         rows = np.ones((3, 2), np.float32)
         assert np.array_equal(session.features("source/train.py:embed", rows), rows)
+
+
+PLAYER = """
+import time
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.table, self.norm = nn.Embedding(5, 2), nn.BatchNorm1d(2)
+
+    def forward(self, batch, y=None):
+        if float(batch["x"].max()) > 9:
+            time.sleep(60)
+        return self.norm(batch["x"]) + self.table(y), batch["words"]
+
+class T:
+    def __init__(self):
+        self.players = {"model": Net()}
+    def step(self, s):
+        x = torch.linspace(0, 1, 8).reshape(4, 2).half().float()
+        self.players["model"]({"x": x, "words": "kept"}, y=torch.arange(4))
+        return {}
+def build(config): return T()
+"""
+
+
+def test_a_call_is_recorded_and_made_again_in_bounded_time(tmp_path: Path, level: Level) -> None:
+    (tmp_path / "train.py").write_text(PLAYER)
+    with Session({"source/train.py": tmp_path / "train.py"}, level) as session:
+        session.build("source/train.py:build", {})
+        (call,) = session.calls(0)
+        assert (call.name, call.training) == ("model", True)
+        assert call.tensors is not None
+        told = [(t.name, t.dtype, t.classes, t.values.shape) for t in call.tensors]
+        assert told == [("[0]['x']", "float32", None, (4, 2)), ("['y']", "int64", 5, (4,))]
+        x, y = (t.values for t in call.tensors)
+        before = session.weights()
+        (out,), slopes = session.call(0, (x, y), training=True, weights=[np.ones_like(x)])
+        assert out.shape == slopes[0].shape == (4, 2)
+        after = session.weights()
+        assert all(np.array_equal(before[name], after[name]) for name in before)  # its buffers too
+        with pytest.raises(ForeignCodeError, match="IndexError"):
+            session.call(0, (x, y + 2))
+        session.set(threads=1, products="bfloat16", deterministic=True)
+        session.set()
+        with session.within(1.0), pytest.raises(ForeignCodeError, match="not done after 1 s"):
+            session.call(0, (10 * x, y))
+        assert session.ended is None or session.ended.seconds < 60

@@ -55,7 +55,10 @@ def variants(tensors: Sequence[CallTensor], rng: np.random.Generator) -> Iterato
             for i, one in zip(group, made, strict=True):
                 changed[i] = one.get(name, recorded[i])
             near = all(_within(changed[i], recorded[i]) for i in group)
-            foreign = name in _BEYOND or any(_other_sign(changed[i], recorded[i]) for i in group)
+            foreign = name in _BEYOND or any(
+                _other_sign(changed[i], recorded[i]) or _overflows(changed[i], tensors[i].dtype)
+                for i in group
+            )
             yield Variant(name + which, tuple(changed), near, foreign)
     for i, tensor in enumerate(tensors):
         if tensor.values.dtype.kind in "iu" and tensor.values.size:
@@ -111,7 +114,7 @@ def _of_classes(tensor: CallTensor, rng: np.random.Generator) -> dict[str, NDArr
     values = tensor.values
     low, high = int(values.min()), int(values.max())
     if tensor.classes is not None:
-        low, high = 0, max(high, tensor.classes - 1)
+        low, high = 0, max(high, min(tensor.classes - 1, np.iinfo(values.dtype).max))
     every = np.unique(np.linspace(low, high, min(_MOST_CLASSES, high - low + 1)).round())
     if tensor.classes is None:
         every = np.unique(values) if len(np.unique(values)) <= _MOST_CLASSES else every[[0, -1]]
@@ -133,6 +136,11 @@ def _other_sign(made: NDArray[Any], recorded: NDArray[Any]) -> bool:
     low, high = recorded.min(), recorded.max()
     below = (low > 0 and (made <= 0).any()) or (low == 0 and (made < 0).any())
     return bool(below or (high < 0 and (made >= 0).any()) or (high == 0 and (made > 0).any()))
+
+
+def _overflows(made: NDArray[Any], dtype: str) -> bool:
+    """Whether a number is too large for the type that the player takes."""
+    return dtype == "float16" and bool((np.abs(made) > np.finfo(np.float16).max).any())
 
 
 def _within(made: NDArray[Any], recorded: NDArray[Any]) -> bool:

@@ -105,7 +105,7 @@ def measure_sensitivity(
             for condition in conditions:
                 check_time()
                 if time.monotonic() - began + each > seconds:
-                    raise OutOfTimeError(f"{count} steps take {each:.1f} s")
+                    raise OutOfTimeError(f"{count} steps take too long to be done more often")
                 others.append(walker.outcome(condition))
         except (ForeignCodeError, OutOfTimeError) as error:
             found.append(Moved(name, 0, reason=str(error)))
@@ -113,6 +113,8 @@ def measure_sensitivity(
                 break
         else:
             found.append(_moved(name, rows, stored.weights, base, others, change))
+    if session.alive:
+        session.build(entry, config, threads)  # with its own seed again
     return found
 
 

@@ -21,6 +21,7 @@ _DRAWS = 4
 _ITERATIONS = 3
 _STEP = 1e-2  # of a difference, in standard deviations of the inputs
 _Z95 = 1.96
+_LARGE = 10.0  # units of a gradient norm from which on it may explode
 
 
 @dataclass(frozen=True)
@@ -44,15 +45,20 @@ class Slopes:
     """Largest singular value of a row's Jacobian that power iteration reached: another one."""
     norms: Mapping[str, GradientNorm]
     """Gradient norm at the recorded inputs, `0`, and with noise of each size, such as `0.01`."""
+    unit: float
+    """Gradient norm that moves outputs by their own spread, or a thousandth of their size, over the
+    spread of the inputs: what is below it is no explosion."""
 
     @property
     def growth(self) -> float | None:
         """Gradient norm under the smallest noise, in units of that without; infinite where it is
-        not finite there."""
+        not finite there, None where there is none or it is small."""
         at, near = self.norms.get("0"), self.norms.get(f"{NOISES[0]:g}")
         if at is None or near is None or not at.mean:
             return None
-        return np.inf if near.mean is None else near.mean / at.mean
+        if near.mean is None:
+            return np.inf
+        return near.mean / at.mean if near.mean > _LARGE * self.unit else None
 
 
 def measure_slopes(call: Call, inputs: Arrays, rng: np.random.Generator) -> Slopes | None:
@@ -121,7 +127,10 @@ def measure_slopes(call: Call, inputs: Arrays, rng: np.random.Generator) -> Slop
         return largest
 
     by_size = {"0": norms(0.0)} | {f"{size:g}": norms(size) for size in NOISES}
-    return Slopes(_over_pairs([inputs[i] for i in floats], outputs), local(), by_size)
+    flat = np.concatenate([np.asarray(x, dtype=np.float64).ravel() for x in outputs])
+    unit = max(flat.std(), 1e-3 * np.abs(flat).max()) / max(spread.values())
+    pairs = _over_pairs([inputs[i] for i in floats], outputs)
+    return Slopes(pairs, local(), by_size, float(unit))
 
 
 def _over_pairs(inputs: Arrays, outputs: Arrays) -> float | None:

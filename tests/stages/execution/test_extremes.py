@@ -96,6 +96,16 @@ def test_classes_are_those_of_the_table_and_of_the_batch() -> None:
     assert classes(CallTensor("y", "int64", None, labels)) == {0, 2, 5}
 
 
+def test_what_is_told_of_classes_and_types_is_not_trusted() -> None:
+    rng = np.random.default_rng(0)
+    bytes_ = CallTensor("y", "uint8", 10**15, np.array([1, 2], np.uint8))
+    assert max(int(v.tensors[0].max()) for v in variants([bytes_], rng)) == 255
+    half = CallTensor("x", "float16", None, np.linspace(-1, 1, 6, dtype=np.float32))
+    beyond = {v.name for v in variants([half], rng) if v.beyond}
+    assert {"1e6", "-1e6", "inf"} <= beyond
+    assert "1e3" not in beyond
+
+
 def test_a_mask_is_left_as_it_is_and_has_no_single_row() -> None:
     mask = floats(np.where(np.eye(3) > 0, -np.inf, 0.0), "mask")
     assert list(variants([mask], np.random.default_rng(0))) == []
@@ -116,4 +126,5 @@ def test_slopes_are_those_of_a_linear_map() -> None:
     assert slopes.local == pytest.approx(largest, rel=0.02)
     assert slopes.pairs is not None
     assert 0.5 * largest < slopes.pairs <= largest * (1 + 1e-9)
-    assert slopes.growth == pytest.approx(1)
+    assert {round(norm.mean or 0.0, 9) for norm in slopes.norms.values()} != {0.0}
+    assert slopes.growth is None  # of an ordinary size
