@@ -219,7 +219,7 @@ def measure_costs(runs: Mapping[str, Path], before: Path | None, repeats: int) -
         environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
         done = subprocess.run(
             [sys.executable, "-c", *arguments], env=environment, capture_output=True, text=True,
-            check=True,
+            check=True, cwd=root,  # which comes before PYTHONPATH
         )  # fmt: skip
         found: list[float] = json.loads(done.stdout or "[]")
         return found

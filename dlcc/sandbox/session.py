@@ -120,9 +120,15 @@ class Session:
     ...     outputs = session.forward("discriminator", np.zeros((3, 2), np.float32))
     ...     measured = session.probe(snapshot.step)["discriminator/real"]
     ...     keys, weights = sorted(session.state()[0]), session.weights()
+    ...     session.set(threads=1, products="tf32")
+    ...     with session.within(30.0):
+    ...         call = session.calls(snapshot.step)[0]
+    ...         again, _ = session.call(call.number, [t.values for t in call.tensors])
     ...     answer, _ = session.exchange(wire.encode({"op": "weights"}), largest=1 << 20)
     >>> players, stepped.values.shape, made.shape, outputs.shape
     (['discriminator', 'generator'], (2, 1), (5, 2), (3, 1))
+    >>> call.name, len(again[0]) == len(call.tensors[0].values)
+    ('generator', True)
     >>> keys[0], measured.shape, len(weights), "error" in answer
     ('discriminator', (32,), 12, False)
 
@@ -390,12 +396,15 @@ class Session:
 
         Args:
             number: Number of the call.
-            given: Tensors in place of the call's, in their order; each is put into its type.
+            given: Tensors `[batch, ...]` in place of the call's, in their order; each is put into
+                its type.
             training: Whether in training mode.
-            weights: Weights of the outputs; with them gradients of the weighted sum are given.
+            weights: Weights `[batch, ...]` of the outputs; with them gradients of the weighted sum
+                are given.
 
         Returns:
-            Outputs of floating point, and gradients with respect to the inputs of floating point.
+            Outputs `[batch, ...]` of floating point, and gradients with respect to the inputs of
+            floating point.
 
         Raises:
             ForeignCodeError: The code fails, dies or answers nonsense.

@@ -221,11 +221,12 @@ class _Trial:
         shapes = [x.shape for x in made]
         if variant.name == AS_RECORDED:
             self._shapes = self._shapes or shapes
-        rows = len(variant.tensors[0]) if variant.name == ONE_ROW else None
-        expected = [
-            (rows, *shape[1:]) if rows and shape[:1] == (self._batch,) else shape
-            for shape in self._shapes
-        ]
+        expected = list(self._shapes)
+        if variant.name == ONE_ROW:  # whose rows lie elsewhere, as of an LSTM's states, is free
+            held = [shape[:1] == (self._batch,) for shape in expected]
+            expected = [(1, *shape[1:]) for shape, rows in zip(expected, held, strict=True) if rows]
+            if len(shapes) == len(held):
+                shapes = [shape for shape, rows in zip(shapes, held, strict=True) if rows]
         if shapes == expected:
             return None
         return f"outputs of the shapes {shapes}, not {expected}"

@@ -37,7 +37,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class Moved:
-    """How far a few replayed steps moved under one condition."""
+    """Distance that a few replayed steps moved under one condition."""
 
     condition: str
     steps: int

@@ -106,7 +106,7 @@ class Execution(Stage):
         seconds = ctx.deadline.remaining * (1 - _RESERVE)
         clock = _clock(ctx, ctx.deadline.remaining)
         work = _Work(self, case, ctx, entry, snapshots, unreadable, clock)
-        session = self.open_session(sources, level, seconds, self.memory)
+        session = _session(self, sources, level, seconds, self.memory)
         try:
             with session:
                 work.do(session)
@@ -121,40 +121,6 @@ class Execution(Stage):
         """Number of sandboxes in which a whole record is replayed."""
         fitting = max(1, self.memory // _LEAST_MEMORY)
         return min(self.workers or processors(), fitting)
-
-    def open_session(self, sources: Sources, level: Level, seconds: float, memory: int) -> Session:
-        """Make a session of the sandbox that sees the run's code and what the user allows.
-
-        Args:
-            sources: Code of the run.
-            level: Level of isolation.
-            seconds: Time that the code may take.
-            memory: Memory that it may use, in bytes.
-
-        Returns:
-            Session that is not begun.
-
-        Raises:
-            NotApplicable: What the user allows lies in the run, or holds it.
-        """
-        data = self._data(sources.root)
-        return Session(sources.paths, level, Bounds(seconds, memory), data=data)
-
-    def _data(self, run: Path) -> Path | None:
-        """Path that the code may read beside its own.
-
-        It is not the run itself, whose later snapshots would be there to copy from, nor a folder
-        that holds the run.
-        """
-        if not self.data:
-            return None
-        shown, own = Path(self.data).resolve(), run.resolve()
-        if own.is_relative_to(shown) or shown.is_relative_to(own):
-            raise NotApplicable(
-                f"execution.data {self.data} holds the run or lies in it, which its code must not "
-                "see; name a file or folder beside it"
-            )
-        return Path(self.data)
 
 
 @dataclass
@@ -261,7 +227,7 @@ class _Work:
         stage = self.stage
         memory = stage.memory if alone else stage.memory // len(segments)
         seconds = self.ctx.deadline.remaining * (1 - _RESERVE)
-        with stage.open_session(self.case[Sources], replayer.session.level, seconds, memory) as own:
+        with _session(stage, self.case[Sources], replayer.session.level, seconds, memory) as own:
             own.build(self.entry, self.case[Config].config, self.threads)
             return replay(replace(replayer, session=own), planned, self.extent, progress)
 
@@ -404,6 +370,31 @@ class _Work:
                 )
             )
         return found
+
+
+def _session(
+    stage: Execution, sources: Sources, level: Level, seconds: float, memory: int
+) -> Session:
+    """Make a session of the sandbox that sees the run's code and what the user allows."""
+    data = _data(stage, sources.root)
+    return Session(sources.paths, level, Bounds(seconds, memory), data=data)
+
+
+def _data(stage: Execution, run: Path) -> Path | None:
+    """Path that the code may read beside its own.
+
+    It is not the run itself, whose later snapshots would be there to copy from, nor a folder
+    that holds the run.
+    """
+    if not stage.data:
+        return None
+    shown, own = Path(stage.data).resolve(), run.resolve()
+    if own.is_relative_to(shown) or shown.is_relative_to(own):
+        raise NotApplicable(
+            f"execution.data {stage.data} holds the run or lies in it, which its code must not "
+            "see; name a file or folder beside it"
+        )
+    return Path(stage.data)
 
 
 def _resumable(snapshots: Snapshots) -> tuple[list[RecordedState], list[ReplayCheck]]:

@@ -44,13 +44,24 @@ def test_a_fault_is_found_with_its_input(case: str, code: str, name: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "case", ["conditional_generator", "transformer", "unet", "vae", "from_dict", "denoiser"]
+    "case",
+    [
+        "conditional_generator",
+        "transformer",
+        "unet",
+        "vae",
+        "from_dict",
+        "denoiser",
+        "recurrent_tokens",
+    ],
 )
 def test_a_sound_player_is_left_alone(case: str) -> None:
     (found,) = outcome("sound", case)
     assert codes_of([found]) == []
     assert found.reason is None
-    assert len(found.finite) > 40
+    assert len(found.finite) > 30
+    if case == "recurrent_tokens":  # nothing to differentiate by
+        return
     assert found.slopes is not None
     assert found.slopes.norms.keys() == {"0", *(f"{size:g}" for size in NOISES)}
 
