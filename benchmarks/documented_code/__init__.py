@@ -1,0 +1,1 @@
+"""Documentation with formulas beside the code that it is of: cases whose links are known."""
