@@ -26,9 +26,9 @@ from dlcc.runs import Run
 from dlcc.stages.consistency import prove as prover
 from dlcc.stages.consistency.symbolic_loss import FAKE, REAL, softplus
 from dlcc.stages.decomposition import links
-from dlcc.stages.decomposition.documents import add_documents
+from dlcc.stages.decomposition.evidence import FEATURES, evidence
 from dlcc.stages.decomposition.graph import GraphParts
-from dlcc.stages.decomposition.programs import add_programs
+from dlcc.stages.decomposition.passages import passages_of
 from dlcc.stages.ingestion.code import parse_functions
 from dlcc.stages.ingestion.documents.markdown import parse_markdown
 
@@ -40,20 +40,15 @@ CODE = (
 
 
 def check_links(encode: links.Encoder) -> None:
-    """The formula is the loss, not the noise."""
+    """By its meaning the formula is nearer to the loss than to the noise."""
     blocks, formulas = parse_markdown("m.md", PAGE)
-    functions = parse_functions("s.py", CODE)
+    functions = tuple(parse_functions("s.py", CODE))
     nothing = np.zeros(0)
-    dossier = Dossier(
-        nothing, (), nothing, nothing, {}, tuple(blocks), tuple(formulas), tuple(functions)
-    )
-    parts = GraphParts()
-    add_documents(parts, dossier)
-    add_programs(parts, dossier)
-    links.add_links(parts, dossier, encode)
-    found = [e for e in parts.edges.values() if e.source.startswith("formula:")]
-    best = max(found, key=lambda e: e.weight)
-    assert best.target == "function:s.py:discriminator_loss"
+    dossier = Dossier(nothing, (), nothing, nothing, {}, tuple(blocks), tuple(formulas), functions)
+    (formula, *_) = passages_of(dossier)
+    found = evidence([formula], functions, {}, encode)[0, :, FEATURES.index("meaning")]
+    assert functions[1].name == "discriminator_loss"
+    assert found[1] > found[0] + 0.1
 
 
 def check_proof() -> None:

@@ -2,7 +2,8 @@
 
 A case is some files of one folder of a package. Its document has a section for each function or
 class whose docstring displays a formula. What a formula or sentence there is of is known: the
-function or class that the docstring stood in.
+function or class that the docstring stood in, with the private helpers that it calls and what it
+inherits from classes that have no such docstring of their own.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.documented_code.docstrings import as_markdown
-from dlcc.records import Dossier, Formula
+from benchmarks.documented_code.docstrings import Names, as_markdown, called
+from dlcc.records import Dossier, Formula, Function
+from dlcc.stages.decomposition.call_graph import Calls, follow_calls
 from dlcc.stages.decomposition.documents import formula_ids, sentence_ids
 from dlcc.stages.ingestion.code import parse_functions
 from dlcc.stages.ingestion.documents.markdown import parse_markdown
@@ -27,6 +30,7 @@ MOST_FUNCTIONS = 150
 """Functions of a case's code: what one training's source has, or a little more."""
 FEWEST_SECTIONS = 2
 ORPHANS = 5  # one in so many documented units is taken out of the code: its formulas have no link
+_TOGETHER = 3  # functions that share a section, where some do
 _LEFT_OUT = ("test", "tests", "testing", "examples", "docs", "doc", "benchmarks", "_vendor")
 _Documented = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
@@ -55,6 +59,19 @@ class Case:
     truth: Mapping[str, frozenset[str]]
     """Ids of formulas and sentences -> units `file:name` that they are of; empty where the code
     has it no more."""
+    strict: Mapping[str, frozenset[str]]
+    """The same, without helpers and what is inherited."""
+    calls: Calls
+    """Calls between the functions."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a document speaks of code."""
+
+    names: Names
+    together: bool = False
+    """Whether three functions share a section, rather than each having its own."""
 
 
 @dataclass
@@ -66,47 +83,127 @@ class _Group:
     units: list[Unit] = field(default_factory=list)
     functions: int = 0
 
+    @cached_property
+    def code(self) -> _Code:
+        """Code without docstrings, and without what is taken out of it."""
+        bare = {file: without_docstrings(text) for file, text in self.texts.items()}
+        calls = follow_calls(bare)
+        documented = {f"{u.file}:{u.name}" for u in self.units}
+        classes = _classes(bare)
+        helpers = {unit: _helpers(unit, calls, classes, documented) for unit in documented}
+        drawn = {unit for unit in documented if _drawn(f"{self.name}/{unit}", ORPHANS)}
+        kept = set().union(*(helpers[unit] for unit in documented - drawn))
+        gone = drawn.union(*(helpers[unit] - kept for unit in drawn))
+        functions = tuple(
+            f
+            for file, text in bare.items()
+            for f in parse_functions(file, text)
+            if not any(_within(f"{file}:{f.name}", unit) for unit in gone)
+        )
+        return _Code(functions, calls, helpers, gone)
 
-def cases_of(folder: Path, package: str, names: bool) -> list[Case]:
+
+@dataclass(frozen=True)
+class _Code:
+    """Code of a case."""
+
+    functions: tuple[Function, ...]
+    calls: Calls
+    helpers: Mapping[str, frozenset[str]]
+    """Documented units -> what belongs to them."""
+    gone: set[str]
+    """What was taken out."""
+
+
+def cases_of(folder: Path, package: str, way: Way) -> list[Case]:
     """Make the cases of an unpacked package, in the order of its files.
 
     Args:
         folder: Folder that holds the package's modules.
         package: Name of the package.
-        names: Whether the document names what it is about, as documentation does, or has no name
-            of the code in it.
+        way: How the document speaks of the code.
     """
-    return [case(group.name, group.texts, group.units, names) for group in _groups(folder, package)]
+    return [_case(group, way) for group in _groups(folder, package)]
 
 
-def case(name: str, texts: Mapping[str, str], units: Sequence[Unit], names: bool) -> Case:
-    """Make a case of source texts and documented units."""
-    gone = {f"{u.file}:{u.name}" for u in units if _drawn(f"{name}/{u.file}:{u.name}", ORPHANS)}
-    blocks, formulas, place_of = [], [], {}
-    for file in dict.fromkeys(u.file for u in units):
+def _case(group: _Group, way: Way) -> Case:
+    blocks, formulas = [], []
+    place_of: dict[tuple[str, int], str] = {}
+    code = group.code
+    for file in dict.fromkeys(u.file for u in group.units):
         page = f"{Path(file).stem}.md"
         lines: list[str] = []
-        for k, unit in enumerate(u for u in units if u.file == file):
-            text = as_markdown(unit.docstring, names)
-            if not names:
-                text = _without(text, unit.name)
-            lines += [f"## {unit.name if names else k + 1}", "", *text.splitlines(), ""]
-            place_of.update({(page, n): f"{file}:{unit.name}" for n in range(len(lines) + 1)
-                             if (page, n) not in place_of})  # fmt: skip
+        for k, unit in enumerate(u for u in group.units if u.file == file):
+            lines += _told(unit, k, way)
+            for n in range(len(lines) + 1):
+                place_of.setdefault((page, n), f"{file}:{unit.name}")
         more = parse_markdown(page, "\n".join(lines))
         blocks += more[0]
         formulas += more[1]
-    functions = [
-        f
-        for file, text in texts.items()
-        for f in parse_functions(file, without_docstrings(text))
-        if not any(_within(f"{file}:{f.name}", unit) for unit in gone)
-    ]
     nothing = np.zeros(0)
     dossier = Dossier(
-        nothing, (), nothing, nothing, {}, tuple(blocks), tuple(formulas), tuple(functions)
+        nothing, (), nothing, nothing, {}, tuple(blocks), tuple(formulas), code.functions
     )
-    return Case(name, dossier, _truth(dossier, place_of, gone))
+    strict = _truth(dossier, place_of, code.gone)
+    truth = {
+        id_: its.union(*(code.helpers[unit] - code.gone for unit in its))
+        for id_, its in strict.items()
+    }
+    return Case(group.name, dossier, truth, strict, code.calls)
+
+
+def _told(unit: Unit, number: int, way: Way) -> list[str]:
+    """Lines that a document has on its unit of a number."""
+    text = as_markdown(unit.docstring, way.names)
+    if way.names != "code":
+        text = _renamed(text, unit.name, way.names)
+    title = called(unit.name, way.names) if way.names != "none" else str(number + 1)
+    if not way.together:
+        return [f"## {title}", "", *text.splitlines(), ""]
+    heading = [f"## Part {number // _TOGETHER + 1}", ""] if number % _TOGETHER == 0 else []
+    if way.names != "none":
+        text = f"{title}: {text}"
+    return [*heading, *text.splitlines(), ""]
+
+
+def _helpers(
+    unit: str, calls: Calls, classes: Mapping[str, Sequence[str]], documented: set[str]
+) -> frozenset[str]:
+    """Private functions that a unit calls, also through each other, and undocumented classes that
+    it inherits from."""
+    found: set[str] = set()
+    waiting = [caller for caller in calls.calls if _within(caller, unit)]
+    while waiting:
+        for callee in calls.calls.get(waiting.pop(), ()):
+            names = callee.partition(":")[2].split(".")
+            private = any(n.startswith("_") and not n.startswith("__") for n in names)
+            if private and callee not in found and not any(_within(callee, d) for d in documented):
+                found.add(callee)
+                waiting.append(callee)
+    return frozenset(found | (set(_bases(unit, classes)) - documented))
+
+
+def _bases(unit: str, classes: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Classes `file:name` that a class inherits from, by the names that it gives them."""
+    waiting, seen = [*classes.get(unit, ())], set()
+    while waiting:
+        name = waiting.pop()
+        for other in (c for c in classes if c.partition(":")[2] == name and c not in seen):
+            seen.add(other)
+            waiting += classes[other]
+            yield other
+
+
+def _classes(texts: Mapping[str, str]) -> dict[str, list[str]]:
+    """Classes `file:name` with the names of their bases."""
+    return {
+        f"{file}:{node.name}": [
+            b.attr if isinstance(b, ast.Attribute) else getattr(b, "id", "") for b in node.bases
+        ]
+        for file, text in texts.items()
+        for node in ast.parse(text).body
+        if isinstance(node, ast.ClassDef)
+    }
 
 
 def _truth(
@@ -141,6 +238,7 @@ def units_of(folder: Path, package: str) -> Iterator[Unit]:
         yield from group.units
 
 
+@cache
 def _groups(folder: Path, package: str) -> list[_Group]:
     groups: list[_Group] = []
     paths = sorted(
@@ -172,7 +270,7 @@ def _units(file: str, tree: ast.AST, prefix: str = "") -> Iterator[Unit]:
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, _Documented):
             docstring = ast.get_docstring(node) or ""
-            if "$$" in as_markdown(docstring, names=True):
+            if "$$" in as_markdown(docstring, names="code"):
                 yield Unit(file, prefix + node.name, docstring)
             yield from _units(file, node, f"{prefix}{node.name}.")
         elif isinstance(node, ast.If | ast.Try):
@@ -200,11 +298,12 @@ def _is_text(statement: ast.stmt) -> bool:
     )
 
 
-def _without(text: str, name: str) -> str:
-    """Text in which a unit's own name, however it is split, is not said."""
+def _renamed(text: str, name: str, names: Names) -> str:
+    """Text in which a unit's own name stands as plain words, or not at all."""
     for part in {*name.split("."), name}:
         if len(part) > 3:
-            text = re.sub(rf"\b_?{re.escape(part.strip('_'))}\b", "it", text, flags=re.IGNORECASE)
+            word = re.compile(rf"\b_?{re.escape(part.strip('_'))}\b", re.IGNORECASE)
+            text = word.sub(lambda m: called(m[0], names), text)
     return text
 
 

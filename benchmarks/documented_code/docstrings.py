@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+from typing import Literal
 
 _SECTION = re.compile(r"^([A-Z][A-Za-z /()]{2,40}?)\s*::?\s*$")
 _RULE = re.compile(r"^\s*[-=~]{3,}\s*$")
@@ -21,14 +22,30 @@ _PROSE = ("note", "tip", "important", "warning", "rubric", "admonition", "seeals
 _MATH_ROLE = re.compile(r":math:`([^`]*)`")
 _ROLE = re.compile(r":(?:py:)?(?:\w+:)?\w+:`~?\.?([^`<]*?)(?:\s*<[^`>]*>)?`")
 _LITERAL = re.compile(r"``([^`]+)``|(?<![`\w$])`([^`]+)`_{0,2}")
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|\.")
 _REFERENCE = re.compile(r"\[[^\]]{1,40}\]_")
 
 
-def as_markdown(docstring: str, names: bool) -> str:
-    """Write a docstring's prose and formulas as Markdown; lists of parameters and examples are
-    left out, and without `names` everything that is set as code too."""
+Names = Literal["code", "words", "none"]
+"""How a document speaks of code: by its names, by these as plain words, or not at all."""
+
+
+def as_markdown(docstring: str, names: Names) -> str:
+    """Write a docstring's prose and formulas as Markdown, without lists of parameters and
+    examples."""
     lines = _displayed(_prose(textwrap.dedent(docstring).expandtabs().splitlines()))
     return "\n".join(_inline(line, names) for line in lines).strip()
+
+
+def called(name: str, names: Names) -> str:
+    """What a document calls a name of code."""
+    if names == "none":
+        return "it"
+    return (
+        name
+        if names == "code"
+        else " ".join(_CAMEL.sub(" ", name.replace("_", " ")).split()).lower()
+    )
 
 
 def _prose(lines: list[str]) -> list[str]:
@@ -105,13 +122,13 @@ def _indent(line: str) -> int:
     return len(line) - len(line.lstrip())
 
 
-def _inline(line: str, names: bool) -> str:
+def _inline(line: str, names: Names) -> str:
     line = _MATH_ROLE.sub(lambda m: f"${m[1].strip()}$", line)
     if line.startswith("$$"):
         return line
-    line = _ROLE.sub(lambda m: m[1].rpartition(".")[2] if names else "it", line)
+    line = _ROLE.sub(lambda m: called(m[1].rpartition(".")[2], names), line)
     parts = re.split(r"(\$[^$]+\$)", line)
     for k in range(0, len(parts), 2):
-        parts[k] = _LITERAL.sub(lambda m: (m[1] or m[2]) if names else "it", parts[k])
+        parts[k] = _LITERAL.sub(lambda m: called(m[1] or m[2], names), parts[k])
         parts[k] = _REFERENCE.sub("", parts[k])
     return "".join(parts)

@@ -34,7 +34,7 @@ def labels() -> dict[str, dict[str, object]]:
 
 def labels_of(folder: Path) -> dict[str, dict[str, object]]:
     """Make the labels of unpacked packages."""
-    found = {}
+    found: dict[str, dict[str, object]] = {}
     for package, path in folders(folder).items():
         units = [[u.file, u.name, u.digest] for u in units_of(path, package)]
         if len(units) >= FEWEST:

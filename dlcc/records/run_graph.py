@@ -22,8 +22,9 @@ NodeKind = Literal[
     "layer",
     "series",
     "snapshot",
+    "figure",
 ]
-EdgeKind = Literal["contains", "calls", "data", "time", "means", "measures"]
+EdgeKind = Literal["contains", "calls", "data", "time", "means", "measures", "names", "shows"]
 
 
 @dataclass(frozen=True)
@@ -45,17 +46,23 @@ class Edge:
     target: str
     kind: EdgeKind
     weight: float = 1.0
-    """Cosine similarity for "means": this text or formula is that code."""
+    """Probability for "means": this text or formula is about that code. Share of points that agree
+    for "shows": this figure or printout shows that series. One for what is certain."""
+    evidence: tuple[str, ...] = ()
+    """What speaks for a link, in words."""
 
 
 @dataclass(frozen=True)
 class RunGraph:
-    """Graph of a run over its documents, code, layers, series and snapshots."""
+    """Graph of a run over its documents, figures, code, layers, series and snapshots."""
 
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
     embedding: str
-    """Model that found the "means" edges."""
+    """Model of sentences that the "means" edges rest on, beside what they share."""
+    unresolved: tuple[tuple[str, str, int], ...] = ()
+    """Calls of which something is not known, so that edges may be missing: node of the function,
+    what it calls, line in the file."""
 
     def to_networkx(self) -> nx.MultiDiGraph[str]:
         """Convert to a networkx multigraph, nodes and edges with their attributes.

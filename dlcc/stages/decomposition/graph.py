@@ -20,8 +20,15 @@ class GraphParts:
         self.nodes.setdefault(id_, Node(id_, kind, label, place))
         return id_
 
-    def edge(self, source: str, target: str, kind: EdgeKind, weight: float = 1.0) -> None:
+    def edge(
+        self,
+        source: str,
+        target: str,
+        kind: EdgeKind,
+        weight: float = 1.0,
+        evidence: tuple[str, ...] = (),
+    ) -> None:
         """Add an edge between nodes that exist; the heaviest of several of one kind stays."""
         key = source, target, kind
         if key not in self.edges or self.edges[key].weight < weight:
-            self.edges[key] = Edge(source, target, kind, weight)
+            self.edges[key] = Edge(source, target, kind, weight, evidence)

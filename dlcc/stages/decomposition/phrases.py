@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from dlcc.records import Formula, Function
+from dlcc.records import Function
+from dlcc.stages.decomposition.passages import Passage
 
 # What an encoder cannot guess: how the field writes things, and what it calls them.
 _SYMBOLS = (
@@ -43,10 +44,10 @@ _SYNONYMS = (
 _SYNONYM = dict(_SYNONYMS)
 
 
-def formula_in_words(formula: Formula, opening: str) -> str:
-    """Describe a formula: its section's opening, the sentence that brings it in, and its words."""
-    said = opening if opening != formula.context else ""
-    return f"{_plain(said)} {_plain(formula.context)} {latex_in_words(formula.latex)}".strip()
+def passage_in_words(passage: Passage) -> str:
+    """Describe a passage: its heading, the sentence that brings it in, and its formula's words."""
+    maths = "" if passage.id.startswith("sentence") else latex_in_words(passage.latex)
+    return f"{passage.heading}. {_plain(passage.said)} {maths}".strip()
 
 
 def latex_in_words(latex: str) -> str:

@@ -1,4 +1,4 @@
-"""Decomposition stage: one graph, with text linked to code."""
+"""Decomposition stage: one graph, with text, formulas, code, series and figures linked."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import ClassVar
 
-from dlcc.records import Config, Dossier, RunGraph, Snapshots
+from dlcc.records import Config, Dossier, RunGraph, Snapshots, Sources
 from dlcc.stage import Case, Context, Stage, StageResult
+from dlcc.stages.decomposition.call_graph import follow_calls
 from dlcc.stages.decomposition.documents import add_documents
 from dlcc.stages.decomposition.graph import GraphParts
 from dlcc.stages.decomposition.links import SHIPPED, add_links, encoder
@@ -20,8 +21,9 @@ class Decomposition(Stage):
     """One graph over documents, code, layers, series and snapshots, with text linked to code."""
 
     name: ClassVar = "decomposition"
+    version: ClassVar = 2
     needs: ClassVar = (Config, Dossier)
-    wants: ClassVar = (Snapshots,)
+    wants: ClassVar = (Sources, Snapshots)
     gives: ClassVar = (RunGraph,)
 
     model: str = SHIPPED
@@ -31,12 +33,20 @@ class Decomposition(Stage):
         dossier = case[Dossier]
         parts = GraphParts()
         add_documents(parts, dossier)
-        add_programs(parts, dossier)
+        sources = case.get(Sources)
+        texts = sources.files if sources else {}
+        calls = follow_calls({file: text for file, text in texts.items() if file.endswith(".py")})
+        add_programs(parts, dossier, calls)
         add_recorded(parts, case[Config], dossier, case.get(Snapshots))
         ctx.progress(0.2, "links text to code")
         if dossier.functions and dossier.blocks:
-            add_links(parts, dossier, encoder(self.model))
-        graph = RunGraph(tuple(parts.nodes.values()), tuple(parts.edges.values()), self.model)
+            add_links(parts, dossier, calls, encoder(self.model))
+        graph = RunGraph(
+            tuple(parts.nodes.values()),
+            tuple(parts.edges.values()),
+            self.model,
+            tuple((f"function:{name}", called, line) for name, called, line in calls.unresolved),
+        )
         return StageResult(records=[graph], details=_details(graph))
 
 
@@ -52,5 +62,6 @@ def _details(graph: RunGraph) -> dict[str, object]:
         "edges": dict(sorted(Counter(e.kind for e in graph.edges).items())),
         "components": nx.number_weakly_connected_components(whole) if whole else 0,
         "most_called": [name.removeprefix("function:") for name in central],
+        "unresolved_calls": len(graph.unresolved),
         "links": [[e.source, e.target, e.weight] for e in graph.edges if e.kind == "means"][:40],
     }
