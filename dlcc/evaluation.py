@@ -31,6 +31,7 @@ from dlcc.records import (
     MeasuredLandscape,
     Neighbourhood,
     Reruns,
+    RunGraph,
     Series,
 )
 from dlcc.report.build import build_report
@@ -127,6 +128,8 @@ class Evaluation:
             neighbourhood=self.record(Neighbourhood),
             reruns=self.record(Reruns),
             landscape=self.measured_landscape,
+            graph=self.record(RunGraph),
+            dossier=self.record(Dossier),
             first_screen=first_screen,
         )
 

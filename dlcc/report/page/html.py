@@ -12,7 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlcc.charts.geometry import geometry
-from dlcc.records import Forecast, HealthRecord, MeasuredLandscape, Neighbourhood, Reruns
+from dlcc.records import (
+    Dossier,
+    Forecast,
+    HealthRecord,
+    MeasuredLandscape,
+    Neighbourhood,
+    Reruns,
+    RunGraph,
+)
+from dlcc.report.page.graph_walk import graph_walk
 from dlcc.report.page.payload import payload, script_json
 from dlcc.report.page.view import view_of
 from dlcc.report.record import Report
@@ -36,6 +45,8 @@ def render(
     neighbourhood: Neighbourhood | None = None,
     reruns: Reruns | None = None,
     landscape: MeasuredLandscape | None = None,
+    graph: RunGraph | None = None,
+    dossier: Dossier | None = None,
     first_screen: bool = False,
 ) -> str:
     """Render the page of a report, with everything that it shows in it.
@@ -51,6 +62,8 @@ def render(
         neighbourhood: Nearest past runs.
         reruns: Reruns of the run.
         landscape: Landscape as it was measured.
+        graph: Graph of the run.
+        dossier: Dossier that the graph was made of, for excerpts.
         first_screen: Whether only the first screen is rendered, without scripts.
 
     Returns:
@@ -64,10 +77,11 @@ def render(
         neighbourhood=neighbourhood,
         reruns=reruns,
         landscape=landscape,
+        graph=None if first_screen else graph_walk(graph, dossier),
     )
     return rendered(
         "report.html.j2",
-        () if first_screen else ("uplot.js", "page.js"),
+        () if first_screen else ("uplot.js", "page.js", "graph.js"),
         view=view,
         first_screen=first_screen,
         report_json=_markup(script_json(json.loads(report.to_json()))),

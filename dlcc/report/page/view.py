@@ -28,6 +28,7 @@ from dlcc.report.arguments import debate_of
 from dlcc.report.page import details
 from dlcc.report.page.actions import Action, actions, review_command
 from dlcc.report.page.answers import Answer, answers
+from dlcc.report.page.graph_walk import GraphWalk
 from dlcc.report.page.landscape_charts import landscape_charts
 from dlcc.report.page.outlook_charts import COLOURS, MARKERS, forecast_chart, rerun_chart
 from dlcc.report.page.specimens import Shown, specimens
@@ -97,6 +98,7 @@ class View:
     health: Chart | None
     series: tuple[Chart, ...]
     landscape: tuple[Chart, ...]
+    graph: GraphWalk | None
     debate: Debate
     forecast: tables.ForecastView | None
     forecast_chart: Chart | None
@@ -155,6 +157,7 @@ def view_of(
     neighbourhood: Neighbourhood | None,
     reruns: Reruns | None,
     landscape: MeasuredLandscape | None,
+    graph: GraphWalk | None,
 ) -> View:
     """Make the view of a report; what has no record is left out."""
     until = report.run.until
@@ -184,6 +187,7 @@ def view_of(
         health=drawn["health"],
         series=series_drawn,
         landscape=landscape_charts(series, landscape, run.length, unit),
+        graph=graph,
         debate=debate_of(report, health, forecast=forecast, reruns=reruns),
         forecast=tables.forecast_view(forecast, kind.feature_words) if forecast else None,
         forecast_chart=drawn["forecast"],

@@ -14,6 +14,7 @@ import pytest
 from dlcc.evaluation import Evaluation
 from dlcc.records import HealthRecord
 from dlcc.report.page import html
+from tests.report.page.small_graph import DOSSIER, GRAPH
 from tests.report.test_sections import FORECAST, NEIGHBOURHOOD, RERUNS
 
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
@@ -32,6 +33,8 @@ def address(evaluated: Evaluation, tmp_path_factory: pytest.TempPathFactory) -> 
         neighbourhood=NEIGHBOURHOOD,
         reruns=RERUNS,
         landscape=evaluated.measured_landscape,
+        graph=GRAPH,
+        dossier=DOSSIER,
     )
     file.write_text(text, encoding="utf-8")
     return file.as_uri()
@@ -59,6 +62,8 @@ def drawn(page: Any) -> Any:
         if figure.is_visible():
             figure.scroll_into_view_if_needed()
             page.wait_for_selector(f"#{figure.get_attribute('id')}.alive")
+    page.query_selector("#walk").scroll_into_view_if_needed()
+    page.wait_for_selector("#walk.alive")
     page.evaluate("scrollTo(0, 0)")
     return page
 
