@@ -49,7 +49,7 @@ class Edge:
     """Probability for "means": this text or formula is about that code. Share of points that agree
     for "shows": this figure or printout shows that series. One for what is certain."""
     evidence: tuple[str, ...] = ()
-    """What speaks for a link, in words."""
+    """Evidence of a link, in words."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from dlcc.stages.decomposition.syntax import own_nodes
 
 @dataclass(frozen=True)
 class Calls:
-    """Who calls whom, and whose results go where. Functions are named `file:name`."""
+    """Calls between functions, and whose results go where. Functions are named `file:name`."""
 
     calls: Mapping[str, tuple[str, ...]]
     """Function -> those that it calls, in the order of their names."""
@@ -65,7 +65,7 @@ def _followed(trees: Mapping[str, ast.Module]) -> Calls:
 
 
 class _Found(Flow):
-    """What was found: edges, results handed on, and calls that are not resolved."""
+    """Flow that is told as edges, results handed on, and calls that are not resolved."""
 
     def found(self) -> Calls:
         """Edges, results handed on, and calls that are not resolved."""

@@ -26,7 +26,7 @@ FEATURES = (
     "share of the name's words", "is on a class", "said by its callers", "meaning around it",
     "words around it", "words of the name around it", "named around it",
 )  # fmt: skip
-"""What pairs are compared by, in the order of the model's weights."""
+"""Names of the evidence, in the order of the model's weights."""
 
 _SETUP = re.compile(
     r"(?:^|\.)(?:__\w+__|extra_repr|reset_parameters|_?init\w*|_?check\w*|_?validate\w*|plot\w*)$"
@@ -292,7 +292,7 @@ class _Mentions:
                     self._called.setdefault(part.lower(), []).append(i)
 
     def of(self, texts: Sequence[frozenset[str]]) -> Floats:
-        """How plainly each text [n] names each function [m]: 1 where it names one thing alone."""
+        """Plainness with which each text [n] names each function [m]: 1 where it names it alone."""
         found = np.zeros((len(texts), self._count))
         for i, text in enumerate(texts):
             said = [word for word in text if word.lower() in self._called]

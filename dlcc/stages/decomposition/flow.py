@@ -299,7 +299,7 @@ class Flow(Places):
         return {("items", site)}
 
     def _items(self, values: Iterable[Value], key: str = "") -> set[Value]:
-        """What a container holds, at a key where that is known."""
+        """Values that a container holds, at a key where that is known."""
         found: set[Value] = set()
         for value in values:
             if value[0] == "items":
@@ -340,7 +340,7 @@ class Flow(Places):
         return found | (targets & {OUTSIDE, UNKNOWN})
 
     def _above(self, scope: Scope) -> set[Value]:
-        """What `super()` is in a method: its class's bases, as instances."""
+        """Value of `super()` in a method: its class's bases, as instances."""
         here: Scope | None = scope
         while here is not None and here.id not in self._methods:
             here = here.parent
@@ -354,7 +354,7 @@ class Flow(Places):
         }
 
     def _got(self, node: ast.Call, given: list[set[Value]], scope: Scope) -> set[Value]:
-        """What `getattr` gives."""
+        """Value of `getattr`."""
         key = node.args[1]
         if isinstance(key, ast.Constant) and isinstance(key.value, str):
             found: set[Value] = set()

@@ -54,16 +54,11 @@ class LinkModel:
         logits = np.clip(inputs @ self.calibration, -30, 30)
         return chosen, 1 / (1 + np.exp(-logits))
 
-    def shares(self, evidence: Floats) -> list[tuple[str, float]]:
-        """What speaks for a pair with evidence [k]: names and weights of it, the heaviest first."""
-        found = zip(FEATURES, evidence * self.weights, strict=True)
-        return sorted(((n, float(v)) for n, v in found if v > 0.05), key=lambda pair: -pair[1])
-
 
 def calibration_inputs(
     choice: Floats, chosen: NDArray[np.int64], owners: Sequence[str], named: NDArray[np.bool_]
 ) -> Floats:
-    """What a choice looks like [n, 10]: one, log odds of the function, of its class, of the next
+    """Looks of a choice [n, 10]: one, log odds of the function, of its class, of the next
     best elsewhere, and whether this is the function's best passage; and the same once more where
     the text names it.
 

@@ -25,7 +25,7 @@ _STRUCTURE = frozenset(TABLE["latex_that_only_arranges"].split())
 
 @dataclass(frozen=True)
 class Signs:
-    """What a formula or a piece of code is made of."""
+    """Signs that a formula or a piece of code is made of."""
 
     operators: frozenset[str]
     numbers: frozenset[float]
