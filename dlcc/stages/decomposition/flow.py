@@ -11,7 +11,6 @@ from dlcc.stages.decomposition.syntax import (
     Scope,
     arguments_of,
     last_name,
-    own_nodes,
     positional_of,
 )
 
@@ -125,7 +124,7 @@ class Flow(Places):
             if star is not None:
                 self._put(own, star.arg, {("items", f"{own}*{star.arg}")})
         self._run(node.body, inner)
-        if any(isinstance(n, ast.Yield | ast.YieldFrom) for n in own_nodes(node)):
+        if own in self._yielding:
             self._put(own, "result", {("items", f"{own}'s")})
         value: set[Value] = {("function", own)}
         for decorator in reversed(node.decorator_list):

@@ -14,6 +14,7 @@ from dlcc.stages.decomposition.syntax import (
     bound_names,
     last_name,
     nodes_within,
+    own_nodes,
 )
 
 Value = tuple[str, ...]
@@ -42,6 +43,7 @@ class Places:
         self._static: set[str] = set()
         self._of_class: set[str] = set()  # class methods
         self._entered: set[str] = set()
+        self._yielding: set[str] = set()  # generators
         self._sites: dict[tuple[str, int, int, str], tuple[str, set[Value], str]] = {}
         self._bound: dict[str, set[str]] = {}
         self._members: set[str] = set()  # names of methods and of what is put on instances
@@ -78,6 +80,8 @@ class Places:
                 self._methods[own] = scope.id
                 if "classmethod" in names:
                     self._of_class.add(own)
+        if any(isinstance(n, ast.Yield | ast.YieldFrom) for n in own_nodes(node)):
+            self._yielding.add(own)
         if names & {"property", "cached_property"}:
             self._properties.add(own)
 

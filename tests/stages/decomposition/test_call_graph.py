@@ -119,6 +119,14 @@ PROGRAMS = {
             a, b = pair()
             return a()
     """,
+    "generators": """
+        def one(): return 1
+        def two(): return 2
+        def losses():
+            yield one
+            yield two
+        def main(): return [loss() for loss in losses()]
+    """,
     "static and class methods": """
         class Loss:
             @staticmethod
