@@ -70,8 +70,8 @@
     const svg = stage.querySelector("svg"), frame = stage.getBoundingClientRect();
     svg.replaceChildren();
     svg.setAttribute("aria-hidden", "true");
-    svg.setAttribute("width", stage.scrollWidth);
-    svg.setAttribute("height", stage.scrollHeight);
+    svg.setAttribute("width", stage.clientWidth);
+    svg.setAttribute("height", stage.clientHeight);
     const boxes = new Map();
     for (const each of stage.querySelectorAll(".node")) boxes.set(Number(each.dataset.node), each.getBoundingClientRect());
     for (const [a, b, kind, weight] of graph.edges) {
