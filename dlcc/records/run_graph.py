@@ -24,7 +24,9 @@ NodeKind = Literal[
     "snapshot",
     "figure",
 ]
-EdgeKind = Literal["contains", "calls", "data", "time", "means", "measures", "names", "shows"]
+EdgeKind = Literal[
+    "contains", "calls", "data", "time", "means", "resembles", "measures", "names", "shows"
+]
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,9 @@ class Edge:
     target: str
     kind: EdgeKind
     weight: float = 1.0
-    """Probability for "means": this text or formula is about that code. Share of points that agree
-    for "shows": this figure or printout shows that series. One for what is certain."""
+    """Probability for "means", and for "resembles", which is likelier than not but doubtful: this
+    text or formula is about that code. Share of points that agree for "shows": this figure or
+    printout shows that series. One for what is certain."""
     evidence: tuple[str, ...] = ()
     """Evidence of a link, in words."""
 

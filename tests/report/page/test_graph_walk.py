@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,14 @@ def test_the_walk_starts_at_the_losses_and_holds_every_link() -> None:
     assert (walk.links, walk.unresolved) == (2, 1)
     assert [row.evidence for row in walk.rows] == ["operators: log", "values: 97 % agree"]
     assert "</script>" not in walk.json
+
+
+def test_doubtful_links_are_shown_and_counted_by_themselves() -> None:
+    doubtful = Edge("sentence:m.md:3.0", "function:source/t.py:step", "resembles", 0.55)
+    walk = graph_walk(replace(GRAPH, edges=(*GRAPH.edges, doubtful)), DOSSIER)
+    assert walk is not None
+    assert (walk.links, walk.doubtful, len(walk.rows)) == (2, 1, 3)
+    assert "resembles" in json.loads(walk.json)["words"]
 
 
 def test_a_graph_that_is_too_large_is_cut_and_nothing_points_beside_it() -> None:

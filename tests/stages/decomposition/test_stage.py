@@ -13,6 +13,7 @@ from dlcc.records import RunGraph
 from dlcc.runs import Run
 from dlcc.stages.decomposition import Decomposition
 from dlcc.stages.decomposition.graph import GraphParts
+from dlcc.stages.decomposition.link_model import shipped_model
 from dlcc.stages.decomposition.phrases import latex_in_words
 from dlcc.stages.ingestion import Ingestion
 from tests.conftest import one_process_at_a_time, session_cache
@@ -45,7 +46,7 @@ def test_all_kinds_of_nodes_and_edges_are_there(graph: RunGraph) -> None:
         "player", "layer", "series", "snapshot",
     }  # fmt: skip
     assert {e.kind for e in graph.edges} == {
-        "contains", "calls", "data", "time", "means", "measures",
+        "contains", "calls", "data", "time", "means", "resembles", "measures",
     }  # fmt: skip
 
 
@@ -83,6 +84,13 @@ def test_the_formula_of_a_loss_is_linked_to_its_function(graph: RunGraph) -> Non
         ]  # fmt: skip
         assert len(linked) == 1
         assert 0.5 < linked[0] < 1
+
+
+def test_what_is_no_likelier_than_not_is_no_link(graph: RunGraph) -> None:
+    largest = max(shipped_model(what).threshold for what in ("formula", "sentence"))
+    doubtful = [e.weight for e in graph.edges if e.kind == "resembles"]
+    assert 0.5 <= min(doubtful) <= max(doubtful) < largest
+    assert all(e.weight > 0.5 for e in graph.edges if e.kind == "means")
 
 
 def test_an_edge_is_kept_once_with_its_largest_weight() -> None:

@@ -19,13 +19,13 @@
   }
   const other = (k, node) => (graph.edges[k][0] === node ? graph.edges[k][1] : graph.edges[k][0]);
   const percent = (p) => `${Math.round(100 * p)} %`;
-  const weighted = (kind) => kind === "means" || kind === "shows";
+  const weighted = (kind) => ["means", "resembles", "shows"].includes(kind);
   function relation(k, node) {
     const [a, , kind] = graph.edges[k];
     return graph.words[kind][a === node ? 0 : 1];
   }
   // links that were weighed come first, then calls and data, then what contains what
-  const rank = (k) => ({ means: 0, shows: 1, names: 2, calls: 3, data: 4 })[graph.edges[k][2]] ?? 5;
+  const rank = (k) => ({ means: 0, resembles: 0, shows: 1, names: 2, calls: 3, data: 4 })[graph.edges[k][2]] ?? 5;
   const ordered = (node) => [...around[node]].sort((a, b) => rank(a) - rank(b) || graph.edges[b][3] - graph.edges[a][3] || a - b);
 
   function shown() {
@@ -107,7 +107,7 @@
       const to = make("button", { type: "button", class: "to" }, `${graph.nodes[target][1]} ${graph.nodes[target][2]}`);
       to.addEventListener("click", () => go(target, true));
       row.append(to);
-      if (how === "means") row.append(` with probability ${percent(weight)}`);
+      if (how === "means" || how === "resembles") row.append(` with probability ${percent(weight)}`);
       if (evidence.length) row.append(make("span", { class: "dim" }, ` by ${evidence.join("; ")}`));
       list.append(row);
     }
