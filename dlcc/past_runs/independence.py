@@ -7,12 +7,14 @@ runs lead to is central; independence is one less the share of past runs that ar
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dlcc.estimate import Estimate
 from dlcc.past_runs.similarity import Space
 from dlcc.typing import Floats
 
 NEIGHBOURS, SUBSETS, SUBSET = 10, 24, 0.6
+_DAMPING, _ITERATIONS, _TOLERANCE = 0.85, 100, 1e-6  # as networkx has them
 
 
 def independence(space: Space, point: Floats, rng: np.random.Generator) -> Estimate:
@@ -39,7 +41,6 @@ def run_graph_centrality(points: Floats) -> Floats:
     An edge weighs exp(−½(d/s)²), s the median distance to a nearest neighbour.
     """
     import faiss
-    import networkx as nx
 
     rows = np.ascontiguousarray(points, dtype=np.float32)
     index = faiss.IndexFlatL2(rows.shape[1])
@@ -47,13 +48,32 @@ def run_graph_centrality(points: Floats) -> Floats:
     squared, found = index.search(rows, min(NEIGHBOURS + 1, len(rows)))
     scale = float(np.median(squared[:, 1])) or 1.0
     similarity = np.exp(-0.5 * np.maximum(squared, 0) / scale).astype(np.float64)
-    graph: nx.Graph[int] = nx.Graph()
-    graph.add_nodes_from(range(len(rows)))
-    graph.add_weighted_edges_from(
-        (node, int(other), float(weight))
-        for node, (others, weights) in enumerate(zip(found, similarity, strict=True))
-        for other, weight in zip(others, weights, strict=True)
-        if other != node
-    )
-    ranks = nx.pagerank(graph, weight="weight")
-    return np.array([ranks[node] for node in range(len(rows))])
+    return pagerank(found, similarity)
+
+
+def pagerank(neighbours: NDArray[np.int64], weights: Floats) -> Floats:
+    """Compute the PageRank [n] of nodes joined to `neighbours` [n, k] by edges of `weights` [n, k].
+
+    Edges go both ways, and those of a node to itself are left out. Building a networkx graph for
+    its function took thirty times as long as this, for each of two dozen parts of the library.
+
+    >>> pagerank(np.array([[1], [2], [1]]), np.ones((3, 1))).round(2).tolist()
+    [0.26, 0.49, 0.26]
+    """
+    from scipy import sparse
+
+    n, k = neighbours.shape
+    pairs = (np.repeat(np.arange(n), k), neighbours.ravel())
+    one_way = sparse.coo_array((weights.ravel(), pairs), shape=(n, n)).tocsr()
+    one_way.setdiag(0.0)
+    both = one_way.maximum(one_way.T)
+    degree: Floats = np.asarray(both.sum(axis=1), dtype=np.float64)
+    alone = degree == 0
+    share = sparse.diags_array(np.divide(1.0, degree, out=np.zeros(n), where=~alone)) @ both
+    rank = np.full(n, 1 / n)
+    for _ in range(_ITERATIONS):
+        before = rank
+        rank = _DAMPING * (before @ share + before[alone].sum() / n) + (1 - _DAMPING) / n
+        if np.abs(rank - before).sum() < n * _TOLERANCE:
+            break
+    return np.asarray(rank)
