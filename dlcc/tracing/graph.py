@@ -117,6 +117,8 @@ class Root:
     """Index of the node."""
     weight: float
     """Factor that the gradient was seeded with."""
+    own_gradient: bool = False
+    """Whether the code has a part in its gradient: a `torch.autograd.Function`, or a hook."""
 
 
 @dataclass(frozen=True)
@@ -190,7 +192,7 @@ class StepGraph:
                 ]
                 for c in self.calls
             ],
-            "roots": [[r.node, r.weight] for r in self.roots],
+            "roots": [[r.node, r.weight, r.own_gradient] for r in self.roots],
             "updates": [
                 [list(u.players), list(u.parameters), list(u.roots), u.maximises]
                 for u in self.updates
@@ -214,8 +216,8 @@ class StepGraph:
                 nodes=tuple(_node_from_json(node, at) for at, node in enumerate(nodes)),
                 calls=tuple(_call_from_json(call, len(nodes)) for call in plain["calls"]),
                 roots=tuple(
-                    Root(_index(node, len(nodes)), _number(weight))
-                    for node, weight in plain["roots"]
+                    Root(_index(node, len(nodes)), _number(weight), bool(own))
+                    for node, weight, own in plain["roots"]
                 ),
                 updates=tuple(
                     Update(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from dlcc.tracing.graph import Leaf, Operation, Root, StepGraph, Use
+from dlcc.tracing.graph import Leaf, Operation, StepGraph, Use
 
 
 def pruned(graph: StepGraph) -> tuple[StepGraph, dict[int, int]]:
@@ -17,6 +17,7 @@ def pruned(graph: StepGraph) -> tuple[StepGraph, dict[int, int]]:
     Returns:
         The step without the rest, and old index of each node that was kept -> its new one.
 
+    >>> from dlcc.tracing.graph import Root
     >>> whole = StepGraph((Leaf("noise", ""), Leaf("outside", "")), (), (Root(1, 1.0),), ())
     >>> step, place = pruned(whole)
     >>> [leaf.kind for leaf in step.nodes], step.roots[0].node, place
@@ -37,7 +38,7 @@ def pruned(graph: StepGraph) -> tuple[StepGraph, dict[int, int]]:
         graph,
         nodes=tuple(_moved_node(graph.nodes[old], place) for old in kept),
         calls=calls,
-        roots=tuple(Root(place[root.node], root.weight) for root in graph.roots),
+        roots=tuple(replace(root, node=place[root.node]) for root in graph.roots),
     )
     return step, place
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import BackwardCFunction
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 
@@ -345,7 +346,8 @@ class StepRecorder:
                     self._pending[player] = []
             for tensor, seed in zip(tensors, seeds, strict=True):
                 weight = 1.0 if seed is None else float(seed.double().mean())
-                self._roots.append(Root(self._use(tensor).node, weight))
+                own = _has_own_gradient(tensor)
+                self._roots.append(Root(self._use(tensor).node, weight, own))
                 for player in {self._names[weight_].partition("/")[0] for weight_ in reached}:
                     self._pending.setdefault(player, []).append(len(self._roots) - 1)
 
@@ -441,20 +443,30 @@ def _written(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> l
     return _tensors(changed)
 
 
+def _has_own_gradient(tensor: Tensor) -> bool:
+    """Whether code that is no operation of torch has a part in a tensor's gradient."""
+    return any(
+        isinstance(function, BackwardCFunction)
+        or bool(getattr(getattr(function, "variable", None), "_backward_hooks", None))
+        for function in _functions([tensor])
+    )
+
+
 def _reached(
     tensors: Sequence[Tensor], names: Mapping[int, str], only: set[int] | None
 ) -> set[int]:
     """Weights that the autograd graph of tensors reaches."""
+    weights = {id(getattr(function, "variable", None)) for function in _functions(tensors)}
+    return {w for w in weights if w in names and (only is None or w in only)}
+
+
+def _functions(tensors: Sequence[Tensor]) -> set[Any]:
+    """Nodes of the autograd graph of tensors."""
     seen: set[Any] = set()
     stack = [tensor.grad_fn for tensor in tensors]
-    found: set[int] = set()
     while stack:
         function = stack.pop()
-        if function is None or function in seen:
-            continue
-        seen.add(function)
-        weight = getattr(function, "variable", None)
-        if weight is not None and id(weight) in names and (only is None or id(weight) in only):
-            found.add(id(weight))
-        stack += [following for following, _ in function.next_functions]
-    return found
+        if function is not None and function not in seen:
+            seen.add(function)
+            stack += [following for following, _ in function.next_functions]
+    return seen

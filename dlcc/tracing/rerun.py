@@ -263,7 +263,10 @@ def _is_left(
 
 def _opaque(graph: StepGraph, update: Update) -> str:
     """Reason why the gradients of a step need not follow from the record; empty where they must."""
-    behind = graph.ancestors([graph.roots[root].node for root in update.roots])
+    roots = [graph.roots[root] for root in update.roots]
+    if any(root.own_gradient for root in roots):
+        return "the code computes a part of its gradient itself, by a function or a hook of its own"
+    behind = graph.ancestors([root.node for root in roots])
     for index in sorted(behind):
         leaf = graph.nodes[index]
         if isinstance(leaf, Leaf) and leaf.kind == OPAQUE:

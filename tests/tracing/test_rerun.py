@@ -101,10 +101,17 @@ def hook(judge: nn.Module, out: Tensor) -> Tensor:
     return out
 
 
+def hook_of_weight(judge: nn.Module, out: Tensor) -> Tensor:
+    for weight in judge.parameters():
+        weight.register_hook(lambda g: g.sign())
+    return out
+
+
 @pytest.mark.parametrize(
     ("change", "after", "scale"),
     [
-        (lambda judge, out: Flipped.apply(out), None, -1.0),
+        (lambda judge, out: Flipped.apply(out), None, "its own"),
+        (hook_of_weight, None, "its own"),
         (hook, None, None),
         (None, lambda judge: judge[0].weight.grad.add_(0.1), "changed"),
         (None, lambda judge: nn.utils.clip_grad_value_(judge.parameters(), 1e-4), "changed"),
@@ -118,6 +125,9 @@ def test_gradients_that_do_not_follow_are_found(change: Any, after: Any, scale: 
     checked = check_step(graph, leaves_of(graph, tensors), tensors)
     if scale is None:
         assert "is not that of its loss" in checked.faults[0]
+    elif scale == "its own":
+        assert checked.faults[0] == ""
+        assert "by a function or a hook of its own" in checked.unknown[0]
     elif scale == "changed":
         assert checked.faults[0] == ""
         assert "the code changes its gradients" in checked.unknown[0]

@@ -6,11 +6,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
 import sympy as sp
 
 from dlcc.errors import TraceError
 from dlcc.findings import Finding
 from dlcc.records import Config, Dossier, Snapshots
+from dlcc.settings.nested import flattened, is_number
 from dlcc.stages.consistency.formula_check import Checked, check_formula
 from dlcc.stages.consistency.latex_tokens import UnknownFormula
 from dlcc.stages.consistency.ledger import Ledger
@@ -67,6 +69,7 @@ def check_formulas(
         statement = f"the formula at {paper.place} is the loss that {who} minimises"
         checked = None if traced.updates else check_on_outputs(paper, snapshots, stated)
         checked = fair(checked or check_paper(paper, traced, stated), paper, told)
+        checked = as_configured(checked, config.config)
         _note(ledger, paper, statement, checked)
 
 
@@ -145,6 +148,24 @@ def stated_constants(config: Mapping[str, object]) -> dict[str, float]:
         if single and isinstance(values[0], int | float):
             found[symbol] = float(values[0])
     return found
+
+
+def as_configured(checked: Checked, config: Mapping[str, object]) -> Checked:
+    """Leave a formula open that holds with a constant other than the setting of that name.
+
+    >>> held = Checked("held", "holds numerically at 25 points, with beta = 8", {"beta": 8.0})
+    >>> as_configured(held, {"loss": {"beta": 4.0}}).reason
+    'holds numerically at 25 points, with beta = 8; but the configuration states beta = 4'
+    >>> as_configured(held, {"beta": 8}) == as_configured(held, {"lr": 1e-3}) == held
+    True
+    """
+    settings = [(p.rpartition(".")[2].lower(), v) for p, v in flattened(config).items()]
+    for name, value in checked.constants.items():
+        same = [float(v) for key, v in settings if key.rstrip("_") == name and is_number(v)]
+        if same and not np.isclose(same, value, rtol=1e-4).any():
+            why = f"the configuration states {name} = {same[0]:g}"
+            return Checked("unknown", f"{checked.reason}; but {why}", {})
+    return checked
 
 
 def fair(checked: Checked, paper: PaperLoss, told: str) -> Checked:

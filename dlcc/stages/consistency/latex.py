@@ -17,6 +17,7 @@ from dlcc.stages.consistency.latex_reader import BatchSum, Reader
 from dlcc.stages.consistency.latex_tokens import LONGEST, UnknownFormula, small_enough, tokens
 from dlcc.stages.consistency.symbols import Mean
 
+_LOSS = re.compile(r"(?:L|J|V|ell|ELBO)(?![a-z])")
 _BATCH = ("m", "n", "N", "B")  # what the size of a batch is called
 
 
@@ -26,6 +27,8 @@ class Equation:
 
     name: str
     value: sp.Expr
+    other_names: tuple[str, ...] = ()
+    """Names of losses that stand between them, as in `L_D = L_adv = ...`."""
 
 
 def parse_equation(latex: str) -> Equation:
@@ -36,27 +39,30 @@ def parse_equation(latex: str) -> Equation:
     """
     if len(latex) > LONGEST:
         raise UnknownFormula(f"longer than {LONGEST:,} characters")
-    left, *sides = _split_at_equals(latex)
+    left, *sides = split_at_equals(latex)
     if not sides:
         raise UnknownFormula("no equation")
     decorated = re.sub(r"\\(hat|tilde|bar)(?![a-zA-Z])", r"\1", left)
     name = re.sub(r"\\[a-zA-Z]+|[{}\s\\]", "", decorated)
     if not name:
         raise UnknownFormula("the left side has no name")
-    return Equation(name, _same(sides))
+    return Equation(name, *_same(sides))
 
 
-def _same(sides: Sequence[str]) -> sp.Expr:
-    """Parse what a name is said to equal, all sides of it; the last one is spelt out most."""
-    values = [parse_expression(side.strip().rstrip(".,;")) for side in sides]
-    spelt_out = [value for value in values if not value.is_Symbol]
-    for value in spelt_out[:-1]:
-        if sp.simplify(value - spelt_out[-1]) != 0:
+def _same(sides: Sequence[str]) -> tuple[sp.Expr, tuple[str, ...]]:
+    """Parse what a name is said to equal, all sides of it: the last one, and names before it."""
+    *before, value = [parse_expression(side.strip().rstrip(".,;")) for side in sides]
+    names = tuple(side.name for side in before if isinstance(side, sp.Symbol))
+    for side in before:
+        if isinstance(side, sp.Symbol):
+            if not _LOSS.match(side.name):
+                raise UnknownFormula(f"a side that is {side.name} alone")
+        elif sp.simplify(side - value) != 0:
             raise UnknownFormula("sides that are not seen to be equal")
-    return (spelt_out or values)[-1]
+    return value, names
 
 
-def _split_at_equals(latex: str) -> list[str]:
+def split_at_equals(latex: str) -> list[str]:
     """Cut at every = that stands outside of braces: `_{i=1}` is no equation."""
     sides, depth = [""], 0
     for character in latex:

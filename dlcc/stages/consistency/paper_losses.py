@@ -10,9 +10,9 @@ from itertools import combinations
 import sympy as sp
 
 from dlcc.records import Formula
-from dlcc.stages.consistency.latex import Equation, parse_equation
+from dlcc.stages.consistency.latex import Equation, parse_equation, split_at_equals
 from dlcc.stages.consistency.latex_tokens import UnknownFormula
-from dlcc.stages.consistency.symbols import DIVERGENCE, LIKELIHOOD, D, Gradient, Norm, Norm1
+from dlcc.stages.consistency.symbols import DIVERGENCE, LIKELIHOOD, D, Gradient, Norm, Norm1, judged
 
 _PLAYERS = {"D": "discriminator", "C": "discriminator", "G": "generator"}
 _WHOLE = re.compile(
@@ -24,6 +24,7 @@ _IS_PART = re.compile(
     r"adv|real|fake|rec|gp|reg|cls|aux|feat|fm|[lL]_?1|cyc|id|W|pen|gan|\^\W*[rf]\b|,\s*[rf]\b"
 )
 _IS_LOSS = re.compile(r"[LJV](?![a-z])|L_|ELBO|[Ll]oss|[Cc]ost")
+_LOSS_NAME = re.compile(r"[LJV]_|ELBO|[Ll]oss|[Cc]ost")
 # A left side that is more than a loss's name: a share of it, its best value, two of them
 _IS_SOLVED = re.compile(r"\\frac|\\(?:arg)?(?:max|min)|/|\+|\^\s*\{?\*")
 _MOST_PENALTIES = 3
@@ -32,6 +33,13 @@ _ENVIRONMENT = re.compile(
     r"\\(?:begin|end)\{(?:align|aligned|alignat|alignedat|split|gather|gathered|eqnarray)\*?\}"
     r"(?:\{\d+\})?"
 )
+_SPACE = re.compile(
+    r"&|~|\\[,;:! ]|\\q?quad(?![a-zA-Z])|\\h?phantom\s*\{[^{}]*\}|\\hspace\*?\s*\{[^{}]*\}"
+    r"|(?<![\w}^])\{\s*\}"
+)
+_SIGN = re.compile(r"\\math(?:rel|bin|ord)\s*\{\s*([-+=])\s*\}")
+# The left side of an equation: a name with its arguments, subscripts and fonts, and no sum
+_NAME = re.compile(r"(?:\\?[a-zA-Z]|\\\|)(?:[^-+=]|\^\{?[-+*]\}?|(?<=[({,])[-+])*")
 _ROW_END = re.compile(r"\\\\(?:\[[^\]]*\])?")
 _MAY_BE_PENALTY = re.compile(r"\\nabla|\\\||\\lVert|\\lambda|\\gamma")
 _NOT_UNDERSTOOD = (UnknownFormula, RecursionError, ArithmeticError, TypeError, ValueError)
@@ -91,6 +99,10 @@ def paper_losses(formulas: Sequence[Formula]) -> list[PaperLoss]:
             found.append(PaperLoss(place, player, None, str(reason)))
             continue
         value = _with_parts(equation, equations)
+        doubt = _doubt(equation, value, equations, player)
+        if doubt:
+            found.append(PaperLoss(place, player, None, doubt))
+            continue
         if value.is_number:  # as a size may be called L or J
             continue
         bound = "ELBO" in equation.name.upper()  # which one maximises, or a loss named after it
@@ -116,6 +128,31 @@ def player_of(latex: str) -> str | None:
     if match:
         return None if _IS_PART.search(left[match.end(1) :]) else _PLAYERS[match[1]]
     return "training" if _WHOLE.fullmatch(bare) else None
+
+
+def _doubt(
+    equation: Equation, value: sp.Expr, equations: Mapping[str, Equation], player: str
+) -> str:
+    """Reason why a formula that was read cannot be taken for a loss; empty where there is none."""
+    for name in equation.other_names:
+        other = player_of(f"{name} = 0")
+        if other is not None and "training" not in (other, player) and other != player:
+            return f"{name} on its way is another player's"
+        if name in equations and sp.simplify(_with_parts(equations[name], equations) - value) != 0:
+            return f"{name} is given in another way, too"
+    undefined = [s.name for s in value.free_symbols if _LOSS_NAME.match(s.name)]
+    if undefined:
+        return f"{undefined[0]} is not given"
+    data = {
+        argument
+        for output in value.atoms(D)
+        if judged(output) == "D(x)"
+        for argument in output.args[:1]
+    }
+    if len(data) > 1:
+        names = " and ".join(sorted(str(argument) for argument in data))
+        return f"which of {names} are data cannot be told"
+    return ""
 
 
 def _is_bound(value: sp.Expr) -> bool:
@@ -144,13 +181,19 @@ def _rows(latex: str) -> list[str]:
         return [latex]
     rows: list[str] = []
     for row in _ROW_END.split(inner):
-        text = row.replace("&", " ").strip()
-        begins = "=" in text and re.match(r"(?:\\[,;:! ]|\\q?quad\b|\s)*[^=+\s-]", text)
-        if rows and not begins:
+        text = _SIGN.sub(r"\1", _SPACE.sub(" ", row)).strip()
+        left, equals, _ = _at_equals(text)
+        if rows and not (equals and _NAME.fullmatch(left.strip())):
             rows[-1] = f"{rows[-1]} {text}"
         elif text:
             rows.append(text)
     return rows
+
+
+def _at_equals(latex: str) -> tuple[str, str, str]:
+    """Cut at the first = outside of braces, as `str.partition` does: `_{i=1}` is no equation."""
+    left, *others = split_at_equals(latex)
+    return (left, "=", "=".join(others)) if others else (left, "", "")
 
 
 def _side_by_side(latex: str) -> list[str]:
@@ -196,14 +239,23 @@ def _penalties(equations: Iterable[Equation]) -> Iterator[sp.Expr]:
                 yield equation.value
 
 
+def _defined(name: str, equations: Mapping[str, Equation]) -> Equation | None:
+    """Equation of a name; where it is written with other capitals, the only one."""
+    if name in equations:
+        return equations[name]
+    alike = [e for known, e in equations.items() if known.lower() == name.lower() and len(name) > 1]
+    return alike[0] if len(alike) == 1 else None
+
+
 def _with_parts(equation: Equation, equations: Mapping[str, Equation]) -> sp.Expr:
     """Put in what other equations of the document define, a few levels deep."""
     value = equation.value
     for _ in range(3):
         parts = {
-            symbol: equations[symbol.name].value
+            symbol: defined.value
             for symbol in value.free_symbols
-            if symbol.name in equations and symbol.name != equation.name
+            if (defined := _defined(symbol.name, equations)) is not None
+            and defined.name != equation.name
         }
         if not parts:
             break

@@ -131,3 +131,50 @@ def test_a_positive_part_is_a_maximum() -> None:
     for mark in ("_+", "_{+}"):
         (loss,) = paper_losses(formulas(rf"L_D = E[[1 - D(x)]{mark}] + E[(1 + D(G(z))){mark}]"))
         assert str(loss.expression) == "Mean(Max(0, 1 - D(x))) + Mean(Max(0, D(G(z)) + 1))"
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        r"&\quad + ", r"& \, + ", r"&\phantom{=}\; + ", r"& {} + ", r"&\!+ ", r"&\hspace{1em} + ",
+        r"\mathrel{+} ", r"{}+ ",
+    ],
+)  # fmt: skip
+def test_a_row_that_goes_on_is_never_left_out(before: str) -> None:
+    """Whatever it is moved by, and though a sum in it has an = of its own."""
+    rest = r"\frac1N\sum_{i=1}^N D(G(z_i))"
+    (loss,) = paper_losses(
+        formulas(r"\begin{aligned} L_D &= -E[D(x)] \\ " + before + rest + r"\end{aligned}")
+    )
+    assert str(loss.expression) == "-Mean(D(x)) + Mean(D(G(z)))"
+
+
+@pytest.mark.parametrize("side", [r"\lambda", "c", "x", "L_G", r"\theta = L_{adv}"])
+def test_a_side_that_names_no_loss_of_the_player_makes_the_formula_unknown(side: str) -> None:
+    (loss,) = paper_losses(formulas(rf"L_D = {side} = -E[D(x)] + E[D(G(z))]"))
+    assert loss.expression is None
+
+
+def test_a_name_on_the_way_is_held_against_what_defines_it() -> None:
+    whole = r"L_D = L_{adv} = -E[D(x)] + E[D(G(z))]"
+    told = paper_losses(formulas(whole, r"L_{adv} = -2 E[D(x)] + E[D(G(z))]"))[0]
+    assert "in another way" in told.reason
+    same = paper_losses(formulas(whole, r"L_{adv} = E[D(G(z))] - E[D(x)]"))[0]
+    assert same.expression is not None
+
+
+@pytest.mark.parametrize(
+    ("real", "fake"),
+    [("x_+", "x_-"), ("x_1", "x_2"), ("x_p", "x_n"), ("x", "y"), (r"x_{\text{data}}", "x_t")],
+)
+def test_data_and_samples_that_look_alike_are_not_told_apart_by_guess(real: str, fake: str) -> None:
+    (loss,) = paper_losses(formulas(rf"L_D = -E[\log D({real})] - E[\log (1 - D({fake}))]"))
+    assert loss.expression is None
+    assert "are data cannot be told" in loss.reason
+
+
+def test_a_part_is_found_whatever_its_capitals_and_a_missing_one_is_not_fitted() -> None:
+    whole, part = r"L_D = -E[D(x)] + \lambda L_{GP}", r"L_{gp} = E[(\|\nabla D(\hat x)\| - 1)^2]"
+    assert "Gradient" in str(paper_losses(formulas(whole, part))[0].expression)
+    (alone,) = paper_losses(formulas(whole))
+    assert "L_GP is not given" in alone.reason

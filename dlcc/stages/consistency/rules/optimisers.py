@@ -118,13 +118,13 @@ def holds_the_judge(evidence: Evidence) -> Iterator[Breach]:
         outputs = [v for v in update.loss.variables if v.sort == "output"]
         for judge in sorted(judges_of(update.loss) & set(update.players)):
             roles = {v.role for v in outputs if v.player == judge}
-            if roles <= {FAKE, NOISY_FAKE} and len(update.players) > 1 and (judge,) in alone:
-                others = " and ".join(p for p in update.players if p != judge)
-                message = (
-                    f"The optimiser of {others} holds the {judge}'s weights, too, and lets it "
-                    "be fooled."
-                )
-                yield Breach("LOG011", message, others.partition(" ")[0], update.step)
+            others = tuple(p for p in update.players if p != judge)
+            if others in alone:  # one of its own besides: this one is for a loss that both share
+                continue
+            if roles <= {FAKE, NOISY_FAKE} and others and (judge,) in alone:
+                who = " and ".join(others)
+                message = f"The optimiser of {who} holds the {judge}'s weights, too, to fool it."
+                yield Breach("LOG011", message, others[0], update.step)
                 return
 
 

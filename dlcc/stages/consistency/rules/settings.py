@@ -11,13 +11,15 @@ import numpy as np
 from dlcc.settings.keys import Key, keys_of
 from dlcc.settings.nested import flattened, is_number
 from dlcc.stages.consistency.rules.breach import Breach, Evidence
-from dlcc.stages.consistency.rules.recorded_optimisers import optimisers_of
+from dlcc.stages.consistency.rules.recorded_optimisers import Optimiser, optimisers_of
 from dlcc.tracing.graph import gradient_name
 
 _CLIP = re.compile(r"grad\w*clip|clip\w*grad|max_?grad_?norm|grad_?norm_?clip", re.IGNORECASE)
 _SCHEDULE = re.compile(r"(?:lr|learning_rate)_?(?:schedul\w*|policy)|scheduler", re.IGNORECASE)
-_STANDS_STILL = ("", "none", "constant", "fixed", "null")
+_MOVES = re.compile(r"cos|exp|poly|inv|rsqrt|noam", re.IGNORECASE)
+"""Schedules that change the rate in each epoch; others may wait for an epoch or a plateau."""
 _EPOCHS = 2  # after which a schedule has moved, be it stepped once an epoch
+_END_OF_RATES = re.compile(r"(?:max|min|peak|final|end)(?:imum)?_", re.IGNORECASE)
 _WARM_UP = re.compile(r"warm", re.IGNORECASE)
 _MOMENT = re.compile(r"(?:adam_?)?(?:betas?_?[12]|b[12]|betas)|[01]", re.IGNORECASE)
 _ROOM = 1e-3  # relative, by which a clipped norm may be over its bound
@@ -40,6 +42,8 @@ def stated_settings(evidence: Evidence) -> Iterator[Breach]:
         if setting is None or not _is_plain(key, evidence):
             continue
         mine = [o for o in optimisers if key.player is None or o.player == key.player]
+        if key.role == "rate" and any(map(_is_scheduled, mine)):
+            continue  # what is stated may be its largest rate, or that of its last layer
         values = [value for o in mine for value in o.values(setting)]
         if values and not any(_agrees(v, key, evidence) for v in values):
             has = " and ".join(f"{v:g}" for v in dict.fromkeys(values))
@@ -48,13 +52,21 @@ def stated_settings(evidence: Evidence) -> Iterator[Breach]:
             yield Breach("LOG013", message, key.player, first.step)
 
 
+def _is_scheduled(optimiser: Optimiser) -> bool:
+    """Whether a schedule set rates before the first step, or each layer has a rate of its own."""
+    groups = optimiser.groups
+    moved = any(g.get("initial_lr", g.get("lr")) != g.get("lr") or "max_lr" in g for g in groups)
+    return moved or len({g.get("lr") for g in groups}) > 1
+
+
 def _is_plain(key: Key, evidence: Evidence) -> bool:
     """Whether a key can mean nothing but a setting of optimisers, as they are given it."""
     name, value = key.path.rpartition(".")[2].lower(), key.value
     if not is_number(value):
         return False
     if key.role == "rate":
-        return not any(_WARM_UP.search(path) for path, _ in _stated(evidence))
+        bound = _END_OF_RATES.match(name) is not None
+        return not bound and not any(_WARM_UP.search(path) for path, _ in _stated(evidence))
     if key.role == "weight_decay":  # or a term of the loss
         losses = [u.loss for u in evidence.traced.updates if u.loss is not None]
         return not any(v.sort == "weight" for loss in losses for v in loss.variables)
@@ -124,7 +136,7 @@ def _stated(evidence: Evidence) -> list[tuple[str, Any]]:
 
 def _is_schedule(path: str, value: Any) -> bool:
     """Whether a setting asks for a rate that moves, by the name of a schedule."""
-    is_named = isinstance(value, str) and value.lower() not in _STANDS_STILL
+    is_named = isinstance(value, str) and _MOVES.search(value) is not None
     return is_named and _SCHEDULE.search(path.rpartition(".")[2]) is not None
 
 

@@ -135,3 +135,31 @@ def test_weights_that_are_clipped_are_weights_still(how: str) -> None:
     steps = traced({"discriminator": judge}, step, DATA.numpy())
     assert [update.fault for update in steps.updates] == ["", ""]
     assert all(update.loss is not None for update in steps.updates)
+
+
+def test_a_third_optimiser_of_both_is_for_a_loss_that_both_share() -> None:
+    """As the information loss of InfoGAN, beside an optimiser of each player's own."""
+    torch.manual_seed(0)
+    nets: dict[str, nn.Module] = {"generator": nn.Linear(3, 5), "discriminator": nn.Linear(5, 1)}
+    make, judge = nets["generator"], nets["discriminator"]
+    every = [*make.parameters(), *judge.parameters()]
+    of_g, of_d, of_both = (Sgd(w, 1e-3) for w in (make.parameters(), judge.parameters(), every))
+
+    def step(number: int) -> None:
+        x = DATA[torch.randint(len(DATA), (16,))]
+        for optimiser, loss in (
+            (of_d, lambda: softplus(-judge(x)).mean() + softplus(judge(draw().detach())).mean()),
+            (of_g, lambda: softplus(-judge(draw())).mean()),
+            (of_both, lambda: judge(draw()).square().mean()),
+        ):
+            optimiser.zero_grad()
+            loss().backward()
+            optimiser.step()
+
+    def draw() -> Tensor:
+        made: Tensor = make(torch.randn(16, 3))
+        return made
+
+    found = traced(nets, step, DATA.numpy())
+    assert ("discriminator", "generator") in {update.players for update in found.updates}
+    assert breaches(holds_the_judge, evidence(found)) == []

@@ -54,6 +54,7 @@ def test_optimisers_are_known_by_the_weights_that_they_hold() -> None:
         ({"seed": 3, "lr_schedule": "cosine"}, ""),
         ({"lr": 8e-3, "batch_size": 32}, ""),
         ({"lr": 9e-3, "warmup_steps": 100}, ""),
+        ({"max_lr": 5e-3}, ""),
         ({"beta1": 1e-4, "beta2": 0.02, "bn_momentum": 0.1}, ""),
     ],
 )
@@ -63,12 +64,32 @@ def test_a_setting_that_no_optimiser_has_is_named(config: dict[str, Any], said: 
     assert all(said in breach.message for breach in found)
 
 
+@pytest.mark.parametrize(
+    "groups",
+    [
+        [{"lr": 1e-4, "initial_lr": 1e-4, "max_lr": 2e-3, "min_lr": 1e-8}],  # one cycle
+        [{"lr": 2e-4, "initial_lr": 1e-3}],  # begun by a schedule
+        [{"lr": 1e-3}, {"lr": 8e-4}],  # layers with rates of their own
+    ],
+)
+def test_a_rate_that_a_schedule_or_a_layer_has_is_no_other_rate(groups: Any) -> None:
+    of_generator = {"state": {}, "param_groups": [
+        {**adam(1)["param_groups"][0], **group, "params": [k]} for k, group in enumerate(groups)
+    ]}  # fmt: skip
+    scheduled = {0: state(0, {"og": of_generator}, dict(list(G.items())[: len(groups)]))}
+    assert breaches(stated_settings, evidence(states=scheduled, config={"lr": 2e-3})) == []
+    plain = {0: state(0, {"og": adam(2)}, G)}
+    assert len(breaches(stated_settings, evidence(states=plain, config={"lr": 2e-3}))) == 1
+
+
 def test_a_schedule_that_moves_nothing_is_named() -> None:
     still, moves = states(1e-3, 1e-3, 1e-3), states(1e-3, 9e-4, 5e-4)
     config, steps = {"lr_schedule": "cosine"}, game()
     assert len(breaches(schedule_is_kept, evidence(steps, states=still, config=config))) == 1
     assert breaches(schedule_is_kept, evidence(steps, states=moves, config=config)) == []
-    for none in ({"lr_schedule": "constant"}, {"beta_schedule": "cosine"}, {"lr_decay": 0.9}, {}):
+    waiting = ({"lr_policy": "linear"}, {"scheduler": "plateau"}, {"scheduler": "multistep"})
+    others = ({"lr_schedule": "constant"}, {"beta_schedule": "cosine"}, {"lr_decay": 0.9}, {})
+    for none in (*waiting, *others):
         assert breaches(schedule_is_kept, evidence(steps, states=still, config=none)) == []
     early = {step // 10: state for step, state in still.items()}  # within the first pass
     assert breaches(schedule_is_kept, evidence(steps, states=early, config=config)) == []
