@@ -40,6 +40,7 @@ _SPACE = re.compile(
 _SIGN = re.compile(r"\\math(?:rel|bin|ord)\s*\{\s*([-+=])\s*\}")
 # The left side of an equation: a name with its arguments, subscripts and fonts, and no sum
 _NAME = re.compile(r"(?:\\?[a-zA-Z]|\\\|)(?:[^-+=]|\^\{?[-+*]\}?|(?<=[({,])[-+])*")
+_ROW_OF_X = re.compile(r"(?<![a-zA-Z\\])x\}?\s*_\s*\{?([ijkmn])\}?(?![a-zA-Z])")
 _ROW_END = re.compile(r"\\\\(?:\[[^\]]*\])?")
 _MAY_BE_PENALTY = re.compile(r"\\nabla|\\\||\\lVert|\\lambda|\\gamma")
 _NOT_UNDERSTOOD = (UnknownFormula, RecursionError, ArithmeticError, TypeError, ValueError)
@@ -99,7 +100,7 @@ def paper_losses(formulas: Sequence[Formula]) -> list[PaperLoss]:
             found.append(PaperLoss(place, player, None, str(reason)))
             continue
         value = _with_parts(equation, equations)
-        doubt = _doubt(equation, value, equations, player)
+        doubt = _rows_apart(formula.latex) or _doubt(equation, value, equations, player)
         if doubt:
             found.append(PaperLoss(place, player, None, doubt))
             continue
@@ -128,6 +129,12 @@ def player_of(latex: str) -> str | None:
     if match:
         return None if _IS_PART.search(left[match.end(1) :]) else _PLAYERS[match[1]]
     return "training" if _WHOLE.fullmatch(bare) else None
+
+
+def _rows_apart(latex: str) -> str:
+    """Reason why data cannot be told, where two rows of x are judged, such as x_i and x_j."""
+    rows = sorted(set(_ROW_OF_X.findall(latex)))
+    return f"which of x_{' and x_'.join(rows)} are data cannot be told" if len(rows) > 1 else ""
 
 
 def _doubt(

@@ -165,7 +165,14 @@ def test_a_name_on_the_way_is_held_against_what_defines_it() -> None:
 
 @pytest.mark.parametrize(
     ("real", "fake"),
-    [("x_+", "x_-"), ("x_1", "x_2"), ("x_p", "x_n"), ("x", "y"), (r"x_{\text{data}}", "x_t")],
+    [
+        ("x_+", "x_-"),
+        ("x_1", "x_2"),
+        ("x_p", "x_n"),
+        ("x", "y"),
+        ("x_i", "x_j"),
+        (r"x_{\text{data}}", "x_t"),
+    ],
 )
 def test_data_and_samples_that_look_alike_are_not_told_apart_by_guess(real: str, fake: str) -> None:
     (loss,) = paper_losses(formulas(rf"L_D = -E[\log D({real})] - E[\log (1 - D({fake}))]"))
