@@ -244,11 +244,9 @@ def test_a_controller_that_cannot_be(tmp_path: Path) -> None:
     assert_one_sentence(dlcc(*common, "lr_d=1e-4..1e-2", "--control"), 2, "lr_d is 1, outside")
     assert_one_sentence(dlcc(*common, "lr_d=1e-4..1e-2"), 2, "--control")
     dcgan = ("train", "akde-dcgan", "--out", tmp_path / "no", "--control")
-    for name, words in (
-        ("akde", "(did you mean akde-bo?)"),
-        ("rules", "--control akde-bo"),
-    ):
-        assert_one_sentence(dlcc(*dcgan, name), 2, words)
+    assert_one_sentence(dlcc(*dcgan, "akde"), 2, "(did you mean akde-bo?)")
+    vae = ("train", "image-vae", "--out", tmp_path / "no", "--control", "rules")
+    assert_one_sentence(dlcc(*vae), 2, "--control akde-bo")
     bound = ("akde-bo", "--bound", "penalty=2..3")
     assert_one_sentence(dlcc(*dcgan, *bound), 2, "penalty is 1, outside")
     assert_one_sentence(dlcc(*common[:2], *dcgan[2:], "akde-bo"), 2, "adds penalties")

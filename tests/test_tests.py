@@ -34,7 +34,7 @@ def private_names(program: ast.AST) -> Iterator[tuple[int, str]]:
                     yield node.lineno, name
             case ast.Constant(value=str(text)) if PATH_OF_PRIVATE.fullmatch(text):
                 yield node.lineno, text
-            case ast.Constant() | ast.JoinedStr():
+            case ast.Constant(value=str()) | ast.JoinedStr():
                 if (inner := _program_in(node)) is not None:
                     yield from ((node.lineno, name) for _, name in private_names(inner))
 

@@ -63,7 +63,8 @@ def test_images_begin_where_past_runs_did_well_and_record_it(steered: Path) -> N
 @pytest.fixture
 def own_imports() -> Iterator[None]:
     """Nothing that the sources of another run were imported as is found, or stays behind."""
-    with patch.dict(sys.modules), patch.object(sys, "path", list(sys.path)):
+    elsewhere = [folder for folder in sys.path if Path(folder).name != "source"]
+    with patch.dict(sys.modules), patch.object(sys, "path", elsewhere):
         for name in ("train", "controlled"):
             sys.modules.pop(name, None)
         yield

@@ -15,7 +15,7 @@ from dlcc.engine.results import complete
 from dlcc.errors import ForeignCodeError
 from dlcc.reruns.warm_session import WarmSession, session_of_worker
 
-COUNTS = b"""
+COUNTS = """
 import os
 class Counting:
     made = 0
@@ -29,7 +29,7 @@ def build(config):
         os._exit(1)
     return Counting(config)
 """
-FILES = {"source/train.py": COUNTS}
+FILES = {"source/train.py": COUNTS.encode()}
 
 
 def made_in(warm: WarmSession, until: float, files: dict[str, bytes] = FILES) -> float:

@@ -28,14 +28,14 @@ def add_recorded(
         for function in dossier.functions:
             if f'"{name}"' in function.text or f"'{name}'" in function.text:
                 parts.edge(function_id(function), series, "data")
-    _add_names(parts, dossier)
-    _add_shown(parts, dossier)
+    add_names(parts, dossier)
+    add_shown(parts, dossier)
     if snapshots is not None:
         _add_snapshots(parts, snapshots)
         _add_layers(parts, snapshots)
 
 
-def _add_names(parts: GraphParts, dossier: Dossier) -> None:
+def add_names(parts: GraphParts, dossier: Dossier) -> None:
     """Add which sentences name a series, as it is written or as "the loss of the generator"."""
     wanted = {name: _said_as(name) for name in dossier.names}
     for sentence, text in sentence_ids(dossier).items():
@@ -55,7 +55,7 @@ def _said_as(name: str) -> re.Pattern[str]:
     return re.compile(rf"(?<!\w)(?:{'|'.join(ways)})(?!\w)", re.IGNORECASE)
 
 
-def _add_shown(parts: GraphParts, dossier: Dossier) -> None:
+def add_shown(parts: GraphParts, dossier: Dossier) -> None:
     """Add figures and printouts, and the series that each shows: by its name and by its values."""
     columns = {name: _column(dossier, k) for k, name in enumerate(dossier.names)}
     numbers: dict[str, int] = {}

@@ -62,8 +62,9 @@ def drawn(page: Any) -> Any:
         if figure.is_visible():
             figure.scroll_into_view_if_needed()
             page.wait_for_selector(f"#{figure.get_attribute('id')}.alive")
-    page.query_selector("#walk").scroll_into_view_if_needed()
-    page.wait_for_selector("#walk.alive")
+    for walk in page.query_selector_all("#walk"):  # a page of many runs has none
+        walk.scroll_into_view_if_needed()
+        page.wait_for_selector("#walk.alive")
     page.evaluate("scrollTo(0, 0)")
     return page
 

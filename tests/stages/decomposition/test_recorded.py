@@ -7,7 +7,7 @@ import pytest
 
 from dlcc.records import Block, DocumentSeries, Dossier, Edge
 from dlcc.stages.decomposition.graph import GraphParts
-from dlcc.stages.decomposition.recorded import _add_names, _add_shown
+from dlcc.stages.decomposition.recorded import add_names, add_shown
 
 STEPS = np.arange(5)
 VALUES = np.array([[5.0, 0.1], [4.0, 0.2], [3.0, np.nan], [2.0, 0.4], [1.0, 0.5]])
@@ -38,7 +38,7 @@ def edges_of(parts: GraphParts, kind: str) -> list[Edge]:
 )
 def test_sentences_name_a_series_or_do_not(said: str, named: list[str]) -> None:
     parts = GraphParts()
-    _add_names(parts, dossier(said))
+    add_names(parts, dossier(said))
     assert [edge.target for edge in edges_of(parts, "names")] == named
 
 
@@ -50,7 +50,7 @@ def test_a_printout_is_linked_by_its_values() -> None:
     right, wrong = shown((5, 3, 1), "generator/loss"), shown((5, 3, 9), "generator/loss")
     unknown = shown((5, 3, 1), "encoder/loss")
     parts = GraphParts()
-    _add_shown(parts, dossier(shown=(right, wrong, unknown)))
+    add_shown(parts, dossier(shown=(right, wrong, unknown)))
     found = {edge.source: edge.weight for edge in edges_of(parts, "shows")}
     assert found == {
         "figure:a.ipynb:3#1": 1.0,
