@@ -18,10 +18,8 @@ class WarmSession:
     with one setting after the other.
 
     >>> warm, soon = WarmSession(), time.time() + 60
-    >>> with warm.session({}, True, soon) as first:
-    ...     pass
-    >>> with warm.session({}, True, soon) as again:
-    ...     first is again
+    >>> first = warm.session({}, True, soon)
+    >>> first is warm.session({}, True, soon)
     True
     >>> warm.close()
     >>> first.alive
@@ -34,8 +32,7 @@ class WarmSession:
         self._open: Session | None = None
         self._stack = contextlib.ExitStack()
 
-    @contextlib.contextmanager
-    def session(self, files: Mapping[str, bytes], trust: bool, until: float) -> Iterator[Session]:
+    def session(self, files: Mapping[str, bytes], trust: bool, until: float) -> Session:
         """Give the open session where it has these files and ends at that time, else a new one.
 
         Args:
@@ -52,7 +49,7 @@ class WarmSession:
             self._open = self._opened(files, trust, until)
             self._files, self._until = dict(files), until
         assert self._open is not None
-        yield self._open
+        return self._open
 
     def close(self) -> None:
         """End the session that is open, if there is one."""
@@ -90,12 +87,10 @@ def session_of_worker(files: Mapping[str, bytes], trust: bool, until: float) -> 
         IsolationError: Nothing isolates the code.
     """
     if is_worker():
-        with _OF_THIS_WORKER.session(files, trust, until) as session:
-            yield session
+        yield _OF_THIS_WORKER.session(files, trust, until)
         return
     own = WarmSession()
     try:
-        with own.session(files, trust, until) as session:
-            yield session
+        yield own.session(files, trust, until)
     finally:
         own.close()

@@ -34,9 +34,9 @@ FILES = {"source/train.py": COUNTS.encode()}
 
 def made_in(warm: WarmSession, until: float, files: dict[str, bytes] = FILES) -> float:
     """Which training of its process a new one is."""
-    with warm.session(files, True, until) as session:
-        session.build("source/train.py:build", {})
-        return float(session.step(0, 1, ["a/made"]).values[0, 0])
+    session = warm.session(files, True, until)
+    session.build("source/train.py:build", {})
+    return float(session.step(0, 1, ["a/made"]).values[0, 0])
 
 
 def test_a_session_stays_for_the_same_code_and_time_alone() -> None:
@@ -45,11 +45,8 @@ def test_a_session_stays_for_the_same_code_and_time_alone() -> None:
         assert [made_in(warm, until), made_in(warm, until)] == [1, 2]
         assert made_in(warm, until - 1) == 1
         assert made_in(warm, until - 1, {**FILES, "source/more.py": b""}) == 1
-        with (
-            pytest.raises(ForeignCodeError),
-            warm.session(FILES, True, until) as session,
-        ):
-            session.build("source/train.py:build", {"ends": True})
+        with pytest.raises(ForeignCodeError):
+            warm.session(FILES, True, until).build("source/train.py:build", {"ends": True})
         assert made_in(warm, until) == 1  # in place of the one that died
     finally:
         warm.close()
