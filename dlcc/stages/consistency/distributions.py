@@ -41,7 +41,7 @@ FONTS = frozenset(
 _BARS = ("\\|", "\\Vert", "\\parallel", "∥", "‖")
 _GIVEN = r"(?:\||mid|vert|lvert|rvert)"
 _IS_DATA = re.compile(
-    r"[pP]|[pP]_?(data|real|train|true|r|d|x|X|\*)\w*|[pP]\^?\*|[XD]|\w*data|real|mu_?r"
+    r"[pP]|[pPq]_?(data|real|train|true|r|d|x|X|\*)\w*|[pP]\^?\*|[XD]|\w*data|real|mu_?r"
 )
 _IS_SAMPLES = re.compile(
     r"[pP]_?(g|G|f|fake|model|mod|gen|generated|generator|theta|phi|psi)\w*|G\w*|Q|fake|samples"

@@ -43,6 +43,10 @@ _NOT_UNDERSTOOD = (
 )
 _MAXIMISED = re.compile(r"maximi[sz]|ascen[dt]|\bbound\b|\bELBO\b", re.IGNORECASE)
 _IN_WORDS = re.compile(r"penalt|regulari[sz]|\bR1\b", re.IGNORECASE)
+_OTHER_LOSS = re.compile(
+    r"hinge|least[- ]squares|LSGAN|Wasserstein|WGAN|relativis|non-?saturating|softplus|smooth",
+    re.IGNORECASE,
+)
 _CONSTANTS = {
     "lambda": ("lambda_gp", "gp_weight", "gp_lambda"),
     "gamma": ("r1", "r1_gamma", "r1_weight"),
@@ -64,13 +68,30 @@ def check_formulas(
     """
     stated = stated_constants(config.config)
     told = " ".join(block.text for block in dossier.blocks if block.kind in ("paragraph", "list"))
-    for paper in paper_losses(dossier.formulas):
-        who = "the training" if paper.player == "training" else f"the {paper.player}"
-        statement = f"the formula at {paper.place} is the loss that {who} minimises"
+    papers = paper_losses(dossier.formulas)
+    found = []
+    for paper in papers:
         checked = None if traced.updates else check_on_outputs(paper, snapshots, stated)
         checked = fair(checked or check_paper(paper, traced, stated), paper, told)
-        checked = as_configured(checked, config.config)
-        _note(ledger, paper, statement, checked)
+        found.append(as_configured(checked, config.config))
+    for paper, checked in zip(papers, of_several(papers, found), strict=True):
+        _note(ledger, paper, checked)
+
+
+def of_several(papers: Sequence[PaperLoss], found: Sequence[Checked]) -> list[Checked]:
+    """Accuse no formula where another one of the same player holds: a document may begin with the
+    losses of others, and go on to its own."""
+    holding = {
+        paper.player: paper.place
+        for paper, checked in zip(papers, found, strict=True)
+        if checked.verdict in ("proved", "held")
+    }
+    return [
+        Checked("unknown", f"{c.reason}; but the {p.player}'s loss is the formula at {place}", {})
+        if c.verdict == "refuted" and (place := holding.get(p.player, p.place)) != p.place
+        else c
+        for p, c in zip(papers, found, strict=True)
+    ]
 
 
 def check_paper(paper: PaperLoss, traced: TracedSteps, stated: Mapping[str, float]) -> Checked:
@@ -174,7 +195,14 @@ def fair(checked: Checked, paper: PaperLoss, told: str) -> Checked:
     if checked.verdict != "refuted":
         return checked
     if checked.negative and (paper.maximised or _MAXIMISED.search(told)):
-        why = "it is the negative of what is minimised, and the document speaks of maximising"
+        maximised = "has the name of what is" if paper.maximised else "may be"
+        why = f"it is the negative of what is minimised, and {maximised} maximised"
+        return Checked("unknown", f"{checked.reason}; but {why}", {})
+    if paper.game and paper.player == "generator":
+        why = "papers that give one value for both players often train the generator by another"
+        return Checked("unknown", f"{checked.reason}; but {why}", {})
+    if paper.game and _OTHER_LOSS.search(told):
+        why = "the document speaks of another loss in words"
         return Checked("unknown", f"{checked.reason}; but {why}", {})
     if paper.unread:
         why = f"the formula at {paper.unread} is not understood and may belong to it"
@@ -227,10 +255,11 @@ def _is_proved(expression: sp.Expr, loss: StepLoss) -> bool:
 def _note(
     ledger: Ledger,
     paper: PaperLoss,
-    statement: str,
     checked: Checked,
 ) -> None:
-    id_ = f"formula/{paper.place}"
+    who = "the training" if paper.player == "training" else f"the {paper.player}"
+    statement = f"the formula at {paper.place} is the loss that {who} minimises"
+    id_ = f"formula/{paper.place}/{paper.player}" if paper.game else f"formula/{paper.place}"
     if checked.verdict == "proved":
         ledger.proved(id_, "symbolic", statement, f"sympy: {checked.reason}")
     elif checked.verdict == "held":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import sympy as sp
 
@@ -51,6 +51,15 @@ _NORMS = {"\\|", "\\Vert", "\\lVert", "\\rVert", "∥", "‖"}
 GREEK = "alpha|beta|gamma|lambda|epsilon|mu|delta|eta|tau|theta|phi|kappa|omega|nu|rho|xi"
 """Greek letters that are read, as a pattern."""
 _DIVERGENCES = {"KL", "D_KL", "DKL"}
+_NAMED_FUNCTIONS: Mapping[str, Callable[[sp.Expr], sp.Expr]] = {
+    "softplus": lambda x: sp.log(1 + sp.exp(x)),
+    "sp": lambda x: sp.log(1 + sp.exp(x)),
+    "relu": lambda x: sp.Max(0, x),
+    "sigmoid": lambda x: 1 / (1 + sp.exp(-x)),
+    "sigm": lambda x: 1 / (1 + sp.exp(-x)),
+    "logsigmoid": lambda x: -sp.log(1 + sp.exp(-x)),
+    "mean": Mean,
+}
 _UNKNOWN_FUNCTIONS = ("f", "g", "h", "s", "T")
 _SEPARATORS = (",", ";", "|", "\\mid", "\\vert")
 _COMPARISONS = {
@@ -161,6 +170,10 @@ class Reader:
             return over(self.expression(10 if self.here in ("[", "(") else 15))
         if token in _NORMS:
             return self._norm()
+        if token == "|":
+            value = self.expression(0)
+            self.take("|")
+            return sp.Abs(value)
         if token == "\\nabla":
             return self._gradient()
         if token in ("\\max", "\\min"):
@@ -220,13 +233,26 @@ class Reader:
         if name in _COMPARISONS and self.here == "(":
             return self._comparison(name)
         if self.here in ("(", "["):
-            if name.lower() in ("softplus", "sp"):
-                return sp.log(1 + sp.exp(self._operand()))
+            if name.lower() in _NAMED_FUNCTIONS:
+                return _NAMED_FUNCTIONS[name.lower()](self._operand())
             if name.partition("_")[0] in _NETWORKS:
                 raise UnknownFormula(f"the network {name}")
-            if name in _UNKNOWN_FUNCTIONS or (len(name) > 1 and name.isalpha() and not greek):
+            word = len(name) > 1 and name.isalpha() and not greek
+            letter = name.isalpha() and not greek and self._is_applied()
+            if name in _UNKNOWN_FUNCTIONS or word or letter:
                 raise UnknownFormula(f"the function {name}")
         return sp.Symbol(name, real=True)
+
+    def _is_applied(self) -> bool:
+        """Whether brackets hold what a function is applied to: no sum or product."""
+        depth = 0
+        for token in self._tokens[self._at :]:
+            depth += (token in OPENING) - (token in OPENING.values())
+            if depth == 0:
+                return True
+            if depth == 1 and token in ("+", "-", "*", "/", "\\cdot", "\\times", "\\frac"):
+                return False
+        return False
 
     def _comparison(self, name: str) -> sp.Expr:
         """Read a loss between a prediction and its target, such as BCE(D(x), 1)."""
@@ -276,6 +302,8 @@ class Reader:
         self.take()
         value = self.expression(0)
         self.take(closing)
+        if self._take_positive_part():  # the brackets are those of the positive part as well
+            value = sp.Max(0, value)
         return Mean(averaged(value, over))
 
     def _norm(self) -> sp.Expr:

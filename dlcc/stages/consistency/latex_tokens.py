@@ -9,7 +9,7 @@ import sympy as sp
 
 _TOKEN = re.compile(
     r"\s+|(?P<space>\\[,;:!> ]|\\quad|\\qquad|~|&)|(?P<number>\d+(?:\.\d+)?)"
-    r"|(?P<command>\\[a-zA-Z]+|\\\||\\[{}])|(?P<letter>[a-zA-Z])|(?P<sign>[-+*/^_=(){}\[\],|!.;'∥‖])"
+    r"|(?P<command>\\[a-zA-Z]+|\\\||\|\||\\[{}])|(?P<letter>[a-zA-Z])|(?P<sign>[-+*/^_=(){}\[\],|!.;'∥‖])"
 )
 _LABEL = re.compile(r"\\(?:tag|label)\*?\{[^{}]*\}|\\(?:nonumber|notag)(?![a-zA-Z])")
 _EMPTY = re.compile(r"(?<![^=&\s])\{\s*\}")  # a group that only aligns
@@ -55,7 +55,7 @@ def tokens(latex: str) -> list[str]:
         at = match.end()
         word = match.group().strip()
         if word and match["space"] is None and word not in _IGNORED:
-            found.append(word)
+            found.append("\\|" if word == "||" else word)
     return found
 
 

@@ -11,22 +11,31 @@ import sympy as sp
 
 from dlcc.records import Formula
 from dlcc.stages.consistency.latex import Equation, parse_equation, split_at_equals
+from dlcc.stages.consistency.latex_synonyms import with_usual_words
 from dlcc.stages.consistency.latex_tokens import UnknownFormula
-from dlcc.stages.consistency.symbols import DIVERGENCE, LIKELIHOOD, D, Gradient, Norm, Norm1, judged
+from dlcc.stages.consistency.loss_names import (
+    DISCRIMINATOR,
+    GENERATOR,
+    TRAINING,
+    LossName,
+    loss_names,
+    split_extremes,
+)
+from dlcc.stages.consistency.network_letters import with_usual_letters
+from dlcc.stages.consistency.symbols import (
+    DIVERGENCE,
+    LIKELIHOOD,
+    D,
+    G,
+    Gradient,
+    Norm,
+    Norm1,
+    judged,
+)
 
-_PLAYERS = {"D": "discriminator", "C": "discriminator", "G": "generator"}
-_WHOLE = re.compile(
-    r"L|J|ELBO|L_?(?:total|vae|elbo|ae|mmd|beta|model|theta|phi|thetaphi|fvae)?(?:\(.*\))?",
-    re.IGNORECASE,
-)
 _PENALTY = re.compile(r"(?:R|P|GP|L|Omega)_?(?:\w{0,4}(?:gp|pen|reg|r1|r2|1|2))?", re.IGNORECASE)
-_IS_PART = re.compile(
-    r"adv|real|fake|rec|gp|reg|cls|aux|feat|fm|[lL]_?1|cyc|id|W|pen|gan|\^\W*[rf]\b|,\s*[rf]\b"
-)
-_IS_LOSS = re.compile(r"[LJV](?![a-z])|L_|ELBO|[Ll]oss|[Cc]ost")
 _LOSS_NAME = re.compile(r"[LJV]_|ELBO|[Ll]oss|[Cc]ost")
-# A left side that is more than a loss's name: a share of it, its best value, two of them
-_IS_SOLVED = re.compile(r"\\frac|\\(?:arg)?(?:max|min)|/|\+|\^\s*\{?\*")
+_OF_PLAYERS = re.compile(r"([LVJ](?:_(?:\{[^{}]*\}|\w))?)\s*\(\s*[DG](?:\s*,\s*[DG])*\s*\)")
 _MOST_PENALTIES = 3
 _SIDE_BY_SIDE = re.compile(r",?\s*\\q?quad\b(?:\s*\\text\{[^{}]*\})?|,\s*\\text\{\s*where\s*\}")
 _ENVIRONMENT = re.compile(
@@ -67,6 +76,8 @@ class PaperLoss:
 
     maximised: bool = False
     """Whether its name says that it is a bound that one maximises."""
+    game: bool = False
+    """Whether it is one value that several players pull at, of which this one takes its side."""
 
     def readings(self) -> Iterator[sp.Expr]:
         """List the formula alone, then with penalties, the most of them last."""
@@ -79,56 +90,107 @@ class PaperLoss:
 def paper_losses(formulas: Sequence[Formula]) -> list[PaperLoss]:
     """Find the displayed formulas that say what somebody minimises.
 
+    A value that players pull at in opposite directions is a loss of each, unless the document gives
+    one of the player's own: then the value is what the paper begins with, not what it does.
+
     >>> from dlcc.records import Formula
     >>> found = paper_losses([Formula("a.md", 3, "L_D = -E[D(x)] + E[D(G(z))]", True, "")])
     >>> [(loss.player, str(loss.expression)) for loss in found]
     [('discriminator', '-Mean(D(x)) + Mean(D(G(z)))')]
     """
-    displayed = [part for formula in formulas if formula.displayed for part in _parts(formula)]
-    unread = _unread(displayed)
-    equations = dict(_equations(displayed))
-    penalties = tuple(_penalties(equations.values()))[:_MOST_PENALTIES]
-    found = []
-    for formula in displayed:
-        player = player_of(formula.latex)
-        if player is None:
-            continue
-        place = f"{formula.file}:{formula.line}"
+    displayed = [part for formula in _usual(formulas) for part in _parts(formula)]
+    document = _Document(displayed)
+    found = [
+        loss
+        for formula in displayed
+        for name in _names(formula.latex)
+        if (loss := document.loss(formula, name)) is not None
+    ]
+    own = {loss.player for loss in found if not loss.game}
+    return [loss for loss in found if not loss.game or loss.player not in own]
+
+
+def _usual(formulas: Sequence[Formula]) -> list[Formula]:
+    """Displayed formulas in the usual words and letters."""
+    displayed = [formula for formula in formulas if formula.displayed]
+    latex = with_usual_letters([with_usual_words(formula.latex) for formula in displayed])
+    return [replace(f, latex=text) for f, text in zip(displayed, latex, strict=True)]
+
+
+def _names(latex: str) -> tuple[LossName, ...]:
+    """Names of the losses that a formula gives."""
+    left, equals, right = _at_equals(latex)
+    extremes, value = split_extremes(right if equals else left)
+    if extremes:  # as in G* = arg min max V, or with no left side at all
+        before = (right if equals else left).strip()
+        return loss_names(before[: len(before) - len(value)], value)
+    return loss_names(left, right) if equals else ()
+
+
+class _Document:
+    """Formulas of a document, of which some define parts of others."""
+
+    def __init__(self, displayed: Sequence[Formula]) -> None:
+        self._unread = _unread(displayed)
+        self._equations = dict(_equations(displayed))
+        self._penalties = tuple(_penalties(self._equations.values()))[:_MOST_PENALTIES]
+
+    def loss(self, formula: Formula, name: LossName) -> PaperLoss | None:
+        """Read a formula as the loss of a player; None where it gives a mere number."""
+        place, player = f"{formula.file}:{formula.line}", name.player
         try:
             equation = _equation(formula)
         except _NOT_UNDERSTOOD as reason:
-            found.append(PaperLoss(place, player, None, str(reason)))
-            continue
-        value = _with_parts(equation, equations)
-        doubt = _rows_apart(formula.latex) or _doubt(equation, value, equations, player)
+            return PaperLoss(place, player, None, str(reason), game=name.game)
+        value = _with_parts(equation, self._equations)
+        doubt = _rows_apart(formula.latex) or _doubt(equation, value, self._equations, player)
         if doubt:
-            found.append(PaperLoss(place, player, None, doubt))
-            continue
+            return PaperLoss(place, player, None, doubt, game=name.game)
         if value.is_number:  # as a size may be called L or J
-            continue
-        bound = "ELBO" in equation.name.upper()  # which one maximises, or a loss named after it
-        if bound and _is_bound(value):
+            return None
+        if player == TRAINING and _is_of_critic(value):
+            player = DISCRIMINATOR
+            value = value if _penalised(value) else -value
+        elif name.bound:
+            value = value if name.maximised or not _is_bound(value) else -value
+        elif name.maximised:
             value = -value
-        beside = () if player == "generator" or value.has(Gradient) else penalties
-        missing = "" if player == "generator" else unread
-        found.append(PaperLoss(place, player, value, "", beside, missing, bound))
-    return found
+        if name.game:
+            value = _own_terms(value, player)
+        if value == 0:
+            return None
+        alone = player == GENERATOR
+        beside = () if alone or value.has(Gradient) else self._penalties
+        missing = "" if alone else self._unread
+        return PaperLoss(place, player, value, "", beside, missing, name.bound, name.game)
 
 
-def player_of(latex: str) -> str | None:
-    """Tell whose loss a formula gives, by its left side; None where it gives none.
+def _is_of_critic(value: sp.Expr) -> bool:
+    """Whether it can only be a discriminator's: it has real data and a penalty on gradients."""
+    real = any(judged(output) == "D(x)" for output in value.atoms(D))
+    return real and value.has(Gradient)
 
-    >>> player_of(r"L_{D} = 0"), player_of(r"\\mathcal{L}_{\\text{G}} = 0"), player_of("L = 0")
-    ('discriminator', 'generator', 'training')
-    """
-    left = latex.partition("=")[0]
-    bare = re.sub(r"\\[a-zA-Z]+|[{}\s\\,]", "", re.sub(r"\\ell(?![a-zA-Z])", "L", left))
-    if not _IS_LOSS.match(bare) or _IS_SOLVED.search(left):
-        return None
-    match = re.search(r"[_^]\W*(?:\\\w+\s*\{)?\s*([DGC])(?![a-zA-Z])", left)
-    if match:
-        return None if _IS_PART.search(left[match.end(1) :]) else _PLAYERS[match[1]]
-    return "training" if _WHOLE.fullmatch(bare) else None
+
+def _penalised(value: sp.Expr) -> bool:
+    """Whether a penalty on gradients is added, and not taken off."""
+    terms = [t for t in sp.Add.make_args(sp.expand(value)) if t.has(Gradient)]
+    even = [t for t in terms if t.has(Norm) and _is_square(t)] or terms
+    return bool(even[0].as_coeff_Mul()[0] > 0)
+
+
+def _is_square(term: sp.Expr) -> bool:
+    return any(
+        power.exp == 2 and power.base.func == Norm and power.base.has(Gradient)
+        for power in term.atoms(sp.Pow)
+    )
+
+
+def _own_terms(value: sp.Expr, player: str) -> sp.Expr:
+    """Terms of a value that a player can move."""
+    terms = sp.Add.make_args(sp.expand(value))
+    if player == DISCRIMINATOR:
+        return sp.Add(*(term for term in terms if term.has(D)))
+    return sp.Add(*(t for t in terms if t.has(G) or any(judged(o) != "D(x)" for o in t.atoms(D))))
 
 
 def _rows_apart(latex: str) -> str:
@@ -142,8 +204,8 @@ def _doubt(
 ) -> str:
     """Reason why a formula that was read cannot be taken for a loss; empty where there is none."""
     for name in equation.other_names:
-        other = player_of(f"{name} = 0")
-        if other is not None and "training" not in (other, player) and other != player:
+        others = {found.player for found in loss_names(name)}
+        if others and TRAINING not in (*others, player) and player not in others:
             return f"{name} on its way is another player's"
         if name in equations and sp.simplify(_with_parts(equations[name], equations) - value) != 0:
             return f"{name} is given in another way, too"
@@ -213,7 +275,7 @@ def _unread(formulas: Iterable[Formula]) -> str:
     """Place of the first formula of no player's loss that is not understood and has a gradient, a
     norm or a weight in it: it may be a penalty."""
     for formula in formulas:
-        if player_of(formula.latex) is None and _MAY_BE_PENALTY.search(formula.latex):
+        if not _names(formula.latex) and _MAY_BE_PENALTY.search(formula.latex):
             try:
                 _equation(formula)
             except _NOT_UNDERSTOOD:
@@ -225,7 +287,13 @@ def _equation(formula: Formula) -> Equation:
     """Parse a formula; one that its document's reader could not rebuild is not understood."""
     if formula.unread:
         raise UnknownFormula(f"it could not be read from its document: {formula.unread}")
-    return parse_equation(formula.latex)
+    left, equals, right = _at_equals(formula.latex)
+    extremes, value = split_extremes(right if equals else left)
+    named = f"V = {value}" if extremes and value else formula.latex
+    if extremes and equals:
+        named = f"{left} = {value}"
+    left, equals, right = _at_equals(named)
+    return parse_equation(f"{left}{equals}{_OF_PLAYERS.sub(lambda m: m[1], right)}")
 
 
 def _equations(formulas: Iterable[Formula]) -> Iterator[tuple[str, Equation]]:
@@ -234,7 +302,7 @@ def _equations(formulas: Iterable[Formula]) -> Iterator[tuple[str, Equation]]:
             equation = _equation(formula)
         except _NOT_UNDERSTOOD:
             continue
-        yield equation.name, equation
+        yield re.sub(r"\([DG,]+\)$", "", equation.name), equation
 
 
 def _penalties(equations: Iterable[Equation]) -> Iterator[sp.Expr]:
