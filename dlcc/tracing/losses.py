@@ -105,11 +105,13 @@ class StepLoss:
         leaves: Mapping[int, Tensor],
         update: Update,
         reference: NDArray[Any] | None = None,
+        factor: float | None = None,
     ) -> None:
         if not update.roots:
             raise TraceError("no loss was differentiated for it")
         self._graph, self._leaves = graph, leaves
         self.update = update
+        self._factor = factor
         self._sign = -1.0 if update.maximises else 1.0
         self._roots = [graph.roots[i] for i in update.roots]
         self._plain = Rerun(graph, leaves)
@@ -134,21 +136,28 @@ class StepLoss:
     def scale(self) -> float:
         """Factor that a gradient scaler of mixed precision multiplied the loss with; 1 as a rule.
 
-        It is a power of two, large, that the last operation brings in from outside.
+        It is a constant that the last operation brings in: the one by which the gradient was
+        divided again, or a large power of two where it was clipped besides.
         """
-        factors = set()
-        for root in self._roots:
-            node = self._graph.nodes[root.node]
-            uses = list(node.uses()) if isinstance(node, Operation) else []
-            values = [
-                float(self._leaves[u.node])
-                for u in uses
-                if u.node in self._leaves and self._leaves[u.node].numel() == 1
-            ]
-            powers = [v for v in values if v >= _LEAST_SCALE and math.log2(v).is_integer()]
-            multiplied = isinstance(node, Operation) and base_name(node.name) == "mul"
-            factors.add(powers[0] if powers and multiplied else 1.0)
+        factors = {self._scale_of(root.node) for root in self._roots}
         return factors.pop() if len(factors) == 1 else 1.0
+
+    def _scale_of(self, root: int) -> float:
+        node = self._graph.nodes[root]
+        if not isinstance(node, Operation) or base_name(node.name) != "mul":
+            return 1.0
+        numbers = (
+            float(value)
+            for use in node.uses()
+            if not self.depends(use.node) and (value := self._plain.value(use.node)).numel() == 1
+        )
+        return next((number for number in numbers if self._is_scale(number)), 1.0)
+
+    def _is_scale(self, number: float) -> bool:
+        if not 1 < number < math.inf:
+            return False
+        undone = self._factor is not None and math.isclose(number * self._factor, 1, rel_tol=1e-4)
+        return undone or (number >= _LEAST_SCALE and math.log2(number).is_integer())
 
     def node(self, index: int) -> Leaf | Operation:
         """Look up a node of the graph."""

@@ -49,6 +49,8 @@ from dlcc.tracing.pruning import pruned
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_HALVES = (torch.float16, torch.bfloat16)
+_ROUNDED = "aten::_to_copy"
 _READS = frozenset(("_local_scalar_dense", "item", "equal", "is_nonzero"))
 
 
@@ -89,6 +91,7 @@ class StepRecorder:
         self._begun = 0
         self._quiet = 0
         self._closures: list[bool] = []
+        self._hooked: set[Any] = set()
 
     def graph(self) -> tuple[StepGraph, dict[str, Tensor]]:
         """Give what was recorded: the graph that roots are made of, and tensors by name."""
@@ -121,6 +124,7 @@ class StepRecorder:
             stack.callback(register_optimizer_step_pre_hook(self._before_update).remove)
             stack.callback(register_optimizer_step_post_hook(self._after_update).remove)
             stack.enter_context(self._differentiation())
+            stack.enter_context(self._hooks())
             stack.enter_context(_Watch(self))
             self._stack = stack.pop_all()
         return self
@@ -238,8 +242,11 @@ class StepRecorder:
         source = args[0] if args else None
         if not isinstance(source, Use) or source.grad:
             return False
-        leaf = self._nodes[source.node]
-        whole = self._values.get(source.node)
+        at = source.node
+        rounded = self._nodes[at]
+        if isinstance(rounded, Operation) and rounded.name == _ROUNDED:
+            at = rounded.args[0].node
+        leaf, whole = self._nodes[at], self._values.get(at)
         picked = isinstance(leaf, Leaf) and leaf.kind == OUTSIDE and whole is not None
         return picked and whole is not None and whole.numel() > tensor.numel()
 
@@ -268,9 +275,17 @@ class StepRecorder:
         return len(self._nodes) - 1
 
     def _leaf(self, kind: str, name: str, tensor: Tensor, sources: tuple[Use, ...] = ()) -> int:
+        """Add a leaf with its numbers; those of half precision are told in whole and rounded again,
+        since arrays know no bfloat16."""
+        plain = plain_tensor(tensor).detach()
         index = self._add(Leaf(kind, name, sources, tensor.requires_grad))
-        self._values[index] = plain_tensor(tensor).detach().clone()
-        return index
+        if plain.dtype not in _HALVES:
+            self._values[index] = plain.clone()
+            return index
+        self._values[index] = plain.float()
+        half = {"dtype": DType(str(plain.dtype).removeprefix("torch."))}
+        told = (Use(index, tensor.requires_grad),)
+        return self._add(Operation(_ROUNDED, told, half, 0, self._calls_now()))
 
     def _use(self, tensor: Tensor) -> Use:
         """Find the node of a tensor that is used; a new leaf where nothing seen made it."""
@@ -333,6 +348,22 @@ class StepRecorder:
         finally:
             torch.Tensor.backward, torch.autograd.backward, torch.autograd.grad = methods  # type: ignore[method-assign]
 
+    @contextmanager
+    def _hooks(self) -> Iterator[None]:
+        """See every hook on what the step computes: it may change the gradient that passes."""
+        register = torch.Tensor.register_hook
+
+        def registered(tensor: Tensor, hook: Any) -> Any:
+            if tensor.grad_fn is not None:
+                self._hooked.add(tensor.grad_fn)
+            return register(tensor, hook)  # type: ignore[no-untyped-call]
+
+        torch.Tensor.register_hook = registered  # type: ignore[method-assign]
+        try:
+            yield
+        finally:
+            torch.Tensor.register_hook = register  # type: ignore[method-assign]
+
     def _differentiated(self, tensors: list[Any], seeds: list[Any], inputs: Any) -> None:
         """Note roots, and the players into whose gradients they go."""
         if self._quiet:
@@ -346,7 +377,7 @@ class StepRecorder:
                     self._pending[player] = []
             for tensor, seed in zip(tensors, seeds, strict=True):
                 weight = 1.0 if seed is None else float(seed.double().mean())
-                own = _has_own_gradient(tensor)
+                own = _has_own_gradient(tensor, self._hooked)
                 self._roots.append(Root(self._use(tensor).node, weight, own))
                 for player in {self._names[weight_].partition("/")[0] for weight_ in reached}:
                     self._pending.setdefault(player, []).append(len(self._roots) - 1)
@@ -443,10 +474,11 @@ def _written(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> l
     return _tensors(changed)
 
 
-def _has_own_gradient(tensor: Tensor) -> bool:
+def _has_own_gradient(tensor: Tensor, hooked: set[Any]) -> bool:
     """Whether code that is no operation of torch has a part in a tensor's gradient."""
     return any(
-        isinstance(function, BackwardCFunction)
+        function in hooked
+        or isinstance(function, BackwardCFunction)
         or bool(getattr(getattr(function, "variable", None), "_backward_hooks", None))
         for function in _functions([tensor])
     )

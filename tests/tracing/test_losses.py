@@ -154,3 +154,29 @@ def test_a_module_that_makes_the_loss_itself_is_cut_at_its_parts() -> None:
     assert {v.title for v in found.variables} == {
         "model.encoder(real)", "model.decoder(fake with noise)", "data",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("scale", [8.0, 1000.0, 65536.0])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_what_a_gradient_scaler_multiplies_with_and_divides_again_is_no_part_of_the_loss(
+    scale: float, dtype: torch.dtype
+) -> None:
+    nets = players()
+    judge = nets["discriminator"]
+    adam = torch.optim.Adam(judge.parameters())
+    scaler = torch.amp.GradScaler("cpu", init_scale=scale)  # makes its scale at the first use
+
+    def step(n: dict[str, nn.Module]) -> None:
+        adam.zero_grad()
+        with torch.autocast("cpu", dtype=dtype, enabled=dtype != torch.float32):
+            loss = softplus(-judge(DATA[:ROWS])).mean()
+        scaler.scale(loss).backward()
+        scaler.step(adam)
+        scaler.update()
+
+    graph, tensors = recorded(step, nets)
+    leaves = leaves_of(graph, tensors)
+    checked = check_step(graph, leaves, tensors)
+    loss = StepLoss(graph, leaves, checked.updates[-1], np.asarray(DATA), checked.scales[-1])
+    assert loss.scale == scale
+    assert StepLoss(graph, leaves, checked.updates[-1], np.asarray(DATA), 1.0).scale in (1, 65536)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from dlcc.errors import TraceError
 from dlcc.tracing.losses import StepLoss, Variable
-from dlcc.tracing.roles import ASSUMED, DRAWN, FAKE, MIXED, NOISY_FAKE, NOISY_REAL
+from dlcc.tracing.roles import ASSUMED, DRAWN, FAKE, MIXED, NOISY_FAKE, NOISY_REAL, REAL
 
 Drawn = Mapping[Variable, Tensor]
 """Variable of a loss -> numbers put in for it."""
@@ -25,6 +25,7 @@ _NAMES = {
     MIXED: "D(mixed)",
     NOISY_REAL: "D(x + noise)",
 }
+_GIVEN = (REAL, NOISY_REAL, ASSUMED)
 _MADE = (DRAWN, MIXED, FAKE, NOISY_FAKE)
 _LOGITS = (
     "D(x)",
@@ -194,6 +195,7 @@ def _reconstruction(loss: StepLoss) -> dict[str, tuple[Variable, ...]]:
     data = [v for v in loss.variables if v.sort == "data"]
     outputs = [v for v in loss.variables if v.sort == "output"]
     wide = [v for v in outputs if data and _flat(v.recorded).shape == _flat(data[0].recorded).shape]
+    wide = [v for v in wide if v.role not in _GIVEN] or wide  # a code may be as wide as data
     codes = [v for v in outputs if v not in wide]
     if not data or not wide:
         return {}

@@ -258,7 +258,7 @@ def updates_of(traced: TracedStep) -> list[TracedUpdate]:
         loss, why = None, fault or unknown
         if update.roots and not unknown:
             try:
-                loss = StepLoss(traced.graph, traced.leaves, update, traced.reference)
+                loss = StepLoss(traced.graph, traced.leaves, update, traced.reference, factor)
             except TraceError as error:
                 loss, why = None, str(error)
         found[update.players] = TracedUpdate(
