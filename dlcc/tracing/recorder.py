@@ -327,8 +327,9 @@ class StepRecorder:
         def of_outputs(
             outputs: Any, inputs: Any, grad_outputs: Any = None, *args: Any, **kwargs: Any
         ) -> Any:
-            self._transformed |= torch._C._functorch.peek_interpreter_stack() is not None
             listed, at = _listed(outputs), _listed(inputs)
+            of_weights = all(id(plain_tensor(t)) in self._names for t in at)
+            self._transformed |= _is_transformed() and not (of_weights and _is_plain_grad())
             seeds = _listed(grad_outputs) if grad_outputs is not None else [None] * len(listed)
             if any(id(plain_tensor(t)) in self._names for t in at):
                 self._differentiated(listed, seeds, at)
@@ -370,7 +371,7 @@ class StepRecorder:
             return
         with self.quiet():
             only = None if inputs is None else {id(plain_tensor(t)) for t in _listed(inputs)}
-            reached = _reached(tensors, self._names, only)
+            reached = _reached([plain_tensor(t) for t in tensors], self._names, only)
             for player in {self._names[weight].partition("/")[0] for weight in reached}:
                 weights = self._players[player].parameters()
                 if not any(w.grad is not None and bool((w.grad != 0).any()) for w in weights):
@@ -453,6 +454,18 @@ class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         return self._recorder.operation(func, args, kwargs, lambda: func(*args, **kwargs))
+
+
+def _is_plain_grad() -> bool:
+    """Whether no transform of torch.func is under way but one `grad`, which is a gradient as any
+    other."""
+    (*others, last) = torch._C._functorch.get_interpreter_stack()
+    return not others and last.key() == torch._C._functorch.TransformType.Grad
+
+
+def _is_transformed() -> bool:
+    """Whether a transform of torch.func is under way."""
+    return torch._C._functorch.peek_interpreter_stack() is not None
 
 
 def _tensors(values: Any) -> list[Tensor]:

@@ -311,3 +311,32 @@ def test_numbers_of_half_precision_are_rounded_again_as_they_were() -> None:
     leaves = leaves_of(graph, tensors)
     assert Rerun(graph, leaves).value(graph.calls[0].outputs[0]).dtype == torch.bfloat16
     assert check_step(graph, leaves, tensors).faults == ("",)
+
+
+@pytest.mark.parametrize("detached", [False, True])
+def test_a_gradient_by_torch_func_is_one_as_any_other_where_it_is_of_the_weights(
+    detached: bool,
+) -> None:
+    nets = players()
+    judge = nets["discriminator"]
+    sgd = torch.optim.SGD(judge.parameters(), 0.1)
+
+    def loss(weights: dict[str, Tensor]) -> Tensor:
+        out: Tensor = torch.func.functional_call(judge, weights, (DATA[:ROWS],))
+        return softplus(-out).mean()
+
+    def step(n: dict[str, nn.Module]) -> None:
+        weights = {k: p.detach() if detached else p for k, p in judge.named_parameters()}
+        found = torch.func.grad(loss)(weights)
+        for name, weight in judge.named_parameters():
+            weight.grad = found[name]
+        sgd.step()
+
+    graph, tensors = recorded(step, nets)
+    leaves = leaves_of(graph, tensors)
+    if detached:  # other tensors than the weights: what they are is not followed
+        with pytest.raises(TraceError, match=r"torch\.func"):
+            check_step(graph, leaves, tensors)
+    else:
+        checked = check_step(graph, leaves, tensors)
+        assert (checked.faults, checked.scales) == (("",), (1.0,))
