@@ -54,6 +54,7 @@ class Subject:
         self.functions: dict[str, Callable[..., Any]] = {}
         self.tracker: UpdateTracker | None = None
         self.calls_made: list[PlayerCall] = []
+        self.updated: dict[int, list[dict[str, Tensor]]] = {}
         self.rounding = contextlib.ExitStack()
 
     def answer(self, message: Mapping[str, Any], tensors: bytes) -> bytes:
@@ -65,7 +66,7 @@ class Subject:
             for name in (
                 *("build", "load", "step", "probe", "sample", "state", "weights", "forward"),
                 "features",
-                "trace",
+                *("trace", "disturb"),
                 *("calls", "call", "set"),
             )
         }
@@ -183,10 +184,33 @@ class Subject:
 
         with StepRecorder(self.training.players) as recorder:
             self.training.step(message["step"])
+        self.updated[message["step"]] = recorder.updated
         graph, made = recorder.graph()
         halves = (torch.float16, torch.bfloat16)
         whole = {n: t.float() if t.dtype in halves else t for n, t in made.items()}
         return {"graph": graph.to_json()}, whole
+
+    def disturb(self, message: Mapping[str, Any], tensors: bytes) -> Answer:
+        """Step with noise, `CALL/PLACE`, on what players return, and answer with the losses and
+        their gradients in it; weights after each optimiser's step are those of the step's trace."""
+        from safetensors.torch import load
+
+        from dlcc.tracing.disturbed_step import DisturbedStep
+
+        noise = {}
+        for name, added in load(tensors).items():
+            call, place = map(int, name.split("/"))
+            noise[call, place] = added
+        updated = self.updated[message["step"]]
+        with DisturbedStep(self.training.players, noise, updated) as disturbed:
+            self.training.step(message["step"])
+        values = {f"value/{k}": value for k, value in enumerate(disturbed.values)}
+        gradients = {
+            f"gradient/{k}/{call}/{place}": slope.float()
+            for k, found in enumerate(disturbed.gradients)
+            for (call, place), slope in found.items()
+        }
+        return {}, values | gradients
 
     def calls(self, message: Mapping[str, Any], tensors: bytes) -> Answer:
         """Step, and answer with what went into the players."""

@@ -21,6 +21,7 @@ from dlcc.sandbox import seccomp, wire
 from dlcc.sandbox.environment import package_folders, readable_paths
 from dlcc.sandbox.inside import Bounds, Inside
 from dlcc.sandbox.levels import Level
+from dlcc.sandbox.recorded_call import RecordedCall, recorded_call
 from dlcc.sandbox.staging import Staged
 
 if TYPE_CHECKING:
@@ -31,62 +32,6 @@ Tensors = dict[str, NDArray[Any]]
 _HEADER_ROOM = 1 << 20  # bytes that safetensors may spend on names beyond the data asked for
 _OUTPUTS = 256 << 20  # bytes of a player's outputs
 _NAMED_FILES = 4  # of an error that are looked for
-
-
-@dataclass(frozen=True)
-class CallTensor:
-    """Tensor that went into a player."""
-
-    name: str
-    """Place among the arguments: `[0]` of the first by position, `['y']` of one by name."""
-    dtype: str
-    """Type of its numbers, such as `float32`."""
-    classes: int | None
-    """Number of classes of the embedding that it went into as it was; None for none."""
-    values: NDArray[Any]
-    """Values [batch, ...]."""
-
-
-@dataclass(frozen=True)
-class RecordedCall:
-    """Call of a player, or of a part of one, within a step."""
-
-    number: int
-    """Place among the calls of the step."""
-    player: str
-    path: str
-    """Path of the part within the player; empty for the player as a whole."""
-    training: bool
-    """Whether it was in training mode."""
-    tensors: tuple[CallTensor, ...] | None
-    """Tensors among the arguments, in order; None where they are too large to be shown."""
-
-    @property
-    def name(self) -> str:
-        """Player, with the part after a point."""
-        return f"{self.player}.{self.path}" if self.path else self.player
-
-
-def _recorded_call(number: int, told: Mapping[str, Any], made: Tensors) -> RecordedCall:
-    """Check what is told of a call."""
-    leaves = list(told["leaves"])
-    tensors = []
-    for j, leaf in enumerate(leaves):
-        values = made.get(f"{number}/{j}")
-        classes = leaf["classes"]
-        if values is not None:
-            name, dtype = wire.shown(leaf["name"], 80), wire.shown(leaf["dtype"], 20)
-            tensors.append(
-                CallTensor(name, dtype, None if classes is None else int(classes), values)
-            )
-    whole = len(tensors) == len(leaves)
-    return RecordedCall(
-        number,
-        wire.shown(told["player"], 80),
-        wire.shown(told["path"], 120),
-        bool(told["training"]),
-        tuple(tensors) if whole else None,
-    )
 
 
 @dataclass(frozen=True)
@@ -381,7 +326,7 @@ class Session:
         if not isinstance(told, list):
             raise self._nonsense("tells no calls")
         try:
-            return [_recorded_call(number, one, made) for number, one in enumerate(told)]
+            return [recorded_call(number, one, made) for number, one in enumerate(told)]
         except (KeyError, TypeError, ValueError, OverflowError):
             raise self._nonsense("tells of calls what cannot be") from None
 
@@ -481,6 +426,37 @@ class Session:
 
         message, made = self._ask({"op": "trace", "step": step})
         return StepGraph.from_json(message.get("graph")), made
+
+    def disturb(self, step: int, noise: Mapping[tuple[int, int], NDArray[Any]]) -> Tensors:
+        """Do a step that was traced once more, with noise on what players return.
+
+        Args:
+            step: Number of the step; the state before it is to be loaded.
+            noise: Number of a call of a player, and the place of a tensor among those that it
+                returns -> what is added to it, `[batch, ...]`.
+
+        Returns:
+            Losses `value/ROOT`, and their gradients in the noise `gradient/ROOT/CALL/PLACE`; see
+            `dlcc.tracing.second_opinion`. Nothing in them is to be believed.
+
+        Raises:
+            ForeignCodeError: The code fails, dies or answers nonsense.
+
+        >>> from dlcc.runs import Run
+        >>> from dlcc.sandbox import best_level
+        >>> run = Run.open("runs/ring-oscillating")
+        >>> with Session(run.source_files(), best_level(trust=True)) as session:
+        ...     _ = session.build(run.manifest.training, run.manifest.config)
+        ...     _ = session.trace(0)
+        ...     _ = session.build(run.manifest.training, run.manifest.config)
+        ...     told = session.disturb(0, {})
+        >>> sorted(told)
+        ['value/0', 'value/1']
+        """
+        from safetensors.numpy import save
+
+        sent = {f"{call}/{place}": np.ascontiguousarray(n) for (call, place), n in noise.items()}
+        return self._ask({"op": "disturb", "step": step}, save(sent), expected=_OUTPUTS)[1]
 
     def features(self, entry: str, rows: NDArray[np.float64]) -> NDArray[Any]:
         """Call a function of the run that makes features of samples or of training data.

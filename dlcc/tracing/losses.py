@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -115,7 +116,7 @@ class StepLoss:
         self._sign = -1.0 if update.maximises else 1.0
         self._roots = [graph.roots[i] for i in update.roots]
         self._plain = Rerun(graph, leaves)
-        self._calls = _cut(graph, self._roots)
+        self._calls = outermost_calls(graph, self._roots)
         self._within = frozenset(call.number for call in self._calls)
         self._roles = Roles(graph, self._plain, self._calls, reference)
         self.variables = self._distinct_variables()
@@ -142,16 +143,37 @@ class StepLoss:
         factors = {self._scale_of(root.node) for root in self._roots}
         return factors.pop() if len(factors) == 1 else 1.0
 
+    @cached_property
+    def doubtful_scale(self) -> float:
+        """Factor of the loss that may be a gradient scaler's, as the gradient that was used is less
+        than that of the loss without it; 1 where there is none."""
+        (root, *others) = (root.node for root in self._roots)
+        if others or self.scale != 1 or self._factor is None:
+            return 1.0
+        factor = self._factor
+        return next((n for n in self._outer_factors(root) if n > 1 and n * factor < 1), 1.0)
+
+    def without_scale(self) -> StepLoss:
+        """Give the loss with its doubtful scale taken for a gradient scaler's."""
+        other = copy(self)
+        for found_before in ("scale", "doubtful_scale"):
+            other.__dict__.pop(found_before, None)
+        other._factor = 1 / self.doubtful_scale
+        return other
+
     def _scale_of(self, root: int) -> float:
+        return next((n for n in self._outer_factors(root) if self._is_scale(n)), 1.0)
+
+    def _outer_factors(self, root: int) -> list[float]:
+        """Constants that the last operation of a loss multiplies with."""
         node = self._graph.nodes[root]
         if not isinstance(node, Operation) or base_name(node.name) != "mul":
-            return 1.0
-        numbers = (
+            return []
+        return [
             float(value)
             for use in node.uses()
             if not self.depends(use.node) and (value := self._plain.value(use.node)).numel() == 1
-        )
-        return next((number for number in numbers if self._is_scale(number)), 1.0)
+        ]
 
     def _is_scale(self, number: float) -> bool:
         if not 1 < number < math.inf:
@@ -399,9 +421,9 @@ class StepLoss:
         return calls[-1] if calls else None
 
 
-def _cut(graph: StepGraph, roots: Sequence[Root]) -> list[Call]:
-    """Choose the calls at whose outputs a loss is cut: the outermost ones, but for a module that
-    makes the loss itself, whose parts are taken in its place."""
+def outermost_calls(graph: StepGraph, roots: Sequence[Root]) -> list[Call]:
+    """Choose the calls at whose outputs losses are cut: the outermost ones, but for a module that
+    makes a loss itself, whose parts are taken in its place."""
     children: dict[int, list[Call]] = {}
     for call in graph.calls:
         children.setdefault(call.parent, []).append(call)

@@ -23,6 +23,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 
 from dlcc.engine.compiler import uncompiled
+from dlcc.tracing.differentiation import listed, watched_differentiation
 from dlcc.tracing.graph import (
     GRADIENT,
     NOISE,
@@ -92,6 +93,8 @@ class StepRecorder:
         self._quiet = 0
         self._closures: list[bool] = []
         self._hooked: set[Any] = set()
+        self.updated: list[dict[str, Tensor]] = []
+        """Weights after each optimiser's step, by `player/weight`."""
 
     def graph(self) -> tuple[StepGraph, dict[str, Tensor]]:
         """Give what was recorded: the graph that roots are made of, and tensors by name."""
@@ -123,7 +126,7 @@ class StepRecorder:
                         stack.callback(hook.remove)
             stack.callback(register_optimizer_step_pre_hook(self._before_update).remove)
             stack.callback(register_optimizer_step_post_hook(self._after_update).remove)
-            stack.enter_context(self._differentiation())
+            stack.enter_context(watched_differentiation(self))
             stack.enter_context(self._hooks())
             stack.enter_context(_Watch(self))
             self._stack = stack.pop_all()
@@ -305,51 +308,6 @@ class StepRecorder:
     # --------------------------------------------------------------------- roots and optimisers
 
     @contextmanager
-    def _differentiation(self) -> Iterator[None]:
-        """See every call of backward and of autograd.grad in the block."""
-        methods = (torch.Tensor.backward, torch.autograd.backward, torch.autograd.grad)
-        tensor_backward, backward, grad = methods
-
-        def of_tensor(self_: Tensor, gradient: Any = None, *args: Any, **kwargs: Any) -> None:
-            self._differentiated([self_], [gradient], kwargs.get("inputs"))
-            with self.quiet():
-                tensor_backward(self_, gradient, *args, **kwargs)  # type: ignore[no-untyped-call]
-            self._note_left()
-
-        def of_tensors(tensors: Any, grad_tensors: Any = None, *args: Any, **kwargs: Any) -> None:
-            listed = _listed(tensors)
-            seeds = _listed(grad_tensors) if grad_tensors is not None else [None] * len(listed)
-            self._differentiated(listed, seeds, kwargs.get("inputs"))
-            with self.quiet():
-                backward(tensors, grad_tensors, *args, **kwargs)
-            self._note_left()
-
-        def of_outputs(
-            outputs: Any, inputs: Any, grad_outputs: Any = None, *args: Any, **kwargs: Any
-        ) -> Any:
-            listed, at = _listed(outputs), _listed(inputs)
-            of_weights = all(id(plain_tensor(t)) in self._names for t in at)
-            self._transformed |= _is_transformed() and not (of_weights and _is_plain_grad())
-            seeds = _listed(grad_outputs) if grad_outputs is not None else [None] * len(listed)
-            if any(id(plain_tensor(t)) in self._names for t in at):
-                self._differentiated(listed, seeds, at)
-                with self.quiet():
-                    return grad(outputs, inputs, grad_outputs, *args, **kwargs)
-            with self.quiet():
-                made = grad(outputs, inputs, grad_outputs, *args, **kwargs)
-                if self._quiet == 1:
-                    self._add_gradients(listed, at, seeds, made)
-            return made
-
-        torch.Tensor.backward = of_tensor  # type: ignore[method-assign, assignment]
-        torch.autograd.backward = of_tensors
-        torch.autograd.grad = of_outputs
-        try:
-            yield
-        finally:
-            torch.Tensor.backward, torch.autograd.backward, torch.autograd.grad = methods  # type: ignore[method-assign]
-
-    @contextmanager
     def _hooks(self) -> Iterator[None]:
         """See every hook on what the step computes: it may change the gradient that passes."""
         register = torch.Tensor.register_hook
@@ -365,12 +323,16 @@ class StepRecorder:
         finally:
             torch.Tensor.register_hook = register  # type: ignore[method-assign]
 
-    def _differentiated(self, tensors: list[Any], seeds: list[Any], inputs: Any) -> None:
+    def is_weight(self, tensor: Tensor) -> bool:
+        """Tell whether a tensor is a weight of a player."""
+        return id(plain_tensor(tensor)) in self._names
+
+    def differentiated(self, tensors: list[Any], seeds: list[Any], inputs: Any) -> None:
         """Note roots, and the players into whose gradients they go."""
         if self._quiet:
             return
         with self.quiet():
-            only = None if inputs is None else {id(plain_tensor(t)) for t in _listed(inputs)}
+            only = None if inputs is None else {id(plain_tensor(t)) for t in listed(inputs)}
             reached = _reached([plain_tensor(t) for t in tensors], self._names, only)
             for player in {self._names[weight].partition("/")[0] for weight in reached}:
                 weights = self._players[player].parameters()
@@ -383,7 +345,7 @@ class StepRecorder:
                 for player in {self._names[weight_].partition("/")[0] for weight_ in reached}:
                     self._pending.setdefault(player, []).append(len(self._roots) - 1)
 
-    def _note_left(self) -> None:
+    def left(self) -> None:
         """Keep the gradients that a differentiation left, before the code changes them."""
         if self._quiet:
             return
@@ -393,10 +355,20 @@ class StepRecorder:
                     if weight.grad is not None:
                         self._left[f"{player}/{name}"] = weight.grad.detach().clone()
 
+    def taken(self, outputs: list[Any], inputs: list[Any], seeds: list[Any], made: Any) -> None:
+        """Add the gradients of outputs in inputs that the step goes on with."""
+        if self._quiet:
+            return
+        with self.quiet():
+            self._add_gradients(outputs, inputs, seeds, made)
+
+    def transformed(self) -> None:
+        """Note that the step uses a transform of torch.func that is not followed."""
+        self._transformed = True
+
     def _add_gradients(
         self, outputs: list[Any], inputs: list[Any], seeds: list[Any], made: Any
     ) -> None:
-        """Add the gradients of outputs in inputs that the step goes on with."""
         args = (
             [self._use(t) for t in outputs],
             [self._use(t) for t in inputs],
@@ -420,9 +392,13 @@ class StepRecorder:
             self._note_update(optimizer)
         else:
             self._quiet -= 1
+        after = {}
         for group in optimizer.param_groups:  # fused kernels do not count what they write
             for weight in group["params"]:
                 self._memory.forget(weight)
+                if id(weight) in self._names:
+                    after[self._names[id(weight)]] = weight.detach().clone()
+        self.updated.append(after)
 
     def _note_update(self, optimizer: Any) -> None:
         if self._quiet:
@@ -456,24 +432,8 @@ class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return self._recorder.operation(func, args, kwargs, lambda: func(*args, **kwargs))
 
 
-def _is_plain_grad() -> bool:
-    """Whether no transform of torch.func is under way but one `grad`, which is a gradient as any
-    other."""
-    (*others, last) = torch._C._functorch.get_interpreter_stack()
-    return not others and last.key() == torch._C._functorch.TransformType.Grad
-
-
-def _is_transformed() -> bool:
-    """Whether a transform of torch.func is under way."""
-    return torch._C._functorch.peek_interpreter_stack() is not None
-
-
 def _tensors(values: Any) -> list[Tensor]:
     return [value for value in tree_flatten(values)[0] if isinstance(value, Tensor)]
-
-
-def _listed(values: Any) -> list[Any]:
-    return [values] if isinstance(values, Tensor) else list(values)
 
 
 def _written(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Tensor]:

@@ -258,7 +258,7 @@ def _is_left(
     if not bool(torch.isfinite(used).all() and torch.isfinite(mine).all()):
         return False
     largest = float(used.abs().max())
-    return float((used - mine).abs().max()) <= _ROUNDING * max(largest, 1e-30) * _looseness(graph)
+    return float((used - mine).abs().max()) <= _ROUNDING * max(largest, 1e-30) * looseness(graph)
 
 
 def _opaque(graph: StepGraph, update: Update) -> str:
@@ -299,7 +299,7 @@ def _check_update(
         )
     scale = float(used @ mine) / size
     off = float((used - scale * mine).abs().max())
-    if off > _ROUNDING * max(float(used.abs().max()), 1e-30) * _looseness(graph):
+    if off > _ROUNDING * max(float(used.abs().max()), 1e-30) * looseness(graph):
         return None, "the gradient that its optimiser used is not that of its loss"
     if scale < 0:
         return scale, _TURNED
@@ -339,8 +339,8 @@ def _gradients(
     return list(total.values())
 
 
-def _looseness(graph: StepGraph) -> float:
-    """Factor on the rounding that is let pass: half precision rounds by 2⁻⁸."""
+def looseness(graph: StepGraph) -> float:
+    """Give the factor on the rounding that is let pass: half precision rounds by 2⁻⁸."""
     halves = ("bfloat16", "float16")
     for node in graph.nodes:
         if isinstance(node, Operation):

@@ -145,7 +145,9 @@ def check_gradients(ledger: Ledger, traced: TracedSteps) -> None:
             ledger.unknown(id_, "symbolic", statement, update.why_no_loss)
             continue
         if not update.fault:
-            ledger.held(id_, "symbolic", statement, "its operations run again outside of the code")
+            how = "its operations run again outside of the code"
+            how += ", as they are and with noise on what players return" * update.agreed
+            ledger.held(id_, "symbolic", statement, how)
             continue
         finding = Finding(
             "LOG010",

@@ -93,6 +93,10 @@ def check_formula(expression: sp.Expr, loss: StepLoss, stated: Mapping[str, floa
     if not refuted.only_so and not says_all(expression):
         return _unknown("of what distribution p(x|z) is, the formula does not say")
     other = _held_otherwise(expression, loss, stated, points, values)
+    if loss.doubtful_scale != 1:
+        plain = check_formula(expression, loss.without_scale(), stated)
+        if plain.verdict == "held":
+            other = f"without the factor {loss.doubtful_scale:g}, which a gradient scaler may take"
     if other:
         return _unknown(f"{refuted.reason}; but it holds {other}")
     words = loss_in_words(ways, points, values)

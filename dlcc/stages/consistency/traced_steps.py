@@ -26,10 +26,12 @@ from dlcc.tracing.graph import OUTSIDE, PARAMETER, Leaf, StepGraph, Update, tens
 from dlcc.tracing.losses import StepLoss
 from dlcc.tracing.rerun import Rerun, check_step, leaves_of
 from dlcc.tracing.roles import row_texts
+from dlcc.tracing.second_opinion import differences, differing_roots, noise_for, told_losses
 from dlcc.typing import Floats
 
 _STEPS = 2
 _MEMORY = 3 << 30
+_UNSEEN = "something that no operation shows has a part in its loss"
 _LARGEST_STATE = 256 << 20  # bytes of a snapshot
 
 
@@ -51,6 +53,8 @@ class TracedUpdate:
     """Whether it is of the step after a snapshot's, whose weights nothing vouches for."""
     factor: float | None = None
     """Factor from the loss's gradient to the one that was used; None where there is none."""
+    agreed: bool = False
+    """Whether the code's loss is that of its operations with noise on what players return, too."""
 
 
 @dataclass(frozen=True)
@@ -197,6 +201,7 @@ def trace_steps(
                     graph, tensors = session.trace(state.step + 1)
                     steps.append(_step(graph, tensors, state.step + 1, reference, following=True))
                     updates += _of_whole_steps(updates, updates_of(steps[-1]))
+            updates = _with_second_opinion(session, begun[0], steps[0], updates)
     except (ForeignCodeError, TraceError) as error:
         if not updates:
             return TracedSteps(why_none=f"no step could be traced: {error}")
@@ -265,6 +270,32 @@ def updates_of(traced: TracedStep) -> list[TracedUpdate]:
             traced.step, update.players, loss, fault, why, traced.following, factor
         )
     return list(found.values())
+
+
+def _with_second_opinion(
+    session: Session, state: RecordedState, traced: TracedStep, updates: Sequence[TracedUpdate]
+) -> list[TracedUpdate]:
+    """Take back the losses of players of whom one is not what its operations give where players
+    return a little more. Code that cannot be disturbed, such as one that checks what it is given,
+    is left as it is."""
+    try:
+        noise = noise_for(traced.graph, traced.leaves, state.step)
+        if not noise:
+            return list(updates)
+        session.load(state.tree, state.data)
+        made = session.disturb(state.step, {place: n.numpy() for place, n in noise.items()})
+        told = told_losses(made, len(traced.graph.roots))
+        found = differences(traced.graph, traced.leaves, noise, *told)
+    except (ForeignCodeError, TraceError):
+        return list(updates)
+    tried = [u for u in updates if u.loss is not None and u.step == traced.step]
+    doubts = {u.players: differing_roots(u.loss.update, found) for u in tried if u.loss}
+    return [
+        replace(update, loss=None, why_no_loss=f"{_UNSEEN}: {doubts[update.players]}")
+        if doubts.get(update.players)
+        else replace(update, agreed=update in tried)
+        for update in updates
+    ]
 
 
 def _of_whole_steps(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dlcc.errors import ForeignCodeError
 from dlcc.sandbox import Session
-from dlcc.sandbox.session import CallTensor, RecordedCall
+from dlcc.sandbox.recorded_call import CallTensor, RecordedCall
 from dlcc.stages.execution.inputs import AS_RECORDED, ONE_ROW, Arrays, Variant, one_row, variants
 from dlcc.stages.execution.slopes import Slopes, measure_slopes
 from dlcc.stages.recorded_state import RecordedState

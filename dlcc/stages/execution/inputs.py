@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcc.sandbox.session import CallTensor
+from dlcc.sandbox.recorded_call import CallTensor
 
 Arrays = tuple[NDArray[Any], ...]
 

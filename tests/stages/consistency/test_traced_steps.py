@@ -57,6 +57,8 @@ def build(config: dict[str, Any]) -> dlcc.Training:
             weight, target = (
                 (3.0, target) if _get_current_dispatch_mode() is None else (1.0, r * 0 + 1)
             )
+        if config["reads"]:  # a number by which no operation is followed
+            weight = F.softplus(r).mean().item()
         d = F.binary_cross_entropy_with_logits(r, target) + weight * F.softplus(f).mean()
         if not config["kept"]:
             opts[1].zero_grad()
@@ -85,7 +87,7 @@ def judged(folder: Path, discriminator: str, **faults: bool) -> Evaluation:
         build=build,
         length=8,
         objective={"kind": "gan", "loss": "ns"},
-        config={"cut": False, "kept": False, "lies": False, "seed": 0, **faults},
+        config=dict.fromkeys(("cut", "kept", "lies", "reads"), False) | {"seed": 0, **faults},
         documents=[paper],
     ) as recorder:
         recorder.train(snapshots=2, samples=64, sample_steps=2)
@@ -139,6 +141,21 @@ def test_code_that_does_something_else_while_it_is_watched_is_not_believed(tmp_p
         k: v for k, v in verdicts(judged(tmp_path, NS, lies=True)).items() if "formula" in k
     }
     assert set(formulas.values()) == {"unknown"}
+
+
+def test_a_loss_with_a_part_that_no_operation_shows_accuses_nobody(tmp_path: Path) -> None:
+    found = judged(tmp_path, NS, reads=True)
+    obligations = found.record(Obligations)
+    assert obligations is not None
+    by_id = {o.id: o for o in obligations.items if o.kind == "symbolic"}
+    gradients = {k: o for k, o in by_id.items() if k.startswith("gradient/")}
+    assert {o.verdict for k, o in gradients.items() if "discriminator" in k} == {"unknown"}
+    assert all("that no operation shows" in str(o) for k, o in gradients.items() if "discr" in k)
+    assert any("with noise on what players return" in o.method for o in gradients.values())
+    assert [o.verdict for k, o in by_id.items() if k.startswith("formula/")] == [
+        "unknown",
+        "proved",
+    ]
 
 
 @pytest.mark.parametrize(

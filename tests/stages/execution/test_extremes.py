@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.execution import PLAYERS, codes_of, tried
 from dlcc.sandbox import Level
-from dlcc.sandbox.session import CallTensor
+from dlcc.sandbox.recorded_call import CallTensor
 from dlcc.stages.execution.inputs import Variant, one_row, variants
 from dlcc.stages.execution.slopes import NOISES, measure_slopes
 from tests.sandbox.in_process import InProcessSession
