@@ -111,7 +111,14 @@ def check_paper(paper: PaperLoss, traced: TracedSteps, stated: Mapping[str, floa
         return Checked("unknown", f"not understood: {paper.reason}", {})
     if not updates:
         return Checked("unknown", traced.why_none_of(paper.player), {})
-    return summed_up([_at_step(paper, update, stated) for update in updates])
+    checked = summed_up([_at_step(paper, update, stated) for update in updates])
+    if checked.verdict in ("proved", "held") and traced.resized:
+        other = check_paper(paper, traced.with_other_batches, stated)
+        if other.verdict == "refuted":
+            rows, others = traced.sizes
+            why = f"it holds for batches of {rows}, and not for batches of {others}"
+            return Checked("unknown", f"{why}: {other.reason}", {})
+    return checked
 
 
 def summed_up(found: Sequence[Checked]) -> Checked:

@@ -42,8 +42,8 @@ class Consistency(Stage):
         from dlcc.stages.consistency.promises import check_promises
         from dlcc.stages.consistency.rules.breach import Evidence
         from dlcc.stages.consistency.rules.check import check_rules
+        from dlcc.stages.consistency.step_tracing import states_of, trace_steps
         from dlcc.stages.consistency.tables import check_tables
-        from dlcc.stages.consistency.traced_steps import states_of, trace_steps
 
         config, series, snapshots = case[Config], case[Series], case.get(Snapshots)
         ledger = Ledger()

@@ -60,6 +60,8 @@ def build(config: dict[str, Any]) -> dlcc.Training:
         if config["reads"]:  # a number by which no operation is followed
             weight = F.softplus(r).mean().item()
         d = F.binary_cross_entropy_with_logits(r, target) + weight * F.softplus(f).mean()
+        if config["divides"]:  # by the size that batches happen to have
+            d = F.softplus(-r).sum() / 32 + F.softplus(f).mean()
         if not config["kept"]:
             opts[1].zero_grad()
         d.backward()
@@ -75,7 +77,11 @@ def build(config: dict[str, Any]) -> dlcc.Training:
 
     players = {"generator": net, "discriminator": critic}
     return dlcc.Training.from_step(
-        players, step, sample=lambda n: net(torch.randn(n, 2)), data=data
+        players,
+        step,
+        sample=lambda n: net(torch.randn(n, 2)),
+        data=data,
+        batch=config["batch_size"],
     )
 
 
@@ -87,7 +93,8 @@ def judged(folder: Path, discriminator: str, **faults: bool) -> Evaluation:
         build=build,
         length=8,
         objective={"kind": "gan", "loss": "ns"},
-        config=dict.fromkeys(("cut", "kept", "lies", "reads"), False) | {"seed": 0, **faults},
+        config=dict.fromkeys(("cut", "kept", "lies", "reads", "divides"), False)
+        | {"seed": 0, "batch_size": 32, **faults},
         documents=[paper],
     ) as recorder:
         recorder.train(snapshots=2, samples=64, sample_steps=2)
@@ -156,6 +163,15 @@ def test_a_loss_with_a_part_that_no_operation_shows_accuses_nobody(tmp_path: Pat
         "unknown",
         "proved",
     ]
+
+
+def test_a_formula_that_holds_for_one_size_of_batches_alone_is_left_open(tmp_path: Path) -> None:
+    found = judged(tmp_path, NS, divides=True)
+    obligations = found.record(Obligations)
+    assert obligations is not None
+    (formula,) = (o for o in obligations.items if o.id == "formula/documents/paper.md:5")
+    assert formula.verdict == "unknown"
+    assert "it holds for batches of 32, and not for batches of 22" in str(formula.reason)
 
 
 @pytest.mark.parametrize(
