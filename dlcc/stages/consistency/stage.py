@@ -40,6 +40,7 @@ class Consistency(Stage):
         from dlcc.stages.consistency.losses import check_losses
         from dlcc.stages.consistency.objectives import OBJECTIVES
         from dlcc.stages.consistency.promises import check_promises
+        from dlcc.stages.consistency.pulls import check_pulls
         from dlcc.stages.consistency.rules.breach import Evidence
         from dlcc.stages.consistency.rules.check import check_rules
         from dlcc.stages.consistency.step_tracing import states_of, trace_steps
@@ -67,6 +68,7 @@ class Consistency(Stage):
         )
         check_gradients(ledger, traced)
         check_rules(ledger, Evidence(config, series, states, traced))
+        check_pulls(ledger, traced)
         if objective is not None:
             check_promises(ledger, objective, traced)
         dossier = case.get(Dossier)

@@ -116,7 +116,8 @@ def _undefined(
 
 
 def _place(statement: Statement, point: tuple[float, ...]) -> str:
-    return ", ".join(f"{s} = {v:.6g}" for s, v in zip(statement.domains, point, strict=True))
+    places = (f"{s} = {v:.6g}" for s, v in zip(statement.domains, point, strict=True))
+    return ", ".join(places) or "any point"
 
 
 def _margin(statement: Statement, sides: list[Side], point: tuple[float, ...]) -> tuple[float, str]:
