@@ -1,4 +1,4 @@
-"""Pulls of adversarial losses: usual variants are let be, players who pull the wrong way are not."""
+"""Pulls of adversarial losses: usual variants are let be, players who pull wrongly are not."""
 
 from __future__ import annotations
 
