@@ -37,6 +37,7 @@ from dlcc.tracing.operators import LAYOUT, WITHOUT_SOURCE, base_name
 from dlcc.tracing.passage import blocked_rows, reached_weights
 from dlcc.tracing.rerun import Rerun
 from dlcc.tracing.roles import MIXED, Roles
+from dlcc.tracing.terms import Terms
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,6 +151,11 @@ class StepLoss:
             factors.add(powers[0] if powers and multiplied else 1.0)
         return factors.pop() if len(factors) == 1 else 1.0
 
+    @cached_property
+    def terms(self) -> Terms:
+        """What nodes are made of, up to what players returned."""
+        return Terms(self._graph, self._plain, self._calls)
+
     def node(self, index: int) -> Leaf | Operation:
         """Look up a node of the graph."""
         return self._graph.nodes[index]
@@ -165,14 +171,14 @@ class StepLoss:
 
     def depends(self, index: int) -> bool:
         """Tell whether a node is made of quantities that the loss is a function of."""
-        return bool(self._behind(index) & self._varying)
+        return bool(self.behind(index) & self._varying)
 
     @cached_property
     def _varying(self) -> frozenset[int]:
         return frozenset(node for v in self.variables for node, _ in v.places)
 
-    def _behind(self, index: int) -> set[int]:
-        """Nodes that a node is made of, as far as the quantities that are put in."""
+    def behind(self, index: int) -> set[int]:
+        """Find the nodes that a node is made of, as far as the quantities that are put in."""
         found: set[int] = set()
         stack = [index]
         while stack:
@@ -271,10 +277,40 @@ class StepLoss:
         Raises:
             TraceError: An operation cannot be run again.
         """
-        given: dict[int, Tensor] = {}
+        again = self._again(values)
+        total = torch.zeros((), dtype=torch.float64)
+        for root in self._roots:
+            total = total + root.weight * again.value(root.node).sum()
+        return self._sign * total
+
+    def at(
+        self,
+        nodes: Sequence[int],
+        values: Mapping[Variable, Tensor],
+        given: Mapping[int, Tensor] | None = None,
+    ) -> list[Tensor]:
+        """Evaluate nodes in float64, such as what went into a player.
+
+        Args:
+            nodes: Indices of the nodes.
+            values: Variable -> numbers, as for the loss itself.
+            given: Further nodes -> numbers to take for them.
+
+        Raises:
+            TraceError: An operation cannot be run again.
+        """
+        again = self._again(values, given)
+        return [again.value(node) for node in nodes]
+
+    def _again(
+        self, values: Mapping[Variable, Tensor], further: Mapping[int, Tensor] | None = None
+    ) -> Rerun:
+        given: dict[int, Tensor] = dict(further or {})
         for variable in self.variables:
             numbers = values.get(variable, variable.recorded)
             for node, rows in variable.places:
+                if further and node in further:
+                    continue
                 if node not in given:
                     given[node] = self._plain.value(node).detach().double().clone()
                 if given[node].ndim == 0:
@@ -284,11 +320,7 @@ class StepLoss:
                     given[node] = given[node].index_copy(
                         0, torch.from_numpy(rows), numbers.reshape(shape).double()
                     )
-        again = Rerun(self._graph, self._leaves, given, exact=True)
-        total = torch.zeros((), dtype=torch.float64)
-        for root in self._roots:
-            total = total + root.weight * again.value(root.node).sum()
-        return self._sign * total
+        return Rerun(self._graph, self._leaves, given, exact=True)
 
     # ----------------------------------------------------------------------------------- cutting
 
@@ -308,9 +340,23 @@ class StepLoss:
                 continue
             found.add(index)
             node = self._graph.nodes[index]
-            if not self._is_cut(index, node) and isinstance(node, Operation):
+            if isinstance(node, Operation) and (
+                self._is_laid_out(node) or not self._is_cut(index, node)
+            ):
                 stack += [use.node for use in node.uses()]
         return frozenset(found)
+
+    def _is_laid_out(self, node: Operation) -> bool:
+        """Whether a node is a leaf of data in another shape: then the leaf is the quantity, and
+        stands for all its shapes."""
+        uses = list(node.uses())
+        if base_name(node.name) not in _SHAPED or len(uses) != 1:
+            return False
+        source = self._graph.nodes[uses[0].node]
+        if isinstance(source, Operation):
+            return self._is_laid_out(source)
+        value = self._leaves[uses[0].node]
+        return source.kind == OUTSIDE and value.is_floating_point() and value.ndim > 1
 
     def _is_cut(self, index: int, node: Leaf | Operation) -> bool:
         return (
@@ -339,7 +385,11 @@ class StepLoss:
                 yield from self._inner_gradient(index, node)
             elif isinstance(node, Leaf):
                 yield from self._leaf(index, node)
-            elif self._is_cut(index, node) and self._is_data(index, node):
+            elif (
+                self._is_cut(index, node)
+                and self._is_data(index, node)
+                and not self._is_laid_out(node)
+            ):
                 yield from self._data(index, self._plain.value(index))
 
     def _output(self, index: int) -> Iterator[Variable]:
@@ -413,6 +463,7 @@ def _cut(graph: StepGraph, roots: Sequence[Root]) -> list[Call]:
     return sorted(chosen, key=lambda call: call.number)
 
 
+_SHAPED = frozenset(("view", "reshape", "_unsafe_view", "unsqueeze", "squeeze", "expand", "t"))
 _LEAST_SCALE = 256.0
 _IDENTITY = ("sort", "player", "path", "part", "role")
 

@@ -15,6 +15,8 @@ from dlcc.stages.consistency.distributions import (
     is_likelihood,
     plain,
 )
+from dlcc.stages.consistency.latex_names import STOPS, WEIGHTS, is_encoder, is_function
+from dlcc.stages.consistency.latex_sums import Bounds
 from dlcc.stages.consistency.latex_tokens import (
     DEEPEST,
     LARGEST_POWER,
@@ -33,25 +35,20 @@ from dlcc.stages.consistency.symbols import (
     Norm,
     Norm1,
     OverFeatures,
+    StopGradient,
     is_sample,
 )
 
-BatchSum = sp.Function("BatchSum")
-"""Sum over the rows of a batch."""
-_FEATURES = ("j", "k", "d", "l")  # what a feature's index is called
-_FEATURE_COUNTS = ("J", "K", "d", "D", "k", "L")  # and how many there are
-_BATCH = ("m", "n", "N", "B")  # what the size of a batch is called
-_INDEX = re.compile(r"[ijkntbmdl](,?[ijkntbmdl])?")  # what counts rows and features
-_WEIGHTS = re.compile(r"(?:theta|phi|psi|omega|w|eta)(?:_?[dgDG])?")  # of networks
+_INDEX = re.compile(r"[ijkntbmdl]'?(,?[ijkntbmdl]'?)?")  # what counts rows and features
 _DECORATIONS = ("\\hat", "\\tilde", "\\bar")
 _LOOKS = FONTS | set(_DECORATIONS)
 _FUNCTIONS = {"\\log": sp.log, "\\ln": sp.log, "\\exp": sp.exp, "\\sqrt": sp.sqrt}
 _NETWORKS = {"D": D, "G": G}
+_BARS = {"|": "|", "\\vert": "\\vert", "\\lvert": "\\rvert"}
 _NORMS = {"\\|", "\\Vert", "\\lVert", "\\rVert", "∥", "‖"}
 GREEK = "alpha|beta|gamma|lambda|epsilon|mu|delta|eta|tau|theta|phi|kappa|omega|nu|rho|xi"
 """Greek letters that are read, as a pattern."""
 _DIVERGENCES = {"KL", "D_KL", "DKL"}
-_UNKNOWN_FUNCTIONS = ("f", "g", "h", "s", "T")
 _SEPARATORS = (",", ";", "|", "\\mid", "\\vert")
 _COMPARISONS = {
     "BCE": "cross-entropy",
@@ -69,6 +66,7 @@ class Reader:
         self._at = 0
         self._depth = 0
         self._in_norm = False
+        self._timed = _is_timed(self._tokens)
 
     @property
     def here(self) -> str | None:
@@ -100,6 +98,8 @@ class Reader:
                 self.take()
                 right = self.expression(20)
                 value = value / right if token == "/" else value * right
+            elif token == "^" and self._take_transpose():
+                value = FeatureSum(value * self.expression(20))
             elif token == "^" and power < 40:
                 self.take()
                 value = self._power(value, self._argument())
@@ -130,6 +130,8 @@ class Reader:
                 "\\sigma",
                 "\\max",
                 "\\min",
+                "\\langle",
+                "\\lvert",
             )
             or token == "\\nabla"
             or (token in _NORMS and not self._in_norm)
@@ -157,8 +159,10 @@ class Reader:
             self._index()
             return value
         if token == "\\sum":
-            over = FeatureSum if self._sums_features() else BatchSum
-            return over(self.expression(10 if self.here in ("[", "(") else 15))
+            bounds = self._bounds()
+            return bounds.summed(self.expression(10 if self.here in ("[", "(") else 15))
+        if token in _BARS:
+            return self._absolute(_BARS[token])
         if token in _NORMS:
             return self._norm()
         if token == "\\nabla":
@@ -185,6 +189,8 @@ class Reader:
     def _name(self, token: str) -> sp.Expr:
         if token in ("\\mathbb", "E") and self._is_expectation(token):
             return self._expectation()
+        if token == "\\langle":
+            return self._product()
         greek = False
         if token in _LOOKS:
             decorated = token.removeprefix("\\") if token in ("\\hat", "\\tilde", "\\bar") else ""
@@ -200,7 +206,8 @@ class Reader:
         self._skip_row()
         subscript = self._subscript()
         self._skip_row()
-        if subscript and not _names_nothing(name, subscript):
+        counts = _names_nothing(name, subscript) and not (self._timed and subscript == "t")
+        if subscript and not counts:
             name += f"_{subscript}"
         if name == "K" and self.here == "L":
             self.take()
@@ -210,6 +217,11 @@ class Reader:
         while self.here == "'":  # x', as good as a decoration
             self.take()
             name = f"prime{name}"
+        name += self._take_sign_above()
+        if name in STOPS and self.here in OPENING:
+            return StopGradient(self._prefix())
+        if name == "MMD":
+            return self._discrepancy()
         if name in _NETWORKS and self.here in ("(", "["):
             made = _NETWORKS[name](*self._call_arguments())
             if self.here == "_" and not _INDEX.fullmatch(feature := self._subscript()):
@@ -222,9 +234,9 @@ class Reader:
         if self.here in ("(", "["):
             if name.lower() in ("softplus", "sp"):
                 return sp.log(1 + sp.exp(self._operand()))
-            if name.partition("_")[0] in _NETWORKS:
-                raise UnknownFormula(f"the network {name}")
-            if name in _UNKNOWN_FUNCTIONS or (len(name) > 1 and name.isalpha() and not greek):
+            if is_function(name, self._tokens[self._at :], greek=greek):
+                return sp.Function(name)(*self._call_arguments())
+            if len(name) > 1 and name.isalpha() and not greek:
                 raise UnknownFormula(f"the function {name}")
         return sp.Symbol(name, real=True)
 
@@ -262,7 +274,9 @@ class Reader:
 
     def _is_expectation(self, token: str) -> bool:
         ahead = self._tokens[self._at : self._at + 3]
-        return token == "E" or ahead[:3] == ["{", "E", "}"] or ahead[:1] == ["E"]
+        if token == "E":
+            return not is_encoder(self._tokens, self._at)
+        return ahead[:3] == ["{", "E", "}"] or ahead[:1] == ["E"]
 
     def _expectation(self) -> sp.Expr:
         if self.here == "{":
@@ -292,6 +306,54 @@ class Reader:
         if order not in ("", "1", "2", "F"):
             raise UnknownFormula(f"a norm of order {order}")
         return Norm1(value) if order == "1" else Norm(value)
+
+    def _absolute(self, closing: str) -> sp.Expr:
+        """Read an absolute value up to its closing bar; of images it says not whether features are
+        summed."""
+        value = self.expression(0)
+        self.take(closing)
+        return OverFeatures(sp.Abs(value))
+
+    def _product(self) -> sp.Expr:
+        """Read an inner product ⟨a, b⟩."""
+        first = self.expression(0)
+        self.take(",")
+        second = self.expression(0)
+        self.take("\\rangle")
+        return FeatureSum(first * second)
+
+    def _take_transpose(self) -> bool:
+        """Take the sign of a transpose, as in a^⊤ b."""
+        for mark in (["^", "\\top"], ["^", "{", "\\top", "}"], ["^", "T"], ["^", "\\intercal"]):
+            if self._tokens[self._at : self._at + len(mark)] == mark:
+                self._at += len(mark)
+                return True
+        return False
+
+    def _take_sign_above(self) -> str:
+        """Take a sign above a name that is no power, as in x^-; empty for none."""
+        for mark in (["^", "-"], ["^", "{", "-", "}"], ["^", "+"], ["^", "{", "+", "}"]):
+            after = self._at + len(mark)
+            if self._tokens[self._at : after] == mark and (
+                len(mark) == 4 or self._tokens[after : after + 1] in ([")"], [","], ["]"], [";"])
+            ):
+                self._at = after
+                return "^" + next(sign for sign in mark if sign in ("-", "+"))
+        return ""
+
+    def _discrepancy(self) -> sp.Symbol:
+        """Read a maximum mean discrepancy by its name, whatever it is said to be of."""
+        self._subscript()
+        squared = self.here == "^"
+        if squared:
+            self.take()
+            above = self._braced() if self.here == "{" else [self.take()]
+            if "2" not in above:
+                raise UnknownFormula("a power of a discrepancy")
+            self._subscript()
+        if self.here in ("(", "["):
+            self._bracketed()
+        return sp.Symbol("MMD^2" if squared else "MMD", real=True)
 
     def _bracketed(self) -> list[str]:
         """Take what stands in brackets, whatever it is."""
@@ -357,17 +419,18 @@ class Reader:
         self.take(closing)
         return arguments
 
-    def _sums_features(self) -> bool:
-        """Skip the bounds of a sum, and tell whether it is one over the features of a row."""
-        index, count = "", ""
+    def _bounds(self) -> Bounds:
+        """Take the bounds of a sum."""
+        below: list[str] = []
+        count = ""
         while self.here in ("_", "^"):
-            below = self.take() == "_"
-            text = self._braced_text() if self.here == "{" else self.take().removeprefix("\\")
-            if below:
-                index = text.partition("=")[0]
+            is_below = self.take() == "_"
+            words = self._braced() if self.here == "{" else [self.take()]
+            if is_below:
+                below = words
             else:
-                count = text
-        return count in _FEATURE_COUNTS or (index in _FEATURES and count not in _BATCH)
+                count = plain(words)
+        return Bounds(below, count)
 
     def _index(self) -> list[str]:
         """Take the index of an expectation or a gradient."""
@@ -417,10 +480,16 @@ class Reader:
                 return found[1:-1]
 
 
+def _is_timed(tokens: Sequence[str]) -> bool:
+    """Whether t counts no rows and is a time: of a network, or beside another one such as x_0."""
+    text = "".join(token for token in tokens if token not in "{}")
+    return bool(re.search(r"[,;|]t\)|x_[01](?!\d)", text))
+
+
 def _names_nothing(name: str, subscript: str) -> bool:
     """Whether a subscript counts rows or features, or names the weights of a network."""
     if name in _NETWORKS:
-        return _WEIGHTS.fullmatch(subscript) is not None
+        return WEIGHTS.fullmatch(subscript) is not None
     return _INDEX.fullmatch(subscript) is not None
 
 

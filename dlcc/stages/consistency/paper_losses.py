@@ -10,13 +10,26 @@ from itertools import combinations
 import sympy as sp
 
 from dlcc.records import Formula
+from dlcc.stages.consistency.functions import definitions, with_functions
 from dlcc.stages.consistency.latex import Equation, parse_equation, split_at_equals
 from dlcc.stages.consistency.latex_tokens import UnknownFormula
-from dlcc.stages.consistency.symbols import DIVERGENCE, LIKELIHOOD, D, Gradient, Norm, Norm1, judged
+from dlcc.stages.consistency.symbols import (
+    DIVERGENCE,
+    LIKELIHOOD,
+    D,
+    G,
+    Gradient,
+    Norm,
+    Norm1,
+    is_application,
+    judged,
+)
 
 _PLAYERS = {"D": "discriminator", "C": "discriminator", "G": "generator"}
 _WHOLE = re.compile(
-    r"L|J|ELBO|L_?(?:total|vae|elbo|ae|mmd|beta|model|theta|phi|thetaphi|fvae)?(?:\(.*\))?",
+    r"L|J|ELBO|L_?(?:total|beta|model|theta|phi|thetaphi|elbo|gmmn|mmd"
+    r"|w?ae|dae|[bcfw]?vae|infovae|vqvae|vq|iwae"
+    r"|simple|simplified|ddpm|dsm|c?fm|rf|diffusion|ebm|score|cd)?(?:\(.*\))?",
     re.IGNORECASE,
 )
 _PENALTY = re.compile(r"(?:R|P|GP|L|Omega)_?(?:\w{0,4}(?:gp|pen|reg|r1|r2|1|2))?", re.IGNORECASE)
@@ -33,6 +46,7 @@ _ENVIRONMENT = re.compile(
     r"\\(?:begin|end)\{(?:align|aligned|alignat|alignedat|split|gather|gathered|eqnarray)\*?\}"
     r"(?:\{\d+\})?"
 )
+_DISCREPANCY = re.compile(r"MMD(?:_\w+)?(?:\^2)?(?:_\w+)?(?:[(\[].*[)\]])?")
 _SPACE = re.compile(
     r"&|~|\\[,;:! ]|\\q?quad(?![a-zA-Z])|\\h?phantom\s*\{[^{}]*\}|\\hspace\*?\s*\{[^{}]*\}"
     r"|(?<![\w}^])\{\s*\}"
@@ -87,11 +101,12 @@ def paper_losses(formulas: Sequence[Formula]) -> list[PaperLoss]:
     displayed = [part for formula in formulas if formula.displayed for part in _parts(formula)]
     unread = _unread(displayed)
     equations = dict(_equations(displayed))
+    functions, parts = _applied(equations.values()), _named(equations.values())
     penalties = tuple(_penalties(equations.values()))[:_MOST_PENALTIES]
     found = []
     for formula in displayed:
         player = player_of(formula.latex)
-        if player is None:
+        if player is None or _head(formula.latex) in functions:
             continue
         place = f"{formula.file}:{formula.line}"
         try:
@@ -99,8 +114,11 @@ def paper_losses(formulas: Sequence[Formula]) -> list[PaperLoss]:
         except _NOT_UNDERSTOOD as reason:
             found.append(PaperLoss(place, player, None, str(reason)))
             continue
+        if player == "training" and equation.name in parts:
+            continue
         value = _with_parts(equation, equations)
-        doubt = _rows_apart(formula.latex) or _doubt(equation, value, equations, player)
+        apart = _rows_apart(formula.latex) if value.has(D) else ""
+        doubt = apart or _doubt(equation, value, equations, player)
         if doubt:
             found.append(PaperLoss(place, player, None, doubt))
             continue
@@ -129,6 +147,24 @@ def player_of(latex: str) -> str | None:
     if match:
         return None if _IS_PART.search(left[match.end(1) :]) else _PLAYERS[match[1]]
     return "training" if _WHOLE.fullmatch(bare) else None
+
+
+def _applied(equations: Iterable[Equation]) -> frozenset[str]:
+    """Names of the functions that formulas apply to something."""
+    found = (e.value.atoms(sp.Function) for e in equations)
+    return frozenset(e.func.__name__ for atoms in found for e in atoms if is_application(e))
+
+
+def _named(equations: Iterable[Equation]) -> frozenset[str]:
+    """Names of the parts that formulas are put together of."""
+    return frozenset(s.name for e in equations for s in e.value.free_symbols if s.name != e.name)
+
+
+def _head(latex: str) -> str:
+    """Name of what a formula defines as a function of something, such as L(v); empty for none."""
+    left = re.sub(r"\\[a-zA-Z]+|[{}\s\\]", "", latex.partition("=")[0])
+    name, _, rest = left.partition("(")
+    return name if rest else ""
 
 
 def _rows_apart(latex: str) -> str:
@@ -250,8 +286,23 @@ def _defined(name: str, equations: Mapping[str, Equation]) -> Equation | None:
     """Equation of a name; where it is written with other capitals, the only one."""
     if name in equations:
         return equations[name]
+    if name in ("MMD", "MMD^2"):
+        return _discrepancy(name, equations)
     alike = [e for known, e in equations.items() if known.lower() == name.lower() and len(name) > 1]
     return alike[0] if len(alike) == 1 else None
+
+
+def _discrepancy(name: str, equations: Mapping[str, Equation]) -> Equation | None:
+    """Equation of a discrepancy, whatever it is said to be of; of its root where its square is
+    given."""
+    given = [e for known, e in equations.items() if _DISCREPANCY.fullmatch(known)]
+    if len(given) != 1:
+        return None
+    squared = "^2" in given[0].name
+    if squared == (name == "MMD^2"):
+        return given[0]
+    value = sp.sqrt(given[0].value) if squared else given[0].value ** 2
+    return replace(given[0], value=value)
 
 
 def _with_parts(equation: Equation, equations: Mapping[str, Equation]) -> sp.Expr:
@@ -260,11 +311,20 @@ def _with_parts(equation: Equation, equations: Mapping[str, Equation]) -> sp.Exp
     for _ in range(3):
         parts = {
             symbol: defined.value
-            for symbol in value.free_symbols
+            for symbol in _outside_of_networks(value)
             if (defined := _defined(symbol.name, equations)) is not None
             and defined.name != equation.name
         }
         if not parts:
             break
         value = value.subs(parts)
-    return value
+    return with_functions(value, definitions(equations.values()))
+
+
+def _outside_of_networks(value: sp.Expr) -> set[sp.Symbol]:
+    """Symbols that are not only what networks with other names than D and G are applied to: x_t
+    remains what goes in, though an equation says how it is made."""
+    bare = value.replace(
+        lambda e: is_application(e) and e.func not in (D, G), lambda e: sp.Integer(1)
+    )
+    return set(bare.free_symbols)

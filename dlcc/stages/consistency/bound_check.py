@@ -1,0 +1,155 @@
+"""Check of formulas whose names are bound by data flow: other networks, noise, codes, kernels."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import sympy as sp
+
+from dlcc.errors import TraceError
+from dlcc.stages.consistency.bindings import Binding, bindings
+from dlcc.stages.consistency.comparison import Checked, Comparison, undecided
+from dlcc.stages.consistency.quantities import measured_points
+from dlcc.stages.consistency.schedules import COEFFICIENTS
+from dlcc.stages.consistency.symbols import (
+    FeatureMean,
+    First,
+    Norm,
+    Norm1,
+    StopGradient,
+    is_application,
+)
+from dlcc.stages.consistency.unsaid import says_all, wordings
+from dlcc.tracing.losses import StepLoss
+
+_JUDGE = re.compile(r"[DC](?:_\w+)?")
+_AVERAGED = "norms averaged over features"
+
+
+def speaks_of_others(expression: sp.Expr) -> bool:
+    """Tell whether a formula has networks other than D and G of data and noise, stops of gradients
+    or kernels.
+
+    >>> from dlcc.stages.consistency.latex import parse_equation
+    >>> [speaks_of_others(parse_equation(f"L = {t}").value) for t in ("D(x)", "D(F(x))")]
+    [False, True]
+    """
+    names = {e.func.__name__ for e in expression.atoms(sp.Function) if is_application(e)}
+    return bool(names - {"D", "G"}) or expression.has(StopGradient) or expression.has(First)
+
+
+def check_bound(
+    expression: sp.Expr, loss: StepLoss, stated: Mapping[str, float], player: str
+) -> Checked | None:
+    """Check a formula against the loss of a step by the bindings of its names.
+
+    Args:
+        expression: Right side of the formula.
+        loss: Loss of an optimiser's step.
+        stated: Name of a constant -> the value that the configuration states.
+        player: Player whose loss the formula gives: `discriminator`, `generator` or `training`.
+
+    Returns:
+        Verdict and reason; None where no binding is one of that player's loss. It is refuted only
+        where all bindings fail that speak of everything in the loss.
+    """
+    if loss.opaque:
+        return None
+    try:
+        return _checked(expression, loss, stated, player)
+    except TraceError as error:
+        return undecided(str(error), unbound=True)
+
+
+def _checked(
+    expression: sp.Expr, loss: StepLoss, stated: Mapping[str, float], player: str
+) -> Checked | None:
+    points = measured_points(loss)
+    values = np.array([float(loss(p).detach()) / loss.scale for p in points])
+    tried: list[tuple[Checked, Binding]] = []
+    for wording in wordings(expression):
+        ways = [w for w in bindings(wording.expression, loss) if is_of(w, loss, player)]
+        for way, (meant, averaged) in itertools.product(ways, _scales(wording.expression)):
+            found = Comparison(meant, loss, way, stated)(points, values)
+            if found.verdict == "held":
+                said = ", ".join(filter(None, (wording.said, averaged)))
+                wrong = next((n for n, v in wording.exact.items() if found.constants[n] != v), "")
+                if averaged and not _all_norms(wording.expression):
+                    found = undecided(f"it holds only with {averaged}")
+                elif not wrong:
+                    reason = f"{found.reason}, {said}" if said else found.reason
+                    return replace(found, reason=reason)
+                else:
+                    found = undecided(f"it holds only with another {wrong}")
+            elif averaged:
+                continue
+            tried.append((found, way))
+    whole = _summed_up(expression, tried)
+    if whole is None or whole.verdict != "refuted":
+        return whole
+    turned = (
+        Comparison(-w.expression, loss, way, stated)(points, values)
+        for w in wordings(expression)
+        for way in bindings(w.expression, loss)
+    )
+    return replace(whole, negative=any(t.verdict == "held" for t in turned))
+
+
+def _summed_up(expression: sp.Expr, tried: list[tuple[Checked, Binding]]) -> Checked | None:
+    if not tried:
+        return None
+    open_ = [c for c, _ in tried if c.verdict != "refuted"]
+    for checked in open_:
+        if not checked.unbound:
+            return checked
+    wrong = [(c, way, way.left_out()) for c, way in tried if c.verdict == "refuted"]
+    whole = [(c, way, left) for c, way, left in wrong if all(v.sort == "output" for v in left)]
+    others = [c for c in open_ if not c.reason.startswith(COEFFICIENTS)]
+    if others or not whole:
+        return (others or open_)[0] if open_ else undecided("it speaks of a part of the loss alone")
+    refuted, way, left = min(whole, key=lambda w: (len(w[2]), "its term" not in w[0].reason))
+    if left:
+        refuted = replace(refuted, reason=f"{refuted.reason}; the code has {left[0].title}, too")
+    if way.takes_for_data():
+        return undecided(f"{refuted.reason}, if the batch that no player made is training data")
+    if not says_all(expression):
+        return undecided("of what distribution p(x|z) is, the formula does not say")
+    known = "its term" in refuted.reason or "is stated as" in refuted.reason
+    if expression.has(First) and not (known or "not the gradients" in refuted.reason):
+        return undecided(
+            f"{refuted.reason}; but how pairs of rows are drawn the formula does not say"
+        )
+    return refuted
+
+
+def is_of(way: Binding, loss: StepLoss, player: str) -> bool:
+    """Tell whether a binding makes a loss that of a player: the discriminator's trains what judges,
+    the generator's does not."""
+    judges = {p for letter, (p, _) in way.letters.items() if _JUDGE.fullmatch(letter)}
+    updated = set(loss.update.players)
+    if player == "discriminator":
+        return bool(judges & updated)
+    return player == "training" or not judges & updated
+
+
+def _scales(expression: sp.Expr) -> list[tuple[sp.Expr, str]]:
+    """A formula as it is, and with norms that are means over features, as code often has them."""
+    found = [(expression, "")]
+    averaged = expression.replace(
+        lambda e: isinstance(e, sp.Pow) and e.args[0].func == Norm and e.args[1] == 2,
+        lambda e: FeatureMean(e.args[0].args[0] ** 2),
+    ).replace(lambda e: e.func == Norm1, lambda e: FeatureMean(sp.Abs(e.args[0])))
+    if averaged != expression and not expression.has(First):
+        found.append((averaged, _AVERAGED))
+    return found
+
+
+def _all_norms(expression: sp.Expr) -> bool:
+    """Whether every term is one of norms, so that their scale is a factor of the whole."""
+    return all(
+        term.has(Norm) or term.has(Norm1) for term in sp.Add.make_args(sp.expand(expression))
+    )
