@@ -340,17 +340,27 @@ class StepLoss:
                 continue
             found.add(index)
             node = self._graph.nodes[index]
-            if isinstance(node, Operation) and (
-                self._is_laid_out(node) or not self._is_cut(index, node)
-            ):
+            passed = isinstance(node, Operation) and (
+                self._is_laid_out(node) or self._is_alias(index, node)
+            )
+            if isinstance(node, Operation) and (passed or not self._is_cut(index, node)):
                 stack += [use.node for use in node.uses()]
         return frozenset(found)
+
+    def _is_alias(self, index: int, node: Operation) -> bool:
+        """Whether a node is another one under a new name: a player that laid out what it was given
+        returned nothing by that."""
+        uses = list(node.uses())
+        if index in self._call_of or base_name(node.name) not in _SHAPED or len(uses) != 1:
+            return False
+        shapes = [self._plain.value(i).shape for i in (index, uses[0].node)]
+        return shapes[0] == shapes[1]
 
     def _is_laid_out(self, node: Operation) -> bool:
         """Whether a node is a leaf of data in another shape: then the leaf is the quantity, and
         stands for all its shapes."""
         uses = list(node.uses())
-        if base_name(node.name) not in _SHAPED or len(uses) != 1:
+        if len(uses) != 1 or not (base_name(node.name) in _SHAPED or _turns_rows(node)):
             return False
         source = self._graph.nodes[uses[0].node]
         if isinstance(source, Operation):
@@ -464,6 +474,16 @@ def _cut(graph: StepGraph, roots: Sequence[Root]) -> list[Call]:
 
 
 _SHAPED = frozenset(("view", "reshape", "_unsafe_view", "unsqueeze", "squeeze", "expand", "t"))
+
+
+def _turns_rows(node: Operation) -> bool:
+    """Whether an operation makes columns of rows."""
+    name, dims = base_name(node.name), node.args[1:]
+    if name == "permute":
+        return bool(dims) and isinstance(dims[0], list) and dims[0][:1] != [0]
+    return name == "transpose" and 0 in dims
+
+
 _LEAST_SCALE = 256.0
 _IDENTITY = ("sort", "player", "path", "part", "role")
 

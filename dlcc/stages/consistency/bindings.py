@@ -205,8 +205,9 @@ def _has_role(e: sp.Expr, variable: Variable, loss: StepLoss) -> bool:
     names = [a.name for a in e.args if isinstance(a, sp.Symbol)]
     if known and {"x", "x^+"} & set(names) and len(e.args) == 1:
         return variable.role == REAL
-    if known and any(name.endswith("^-") for name in names):
-        return variable.role != REAL
+    if any(name.endswith("^-") for name in names):
+        given = loss.terms.of(variable.places[0][0]).inputs
+        return variable.role != REAL if known else all(t.kind != GIVEN for t in given)
     return True
 
 
@@ -323,6 +324,7 @@ def _candidates(name: str, state: _State, loss: StepLoss, expression: sp.Expr) -
         yield from (t for t in _inputs(state) if t.kind == MIX)
     elif base[:1] in ("x", "y"):
         yield from data
+        yield from (t for t in _all_inputs(loss) if t.kind == GIVEN)
         if base[:1] == "y":
             yield from outputs
         if name in ("x_0", "x_1") and _has(expression, "x_0") and _has(expression, "x_1"):
@@ -356,11 +358,15 @@ def _noise_within(noise: list[Term], state: _State) -> list[Term]:
 
 def _into_players(loss: StepLoss) -> Iterator[Term]:
     """Codes that went into players: computed of what another one returned."""
+    for term in _all_inputs(loss):
+        if term.kind == MIX and any(t.kind == MADE for t in term.inputs):
+            yield term
+
+
+def _all_inputs(loss: StepLoss) -> Iterator[Term]:
+    """What went into players."""
     for call in loss.terms.calls:
-        for node in call.inputs:
-            term = loss.terms.of(node)
-            if term.kind == MIX and any(t.kind == MADE for t in term.inputs):
-                yield term
+        yield from (loss.terms.of(node) for node in call.inputs)
 
 
 def _width(term: Term, loss: StepLoss) -> int:
@@ -382,7 +388,7 @@ def _readings(
     places |= {name: place for name, place in everywhere.items() if name in outside}
     if not places:
         return
-    for schedule in _schedules(state, loss):
+    for schedule in _schedules(state, loss, expression):
         if {"x_0", "x_1"} <= set(state.symbols) and (
             schedule is None or not schedule.runs_from(loss, state.symbols["x_0"].node)
         ):
@@ -393,13 +399,14 @@ def _readings(
         yield from ((replace(made, logits=names), says) for names in _logits(places, loss))
 
 
-def _schedules(state: _State, loss: StepLoss) -> list[Schedule | None]:
+def _schedules(state: _State, loss: StepLoss, expression: sp.Expr) -> list[Schedule | None]:
     """Coefficients of data and noise in what went into the networks that were bound."""
+    cumulative = any(s.name.startswith("baralpha") for s in expression.free_symbols)
     for _, made in state.applied.values():
         for term in made.inputs:
             if term.kind == MIX:
                 times = [t.node for t in made.inputs if t.node != term.node]
-                found = schedules(loss, term, times)
+                found = schedules(loss, term, times, cumulative=cumulative)
                 if found:
                     return list(found)
     return [None]

@@ -18,15 +18,18 @@ from dlcc.stages.consistency.schedules import COEFFICIENTS
 from dlcc.stages.consistency.symbols import (
     FeatureMean,
     First,
+    G,
     Norm,
     Norm1,
     StopGradient,
     is_application,
 )
 from dlcc.stages.consistency.unsaid import says_all, wordings
-from dlcc.tracing.losses import StepLoss
+from dlcc.tracing.losses import StepLoss, Variable
 
 _JUDGE = re.compile(r"[DC](?:_\w+)?")
+_MOST_NORMS = 4
+_MOST_WAYS = 120  # to read a formula
 _AVERAGED = "norms averaged over features"
 
 
@@ -38,8 +41,16 @@ def speaks_of_others(expression: sp.Expr) -> bool:
     >>> [speaks_of_others(parse_equation(f"L = {t}").value) for t in ("D(x)", "D(F(x))")]
     [False, True]
     """
-    names = {e.func.__name__ for e in expression.atoms(sp.Function) if is_application(e)}
-    return bool(names - {"D", "G"}) or expression.has(StopGradient) or expression.has(First)
+    applied = [e for e in expression.atoms(sp.Function) if is_application(e)]
+    names = {e.func.__name__ for e in applied}
+    translates = any(e.func == G and _is_data(e.args[0]) for e in applied)
+    if translates or names - {"D", "G"}:
+        return True
+    return bool(expression.has(StopGradient) or expression.has(First))
+
+
+def _is_data(argument: sp.Expr) -> bool:
+    return isinstance(argument, sp.Symbol) and argument.name[:1] in ("x", "y")
 
 
 def check_bound(
@@ -71,14 +82,18 @@ def _checked(
     points = measured_points(loss)
     values = np.array([float(loss(p).detach()) / loss.scale for p in points])
     tried: list[tuple[Checked, Binding]] = []
+    skipped = 0
     for wording in wordings(expression):
         ways = [w for w in bindings(wording.expression, loss) if is_of(w, loss, player)]
         for way, (meant, averaged) in itertools.product(ways, _scales(wording.expression)):
-            found = Comparison(meant, loss, way, stated)(points, values)
+            if len(tried) + skipped >= _MOST_WAYS:
+                return undecided("there are too many ways to read it")
+            compared = Comparison(meant, loss, way, stated, searches=not averaged)
+            found = compared(points, values)
             if found.verdict == "held":
                 said = ", ".join(filter(None, (wording.said, averaged)))
                 wrong = next((n for n, v in wording.exact.items() if found.constants[n] != v), "")
-                if averaged and not _all_norms(wording.expression):
+                if averaged and (averaged != _AVERAGED or not _all_norms(wording.expression)):
                     found = undecided(f"it holds only with {averaged}")
                 elif not wrong:
                     reason = f"{found.reason}, {said}" if said else found.reason
@@ -86,6 +101,7 @@ def _checked(
                 else:
                     found = undecided(f"it holds only with another {wrong}")
             elif averaged:
+                skipped += 1
                 continue
             tried.append((found, way))
     whole = _summed_up(expression, tried)
@@ -107,7 +123,7 @@ def _summed_up(expression: sp.Expr, tried: list[tuple[Checked, Binding]]) -> Che
         if not checked.unbound:
             return checked
     wrong = [(c, way, way.left_out()) for c, way in tried if c.verdict == "refuted"]
-    whole = [(c, way, left) for c, way, left in wrong if all(v.sort == "output" for v in left)]
+    whole = [w for w in wrong if all(_is_another(v, w[1]) for v in w[2])]
     others = [c for c in open_ if not c.reason.startswith(COEFFICIENTS)]
     if others or not whole:
         return (others or open_)[0] if open_ else undecided("it speaks of a part of the loss alone")
@@ -126,6 +142,15 @@ def _summed_up(expression: sp.Expr, tried: list[tuple[Checked, Binding]]) -> Che
     return refuted
 
 
+def _is_another(left: Variable, way: Binding) -> bool:
+    """Whether what a formula leaves out is an output unlike all that it speaks of: not a second
+    batch of the same."""
+    if left.sort != "output":
+        return False
+    spoken = [v for v in way.loss.variables if v not in way.left_out()]
+    return all((v.player, v.path, v.role) != (left.player, left.path, left.role) for v in spoken)
+
+
 def is_of(way: Binding, loss: StepLoss, player: str) -> bool:
     """Tell whether a binding makes a loss that of a player: the discriminator's trains what judges,
     the generator's does not."""
@@ -137,15 +162,28 @@ def is_of(way: Binding, loss: StepLoss, player: str) -> bool:
 
 
 def _scales(expression: sp.Expr) -> list[tuple[sp.Expr, str]]:
-    """A formula as it is, and with norms that are means over features, as code often has them."""
+    """A formula as it is, and with norms that are means over features, as code often has them: all
+    of them, then some."""
+    norms = sorted(
+        (e for e in expression.atoms(sp.Pow, Norm1) if _is_norm(e) and not e.has(First)), key=str
+    )
     found = [(expression, "")]
-    averaged = expression.replace(
-        lambda e: isinstance(e, sp.Pow) and e.args[0].func == Norm and e.args[1] == 2,
-        lambda e: FeatureMean(e.args[0].args[0] ** 2),
-    ).replace(lambda e: e.func == Norm1, lambda e: FeatureMean(sp.Abs(e.args[0])))
-    if averaged != expression and not expression.has(First):
-        found.append((averaged, _AVERAGED))
+    if not norms or len(norms) > _MOST_NORMS:
+        return found
+    for count in range(len(norms), 0, -1):
+        for chosen in itertools.combinations(norms, count):
+            said = _AVERAGED if count == len(norms) else f"some {_AVERAGED}"
+            found.append((expression.xreplace({e: _averaged(e) for e in chosen}), said))
     return found
+
+
+def _is_norm(e: sp.Expr) -> bool:
+    return bool(e.func == Norm1 or (e.args[0].func == Norm and e.args[1] == 2))
+
+
+def _averaged(e: sp.Expr) -> sp.Expr:
+    inside = sp.Abs(e.args[0]) if e.func == Norm1 else e.args[0].args[0] ** 2
+    return FeatureMean(inside)
 
 
 def _all_norms(expression: sp.Expr) -> bool:

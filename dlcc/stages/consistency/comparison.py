@@ -27,9 +27,10 @@ _LEAST = 6  # points at which both have a value
 _MOST_CONSTANTS = 3
 _WEIGHTS = frozenset(("lambda", "gamma", "beta", PRECISION))
 _CONSTANT = re.compile(
-    rf"(?:[a-zA-Z]|{GREEK}|sigma|{PRECISION}|{re.escape(WEIGHT)}|{SHIFT})(?:_\w+)?"
+    rf"(?:[a-zA-Z]|{GREEK}|sigma|{PRECISION}|{re.escape(WEIGHT)}|{SHIFT})(?:_(?!t$)\w+)?"
 )
-"""Name of what may be a constant whose value is found: no word, which stands for something."""
+"""Name of what may be a constant whose value is found: no word, which stands for something, and
+nothing that changes with time."""
 
 
 class Way(Protocol):
@@ -57,7 +58,15 @@ class Checked:
 
 
 class Comparison:
-    """Comparison of a formula with a loss, in one reading."""
+    """Comparison of a formula with a loss, in one reading.
+
+    Args:
+        expression: Right side of the formula.
+        loss: Loss of an optimiser's step.
+        way: Way to bind the names of the formula.
+        stated: Name of a constant -> the value that the configuration states.
+        searches: Whether values of constants that are no factors are searched for.
+    """
 
     def __init__(
         self,
@@ -65,9 +74,11 @@ class Comparison:
         loss: StepLoss,
         way: Way,
         stated: Mapping[str, float],
+        *,
+        searches: bool = True,
     ) -> None:
         self._expression, self._loss, self._way = expression, loss, way
-        self._stated = stated
+        self._stated, self._searches = stated, searches
 
     def __call__(self, points: Sequence[Drawn], values: np.ndarray) -> Checked:
         quantities = [self._way.values(point) for point in points]
@@ -143,7 +154,7 @@ class Comparison:
                 return found, True
             raise UnboundError(", ".join(found))
         except UnboundError:
-            if not unknown or len(unknown) > _MOST_CONSTANTS:
+            if not unknown or len(unknown) > _MOST_CONSTANTS or not self._searches:
                 raise
             if not all(_CONSTANT.fullmatch(name) for name in unknown):
                 raise

@@ -10,7 +10,7 @@ from scipy.optimize import least_squares
 Difference = Callable[[Mapping[str, float], slice], np.ndarray]
 """Function of (constants, some of the points) that is 0 where a formula is the loss."""
 
-_STARTS = (1.0, 3.0, 0.3, 10.0)  # of all constants at once, then of one beside others that are 1
+_STARTS = (1.0, 5.0, 0.3)  # of all constants at once, then of one beside others that are 1
 _FEW = 6  # points that the search looks at, and two more for each constant
 _TOLERANCE = 1e-6
 
@@ -59,7 +59,7 @@ def _fit(difference: Difference, names: Sequence[str], start: Sequence[float]) -
         )
         return np.nan_to_num(off, nan=1.0, posinf=1.0, neginf=-1.0)
 
-    fit = least_squares(residuals, list(start), xtol=1e-14, ftol=1e-14, gtol=1e-14, max_nfev=20)
+    fit = least_squares(residuals, list(start), xtol=1e-14, ftol=1e-14, gtol=1e-14, max_nfev=15)
     slopes = np.asarray(fit.jac)
     rank = np.linalg.matrix_rank(slopes, tol=1e-9 * max(1.0, float(np.abs(slopes).max())))
     return fit.x if rank == len(names) and np.abs(fit.fun).max() < _TOLERANCE else None

@@ -15,6 +15,7 @@ _WORDS = re.compile(
     r"(?:en|de)c(?:oder)?|gen(?:erator)?|dis(?:c(?:riminator)?)?|net", re.IGNORECASE
 )
 _NETWORK_PART = re.compile(r"[DGEFCQf]_(?:\w+)")
+_TIME = re.compile(r"t|tau|sigma(?:_[it])?")
 _PLAIN = re.compile(r"[a-zA-Z0-9_',;|]+")
 STOPS = frozenset(("sg", "stopgrad", "stopgradient", "detach"))
 """Names of the operator that no gradient passes."""
@@ -36,6 +37,8 @@ def is_function(name: str, behind: Sequence[str], *, greek: bool) -> bool:
     if _WEIGHTED.fullmatch(name):
         return True
     inside = inner(behind)
+    if _TIME.fullmatch("".join(inside).replace("\\", "")):
+        return True
     if greek:
         return "," in inside and behind[0] == "("
     if name in _LETTERS or _WORDS.fullmatch(name) or _NETWORK_PART.fullmatch(name):

@@ -174,7 +174,7 @@ class Reader:
             if _FUNCTIONS[token] is not sp.log:
                 return _FUNCTIONS[token](self._operand())
             return LIKELIHOOD if self._take_likelihood() else sp.log(self._of_logarithm())
-        if token == "\\sigma" and self.here in OPENING:
+        if token == "\\sigma" and self.here in OPENING and self._tokens[self._at + 1] != "t":
             return 1 / (1 + sp.exp(-self._operand()))
         return self._name(token)
 

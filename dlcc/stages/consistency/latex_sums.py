@@ -1,4 +1,4 @@
-"""Sums in formulas: over rows, over pairs of rows, over features, or over numbers that are listed."""
+"""Sums in formulas: over rows, pairs of rows, features, or numbers that are listed."""
 
 from __future__ import annotations
 

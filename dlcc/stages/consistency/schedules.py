@@ -32,6 +32,8 @@ class Schedule:
     """Node of the time that went in beside it; None where none did."""
     squared: bool
     """Whether a formula's α_t is the square of the data's coefficient."""
+    cumulative: bool = False
+    """Whether the formula has an ᾱ_t, beside which α_t and σ_t are something else."""
 
     def coefficients(
         self, loss: StepLoss, drawn: Mapping[Variable, Tensor]
@@ -49,12 +51,10 @@ class Schedule:
     def values(self, loss: StepLoss, drawn: Mapping[Variable, Tensor]) -> dict[str, Tensor]:
         """Give the coefficients by what formulas call them."""
         a, b = self.coefficients(loss, drawn)
-        found = {
-            "sigma": b,
-            "sigma_t": b,
-            "alpha_t": a.square() if self.squared else a,
-            "alpha": a.square() if self.squared else a,
-        }
+        alpha = a.square() if self.squared else a
+        found = {"sigma": b, "sigma_t": b, "alpha_t": alpha, "alpha": alpha}
+        if self.cumulative:
+            found = {}
         if torch.allclose(a.square() + b.square(), torch.ones_like(a), atol=1e-4):
             found |= {"baralpha_t": a.square(), "baralpha": a.square()}
         if torch.allclose(a + b, torch.ones_like(a), atol=1e-5) and self.time is not None:
@@ -73,13 +73,16 @@ class Schedule:
         return _correlation(loss.value(self.time), a if node == self.data else b) < 0
 
 
-def schedules(loss: StepLoss, mixed: Term, beside: Sequence[int]) -> list[Schedule]:
+def schedules(
+    loss: StepLoss, mixed: Term, beside: Sequence[int], *, cumulative: bool
+) -> list[Schedule]:
     """Find the coefficients of data and noise in what went into a network.
 
     Args:
         loss: Loss of a step.
         mixed: Term of what went in.
         beside: Nodes of what else went in, one of which may be the time.
+        cumulative: Whether the formula has an ᾱ_t.
 
     Returns:
         Coefficients, twice where formulas may mean their squares; none where what went in is no
@@ -94,7 +97,7 @@ def schedules(loss: StepLoss, mixed: Term, beside: Sequence[int]) -> list[Schedu
                 continue
             time = next((n for n in beside if _is_time(loss, n)), None)
             for squared in (False, True):
-                schedule = Schedule(mixed.node, one, other, time, squared)
+                schedule = Schedule(mixed.node, one, other, time, squared, cumulative)
                 if _is_sum(loss, schedule):
                     found.append(schedule)
     return found

@@ -100,6 +100,8 @@ def judged(output: sp.Expr, *, inside: bool = False) -> str:
     if output.func != D or not output.args:
         return ""
     found = [_judged(argument, inside) for argument in output.args]
+    if any(not name and argument.has(G) for name, argument in zip(found, output.args, strict=True)):
+        return ""  # what is made of data is a sample, and no condition
     for name in ("D(mixed)", "D(G(z) + noise)", "D(G(z))"):
         if name in found:
             return name
