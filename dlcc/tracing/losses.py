@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dlcc.errors import TraceError
+from dlcc.tracing.cutting import outermost_calls
 from dlcc.tracing.graph import (
     GRADIENT,
     NOISE,
@@ -28,10 +29,10 @@ from dlcc.tracing.graph import (
     Call,
     Leaf,
     Operation,
-    Root,
     StepGraph,
     Update,
 )
+from dlcc.tracing.layout import is_alias, is_shaped_data
 from dlcc.tracing.noise import noise_factors
 from dlcc.tracing.operators import LAYOUT, WITHOUT_SOURCE, base_name
 from dlcc.tracing.passage import blocked_rows, reached_weights
@@ -114,7 +115,7 @@ class StepLoss:
         self._sign = -1.0 if update.maximises else 1.0
         self._roots = [graph.roots[i] for i in update.roots]
         self._plain = Rerun(graph, leaves)
-        self._calls = _cut(graph, self._roots)
+        self._calls = outermost_calls(graph, self._roots)
         self._within = frozenset(call.number for call in self._calls)
         self._roles = Roles(graph, self._plain, self._calls, reference)
         self.variables = self._distinct_variables()
@@ -197,7 +198,7 @@ class StepLoss:
     def opaque(self) -> tuple[str, ...]:
         """Operations between players and the loss that nobody can run again, by name."""
         names = []
-        for index in self._outer:
+        for index in self.outer:
             node = self._graph.nodes[index]
             if isinstance(node, Leaf) and node.kind == OPAQUE and (node.grad or node.sources):
                 names.append(node.name or "an operation that was not seen")
@@ -208,7 +209,7 @@ class StepLoss:
         """Numbers that the code read out of tensors and went on with as constants."""
         read = {value for value in self._graph.read if value not in (0.0, 1.0)}
         used: set[float] = set()
-        for index in self._outer:
+        for index in self.outer:
             node = self._graph.nodes[index]
             if isinstance(node, Operation):
                 used |= {a for a in node.args if isinstance(a, float)} & read
@@ -330,7 +331,7 @@ class StepLoss:
         return {n: (c, k) for c in self._calls for k, n in enumerate(c.outputs)}
 
     @cached_property
-    def _outer(self) -> frozenset[int]:
+    def outer(self) -> frozenset[int]:
         """Nodes between what players returned and the loss, both ends included."""
         found: set[int] = set()
         stack = [root.node for root in self._roots]
@@ -340,33 +341,19 @@ class StepLoss:
                 continue
             found.add(index)
             node = self._graph.nodes[index]
-            passed = isinstance(node, Operation) and (
-                self._is_laid_out(node) or self._is_alias(index, node)
-            )
-            if isinstance(node, Operation) and (passed or not self._is_cut(index, node)):
+            if isinstance(node, Operation) and (
+                self._is_layout(index) or not self._is_cut(index, node)
+            ):
                 stack += [use.node for use in node.uses()]
         return frozenset(found)
 
-    def _is_alias(self, index: int, node: Operation) -> bool:
-        """Whether a node is another one under a new name: a player that laid out what it was given
-        returned nothing by that."""
-        uses = list(node.uses())
-        if index in self._call_of or base_name(node.name) not in _SHAPED or len(uses) != 1:
+    def _is_layout(self, index: int) -> bool:
+        """Whether a node is another one laid out anew, which then is the quantity."""
+        if index in self._call_of:
             return False
-        shapes = [self._plain.value(i).shape for i in (index, uses[0].node)]
-        return shapes[0] == shapes[1]
-
-    def _is_laid_out(self, node: Operation) -> bool:
-        """Whether a node is a leaf of data in another shape: then the leaf is the quantity, and
-        stands for all its shapes."""
-        uses = list(node.uses())
-        if len(uses) != 1 or not (base_name(node.name) in _SHAPED or _turns_rows(node)):
-            return False
-        source = self._graph.nodes[uses[0].node]
-        if isinstance(source, Operation):
-            return self._is_laid_out(source)
-        value = self._leaves[uses[0].node]
-        return source.kind == OUTSIDE and value.is_floating_point() and value.ndim > 1
+        return is_shaped_data(self._graph, self._leaves, index) or is_alias(
+            self._graph, self._plain, index
+        )
 
     def _is_cut(self, index: int, node: Leaf | Operation) -> bool:
         return (
@@ -387,7 +374,7 @@ class StepLoss:
         )
 
     def _all_variables(self) -> Iterator[Variable]:
-        for index in sorted(self._outer):
+        for index in sorted(self.outer):
             node = self._graph.nodes[index]
             if index in self._call_of:
                 yield from self._output(index)
@@ -398,7 +385,7 @@ class StepLoss:
             elif (
                 self._is_cut(index, node)
                 and self._is_data(index, node)
-                and not self._is_laid_out(node)
+                and not self._is_layout(index)
             ):
                 yield from self._data(index, self._plain.value(index))
 
@@ -448,40 +435,6 @@ class StepLoss:
         behind = self._graph.ancestors(list(nodes))
         calls = [c for c in self._calls if any(o in behind for o in c.outputs)]
         return calls[-1] if calls else None
-
-
-def _cut(graph: StepGraph, roots: Sequence[Root]) -> list[Call]:
-    """Choose the calls at whose outputs a loss is cut: the outermost ones, but for a module that
-    makes the loss itself, whose parts are taken in its place."""
-    children: dict[int, list[Call]] = {}
-    for call in graph.calls:
-        children.setdefault(call.parent, []).append(call)
-    chosen, stack = [], list(children.get(-1, []))
-    ends = {root.node for root in roots}
-    enclosing = {
-        number
-        for end in ends
-        if isinstance(node := graph.nodes[end], Operation)
-        for number in node.inside
-    }
-    while stack:
-        call = stack.pop()
-        if (call.number in enclosing or ends & set(call.outputs)) and call.number in children:
-            stack += children[call.number]
-        else:
-            chosen.append(call)
-    return sorted(chosen, key=lambda call: call.number)
-
-
-_SHAPED = frozenset(("view", "reshape", "_unsafe_view", "unsqueeze", "squeeze", "expand", "t"))
-
-
-def _turns_rows(node: Operation) -> bool:
-    """Whether an operation makes columns of rows."""
-    name, dims = base_name(node.name), node.args[1:]
-    if name == "permute":
-        return bool(dims) and isinstance(dims[0], list) and dims[0][:1] != [0]
-    return name == "transpose" and 0 in dims
 
 
 _LEAST_SCALE = 256.0

@@ -56,6 +56,9 @@ class Binding:
     """Name such as `F(G(x))` or `x` -> where its numbers are."""
     schedule: Schedule | None = None
     """Coefficients of data and noise in what went into a network; None where there are none."""
+    scaled: str = ""
+    """Name that stands for data which the code computed with first, where the formula does not say
+    so; empty for none."""
     logits: tuple[str, ...] = ()
     """Names whose sigmoid a formula means."""
 
@@ -325,6 +328,7 @@ def _candidates(name: str, state: _State, loss: StepLoss, expression: sp.Expr) -
     elif base[:1] in ("x", "y"):
         yield from data
         yield from (t for t in _all_inputs(loss) if t.kind == GIVEN)
+        yield from _scaled(loss)
         if base[:1] == "y":
             yield from outputs
         if name in ("x_0", "x_1") and _has(expression, "x_0") and _has(expression, "x_1"):
@@ -338,6 +342,13 @@ def _candidates(name: str, state: _State, loss: StepLoss, expression: sp.Expr) -
             yield from _into_players(loss)
     else:
         yield from outputs
+
+
+def _scaled(loss: StepLoss) -> Iterator[Term]:
+    """Data that the step computed with, on the way to the loss or to a player's input."""
+    terms = [loss.terms.of(node) for node in sorted(loss.outer)]
+    within = [part for term in _all_inputs(loss) if term.kind == MIX for part in term.inputs]
+    yield from (t for t in (*terms, *within) if t.kind == GIVEN and t.inputs)
 
 
 def _has(expression: sp.Expr, name: str) -> bool:
@@ -396,17 +407,36 @@ def _readings(
         made = Binding(loss, state.letters, places, schedule)
         whole = replace(made, places={**everywhere, **places})
         says = _says_what_went_in(state, whole, loss)
+        if not says:
+            whole_inputs = {t.node for t in _all_inputs(loss)}
+            computed = (
+                name
+                for name, term in state.symbols.items()
+                if term.kind == GIVEN and term.inputs and term.node not in whole_inputs
+            )
+            made = replace(made, scaled=next(computed, ""))
         yield from ((replace(made, logits=names), says) for names in _logits(places, loss))
 
 
 def _schedules(state: _State, loss: StepLoss, expression: sp.Expr) -> list[Schedule | None]:
-    """Coefficients of data and noise in what went into the networks that were bound."""
-    cumulative = any(s.name.startswith("baralpha") for s in expression.free_symbols)
+    """Coefficients of data and noise in what went into the networks that were bound, of those data
+    and that noise which names stand for."""
+    names = {s.name for s in expression.free_symbols}
+    cumulative = any(name.startswith("baralpha") for name in names)
+    bound = {
+        kind: {t.node for t in state.symbols.values() if t.kind == kind} for kind in (GIVEN, CHANCE)
+    }
     for _, made in state.applied.values():
         for term in made.inputs:
             if term.kind == MIX:
                 times = [t.node for t in made.inputs if t.node != term.node]
-                found = schedules(loss, term, times, cumulative=cumulative)
+                found = [
+                    schedule
+                    for schedule in schedules(loss, term, times, cumulative=cumulative)
+                    if (schedule.data in bound[GIVEN] or not bound[GIVEN])
+                    and (schedule.noise in bound[CHANCE] or not bound[CHANCE] - set(times))
+                    and not (schedule.squared and not {"alpha", "alpha_t"} & names)
+                ]
                 if found:
                     return list(found)
     return [None]

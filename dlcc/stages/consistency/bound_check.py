@@ -26,8 +26,12 @@ from dlcc.stages.consistency.symbols import (
 )
 from dlcc.stages.consistency.unsaid import says_all, wordings
 from dlcc.tracing.losses import StepLoss, Variable
+from dlcc.tracing.uses import is_converted
 
 _JUDGE = re.compile(r"[DC](?:_\w+)?")
+_CONVERTS = frozenset(
+    ("mul", "div", "tanh", "sigmoid", "exp", "softplus", "clamp", "clamp_min", "_softmax")
+)
 _MOST_NORMS = 4
 _MOST_WAYS = 120  # to read a formula
 _AVERAGED = "norms averaged over features"
@@ -42,11 +46,15 @@ def speaks_of_others(expression: sp.Expr) -> bool:
     [False, True]
     """
     applied = [e for e in expression.atoms(sp.Function) if is_application(e)]
-    names = {e.func.__name__ for e in applied}
+    names = _networks(expression)
     translates = any(e.func == G and _is_data(e.args[0]) for e in applied)
     if translates or names - {"D", "G"}:
         return True
     return bool(expression.has(StopGradient) or expression.has(First))
+
+
+def _networks(expression: sp.Expr) -> set[str]:
+    return {e.func.__name__ for e in expression.atoms(sp.Function) if is_application(e)}
 
 
 def _is_data(argument: sp.Expr) -> bool:
@@ -95,6 +103,8 @@ def _checked(
                 wrong = next((n for n, v in wording.exact.items() if found.constants[n] != v), "")
                 if averaged and (averaged != _AVERAGED or not _all_norms(wording.expression)):
                     found = undecided(f"it holds only with {averaged}")
+                elif way.scaled:
+                    found = undecided(f"it holds only where {way.scaled} is data computed with")
                 elif not wrong:
                     reason = f"{found.reason}, {said}" if said else found.reason
                     return replace(found, reason=reason)
@@ -112,7 +122,11 @@ def _checked(
         for w in wordings(expression)
         for way in bindings(w.expression, loss)
     )
-    return replace(whole, negative=any(t.verdict == "held" for t in turned))
+    negative = any(t.verdict == "held" for t in turned)
+    names = _networks(expression)
+    if negative and names and all(name.startswith("E_") for name in names):
+        return undecided(f"{whole.reason}; but the energy may be what the player returns, negated")
+    return replace(whole, negative=negative)
 
 
 def _summed_up(expression: sp.Expr, tried: list[tuple[Checked, Binding]]) -> Checked | None:
@@ -127,6 +141,7 @@ def _summed_up(expression: sp.Expr, tried: list[tuple[Checked, Binding]]) -> Che
     others = [c for c in open_ if not c.reason.startswith(COEFFICIENTS)]
     if others or not whole:
         return (others or open_)[0] if open_ else undecided("it speaks of a part of the loss alone")
+    doubt = _converted([way for _, way, _ in whole])
     refuted, way, left = min(whole, key=lambda w: (len(w[2]), "its term" not in w[0].reason))
     if left:
         refuted = replace(refuted, reason=f"{refuted.reason}; the code has {left[0].title}, too")
@@ -134,12 +149,34 @@ def _summed_up(expression: sp.Expr, tried: list[tuple[Checked, Binding]]) -> Che
         return undecided(f"{refuted.reason}, if the batch that no player made is training data")
     if not says_all(expression):
         return undecided("of what distribution p(x|z) is, the formula does not say")
+    if doubt:
+        return undecided(f"{refuted.reason}; but {doubt}")
     known = "its term" in refuted.reason or "is stated as" in refuted.reason
+    counts = {len(v.recorded) for v in way.loss.variables if v.recorded.ndim}
+    own = [n for n in counts if n > 1 and f" {n / (n - 1):.6g} times" in refuted.reason]
+    if expression.has(First) and own:  # all pairs over the number of those of different rows
+        return undecided(f"{refuted.reason}; but that may be how pairs are counted")
     if expression.has(First) and not (known or "not the gradients" in refuted.reason):
         return undecided(
             f"{refuted.reason}; but how pairs of rows are drawn the formula does not say"
         )
     return refuted
+
+
+def _converted(ways: list[Binding]) -> str:
+    """Reason why what a player returns may not be what the formula's network is: the code goes on
+    with it before it is compared, or it is a number that no formula speaks of; empty for none."""
+    loss = ways[0].loss
+    outputs = [v for v in loss.variables if v.sort == "output"]
+    if any(v.recorded.numel() == 1 for v in outputs):
+        return "a player returns a loss of its own"
+    ends = {node for v in outputs for node, _ in v.places}
+    for way in ways:
+        for name, (node, _) in way.places.items():
+            judges = _JUDGE.match(name) is not None
+            if node in ends and not judges and is_converted(loss, node, _CONVERTS):
+                return f"what stands for {name} is computed of what the player returns"
+    return ""
 
 
 def _is_another(left: Variable, way: Binding) -> bool:

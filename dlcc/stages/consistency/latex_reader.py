@@ -16,6 +16,7 @@ from dlcc.stages.consistency.distributions import (
     plain,
 )
 from dlcc.stages.consistency.latex_names import STOPS, WEIGHTS, is_encoder, is_function
+from dlcc.stages.consistency.latex_stream import INDEX, Tokens
 from dlcc.stages.consistency.latex_sums import Bounds
 from dlcc.stages.consistency.latex_tokens import (
     DEEPEST,
@@ -39,7 +40,6 @@ from dlcc.stages.consistency.symbols import (
     is_sample,
 )
 
-_INDEX = re.compile(r"[ijkntbmdl]'?(,?[ijkntbmdl]'?)?")  # what counts rows and features
 _DECORATIONS = ("\\hat", "\\tilde", "\\bar")
 _LOOKS = FONTS | set(_DECORATIONS)
 _FUNCTIONS = {"\\log": sp.log, "\\ln": sp.log, "\\exp": sp.exp, "\\sqrt": sp.sqrt}
@@ -58,26 +58,14 @@ _COMPARISONS = {
 }
 
 
-class Reader:
+class Reader(Tokens):
     """Pratt parser with binding powers: sums 10, products 20, powers 40; adjacency multiplies."""
 
     def __init__(self, tokens: Sequence[str]) -> None:
-        self._tokens = list(tokens)
-        self._at = 0
+        super().__init__(tokens)
         self._depth = 0
         self._in_norm = False
-        self._timed = _is_timed(self._tokens)
-
-    @property
-    def here(self) -> str | None:
-        return self._tokens[self._at] if self._at < len(self._tokens) else None
-
-    def take(self, expected: str | None = None) -> str:
-        token = self.here
-        if token is None or (expected is not None and token != expected):
-            raise UnknownFormula(f"expected {expected or 'more'}, found {token or 'the end'}")
-        self._at += 1
-        return token
+        self._timed = _is_timed(self.tokens)
 
     def expression(self, power: int) -> sp.Expr:
         self._depth += 1
@@ -98,7 +86,7 @@ class Reader:
                 self.take()
                 right = self.expression(20)
                 value = value / right if token == "/" else value * right
-            elif token == "^" and self._take_transpose():
+            elif token == "^" and self.take_transpose():
                 value = FeatureSum(value * self.expression(20))
             elif token == "^" and power < 40:
                 self.take()
@@ -151,12 +139,12 @@ class Reader:
         if token in OPENING:
             value = self.expression(0)
             self.take(OPENING[token])
-            return sp.Max(0, value) if self._take_positive_part() else value
+            return sp.Max(0, value) if self.take_positive_part() else value
         if token in ("\\frac", "\\tfrac", "\\dfrac"):
             return self._argument() / self._argument()
         if token in ("\\underbrace", "\\overbrace"):
             value = self._argument()
-            self._index()
+            self.index()
             return value
         if token == "\\sum":
             bounds = self._bounds()
@@ -174,17 +162,9 @@ class Reader:
             if _FUNCTIONS[token] is not sp.log:
                 return _FUNCTIONS[token](self._operand())
             return LIKELIHOOD if self._take_likelihood() else sp.log(self._of_logarithm())
-        if token == "\\sigma" and self.here in OPENING and self._tokens[self._at + 1] != "t":
+        if token == "\\sigma" and self.here in OPENING and self.tokens[self.at + 1] != "t":
             return 1 / (1 + sp.exp(-self._operand()))
         return self._name(token)
-
-    def _take_positive_part(self) -> bool:
-        """Take the mark of a positive part behind brackets, as in [1 - D(x)]_+."""
-        for mark in (["_", "+"], ["_", "{", "+", "}"]):
-            if self._tokens[self._at : self._at + len(mark)] == mark:
-                self._at += len(mark)
-                return True
-        return False
 
     def _name(self, token: str) -> sp.Expr:
         if token in ("\\mathbb", "E") and self._is_expectation(token):
@@ -194,7 +174,7 @@ class Reader:
         greek = False
         if token in _LOOKS:
             decorated = token.removeprefix("\\") if token in ("\\hat", "\\tilde", "\\bar") else ""
-            name = decorated + self._braced_text()
+            name = decorated + self.braced_text()
         elif token == "e" and self.here == "^":
             return sp.E
         elif re.fullmatch(r"[a-zA-Z]", token):
@@ -203,9 +183,9 @@ class Reader:
             name, greek = token.removeprefix("\\"), True
         else:
             raise UnknownFormula(token)
-        self._skip_row()
-        subscript = self._subscript()
-        self._skip_row()
+        self.skip_row()
+        subscript = self.subscript()
+        self.skip_row()
         counts = _names_nothing(name, subscript) and not (self._timed and subscript == "t")
         if subscript and not counts:
             name += f"_{subscript}"
@@ -213,18 +193,18 @@ class Reader:
             self.take()
             name = "KL"
         if name in _DIVERGENCES:
-            return divergence(self._bracketed())
+            return divergence(self.bracketed())
         while self.here == "'":  # x', as good as a decoration
             self.take()
             name = f"prime{name}"
-        name += self._take_sign_above()
+        name += self.take_sign_above()
         if name in STOPS and self.here in OPENING:
             return StopGradient(self._prefix())
         if name == "MMD":
             return self._discrepancy()
         if name in _NETWORKS and self.here in ("(", "["):
             made = _NETWORKS[name](*self._call_arguments())
-            if self.here == "_" and not _INDEX.fullmatch(feature := self._subscript()):
+            if self.here == "_" and not INDEX.fullmatch(feature := self.subscript()):
                 raise UnknownFormula(f"the part {feature} of what {name} returns")
             return made
         if name in _NETWORKS:
@@ -234,7 +214,7 @@ class Reader:
         if self.here in ("(", "["):
             if name.lower() in ("softplus", "sp"):
                 return sp.log(1 + sp.exp(self._operand()))
-            if is_function(name, self._tokens[self._at :], greek=greek):
+            if is_function(name, self.tokens[self.at :], greek=greek):
                 return sp.Function(name)(*self._call_arguments())
             if len(name) > 1 and name.isalpha() and not greek:
                 raise UnknownFormula(f"the function {name}")
@@ -260,7 +240,7 @@ class Reader:
 
     def _gradient(self) -> sp.Expr:
         """Read a gradient; it must be one in what the network is applied to."""
-        index = self._index()
+        index = self.index()
         value = self.expression(30)
         if value.func != D:
             raise UnknownFormula(f"the gradient of {value}")
@@ -273,17 +253,17 @@ class Reader:
         return Gradient(value)
 
     def _is_expectation(self, token: str) -> bool:
-        ahead = self._tokens[self._at : self._at + 3]
+        ahead = self.tokens[self.at : self.at + 3]
         if token == "E":
-            return not is_encoder(self._tokens, self._at)
+            return not is_encoder(self.tokens, self.at)
         return ahead[:3] == ["{", "E", "}"] or ahead[:1] == ["E"]
 
     def _expectation(self) -> sp.Expr:
         if self.here == "{":
-            self._braced_text()
+            self.braced_text()
         elif self.here == "E":
             self.take()
-        over = drawn(self._index())
+        over = drawn(self.index())
         closing = OPENING.get(self.here or "")
         if closing is None:
             return Mean(averaged(self.expression(15), over))
@@ -302,7 +282,7 @@ class Reader:
         if self.here not in _NORMS:
             raise UnknownFormula("a norm that is not closed")
         self.take()
-        order = self._subscript()
+        order = self.subscript()
         if order not in ("", "1", "2", "F"):
             raise UnknownFormula(f"a norm of order {order}")
         return Norm1(value) if order == "1" else Norm(value)
@@ -322,62 +302,30 @@ class Reader:
         self.take("\\rangle")
         return FeatureSum(first * second)
 
-    def _take_transpose(self) -> bool:
-        """Take the sign of a transpose, as in a^⊤ b."""
-        for mark in (["^", "\\top"], ["^", "{", "\\top", "}"], ["^", "T"], ["^", "\\intercal"]):
-            if self._tokens[self._at : self._at + len(mark)] == mark:
-                self._at += len(mark)
-                return True
-        return False
-
-    def _take_sign_above(self) -> str:
-        """Take a sign above a name that is no power, as in x^-; empty for none."""
-        for mark in (["^", "-"], ["^", "{", "-", "}"], ["^", "+"], ["^", "{", "+", "}"]):
-            after = self._at + len(mark)
-            if self._tokens[self._at : after] == mark and (
-                len(mark) == 4 or self._tokens[after : after + 1] in ([")"], [","], ["]"], [";"])
-            ):
-                self._at = after
-                return "^" + next(sign for sign in mark if sign in ("-", "+"))
-        return ""
-
     def _discrepancy(self) -> sp.Symbol:
         """Read a maximum mean discrepancy by its name, whatever it is said to be of."""
-        self._subscript()
+        self.subscript()
         squared = self.here == "^"
         if squared:
             self.take()
-            above = self._braced() if self.here == "{" else [self.take()]
+            above = self.braced() if self.here == "{" else [self.take()]
             if "2" not in above:
                 raise UnknownFormula("a power of a discrepancy")
-            self._subscript()
+            self.subscript()
         if self.here in ("(", "["):
-            self._bracketed()
+            self.bracketed()
         return sp.Symbol("MMD^2" if squared else "MMD", real=True)
-
-    def _bracketed(self) -> list[str]:
-        """Take what stands in brackets, whatever it is."""
-        if self.here not in ("(", "[", "{", "\\{"):
-            raise UnknownFormula("a divergence without its arguments")
-        found: list[str] = []
-        depth = 0
-        while True:
-            token = self.take()
-            depth += (token in OPENING) - (token in OPENING.values())
-            found.append(token)
-            if depth == 0:
-                return found[1:-1]
 
     def _take_likelihood(self) -> bool:
         """Take what a logarithm is of, where it is the likelihood of data given latents."""
-        rest = self._tokens[self._at :]
+        rest = self.tokens[self.at :]
         if rest[:1] not in (["p"], ["P"]) or "(" not in rest:
             return False
         begin, depth = rest.index("("), 0
         for end in range(begin, len(rest)):
             depth += (rest[end] in OPENING) - (rest[end] in OPENING.values())
             if depth == 0 and is_likelihood(rest[: end + 1]):
-                self._at += end + 1
+                self.at += end + 1
                 return True
             if depth == 0:
                 break
@@ -404,7 +352,7 @@ class Reader:
         """Read one braced group or token; of a bare number one digit: `\\frac12` is a half."""
         token = self.here or ""
         if re.fullmatch(r"\d\d+", token):
-            self._tokens[self._at : self._at + 1] = [token[0], token[1:]]
+            self.tokens[self.at : self.at + 1] = [token[0], token[1:]]
         return self._prefix()
 
     def _call_arguments(self) -> list[sp.Expr]:
@@ -425,59 +373,12 @@ class Reader:
         count = ""
         while self.here in ("_", "^"):
             is_below = self.take() == "_"
-            words = self._braced() if self.here == "{" else [self.take()]
+            words = self.braced() if self.here == "{" else [self.take()]
             if is_below:
                 below = words
             else:
                 count = plain(words)
         return Bounds(below, count)
-
-    def _index(self) -> list[str]:
-        """Take the index of an expectation or a gradient."""
-        found: list[str] = []
-        while self.here in ("_", "^"):
-            below = self.take() == "_"
-            taken = self._braced() if self.here == "{" else [self.take()]
-            if below:
-                found = taken
-        return found
-
-    def _skip_row(self) -> None:
-        """Skip the number of a row above a name, such as in x^{(i)}."""
-        ahead = self._tokens[self._at : self._at + 6]
-        for row in (["^", "{", "(", "", ")", "}"], ["^", "(", "", ")"]):
-            letter = row.index("")
-            part = ahead[: len(row)]
-            around = [*part[:letter], "", *part[letter + 1 :]]
-            if around == row and _INDEX.fullmatch(part[letter]):
-                self._at += len(row)
-                return
-
-    def _subscript(self) -> str:
-        if self.here != "_":
-            return ""
-        self.take()
-        return self._braced_text() if self.here == "{" else self.take().removeprefix("\\")
-
-    def _braced_text(self) -> str:
-        if self.here != "{":
-            return self.take().removeprefix("\\")
-        return "".join(
-            word.removeprefix("\\")
-            for word in self._braced()
-            if word not in "{}" and word not in FONTS
-        )
-
-    def _braced(self) -> list[str]:
-        """Take what stands in braces."""
-        found: list[str] = []
-        depth = 0
-        while True:
-            token = self.take()
-            depth += {"{": 1, "}": -1}.get(token, 0)
-            found.append(token)
-            if depth == 0:
-                return found[1:-1]
 
 
 def _is_timed(tokens: Sequence[str]) -> bool:
@@ -490,7 +391,7 @@ def _names_nothing(name: str, subscript: str) -> bool:
     """Whether a subscript counts rows or features, or names the weights of a network."""
     if name in _NETWORKS:
         return WEIGHTS.fullmatch(subscript) is not None
-    return _INDEX.fullmatch(subscript) is not None
+    return INDEX.fullmatch(subscript) is not None
 
 
 def _is_target(value: sp.Expr) -> bool:
