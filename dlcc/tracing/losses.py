@@ -154,7 +154,7 @@ class StepLoss:
 
     @cached_property
     def terms(self) -> Terms:
-        """What nodes are made of, up to what players returned."""
+        """Terms of the nodes, up to what players returned."""
         return Terms(self._graph, self._plain, self._calls)
 
     def node(self, index: int) -> Leaf | Operation:

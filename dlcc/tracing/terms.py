@@ -41,7 +41,7 @@ class Term:
     part: int = 0
     """Number of the tensor among those that the player returned."""
     inputs: tuple[Term, ...] = ()
-    """What went into the player, or what a mix is computed of."""
+    """Terms of what went into the player, or of what a mix is computed of."""
 
     def within(self) -> Iterator[Term]:
         """List the term and all that it is made of."""

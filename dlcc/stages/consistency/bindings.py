@@ -15,6 +15,14 @@ import sympy as sp
 import torch
 from torch import Tensor
 
+from dlcc.stages.consistency.candidates import (
+    DECORATED,
+    all_inputs,
+    codes_given,
+    row_width,
+    scaled_data,
+    undecorated,
+)
 from dlcc.stages.consistency.formula_values import UnboundError, row_values
 from dlcc.stages.consistency.schedules import Schedule, flat_rows, schedules
 from dlcc.stages.consistency.symbols import (
@@ -36,7 +44,6 @@ from dlcc.tracing.terms import CHANCE, GIVEN, MADE, MIX, OTHER, Term
 _WRAPS = (StopGradient, First, Second)
 _MOST = 48  # bindings that are looked at
 _TIMES = ("t", "s", "tau", "k", "n", "sigma", "sigma_i", "c", "y", "l", "a")
-_DECORATED = ("hat", "tilde", "bar", "prime")
 _CODES = ("z", "c", "h", "e", "u")
 _DATA_ALONE = re.compile(r"\([xy](?:_\w+|\^\+)?[,)]")
 _JUDGE = re.compile(r"[DC](?:_\w+)?\(")
@@ -169,7 +176,7 @@ def _factors(term: sp.Expr) -> list[sp.Expr]:
 
 
 def _is_tensor(name: str) -> bool:
-    return (name.startswith(_DECORATED) and name[-1:] in "xyz") or (
+    return (name.startswith(DECORATED) and name[-1:] in "xyz") or (
         name.partition("_")[0] in ("x", "z", "epsilon") and name != "xi"
     )
 
@@ -278,7 +285,7 @@ def _symbol(name: str, term: Term, state: _State) -> Iterator[_State]:
 
 
 def _may_be(name: str, term: Term) -> bool:
-    base, decorated = _undecorated(name)
+    base, decorated = undecorated(name)
     like_data = base[:1] in ("x", "y")
     if name in _TIMES and name != "y" and term.kind in (CHANCE, GIVEN):
         return True
@@ -289,13 +296,6 @@ def _may_be(name: str, term: Term) -> bool:
     if term.kind == MIX:
         return decorated or name in ("x_t", "x_sigma", "z", "z_t", "x_noisy") or name.endswith("^-")
     return term.kind == MADE and (decorated or base[:1] in _CODES or "^" in name)
-
-
-def _undecorated(name: str) -> tuple[str, bool]:
-    for mark in _DECORATED:
-        if name.startswith(mark) and len(name) > len(mark):
-            return name.removeprefix(mark), True
-    return name, name.partition("_")[2] in ("g", "f", "fake", "rec", "recon", "hat")
 
 
 # ------------------------------------------------------------------------------------- free names
@@ -317,18 +317,18 @@ def _named(name: str, state: _State, loss: StepLoss, expression: sp.Expr) -> Ite
 
 
 def _candidates(name: str, state: _State, loss: StepLoss, expression: sp.Expr) -> Iterator[Term]:
-    base, decorated = _undecorated(name)
+    base, decorated = undecorated(name)
     outputs = [loss.terms.of(*v.places[0]) for v in loss.variables if v.sort == "output"]
     data = [loss.terms.of(v.places[0][0]) for v in loss.variables if v.sort == "data"]
     noise = [loss.terms.of(v.places[0][0]) for v in loss.variables if v.sort == "noise"]
-    wide = {_width(t, loss) for t in data}
+    wide = {row_width(t, loss) for t in data}
     if decorated and base[:1] in ("x", "y"):
-        yield from (t for t in outputs if _width(t, loss) in wide or not wide)
+        yield from (t for t in outputs if row_width(t, loss) in wide or not wide)
         yield from (t for t in _inputs(state) if t.kind == MIX)
     elif base[:1] in ("x", "y"):
         yield from data
-        yield from (t for t in _all_inputs(loss) if t.kind == GIVEN)
-        yield from _scaled(loss)
+        yield from (t for t in all_inputs(loss) if t.kind == GIVEN)
+        yield from scaled_data(loss)
         if base[:1] == "y":
             yield from outputs
         if name in ("x_0", "x_1") and _has(expression, "x_0") and _has(expression, "x_1"):
@@ -338,17 +338,10 @@ def _candidates(name: str, state: _State, loss: StepLoss, expression: sp.Expr) -
     elif is_chance(base) or base[:1] == "z":
         yield from _noise_within(noise, state)
         if base[:1] in _CODES:
-            yield from (t for t in outputs if _width(t, loss) not in wide)
-            yield from _into_players(loss)
+            yield from (t for t in outputs if row_width(t, loss) not in wide)
+            yield from codes_given(loss)
     else:
         yield from outputs
-
-
-def _scaled(loss: StepLoss) -> Iterator[Term]:
-    """Data that the step computed with, on the way to the loss or to a player's input."""
-    terms = [loss.terms.of(node) for node in sorted(loss.outer)]
-    within = [part for term in _all_inputs(loss) if term.kind == MIX for part in term.inputs]
-    yield from (t for t in (*terms, *within) if t.kind == GIVEN and t.inputs)
 
 
 def _has(expression: sp.Expr, name: str) -> bool:
@@ -356,7 +349,7 @@ def _has(expression: sp.Expr, name: str) -> bool:
 
 
 def _inputs(state: _State) -> list[Term]:
-    """What went into the networks that were bound."""
+    """List what went into the networks that were bound."""
     return [t for _, made in state.applied.values() for t in made.inputs]
 
 
@@ -365,24 +358,6 @@ def _noise_within(noise: list[Term], state: _State) -> list[Term]:
     mixed = [t for t in _inputs(state) if t.kind == MIX]
     within = {t.node for m in mixed for t in m.within() if t.kind == CHANCE}
     return [t for t in noise if t.node in within] if mixed else noise
-
-
-def _into_players(loss: StepLoss) -> Iterator[Term]:
-    """Codes that went into players: computed of what another one returned."""
-    for term in _all_inputs(loss):
-        if term.kind == MIX and any(t.kind == MADE for t in term.inputs):
-            yield term
-
-
-def _all_inputs(loss: StepLoss) -> Iterator[Term]:
-    """What went into players."""
-    for call in loss.terms.calls:
-        yield from (loss.terms.of(node) for node in call.inputs)
-
-
-def _width(term: Term, loss: StepLoss) -> int:
-    value = loss.value(term.node)
-    return value[0].numel() if value.ndim and len(value) else 1
 
 
 # ---------------------------------------------------------------------------------------- results
@@ -408,7 +383,7 @@ def _readings(
         whole = replace(made, places={**everywhere, **places})
         says = _says_what_went_in(state, whole, loss)
         if not says:
-            whole_inputs = {t.node for t in _all_inputs(loss)}
+            whole_inputs = {t.node for t in all_inputs(loss)}
             computed = (
                 name
                 for name, term in state.symbols.items()

@@ -31,7 +31,7 @@ class Definition:
     name: str
     """Name of the function."""
     parameters: tuple[sp.Symbol, ...]
-    """What it is written to be of."""
+    """Names of what it is written to be of."""
     value: sp.Expr
     """Right side."""
 
@@ -72,9 +72,9 @@ def with_functions(value: sp.Expr, known: Mapping[str, Definition]) -> sp.Expr:
     """Put in the functions that a document defines; means over pairs of rows are marked as such.
 
     >>> from dlcc.stages.consistency.latex import parse_equation
-    >>> known = definitions([parse_equation("k(a, b) = (a - b)^2")])
+    >>> known = definitions([parse_equation("k(a, b) = a b")])
     >>> with_functions(parse_equation("L = E[k(x, x')]").value, known)
-    Mean((First(x) - Second(x))**2)
+    Mean(First(x)*Second(x))
     """
     for _ in range(_DEEPEST):
         applied = {

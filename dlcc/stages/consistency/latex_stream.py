@@ -9,7 +9,7 @@ from dlcc.stages.consistency.distributions import FONTS
 from dlcc.stages.consistency.latex_tokens import OPENING, UnknownFormula
 
 INDEX = re.compile(r"[ijkntbmdl]'?(,?[ijkntbmdl]'?)?")
-"""What counts rows and features, as a pattern."""
+"""Pattern of what counts rows and features."""
 
 
 class Tokens:

@@ -37,7 +37,7 @@ class Bounds:
     below: Sequence[str]
     """Tokens below the sign."""
     count: str
-    """What stands above it."""
+    """Text above the sign."""
 
     def summed(self, value: sp.Expr) -> sp.Expr:
         """Sum an expression."""

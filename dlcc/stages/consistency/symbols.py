@@ -24,7 +24,7 @@ D = sp.Function("D")
 G = sp.Function("G")
 """Network that makes samples."""
 StopGradient = sp.Function("StopGradient")
-"""Its argument, through which no gradient passes."""
+"""Argument through which no gradient passes."""
 First = sp.Function("First")
 """Rows of the first of two independent draws, each against each row of the second."""
 Second = sp.Function("Second")
