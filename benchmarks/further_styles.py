@@ -34,10 +34,12 @@ class FurtherStyle:
 
     build: Callable[[Mapping[str, Any]], dlcc.Training]
     """Entry point."""
-    right: tuple[str, ...]
-    """Formulas that it obeys."""
-    wrong: tuple[str, ...]
+    right: tuple[str | tuple[str, ...], ...]
+    """Formulas that it obeys, or documents: a loss, then what defines its parts."""
+    wrong: tuple[str | tuple[str, ...], ...]
     """Formulas that it does not obey, though its numbers may look alike."""
+    judged: bool = True
+    """Whether a player judges."""
 
 
 STYLES: dict[str, FurtherStyle] = {}

@@ -16,7 +16,7 @@ import argparse
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from typing import Any
 import sympy as sp
 from common import write_result
 from further_styles import STYLES, FurtherStyle
+from kind_styles import kind as _register  # noqa: F401  # registers further ones
 from training_styles import BUILDS, FORMULAS, NS
 
 import dlcc
@@ -90,6 +91,7 @@ def variants(paper: PaperLoss) -> Iterator[tuple[str, PaperLoss]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--styles", nargs="*", default=list(BUILDS))
+    parser.add_argument("--further", nargs="*")
     chosen = parser.parse_args()
     counts: dict[str, Counter[str]] = {}
     named = seconds = 0.0
@@ -120,7 +122,7 @@ def main() -> None:
                     missed.append(f"{name} {paper.player}: {kind}: {verdict}: {reason[:120]}")
     total = sum(sum(c.values()) for kind, c in counts.items() if kind != "right")
     refuted = sum(c["refuted"] for kind, c in counts.items() if kind != "right")
-    further, unlike = further_verdicts()
+    further, unlike = further_verdicts(STYLES if chosen.further is None else chosen.further)
     missed += unlike
     figures: dict[str, Any] = {
         "styles": len(chosen.styles),
@@ -139,14 +141,16 @@ def main() -> None:
     write_result("traced_losses", figures, seeds={"trainings": 0})
 
 
-def further_verdicts() -> tuple[dict[str, dict[str, int]], list[str]]:
+def further_verdicts(names: Iterable[str]) -> tuple[dict[str, dict[str, int]], list[str]]:
     """Check the further trainings: verdicts by kind of formula, and what is not as hoped."""
     counts = {"right": Counter[str](), "wrong": Counter[str]()}
     unlike = []
-    for name, training in STYLES.items():
+    for name in names:
+        training = STYLES[name]
         steps = traced_style(name, training)
         for kind, formulas in (("right", training.right), ("wrong", training.wrong)):
-            for paper in (loss for text in formulas for loss in papers((text,))):
+            documents = [(each,) if isinstance(each, str) else each for each in formulas]
+            for paper in (loss for document in documents for loss in papers(document)[:1]):
                 checked = check_paper(paper, steps, {})
                 counts[kind][checked.verdict] += 1
                 holds = checked.verdict in ("proved", "held")
@@ -157,7 +161,13 @@ def further_verdicts() -> tuple[dict[str, dict[str, int]], list[str]]:
 
 def traced_style(name: str, training: FurtherStyle) -> TracedSteps:
     with tempfile.TemporaryDirectory() as folder:
-        return traced(recorded(training.build, Path(folder) / "run", vae=name.endswith("vae")))
+        return traced(
+            recorded(
+                training.build,
+                Path(folder) / "run",
+                vae=name.endswith("vae") or not training.judged,
+            )
+        )
 
 
 def papers(latex: tuple[str, ...]) -> list[PaperLoss]:

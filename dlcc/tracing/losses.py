@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dlcc.errors import TraceError
+from dlcc.tracing.cutting import outermost_calls
 from dlcc.tracing.graph import (
     GRADIENT,
     NOISE,
@@ -29,15 +30,16 @@ from dlcc.tracing.graph import (
     Call,
     Leaf,
     Operation,
-    Root,
     StepGraph,
     Update,
 )
+from dlcc.tracing.layout import is_alias, is_shaped_data
 from dlcc.tracing.noise import noise_factors
 from dlcc.tracing.operators import LAYOUT, WITHOUT_SOURCE, base_name
 from dlcc.tracing.passage import blocked_rows, reached_weights
 from dlcc.tracing.rerun import Rerun
 from dlcc.tracing.roles import MIXED, Roles
+from dlcc.tracing.terms import Terms
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,6 +183,11 @@ class StepLoss:
         undone = self._factor is not None and math.isclose(number * self._factor, 1, rel_tol=1e-4)
         return undone or (number >= _LEAST_SCALE and math.log2(number).is_integer())
 
+    @cached_property
+    def terms(self) -> Terms:
+        """Terms of the nodes, up to what players returned."""
+        return Terms(self._graph, self._plain, self._calls)
+
     def node(self, index: int) -> Leaf | Operation:
         """Look up a node of the graph."""
         return self._graph.nodes[index]
@@ -196,14 +203,14 @@ class StepLoss:
 
     def depends(self, index: int) -> bool:
         """Tell whether a node is made of quantities that the loss is a function of."""
-        return bool(self._behind(index) & self._varying)
+        return bool(self.behind(index) & self._varying)
 
     @cached_property
     def _varying(self) -> frozenset[int]:
         return frozenset(node for v in self.variables for node, _ in v.places)
 
-    def _behind(self, index: int) -> set[int]:
-        """Nodes that a node is made of, as far as the quantities that are put in."""
+    def behind(self, index: int) -> set[int]:
+        """Find the nodes that a node is made of, as far as the quantities that are put in."""
         found: set[int] = set()
         stack = [index]
         while stack:
@@ -222,7 +229,7 @@ class StepLoss:
     def opaque(self) -> tuple[str, ...]:
         """Operations between players and the loss that nobody can run again, by name."""
         names = []
-        for index in self._outer:
+        for index in self.outer:
             node = self._graph.nodes[index]
             if isinstance(node, Leaf) and node.kind == OPAQUE and (node.grad or node.sources):
                 names.append(node.name or "an operation that was not seen")
@@ -233,7 +240,7 @@ class StepLoss:
         """Numbers that the code read out of tensors and went on with as constants."""
         read = {value for value in self._graph.read if value not in (0.0, 1.0)}
         used: set[float] = set()
-        for index in self._outer:
+        for index in self.outer:
             node = self._graph.nodes[index]
             if isinstance(node, Operation):
                 used |= {a for a in node.args if isinstance(a, float)} & read
@@ -302,10 +309,40 @@ class StepLoss:
         Raises:
             TraceError: An operation cannot be run again.
         """
-        given: dict[int, Tensor] = {}
+        again = self._again(values)
+        total = torch.zeros((), dtype=torch.float64)
+        for root in self._roots:
+            total = total + root.weight * again.value(root.node).sum()
+        return self._sign * total
+
+    def at(
+        self,
+        nodes: Sequence[int],
+        values: Mapping[Variable, Tensor],
+        given: Mapping[int, Tensor] | None = None,
+    ) -> list[Tensor]:
+        """Evaluate nodes in float64, such as what went into a player.
+
+        Args:
+            nodes: Indices of the nodes.
+            values: Variable -> numbers, as for the loss itself.
+            given: Further nodes -> numbers to take for them.
+
+        Raises:
+            TraceError: An operation cannot be run again.
+        """
+        again = self._again(values, given)
+        return [again.value(node) for node in nodes]
+
+    def _again(
+        self, values: Mapping[Variable, Tensor], further: Mapping[int, Tensor] | None = None
+    ) -> Rerun:
+        given: dict[int, Tensor] = dict(further or {})
         for variable in self.variables:
             numbers = values.get(variable, variable.recorded)
             for node, rows in variable.places:
+                if further and node in further:
+                    continue
                 if node not in given:
                     given[node] = self._plain.value(node).detach().double().clone()
                 if given[node].ndim == 0:
@@ -315,11 +352,7 @@ class StepLoss:
                     given[node] = given[node].index_copy(
                         0, torch.from_numpy(rows), numbers.reshape(shape).double()
                     )
-        again = Rerun(self._graph, self._leaves, given, exact=True)
-        total = torch.zeros((), dtype=torch.float64)
-        for root in self._roots:
-            total = total + root.weight * again.value(root.node).sum()
-        return self._sign * total
+        return Rerun(self._graph, self._leaves, given, exact=True)
 
     # ----------------------------------------------------------------------------------- cutting
 
@@ -329,7 +362,7 @@ class StepLoss:
         return {n: (c, k) for c in self._calls for k, n in enumerate(c.outputs)}
 
     @cached_property
-    def _outer(self) -> frozenset[int]:
+    def outer(self) -> frozenset[int]:
         """Nodes between what players returned and the loss, both ends included."""
         found: set[int] = set()
         stack = [root.node for root in self._roots]
@@ -339,9 +372,19 @@ class StepLoss:
                 continue
             found.add(index)
             node = self._graph.nodes[index]
-            if not self._is_cut(index, node) and isinstance(node, Operation):
+            if isinstance(node, Operation) and (
+                self._is_layout(index) or not self._is_cut(index, node)
+            ):
                 stack += [use.node for use in node.uses()]
         return frozenset(found)
+
+    def _is_layout(self, index: int) -> bool:
+        """Whether a node is another one laid out anew, which then is the quantity."""
+        if index in self._call_of:
+            return False
+        return is_shaped_data(self._graph, self._leaves, index) or is_alias(
+            self._graph, self._plain, index
+        )
 
     def _is_cut(self, index: int, node: Leaf | Operation) -> bool:
         return (
@@ -362,7 +405,7 @@ class StepLoss:
         )
 
     def _all_variables(self) -> Iterator[Variable]:
-        for index in sorted(self._outer):
+        for index in sorted(self.outer):
             node = self._graph.nodes[index]
             if index in self._call_of:
                 yield from self._output(index)
@@ -370,7 +413,11 @@ class StepLoss:
                 yield from self._inner_gradient(index, node)
             elif isinstance(node, Leaf):
                 yield from self._leaf(index, node)
-            elif self._is_cut(index, node) and self._is_data(index, node):
+            elif (
+                self._is_cut(index, node)
+                and self._is_data(index, node)
+                and not self._is_layout(index)
+            ):
                 yield from self._data(index, self._plain.value(index))
 
     def _output(self, index: int) -> Iterator[Variable]:
@@ -419,29 +466,6 @@ class StepLoss:
         behind = self._graph.ancestors(list(nodes))
         calls = [c for c in self._calls if any(o in behind for o in c.outputs)]
         return calls[-1] if calls else None
-
-
-def outermost_calls(graph: StepGraph, roots: Sequence[Root]) -> list[Call]:
-    """Choose the calls at whose outputs losses are cut: the outermost ones, but for a module that
-    makes a loss itself, whose parts are taken in its place."""
-    children: dict[int, list[Call]] = {}
-    for call in graph.calls:
-        children.setdefault(call.parent, []).append(call)
-    chosen, stack = [], list(children.get(-1, []))
-    ends = {root.node for root in roots}
-    enclosing = {
-        number
-        for end in ends
-        if isinstance(node := graph.nodes[end], Operation)
-        for number in node.inside
-    }
-    while stack:
-        call = stack.pop()
-        if (call.number in enclosing or ends & set(call.outputs)) and call.number in children:
-            stack += children[call.number]
-        else:
-            chosen.append(call)
-    return sorted(chosen, key=lambda call: call.number)
 
 
 _LEAST_SCALE = 256.0

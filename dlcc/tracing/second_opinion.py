@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from dlcc.errors import TraceError
+from dlcc.tracing.cutting import outermost_calls
 from dlcc.tracing.disturbed_step import Place
 from dlcc.tracing.graph import Call, Operation, StepGraph, Update, Use
-from dlcc.tracing.losses import outermost_calls
 from dlcc.tracing.rerun import Rerun, looseness
 
 _SPREAD = 0.3  # of the noise, in standard deviations of what it is added to

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import sympy as sp
@@ -48,11 +48,13 @@ _IS_SAMPLES = re.compile(
 )
 _IS_CHANCE = re.compile(r"[pP]_?(z|Z|noise|latent|epsilon)\w*|N|U|noise")
 _POSTERIOR = re.compile(
-    rf"q(_?\w+)?(\(\w+{_GIVEN}\w+\))?|N\((z;)?mu\w*(\(\w+\))?,(diag\(?)?sigma\S*\)"
+    rf"q(_?\w+)?(\(\w+{_GIVEN}\w+(,[a-z])?\))?|N\((z;)?mu\w*(\(\w+\))?,(diag\(?)?sigma\S*\)"
 )
 _PRIOR = re.compile(r"p(_?\w+)?(\(z\w*\))?|N\((z;)?0,(I|1)\w?\)|prior")
 _SINGLE = re.compile(r"(?:z|mu|sigma)_(?:[a-hj-z]|\d)(?![a-z])")  # z_j; z_i is a row
-_LIKELIHOOD = re.compile(rf"[pP](_?[a-z]+)?\(x\w*{_GIVEN}(hat|tilde)?z\w*\)")
+_LIKELIHOOD = re.compile(
+    rf"[pP](_?[a-z]+)?\(x\w*{_GIVEN}(?:(hat|tilde)?z\w*(?:\(x\))?(?:,[a-z])?|[a-z],z\w*)\)"
+)
 _COUNTERS = frozenset("ijknbtm")
 
 
@@ -150,7 +152,7 @@ def averaged(value: sp.Expr, over: Sequence[Drawn]) -> sp.Expr:
     judged = {a.name for e in value.atoms(D) for a in e.args if isinstance(a, sp.Symbol)}
     for d in over if judges else ():
         for name in d.names or _only_data(inside, d):
-            renamed |= _renamed(name, d, like_data=name in judged or _is_like_data(name))
+            renamed |= _renamed(name, d, like_data=_is_like_data(name, judged))
     pairs = {sp.Symbol(a, real=True): sp.Symbol(b, real=True) for a, b in renamed.items()}
     return value.subs(pairs, simultaneous=True)
 
@@ -203,8 +205,9 @@ def _only_data(inside: set[str], over: Drawn) -> list[str]:
     return like if len(like) == 1 and over.kind in (DATA, SAMPLES) else []
 
 
-def _is_like_data(name: str) -> bool:
-    return name[:1] == "x" or is_sample(name)
+def _is_like_data(name: str, judged: Collection[str] = ()) -> bool:
+    known = name in judged and not is_chance(name)  # what judges codes is given noise, too
+    return known or name[:1] == "x" or is_sample(name)
 
 
 def _renamed(name: str, over: Drawn, *, like_data: bool) -> Mapping[str, str]:

@@ -13,7 +13,9 @@ from dlcc.errors import TraceError
 from dlcc.findings import Finding
 from dlcc.records import Config, Dossier, Snapshots
 from dlcc.settings.nested import flattened, is_number
-from dlcc.stages.consistency.formula_check import Checked, check_formula
+from dlcc.stages.consistency.bound_check import check_bound, speaks_of_others
+from dlcc.stages.consistency.comparison import Checked
+from dlcc.stages.consistency.formula_check import check_formula
 from dlcc.stages.consistency.latex_tokens import UnknownFormula
 from dlcc.stages.consistency.ledger import Ledger
 from dlcc.stages.consistency.paper_losses import PaperLoss, paper_losses
@@ -42,6 +44,9 @@ _NOT_UNDERSTOOD = (
     RuntimeError,
 )
 _MAXIMISED = re.compile(r"maximi[sz]|ascen[dt]|\bbound\b|\bELBO\b", re.IGNORECASE)
+_TOLD = re.compile(
+    r"(?<![\w\\])((?:\\?[a-zA-Z]+(?:_\w+)?\s*=\s*)+)(-?\d+(?:\.\d+)?(?:e-?\d+)?)(?![\w^/*]|\.\d)"
+)  # a = 0, and b = c = 1
 _IN_WORDS = re.compile(r"penalt|regulari[sz]|\bR1\b", re.IGNORECASE)
 _OTHER_LOSS = re.compile(
     r"hinge|least[- ]squares|LSGAN|Wasserstein|WGAN|relativis|non-?saturating|softplus|smooth",
@@ -73,7 +78,7 @@ def check_formulas(
     for paper in papers:
         checked = None if traced.updates else check_on_outputs(paper, snapshots, stated)
         checked = fair(checked or check_paper(paper, traced, stated), paper, told)
-        found.append(as_configured(checked, config.config))
+        found.append(as_told(as_configured(checked, config.config), told))
     for paper, checked in zip(papers, of_several(papers, found), strict=True):
         _note(ledger, paper, checked)
 
@@ -110,7 +115,8 @@ def check_paper(paper: PaperLoss, traced: TracedSteps, stated: Mapping[str, floa
     if paper.expression is None:
         return Checked("unknown", f"not understood: {paper.reason}", {})
     if not updates:
-        return Checked("unknown", traced.why_none_of(paper.player), {})
+        found = [] if whole else _of_whose(paper, traced, stated)
+        return found[0] if found else Checked("unknown", traced.why_none_of(paper.player), {})
     checked = summed_up([_at_step(paper, update, stated) for update in updates])
     if checked.verdict in ("proved", "held") and traced.resized:
         other = check_paper(paper, traced.with_other_batches, stated)
@@ -119,6 +125,47 @@ def check_paper(paper: PaperLoss, traced: TracedSteps, stated: Mapping[str, floa
             why = f"it holds for batches of {rows}, and not for batches of {others}"
             return Checked("unknown", f"{why}: {other.reason}", {})
     return checked
+
+
+def _of_whose(paper: PaperLoss, traced: TracedSteps, stated: Mapping[str, float]) -> list[Checked]:
+    """Check a formula where nobody judges by a number: whose it is follows from its letters.
+
+    Returns:
+        Outcomes, one for each set of players whose loss it may be, the best of them first.
+    """
+    found = []
+    for players in dict.fromkeys(update.players for update in traced.updates):
+        each = [
+            _bound_at_step(paper, update, stated)
+            for update in traced.updates
+            if update.players == players
+        ]
+        known = [checked for checked in each if checked is not None]
+        if known and len(known) == len(each):
+            found.append(summed_up(known))
+    order = ("proved", "held", "unknown", "refuted")
+    return sorted(found, key=lambda checked: order.index(checked.verdict))
+
+
+def _bound_at_step(
+    paper: PaperLoss, update: TracedUpdate, stated: Mapping[str, float]
+) -> Checked | None:
+    """Check a formula at one step by the bindings of its letters; None where it is not its loss."""
+    if update.loss is None or update.fault:
+        return Checked("unknown", update.fault or update.why_no_loss, {})
+    best: Checked | None = None
+    for expression in paper.readings():
+        try:
+            found = check_bound(expression, update.loss, stated, paper.player)
+        except _NOT_UNDERSTOOD as reason:
+            return Checked("unknown", f"not understood: {reason}", {})
+        if found is not None and found.verdict == "held":
+            if update.loss.cut_off:
+                why = f"it has the value of the code's loss, but {update.loss.cut_off}"
+                return Checked("refuted", why, {})
+            return found
+        best = found or best
+    return best
 
 
 def summed_up(found: Sequence[Checked]) -> Checked:
@@ -198,6 +245,27 @@ def as_configured(checked: Checked, config: Mapping[str, object]) -> Checked:
     return checked
 
 
+def as_told(checked: Checked, told: str) -> Checked:
+    """Leave a formula open that holds with constants other than those that the text states.
+
+    >>> held = Checked("held", "holds numerically at 25 points, with a = -1", {"a": -1.0})
+    >>> as_told(held, "with labels $a = 0$ and $b = c = 1$").reason
+    'holds numerically at 25 points, with a = -1; but the text states a = 0'
+    >>> as_told(held, "with labels $a = -1$, or a = 0") == held
+    True
+    """
+    for name, value in checked.constants.items():
+        stated = [
+            float(match[2])
+            for match in _TOLD.finditer(told)
+            if name in re.split(r"\s*=\s*", match[1].replace("\\", ""))
+        ]
+        if stated and not np.isclose(stated, value, rtol=1e-4, atol=1e-9).any():
+            why = f"the text states {name} = {stated[0]:g}"
+            return Checked("unknown", f"{checked.reason}; but {why}", {})
+    return checked
+
+
 def fair(checked: Checked, paper: PaperLoss, told: str) -> Checked:
     """Accuse nobody whose document may say more than its formula: in another formula that is not
     understood, or of a penalty in words."""
@@ -227,16 +295,30 @@ def _at_step(paper: PaperLoss, update: TracedUpdate, stated: Mapping[str, float]
     """Check a formula at one step, then with the penalties that the document gives beside it."""
     if update.loss is None or update.fault:
         return Checked("unknown", update.fault or update.why_no_loss, {})
+    assert paper.expression is not None
+    if speaks_of_others(paper.expression):
+        bound = _bound_at_step(paper, update, stated)
+        if bound is not None:
+            return bound
+    plain = _plainly_at_step(paper, update.loss, stated)
+    if not plain.unbound:
+        return plain
+    bound = _bound_at_step(paper, update, stated)
+    return plain if bound is None or bound.unbound else bound
+
+
+def _plainly_at_step(paper: PaperLoss, loss: StepLoss, stated: Mapping[str, float]) -> Checked:
+    """Check a formula in data, samples and their reconstruction, by what the field calls them."""
     found: list[Checked] = []
     for expression in paper.readings():
         try:
-            if _is_proved(expression, update.loss):
+            if _is_proved(expression, loss):
                 found.append(Checked("proved", "the same function of what the players return", {}))
             else:
-                found.append(check_formula(expression, update.loss, stated))
+                found.append(check_formula(expression, loss, stated))
             holds = found[-1].verdict in ("proved", "held")
-            if holds and update.loss.cut_off:
-                why = f"it has the value of the code's loss, but {update.loss.cut_off}"
+            if holds and loss.cut_off:
+                why = f"it has the value of the code's loss, but {loss.cut_off}"
                 return Checked("refuted", why, {})
         except _NOT_UNDERSTOOD as reason:
             return Checked("unknown", f"not understood: {reason}", {})

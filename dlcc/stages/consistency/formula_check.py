@@ -8,55 +8,25 @@ differ refutes; agreement at all of them is a verdict of its own, weaker than a 
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
 import numpy as np
 import sympy as sp
-import torch
-from torch import Tensor
 
 from dlcc.errors import TraceError
-from dlcc.stages.consistency.formula_values import UnboundError, formula_value, free_constants
-from dlcc.stages.consistency.latex_reader import GREEK
+from dlcc.stages.consistency.comparison import NO_VALUE, TOLERANCE, Checked, Comparison, undecided
 from dlcc.stages.consistency.named_terms import named_loss
 from dlcc.stages.consistency.quantities import (
     Drawn,
     Reading,
     assumed,
+    measured_points,
     readings,
     unusual_readings,
 )
-from dlcc.stages.consistency.unsaid import PRECISION, SHIFT, WEIGHT, Wording, says_all, wordings
+from dlcc.stages.consistency.unsaid import Wording, says_all, wordings
 from dlcc.tracing.losses import StepLoss
-from dlcc.tracing.roles import FAKE, REAL
-
-POINTS = 24
-_SCALES = (0.3, 1.0, 3.0)
-_TOLERANCE = 1e-6
-_LEAST = 6  # points at which both have a value
-_MOST_CONSTANTS = 3
-_WEIGHTS = frozenset(("lambda", "gamma", "beta", PRECISION))
-_CONSTANT = re.compile(rf"(?:[a-zA-Z]|{GREEK}|{PRECISION}|{re.escape(WEIGHT)}|{SHIFT})(?:_\w+)?")
-"""Name of what may be a constant whose value is found: no word, which stands for something."""
-_NO_VALUE = "at the recorded outputs the formula has no value"
-
-
-@dataclass(frozen=True)
-class Checked:
-    """Outcome of a check."""
-
-    verdict: Literal["proved", "held", "refuted", "unknown"]
-    reason: str
-    """Number of points at which it holds, counterexample, or reason why it is undecided."""
-    constants: Mapping[str, float]
-    """Values of constants in the code that nothing states."""
-    negative: bool = False
-    """Whether a refuted formula holds with its sign turned around."""
-    only_so: bool = False
-    """Whether a refuted formula would hold with a weight that it cannot have."""
 
 
 def check_formula(expression: sp.Expr, loss: StepLoss, stated: Mapping[str, float]) -> Checked:
@@ -72,11 +42,11 @@ def check_formula(expression: sp.Expr, loss: StepLoss, stated: Mapping[str, floa
         into the players is known.
     """
     if loss.opaque:
-        return _unknown(f"the code computes it by {loss.opaque[0]}, which is not known here")
+        return undecided(f"the code computes it by {loss.opaque[0]}, which is not known here")
     try:
         ways, points, values = _measured(loss)
     except TraceError as error:
-        return _unknown(str(error))
+        return undecided(str(error), unbound=True)
     tried: list[Checked] = []
     for wording, way in itertools.product(wordings(expression), ways):
         tried.append(_worded(wording, loss, way, stated, points, values))
@@ -85,22 +55,22 @@ def check_formula(expression: sp.Expr, loss: StepLoss, stated: Mapping[str, floa
     wrong = [t for t in tried if t.verdict == "refuted"]
     if not wrong:
         return tried[0]
-    refuted = min(wrong, key=lambda t: (not t.only_so, t.reason == _NO_VALUE))
+    refuted = min(wrong, key=lambda t: (not t.only_so, t.reason == NO_VALUE))
     if assumed(loss):
-        return _unknown(f"{refuted.reason}, if the batch that no player made is training data")
+        return undecided(f"{refuted.reason}, if the batch that no player made is training data")
     if any(v.sort == "noise" for v in loss.variables):
-        return _unknown(f"{refuted.reason}; but chance enters the loss, which the formula has not")
+        return undecided(f"{refuted.reason}; but chance enters the loss, which the formula has not")
     if not refuted.only_so and not says_all(expression):
-        return _unknown("of what distribution p(x|z) is, the formula does not say")
+        return undecided("of what distribution p(x|z) is, the formula does not say")
     other = _held_otherwise(expression, loss, stated, points, values)
     if loss.doubtful_scale != 1:
         plain = check_formula(expression, loss.without_scale(), stated)
         if plain.verdict == "held":
             other = f"without the factor {loss.doubtful_scale:g}, which a gradient scaler may take"
     if other:
-        return _unknown(f"{refuted.reason}; but it holds {other}")
+        return undecided(f"{refuted.reason}; but it holds {other}")
     words = loss_in_words(ways, points, values)
-    turned = [_Comparison(-expression, loss, way, stated)(points, values) for way in ways]
+    turned = [Comparison(-expression, loss, way, stated)(points, values) for way in ways]
     negative = any(t.verdict == "held" for t in turned)
     return Checked("refuted", f"{refuted.reason}{words}", {}, negative)
 
@@ -114,7 +84,7 @@ def _worded(
     values: np.ndarray,
 ) -> Checked:
     """Check one wording of a formula in one reading."""
-    checked = _Comparison(wording.expression, loss, way, stated)(points, values)
+    checked = Comparison(wording.expression, loss, way, stated)(points, values)
     said = ", ".join(
         filter(None, (wording.said, way.rescaled * "x rescaled from [-1, 1] to [0, 1]"))
     )
@@ -122,7 +92,7 @@ def _worded(
         return checked
     for name, value in wording.exact.items():
         found = checked.constants[name]
-        if abs(found - value) > _TOLERANCE:
+        if abs(found - value) > TOLERANCE:
             reason = f"{name}: {value:g} in the formula, {found:g} in the code ({said})"
             return Checked("refuted", reason, {}, only_so=True)
     return replace(checked, reason=f"{checked.reason}, {said}")
@@ -142,7 +112,7 @@ def _held_otherwise(
     if not any(symbol.name.startswith("sigma") for symbol in expression.free_symbols):
         return ""
     for way in unusual_readings(loss):
-        if _Comparison(expression, loss, way, stated)(points, values).verdict == "held":
+        if Comparison(expression, loss, way, stated)(points, values).verdict == "held":
             return way.unusual
     return ""
 
@@ -171,209 +141,5 @@ def minimised(loss: StepLoss) -> str:
 def _measured(loss: StepLoss) -> tuple[list[Reading], list[Drawn], np.ndarray]:
     """Readings of a loss, points, and its values there."""
     ways = readings(loss)
-    points = _points(loss, ways[0])
+    points = measured_points(loss)
     return ways, points, np.array([float(loss(p).detach()) / loss.scale for p in points])
-
-
-def _points(loss: StepLoss, way: Reading) -> list[Drawn]:
-    generator = torch.Generator().manual_seed(0)
-    drawn = [way.draw(loss, _SCALES[k % len(_SCALES)], generator) for k in range(POINTS)]
-    return [{v: v.recorded for v in loss.variables}, *drawn]
-
-
-class _Comparison:
-    """Comparison of a formula with a loss, in one reading."""
-
-    def __init__(
-        self,
-        expression: sp.Expr,
-        loss: StepLoss,
-        way: Reading,
-        stated: Mapping[str, float],
-    ) -> None:
-        self._expression, self._loss, self._way = expression, loss, way
-        self._stated = stated
-
-    def __call__(self, points: Sequence[Drawn], values: np.ndarray) -> Checked:
-        quantities = [self._way.values(point) for point in points]
-        free = free_constants(self._expression, quantities[0])
-        known = {name: self._stated[name] for name in free if name in self._stated}
-        unknown = [name for name in free if name not in known]
-        try:
-            found = self._solved(quantities, values, known, unknown)
-            mine = self._formula(quantities, {**known, **found})
-            if found and not self._is_linear(quantities, known, found, mine):
-                raise UnboundError(", ".join(found))
-        except UnboundError as error:
-            elsewhere = self._elsewhere(str(error))
-            if elsewhere:
-                return Checked("refuted", f"the code has no {error}, but {elsewhere}", {})
-            return _unknown(f"{error} stands for nothing that the step computes")
-        except RuntimeError as error:
-            return _unknown(f"cannot be computed: {str(error).partition(chr(10))[0]:.120}")
-        both = np.isfinite(mine) & np.isfinite(values)
-        if np.isfinite(values[0]) and not np.isfinite(mine[0]):
-            return Checked("refuted", _NO_VALUE, {})
-        if both.sum() < _LEAST:
-            return _unknown(f"only {int(both.sum())} points have a value")
-        off = np.abs(mine - values) > _TOLERANCE * (1 + np.abs(mine) + np.abs(values))
-        if (off & both).any():
-            return self._differs(quantities, values, mine, off & both, known)
-        wrong = self._gradient_differs(points[1], {**known, **found})
-        if wrong:
-            return Checked("refuted", wrong, {})
-        if any(v < -_TOLERANCE for name, v in found.items() if name in _WEIGHTS):
-            said = ", ".join(f"{name} = {value:g}" for name, value in found.items())
-            reason = f"it holds only with {said}, and a weight is positive"
-            return Checked("refuted", reason, {}, only_so=True)
-        nothing = [name for name, v in found.items() if abs(v) < _TOLERANCE]
-        if nothing:
-            return _unknown(f"it holds only with {nothing[0]} = 0, so that the term is not there")
-        reason = f"holds numerically at {int(both.sum())} points"
-        if found:
-            reason += ", with " + ", ".join(f"{name} = {value:g}" for name, value in found.items())
-        return Checked("held", reason, found)
-
-    def _elsewhere(self, missing: str) -> str:
-        """Gradient that the code has in place of one that the formula asks for; empty for none.
-
-        That no gradient is there says nothing: penalties may come every so many steps.
-        """
-        gradients = [v for v in self._loss.variables if v.sort == "gradient"]
-        for name, role in (("D(x)", REAL), ("D(G(z))", FAKE)):
-            others = [v for v in gradients if v.role != role]
-            if missing == f"Gradient({name})" and others == gradients and others:
-                return others[0].title if {v.role for v in others} <= {REAL, FAKE} else ""
-        return ""
-
-    def _formula(
-        self, quantities: Sequence[Mapping[str, Tensor]], constants: Mapping[str, float]
-    ) -> np.ndarray:
-        return np.array([float(formula_value(self._expression, q, constants)) for q in quantities])
-
-    def _solved(
-        self,
-        quantities: Sequence[Mapping[str, Tensor]],
-        values: np.ndarray,
-        known: Mapping[str, float],
-        unknown: Sequence[str],
-    ) -> dict[str, float]:
-        """Find the values of constants that nothing states, as those that fit the loss best."""
-        if not unknown:
-            return {}
-        named = [name for name in unknown if not _CONSTANT.fullmatch(name)]
-        if named or len(unknown) > _MOST_CONSTANTS:
-            raise UnboundError((named or unknown)[0])
-        zero = dict.fromkeys(unknown, 0.0)
-        base = self._formula(quantities, {**known, **zero})
-        slopes = [self._formula(quantities, {**known, **zero, n: 1.0}) - base for n in unknown]
-        usable = np.isfinite(base) & np.isfinite(values) & np.isfinite(slopes).all(axis=0)
-        table = np.array(slopes).T[usable]
-        if len(table) <= len(unknown) or np.linalg.matrix_rank(table) < len(unknown):
-            raise UnboundError(unknown[0])
-        fitted, *_ = np.linalg.lstsq(table, (values - base)[usable], rcond=None)
-        return {n: float(f"{v:.6g}") for n, v in zip(unknown, fitted, strict=True)}
-
-    def _is_linear(
-        self,
-        quantities: Sequence[Mapping[str, Tensor]],
-        known: Mapping[str, float],
-        found: Mapping[str, float],
-        mine: np.ndarray,
-    ) -> bool:
-        """Whether constants that were fitted enter as factors: else the fit says nothing."""
-        zero = self._formula(quantities, {**known, **dict.fromkeys(found, 0.0)})
-        double = self._formula(quantities, {**known, **{n: 2 * v for n, v in found.items()}})
-        with np.errstate(invalid="ignore"):
-            off = np.abs(double - (2 * mine - zero)) > 1e-6 * (1 + np.abs(double) + np.abs(mine))
-        return not off.any()
-
-    def _differs(
-        self,
-        quantities: Sequence[Mapping[str, Tensor]],
-        values: np.ndarray,
-        mine: np.ndarray,
-        off: np.ndarray,
-        known: Mapping[str, float],
-    ) -> Checked:
-        """Make the counterexample, and name the stated constant or the term that is to blame."""
-        k = int(np.flatnonzero(off)[0])
-        place = "at the recorded outputs" if k == 0 else f"at point {k}"
-        reason = f"{place} the formula gives {mine[k]:.6g} and the code {values[k]:.6g}"
-        for name, value in known.items():
-            try:
-                others = {n: v for n, v in known.items() if n != name}
-                fitted = self._solved(quantities, values, others, [name])
-                again = self._formula(quantities, {**others, **fitted})
-            except UnboundError:
-                continue
-            if np.allclose(again, values, rtol=_TOLERANCE, atol=_TOLERANCE):
-                reason += f"; {name} is stated as {value:g}, and is {fitted[name]:g} in the code"
-                return Checked("refuted", reason, {})
-        return Checked("refuted", reason + self._wrong_terms(quantities, values, known), {})
-
-    def _wrong_terms(
-        self,
-        quantities: Sequence[Mapping[str, Tensor]],
-        values: np.ndarray,
-        known: Mapping[str, float],
-    ) -> str:
-        """Name the terms of the formula whose factor is another in the code; empty for none."""
-        terms = sp.Add.make_args(sp.expand(self._expression))
-        try:
-            columns = [[float(formula_value(term, q, known)) for term in terms] for q in quantities]
-        except UnboundError:
-            return ""
-        table = np.array(columns)
-        usable = np.isfinite(table).all(axis=1) & np.isfinite(values)
-        if usable.sum() <= len(terms):
-            return ""
-        factors, *_ = np.linalg.lstsq(table[usable], values[usable], rcond=None)
-        if np.abs(table[usable] @ factors - values[usable]).max() > 1e-6 * np.abs(values).max():
-            return ""
-        wrong = [(f, t) for f, t in zip(factors, terms, strict=True) if abs(f - 1) > 1e-6]
-        said = [
-            f"its term {term} is missing in the code"
-            if abs(f) < 1e-9
-            else f"its term {term} has {f:.6g} times that weight in the code"
-            for f, term in wrong
-        ]
-        return f"; {', '.join(said)}" if said else ""
-
-    def _gradient_differs(self, point: Drawn, constants: Mapping[str, float]) -> str:
-        """Compare the gradients in outputs that the updated players stand behind."""
-        moved = {v: t.clone().requires_grad_() for v, t in point.items()}
-        mine = formula_value(self._expression, self._way.values(moved), constants)
-        theirs = self._loss(moved) / self._loss.scale
-        trained = [v for v in moved if v.sort in ("output", "gradient") and self._trains(v)]
-        if not trained or not mine.requires_grad:
-            return ""
-        ours = _gradients(mine, [moved[v] for v in trained])
-        code = _gradients(theirs, [moved[v] for v in trained])
-        for variable, a, b in zip(trained, ours, code, strict=True):
-            size = float(torch.maximum(a.abs().max(), b.abs().max()))
-            if size > 0 and float((a - b).abs().max()) > 1e-5 * size:
-                blocked = " lets no gradient through" if float(b.abs().max()) == 0 else ""
-                return (
-                    f"the values agree, but not the gradients in {variable.title}"
-                    f"{': the code' + blocked if blocked else ''}"
-                )
-        return ""
-
-    def _trains(self, variable: object) -> bool:
-        """Whether an output depends on weights that this step updates."""
-        player = getattr(variable, "player", "")
-        role = getattr(variable, "role", "")
-        updated = set(self._loss.update.players)
-        return player in updated or (role == "fake" and bool(updated - {player}))
-
-
-def _gradients(value: Tensor, inputs: Sequence[Tensor]) -> list[Tensor]:
-    if not value.requires_grad:
-        return [torch.zeros_like(i) for i in inputs]
-    found = torch.autograd.grad(value, list(inputs), allow_unused=True)
-    return [torch.zeros_like(i) if g is None else g for i, g in zip(inputs, found, strict=True)]
-
-
-def _unknown(reason: str) -> Checked:
-    return Checked("unknown", reason, {})

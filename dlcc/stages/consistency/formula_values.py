@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 import sympy as sp
 import torch
+from sympy.core.function import AppliedUndef
 from torch import Tensor
 
 from dlcc.stages.consistency.symbols import (
@@ -14,13 +15,19 @@ from dlcc.stages.consistency.symbols import (
     RECONSTRUCTIONS,
     REVERSE_DIVERGENCE,
     D,
+    Distinct,
+    EachPair,
     FeatureMean,
     FeatureSum,
+    First,
     G,
     Gradient,
     Mean,
     Norm,
     Norm1,
+    Second,
+    StopGradient,
+    is_application,
     judged,
 )
 
@@ -56,40 +63,70 @@ def formula_value(
     return _Evaluation(quantities, constants)(expression).mean()
 
 
+def row_values(expression: sp.Expr, quantities: Mapping[str, Tensor]) -> Tensor:
+    """Evaluate an expression for each row.
+
+    Returns:
+        Numbers [rows or 1, features or 1].
+
+    Raises:
+        UnboundError: Something in it stands for nothing that is known.
+
+    >>> x = sp.Symbol("x", real=True)
+    >>> row_values(2 * x, {"x": torch.ones(2, 1)}).tolist()
+    [[2.0], [2.0]]
+    """
+    return _Evaluation(quantities, {})(expression)
+
+
 class _Evaluation:
-    """Evaluation of an expression to numbers [rows or 1, features or 1]."""
+    """Evaluation of an expression to numbers [rows or 1, features or 1]; where two draws are
+    compared, each row with each, [rows, rows, features or 1]."""
 
     def __init__(self, quantities: Mapping[str, Tensor], constants: Mapping[str, float]) -> None:
         self._quantities, self._constants = quantities, constants
 
     def __call__(self, e: sp.Expr) -> Tensor:
-        if e.is_number:
+        if isinstance(e, sp.Number) or e.is_number:
             return torch.full((1, 1), float(e), dtype=torch.float64)
         if isinstance(e, sp.Symbol):
             return self._symbol(e)
-        if e.func == D:
-            return self._quantity(judged(e), e)
-        if e.func == Gradient:
-            return self._quantity(f"gradient {judged(e.args[0], inside=True)}", e)
-        if e.func == G:
-            return self._quantity("G(z)", e)
+        if isinstance(e, AppliedUndef):
+            return self._applied(e)
         if isinstance(e, sp.Pow):
             return self._power(e)
         arguments = [self(argument) for argument in e.args]
-        if e.func in _REDUCTIONS:
-            return _REDUCTIONS[e.func](arguments[0])
         if isinstance(e, sp.Add | sp.Mul | sp.Max | sp.Min):
-            return functools.reduce(_PAIRS[e.func], arguments)
-        if e.func in _ELEMENTWISE:
-            return _ELEMENTWISE[e.func](arguments[0])
+            return functools.reduce(_PAIRS[type(e)], arguments)
+        if type(e) in _ELEMENTWISE:
+            return _ELEMENTWISE[type(e)](arguments[0])
         raise UnboundError(f"{e.func}")
+
+    def _applied(self, e: AppliedUndef) -> Tensor:
+        """Evaluate a network, or an operation on rows; compared by name, which is quick."""
+        name = e.func.__name__
+        if is_application(e) and str(e) in self._quantities:
+            return self._quantities[str(e)]
+        if name == _JUDGE:
+            return self._quantity(judged(e), e)
+        if name == _GRADIENT:
+            return self._quantity(f"gradient {judged(e.args[0], inside=True)}", e)
+        if name == _MAKER:
+            return self._quantity("G(z)", e)
+        if name not in _REDUCTIONS:
+            raise UnboundError(f"{e.func}")
+        return _REDUCTIONS[name](self(e.args[0]))
 
     def _power(self, e: sp.Pow) -> Tensor:
         base, exponent = e.args
         if base == sp.E:
             return torch.exp(self(exponent))
+        if (
+            isinstance(base, AppliedUndef) and base.func == Norm and exponent == 2
+        ):  # whose gradient exists at 0, too
+            return self(base.args[0]).square().sum(dim=-1, keepdim=True)
         if not exponent.is_number:
-            raise UnboundError(f"the exponent {exponent}")
+            return torch.pow(self(base), self(exponent))
         return torch.pow(self(base), float(exponent))
 
     def _symbol(self, e: sp.Symbol) -> Tensor:
@@ -98,7 +135,7 @@ class _Evaluation:
             return self._divergence(reverse=e == REVERSE_DIVERGENCE)
         if name in self._constants:
             return torch.full((1, 1), self._constants[name], dtype=torch.float64)
-        plain = "hatx" if name in RECONSTRUCTIONS else name
+        plain = "hatx" if name in RECONSTRUCTIONS and name not in self._quantities else name
         if plain in self._quantities:
             return self._quantities[plain]
         if name in _COUNTS and "mu" in self._quantities:
@@ -129,14 +166,18 @@ def free_constants(expression: sp.Expr, quantities: Mapping[str, Tensor]) -> lis
     for part in sp.preorder_traversal(_without_arguments(expression)):
         if isinstance(part, sp.Symbol) and part not in (DIVERGENCE, REVERSE_DIVERGENCE):
             names.add(part.name)
-    bound = {*quantities, *RECONSTRUCTIONS, "x", "mu", "sigma"}
+    bound = {*quantities, *RECONSTRUCTIONS, "x"}
+    if not expression.has(First):  # a kernel has a width, which is no deviation of latents
+        bound |= {"mu", "sigma"}
     counts = set(_COUNTS) if "mu" in quantities else set()
     return sorted(names - bound - counts)
 
 
 def _without_arguments(e: sp.Expr) -> sp.Expr:
     """Leave out what networks are applied to."""
-    whole: sp.Expr = e.replace(lambda p: p.func in (D, G, Gradient), lambda p: sp.Integer(1))
+    whole: sp.Expr = e.replace(
+        lambda p: is_application(p) or p.func == Gradient, lambda p: sp.Integer(1)
+    )
     return whole
 
 
@@ -144,13 +185,31 @@ def _mean(values: Tensor) -> Tensor:
     return values.mean().reshape(1, 1)
 
 
-_REDUCTIONS: Mapping[sp.Basic, Callable[[Tensor], Tensor]] = {
-    Mean: _mean,
-    FeatureSum: lambda v: v.sum(dim=1, keepdim=True),
-    FeatureMean: lambda v: v.mean(dim=1, keepdim=True),
-    Norm: lambda v: v.square().sum(dim=1, keepdim=True).sqrt(),
-    Norm1: lambda v: v.abs().sum(dim=1, keepdim=True),
+def _of_different_rows(values: Tensor) -> Tensor:
+    """Mean over pairs [rows, rows, 1] of two different rows."""
+    if values.ndim < 3 or values.shape[0] != values.shape[1]:
+        return _mean(values)
+    count = values.shape[0]
+    own = torch.diagonal(values).sum()
+    return ((values.sum() - own) / (count * (count - 1))).reshape(1, 1)
+
+
+_REDUCTIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
+    function.__name__: reduced
+    for function, reduced in (
+        (Mean, _mean),
+        (EachPair, _mean),
+        (Distinct, _of_different_rows),
+        (First, lambda v: v[:, None]),
+        (Second, lambda v: v[None]),
+        (StopGradient, torch.Tensor.detach),
+        (FeatureSum, lambda v: v.sum(dim=-1, keepdim=True)),
+        (FeatureMean, lambda v: v.mean(dim=-1, keepdim=True)),
+        (Norm, lambda v: v.square().sum(dim=-1, keepdim=True).sqrt()),
+        (Norm1, lambda v: v.abs().sum(dim=-1, keepdim=True)),
+    )
 }
+_JUDGE, _MAKER, _GRADIENT = D.__name__, G.__name__, Gradient.__name__
 _PAIRS: Mapping[sp.Basic, Callable[[Tensor, Tensor], Tensor]] = {
     sp.Add: torch.add,
     sp.Mul: torch.mul,

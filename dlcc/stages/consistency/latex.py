@@ -13,11 +13,12 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from dlcc.stages.consistency.latex_reader import BatchSum, Reader
+from dlcc.stages.consistency.latex_reader import Reader
+from dlcc.stages.consistency.latex_sums import SIZE, BatchSum
 from dlcc.stages.consistency.latex_tokens import LONGEST, UnknownFormula, small_enough, tokens
 from dlcc.stages.consistency.symbols import Mean
 
-_LOSS = re.compile(r"(?:L|J|V|ell|ELBO)(?![a-z])")
+_LOSS = re.compile(r"(?:L|J|V|ell|ELBO|MMD)(?![a-z])")
 _BATCH = ("m", "n", "N", "B")  # what the size of a batch is called
 
 
@@ -85,10 +86,22 @@ def parse_expression(latex: str) -> sp.Expr:
 
 def _with_means(value: sp.Expr) -> sp.Expr:
     """Turn BatchSum(e)/m into Mean(e): every sum must meet the batch's size once."""
-    size = sp.Symbol("batch_size", positive=True)
-    named = {sp.Symbol(name, real=True): size for name in _BATCH}
-    meant = value.subs(named).replace(BatchSum, lambda e: size * Mean(e))
+    named = {sp.Symbol(name, real=True): SIZE for name in _BATCH}
+    meant = value.subs(named).replace(BatchSum, lambda e: SIZE * _mean(e))
     meant = sp.expand(meant)
-    if meant.has(size):
+    if meant.has(SIZE):
+        meant = sp.expand(sp.cancel(meant))
+    if meant.has(SIZE):
         raise UnknownFormula("a sum that is not divided by the size of the batch")
     return meant
+
+
+def _mean(value: sp.Expr) -> sp.Expr:
+    """Mean of an expression, the size of the batch in front of it."""
+    if not value.has(SIZE):
+        return Mean(value)
+    total = sp.Integer(0)
+    for term in sp.Add.make_args(sp.expand(value)):
+        sizes, rest = term.as_independent(*(term.free_symbols - {SIZE}))
+        total += sizes * Mean(rest)
+    return total

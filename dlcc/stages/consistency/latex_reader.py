@@ -15,6 +15,9 @@ from dlcc.stages.consistency.distributions import (
     is_likelihood,
     plain,
 )
+from dlcc.stages.consistency.latex_names import STOPS, WEIGHTS, is_encoder, is_function
+from dlcc.stages.consistency.latex_stream import INDEX, Tokens
+from dlcc.stages.consistency.latex_sums import Bounds
 from dlcc.stages.consistency.latex_tokens import (
     DEEPEST,
     LARGEST_POWER,
@@ -33,20 +36,15 @@ from dlcc.stages.consistency.symbols import (
     Norm,
     Norm1,
     OverFeatures,
+    StopGradient,
     is_sample,
 )
 
-BatchSum = sp.Function("BatchSum")
-"""Sum over the rows of a batch."""
-_FEATURES = ("j", "k", "d", "l")  # what a feature's index is called
-_FEATURE_COUNTS = ("J", "K", "d", "D", "k", "L")  # and how many there are
-_BATCH = ("m", "n", "N", "B")  # what the size of a batch is called
-_INDEX = re.compile(r"[ijkntbmdl](,?[ijkntbmdl])?")  # what counts rows and features
-_WEIGHTS = re.compile(r"(?:theta|phi|psi|omega|w|eta)(?:_?[dgDG])?")  # of networks
 _DECORATIONS = ("\\hat", "\\tilde", "\\bar")
 _LOOKS = FONTS | set(_DECORATIONS)
 _FUNCTIONS = {"\\log": sp.log, "\\ln": sp.log, "\\exp": sp.exp, "\\sqrt": sp.sqrt}
 _NETWORKS = {"D": D, "G": G}
+_BARS = {"|": "|", "\\vert": "\\vert", "\\lvert": "\\rvert"}
 _NORMS = {"\\|", "\\Vert", "\\lVert", "\\rVert", "∥", "‖"}
 GREEK = "alpha|beta|gamma|lambda|epsilon|mu|delta|eta|tau|theta|phi|kappa|omega|nu|rho|xi"
 """Greek letters that are read, as a pattern."""
@@ -60,7 +58,6 @@ _NAMED_FUNCTIONS: Mapping[str, Callable[[sp.Expr], sp.Expr]] = {
     "logsigmoid": lambda x: -sp.log(1 + sp.exp(-x)),
     "mean": Mean,
 }
-_UNKNOWN_FUNCTIONS = ("f", "g", "h", "s", "T")
 _SEPARATORS = (",", ";", "|", "\\mid", "\\vert")
 _COMPARISONS = {
     "BCE": "cross-entropy",
@@ -70,25 +67,14 @@ _COMPARISONS = {
 }
 
 
-class Reader:
+class Reader(Tokens):
     """Pratt parser with binding powers: sums 10, products 20, powers 40; adjacency multiplies."""
 
     def __init__(self, tokens: Sequence[str]) -> None:
-        self._tokens = list(tokens)
-        self._at = 0
+        super().__init__(tokens)
         self._depth = 0
         self._in_norm = False
-
-    @property
-    def here(self) -> str | None:
-        return self._tokens[self._at] if self._at < len(self._tokens) else None
-
-    def take(self, expected: str | None = None) -> str:
-        token = self.here
-        if token is None or (expected is not None and token != expected):
-            raise UnknownFormula(f"expected {expected or 'more'}, found {token or 'the end'}")
-        self._at += 1
-        return token
+        self._timed = _is_timed(self.tokens)
 
     def expression(self, power: int) -> sp.Expr:
         self._depth += 1
@@ -109,6 +95,8 @@ class Reader:
                 self.take()
                 right = self.expression(20)
                 value = value / right if token == "/" else value * right
+            elif token == "^" and self.take_transpose():
+                value = FeatureSum(value * self.expression(20))
             elif token == "^" and power < 40:
                 self.take()
                 value = self._power(value, self._argument())
@@ -139,6 +127,8 @@ class Reader:
                 "\\sigma",
                 "\\max",
                 "\\min",
+                "\\langle",
+                "\\lvert",
             )
             or token == "\\nabla"
             or (token in _NORMS and not self._in_norm)
@@ -158,22 +148,20 @@ class Reader:
         if token in OPENING:
             value = self.expression(0)
             self.take(OPENING[token])
-            return sp.Max(0, value) if self._take_positive_part() else value
+            return sp.Max(0, value) if self.take_positive_part() else value
         if token in ("\\frac", "\\tfrac", "\\dfrac"):
             return self._argument() / self._argument()
         if token in ("\\underbrace", "\\overbrace"):
             value = self._argument()
-            self._index()
+            self.index()
             return value
         if token == "\\sum":
-            over = FeatureSum if self._sums_features() else BatchSum
-            return over(self.expression(10 if self.here in ("[", "(") else 15))
+            bounds = self._bounds()
+            return bounds.summed(self.expression(10 if self.here in ("[", "(") else 15))
+        if token in _BARS:
+            return self._absolute(_BARS[token])
         if token in _NORMS:
             return self._norm()
-        if token == "|":
-            value = self.expression(0)
-            self.take("|")
-            return sp.Abs(value)
         if token == "\\nabla":
             return self._gradient()
         if token in ("\\max", "\\min"):
@@ -183,25 +171,19 @@ class Reader:
             if _FUNCTIONS[token] is not sp.log:
                 return _FUNCTIONS[token](self._operand())
             return LIKELIHOOD if self._take_likelihood() else sp.log(self._of_logarithm())
-        if token == "\\sigma" and self.here in OPENING:
+        if token == "\\sigma" and self.here in OPENING and self.tokens[self.at + 1] != "t":
             return 1 / (1 + sp.exp(-self._operand()))
         return self._name(token)
-
-    def _take_positive_part(self) -> bool:
-        """Take the mark of a positive part behind brackets, as in [1 - D(x)]_+."""
-        for mark in (["_", "+"], ["_", "{", "+", "}"]):
-            if self._tokens[self._at : self._at + len(mark)] == mark:
-                self._at += len(mark)
-                return True
-        return False
 
     def _name(self, token: str) -> sp.Expr:
         if token in ("\\mathbb", "E") and self._is_expectation(token):
             return self._expectation()
+        if token == "\\langle":
+            return self._product()
         greek = False
         if token in _LOOKS:
             decorated = token.removeprefix("\\") if token in ("\\hat", "\\tilde", "\\bar") else ""
-            name = decorated + self._braced_text()
+            name = decorated + self.braced_text()
         elif token == "e" and self.here == "^":
             return sp.E
         elif re.fullmatch(r"[a-zA-Z]", token):
@@ -210,22 +192,28 @@ class Reader:
             name, greek = token.removeprefix("\\"), True
         else:
             raise UnknownFormula(token)
-        self._skip_row()
-        subscript = self._subscript()
-        self._skip_row()
-        if subscript and not _names_nothing(name, subscript):
+        self.skip_row()
+        subscript = self.subscript()
+        self.skip_row()
+        counts = _names_nothing(name, subscript) and not (self._timed and subscript == "t")
+        if subscript and not counts:
             name += f"_{subscript}"
         if name == "K" and self.here == "L":
             self.take()
             name = "KL"
         if name in _DIVERGENCES:
-            return divergence(self._bracketed())
+            return divergence(self.bracketed())
         while self.here == "'":  # x', as good as a decoration
             self.take()
             name = f"prime{name}"
+        name += self.take_sign_above()
+        if name in STOPS and self.here in OPENING:
+            return StopGradient(self._prefix())
+        if name == "MMD":
+            return self._discrepancy()
         if name in _NETWORKS and self.here in ("(", "["):
             made = _NETWORKS[name](*self._call_arguments())
-            if self.here == "_" and not _INDEX.fullmatch(feature := self._subscript()):
+            if self.here == "_" and not INDEX.fullmatch(feature := self.subscript()):
                 raise UnknownFormula(f"the part {feature} of what {name} returns")
             return made
         if name in _NETWORKS:
@@ -235,18 +223,16 @@ class Reader:
         if self.here in ("(", "["):
             if name.lower() in _NAMED_FUNCTIONS:
                 return _NAMED_FUNCTIONS[name.lower()](self._operand())
-            if name.partition("_")[0] in _NETWORKS:
-                raise UnknownFormula(f"the network {name}")
-            word = len(name) > 1 and name.isalpha() and not greek
-            letter = name.isalpha() and not greek and self._is_applied()
-            if name in _UNKNOWN_FUNCTIONS or word or letter:
+            if is_function(name, self.tokens[self.at :], greek=greek):
+                return sp.Function(name)(*self._call_arguments())
+            if (len(name) > 1 or self._is_applied()) and name.isalpha() and not greek:
                 raise UnknownFormula(f"the function {name}")
         return sp.Symbol(name, real=True)
 
     def _is_applied(self) -> bool:
         """Whether brackets hold what a function is applied to: no sum or product."""
         depth = 0
-        for token in self._tokens[self._at :]:
+        for token in self.tokens[self.at :]:
             depth += (token in OPENING) - (token in OPENING.values())
             if depth == 0:
                 return True
@@ -274,7 +260,7 @@ class Reader:
 
     def _gradient(self) -> sp.Expr:
         """Read a gradient; it must be one in what the network is applied to."""
-        index = self._index()
+        index = self.index()
         value = self.expression(30)
         if value.func != D:
             raise UnknownFormula(f"the gradient of {value}")
@@ -287,22 +273,24 @@ class Reader:
         return Gradient(value)
 
     def _is_expectation(self, token: str) -> bool:
-        ahead = self._tokens[self._at : self._at + 3]
-        return token == "E" or ahead[:3] == ["{", "E", "}"] or ahead[:1] == ["E"]
+        ahead = self.tokens[self.at : self.at + 3]
+        if token == "E":
+            return not is_encoder(self.tokens, self.at)
+        return ahead[:3] == ["{", "E", "}"] or ahead[:1] == ["E"]
 
     def _expectation(self) -> sp.Expr:
         if self.here == "{":
-            self._braced_text()
+            self.braced_text()
         elif self.here == "E":
             self.take()
-        over = drawn(self._index())
+        over = drawn(self.index())
         closing = OPENING.get(self.here or "")
         if closing is None:
             return Mean(averaged(self.expression(15), over))
         self.take()
         value = self.expression(0)
         self.take(closing)
-        if self._take_positive_part():  # the brackets are those of the positive part as well
+        if self.take_positive_part():  # the brackets are those of the positive part as well
             value = sp.Max(0, value)
         return Mean(averaged(value, over))
 
@@ -316,34 +304,50 @@ class Reader:
         if self.here not in _NORMS:
             raise UnknownFormula("a norm that is not closed")
         self.take()
-        order = self._subscript()
+        order = self.subscript()
         if order not in ("", "1", "2", "F"):
             raise UnknownFormula(f"a norm of order {order}")
         return Norm1(value) if order == "1" else Norm(value)
 
-    def _bracketed(self) -> list[str]:
-        """Take what stands in brackets, whatever it is."""
-        if self.here not in ("(", "[", "{", "\\{"):
-            raise UnknownFormula("a divergence without its arguments")
-        found: list[str] = []
-        depth = 0
-        while True:
-            token = self.take()
-            depth += (token in OPENING) - (token in OPENING.values())
-            found.append(token)
-            if depth == 0:
-                return found[1:-1]
+    def _absolute(self, closing: str) -> sp.Expr:
+        """Read an absolute value up to its closing bar; of images it says not whether features are
+        summed."""
+        value = self.expression(0)
+        self.take(closing)
+        return OverFeatures(sp.Abs(value))
+
+    def _product(self) -> sp.Expr:
+        """Read an inner product ⟨a, b⟩."""
+        first = self.expression(0)
+        self.take(",")
+        second = self.expression(0)
+        self.take("\\rangle")
+        return FeatureSum(first * second)
+
+    def _discrepancy(self) -> sp.Symbol:
+        """Read a maximum mean discrepancy by its name, whatever it is said to be of."""
+        self.subscript()
+        squared = self.here == "^"
+        if squared:
+            self.take()
+            above = self.braced() if self.here == "{" else [self.take()]
+            if "2" not in above:
+                raise UnknownFormula("a power of a discrepancy")
+            self.subscript()
+        if self.here in ("(", "["):
+            self.bracketed()
+        return sp.Symbol("MMD^2" if squared else "MMD", real=True)
 
     def _take_likelihood(self) -> bool:
         """Take what a logarithm is of, where it is the likelihood of data given latents."""
-        rest = self._tokens[self._at :]
+        rest = self.tokens[self.at :]
         if rest[:1] not in (["p"], ["P"]) or "(" not in rest:
             return False
         begin, depth = rest.index("("), 0
         for end in range(begin, len(rest)):
             depth += (rest[end] in OPENING) - (rest[end] in OPENING.values())
             if depth == 0 and is_likelihood(rest[: end + 1]):
-                self._at += end + 1
+                self.at += end + 1
                 return True
             if depth == 0:
                 break
@@ -370,7 +374,7 @@ class Reader:
         """Read one braced group or token; of a bare number one digit: `\\frac12` is a half."""
         token = self.here or ""
         if re.fullmatch(r"\d\d+", token):
-            self._tokens[self._at : self._at + 1] = [token[0], token[1:]]
+            self.tokens[self.at : self.at + 1] = [token[0], token[1:]]
         return self._prefix()
 
     def _call_arguments(self) -> list[sp.Expr]:
@@ -385,71 +389,31 @@ class Reader:
         self.take(closing)
         return arguments
 
-    def _sums_features(self) -> bool:
-        """Skip the bounds of a sum, and tell whether it is one over the features of a row."""
-        index, count = "", ""
+    def _bounds(self) -> Bounds:
+        """Take the bounds of a sum."""
+        below: list[str] = []
+        count = ""
         while self.here in ("_", "^"):
-            below = self.take() == "_"
-            text = self._braced_text() if self.here == "{" else self.take().removeprefix("\\")
-            if below:
-                index = text.partition("=")[0]
+            is_below = self.take() == "_"
+            words = self.braced() if self.here == "{" else [self.take()]
+            if is_below:
+                below = words
             else:
-                count = text
-        return count in _FEATURE_COUNTS or (index in _FEATURES and count not in _BATCH)
+                count = plain(words)
+        return Bounds(below, count)
 
-    def _index(self) -> list[str]:
-        """Take the index of an expectation or a gradient."""
-        found: list[str] = []
-        while self.here in ("_", "^"):
-            below = self.take() == "_"
-            taken = self._braced() if self.here == "{" else [self.take()]
-            if below:
-                found = taken
-        return found
 
-    def _skip_row(self) -> None:
-        """Skip the number of a row above a name, such as in x^{(i)}."""
-        ahead = self._tokens[self._at : self._at + 6]
-        for row in (["^", "{", "(", "", ")", "}"], ["^", "(", "", ")"]):
-            letter = row.index("")
-            part = ahead[: len(row)]
-            around = [*part[:letter], "", *part[letter + 1 :]]
-            if around == row and _INDEX.fullmatch(part[letter]):
-                self._at += len(row)
-                return
-
-    def _subscript(self) -> str:
-        if self.here != "_":
-            return ""
-        self.take()
-        return self._braced_text() if self.here == "{" else self.take().removeprefix("\\")
-
-    def _braced_text(self) -> str:
-        if self.here != "{":
-            return self.take().removeprefix("\\")
-        return "".join(
-            word.removeprefix("\\")
-            for word in self._braced()
-            if word not in "{}" and word not in FONTS
-        )
-
-    def _braced(self) -> list[str]:
-        """Take what stands in braces."""
-        found: list[str] = []
-        depth = 0
-        while True:
-            token = self.take()
-            depth += {"{": 1, "}": -1}.get(token, 0)
-            found.append(token)
-            if depth == 0:
-                return found[1:-1]
+def _is_timed(tokens: Sequence[str]) -> bool:
+    """Whether t counts no rows and is a time: of a network, or beside another one such as x_0."""
+    text = "".join(token for token in tokens if token not in "{}")
+    return bool(re.search(r"[,;|]t\)|x_[01](?!\d)", text))
 
 
 def _names_nothing(name: str, subscript: str) -> bool:
     """Whether a subscript counts rows or features, or names the weights of a network."""
     if name in _NETWORKS:
-        return _WEIGHTS.fullmatch(subscript) is not None
-    return _INDEX.fullmatch(subscript) is not None
+        return WEIGHTS.fullmatch(subscript) is not None
+    return INDEX.fullmatch(subscript) is not None
 
 
 def _is_target(value: sp.Expr) -> bool:

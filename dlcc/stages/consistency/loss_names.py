@@ -19,7 +19,9 @@ _SUBSCRIPT = re.compile(rf"[_^]+[^\w(]*\(?({_LETTER})(?![a-zA-Z])\)?")
 _ARGUMENT = re.compile(r"[LJV]\(\W*_*\W*([DGC])\W*(?:;[^()]*)?\)\)?")
 _BOTH = re.compile(r"[LJV](?:_?[A-Za-z]*)?\((?:D,G|G,D)\)")
 _WHOLE = re.compile(
-    r"L|J|ELBO|L_?(?:total|vae|elbo|ae|mmd|beta|model|theta|phi|thetaphi|fvae)?(?:\(.*\))?",
+    r"L|J|ELBO|L_?(?:total|beta|model|theta|phi|thetaphi|elbo|gmmn|mmd"
+    r"|w?ae|dae|[bcfw]?-?vae|infovae|vqvae|vq|iwae"
+    r"|simple|simplified|ddpm|dsm|c?fm|rf|diffusion|ebm|score|cd)?(?:\(.*\))?",
     re.IGNORECASE,
 )
 _IS_PART = re.compile(

@@ -10,6 +10,7 @@ from itertools import combinations
 import sympy as sp
 
 from dlcc.records import Formula
+from dlcc.stages.consistency.functions import definitions, with_functions
 from dlcc.stages.consistency.latex import Equation, parse_equation, split_at_equals
 from dlcc.stages.consistency.latex_synonyms import with_usual_words
 from dlcc.stages.consistency.latex_tokens import UnknownFormula
@@ -30,6 +31,7 @@ from dlcc.stages.consistency.symbols import (
     Gradient,
     Norm,
     Norm1,
+    is_application,
     judged,
 )
 
@@ -42,6 +44,7 @@ _ENVIRONMENT = re.compile(
     r"\\(?:begin|end)\{(?:align|aligned|alignat|alignedat|split|gather|gathered|eqnarray)\*?\}"
     r"(?:\{\d+\})?"
 )
+_DISCREPANCY = re.compile(r"MMD(?:_\w+)?(?:\^2)?(?:_\w+)?(?:[(\[].*[)\]])?")
 _SPACE = re.compile(
     r"&|~|\\[,;:! ]|\\q?quad(?![a-zA-Z])|\\h?phantom\s*\{[^{}]*\}|\\hspace\*?\s*\{[^{}]*\}"
     r"|(?<![\w}^])\{\s*\}"
@@ -133,17 +136,24 @@ class _Document:
     def __init__(self, displayed: Sequence[Formula]) -> None:
         self._unread = _unread(displayed)
         self._equations = dict(_equations(displayed))
+        self._functions = _applied(self._equations.values())
+        self._parts = _named(self._equations.values())
         self._penalties = tuple(_penalties(self._equations.values()))[:_MOST_PENALTIES]
 
     def loss(self, formula: Formula, name: LossName) -> PaperLoss | None:
-        """Read a formula as the loss of a player; None where it gives a mere number."""
+        """Read a formula as the loss of a player; None where it gives a mere number, or a part."""
         place, player = f"{formula.file}:{formula.line}", name.player
+        if _head(formula.latex) in self._functions:
+            return None
         try:
             equation = _equation(formula)
         except _NOT_UNDERSTOOD as reason:
             return PaperLoss(place, player, None, str(reason), game=name.game)
+        if player == TRAINING and equation.name in self._parts:
+            return None
         value = _with_parts(equation, self._equations)
-        doubt = _rows_apart(formula.latex) or _doubt(equation, value, self._equations, player)
+        apart = _rows_apart(formula.latex) if value.has(D) else ""
+        doubt = apart or _doubt(equation, value, self._equations, player)
         if doubt:
             return PaperLoss(place, player, None, doubt, game=name.game)
         if value.is_number:  # as a size may be called L or J
@@ -191,6 +201,24 @@ def _own_terms(value: sp.Expr, player: str) -> sp.Expr:
     if player == DISCRIMINATOR:
         return sp.Add(*(term for term in terms if term.has(D)))
     return sp.Add(*(t for t in terms if t.has(G) or any(judged(o) != "D(x)" for o in t.atoms(D))))
+
+
+def _applied(equations: Iterable[Equation]) -> frozenset[str]:
+    """Names of the functions that formulas apply to something."""
+    found = (e.value.atoms(sp.Function) for e in equations)
+    return frozenset(e.func.__name__ for atoms in found for e in atoms if is_application(e))
+
+
+def _named(equations: Iterable[Equation]) -> frozenset[str]:
+    """Names of the parts that formulas are put together of."""
+    return frozenset(s.name for e in equations for s in e.value.free_symbols if s.name != e.name)
+
+
+def _head(latex: str) -> str:
+    """Name of what a formula defines as a function of something, such as L(v); empty for none."""
+    left = re.sub(r"\\[a-zA-Z]+|[{}\s\\]", "", latex.partition("=")[0])
+    name, _, rest = left.partition("(")
+    return name if rest else ""
 
 
 def _rows_apart(latex: str) -> str:
@@ -318,8 +346,23 @@ def _defined(name: str, equations: Mapping[str, Equation]) -> Equation | None:
     """Equation of a name; where it is written with other capitals, the only one."""
     if name in equations:
         return equations[name]
+    if name in ("MMD", "MMD^2"):
+        return _discrepancy(name, equations)
     alike = [e for known, e in equations.items() if known.lower() == name.lower() and len(name) > 1]
     return alike[0] if len(alike) == 1 else None
+
+
+def _discrepancy(name: str, equations: Mapping[str, Equation]) -> Equation | None:
+    """Equation of a discrepancy, whatever it is said to be of; of its root where its square is
+    given."""
+    given = [e for known, e in equations.items() if _DISCREPANCY.fullmatch(known)]
+    if len(given) != 1:
+        return None
+    squared = "^2" in given[0].name
+    if squared == (name == "MMD^2"):
+        return given[0]
+    value = sp.sqrt(given[0].value) if squared else given[0].value ** 2
+    return replace(given[0], value=value)
 
 
 def _with_parts(equation: Equation, equations: Mapping[str, Equation]) -> sp.Expr:
@@ -328,11 +371,20 @@ def _with_parts(equation: Equation, equations: Mapping[str, Equation]) -> sp.Exp
     for _ in range(3):
         parts = {
             symbol: defined.value
-            for symbol in value.free_symbols
+            for symbol in _outside_of_networks(value)
             if (defined := _defined(symbol.name, equations)) is not None
             and defined.name != equation.name
         }
         if not parts:
             break
         value = value.subs(parts)
-    return value
+    return with_functions(value, definitions(equations.values()))
+
+
+def _outside_of_networks(value: sp.Expr) -> set[sp.Symbol]:
+    """Symbols that are not only what networks with other names than D and G are applied to: x_t
+    remains what goes in, though an equation says how it is made."""
+    bare = value.replace(
+        lambda e: is_application(e) and e.func not in (D, G), lambda e: sp.Integer(1)
+    )
+    return set(bare.free_symbols)

@@ -34,6 +34,9 @@ _LOGITS = (
     "D(G(z) + noise)",
     "hatx",
 )  # what may be a probability in a formula
+POINTS = 24
+"""Points at random at which a formula and a loss are compared."""
+_SCALES = (0.3, 1.0, 3.0)
 _PROBABILITY = 1e-3  # how far drawn probabilities keep from 0 and 1
 
 
@@ -65,19 +68,25 @@ class Reading:
             found |= dict(zip(self.halves, _codes(found), strict=True))
         return _with_deviation(found)
 
-    def draw(self, loss: StepLoss, scale: float, generator: torch.Generator) -> Drawn:
-        """Draw numbers for every variable of a loss, of the sort that it holds."""
-        found = {}
-        for variable in loss.variables:
-            shape, recorded = variable.recorded.shape, variable.recorded
-            if bool(((recorded >= 0) & (recorded <= 1)).all()) and recorded.numel() > 1:
-                uniform = torch.rand(shape, generator=generator, dtype=torch.float64)
-                found[variable] = uniform * (1 - 2 * _PROBABILITY) + _PROBABILITY
-            else:
-                found[variable] = scale * torch.randn(
-                    shape, generator=generator, dtype=torch.float64
-                )
-        return found
+
+def measured_points(loss: StepLoss) -> list[Drawn]:
+    """Draw the points at which a loss is measured: as it was recorded, then at random."""
+    generator = torch.Generator().manual_seed(0)
+    drawn = [_draw(loss, _SCALES[k % len(_SCALES)], generator) for k in range(POINTS)]
+    return [{v: v.recorded for v in loss.variables}, *drawn]
+
+
+def _draw(loss: StepLoss, scale: float, generator: torch.Generator) -> Drawn:
+    """Draw numbers for every variable of a loss, of the sort that it holds."""
+    found = {}
+    for variable in loss.variables:
+        shape, recorded = variable.recorded.shape, variable.recorded
+        if bool(((recorded >= 0) & (recorded <= 1)).all()) and recorded.numel() > 1:
+            uniform = torch.rand(shape, generator=generator, dtype=torch.float64)
+            found[variable] = uniform * (1 - 2 * _PROBABILITY) + _PROBABILITY
+        else:
+            found[variable] = scale * torch.randn(shape, generator=generator, dtype=torch.float64)
+    return found
 
 
 def readings(loss: StepLoss) -> list[Reading]:

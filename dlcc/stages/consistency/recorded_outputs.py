@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from dlcc.records import Snapshots
-from dlcc.stages.consistency.formula_check import Checked
+from dlcc.stages.consistency.comparison import Checked
 from dlcc.stages.consistency.formula_values import UnboundError, formula_value, free_constants
 from dlcc.stages.consistency.paper_losses import PaperLoss
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sympy as sp
+from sympy.core.function import AppliedUndef
 
 Mean = sp.Function("Mean")
 """Mean over the batch: linear, otherwise opaque."""
@@ -22,6 +23,16 @@ D = sp.Function("D")
 """Network that judges."""
 G = sp.Function("G")
 """Network that makes samples."""
+StopGradient = sp.Function("StopGradient")
+"""Argument through which no gradient passes."""
+First = sp.Function("First")
+"""Rows of the first of two independent draws, each against each row of the second."""
+Second = sp.Function("Second")
+"""Rows of the second of two independent draws."""
+Distinct = sp.Function("Distinct")
+"""Mean over pairs of two different rows of one batch."""
+EachPair = sp.Function("EachPair")
+"""Mean over pairs of rows, of which a formula says that a row is paired with itself, too."""
 DIVERGENCE = sp.Symbol("KL", real=True)
 """Divergence of the latents of a row from their prior."""
 REVERSE_DIVERGENCE = sp.Symbol("reverse KL", real=True)
@@ -33,9 +44,22 @@ RECONSTRUCTIONS = frozenset(
     ("hatx", "tildex", "barx", "primex", "x_hat", "x_recon", "hatx_i", "tilde_x")
 )
 """Names of a reconstruction of x."""
+_VOCABULARY = frozenset(
+    ("Mean", "FeatureSum", "FeatureMean", "OverFeatures", "Norm", "Norm1", "Gradient", "BatchSum")
+) | {f.__name__ for f in (StopGradient, First, Second, Distinct, EachPair)}
 _DECORATIONS = ("hat", "tilde", "bar", "prime")
 _SAMPLES = ("x_g", "x_f", "x_fake", "g", "tilde_x")
 _CHANCE = ("z", "epsilon", "xi", "u", "eta")
+
+
+def is_application(e: sp.Basic) -> bool:
+    """Tell whether an expression is a network, or another function by name, of something.
+
+    >>> x = sp.Symbol("x", real=True)
+    >>> is_application(D(x)), is_application(sp.Function("F")(x)), is_application(Mean(x))
+    (True, True, False)
+    """
+    return isinstance(e, AppliedUndef) and e.func.__name__ not in _VOCABULARY
 
 
 def is_sample(name: str) -> bool:
@@ -76,6 +100,8 @@ def judged(output: sp.Expr, *, inside: bool = False) -> str:
     if output.func != D or not output.args:
         return ""
     found = [_judged(argument, inside) for argument in output.args]
+    if any(not name and argument.has(G) for name, argument in zip(found, output.args, strict=True)):
+        return ""  # what is made of data is a sample, and no condition
     for name in ("D(mixed)", "D(G(z) + noise)", "D(G(z))"):
         if name in found:
             return name

@@ -7,17 +7,22 @@ averaged. Each way to say it is tried; a formula is wrong only where what it say
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import sympy as sp
 
 from dlcc.stages.consistency.symbols import (
     LIKELIHOOD,
+    Distinct,
+    EachPair,
     FeatureMean,
     FeatureSum,
+    First,
+    Mean,
     Norm,
     Norm1,
     OverFeatures,
+    Second,
 )
 
 PRECISION = "precision"
@@ -54,6 +59,15 @@ def wordings(expression: sp.Expr) -> list[Wording]:
             Wording(expression.replace(OverFeatures, over), words)
             for over, words in ((FeatureSum, "features summed"), (FeatureMean, "features averaged"))
         ]
+    if expression.has(First) and expression.has(Mean):
+        found = [
+            replace(w, expression=_estimate(w.expression, own), said=_joined(w.said, words))
+            for w in found
+            for own, words in (
+                (True, "biased estimate: pairs of a row with itself are in it"),
+                (False, "unbiased estimate: no row is paired with itself"),
+            )
+        ]
     if expression.has(LIKELIHOOD):
         found = [
             Wording(w.expression.subs(LIKELIHOOD, likelihood), said, exact)
@@ -61,6 +75,21 @@ def wordings(expression: sp.Expr) -> list[Wording]:
             for likelihood, said, exact in _likelihoods()
         ]
     return found
+
+
+def _estimate(expression: sp.Expr, own: bool) -> sp.Expr:
+    """Estimate of expectations over pairs, with or without pairs of a row with itself."""
+
+    def estimated(e: sp.Expr) -> sp.Expr:
+        same = {a.args[0] for a in e.atoms(First)} == {a.args[0] for a in e.atoms(Second)}
+        return (Distinct if same and not own else EachPair)(e.args[0])
+
+    whole: sp.Expr = expression.replace(lambda e: e.func == Mean and e.has(First), estimated)
+    return whole
+
+
+def _joined(*words: str) -> str:
+    return ", ".join(filter(None, words))
 
 
 def says_all(expression: sp.Expr) -> bool:

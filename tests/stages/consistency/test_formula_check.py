@@ -146,10 +146,22 @@ def test_a_batch_that_may_not_be_data_accuses_nobody() -> None:
     assert "if the batch that no player made is training data" in reason
 
 
-def test_constants_that_are_no_factors_accuse_nobody() -> None:
+def test_constants_that_are_no_factors_are_searched_for_and_accuse_nobody() -> None:
     loss = discriminator_step(lambda r, f: (r - 0.9).square().mean() + (f + 1).square().mean())
-    latex = r"L_D = E[(D(x) - b)^2] + E[(D(G(z)) - a)^2]"
-    assert checked(latex, loss)[0] == "unknown"
+    verdict, reason = checked(r"L_D = E[(D(x) - b)^2] + E[(D(G(z)) - a)^2]", loss)
+    assert (verdict, reason.partition("with ")[2]) == ("held", "a = -1, b = 0.9")
+    for other in (
+        r"L_D = E[(D(x) - b)^2] - E[(D(G(z)) - a)^2]",
+        r"L_D = E[(D(x) - b)^2] + 1.05 E[(D(G(z)) - a)^2]",
+        r"L_D = E[|D(x) - b|] + E[|D(G(z)) - a|]",
+        r"L_D = E[(D(x) - b)^2]",
+    ):
+        assert checked(other, loss)[0] == "unknown"
+
+
+@pytest.mark.parametrize("network", ["D_1(x)", "D_i(x)", "s(D(x))", "f(-D(x))"])
+def test_a_network_that_the_step_has_not_accuses_nobody(network: str) -> None:
+    assert checked(f"L_D = E[{network}]", discriminator_step(cross_entropy))[0] == "unknown"
 
 
 def test_targets_by_chance_accuse_nobody() -> None:

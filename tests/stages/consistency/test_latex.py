@@ -11,12 +11,15 @@ from dlcc.stages.consistency.symbols import (
     DIVERGENCE,
     LIKELIHOOD,
     REVERSE_DIVERGENCE,
+    Distinct,
+    FeatureSum,
     Gradient,
     Mean,
     Norm,
+    StopGradient,
 )
 
-D, G = sp.Function("D"), sp.Function("G")
+D, G, E, k = map(sp.Function, "DGEk")
 x, z, a, b = sp.symbols("x z a b", real=True)
 CASES = [
     (r"-\mathbb{E}_{x \sim p}[\log D(x)]", -Mean(sp.log(D(x)))),
@@ -50,6 +53,15 @@ CASES = [
     (r"\mathrm{KL}(p(z) \| q(z|x))", REVERSE_DIVERGENCE),
     (r"\log p_\theta(x|z) - \log a", LIKELIHOOD - sp.log(a)),
     (r"\mathrm{BCE}(D(x), 1)", -sp.log(D(x))),
+    (r"\mathbb{E}[D(x, E(x))] - a(b + 1)", Mean(D(x, E(x))) - a * b - a),
+    (r"E[E_\theta(x)] - E[E_\theta(x^-)]",
+     Mean(sp.Function("E_theta")(x)) - Mean(sp.Function("E_theta")(sp.Symbol("x^-", real=True)))),
+    (r"\mathrm{sg}[a] - \operatorname{stopgrad}(b)", StopGradient(a) - StopGradient(b)),
+    (r"\sum_{b \in \{1, 2.5\}} a b", a * sp.Rational(7, 2)),
+    (r"\frac{1}{n(n - 1)} \sum_{i \neq j} k(x_i, x_j)", Distinct(k(x, x))),
+    (r"\frac{1}{n^2} \sum_{i=1}^n \sum_{j=1}^n k(x_i, x_j)", Mean(Mean(k(x, x)))),
+    (r"\epsilon_\theta(x_t, t) - a^\top b",
+     sp.Function("epsilon_theta")(*sp.symbols("x_t t", real=True)) - FeatureSum(a * b)),
 ]  # fmt: skip
 
 
@@ -65,9 +77,8 @@ def test_what_the_field_writes(latex: str, meant: sp.Expr) -> None:
         r"\frac{1}{2", r"\sum_i D(x_i)", r"D", r"\unknown a", r"(a", r"a)",
         r"\log^2 a", r"a \quad \text{where}\; b = 1", "",
         r"\log(1 - a)^2", r"\nabla_\theta D(x)", r"\nabla_z D(G(z))", r"\nabla a", r"G(z)_0",
-        r"D_1(x)", r"D_i(x)",
-        r"E_{x \sim q}[D(x)]", r"E_{y \sim \nu}[D(y)]", r"E[s(D(x))]",
-        r"E[f(-D(x))]", r"\mathrm{dist}(a)", r"KL(q(z_j|x) \| p(z_j))",
+        r"E_{x \sim q}[D(x)]", r"E_{y \sim \nu}[D(y)]", r"\mathrm{dist}(a)",
+        r"KL(q(z_j|x) \| p(z_j))",
         r"E_{z \sim p_z}[D(x)]", r"E_{x \sim p_{data}}[D(G(z))]", r"E_{x \sim p_z}[D(x)]",
         r"E_{z \sim p_{data}}[D(G(z))]", r"KL(q(z|x) \| q(z))", r"KL(p(z|x) \| p(z))",
         r"KL(q(z|x))", r"\mathrm{BCE}(x, y)", r"\mathrm{BCE}(D(x), 1, 2)",

@@ -13,8 +13,8 @@ from torch.nn import functional as F
 import dlcc
 from dlcc.evaluation import Evaluation, evaluate
 from dlcc.records import Formula, Obligations
+from dlcc.stages.consistency.comparison import Checked
 from dlcc.stages.consistency.documents import fair, summed_up
-from dlcc.stages.consistency.formula_check import Checked
 from dlcc.stages.consistency.paper_losses import paper_losses
 
 PAPER = """# Method
