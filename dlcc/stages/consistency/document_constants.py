@@ -45,6 +45,7 @@ _SET_IN_WORDS = re.compile(
     rf"\$?({_NAME})\$?\s*(?:is set|are set|set|fixed|equal)?\s*(?:to|is|at|of|=|:)"
     rf"\s*\$?({_NUMBER})(?![\w.]*\d)"
 )
+_LONGEST = 80  # characters of an assignment
 _COMMA = re.compile(r",|;|\\q?quad|\\text\s*\{\s*and\s*\}|\band\b")
 
 
@@ -108,8 +109,7 @@ def _in_formulas(formulas: Iterable[Formula]) -> Iterator[StatedConstant]:
         if not formula.displayed and not _sets(formula.context):
             continue
         for part in _COMMA.split(formula.latex):
-            constant = _assigned(part)
-            if constant is not None:
+            for constant in assignments(part):
                 yield StatedConstant(*constant, formula.file, formula.line)
 
 
@@ -119,12 +119,10 @@ def _in_blocks(blocks: Iterable[Block]) -> Iterator[StatedConstant]:
         for sentence in block.sentences:
             if _sets(sentence):
                 for match in _SET_IN_WORDS.finditer(_in_ascii(sentence)):
-                    constant = _assigned(f"{match[1]} = {match[2]}")
-                    if constant is not None:
+                    for constant in assignments(f"{match[1]} = {match[2]}"):
                         yield StatedConstant(*constant, block.file, block.line)
         for name, value, *_ in (row for row in block.rows if len(row) == 2):
-            constant = _assigned(f"{_in_ascii(name).strip('$ ')} = {value.strip('$ ')}")
-            if constant is not None:
+            for constant in assignments(f"{_in_ascii(name).strip('$ ')} = {value.strip('$ ')}"):
                 yield StatedConstant(*constant, block.file, block.line)
 
 
@@ -139,19 +137,23 @@ def _in_ascii(text: str) -> str:
     return text
 
 
-def _assigned(latex: str) -> tuple[str, float] | None:
-    """Read `name = number`; None for anything else."""
-    left, *rest = split_at_equals(latex.strip(" .$"))
-    if len(rest) != 1 or len(latex) > 80:
-        return None
+def assignments(latex: str) -> list[tuple[str, float]]:
+    r"""Read `name = number`, or `one = other = number`; nothing for anything else.
+
+    >>> assignments(r"b = c = 10^{-3}"), assignments("a = b")
+    ([('b', 0.001), ('c', 0.001)], [])
+    """
+    *names, value = split_at_equals(latex.strip(" .$"))
+    if not names or len(latex) > _LONGEST:
+        return []
     try:
-        name = parse_expression(left.strip())
-        value = _number(rest[0].strip(" .$"))
+        symbols = [parse_expression(name.strip()) for name in names]
+        number = _number(value.strip(" .$"))
     except (UnknownFormula, ArithmeticError, TypeError, ValueError, RecursionError):
-        return None
-    if not isinstance(name, sp.Symbol) or value is None:
-        return None
-    return name.name, value
+        return []
+    if number is None or not all(isinstance(symbol, sp.Symbol) for symbol in symbols):
+        return []
+    return [(symbol.name, number) for symbol in symbols]
 
 
 def _number(text: str) -> float | None:

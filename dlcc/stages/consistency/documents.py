@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-import numpy as np
 import sympy as sp
 
 from dlcc.errors import TraceError
 from dlcc.findings import Finding
 from dlcc.records import Config, Dossier, Snapshots
-from dlcc.settings.nested import flattened, is_number
 from dlcc.stages.consistency.bound_check import check_bound, speaks_of_others
 from dlcc.stages.consistency.comparison import Checked
+from dlcc.stages.consistency.document_constants import constants_for, document_constants
 from dlcc.stages.consistency.formula_check import check_formula
 from dlcc.stages.consistency.latex_tokens import UnknownFormula
 from dlcc.stages.consistency.ledger import Ledger
+from dlcc.stages.consistency.loss_names import DISCRIMINATOR, GENERATOR
 from dlcc.stages.consistency.paper_losses import PaperLoss, paper_losses
 from dlcc.stages.consistency.prove import per_sample, prove
 from dlcc.stages.consistency.recorded_outputs import check_on_outputs
+from dlcc.stages.consistency.reservations import as_configured, as_told, fair, of_several
 from dlcc.stages.consistency.symbolic_loss import (
     FAKE,
     REAL,
@@ -28,7 +28,7 @@ from dlcc.stages.consistency.symbolic_loss import (
     sigmoid,
     symbolic_loss,
 )
-from dlcc.stages.consistency.symbols import D, Gradient, judged
+from dlcc.stages.consistency.symbols import D, judged
 from dlcc.stages.consistency.traced_steps import TracedSteps, TracedUpdate
 from dlcc.tracing.losses import StepLoss
 
@@ -42,15 +42,6 @@ _NOT_UNDERSTOOD = (
     TypeError,
     ValueError,
     RuntimeError,
-)
-_MAXIMISED = re.compile(r"maximi[sz]|ascen[dt]|\bbound\b|\bELBO\b", re.IGNORECASE)
-_TOLD = re.compile(
-    r"(?<![\w\\])((?:\\?[a-zA-Z]+(?:_\w+)?\s*=\s*)+)(-?\d+(?:\.\d+)?(?:e-?\d+)?)(?![\w^/*]|\.\d)"
-)  # a = 0, and b = c = 1
-_IN_WORDS = re.compile(r"penalt|regulari[sz]|\bR1\b", re.IGNORECASE)
-_OTHER_LOSS = re.compile(
-    r"hinge|least[- ]squares|LSGAN|Wasserstein|WGAN|relativis|non-?saturating|softplus|smooth",
-    re.IGNORECASE,
 )
 _CONSTANTS = {
     "lambda": ("lambda_gp", "gp_weight", "gp_lambda"),
@@ -73,30 +64,18 @@ def check_formulas(
     """
     stated = stated_constants(config.config)
     told = " ".join(block.text for block in dossier.blocks if block.kind in ("paragraph", "list"))
+    sections = {f"{b.file}:{b.line}": b.section for b in dossier.blocks if b.kind == "formula"}
+    constants = document_constants(dossier.formulas, dossier.blocks)
     papers = paper_losses(dossier.formulas)
     found = []
     for paper in papers:
-        checked = None if traced.updates else check_on_outputs(paper, snapshots, stated)
-        checked = fair(checked or check_paper(paper, traced, stated), paper, told)
+        known = constants_for(paper.place, constants, stated)
+        checked = None if traced.updates else check_on_outputs(paper, snapshots, known)
+        checked = checked or check_paper(paper, traced, known)
+        checked = fair(checked, paper, told, sections.get(paper.place, ""))
         found.append(as_told(as_configured(checked, config.config), told))
     for paper, checked in zip(papers, of_several(papers, found), strict=True):
         _note(ledger, paper, checked)
-
-
-def of_several(papers: Sequence[PaperLoss], found: Sequence[Checked]) -> list[Checked]:
-    """Accuse no formula where another one of the same player holds: a document may begin with the
-    losses of others, and go on to its own."""
-    holding = {
-        paper.player: paper.place
-        for paper, checked in zip(papers, found, strict=True)
-        if checked.verdict in ("proved", "held")
-    }
-    return [
-        Checked("unknown", f"{c.reason}; but the {p.player}'s loss is the formula at {place}", {})
-        if c.verdict == "refuted" and (place := holding.get(p.player, p.place)) != p.place
-        else c
-        for p, c in zip(papers, found, strict=True)
-    ]
 
 
 def check_paper(paper: PaperLoss, traced: TracedSteps, stated: Mapping[str, float]) -> Checked:
@@ -115,7 +94,7 @@ def check_paper(paper: PaperLoss, traced: TracedSteps, stated: Mapping[str, floa
     if paper.expression is None:
         return Checked("unknown", f"not understood: {paper.reason}", {})
     if not updates:
-        found = [] if whole else _of_whose(paper, traced, stated)
+        found = _of_any(paper, traced, stated) if whole else _of_whose(paper, traced, stated)
         return found[0] if found else Checked("unknown", traced.why_none_of(paper.player), {})
     checked = summed_up([_at_step(paper, update, stated) for update in updates])
     if checked.verdict in ("proved", "held") and traced.resized:
@@ -125,6 +104,18 @@ def check_paper(paper: PaperLoss, traced: TracedSteps, stated: Mapping[str, floa
             why = f"it holds for batches of {rows}, and not for batches of {others}"
             return Checked("unknown", f"{why}: {other.reason}", {})
     return checked
+
+
+def _of_any(paper: PaperLoss, traced: TracedSteps, stated: Mapping[str, float]) -> list[Checked]:
+    """Hold a formula of one loss of all against each player's, where several optimisers step: it
+    may be one of these, and accuses nobody."""
+    if paper.expression is None:
+        return []
+    found = [
+        check_paper(replace(paper, player=player), traced, stated)
+        for player in (DISCRIMINATOR, GENERATOR)
+    ]
+    return [checked for checked in found if checked.verdict in ("proved", "held")]
 
 
 def _of_whose(paper: PaperLoss, traced: TracedSteps, stated: Mapping[str, float]) -> list[Checked]:
@@ -225,70 +216,6 @@ def stated_constants(config: Mapping[str, object]) -> dict[str, float]:
         if single and isinstance(values[0], int | float):
             found[symbol] = float(values[0])
     return found
-
-
-def as_configured(checked: Checked, config: Mapping[str, object]) -> Checked:
-    """Leave a formula open that holds with a constant other than the setting of that name.
-
-    >>> held = Checked("held", "holds numerically at 25 points, with beta = 8", {"beta": 8.0})
-    >>> as_configured(held, {"loss": {"beta": 4.0}}).reason
-    'holds numerically at 25 points, with beta = 8; but the configuration states beta = 4'
-    >>> as_configured(held, {"beta": 8}) == as_configured(held, {"lr": 1e-3}) == held
-    True
-    """
-    settings = [(p.rpartition(".")[2].lower(), v) for p, v in flattened(config).items()]
-    for name, value in checked.constants.items():
-        same = [float(v) for key, v in settings if key.rstrip("_") == name and is_number(v)]
-        if same and not np.isclose(same, value, rtol=1e-4).any():
-            why = f"the configuration states {name} = {same[0]:g}"
-            return Checked("unknown", f"{checked.reason}; but {why}", {})
-    return checked
-
-
-def as_told(checked: Checked, told: str) -> Checked:
-    """Leave a formula open that holds with constants other than those that the text states.
-
-    >>> held = Checked("held", "holds numerically at 25 points, with a = -1", {"a": -1.0})
-    >>> as_told(held, "with labels $a = 0$ and $b = c = 1$").reason
-    'holds numerically at 25 points, with a = -1; but the text states a = 0'
-    >>> as_told(held, "with labels $a = -1$, or a = 0") == held
-    True
-    """
-    for name, value in checked.constants.items():
-        stated = [
-            float(match[2])
-            for match in _TOLD.finditer(told)
-            if name in re.split(r"\s*=\s*", match[1].replace("\\", ""))
-        ]
-        if stated and not np.isclose(stated, value, rtol=1e-4, atol=1e-9).any():
-            why = f"the text states {name} = {stated[0]:g}"
-            return Checked("unknown", f"{checked.reason}; but {why}", {})
-    return checked
-
-
-def fair(checked: Checked, paper: PaperLoss, told: str) -> Checked:
-    """Accuse nobody whose document may say more than its formula: in another formula that is not
-    understood, or of a penalty in words."""
-    if checked.verdict != "refuted":
-        return checked
-    if checked.negative and (paper.maximised or _MAXIMISED.search(told)):
-        maximised = "has the name of what is" if paper.maximised else "may be"
-        why = f"it is the negative of what is minimised, and {maximised} maximised"
-        return Checked("unknown", f"{checked.reason}; but {why}", {})
-    if paper.game and paper.player == "generator":
-        why = "papers that give one value for both players often train the generator by another"
-        return Checked("unknown", f"{checked.reason}; but {why}", {})
-    if paper.game and _OTHER_LOSS.search(told):
-        why = "the document speaks of another loss in words"
-        return Checked("unknown", f"{checked.reason}; but {why}", {})
-    if paper.unread:
-        why = f"the formula at {paper.unread} is not understood and may belong to it"
-        return Checked("unknown", f"{checked.reason}; but {why}", {})
-    has_none = paper.expression is not None and not paper.expression.has(Gradient)
-    if has_none and "‖∇" in checked.reason and _IN_WORDS.search(told):
-        why = "the document speaks of a penalty in words"
-        return Checked("unknown", f"{checked.reason}; but {why}", {})
-    return checked
 
 
 def _at_step(paper: PaperLoss, update: TracedUpdate, stated: Mapping[str, float]) -> Checked:

@@ -11,7 +11,9 @@ from sympy.core.function import AppliedUndef
 from torch import Tensor
 
 from dlcc.stages.consistency.symbols import (
+    COUNTS,
     DIVERGENCE,
+    LENGTH,
     RECONSTRUCTIONS,
     REVERSE_DIVERGENCE,
     D,
@@ -30,8 +32,6 @@ from dlcc.stages.consistency.symbols import (
     is_application,
     judged,
 )
-
-_COUNTS = ("J", "K", "d", "k")
 
 
 class UnboundError(Exception):
@@ -85,6 +85,7 @@ class _Evaluation:
 
     def __init__(self, quantities: Mapping[str, Tensor], constants: Mapping[str, float]) -> None:
         self._quantities, self._constants = quantities, constants
+        self._norms = 0  # that are under way
 
     def __call__(self, e: sp.Expr) -> Tensor:
         if isinstance(e, sp.Number) or e.is_number:
@@ -113,9 +114,20 @@ class _Evaluation:
             return self._quantity(f"gradient {judged(e.args[0], inside=True)}", e)
         if name == _MAKER:
             return self._quantity("G(z)", e)
+        if name in _NORMS:
+            return _REDUCTIONS[name](self._within_norm(e))
         if name not in _REDUCTIONS:
             raise UnboundError(f"{e.func}")
+        if name == Mean.__name__ and self._norms:  # of vectors, whose norm is taken
+            return self(e.args[0]).mean(dim=0, keepdim=True)
         return _REDUCTIONS[name](self(e.args[0]))
+
+    def _within_norm(self, norm: sp.Expr) -> Tensor:
+        """Evaluate what a norm is of."""
+        self._norms += 1
+        value = self(norm.args[0])
+        self._norms -= 1
+        return value
 
     def _power(self, e: sp.Pow) -> Tensor:
         base, exponent = e.args
@@ -124,7 +136,7 @@ class _Evaluation:
         if (
             isinstance(base, AppliedUndef) and base.func == Norm and exponent == 2
         ):  # whose gradient exists at 0, too
-            return self(base.args[0]).square().sum(dim=-1, keepdim=True)
+            return self._within_norm(base).square().sum(dim=-1, keepdim=True)
         if not exponent.is_number:
             return torch.pow(self(base), self(exponent))
         return torch.pow(self(base), float(exponent))
@@ -138,7 +150,9 @@ class _Evaluation:
         plain = "hatx" if name in RECONSTRUCTIONS and name not in self._quantities else name
         if plain in self._quantities:
             return self._quantities[plain]
-        if name in _COUNTS and "mu" in self._quantities:
+        if name == LENGTH and "x" in self._quantities:
+            return torch.full((1, 1), float(self._quantities["x"].shape[1]), dtype=torch.float64)
+        if name in COUNTS and "mu" in self._quantities:
             return torch.full((1, 1), float(self._quantities["mu"].shape[1]), dtype=torch.float64)
         raise UnboundError(name)
 
@@ -166,10 +180,10 @@ def free_constants(expression: sp.Expr, quantities: Mapping[str, Tensor]) -> lis
     for part in sp.preorder_traversal(_without_arguments(expression)):
         if isinstance(part, sp.Symbol) and part not in (DIVERGENCE, REVERSE_DIVERGENCE):
             names.add(part.name)
-    bound = {*quantities, *RECONSTRUCTIONS, "x"}
+    bound = {*quantities, *RECONSTRUCTIONS, "x", LENGTH}
     if not expression.has(First):  # a kernel has a width, which is no deviation of latents
         bound |= {"mu", "sigma"}
-    counts = set(_COUNTS) if "mu" in quantities else set()
+    counts = set(COUNTS) if "mu" in quantities else set()
     return sorted(names - bound - counts)
 
 
@@ -209,6 +223,7 @@ _REDUCTIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
         (Norm1, lambda v: v.abs().sum(dim=-1, keepdim=True)),
     )
 }
+_NORMS = (Norm.__name__, Norm1.__name__)
 _JUDGE, _MAKER, _GRADIENT = D.__name__, G.__name__, Gradient.__name__
 _PAIRS: Mapping[sp.Basic, Callable[[Tensor, Tensor], Tensor]] = {
     sp.Add: torch.add,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dlcc.stages.consistency.distributions import FONTS
 
@@ -50,6 +50,8 @@ class LossName:
     """Whether it is one value that several players pull at."""
     bound: bool = False
     """Whether it is called a bound or a value, which one may maximise: its terms tell."""
+    presumed: bool = False
+    """Whether only its letter says that it is a loss, and nothing whose."""
 
 
 def loss_names(left: str, networks: str = "") -> tuple[LossName, ...]:
@@ -60,7 +62,7 @@ def loss_names(left: str, networks: str = "") -> tuple[LossName, ...]:
         networks: Right side, whose networks tell whose the weights under a minimum are.
 
     >>> loss_names(r"\mathcal{L}_{\mathrm{disc}}")
-    (LossName(player='discriminator', maximised=False, game=False, bound=False),)
+    (LossName(player='discriminator', maximised=False, game=False, bound=False, presumed=False),)
     >>> [(n.player, n.maximised) for n in loss_names(r"\min_G \max_D V(D, G)")]
     [('generator', False), ('discriminator', True)]
     """
@@ -71,7 +73,7 @@ def loss_names(left: str, networks: str = "") -> tuple[LossName, ...]:
     found = _named(name[1:] if turned else name)
     if found is None:
         return ()
-    return (LossName(found.player, found.maximised != turned, found.game, found.bound),)
+    return (replace(found, maximised=found.maximised != turned),)
 
 
 def split_extremes(text: str) -> tuple[list[tuple[str, str]], str]:
@@ -96,6 +98,8 @@ def _of_extremes(extremes: list[tuple[str, str]], name: str, networks: str) -> t
     if name and named is None and not _BOTH.fullmatch(_bare(name)):
         return ()
     players = [_moved(over, networks) for _, over in extremes]
+    if named is not None and named.presumed:
+        named = None
     if len(extremes) == 1 and named is not None and players[0] in (None, named.player):
         players = [named.player]
     if None in players or len(set(players)) != len(players):
@@ -145,13 +149,13 @@ def _named(name: str) -> LossName | None:
         return None
     if match := _SUBSCRIPT.search(bare.partition("(")[0]) or _SUBSCRIPT.search(bare):
         if _IS_PART.search(bare[match.end(1) :]):
-            return None
+            return LossName(TRAINING, presumed=True)
         return LossName(_player(match[1]), bound=bare.startswith("V"))
     if match := _ARGUMENT.fullmatch(bare):
         return LossName(_player(match[1]), bound=bare.startswith("V"))
     if _WHOLE.fullmatch(bare) and not _BOTH.fullmatch(bare):
         return LossName(TRAINING, bound="ELBO" in bare.upper())
-    return None
+    return None if _BOTH.fullmatch(bare) else LossName(TRAINING, presumed=True)
 
 
 def _player(letter: str) -> str:

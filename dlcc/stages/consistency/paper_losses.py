@@ -10,6 +10,7 @@ from itertools import combinations
 import sympy as sp
 
 from dlcc.records import Formula
+from dlcc.stages.consistency.document_constants import assignments
 from dlcc.stages.consistency.functions import definitions, with_functions
 from dlcc.stages.consistency.latex import Equation, parse_equation, split_at_equals
 from dlcc.stages.consistency.latex_synonyms import with_usual_words
@@ -79,6 +80,10 @@ class PaperLoss:
 
     maximised: bool = False
     """Whether its name says that it is a bound that one maximises."""
+    part_of: str = ""
+    """Place of a formula that it is a part of; empty for none."""
+    presumed: bool = False
+    """Whether its name does not say whose loss it is."""
     game: bool = False
     """Whether it is one value that several players pull at, of which this one takes its side."""
 
@@ -137,7 +142,7 @@ class _Document:
         self._unread = _unread(displayed)
         self._equations = dict(_equations(displayed))
         self._functions = _applied(self._equations.values())
-        self._parts = _named(self._equations.values())
+        self._parts = dict(_part_places(displayed))
         self._penalties = tuple(_penalties(self._equations.values()))[:_MOST_PENALTIES]
 
     def loss(self, formula: Formula, name: LossName) -> PaperLoss | None:
@@ -148,14 +153,14 @@ class _Document:
         try:
             equation = _equation(formula)
         except _NOT_UNDERSTOOD as reason:
-            return PaperLoss(place, player, None, str(reason), game=name.game)
+            return None if name.presumed else _unknown(place, name, str(reason))
         if player == TRAINING and equation.name in self._parts:
             return None
         value = _with_parts(equation, self._equations)
         apart = _rows_apart(formula.latex) if value.has(D) else ""
         doubt = apart or _doubt(equation, value, self._equations, player)
         if doubt:
-            return PaperLoss(place, player, None, doubt, game=name.game)
+            return None if name.presumed else _unknown(place, name, doubt)
         if value.is_number:  # as a size may be called L or J
             return None
         if player == TRAINING and _is_of_critic(value):
@@ -172,7 +177,22 @@ class _Document:
         alone = player == GENERATOR
         beside = () if alone or value.has(Gradient) else self._penalties
         missing = "" if alone else self._unread
-        return PaperLoss(place, player, value, "", beside, missing, name.bound, name.game)
+        return PaperLoss(
+            place,
+            player,
+            value,
+            "",
+            beside,
+            missing,
+            name.bound,
+            self._parts.get(equation.name, ""),
+            name.presumed,
+            name.game,
+        )
+
+
+def _unknown(place: str, name: LossName, reason: str) -> PaperLoss:
+    return PaperLoss(place, name.player, None, reason, game=name.game)
 
 
 def _is_of_critic(value: sp.Expr) -> bool:
@@ -209,9 +229,16 @@ def _applied(equations: Iterable[Equation]) -> frozenset[str]:
     return frozenset(e.func.__name__ for atoms in found for e in atoms if is_application(e))
 
 
-def _named(equations: Iterable[Equation]) -> frozenset[str]:
-    """Names of the parts that formulas are put together of."""
-    return frozenset(s.name for e in equations for s in e.value.free_symbols if s.name != e.name)
+def _part_places(formulas: Iterable[Formula]) -> Iterator[tuple[str, str]]:
+    """Names of the parts that formulas are put together of, each with the place of one of these."""
+    for formula in formulas:
+        try:
+            equation = _equation(formula)
+        except _NOT_UNDERSTOOD:
+            continue
+        for symbol in equation.value.free_symbols:
+            if symbol.name != equation.name:
+                yield symbol.name, f"{formula.file}:{formula.line}"
 
 
 def _head(latex: str) -> str:
@@ -303,7 +330,9 @@ def _unread(formulas: Iterable[Formula]) -> str:
     """Place of the first formula of no player's loss that is not understood and has a gradient, a
     norm or a weight in it: it may be a penalty."""
     for formula in formulas:
-        if not _names(formula.latex) and _MAY_BE_PENALTY.search(formula.latex):
+        if _names(formula.latex) or any(map(assignments, formula.latex.split(","))):
+            continue
+        if _MAY_BE_PENALTY.search(formula.latex):
             try:
                 _equation(formula)
             except _NOT_UNDERSTOOD:

@@ -66,6 +66,8 @@ class Reading:
             found["x"] = (found["x"] + 1) / 2
         if self.halves:
             found |= dict(zip(self.halves, _codes(found), strict=True))
+        elif "code" in found:
+            found["mu"] = found["code"]
         return _with_deviation(found)
 
 
@@ -105,7 +107,7 @@ def readings(loss: StepLoss) -> list[Reading]:
     logits = [False, True] if any(name in groups for name in _LOGITS) else [False]
     halves: Sequence[tuple[str, str] | None] = [None]
     if "code" in groups or "second code" in groups:
-        halves = list(_halves())
+        halves = [*_halves(), *([None] if "code" in groups else [])]
     scales = [False, True] if "hatx" in groups and _is_signed(groups["x"]) else [False]
     found = [
         Reading(groups, sigmoid, half, scaled)

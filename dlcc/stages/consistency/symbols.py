@@ -40,6 +40,10 @@ REVERSE_DIVERGENCE = sp.Symbol("reverse KL", real=True)
 LIKELIHOOD = sp.Symbol("log p(x|z)", real=True)
 """Logarithm of the likelihood of a row, of a distribution that the formula does not name."""
 
+COUNTS = ("J", "K", "d", "k")
+"""Names of the number of latents."""
+LENGTH = "length of x"
+"""Name of the number of features of data."""
 RECONSTRUCTIONS = frozenset(
     ("hatx", "tildex", "barx", "primex", "x_hat", "x_recon", "hatx_i", "tilde_x")
 )

@@ -6,12 +6,14 @@ averaged. Each way to say it is tried; a formula is wrong only where what it say
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import sympy as sp
 
 from dlcc.stages.consistency.symbols import (
+    COUNTS,
+    LENGTH,
     LIKELIHOOD,
     Distinct,
     EachPair,
@@ -74,7 +76,35 @@ def wordings(expression: sp.Expr) -> list[Wording]:
             for w in found
             for likelihood, said, exact in _likelihoods()
         ]
-    return found
+    return [*found, *_otherwise(found, _long), *_otherwise(found, _deviating)]
+
+
+def _otherwise(
+    found: list[Wording], mean: Callable[[sp.Expr], tuple[sp.Expr, str]]
+) -> Iterator[Wording]:
+    """Wordings by another meaning of a letter, where they have it."""
+    for wording in found:
+        meant, words = mean(wording.expression)
+        if meant != wording.expression:
+            yield replace(wording, expression=meant, said=_joined(wording.said, words))
+
+
+def _long(expression: sp.Expr) -> tuple[sp.Expr, str]:
+    """Take d, or what else counts latents, for the number of features of data."""
+    length = sp.Symbol(LENGTH, real=True)
+    counts = {s: length for s in expression.free_symbols if s.name in COUNTS}
+    return expression.subs(counts), f"{', '.join(sorted(s.name for s in counts))} the length of x"
+
+
+def _deviating(expression: sp.Expr) -> tuple[sp.Expr, str]:
+    """Take σ beside an error of reconstruction for the decoder's, a constant."""
+    own, decoders = sp.Symbol("sigma", real=True), sp.Symbol("sigma_x", real=True)
+    terms = [
+        term.subs(own, decoders) if term.has(Norm, Norm1) and {_X, _MADE} <= term.free_symbols
+        else term
+        for term in sp.Add.make_args(expression)
+    ]  # fmt: skip
+    return sp.Add(*terms), "σ the decoder's"
 
 
 def _estimate(expression: sp.Expr, own: bool) -> sp.Expr:

@@ -29,6 +29,7 @@ def found(*parts: Formula | Block) -> dict[str, float]:
         (inline(r"\lambda_{gp}=10"), {"lambda_gp": 10}),
         (inline(r"\alpha=0.5, \beta = 10^{-3}"), {"alpha": 0.5, "beta": 1e-3}),
         (inline(r"\beta = \frac{1}{4}"), {"beta": 0.25}),
+        (inline(r"b = c = 1"), {"b": 1, "c": 1}),
         (sentence(r"where we set $\lambda_{gp}$ to 10."), {"lambda_gp": 10}),
         (sentence("The weight λ = 2.5 was used throughout."), {"lambda": 2.5}),
         (

@@ -14,8 +14,9 @@ import dlcc
 from dlcc.evaluation import Evaluation, evaluate
 from dlcc.records import Formula, Obligations
 from dlcc.stages.consistency.comparison import Checked
-from dlcc.stages.consistency.documents import fair, summed_up
+from dlcc.stages.consistency.documents import summed_up
 from dlcc.stages.consistency.paper_losses import paper_losses
+from dlcc.stages.consistency.reservations import fair
 
 PAPER = """# Method
 

@@ -1,13 +1,15 @@
-"""Documents against the code: who may be accused, and who may not."""
+"""Reservations about verdicts: who may be accused, and what may not be said to hold."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import pytest
 import sympy as sp
 
-from dlcc.stages.consistency.documents import fair, of_several
-from dlcc.stages.consistency.formula_check import Checked
+from dlcc.stages.consistency.comparison import Checked
 from dlcc.stages.consistency.paper_losses import PaperLoss
+from dlcc.stages.consistency.reservations import fair, of_several
 
 HELD = Checked("held", "holds numerically at 25 points", {})
 WRONG = Checked("refuted", "the formula gives 1 and the code 2", {})
@@ -45,3 +47,29 @@ def test_a_value_of_both_players_accuses_only_the_one_it_is_trained_by(
 
 def test_a_formula_of_its_own_is_accused_whatever_the_text_speaks_of() -> None:
     assert fair(WRONG, paper(), "Others use the hinge loss.").verdict == "refuted"
+
+
+@pytest.mark.parametrize(
+    ("told", "section", "part_of", "presumed"),
+    [
+        ("We seek the argmax over D.", "", "", False),
+        ("It is to be as large as possible.", "", "", False),
+        ("", "Paper > 2 Related work", "", False),
+        ("", "Background", "", False),
+        ("", "", "a.md:9", False),
+        ("", "", "", True),
+    ],
+)
+def test_a_formula_that_may_be_meant_otherwise_is_left_open(
+    told: str, section: str, part_of: str, presumed: bool
+) -> None:
+    loss = replace(paper(), part_of=part_of, presumed=presumed)
+    turned = replace(WRONG, negative=bool(told))
+    assert fair(turned, paper(), "", "Method").verdict == "refuted"
+    assert fair(turned, loss, told, section).verdict == "unknown"
+
+
+def test_a_likelihood_is_the_one_that_the_document_names() -> None:
+    held = Checked("held", "holds numerically at 25 points, p(x|z) normal", {})
+    assert fair(held, paper(), "The likelihood p(x|z) is Bernoulli.").verdict == "unknown"
+    assert fair(held, paper(), "The prior is normal.") == held
