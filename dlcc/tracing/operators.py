@@ -10,6 +10,7 @@ rsqrt rsub sgn sign sin sinh sqrt square std sub sum tan trace trunc var var_mea
 xlogy inner outer ger kron linalg_vecdot
 amax amin max min median kthvalue argmax argmin cumprod cross linalg_cross positive frac
 _cdist_forward _euclidean_dist _linalg_svd _linalg_det linalg_inv_ex trapezoid
+_linalg_slogdet linalg_solve_triangular linalg_lu_factor_ex linalg_cholesky_ex
 """
 _NETWORKS = """
 _adaptive_avg_pool2d _adaptive_avg_pool1d adaptive_max_pool2d _log_softmax _softmax avg_pool2d
@@ -21,7 +22,7 @@ nll_loss2d_forward pixel_shuffle pixel_unshuffle prelu _prelu_kernel reflection_
 reflection_pad2d relu relu6 replication_pad2d selu sigmoid silu smooth_l1_loss soft_margin_loss
 softplus softshrink tanh threshold upsample_bilinear2d upsample_nearest1d upsample_nearest2d
 upsample_bicubic2d constant_pad_nd _scaled_dot_product_flash_attention_for_cpu grid_sampler_2d
-native_channel_shuffle channel_shuffle
+native_channel_shuffle channel_shuffle _weight_norm_interface
 """
 _SHAPES = """
 _reshape_alias _to_copy _unsafe_view alias cat chunk clone contiguous copy detach diagonal

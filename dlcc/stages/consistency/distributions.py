@@ -146,7 +146,8 @@ def averaged(value: sp.Expr, over: Sequence[Drawn]) -> sp.Expr:
     inside = {s.name for s in value.free_symbols}
     names = {name for d in over for name in d.names} - _COUNTERS
     judges = value.has(D) or value.has(G) or value.has(Gradient)
-    if judges and names and not names & inside:
+    from_data = {name for name in names if any(n.endswith(name) for n in inside if is_sample(n))}
+    if judges and names and not (names & inside or from_data):  # x̂ is made of x
         raise UnknownFormula(f"an expectation over {', '.join(sorted(names))} of something else")
     renamed: dict[str, str] = {}
     judged = {a.name for e in value.atoms(D) for a in e.args if isinstance(a, sp.Symbol)}

@@ -10,6 +10,7 @@ import torch
 from sympy.core.function import AppliedUndef
 from torch import Tensor
 
+from dlcc.stages.consistency.latex_sums import SIZE
 from dlcc.stages.consistency.symbols import (
     COUNTS,
     DIVERGENCE,
@@ -150,6 +151,9 @@ class _Evaluation:
         plain = "hatx" if name in RECONSTRUCTIONS and name not in self._quantities else name
         if plain in self._quantities:
             return self._quantities[plain]
+        if name == SIZE.name:
+            rows = max((len(q) for q in self._quantities.values() if q.ndim > 1), default=1)
+            return torch.full((1, 1), float(rows), dtype=torch.float64)
         if name == LENGTH and "x" in self._quantities:
             return torch.full((1, 1), float(self._quantities["x"].shape[1]), dtype=torch.float64)
         if name in COUNTS and "mu" in self._quantities:
@@ -180,7 +184,7 @@ def free_constants(expression: sp.Expr, quantities: Mapping[str, Tensor]) -> lis
     for part in sp.preorder_traversal(_without_arguments(expression)):
         if isinstance(part, sp.Symbol) and part not in (DIVERGENCE, REVERSE_DIVERGENCE):
             names.add(part.name)
-    bound = {*quantities, *RECONSTRUCTIONS, "x", LENGTH}
+    bound = {*quantities, *RECONSTRUCTIONS, "x", LENGTH, SIZE.name}
     if not expression.has(First):  # a kernel has a width, which is no deviation of latents
         bound |= {"mu", "sigma"}
     counts = set(COUNTS) if "mu" in quantities else set()

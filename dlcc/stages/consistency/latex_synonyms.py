@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-_GROUP = r"\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}"  # with groups in it, two deep
+_GROUP = r"\{((?:[^{}]|\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\})*)\}"  # three deep
 _END = r"(?![a-zA-Z])"
 
 _SYNONYMS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
@@ -13,6 +13,7 @@ _SYNONYMS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], .
     (re.compile(rf"\\(?:over|under)set\s*{_GROUP}\s*(?:{{\s*=\s*}}|=)"), "="),
     (re.compile(rf"\\stackrel\s*{_GROUP}\s*(?:{{\s*=\s*}}|=)"), "="),
     (re.compile(rf"\\underset\s*{_GROUP}\s*{_GROUP}"), lambda m: f"{m[2]}_{{{m[1]}}}"),
+    (re.compile(rf"\\substack\s*{_GROUP}"), lambda m: re.sub(r"\\\\(?:\[[^\]]*\])?", ", ", m[1])),
     (re.compile(rf"\\(?:operatorname\s*\*|mathop)\s*{_GROUP}(?:\s*\\nolimits)?"), r"\1"),
     (re.compile(rf"\\[lr]vert{_END}"), "|"),
     (re.compile(rf"\\(?:lVert|rVert|Vert){_END}"), r"\|"),

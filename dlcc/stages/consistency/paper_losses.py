@@ -321,9 +321,22 @@ def _at_equals(latex: str) -> tuple[str, str, str]:
 
 
 def _side_by_side(latex: str) -> list[str]:
-    """Equations of a row; the row itself where a part of it is none."""
+    """Equations of a row; the row itself where a part of it is none. What sets constants behind a
+    comma is a part of its own."""
     parts = [part.strip() for part in _SIDE_BY_SIDE.split(latex)]
-    return parts if all("=" in part for part in parts) else [latex]
+    if not all("=" in part for part in parts):
+        parts = [latex]
+    return [piece for part in parts for piece in _without_settings(part)]
+
+
+def _without_settings(latex: str) -> list[str]:
+    """An equation, and the constants that are set behind it."""
+    *before, last = latex.split(",")
+    settings: list[str] = []
+    while before and assignments(last):
+        settings.insert(0, last)
+        *before, last = before
+    return [",".join([*before, last]), *settings]
 
 
 def _unread(formulas: Iterable[Formula]) -> str:

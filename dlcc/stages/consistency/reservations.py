@@ -13,6 +13,7 @@ import numpy as np
 
 from dlcc.settings.nested import flattened, is_number
 from dlcc.stages.consistency.comparison import Checked
+from dlcc.stages.consistency.latex_sums import SIZE
 from dlcc.stages.consistency.loss_names import GENERATOR
 from dlcc.stages.consistency.paper_losses import PaperLoss
 from dlcc.stages.consistency.symbols import Gradient
@@ -77,6 +78,8 @@ def _accusing(checked: Checked, paper: PaperLoss, told: str, section: str) -> st
         return f"it stands under {section.rpartition(' > ')[2]}, and may be the loss of others"
     if paper.unread:
         return f"the formula at {paper.unread} is not understood and may belong to it"
+    if paper.expression is not None and paper.expression.has(SIZE):
+        return "papers often write a sum over the batch for its mean"
     has_none = paper.expression is not None and not paper.expression.has(Gradient)
     if has_none and "‖∇" in checked.reason and _IN_WORDS.search(told):
         return "the document speaks of a penalty in words"

@@ -74,7 +74,7 @@ def test_what_the_field_writes(latex: str, meant: sp.Expr) -> None:
     "latex",
     [
         r"\|a", r"\|a\|_3", r"\| \|a\| \|", r"KL", r"a +",
-        r"\frac{1}{2", r"\sum_i D(x_i)", r"D", r"\unknown a", r"(a", r"a)",
+        r"\frac{1}{2", r"D", r"\unknown a", r"(a", r"a)",
         r"\log^2 a", r"a \quad \text{where}\; b = 1", "",
         r"\log(1 - a)^2", r"\nabla_\theta D(x)", r"\nabla_z D(G(z))", r"\nabla a", r"G(z)_0",
         r"E_{x \sim q}[D(x)]", r"E_{y \sim \nu}[D(y)]", r"\mathrm{dist}(a)",
@@ -125,3 +125,8 @@ def test_values_survive_the_reading(pair: tuple[str, float]) -> None:
         raise
     read = meant.subs({a: sp.Float("0.3"), b: sp.Float("-0.7")})
     assert float(read) == pytest.approx(value, rel=1e-9, abs=1e-9)
+
+
+def test_a_sum_that_meets_no_size_is_so_many_times_the_mean() -> None:
+    assert str(parse_expression(r"\sum_i D(x_i)")) == "batch_size*Mean(D(x))"
+    assert str(parse_expression(r"\frac{1}{n} \sum_{i=1}^n D(x_i)")) == "Mean(D(x))"

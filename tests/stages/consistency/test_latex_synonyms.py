@@ -21,6 +21,7 @@ PLAIN = r"L_D = E_{x \sim p_r}[\log(1 + e^{-D(x)})] + 1"
         PLAIN.replace(r"E_{x \sim p_r}", r"\underset{x \sim p_r}{\mathbb{E}}"),
         PLAIN.replace(r"E_{x \sim p_r}", r"\operatorname*{\mathbb{E}}_{x \sim p_r}"),
         PLAIN.replace(r"E_{x \sim p_r}", r"\mathop{\mathbb{E}}\limits_{x \sim p_r}"),
+        PLAIN.replace(r"{x \sim p_r}", r"{\substack{x \sim p_r}}"),
         PLAIN.replace(r"\log(1 + e^{-D(x)})", r"\zeta(-D(x))"),
         PLAIN.replace(r"\log(1 + e^{-D(x)})", r"\mathrm{softplus}(-D(x))"),
         PLAIN.replace("+ 1", r"+ \mathbf{1}"),

@@ -204,3 +204,9 @@ def test_what_is_maximised_is_turned_around_and_a_negative_bound_is_not() -> Non
         assert str(loss.expression) == "-Mean(log(1 - D(G(z)))) - Mean(log(D(x)))"
     (bound,) = paper_losses(formulas(r"-\mathrm{ELBO} = \|x - \hat x\|^2"))
     assert str(bound.expression) == "Norm(-hatx + x)**2"
+
+
+def test_what_sets_constants_behind_a_formula_is_no_part_of_it() -> None:
+    (loss,) = paper_losses(formulas(r"L_D = E[\max(0, 1 - D(x))] \lambda, \lambda = 10, a = b = 1"))
+    assert str(loss.expression) == "lambda*Mean(Max(0, 1 - D(x)))"
+    assert loss.unread == ""
