@@ -36,7 +36,7 @@ from dlcc.tracing.graph import (
 from dlcc.tracing.layout import is_alias, is_shaped_data
 from dlcc.tracing.noise import noise_factors
 from dlcc.tracing.operators import LAYOUT, WITHOUT_SOURCE, base_name
-from dlcc.tracing.passage import blocked_rows, reached_weights
+from dlcc.tracing.passage import blocked_features, blocked_rows, reached_weights
 from dlcc.tracing.rerun import Rerun
 from dlcc.tracing.roles import MIXED, Roles
 from dlcc.tracing.terms import Terms
@@ -236,17 +236,6 @@ class StepLoss:
         return tuple(dict.fromkeys(names))
 
     @cached_property
-    def read(self) -> tuple[float, ...]:
-        """Numbers that the code read out of tensors and went on with as constants."""
-        read = {value for value in self._graph.read if value not in (0.0, 1.0)}
-        used: set[float] = set()
-        for index in self.outer:
-            node = self._graph.nodes[index]
-            if isinstance(node, Operation):
-                used |= {a for a in node.args if isinstance(a, float)} & read
-        return tuple(sorted(used))
-
-    @cached_property
     def noise_factors(self) -> tuple[Tensor, ...]:
         """Numbers that noise was multiplied with on the way to the loss."""
         nodes = noise_factors(self._graph, [root.node for root in self._roots])
@@ -266,6 +255,24 @@ class StepLoss:
                         continue  # operations that write into others have no gradient to try
                     if cut:
                         return f"{variable.title}: no gradient passes {cut} of {used} samples"
+        return ""
+
+    @cached_property
+    def cut_within(self) -> str:
+        """Numbers of what one updated player returned that another one is given, and through which
+        no gradient comes back while it does through others, in words; empty for none."""
+        updated = set(self.update.players)
+        outputs = [v for v in self.variables if v.sort == "output" and v.player in updated]
+        for variable in outputs:
+            for node, _ in variable.places:
+                for made in self._makers(node, updated - {variable.player}):
+                    try:
+                        cut, used = blocked_features(self._graph, self._leaves, made, node)
+                    except TraceError:
+                        continue
+                    if 0 < cut < used:  # all of them are cut off on purpose
+                        whose = self._call_of[made][0].player
+                        return f"no gradient passes back through {cut} of {used} numbers of {whose}"
         return ""
 
     def _makers(self, node: int, players: set[str]) -> list[int]:

@@ -59,8 +59,31 @@ def blocked_rows(
     >>> blocked_rows(graph, leaves_of(graph, tensors), *ends)
     (2, 8)
     """
-    passed = _row_gradients(Rerun, graph, leaves, made, used)
-    wanted = _row_gradients(_Unblocked, graph, leaves, made, used)
+    passed = _gradients(Rerun, graph, leaves, made, used).sum(dim=1)
+    wanted = _gradients(_Unblocked, graph, leaves, made, used).sum(dim=1)
+    needed = wanted > 0
+    return int((needed & (passed == 0)).sum()), int(needed.sum())
+
+
+def blocked_features(
+    graph: StepGraph, leaves: Mapping[int, Tensor], made: int, used: int
+) -> tuple[int, int]:
+    """Count the numbers of each row through which no gradient comes back, though they are used.
+
+    Args:
+        graph: Recorded step.
+        leaves: Leaf's index -> its numbers.
+        made: Node of rows, such as what an encoder returned.
+        used: Node that is made of them, such as the decoder's outputs.
+
+    Returns:
+        Numbers of a row that are cut off, and numbers of a row that are used.
+
+    Raises:
+        TraceError: An operation cannot be run again.
+    """
+    passed = _gradients(Rerun, graph, leaves, made, used).sum(dim=0)
+    wanted = _gradients(_Unblocked, graph, leaves, made, used).sum(dim=0)
     needed = wanted > 0
     return int((needed & (passed == 0)).sum()), int(needed.sum())
 
@@ -94,13 +117,14 @@ def reached_weights(graph: StepGraph, root: int) -> set[str]:
     return found
 
 
-def _row_gradients(
+def _gradients(
     kind: type[Rerun], graph: StepGraph, leaves: Mapping[int, Tensor], made: int, used: int
 ) -> Tensor:
-    """Size of the gradient in each row of one node, of a sum of another's numbers that is drawn."""
+    """Size of the gradient in each number of one node [rows, features], of a sum of another's
+    numbers that is drawn."""
     rows = Rerun(graph, leaves).value(made).detach().clone().requires_grad_()
     value = kind(graph, leaves, {made: rows}).value(used)
-    none = torch.zeros(len(rows) if rows.ndim else 1)
+    none = torch.zeros(rows.shape).reshape(len(rows) if rows.ndim else 1, -1)
     if not value.requires_grad:
         return none
     weights = torch.rand(value.shape, generator=torch.Generator().manual_seed(0)) + 0.5
@@ -110,4 +134,4 @@ def _row_gradients(
         raise TraceError(f"a gradient cannot be taken again ({str(error)[:120]})") from None
     if found is None:
         return none
-    return found.reshape(len(none), -1).abs().sum(dim=1)
+    return found.reshape(none.shape).abs()

@@ -121,11 +121,6 @@ def test_an_operation_of_ones_own_makes_the_loss_opaque() -> None:
     assert found.opaque == ("dlcctest::cost",)
 
 
-def test_a_number_that_was_read_out_is_told() -> None:
-    found = discriminator_step(lambda r, f: softplus(-(r - f.mean().item())).mean())
-    assert len(found.read) == 1
-
-
 def test_a_step_without_a_loss_has_none() -> None:
     graph, tensors = recorded(lambda n: n["discriminator"](DATA).sum().backward(), players())
     with pytest.raises(TraceError, match="no loss"):

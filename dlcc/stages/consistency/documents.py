@@ -28,7 +28,7 @@ from dlcc.stages.consistency.symbolic_loss import (
     sigmoid,
     symbolic_loss,
 )
-from dlcc.stages.consistency.symbols import D, judged
+from dlcc.stages.consistency.symbols import D, StopGradient, judged
 from dlcc.stages.consistency.traced_steps import TracedSteps, TracedUpdate
 from dlcc.tracing.losses import StepLoss
 
@@ -151,10 +151,7 @@ def _bound_at_step(
         except _NOT_UNDERSTOOD as reason:
             return Checked("unknown", f"not understood: {reason}", {})
         if found is not None and found.verdict == "held":
-            if update.loss.cut_off:
-                why = f"it has the value of the code's loss, but {update.loss.cut_off}"
-                return Checked("refuted", why, {})
-            return found
+            return _where_gradients_pass(found, expression, update.loss)
         best = found or best
     return best
 
@@ -243,16 +240,23 @@ def _plainly_at_step(paper: PaperLoss, loss: StepLoss, stated: Mapping[str, floa
                 found.append(Checked("proved", "the same function of what the players return", {}))
             else:
                 found.append(check_formula(expression, loss, stated))
-            holds = found[-1].verdict in ("proved", "held")
-            if holds and loss.cut_off:
-                why = f"it has the value of the code's loss, but {loss.cut_off}"
-                return Checked("refuted", why, {})
         except _NOT_UNDERSTOOD as reason:
             return Checked("unknown", f"not understood: {reason}", {})
-        if holds:
+        if found[-1].verdict in ("proved", "held"):
             beside = ", with the penalty given beside it" if len(found) > 1 else ""
-            return replace(found[-1], reason=found[-1].reason + beside)
+            whole = replace(found[-1], reason=found[-1].reason + beside)
+            return _where_gradients_pass(whole, expression, loss)
     return found[-1]
+
+
+def _where_gradients_pass(checked: Checked, expression: sp.Expr, loss: StepLoss) -> Checked:
+    """Take back that a formula holds, where a part of what it is of trains nothing."""
+    value = "it has the value of the code's loss"
+    if loss.cut_off:
+        return Checked("refuted", f"{value}, but {loss.cut_off}", {})
+    if loss.cut_within and not expression.has(StopGradient):
+        return Checked("unknown", f"{value}, but {loss.cut_within}", {})
+    return checked
 
 
 def _is_proved(expression: sp.Expr, loss: StepLoss) -> bool:
