@@ -42,6 +42,7 @@ class Consistency(Stage):
         from dlcc.stages.consistency.promises import check_promises
         from dlcc.stages.consistency.rules.breach import Evidence
         from dlcc.stages.consistency.rules.check import check_rules
+        from dlcc.stages.consistency.setting_trials import SettingTrials
         from dlcc.stages.consistency.step_tracing import states_of, trace_steps
         from dlcc.stages.consistency.tables import check_tables
 
@@ -66,7 +67,14 @@ class Consistency(Stage):
             states=states,
         )
         check_gradients(ledger, traced)
-        check_rules(ledger, Evidence(config, series, states, traced))
+        with SettingTrials(
+            config,
+            case.get(Sources),
+            snapshots,
+            trust=ctx.trust,
+            seconds=lambda: ctx.deadline.remaining * _FOR_CODE,
+        ) as why_used:
+            check_rules(ledger, Evidence(config, series, states, traced, why_used))
         if objective is not None:
             check_promises(ledger, objective, traced)
         dossier = case.get(Dossier)

@@ -70,8 +70,13 @@ def check_rules(ledger: Ledger, evidence: Evidence) -> None:
         if not breaches:
             ledger.held(id_, "record", statement, "looked at in the steps and states at hand")
         for number, breach in enumerate(breaches):
-            finding = Finding(
-                breach.code, breach.message, player=breach.player, first_step=breach.step
-            )
-            place = f"{id_}/{number}" if number else id_
+            place, message = f"{id_}/{number}" if number else id_, breach.message
+            if breach.ignores:
+                why = evidence.why_used(breach.ignores, breach.of_step)
+                if why:
+                    reason = f"{message.removesuffix('.')}; {why}"
+                    ledger.unknown(place, "record", statement, reason)
+                    continue
+                message += " Changing it changes nothing."
+            finding = Finding(breach.code, message, player=breach.player, first_step=breach.step)
             ledger.refuted(place, "record", statement, "looked at", finding)

@@ -15,7 +15,12 @@ from dlcc.stages.consistency.rules.recorded_optimisers import Optimiser, optimis
 from dlcc.tracing.graph import gradient_name
 
 _CLIP = re.compile(r"grad\w*clip|clip\w*grad|max_?grad_?norm|grad_?norm_?clip", re.IGNORECASE)
-_SCHEDULE = re.compile(r"(?:lr|learning_rate)_?(?:schedul\w*|policy)|scheduler", re.IGNORECASE)
+_SCHEDULE = re.compile(
+    r"(?:.*[._])?(?:lr|learning_rate)[._]?(?:schedul\w*|policy)(?:[._](?:name|type|kind))?"
+    r"|(?:optim\w*\.|train\w*\.)?scheduler(?:[._](?:name|type|kind))?",
+    re.IGNORECASE,
+)
+"""Paths of schedules of the rate: noise and other things have schedules, too."""
 _MOVES = re.compile(r"cos|exp|poly|inv|rsqrt|noam", re.IGNORECASE)
 """Schedules that change the rate in each epoch; others may wait for an epoch or a plateau."""
 _EPOCHS = 2  # after which a schedule has moved, be it stepped once an epoch
@@ -49,7 +54,7 @@ def stated_settings(evidence: Evidence) -> Iterator[Breach]:
             has = " and ".join(f"{v:g}" for v in dict.fromkeys(values))
             whose = f"the {key.player}'s optimiser has" if key.player else "optimisers have"
             message = f"The configuration states {key.path} = {key.number:g}, and {whose} {has}."
-            yield Breach("LOG013", message, key.player, first.step)
+            yield Breach("LOG013", message, key.player, first.step, key.path)
 
 
 def _is_scheduled(optimiser: Optimiser) -> bool:
@@ -99,7 +104,7 @@ def schedule_is_kept(evidence: Evidence) -> Iterator[Breach]:
             f"The configuration states {stated[0]}, and the rates are the same at steps "
             f"{steps[0]:,} to {steps[-1]:,}."
         )
-        yield Breach("LOG013", message, None, steps[1])
+        yield Breach("LOG013", message, None, steps[1], stated[0])
 
 
 def clipping_is_kept(evidence: Evidence) -> Iterator[Breach]:
@@ -126,7 +131,7 @@ def clipping_is_kept(evidence: Evidence) -> Iterator[Breach]:
                 f"The configuration states {path} = {bound:g}, and the gradients that optimisers "
                 f"used at step {step.step:,} have norms of {min(norms):.4g} and more."
             )
-            yield Breach("LOG013", message, None, step.step)
+            yield Breach("LOG013", message, None, step.step, path, of_step=True)
             return
 
 
@@ -137,7 +142,7 @@ def _stated(evidence: Evidence) -> list[tuple[str, Any]]:
 def _is_schedule(path: str, value: Any) -> bool:
     """Whether a setting asks for a rate that moves, by the name of a schedule."""
     is_named = isinstance(value, str) and _MOVES.search(value) is not None
-    return is_named and _SCHEDULE.search(path.rpartition(".")[2]) is not None
+    return is_named and _SCHEDULE.fullmatch(path) is not None
 
 
 def _epochs(evidence: Evidence, steps: int) -> float:

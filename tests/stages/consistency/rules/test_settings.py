@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 import torch
 
+from dlcc.stages.consistency.ledger import Ledger
 from dlcc.stages.consistency.rules.averages import stale_averages
+from dlcc.stages.consistency.rules.check import check_rules
 from dlcc.stages.consistency.rules.recorded_optimisers import optimisers_of
 from dlcc.stages.consistency.rules.settings import (
     clipping_is_kept,
@@ -86,10 +88,13 @@ def test_a_schedule_that_moves_nothing_is_named() -> None:
     still, moves = states(1e-3, 1e-3, 1e-3), states(1e-3, 9e-4, 5e-4)
     config, steps = {"lr_schedule": "cosine"}, game()
     assert len(breaches(schedule_is_kept, evidence(steps, states=still, config=config))) == 1
+    for named in ({"optim": {"scheduler": "cosine"}}, {"g_lr_scheduler": "cosine"}):
+        assert len(breaches(schedule_is_kept, evidence(steps, states=still, config=named))) == 1
     assert breaches(schedule_is_kept, evidence(steps, states=moves, config=config)) == []
     waiting = ({"lr_policy": "linear"}, {"scheduler": "plateau"}, {"scheduler": "multistep"})
     others = ({"lr_schedule": "constant"}, {"beta_schedule": "cosine"}, {"lr_decay": 0.9}, {})
-    for none in (*waiting, *others):
+    of_noise = ({"noise_scheduler": "cosine"}, {"diffusion": {"scheduler": "cosine"}})
+    for none in (*waiting, *others, *of_noise):
         assert breaches(schedule_is_kept, evidence(steps, states=still, config=none)) == []
     early = {step // 10: state for step, state in still.items()}  # within the first pass
     assert breaches(schedule_is_kept, evidence(steps, states=early, config=config)) == []
@@ -143,3 +148,13 @@ def test_an_average_that_does_not_average_is_named(
     found = breaches(stale_averages, evidence(states=averaged(name, *values)))
     assert len(found) == bool(said)
     assert all(said in breach.message for breach in found)
+
+
+def test_a_setting_accuses_only_where_changing_it_changes_nothing() -> None:
+    made = evidence(states=states(1e-3), config={"lr": 2e-3})
+    for why in ("no code", ""):
+        ledger = Ledger()
+        check_rules(ledger, replace(made, why_used=lambda path, of_step, why=why: why))
+        verdicts = {o.id: o.verdict for o in ledger.obligations}
+        assert verdicts["rule/settings"] == ("unknown" if why else "refuted")
+        assert [f.code for f in ledger.findings] == ([] if why else ["LOG013"])
