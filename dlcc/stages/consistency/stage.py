@@ -17,7 +17,7 @@ from dlcc.records import (
     Sources,
 )
 from dlcc.stage import Case, Context, Stage, StageResult
-from dlcc.stages.consistency.invariants import check_record
+from dlcc.stages.consistency.invariants import check_record, check_updates
 from dlcc.stages.consistency.ledger import Ledger
 
 _FOR_CODE = 0.5  # share of the time that the run's code may take
@@ -66,6 +66,7 @@ class Consistency(Stage):
             seconds=ctx.deadline.remaining * _FOR_CODE,
             states=states,
         )
+        check_updates(ledger, series, traced.players_by_hand)
         check_gradients(ledger, traced)
         with SettingTrials(
             config,
