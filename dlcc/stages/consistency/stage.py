@@ -37,8 +37,10 @@ class Consistency(Stage):
         # sympy is slow to import, and whoever lists the stages does not need it
         from dlcc.stages.consistency.document_series import check_document_series
         from dlcc.stages.consistency.documents import check_formulas, check_gradients
+        from dlcc.stages.consistency.later_averages import LaterAverages
         from dlcc.stages.consistency.losses import check_losses
         from dlcc.stages.consistency.objectives import OBJECTIVES
+        from dlcc.stages.consistency.own_code import OwnCode
         from dlcc.stages.consistency.promises import check_promises
         from dlcc.stages.consistency.rules.breach import Evidence
         from dlcc.stages.consistency.rules.check import check_rules
@@ -68,14 +70,15 @@ class Consistency(Stage):
         )
         check_updates(ledger, series, traced.players_by_hand)
         check_gradients(ledger, traced)
-        with SettingTrials(
+        with OwnCode(
             config,
             case.get(Sources),
             snapshots,
             trust=ctx.trust,
             seconds=lambda: ctx.deadline.remaining * _FOR_CODE,
-        ) as why_used:
-            check_rules(ledger, Evidence(config, series, states, traced, why_used))
+        ) as code:
+            trials = (SettingTrials(code), LaterAverages(code))
+            check_rules(ledger, Evidence(config, series, states, traced, *trials))
         if objective is not None:
             check_promises(ledger, objective, traced)
         dossier = case.get(Dossier)

@@ -13,6 +13,7 @@ import dlcc
 from dlcc.evaluation import evaluate
 from dlcc.records import Config, Obligations, Snapshots, Sources
 from dlcc.runs import Run
+from dlcc.stages.consistency.own_code import OwnCode
 from dlcc.stages.consistency.setting_trials import SettingTrials
 
 CONFIG = {
@@ -66,14 +67,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 @pytest.fixture(scope="module")
 def trials(run: Run) -> Iterator[SettingTrials]:
-    with SettingTrials(
+    with OwnCode(
         Config.of(run, None),
         Sources.of(run, None),
         Snapshots.of(run, None),
         trust=True,
         seconds=lambda: 100.0,
-    ) as made:
-        yield made
+    ) as code:
+        yield SettingTrials(code)
 
 
 @pytest.mark.parametrize(
@@ -103,8 +104,8 @@ def test_a_bound_is_tried_in_steps_from_the_snapshot(trials: SettingTrials) -> N
 
 def test_without_code_a_setting_may_be_used(run: Run) -> None:
     config, snapshots = Config.of(run, None), Snapshots.of(run, None)
-    with SettingTrials(config, None, snapshots, trust=True, seconds=lambda: 9.0) as made:
-        assert "no code can be run" in made("beta2", False)
+    with OwnCode(config, None, snapshots, trust=True, seconds=lambda: 9.0) as code:
+        assert "no code can be run" in SettingTrials(code)("beta2", False)
 
 
 def test_only_what_is_ignored_is_accused(run: Run) -> None:

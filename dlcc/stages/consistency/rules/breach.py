@@ -34,6 +34,19 @@ def untried(path: str, of_step: bool) -> str:
     return "there is no code to run with another value"
 
 
+def untold(name: str, player: str, copies: bool) -> bool | None:
+    """Say that nobody can tell what an average does later."""
+    return None
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """Doubt whether a rule is obeyed, where nothing breaks it for sure."""
+
+    reason: str
+    """Sentence that says what is so, and why it may be sound."""
+
+
 @dataclass(frozen=True)
 class Evidence:
     """Evidence that rules look at."""
@@ -49,3 +62,6 @@ class Evidence:
     why_used: Callable[[str, bool], str] = untried
     """Function from the path of a setting, and whether steps as those at hand alone count, to the
     reason why it may be used; to an empty one where changing it changes nothing."""
+    is_so_later: Callable[[str, str, bool], bool | None] = untold
+    """Function from an average, its player, and whether copying is asked for, to whether it copies,
+    or else stands still, at far later steps, too; to None where that cannot be told."""

@@ -17,7 +17,7 @@ from dlcc.stages.consistency.rules.batches import (
     same_noise,
     wrong_pairs,
 )
-from dlcc.stages.consistency.rules.breach import Breach, Evidence
+from dlcc.stages.consistency.rules.breach import Breach, Doubt, Evidence
 from dlcc.stages.consistency.rules.optimisers import (
     holds_the_judge,
     left_out,
@@ -31,7 +31,7 @@ from dlcc.stages.consistency.rules.settings import (
     stated_settings,
 )
 
-Rule = Callable[[Evidence], Iterator[Breach]]
+Rule = Callable[[Evidence], Iterator[Breach | Doubt]]
 
 OF_STEPS: tuple[tuple[str, str, Rule], ...] = (
     ("left-out", "optimisers hold all weights that losses train", left_out),
@@ -63,11 +63,15 @@ def check_rules(ledger: Ledger, evidence: Evidence) -> None:
     for name, statement, rule in rules:
         id_ = f"rule/{name}"
         try:
-            breaches = list(rule(evidence))
+            found = list(rule(evidence))
         except (DlccError, RuntimeError, ValueError, KeyError, TypeError, IndexError) as error:
             ledger.unknown(id_, "record", statement, f"cannot be told: {str(error)[:120]}")
             continue
-        if not breaches:
+        breaches = [each for each in found if isinstance(each, Breach)]
+        doubts = [each.reason for each in found if isinstance(each, Doubt)]
+        if not breaches and doubts:
+            ledger.unknown(id_, "record", statement, "; ".join(doubts))
+        elif not breaches:
             ledger.held(id_, "record", statement, "looked at in the steps and states at hand")
         for number, breach in enumerate(breaches):
             place, message = f"{id_}/{number}" if number else id_, breach.message

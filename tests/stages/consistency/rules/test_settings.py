@@ -18,7 +18,7 @@ from dlcc.stages.consistency.rules.settings import (
     stated_settings,
 )
 from dlcc.stages.recorded_state import RecordedState
-from tests.stages.consistency.rules.evidence import breaches, evidence, state
+from tests.stages.consistency.rules.evidence import breaches, doubts, evidence, state
 from tests.stages.consistency.rules.test_optimisers import game
 
 G = {"players/generator/w": torch.ones(2, 3), "players/generator/b": torch.ones(2)}
@@ -136,7 +136,7 @@ def test_an_average_that_copies_is_named_once_it_is_warm() -> None:
     [
         ("ema", [(1, 1), (2, 1.1), (3, 1.3)], ""),
         ("ema", [(1, 1), (2, 1), (3, 1)], "is the same at steps 0 and 2"),
-        ("g_avg", [(1, 1), (2, 2), (3, 3)], ""),
+        ("g_avg", [(1, 1), (2, 2), (3, 3)], "averages nothing"),
         ("ema", [(1, 1), (1, 1), (1, 1)], ""),
         ("best", [(1, 1), (2, 1), (3, 1)], ""),
         ("ema", [(1, 1), (2, 1)], ""),
@@ -145,9 +145,23 @@ def test_an_average_that_copies_is_named_once_it_is_warm() -> None:
 def test_an_average_that_does_not_average_is_named(
     name: str, values: list[tuple[float, float]], said: str
 ) -> None:
-    found = breaches(stale_averages, evidence(states=averaged(name, *values)))
+    made = evidence(states=averaged(name, *values))
+    found = breaches(stale_averages, replace(made, is_so_later=lambda *_: True))
     assert len(found) == bool(said)
     assert all(said in breach.message for breach in found)
+    for later in (None, False):  # it may begin at a step that the code knows
+        begins = replace(made, is_so_later=lambda *_, later=later: later)
+        assert breaches(stale_averages, begins) == []
+        assert len(doubts(stale_averages, begins)) == bool(said)
+
+
+def test_an_average_is_accused_without_a_trial_only_near_the_end() -> None:
+    states = averaged("ema", (1, 1), (2, 1), (3, 1))
+    late = {700 * step: replace(state, step=700 * step) for step, state in states.items()}
+    for length, count in ((1_400, 1), (1_500, 1), (2_000, 0)):
+        made = evidence(states=late)
+        ends = replace(made, config=replace(made.config, length=length))
+        assert len(breaches(stale_averages, ends)) == count
 
 
 def test_a_setting_accuses_only_where_changing_it_changes_nothing() -> None:
