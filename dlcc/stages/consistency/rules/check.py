@@ -12,10 +12,8 @@ from dlcc.stages.consistency.rules.batches import (
     evaluation_mode,
     in_order,
     mixed_normalisation,
-    no_noise,
     same_batch,
     same_noise,
-    wrong_pairs,
 )
 from dlcc.stages.consistency.rules.breach import Breach, Doubt, Evidence
 from dlcc.stages.consistency.rules.optimisers import (
@@ -25,6 +23,7 @@ from dlcc.stages.consistency.rules.optimisers import (
     scale_is_undone,
     stepped_twice,
 )
+from dlcc.stages.consistency.rules.reconstructions import no_noise, wrong_pairs
 from dlcc.stages.consistency.rules.settings import (
     clipping_is_kept,
     schedule_is_kept,
