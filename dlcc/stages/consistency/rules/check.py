@@ -24,6 +24,7 @@ from dlcc.stages.consistency.rules.optimisers import (
     stepped_twice,
 )
 from dlcc.stages.consistency.rules.reconstructions import no_noise, wrong_pairs
+from dlcc.stages.consistency.rules.samples import one_noise
 from dlcc.stages.consistency.rules.settings import (
     clipping_is_kept,
     schedule_is_kept,
@@ -39,6 +40,7 @@ OF_STEPS: tuple[tuple[str, str, Rule], ...] = (
     ("scale", "gradients of scaled losses are scaled back", scale_is_undone),
     ("judge", "no optimiser that fools a judge holds it", holds_the_judge),
     ("noise", "random numbers are drawn anew at each step", same_noise),
+    ("one-noise", "each sample of a batch has noise of its own", one_noise),
     ("batch", "steps in a row take other data", same_batch),
     ("order", "data that have an order are shuffled", in_order),
     ("moments", "data and samples are normalised apart", mixed_normalisation),
