@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dlcc.errors import ForeignCodeError, IsolationError
+from dlcc.errors import ForeignCodeError, ForeignCodeStopped, IsolationError
 from dlcc.sandbox import Session
 from dlcc.settings.nested import flattened, is_number, replaced
 from dlcc.stage import NotApplicable
@@ -63,6 +63,8 @@ class SettingTrials:
             shown = f"{other:g}" if is_number(other) else repr(other)
             try:
                 done = _done(opened, replaced(self._settings, path, other), of_step)
+            except ForeignCodeStopped as error:
+                return f"another value cannot be tried ({error})"
             except ForeignCodeError:
                 return f"with {shown} in its place the code fails, so that it is used"
             if not _are_equal(done, self._as_configured[of_step]):

@@ -28,7 +28,7 @@ class Consistency(Stage):
     """Whether record, document and code can all be true: each obligation proved or refuted."""
 
     name: ClassVar = "consistency"
-    version: ClassVar = 4
+    version: ClassVar = 5
     needs: ClassVar = (Config, Series)
     wants: ClassVar = (Dossier, Snapshots, Samples, Sources)
     gives: ClassVar = (Obligations,)

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import torch
 
 from dlcc.settings.keys import Key, keys_of
 from dlcc.settings.nested import flattened, is_number
 from dlcc.stages.consistency.rules.breach import Breach, Evidence
 from dlcc.stages.consistency.rules.recorded_optimisers import Optimiser, optimisers_of
-from dlcc.tracing.graph import gradient_name
+from dlcc.stages.consistency.traced_steps import TracedStep
+from dlcc.tracing.graph import gradient_name, left_name
 
 _CLIP = re.compile(r"grad\w*clip|clip\w*grad|max_?grad_?norm|grad_?norm_?clip", re.IGNORECASE)
 _SCHEDULE = re.compile(
@@ -72,7 +74,9 @@ def _is_plain(key: Key, evidence: Evidence) -> bool:
     if key.role == "rate":
         bound = _END_OF_RATES.match(name) is not None
         return not bound and not any(_WARM_UP.search(path) for path, _ in _stated(evidence))
-    if key.role == "weight_decay":  # or a term of the loss
+    if key.role == "weight_decay":  # or a term of the loss, or weights that shrink by hand
+        if evidence.traced.written:
+            return False
         losses = [u.loss for u in evidence.traced.updates if u.loss is not None]
         return not any(v.sort == "weight" for loss in losses for v in loss.variables)
     usual = value == 0 or (0.1 if key.role == "beta1" else 0.9) <= value < 1
@@ -118,6 +122,8 @@ def clipping_is_kept(evidence: Evidence) -> Iterator[Breach]:
         return
     path, bound = bounds[0]
     for step in evidence.traced.steps:
+        if any(_is_reshaped(step, number) for number in range(len(step.graph.updates))):
+            continue  # clipped value by value, or each weight by a bound of its own
         norms = []
         for number, update in enumerate(step.graph.updates):
             used = [step.tensors[gradient_name(number, name)] for name in update.parameters]
@@ -133,6 +139,19 @@ def clipping_is_kept(evidence: Evidence) -> Iterator[Breach]:
             )
             yield Breach("LOG013", message, None, step.step, path, of_step=True)
             return
+
+
+def _is_reshaped(step: TracedStep, number: int) -> bool:
+    """Whether an optimiser used another gradient than a multiple of the one that was left."""
+    names = step.graph.updates[number].parameters
+    if not names or any(left_name(number, name) not in step.tensors for name in names):
+        return False
+    left, used = (
+        torch.cat([step.tensors[of(number, name)].double().flatten() for name in names])
+        for of in (left_name, gradient_name)
+    )
+    off = used - used @ left / (left @ left).clamp(min=1e-30) * left
+    return float(off.abs().max()) > _ROOM * float(used.abs().max())
 
 
 def _stated(evidence: Evidence) -> list[tuple[str, Any]]:

@@ -17,8 +17,16 @@ from dlcc.stages.consistency.rules.settings import (
     schedule_is_kept,
     stated_settings,
 )
+from dlcc.stages.consistency.traced_steps import TracedSteps
 from dlcc.stages.recorded_state import RecordedState
-from tests.stages.consistency.rules.evidence import breaches, doubts, evidence, state
+from tests.stages.consistency.rules.evidence import (
+    breaches,
+    doubts,
+    evidence,
+    rows,
+    state,
+    traced,
+)
 from tests.stages.consistency.rules.test_optimisers import game
 
 G = {"players/generator/w": torch.ones(2, 3), "players/generator/b": torch.ones(2)}
@@ -106,6 +114,36 @@ def test_a_bound_that_gradients_exceed_is_named() -> None:
     assert "grad_clip = 0.0001" in found.message
     for kept in ({"grad_clip": 100.0}, {"clip": 1e-4}, {"grad_clip": 0}, {"clip_grad": True}):
         assert breaches(clipping_is_kept, evidence(steps, config=kept)) == []
+
+
+def test_gradients_that_are_clipped_one_by_one_exceed_no_bound() -> None:
+    net = torch.nn.Sequential(torch.nn.Linear(5, 4), torch.nn.Tanh(), torch.nn.Linear(4, 1))
+    sgd = torch.optim.SGD(net.parameters(), 0.1)
+
+    def clipped(one_by_one: bool) -> TracedSteps:
+        def step(number: int) -> None:
+            sgd.zero_grad()
+            net(rows(number, 32)).square().sum().backward()
+            parts = [[p] for p in net.parameters()] if one_by_one else [list(net.parameters())]
+            for part in parts:
+                torch.nn.utils.clip_grad_norm_(part, 1.0)
+            sgd.step()
+
+        return traced({"model": net}, step, None)
+
+    for one_by_one in (True, False):
+        made = evidence(clipped(one_by_one), config={"grad_clip": 0.1})
+        assert len(breaches(clipping_is_kept, made)) == (not one_by_one)
+
+
+def test_decay_may_be_by_hand() -> None:
+    config = {"weight_decay": 1e-4}
+    steps = game()
+    graph = replace(steps.steps[0].graph, written=("generator/weight",))
+    by_hand = TracedSteps(steps=(replace(steps.steps[0], graph=graph),))
+    for of, count in ((steps, 1), (by_hand, 0)):
+        made = evidence(of, states=states(1e-3), config=config)
+        assert len(breaches(stated_settings, made)) == count
 
 
 def averaged(name: str, *values: tuple[float, float]) -> dict[int, RecordedState]:
