@@ -166,6 +166,8 @@ class StepGraph:
     """Numbers that the code read out of tensors."""
     transformed: bool = False
     """Whether the step used transforms of torch.func, whose losses are not seen."""
+    written: tuple[str, ...] = ()
+    """Names `player/weight` of what the code wrote itself, outside of optimisers' steps."""
 
     def ancestors(self, nodes: Sequence[int]) -> set[int]:
         """Find all nodes that these are made of, they themselves among them."""
@@ -199,6 +201,7 @@ class StepGraph:
             ],
             "read": list(self.read),
             "transformed": self.transformed,
+            "written": list(self.written),
         }
 
     @classmethod
@@ -230,6 +233,7 @@ class StepGraph:
                 ),
                 read=tuple(map(_number, plain["read"])),
                 transformed=bool(plain["transformed"]),
+                written=tuple(map(_text, plain["written"])),
             )
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
             raise TraceError(f"the recorded step makes no sense ({str(error)[:80]})") from None

@@ -43,6 +43,7 @@ from dlcc.tracing.graph import (
     tensor_name,
     uses_in,
 )
+from dlcc.tracing.hand_written import WeightWatch
 from dlcc.tracing.memory import Memory, plain_tensor
 from dlcc.tracing.operators import CHANCE, PICKS, PURE, UNSET, base_name, writes
 from dlcc.tracing.pruning import pruned
@@ -72,11 +73,13 @@ class StepRecorder:
 
     def __init__(self, players: Mapping[str, nn.Module]) -> None:
         self._players = players
-        self._names = {
-            id(weight): f"{player}/{name}"
+        weights = {
+            f"{player}/{name}": weight
             for player, module in players.items()
             for name, weight in module.named_parameters()
         }
+        self._names = {id(weight): name for name, weight in weights.items()}
+        self._weights = WeightWatch(weights)
         self._nodes: list[Leaf | Operation] = []
         self._values: dict[int, Tensor] = {}
         self._memory = Memory()
@@ -105,6 +108,7 @@ class StepRecorder:
             tuple(self._updates),
             tuple(self._read),
             self._transformed,
+            tuple(sorted(self._weights.written)),
         )
         step, place = pruned(whole)
         leaves = {tensor_name(place[i]): v for i, v in self._values.items() if i in place}
@@ -139,6 +143,7 @@ class StepRecorder:
         trace: TracebackType | None,
     ) -> None:
         self._stack.close()
+        self._weights.look()
 
     @contextmanager
     def quiet(self) -> Iterator[None]:
@@ -382,6 +387,9 @@ class StepRecorder:
     def _before_update(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         """Note an update; one with a closure makes its loss within the step, and is noted after."""
         self._memory.settle()
+        if not self._closures:  # within an optimiser's step, what another one writes is its own
+            with self.quiet():
+                self._weights.look()
         self._closures.append(any(callable(a) for a in (*args[1:], *kwargs.values())))
         if not self._closures[-1]:
             self._note_update(optimizer)
@@ -398,6 +406,8 @@ class StepRecorder:
                 self._memory.forget(weight)
                 if id(weight) in self._names:
                     after[self._names[id(weight)]] = weight.detach().clone()
+        with self.quiet():
+            self._weights.accept(after)
         self.updated.append(after)
 
     def _note_update(self, optimizer: Any) -> None:

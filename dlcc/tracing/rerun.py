@@ -34,6 +34,8 @@ from dlcc.tracing.operators import CHANCE, PURE, UNSET, base_name
 LARGEST = 2**26
 """Numbers that a result may hold."""
 _TURNED = "the gradient that its optimiser used is that of its loss turned around"
+_ZEROED = "its optimiser used a gradient of 0: that of its loss was zeroed before the step"
+_VANISHED = "its optimiser used a gradient of 0, and that of its loss is not"
 _ROUNDING = 1e-4  # of gradients, relative to the largest: another order of float32 sums
 
 
@@ -230,7 +232,10 @@ def check_step(
         opaque, fault = "", found[best][1]
         if fault:
             opaque = _opaque(graph, update)
-            if not opaque and any(_is_left(graph, leaves, gradients, number, t) for t in tried):
+            left = any(_is_left(graph, leaves, gradients, number, t) for t in tried)
+            if fault == _ZEROED:  # a gradient that vanished within backward is rounding, or a part
+                opaque = opaque or ("" if left else _VANISHED)
+            elif not opaque and left:
                 if fault == _TURNED:  # by the code itself: it climbs
                     updates[-1] = replace(updates[-1], maximises=not updates[-1].maximises)
                     fault = ""
@@ -297,6 +302,8 @@ def _check_update(
             if float(used.abs().max()) == 0
             else (None, "the gradient that its optimiser used is not that of its loss, which is 0")
         )
+    if float(used.abs().max()) == 0:
+        return None, _ZEROED
     scale = float(used @ mine) / size
     off = float((used - scale * mine).abs().max())
     if off > _ROUNDING * max(float(used.abs().max()), 1e-30) * looseness(graph):

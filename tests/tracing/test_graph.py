@@ -52,6 +52,7 @@ def test_a_graph_comes_back_as_it_was(plain: dict[str, Any]) -> None:
         ("updates", [[["a"], ["a/w"], [5]]]),
         ("read", ["x"]),
         ("transformed", ...),
+        ("written", [3]),
     ],
 )
 def test_what_is_no_graph_is_refused(plain: dict[str, Any], key: str, value: Any) -> None:

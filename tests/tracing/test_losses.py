@@ -12,7 +12,7 @@ from dlcc.errors import TraceError
 from dlcc.tracing.graph import Update
 from dlcc.tracing.losses import StepLoss
 from dlcc.tracing.rerun import check_step, leaves_of
-from tests.tracing.steps import DATA, ROWS, discriminator_step, players, recorded, step_loss
+from tests.tracing.steps import DATA, ROWS, players, recorded, step_loss
 
 
 def titles(step: object, reference: bool = True) -> set[str]:

@@ -141,6 +141,32 @@ def test_gradients_that_do_not_follow_are_found(change: Any, after: Any, scale: 
         assert checked.scales == (scale,)
 
 
+def test_a_gradient_that_is_zeroed_before_the_step_is_a_fault() -> None:
+    graph, tensors = one_step(after=lambda judge: judge.zero_grad(set_to_none=False))
+    leaves = leaves_of(graph, tensors)
+    checked = check_step(graph, leaves, tensors)
+    assert "zeroed before the step" in checked.faults[0]
+    left = {name: 0 * t if name.startswith("left/") else t for name, t in tensors.items()}
+    vanished = check_step(graph, leaves, left)  # within backward, as numbers too small do
+    assert vanished.faults == ("",)
+    assert vanished.unknown[0]
+
+
+def test_a_step_that_a_gradient_scaler_skips_is_no_fault() -> None:
+    judge = players()["discriminator"]
+    sgd = torch.optim.SGD(judge.parameters(), 1e-3)
+    scaler = torch.amp.GradScaler("cpu", init_scale=1e38)
+
+    def step(nets: dict[str, nn.Module]) -> None:
+        sgd.zero_grad()
+        scaler.scale(1e3 * nets["discriminator"](DATA[:ROWS]).square().sum()).backward()
+        scaler.step(sgd)
+        scaler.update()
+
+    graph, tensors = recorded(step, {"discriminator": judge})
+    assert check_step(graph, leaves_of(graph, tensors), tensors).faults == ()
+
+
 @pytest.mark.parametrize("optimizer", [torch.optim.Adam, torch.optim.RMSprop, torch.optim.SGD])
 @pytest.mark.parametrize("fused", [False, True])
 def test_what_an_optimiser_writes_is_seen_by_the_next_loss(optimizer: Any, fused: bool) -> None:

@@ -17,7 +17,7 @@ from dlcc.records import (
     Sources,
 )
 from dlcc.stage import Case, Context, Stage, StageResult
-from dlcc.stages.consistency.invariants import check_record
+from dlcc.stages.consistency.invariants import check_record, check_updates
 from dlcc.stages.consistency.ledger import Ledger
 
 _FOR_CODE = 0.5  # share of the time that the run's code may take
@@ -28,7 +28,7 @@ class Consistency(Stage):
     """Whether record, document and code can all be true: each obligation proved or refuted."""
 
     name: ClassVar = "consistency"
-    version: ClassVar = 4
+    version: ClassVar = 5
     needs: ClassVar = (Config, Series)
     wants: ClassVar = (Dossier, Snapshots, Samples, Sources)
     gives: ClassVar = (Obligations,)
@@ -37,12 +37,15 @@ class Consistency(Stage):
         # sympy is slow to import, and whoever lists the stages does not need it
         from dlcc.stages.consistency.document_series import check_document_series
         from dlcc.stages.consistency.documents import check_formulas, check_gradients
+        from dlcc.stages.consistency.later_averages import LaterAverages
         from dlcc.stages.consistency.losses import check_losses
         from dlcc.stages.consistency.objectives import OBJECTIVES
+        from dlcc.stages.consistency.own_code import OwnCode
         from dlcc.stages.consistency.promises import check_promises
         from dlcc.stages.consistency.pulls import check_pulls
         from dlcc.stages.consistency.rules.breach import Evidence
         from dlcc.stages.consistency.rules.check import check_rules
+        from dlcc.stages.consistency.setting_trials import SettingTrials
         from dlcc.stages.consistency.step_tracing import states_of, trace_steps
         from dlcc.stages.consistency.tables import check_tables
 
@@ -66,8 +69,17 @@ class Consistency(Stage):
             seconds=ctx.deadline.remaining * _FOR_CODE,
             states=states,
         )
+        check_updates(ledger, series, traced.players_by_hand)
         check_gradients(ledger, traced)
-        check_rules(ledger, Evidence(config, series, states, traced))
+        with OwnCode(
+            config,
+            case.get(Sources),
+            snapshots,
+            trust=ctx.trust,
+            seconds=lambda: ctx.deadline.remaining * _FOR_CODE,
+        ) as code:
+            trials = (SettingTrials(code), LaterAverages(code))
+            check_rules(ledger, Evidence(config, series, states, traced, *trials))
         check_pulls(ledger, traced)
         if objective is not None:
             check_promises(ledger, objective, traced)

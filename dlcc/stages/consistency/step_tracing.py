@@ -61,7 +61,7 @@ def trace_steps(
     try:
         entry = entry_of(config, sources)
         level = best_level(trust)
-        begun = _states(snapshots, config.length, states or {})
+        begun = latest_states(snapshots, config.length, states or {})
     except (NotApplicable, IsolationError) as error:
         return TracedSteps(why_none=str(error))
     bounds = Bounds(seconds, _MEMORY)
@@ -109,17 +109,29 @@ def states_of(snapshots: Snapshots | None) -> dict[int, RecordedState]:
     return found
 
 
-def _states(
-    snapshots: Snapshots, length: int, known: Mapping[int, RecordedState]
+def latest_states(
+    snapshots: Snapshots, length: int, known: Mapping[int, RecordedState] | None = None
 ) -> list[RecordedState]:
-    """Read the last snapshots that a step can be done from, the newest first."""
+    """Read the last snapshots that a step can be done from, the newest first.
+
+    Args:
+        snapshots: Snapshots of the run.
+        length: Length of the run in steps.
+        known: Step -> state of a snapshot that was read already.
+
+    Returns:
+        States.
+
+    Raises:
+        NotApplicable: There is none.
+    """
     found: list[RecordedState] = []
     for snapshot in reversed(list(snapshots)):
         if len(found) == _STEPS:
             break
         try:
             if snapshot.resumable and snapshot.step < length:
-                found.append(known.get(snapshot.step) or read_recorded_state(snapshot))
+                found.append((known or {}).get(snapshot.step) or read_recorded_state(snapshot))
         except SnapshotError:
             continue
     if not found:

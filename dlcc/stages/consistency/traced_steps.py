@@ -100,6 +100,16 @@ class TracedSteps:
     sizes: tuple[int, int] = (0, 0)
     """Rows of a batch as it was, and of the other size."""
 
+    @cached_property
+    def written(self) -> frozenset[str]:
+        """Names `player/weight` of what the code wrote itself, outside of optimisers' steps."""
+        return frozenset(name for step in self.steps for name in step.graph.written)
+
+    @property
+    def players_by_hand(self) -> frozenset[str]:
+        """Players whose weights the code writes itself, in full or in part."""
+        return frozenset(name.partition("/")[0] for name in self.written)
+
     @property
     def with_other_batches(self) -> TracedSteps:
         """Updates with batches of the other size, in place of those as they were."""

@@ -11,7 +11,7 @@ import pytest
 
 from dlcc.records import Column, Config, Series, Snapshots
 from dlcc.runs import Run
-from dlcc.stages.consistency.invariants import check_finite, check_record
+from dlcc.stages.consistency.invariants import check_finite, check_record, check_updates
 from dlcc.stages.consistency.ledger import Ledger
 from dlcc.stages.consistency.losses import check_losses
 from dlcc.stages.consistency.objectives import OBJECTIVES
@@ -28,6 +28,7 @@ def parts(run: Path) -> tuple[Config, Series, Snapshots]:
 def checked(config: Config, series: Series, snapshots: Snapshots | None) -> Ledger:
     ledger = Ledger()
     check_record(ledger, config, series, snapshots)
+    check_updates(ledger, series)
     check_losses(ledger, OBJECTIVES[str(config.objective["loss"])], series, snapshots)
     return ledger
 
@@ -83,6 +84,22 @@ def test_weights_that_move_without_a_step(small_run: Path) -> None:
     doctored = dataclasses.replace(series, columns={**series.columns, "generator/updates": column})
     codes = {(f.code, f.first_step) for f in checked(config, doctored, None).findings}
     assert codes == {("LOG002", last), ("LOG003", first + 1)}
+
+
+def test_weights_that_move_without_any_optimiser_accuse_nobody(small_run: Path) -> None:
+    _, series, _ = parts(small_run)
+    steps = series.columns["generator/updates"].steps
+    half = {int(step): 0.0 for step in steps[: len(steps) // 2]}
+    for changes, by_hand, verdict in (
+        (dict.fromkeys(map(int, steps), 0.0), (), "unknown"),
+        (half, (), "refuted"),
+        (half, ("generator",), "unknown"),
+    ):
+        ledger = Ledger()
+        check_updates(ledger, with_values(series, "generator/updates", changes), by_hand)
+        verdicts = {o.id: o.verdict for o in ledger.obligations}
+        assert verdicts["record/updates/generator"] == verdict
+        assert verdicts["record/updates/discriminator"] == "proved"
 
 
 def test_a_cadence_that_is_changed_on_the_way_is_held_against_the_control(small_run: Path) -> None:

@@ -7,20 +7,18 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from dlcc.stages.consistency.formula_check import minimised
-from dlcc.stages.consistency.quantities import judges_of
-from dlcc.stages.consistency.rules.breach import Breach, Evidence
+from dlcc.stages.consistency.rules.breach import Breach, Doubt, Evidence
+from dlcc.stages.consistency.rules.drawn import noise_of
 from dlcc.stages.consistency.traced_steps import TracedStep
-from dlcc.tracing.graph import NOISE, Leaf, Operation
+from dlcc.tracing.graph import Operation
 from dlcc.tracing.operators import base_name
-from dlcc.tracing.roles import FAKE, REAL, row_texts
+from dlcc.tracing.roles import FAKE, REAL
 
 _FEWEST = 8  # numbers, and rows, under which two draws may be equal by chance
 _NORMALISATIONS = ("native_batch_norm", "_native_batch_norm_legit", "_batch_norm_with_update")
 _TRAINING = 5  # place of the flag among a normalisation's arguments
-_REORDERS = ("index", "index_select", "gather", "flip", "roll")
+_BATCHES_SEEN = "num_batches_tracked"
 _MOST_ROWS = 2_000
 _DRAWS = 200
 _SURE = 0.01
@@ -29,8 +27,8 @@ _SURE = 0.01
 def same_noise(evidence: Evidence) -> Iterator[Breach]:
     """Random numbers that two steps in a row have drawn alike."""
     for first, second in _following(evidence):
-        earlier = [v for v in _noise(first) if len(torch.unique(v)) >= _FEWEST]
-        for value in _noise(second):
+        earlier = [v for v in noise_of(first) if len(torch.unique(v)) >= _FEWEST]
+        for value in noise_of(second):
             if any(v.shape == value.shape and torch.equal(v, value) for v in earlier):
                 message = (
                     f"Steps {first.step:,} and {second.step:,} drew the same random numbers: the "
@@ -41,9 +39,13 @@ def same_noise(evidence: Evidence) -> Iterator[Breach]:
 
 
 def same_batch(evidence: Evidence) -> Iterator[Breach]:
-    """Training data that two steps in a row have taken alike."""
+    """Training data that steps in a row, and one from another snapshot, have taken alike: some
+    trainings take each batch several times on purpose."""
     for first, second in _following(evidence):
         rows, others = first.training_rows, second.training_rows
+        apart = [s for s in evidence.traced.steps if s is not first and s is not second]
+        if not any(sorted(step.training_rows) == sorted(rows) for step in apart):
+            continue
         known = 0 if first.reference is None else len(first.reference)
         if _FEWEST <= len(rows) < known and sorted(rows) == sorted(others):
             message = (
@@ -96,7 +98,7 @@ def mixed_normalisation(evidence: Evidence) -> Iterator[Breach]:
                 return
 
 
-def evaluation_mode(evidence: Evidence) -> Iterator[Breach]:
+def evaluation_mode(evidence: Evidence) -> Iterator[Breach | Doubt]:
     """Players that are trained in evaluation mode, without dropout and moments of the batch."""
     seen: set[str] = set()
     for step in evidence.traced.steps:
@@ -112,6 +114,9 @@ def evaluation_mode(evidence: Evidence) -> Iterator[Breach]:
                 evaluates = calls and not any(call.training for call in calls)
                 if evaluates and any(_normalises(step, c.number, training=False) for c in calls):
                     seen.add(player)
+                    if _is_frozen(evidence, player):
+                        yield Doubt(f"the moments of the {player} may be frozen on purpose")
+                        continue
                     message = (
                         f"The {player} is trained in evaluation mode: dropout and batch "
                         "normalisation do nothing of their own."
@@ -119,36 +124,19 @@ def evaluation_mode(evidence: Evidence) -> Iterator[Breach]:
                     yield Breach("LOG015", message, player, step.step)
 
 
-def wrong_pairs(evidence: Evidence) -> Iterator[Breach]:
-    """Reconstructions that are compared with their batch in another order."""
-    if any(u.loss is not None and judges_of(u.loss) for u in evidence.traced.updates):
-        return
-    for step in evidence.traced.steps:
-        given = [_rows(step, node) for call in step.graph.calls for node in call.inputs]
-        batches = [rows for rows in given if len(rows) >= _FEWEST]
-        inputs = [node for call in step.graph.calls for node in call.inputs]
-        into_players = step.graph.ancestors(inputs)
-        for node, operation in enumerate(step.graph.nodes):
-            if not isinstance(operation, Operation) or operation.inside or node in into_players:
-                continue
-            if base_name(operation.name) not in _REORDERS:
-                continue
-            rows = _rows(step, node)
-            if any(sorted(rows) == sorted(b) and rows != b for b in batches):
-                message = "Reconstructions are compared with other rows than those they encode."
-                yield Breach("LOG016", message, None, step.step)
-                return
-
-
-def no_noise(evidence: Evidence) -> Iterator[Breach]:
-    """A variational autoencoder that draws nothing."""
-    steps = [step for step in evidence.traced.steps if step.updates]
-    if not steps or any(_noise(step) for step in steps):
-        return
-    losses = [u.loss for u in evidence.traced.updates if u.loss is not None]
-    if any("KL" in minimised(loss) for loss in losses):
-        message = "No random numbers enter the loss: latents are means, and never drawn."
-        yield Breach("LOG016", message, None, steps[0].step)
+def _is_frozen(evidence: Evidence, player: str) -> bool:
+    """Whether a player's normalisations have seen batches, and none since the first snapshot: it
+    was trained before, and is fine-tuned with the moments that it had."""
+    counts = [
+        {
+            name: int(array)
+            for name, array in state.state.items()
+            if name.startswith(f"state/players/{player}/") and name.endswith(_BATCHES_SEEN)
+        }
+        for state in evidence.states.values()
+    ]
+    known = [each for each in counts if each]
+    return bool(known) and all(each == known[0] and min(each.values()) > 0 for each in known)
 
 
 def _following(evidence: Evidence) -> Iterator[tuple[TracedStep, TracedStep]]:
@@ -156,22 +144,6 @@ def _following(evidence: Evidence) -> Iterator[tuple[TracedStep, TracedStep]]:
     for first, second in pairwise(evidence.traced.steps):
         if second.following and second.step == first.step + 1:
             yield first, second
-
-
-def _noise(step: TracedStep) -> list[Tensor]:
-    """Random numbers of a step, without those that only choose rows."""
-    return [
-        step.leaves[index]
-        for index, node in enumerate(step.graph.nodes)
-        if isinstance(node, Leaf)
-        and node.kind == NOISE
-        and node.name not in ("randint", "randperm")
-    ]
-
-
-def _rows(step: TracedStep, node: int) -> list[bytes]:
-    value = step.plain.value(node).detach()
-    return row_texts(value.float().numpy()) if value.is_floating_point() else []
 
 
 def _normalises(step: TracedStep, call: int, *, training: bool) -> bool:

@@ -12,12 +12,10 @@ from dlcc.stages.consistency.rules.batches import (
     evaluation_mode,
     in_order,
     mixed_normalisation,
-    no_noise,
     same_batch,
     same_noise,
-    wrong_pairs,
 )
-from dlcc.stages.consistency.rules.breach import Breach, Evidence
+from dlcc.stages.consistency.rules.breach import Breach, Doubt, Evidence
 from dlcc.stages.consistency.rules.optimisers import (
     holds_the_judge,
     left_out,
@@ -25,13 +23,15 @@ from dlcc.stages.consistency.rules.optimisers import (
     scale_is_undone,
     stepped_twice,
 )
+from dlcc.stages.consistency.rules.reconstructions import no_noise, wrong_pairs
+from dlcc.stages.consistency.rules.samples import one_noise
 from dlcc.stages.consistency.rules.settings import (
     clipping_is_kept,
     schedule_is_kept,
     stated_settings,
 )
 
-Rule = Callable[[Evidence], Iterator[Breach]]
+Rule = Callable[[Evidence], Iterator[Breach | Doubt]]
 
 OF_STEPS: tuple[tuple[str, str, Rule], ...] = (
     ("left-out", "optimisers hold all weights that losses train", left_out),
@@ -40,6 +40,7 @@ OF_STEPS: tuple[tuple[str, str, Rule], ...] = (
     ("scale", "gradients of scaled losses are scaled back", scale_is_undone),
     ("judge", "no optimiser that fools a judge holds it", holds_the_judge),
     ("noise", "random numbers are drawn anew at each step", same_noise),
+    ("one-noise", "each sample of a batch has noise of its own", one_noise),
     ("batch", "steps in a row take other data", same_batch),
     ("order", "data that have an order are shuffled", in_order),
     ("moments", "data and samples are normalised apart", mixed_normalisation),
@@ -63,15 +64,24 @@ def check_rules(ledger: Ledger, evidence: Evidence) -> None:
     for name, statement, rule in rules:
         id_ = f"rule/{name}"
         try:
-            breaches = list(rule(evidence))
+            found = list(rule(evidence))
         except (DlccError, RuntimeError, ValueError, KeyError, TypeError, IndexError) as error:
             ledger.unknown(id_, "record", statement, f"cannot be told: {str(error)[:120]}")
             continue
-        if not breaches:
+        breaches = [each for each in found if isinstance(each, Breach)]
+        doubts = [each.reason for each in found if isinstance(each, Doubt)]
+        if not breaches and doubts:
+            ledger.unknown(id_, "record", statement, "; ".join(doubts))
+        elif not breaches:
             ledger.held(id_, "record", statement, "looked at in the steps and states at hand")
         for number, breach in enumerate(breaches):
-            finding = Finding(
-                breach.code, breach.message, player=breach.player, first_step=breach.step
-            )
-            place = f"{id_}/{number}" if number else id_
+            place, message = f"{id_}/{number}" if number else id_, breach.message
+            if breach.ignores:
+                why = evidence.why_used(breach.ignores, breach.of_step)
+                if why:
+                    reason = f"{message.removesuffix('.')}; {why}"
+                    ledger.unknown(place, "record", statement, reason)
+                    continue
+                message += " Changing it changes nothing."
+            finding = Finding(breach.code, message, player=breach.player, first_step=breach.step)
             ledger.refuted(place, "record", statement, "looked at", finding)

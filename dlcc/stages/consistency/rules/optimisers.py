@@ -43,7 +43,8 @@ def left_out(evidence: Evidence) -> Iterator[Breach]:
                 for name in reached_weights(step.graph, step.graph.roots[root].node)
             }
             for player in set(update.players) - seen:
-                missing = sorted(n for n in reached - held if n.partition("/")[0] == player)
+                loose = reached - held - evidence.traced.written
+                missing = sorted(n for n in loose if n.partition("/")[0] == player)
                 if missing and not _is_backbone(step, player, missing, held):
                     seen.add(player)
                     named = ", ".join(missing[:_SHOWN]) + ", ..." * (len(missing) > _SHOWN)
@@ -87,12 +88,18 @@ def never_stepped(evidence: Evidence) -> Iterator[Breach]:
         for v in update.loss.variables
         if v.sort == "output"
     } - {j for u in evidence.traced.updates if u.loss is not None for j in judges_of(u.loss)}
-    for player in sorted(reached - beside):  # features that are compared are often left as they are
+    by_hand = evidence.traced.players_by_hand
+    for player in sorted(
+        reached - beside - by_hand
+    ):  # features that are compared are often left as they are
         counts = evidence.series.columns.get(f"{player}/updates")
         if counts is None or len(counts.values) < _FEWEST_ROWS or np.any(counts.values > 0):
             continue
         if counts.steps[-1] < evidence.config.length - 1:
             continue  # it may wait for another player
+        norms = evidence.series.columns.get(f"{player}/update_norm")
+        if norms is not None and np.any(norms.values > 0):
+            continue  # it moves without one
         message = f"No optimiser ever steps the {player}'s weights, though a loss reaches them."
         yield Breach("LOG011", message, player, int(counts.steps[0]))
 

@@ -7,15 +7,22 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import torch
 
 from dlcc.settings.keys import Key, keys_of
 from dlcc.settings.nested import flattened, is_number
 from dlcc.stages.consistency.rules.breach import Breach, Evidence
 from dlcc.stages.consistency.rules.recorded_optimisers import Optimiser, optimisers_of
-from dlcc.tracing.graph import gradient_name
+from dlcc.stages.consistency.traced_steps import TracedStep
+from dlcc.tracing.graph import gradient_name, left_name
 
 _CLIP = re.compile(r"grad\w*clip|clip\w*grad|max_?grad_?norm|grad_?norm_?clip", re.IGNORECASE)
-_SCHEDULE = re.compile(r"(?:lr|learning_rate)_?(?:schedul\w*|policy)|scheduler", re.IGNORECASE)
+_SCHEDULE = re.compile(
+    r"(?:.*[._])?(?:lr|learning_rate)[._]?(?:schedul\w*|policy)(?:[._](?:name|type|kind))?"
+    r"|(?:optim\w*\.|train\w*\.)?scheduler(?:[._](?:name|type|kind))?",
+    re.IGNORECASE,
+)
+"""Paths of schedules of the rate: noise and other things have schedules, too."""
 _MOVES = re.compile(r"cos|exp|poly|inv|rsqrt|noam", re.IGNORECASE)
 """Schedules that change the rate in each epoch; others may wait for an epoch or a plateau."""
 _EPOCHS = 2  # after which a schedule has moved, be it stepped once an epoch
@@ -49,7 +56,7 @@ def stated_settings(evidence: Evidence) -> Iterator[Breach]:
             has = " and ".join(f"{v:g}" for v in dict.fromkeys(values))
             whose = f"the {key.player}'s optimiser has" if key.player else "optimisers have"
             message = f"The configuration states {key.path} = {key.number:g}, and {whose} {has}."
-            yield Breach("LOG013", message, key.player, first.step)
+            yield Breach("LOG013", message, key.player, first.step, key.path)
 
 
 def _is_scheduled(optimiser: Optimiser) -> bool:
@@ -67,7 +74,9 @@ def _is_plain(key: Key, evidence: Evidence) -> bool:
     if key.role == "rate":
         bound = _END_OF_RATES.match(name) is not None
         return not bound and not any(_WARM_UP.search(path) for path, _ in _stated(evidence))
-    if key.role == "weight_decay":  # or a term of the loss
+    if key.role == "weight_decay":  # or a term of the loss, or weights that shrink by hand
+        if evidence.traced.written:
+            return False
         losses = [u.loss for u in evidence.traced.updates if u.loss is not None]
         return not any(v.sort == "weight" for loss in losses for v in loss.variables)
     usual = value == 0 or (0.1 if key.role == "beta1" else 0.9) <= value < 1
@@ -99,7 +108,7 @@ def schedule_is_kept(evidence: Evidence) -> Iterator[Breach]:
             f"The configuration states {stated[0]}, and the rates are the same at steps "
             f"{steps[0]:,} to {steps[-1]:,}."
         )
-        yield Breach("LOG013", message, None, steps[1])
+        yield Breach("LOG013", message, None, steps[1], stated[0])
 
 
 def clipping_is_kept(evidence: Evidence) -> Iterator[Breach]:
@@ -113,6 +122,8 @@ def clipping_is_kept(evidence: Evidence) -> Iterator[Breach]:
         return
     path, bound = bounds[0]
     for step in evidence.traced.steps:
+        if any(_is_reshaped(step, number) for number in range(len(step.graph.updates))):
+            continue  # clipped value by value, or each weight by a bound of its own
         norms = []
         for number, update in enumerate(step.graph.updates):
             used = [step.tensors[gradient_name(number, name)] for name in update.parameters]
@@ -126,8 +137,21 @@ def clipping_is_kept(evidence: Evidence) -> Iterator[Breach]:
                 f"The configuration states {path} = {bound:g}, and the gradients that optimisers "
                 f"used at step {step.step:,} have norms of {min(norms):.4g} and more."
             )
-            yield Breach("LOG013", message, None, step.step)
+            yield Breach("LOG013", message, None, step.step, path, of_step=True)
             return
+
+
+def _is_reshaped(step: TracedStep, number: int) -> bool:
+    """Whether an optimiser used another gradient than a multiple of the one that was left."""
+    names = step.graph.updates[number].parameters
+    if not names or any(left_name(number, name) not in step.tensors for name in names):
+        return False
+    left, used = (
+        torch.cat([step.tensors[of(number, name)].double().flatten() for name in names])
+        for of in (left_name, gradient_name)
+    )
+    off = used - used @ left / (left @ left).clamp(min=1e-30) * left
+    return float(off.abs().max()) > _ROOM * float(used.abs().max())
 
 
 def _stated(evidence: Evidence) -> list[tuple[str, Any]]:
@@ -137,7 +161,7 @@ def _stated(evidence: Evidence) -> list[tuple[str, Any]]:
 def _is_schedule(path: str, value: Any) -> bool:
     """Whether a setting asks for a rate that moves, by the name of a schedule."""
     is_named = isinstance(value, str) and _MOVES.search(value) is not None
-    return is_named and _SCHEDULE.search(path.rpartition(".")[2]) is not None
+    return is_named and _SCHEDULE.fullmatch(path) is not None
 
 
 def _epochs(evidence: Evidence, steps: int) -> float:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from dlcc.records import Config, Series
-from dlcc.stages.consistency.rules.breach import Breach, Evidence
+from dlcc.stages.consistency.rules.breach import Breach, Doubt, Evidence
 from dlcc.stages.consistency.traced_steps import TracedStep, TracedSteps, updates_of
 from dlcc.stages.recorded_state import RecordedState
 from dlcc.tracing.recorder import StepRecorder
@@ -65,8 +65,13 @@ def state(step: int, objects: Mapping[str, Any], tensors: Mapping[str, Tensor]) 
 
 
 def breaches(rule: Rule, of: Evidence) -> list[Breach]:
-    """List what a rule finds."""
-    return list(rule(of))
+    """List what a rule finds, without what it only doubts."""
+    return [found for found in rule(of) if isinstance(found, Breach)]
+
+
+def doubts(rule: Rule, of: Evidence) -> list[str]:
+    """List what a rule doubts."""
+    return [found.reason for found in rule(of) if isinstance(found, Doubt)]
 
 
 def rows(seed: int, count: int, wide: int = 5) -> Tensor:

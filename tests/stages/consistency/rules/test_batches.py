@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -13,13 +14,20 @@ from dlcc.stages.consistency.rules.batches import (
     evaluation_mode,
     in_order,
     mixed_normalisation,
-    no_noise,
     same_batch,
     same_noise,
-    wrong_pairs,
 )
+from dlcc.stages.consistency.rules.reconstructions import no_noise, wrong_pairs
 from dlcc.stages.consistency.traced_steps import TracedSteps
-from tests.stages.consistency.rules.evidence import Rule, breaches, evidence, rows, traced
+from tests.stages.consistency.rules.evidence import (
+    Rule,
+    breaches,
+    doubts,
+    evidence,
+    rows,
+    state,
+    traced,
+)
 
 DATA = rows(0, 128)
 SORTED = DATA[DATA.sum(dim=1).argsort()]
@@ -27,7 +35,7 @@ B = 16
 
 
 def game(wrong: str = "") -> TracedSteps:
-    """Two steps of a GAN with one thing wrong."""
+    """Three steps of a GAN with one thing wrong."""
     torch.manual_seed(0)
     make, judge = (
         nn.Linear(3, 5),
@@ -54,7 +62,7 @@ def game(wrong: str = "") -> TracedSteps:
         (softplus(-real_out).mean() + softplus(fake_out).mean()).backward()
         adam.step()
 
-    return traced({"generator": make, "discriminator": judge}, step, data.numpy())
+    return traced({"generator": make, "discriminator": judge}, step, data.numpy(), steps=3)
 
 
 @pytest.mark.parametrize(
@@ -84,11 +92,18 @@ def coded(wrong: str = "") -> TracedSteps:
     def step(number: int) -> None:
         x = DATA[torch.randint(len(DATA), (B,))]
         mu, lv = nets["encoder"](x).chunk(2, dim=1)
-        z = mu if wrong == "mean" else mu + (lv / 2).exp() * torch.randn_like(mu)
+        drawn = torch.randn_like(mu)
+        if "numpy" in wrong:
+            drawn = torch.from_numpy(np.random.default_rng(number).normal(size=mu.shape)).float()
+        z = mu if wrong == "mean" else mu + (lv / 2).exp() * drawn
         target: Tensor = x[torch.randperm(B)] if wrong == "pairs" else x
+        y = nets["decoder"](z)
+        loss = (y - (target + 1 if wrong == "moved" else target)).square().sum(dim=1)
+        if wrong in ("triplet", "moved"):
+            loss = loss + (1 - (x.roll(1, 0) - y).square().sum(dim=1)).relu()
         adam.zero_grad()
         kl = 0.5 * (mu.square() + lv.exp() - 1 - lv).sum(dim=1).mean()
-        ((nets["decoder"](z) - target).square().sum(dim=1).mean() + kl).backward()
+        (loss.mean() + kl).backward()
         adam.step()
 
     return traced(nets, step, DATA.numpy())
@@ -99,6 +114,50 @@ def test_what_breaks_a_rule_of_autoencoders_is_named(rule: Rule, wrong: str) -> 
     assert breaches(rule, evidence(coded(), kind="vae")) == []
     (found,) = breaches(rule, evidence(coded(wrong), kind="vae"))
     assert found.code == "LOG016"
+
+
+@pytest.mark.parametrize("sound", ["triplet", "moved"])
+def test_a_negative_pair_beside_the_right_one_is_sound(sound: str) -> None:
+    assert breaches(wrong_pairs, evidence(coded(sound), kind="vae")) == []
+
+
+def test_noise_of_numpy_is_doubted() -> None:
+    made = evidence(coded("numpy"), kind="vae")
+    assert breaches(no_noise, made) == []
+    assert len(doubts(no_noise, made)) == 1
+
+
+def test_each_batch_may_be_taken_several_times() -> None:
+    """Another snapshot's step tells whether the batch is always the same."""
+    torch.manual_seed(0)
+    net = nn.Linear(5, 1)
+    sgd = torch.optim.SGD(net.parameters(), 0.1)
+
+    def steps(first: int, every: int) -> TracedSteps:
+        def step(number: int) -> None:
+            start = (first + number) // every * B if every else 0
+            net(DATA[start : start + B]).mean().backward()
+            sgd.step()
+
+        return traced({"d": net}, step, DATA.numpy())
+
+    for every, count in ((4, 0), (0, 1)):
+        pair, (apart, _) = steps(8, every).steps, steps(0, every).steps
+        echoed = evidence(TracedSteps(steps=(*pair, apart)))
+        assert len(breaches(same_batch, echoed)) == count
+
+
+@pytest.mark.parametrize(
+    ("seen", "accused"), [((40, 40, 40), False), ((0, 0, 0), True), ((1, 2, 9), True), ((), True)]
+)
+def test_moments_that_were_frozen_before_are_so_on_purpose(
+    seen: tuple[int, ...], accused: bool
+) -> None:
+    name = "players/discriminator/1.num_batches_tracked"
+    states = {k: state(k, {}, {name: torch.tensor(count)}) for k, count in enumerate(seen)}
+    made = evidence(game("evaluation"), states=states)
+    assert len(breaches(evaluation_mode, made)) == accused
+    assert len(doubts(evaluation_mode, made)) == (not accused)
 
 
 def test_nothing_is_said_of_data_that_are_not_known() -> None:

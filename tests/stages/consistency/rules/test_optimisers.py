@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -93,6 +94,37 @@ def test_a_player_that_is_never_stepped_is_named() -> None:
     for counts in ([0.0] * 99 + [1.0], [0.0] * 20):  # seldom, and not yet
         waiting = evidence(game(g=False), columns={"generator/updates": counts})
         assert breaches(never_stepped, waiting) == []
+
+
+def by_hand(*, last: bool) -> TracedSteps:
+    """Two steps of a discriminator whose weights, or only those of its last layer, are updated
+    without an optimiser."""
+    judge = nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 1))
+    held, loose = list(judge.parameters())[: 2 if last else 0], list(judge.parameters())[-2:]
+    sgd = Sgd(held or [torch.zeros(1, requires_grad=True)], 1e-3)
+
+    def step(number: int) -> None:
+        judge.zero_grad()
+        judge(DATA[torch.randint(len(DATA), (16,))]).square().mean().backward()
+        sgd.step()
+        for weight in loose:
+            assert weight.grad is not None
+            weight.data -= 0.1 * weight.grad
+
+    return traced({"discriminator": judge}, step, DATA.numpy())
+
+
+def test_weights_that_are_updated_by_hand_need_no_optimiser() -> None:
+    counts = {"discriminator/updates": [0.0] * 100}
+    steps = by_hand(last=False)
+    assert breaches(never_stepped, evidence(steps, columns=counts)) == []
+    assert breaches(left_out, evidence(by_hand(last=True))) == []
+    moving = {**counts, "discriminator/update_norm": [0.1] * 100}  # by hand at other steps
+    unseen = replace(
+        steps, steps=tuple(replace(s, graph=replace(s.graph, written=())) for s in steps.steps)
+    )
+    assert len(breaches(never_stepped, evidence(unseen, columns=counts))) == 1
+    assert breaches(never_stepped, evidence(unseen, columns=moving)) == []
 
 
 def test_frozen_weights_are_no_weights_left_out() -> None:

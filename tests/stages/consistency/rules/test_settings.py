@@ -8,15 +8,25 @@ from typing import Any
 import pytest
 import torch
 
+from dlcc.stages.consistency.ledger import Ledger
 from dlcc.stages.consistency.rules.averages import stale_averages
+from dlcc.stages.consistency.rules.check import check_rules
 from dlcc.stages.consistency.rules.recorded_optimisers import optimisers_of
 from dlcc.stages.consistency.rules.settings import (
     clipping_is_kept,
     schedule_is_kept,
     stated_settings,
 )
+from dlcc.stages.consistency.traced_steps import TracedSteps
 from dlcc.stages.recorded_state import RecordedState
-from tests.stages.consistency.rules.evidence import breaches, evidence, state
+from tests.stages.consistency.rules.evidence import (
+    breaches,
+    doubts,
+    evidence,
+    rows,
+    state,
+    traced,
+)
 from tests.stages.consistency.rules.test_optimisers import game
 
 G = {"players/generator/w": torch.ones(2, 3), "players/generator/b": torch.ones(2)}
@@ -86,10 +96,13 @@ def test_a_schedule_that_moves_nothing_is_named() -> None:
     still, moves = states(1e-3, 1e-3, 1e-3), states(1e-3, 9e-4, 5e-4)
     config, steps = {"lr_schedule": "cosine"}, game()
     assert len(breaches(schedule_is_kept, evidence(steps, states=still, config=config))) == 1
+    for named in ({"optim": {"scheduler": "cosine"}}, {"g_lr_scheduler": "cosine"}):
+        assert len(breaches(schedule_is_kept, evidence(steps, states=still, config=named))) == 1
     assert breaches(schedule_is_kept, evidence(steps, states=moves, config=config)) == []
     waiting = ({"lr_policy": "linear"}, {"scheduler": "plateau"}, {"scheduler": "multistep"})
     others = ({"lr_schedule": "constant"}, {"beta_schedule": "cosine"}, {"lr_decay": 0.9}, {})
-    for none in (*waiting, *others):
+    of_noise = ({"noise_scheduler": "cosine"}, {"diffusion": {"scheduler": "cosine"}})
+    for none in (*waiting, *others, *of_noise):
         assert breaches(schedule_is_kept, evidence(steps, states=still, config=none)) == []
     early = {step // 10: state for step, state in still.items()}  # within the first pass
     assert breaches(schedule_is_kept, evidence(steps, states=early, config=config)) == []
@@ -101,6 +114,36 @@ def test_a_bound_that_gradients_exceed_is_named() -> None:
     assert "grad_clip = 0.0001" in found.message
     for kept in ({"grad_clip": 100.0}, {"clip": 1e-4}, {"grad_clip": 0}, {"clip_grad": True}):
         assert breaches(clipping_is_kept, evidence(steps, config=kept)) == []
+
+
+def test_gradients_that_are_clipped_one_by_one_exceed_no_bound() -> None:
+    net = torch.nn.Sequential(torch.nn.Linear(5, 4), torch.nn.Tanh(), torch.nn.Linear(4, 1))
+    sgd = torch.optim.SGD(net.parameters(), 0.1)
+
+    def clipped(one_by_one: bool) -> TracedSteps:
+        def step(number: int) -> None:
+            sgd.zero_grad()
+            net(rows(number, 32)).square().sum().backward()
+            parts = [[p] for p in net.parameters()] if one_by_one else [list(net.parameters())]
+            for part in parts:
+                torch.nn.utils.clip_grad_norm_(part, 1.0)
+            sgd.step()
+
+        return traced({"model": net}, step, None)
+
+    for one_by_one in (True, False):
+        made = evidence(clipped(one_by_one), config={"grad_clip": 0.1})
+        assert len(breaches(clipping_is_kept, made)) == (not one_by_one)
+
+
+def test_decay_may_be_by_hand() -> None:
+    config = {"weight_decay": 1e-4}
+    steps = game()
+    graph = replace(steps.steps[0].graph, written=("generator/weight",))
+    by_hand = TracedSteps(steps=(replace(steps.steps[0], graph=graph),))
+    for of, count in ((steps, 1), (by_hand, 0)):
+        made = evidence(of, states=states(1e-3), config=config)
+        assert len(breaches(stated_settings, made)) == count
 
 
 def averaged(name: str, *values: tuple[float, float]) -> dict[int, RecordedState]:
@@ -131,7 +174,7 @@ def test_an_average_that_copies_is_named_once_it_is_warm() -> None:
     [
         ("ema", [(1, 1), (2, 1.1), (3, 1.3)], ""),
         ("ema", [(1, 1), (2, 1), (3, 1)], "is the same at steps 0 and 2"),
-        ("g_avg", [(1, 1), (2, 2), (3, 3)], ""),
+        ("g_avg", [(1, 1), (2, 2), (3, 3)], "averages nothing"),
         ("ema", [(1, 1), (1, 1), (1, 1)], ""),
         ("best", [(1, 1), (2, 1), (3, 1)], ""),
         ("ema", [(1, 1), (2, 1)], ""),
@@ -140,6 +183,30 @@ def test_an_average_that_copies_is_named_once_it_is_warm() -> None:
 def test_an_average_that_does_not_average_is_named(
     name: str, values: list[tuple[float, float]], said: str
 ) -> None:
-    found = breaches(stale_averages, evidence(states=averaged(name, *values)))
+    made = evidence(states=averaged(name, *values))
+    found = breaches(stale_averages, replace(made, is_so_later=lambda *_: True))
     assert len(found) == bool(said)
     assert all(said in breach.message for breach in found)
+    for later in (None, False):  # it may begin at a step that the code knows
+        begins = replace(made, is_so_later=lambda *_, later=later: later)
+        assert breaches(stale_averages, begins) == []
+        assert len(doubts(stale_averages, begins)) == bool(said)
+
+
+def test_an_average_is_accused_without_a_trial_only_near_the_end() -> None:
+    states = averaged("ema", (1, 1), (2, 1), (3, 1))
+    late = {700 * step: replace(state, step=700 * step) for step, state in states.items()}
+    for length, count in ((1_400, 1), (1_500, 1), (2_000, 0)):
+        made = evidence(states=late)
+        ends = replace(made, config=replace(made.config, length=length))
+        assert len(breaches(stale_averages, ends)) == count
+
+
+def test_a_setting_accuses_only_where_changing_it_changes_nothing() -> None:
+    made = evidence(states=states(1e-3), config={"lr": 2e-3})
+    for why in ("no code", ""):
+        ledger = Ledger()
+        check_rules(ledger, replace(made, why_used=lambda path, of_step, why=why: why))
+        verdicts = {o.id: o.verdict for o in ledger.obligations}
+        assert verdicts["rule/settings"] == ("unknown" if why else "refuted")
+        assert [f.code for f in ledger.findings] == ([] if why else ["LOG013"])
