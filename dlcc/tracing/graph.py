@@ -162,8 +162,6 @@ class StepGraph:
     """Numbers that were differentiated, in order."""
     updates: tuple[Update, ...]
     """Steps of optimisers, in order."""
-    read: tuple[float, ...] = ()
-    """Numbers that the code read out of tensors."""
     transformed: bool = False
     """Whether the step used transforms of torch.func, whose losses are not seen."""
     written: tuple[str, ...] = ()
@@ -199,7 +197,6 @@ class StepGraph:
                 [list(u.players), list(u.parameters), list(u.roots), u.maximises]
                 for u in self.updates
             ],
-            "read": list(self.read),
             "transformed": self.transformed,
             "written": list(self.written),
         }
@@ -231,7 +228,6 @@ class StepGraph:
                     )
                     for players, names, roots, maximises in plain["updates"]
                 ),
-                read=tuple(map(_number, plain["read"])),
                 transformed=bool(plain["transformed"]),
                 written=tuple(map(_text, plain["written"])),
             )

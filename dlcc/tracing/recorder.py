@@ -89,7 +89,6 @@ class StepRecorder:
         self._pending: dict[str, list[int]] = {}
         self._updates: list[Update] = []
         self._gradients: dict[str, Tensor] = {}
-        self._read: list[float] = []
         self._left: dict[str, Tensor] = {}
         self._inside: list[tuple[int, tuple[int, ...]]] = []
         self._begun = 0
@@ -106,7 +105,6 @@ class StepRecorder:
             tuple(self._calls),
             tuple(self._roots),
             tuple(self._updates),
-            tuple(self._read),
             self._transformed,
             tuple(sorted(self._weights.written)),
         )
@@ -200,9 +198,7 @@ class StepRecorder:
             written = _written(function, args, kwargs)
         made = run()
         with self.quiet():
-            if base_name(name) in _READS:
-                self._note_read(made)
-            else:
+            if base_name(name) not in _READS:
                 self._add_results(name, plain, written, made)
         return made
 
@@ -257,10 +253,6 @@ class StepRecorder:
         leaf, whole = self._nodes[at], self._values.get(at)
         picked = isinstance(leaf, Leaf) and leaf.kind == OUTSIDE and whole is not None
         return picked and whole is not None and whole.numel() > tensor.numel()
-
-    def _note_read(self, made: Any) -> None:
-        if isinstance(made, float) and abs(made) < float("inf"):
-            self._read.append(made)
 
     def _plain(self, value: Any) -> Any:
         """Turn an argument into plain data."""

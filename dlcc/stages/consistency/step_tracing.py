@@ -238,12 +238,13 @@ def _check_alike(unwatched: Tensors, watched: Tensors) -> None:
 def _check_weights(
     graph: StepGraph, arrays: Mapping[str, np.ndarray], state: RecordedState
 ) -> None:
-    """Hold the weights that the step began with against the snapshot's.
+    """Hold the weights that the step began with against the snapshot's, but for those that the code
+    writes itself before it uses them, as one that clips them does.
 
     Raises:
         TraceError: They are others: what was traced is no step of the record.
     """
-    seen: set[str] = set()
+    seen = set(graph.written)
     for index, node in enumerate(graph.nodes):
         if not isinstance(node, Leaf) or node.kind != PARAMETER or node.name in seen:
             continue
