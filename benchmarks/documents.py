@@ -36,7 +36,7 @@ from benchmarks.papers.later import (
     LATEX_STYLES,
 )
 from dlcc.records import Block, Formula
-from dlcc.stages.consistency.latex import UnknownFormula, parse_equation
+from dlcc.stages.consistency.formulas.latex import UnknownFormula, parse_equation
 from dlcc.stages.ingestion.documents.figures.figure import read_figure
 from dlcc.stages.ingestion.documents.reading import read_documents
 from dlcc.stages.ingestion.documents.unreadable import UnreadableDocument

@@ -31,9 +31,9 @@ import dlcc
 from dlcc.records import Config, Formula, Samples, Snapshots, Sources
 from dlcc.runs import Run
 from dlcc.stages.consistency.documents import check_paper, stated_constants
-from dlcc.stages.consistency.paper_losses import PaperLoss, paper_losses
-from dlcc.stages.consistency.step_tracing import trace_steps
-from dlcc.stages.consistency.traced_steps import TracedSteps
+from dlcc.stages.consistency.formulas.paper_losses import PaperLoss, paper_losses
+from dlcc.stages.consistency.steps.step_tracing import trace_steps
+from dlcc.stages.consistency.steps.traced_steps import TracedSteps
 
 STEPS = 12
 OTHERS = (

@@ -17,8 +17,8 @@ from dlcc.errors import RunError
 from dlcc.report.text import one_line, printable
 from dlcc.runs import Recorder
 from dlcc.runs.tensors import write_tensors
-from dlcc.stages.consistency.latex import parse_equation
-from dlcc.stages.consistency.latex_tokens import UnknownFormula
+from dlcc.stages.consistency.formulas.latex import parse_equation
+from dlcc.stages.consistency.formulas.latex_tokens import UnknownFormula
 from tests.command import assert_one_sentence, dlcc, dlcc_process, sentences
 from tests.conftest import unlisted
 

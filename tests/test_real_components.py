@@ -24,7 +24,7 @@ from dlcc.past_runs.store import Library
 from dlcc.records import LABELS, Dossier, RunGraph
 from dlcc.runs import Run
 from dlcc.stages.consistency import prove as prover
-from dlcc.stages.consistency.symbolic_loss import FAKE, REAL, softplus
+from dlcc.stages.consistency.checks.symbolic_loss import FAKE, REAL, softplus
 from dlcc.stages.decomposition import links
 from dlcc.stages.decomposition.evidence import FEATURES, evidence
 from dlcc.stages.decomposition.graph import GraphParts

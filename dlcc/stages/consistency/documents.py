@@ -10,26 +10,26 @@ import sympy as sp
 from dlcc.errors import TraceError
 from dlcc.findings import Finding
 from dlcc.records import Config, Dossier, Snapshots
-from dlcc.stages.consistency.bound_check import check_bound, speaks_of_others
-from dlcc.stages.consistency.comparison import Checked
-from dlcc.stages.consistency.document_constants import constants_for, document_constants
-from dlcc.stages.consistency.formula_check import check_formula
-from dlcc.stages.consistency.latex_tokens import UnknownFormula
-from dlcc.stages.consistency.ledger import Ledger
-from dlcc.stages.consistency.loss_names import DISCRIMINATOR, GENERATOR
-from dlcc.stages.consistency.paper_losses import PaperLoss, paper_losses
-from dlcc.stages.consistency.prove import per_sample, prove
-from dlcc.stages.consistency.recorded_outputs import check_on_outputs
-from dlcc.stages.consistency.reservations import as_configured, as_told, fair, of_several
-from dlcc.stages.consistency.symbolic_loss import (
+from dlcc.stages.consistency.checks.bound_check import check_bound, speaks_of_others
+from dlcc.stages.consistency.checks.comparison import Checked
+from dlcc.stages.consistency.checks.formula_check import check_formula
+from dlcc.stages.consistency.checks.reservations import as_configured, as_told, fair, of_several
+from dlcc.stages.consistency.checks.symbolic_loss import (
     FAKE,
     REAL,
     UnknownLoss,
     sigmoid,
     symbolic_loss,
 )
-from dlcc.stages.consistency.symbols import D, StopGradient, judged
-from dlcc.stages.consistency.traced_steps import TracedSteps, TracedUpdate
+from dlcc.stages.consistency.formulas.document_constants import constants_for, document_constants
+from dlcc.stages.consistency.formulas.latex_tokens import UnknownFormula
+from dlcc.stages.consistency.formulas.loss_names import DISCRIMINATOR, GENERATOR
+from dlcc.stages.consistency.formulas.paper_losses import PaperLoss, paper_losses
+from dlcc.stages.consistency.formulas.symbols import D, StopGradient, judged
+from dlcc.stages.consistency.ledger import Ledger
+from dlcc.stages.consistency.prove import per_sample, prove
+from dlcc.stages.consistency.recorded_outputs import check_on_outputs
+from dlcc.stages.consistency.steps.traced_steps import TracedSteps, TracedUpdate
 from dlcc.tracing.losses import StepLoss
 
 # One formula that the algebra chokes on must not take the other obligations with it.

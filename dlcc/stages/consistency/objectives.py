@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import sympy as sp
 
+from dlcc.stages.consistency.checks.symbolic_loss import FAKE, REAL
 from dlcc.stages.consistency.prove import Relation
-from dlcc.stages.consistency.symbolic_loss import FAKE, REAL
 from dlcc.typing import Floats
 
 Property = tuple[str, str, Callable[[sp.Expr], sp.Expr], Relation]

@@ -9,12 +9,18 @@ from __future__ import annotations
 
 import sympy as sp
 
+from dlcc.stages.consistency.checks.quantities import judges_of
+from dlcc.stages.consistency.checks.symbolic_loss import (
+    FAKE,
+    REAL,
+    UnknownLoss,
+    sigmoid,
+    symbolic_loss,
+)
 from dlcc.stages.consistency.ledger import Ledger
 from dlcc.stages.consistency.objectives import Objective
 from dlcc.stages.consistency.prove import per_sample, prove
-from dlcc.stages.consistency.quantities import judges_of
-from dlcc.stages.consistency.symbolic_loss import FAKE, REAL, UnknownLoss, sigmoid, symbolic_loss
-from dlcc.stages.consistency.traced_steps import TracedSteps
+from dlcc.stages.consistency.steps.traced_steps import TracedSteps
 from dlcc.tracing.losses import StepLoss
 
 _MOST_TERMS = 4  # of an adversarial loss: a square has three

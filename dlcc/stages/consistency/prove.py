@@ -7,10 +7,10 @@ from typing import Literal
 
 import sympy as sp
 
+from dlcc.stages.consistency.checks.symbolic_loss import FAKE, REAL
+from dlcc.stages.consistency.formulas.symbols import Mean
 from dlcc.stages.consistency.provers.chain import decide
 from dlcc.stages.consistency.provers.statement import Domain, Statement
-from dlcc.stages.consistency.symbolic_loss import FAKE, REAL
-from dlcc.stages.consistency.symbols import Mean
 
 Relation = Literal["= 0", ">= 0", "<= 0"]
 

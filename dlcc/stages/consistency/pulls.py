@@ -15,9 +15,9 @@ import torch
 
 from dlcc.errors import TraceError
 from dlcc.findings import Finding
+from dlcc.stages.consistency.checks.quantities import judges_of
 from dlcc.stages.consistency.ledger import Ledger
-from dlcc.stages.consistency.quantities import judges_of
-from dlcc.stages.consistency.traced_steps import TracedSteps, TracedUpdate
+from dlcc.stages.consistency.steps.traced_steps import TracedSteps, TracedUpdate
 from dlcc.tracing.losses import StepLoss, Variable
 from dlcc.tracing.roles import FAKE, REAL
 from dlcc.typing import Floats

@@ -9,9 +9,13 @@ import torch
 from torch import Tensor
 
 from dlcc.records import Snapshots
-from dlcc.stages.consistency.comparison import Checked
-from dlcc.stages.consistency.formula_values import UnboundError, formula_value, free_constants
-from dlcc.stages.consistency.paper_losses import PaperLoss
+from dlcc.stages.consistency.checks.comparison import Checked
+from dlcc.stages.consistency.checks.formula_values import (
+    UnboundError,
+    formula_value,
+    free_constants,
+)
+from dlcc.stages.consistency.formulas.paper_losses import PaperLoss
 
 _ROUNDING = 2e-5  # relative to 1 + |loss|: float32 sums over a batch
 _FEWEST = 2  # snapshots, under which agreement may be chance

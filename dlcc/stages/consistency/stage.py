@@ -37,16 +37,16 @@ class Consistency(Stage):
         # sympy is slow to import, and whoever lists the stages does not need it
         from dlcc.stages.consistency.document_series import check_document_series
         from dlcc.stages.consistency.documents import check_formulas, check_gradients
-        from dlcc.stages.consistency.later_averages import LaterAverages
         from dlcc.stages.consistency.losses import check_losses
         from dlcc.stages.consistency.objectives import OBJECTIVES
-        from dlcc.stages.consistency.own_code import OwnCode
         from dlcc.stages.consistency.promises import check_promises
         from dlcc.stages.consistency.pulls import check_pulls
         from dlcc.stages.consistency.rules.breach import Evidence
         from dlcc.stages.consistency.rules.check import check_rules
-        from dlcc.stages.consistency.setting_trials import SettingTrials
-        from dlcc.stages.consistency.step_tracing import states_of, trace_steps
+        from dlcc.stages.consistency.steps.later_averages import LaterAverages
+        from dlcc.stages.consistency.steps.own_code import OwnCode
+        from dlcc.stages.consistency.steps.setting_trials import SettingTrials
+        from dlcc.stages.consistency.steps.step_tracing import states_of, trace_steps
         from dlcc.stages.consistency.tables import check_tables
 
         config, series, snapshots = case[Config], case[Series], case.get(Snapshots)

@@ -3,9 +3,9 @@
 import pytest
 import sympy as sp
 
+from dlcc.stages.consistency.checks.symbolic_loss import FAKE, REAL, softplus
+from dlcc.stages.consistency.formulas.symbols import Mean
 from dlcc.stages.consistency.prove import per_sample, prove
-from dlcc.stages.consistency.symbolic_loss import FAKE, REAL, softplus
-from dlcc.stages.consistency.symbols import Mean
 
 r, f = REAL, FAKE
 

@@ -6,7 +6,7 @@ import pytest
 
 from dlcc.records import Formula, Snapshots
 from dlcc.runs import Run
-from dlcc.stages.consistency.paper_losses import paper_losses
+from dlcc.stages.consistency.formulas.paper_losses import paper_losses
 from dlcc.stages.consistency.recorded_outputs import check_on_outputs
 from tests.conftest import example
 

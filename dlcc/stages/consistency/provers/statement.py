@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from dlcc.errors import OptionError
-from dlcc.stages.consistency.latex_tokens import UnknownFormula, small_enough
+from dlcc.stages.consistency.formulas.latex_tokens import UnknownFormula, small_enough
 
 RELATIONS = ("=", ">=", "<=", ">", "<")
 """Relations that a statement may claim."""

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 
 from dlcc.settings.nested import flattened
-from dlcc.stages.consistency.later_averages import are_equal, under
 from dlcc.stages.consistency.rules.breach import Breach, Doubt, Evidence
+from dlcc.stages.consistency.steps.later_averages import are_equal, under
 from dlcc.stages.recorded_state import RecordedState, Tensors
 
 _AVERAGE = re.compile(r"(?<![a-z])(ema|avg|average|averaged|shadow|polyak)(?![a-z])", re.I)

@@ -10,7 +10,7 @@ import torch
 
 from dlcc.stages.consistency.rules.breach import Breach, Doubt, Evidence
 from dlcc.stages.consistency.rules.drawn import noise_of
-from dlcc.stages.consistency.traced_steps import TracedStep
+from dlcc.stages.consistency.steps.traced_steps import TracedStep
 from dlcc.tracing.graph import Operation
 from dlcc.tracing.operators import base_name
 from dlcc.tracing.roles import FAKE, REAL

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from dlcc.records import Config, Series
-from dlcc.stages.consistency.traced_steps import TracedSteps
+from dlcc.stages.consistency.steps.traced_steps import TracedSteps
 from dlcc.stages.recorded_state import RecordedState
 
 

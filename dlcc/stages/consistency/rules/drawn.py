@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from dlcc.stages.consistency.traced_steps import TracedStep
+from dlcc.stages.consistency.steps.traced_steps import TracedStep
 from dlcc.tracing.graph import NOISE, Leaf
 
 

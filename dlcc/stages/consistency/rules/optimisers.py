@@ -7,14 +7,14 @@ from itertools import pairwise
 
 import numpy as np
 
-from dlcc.stages.consistency.quantities import judges_of
+from dlcc.stages.consistency.checks.quantities import judges_of
 from dlcc.stages.consistency.rules.breach import Breach, Evidence
 from dlcc.stages.consistency.rules.recorded_optimisers import (
     optimisers_of,
     players_of,
     weight_shapes,
 )
-from dlcc.stages.consistency.traced_steps import TracedStep
+from dlcc.stages.consistency.steps.traced_steps import TracedStep
 from dlcc.tracing.graph import Leaf, Operation
 from dlcc.tracing.passage import reached_weights
 from dlcc.tracing.roles import FAKE, NOISY_FAKE

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import torch
 
-from dlcc.stages.consistency.formula_check import minimised
-from dlcc.stages.consistency.quantities import judges_of
+from dlcc.stages.consistency.checks.formula_check import minimised
+from dlcc.stages.consistency.checks.quantities import judges_of
 from dlcc.stages.consistency.rules.breach import Breach, Doubt, Evidence
 from dlcc.stages.consistency.rules.drawn import noise_of
-from dlcc.stages.consistency.traced_steps import TracedStep
+from dlcc.stages.consistency.steps.traced_steps import TracedStep
 from dlcc.tracing.graph import OUTSIDE, PARAMETER, Leaf, Operation
 from dlcc.tracing.operators import LAYOUT, base_name
 from dlcc.tracing.roles import row_texts

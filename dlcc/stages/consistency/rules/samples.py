@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from dlcc.stages.consistency.quantities import judges_of
+from dlcc.stages.consistency.checks.quantities import judges_of
 from dlcc.stages.consistency.rules.breach import Breach, Evidence
-from dlcc.stages.consistency.traced_steps import TracedStep
+from dlcc.stages.consistency.steps.traced_steps import TracedStep
 from dlcc.tracing.graph import NOISE, OUTSIDE, Call, Leaf
 
 _FEWEST = 8  # samples

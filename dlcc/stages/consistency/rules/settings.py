@@ -13,7 +13,7 @@ from dlcc.settings.keys import Key, keys_of
 from dlcc.settings.nested import flattened, is_number
 from dlcc.stages.consistency.rules.breach import Breach, Evidence
 from dlcc.stages.consistency.rules.recorded_optimisers import Optimiser, optimisers_of
-from dlcc.stages.consistency.traced_steps import TracedStep
+from dlcc.stages.consistency.steps.traced_steps import TracedStep
 from dlcc.tracing.graph import gradient_name, left_name
 
 _CLIP = re.compile(r"grad\w*clip|clip\w*grad|max_?grad_?norm|grad_?norm_?clip", re.IGNORECASE)

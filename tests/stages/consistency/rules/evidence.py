@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from dlcc.records import Config, Series
 from dlcc.stages.consistency.rules.breach import Breach, Doubt, Evidence
-from dlcc.stages.consistency.traced_steps import TracedStep, TracedSteps, updates_of
+from dlcc.stages.consistency.steps.traced_steps import TracedStep, TracedSteps, updates_of
 from dlcc.stages.recorded_state import RecordedState
 from dlcc.tracing.recorder import StepRecorder
 from dlcc.typing import Floats

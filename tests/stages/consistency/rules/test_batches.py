@@ -18,7 +18,7 @@ from dlcc.stages.consistency.rules.batches import (
     same_noise,
 )
 from dlcc.stages.consistency.rules.reconstructions import no_noise, wrong_pairs
-from dlcc.stages.consistency.traced_steps import TracedSteps
+from dlcc.stages.consistency.steps.traced_steps import TracedSteps
 from tests.stages.consistency.rules.evidence import (
     Rule,
     breaches,

@@ -17,7 +17,7 @@ from dlcc.stages.consistency.rules.optimisers import (
     scale_is_undone,
     stepped_twice,
 )
-from dlcc.stages.consistency.traced_steps import TracedSteps
+from dlcc.stages.consistency.steps.traced_steps import TracedSteps
 from tests.stages.consistency.rules.evidence import Rule, breaches, evidence, rows, traced
 
 DATA = rows(0, 100)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from dlcc.stages.consistency.rules.samples import one_noise
-from dlcc.stages.consistency.traced_steps import TracedSteps
+from dlcc.stages.consistency.steps.traced_steps import TracedSteps
 from tests.stages.consistency.rules.evidence import breaches, evidence, rows, traced
 
 DATA = rows(0, 128)

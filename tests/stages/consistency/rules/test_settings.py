@@ -17,7 +17,7 @@ from dlcc.stages.consistency.rules.settings import (
     schedule_is_kept,
     stated_settings,
 )
-from dlcc.stages.consistency.traced_steps import TracedSteps
+from dlcc.stages.consistency.steps.traced_steps import TracedSteps
 from dlcc.stages.recorded_state import RecordedState
 from tests.stages.consistency.rules.evidence import (
     breaches,

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from dlcc.records import Block, Formula
-from dlcc.stages.consistency.paper_losses import paper_losses
+from dlcc.stages.consistency.formulas.paper_losses import paper_losses
 from dlcc.stages.ingestion.documents.reading import read_documents
 
 PAPER = r"""\documentclass[11pt]{article}

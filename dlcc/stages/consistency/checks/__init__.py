@@ -1,0 +1,1 @@
+"""Checks of formulas against what a step really minimises."""

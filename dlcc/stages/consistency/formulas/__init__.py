@@ -1,0 +1,1 @@
+"""Formulas of documents: what they say, as expressions."""

@@ -1,0 +1,1 @@
+"""Steps of the run's own code, done again in the sandbox."""

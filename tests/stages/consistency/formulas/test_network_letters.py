@@ -1,0 +1,33 @@
+"""Letters of networks: who judges and who makes, whatever they are called."""
+
+from __future__ import annotations
+
+import pytest
+
+from dlcc.stages.consistency.formulas.network_letters import with_usual_letters
+
+
+@pytest.mark.parametrize(
+    ("latex", "usual"),
+    [
+        ("E[C(x)] - E[C(G(z))]", "E[D(x)] - E[D(G(z))]"),
+        (r"E[f_w(x)] - E[f_w(g_\theta(z))]", r"E[D_w(x)] - E[D_w(G_\theta(z))]"),
+        (r"E[\mathrm{Disc}(x)]", "E[D(x)]"),
+        (r"E[\mathcal{D}(\hat{G}(z))]", "E[D(G(z))]"),
+        (r"E[T_{\omega}\left(\tilde{x}\right)]", r"E[D_{\omega}\left(\tilde{x}\right)]"),
+        # D stands for itself: C is another network, f a function
+        ("E[D(x)] + E[C(x)]", "E[D(x)] + E[C(x)]"),
+        ("E[f(D(x))]", "E[f(D(x))]"),
+        # two candidates: which of them judges cannot be told
+        ("E[C(x)] + E[T(x)]", "E[C(x)] + E[T(x)]"),
+        # a divergence is no network
+        (r"C(x) + D_{KL}(q \| p)", r"D(x) + D_{KL}(q \| p)"),
+        (r"L_{f}(x) = 1", r"L_{f}(x) = 1"),
+    ],
+)
+def test_networks_are_called_by_their_usual_letters(latex: str, usual: str) -> None:
+    assert with_usual_letters([latex]) == [usual]
+
+
+def test_letters_are_those_of_the_whole_document() -> None:
+    assert with_usual_letters(["E[C(x)]", "E[D(x)]"]) == ["E[C(x)]", "E[D(x)]"]
