@@ -29,6 +29,9 @@ _OTHER_LOSS = re.compile(
     r"hinge|least[- ]squares|LSGAN|Wasserstein|WGAN|relativis|non-?saturating|softplus|smooth",
     re.IGNORECASE,
 )
+_PENALTY_WEIGHT = re.compile(
+    r"penalty (?:coefficient|weight|strength)s?[^.;\d]{0,40}?(\d+(?:\.\d+)?)", re.IGNORECASE
+)
 _OF_OTHERS = re.compile(
     r"background|related|prelim|previous|prior work|review|introduction|baseline|compar",
     re.IGNORECASE,
@@ -57,7 +60,7 @@ def fair(checked: Checked, paper: PaperLoss, told: str, section: str = "") -> Ch
     if checked.verdict == "refuted":
         why = _accusing(checked, paper, told, section)
     elif checked.verdict == "held":
-        why = _likelihood(checked, told)
+        why = _likelihood(checked, told) or _penalty(checked, paper, told)
     return Checked("unknown", f"{checked.reason}; but {why}", {}) if why else checked
 
 
@@ -83,6 +86,18 @@ def _accusing(checked: Checked, paper: PaperLoss, told: str, section: str) -> st
     has_none = paper.expression is not None and not paper.expression.has(Gradient)
     if has_none and "‖∇" in checked.reason and _IN_WORDS.search(told):
         return "the document speaks of a penalty in words"
+    return ""
+
+
+def _penalty(checked: Checked, paper: PaperLoss, told: str) -> str:
+    """Weight of the penalty on gradients that the text states, where the code has another one;
+    empty where it does not."""
+    if paper.expression is None or not paper.expression.has(Gradient):
+        return ""
+    weights = [float(match[1]) for match in _PENALTY_WEIGHT.finditer(told)]
+    found = list(checked.constants.values())
+    if weights and found and not any(abs(w - v) < 1e-6 for w in weights for v in found):
+        return f"the text states a weight of {weights[0]:g}"
     return ""
 
 

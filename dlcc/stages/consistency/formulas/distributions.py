@@ -55,6 +55,8 @@ _SINGLE = re.compile(r"(?:z|mu|sigma)_(?:[a-hj-z]|\d)(?![a-z])")  # z_j; z_i is 
 _LIKELIHOOD = re.compile(
     rf"[pP](_?[a-z]+)?\(x\w*{_GIVEN}(?:(hat|tilde)?z\w*(?:\(x\))?(?:,[a-z])?|[a-z],z\w*)\)"
 )
+_TIMES = frozenset(("t", "s", "tau"))
+_EVEN = re.compile(r"U|u|\{|\[|\(?[01]|p|Cat|T")  # as times are drawn as a rule
 _COUNTERS = frozenset("ijknbtm")
 
 
@@ -149,6 +151,9 @@ def averaged(value: sp.Expr, over: Sequence[Drawn]) -> sp.Expr:
     from_data = {name for name in names if any(n.endswith(name) for n in inside if is_sample(n))}
     if judges and names and not (names & inside or from_data):  # x̂ is made of x
         raise UnknownFormula(f"an expectation over {', '.join(sorted(names))} of something else")
+    for d in over:
+        if _TIMES & set(d.names) and d.of and not _EVEN.match(d.of):
+            raise UnknownFormula(f"times drawn from {d.of}")
     renamed: dict[str, str] = {}
     judged = {a.name for e in value.atoms(D) for a in e.args if isinstance(a, sp.Symbol)}
     for d in over if judges else ():

@@ -21,7 +21,7 @@ from dlcc.stages.consistency.formulas.latex_tokens import UnknownFormula
 _NOT_SET = re.compile(
     r"\b(?:if|when|for (?!all|the|our|both)|recover|corresponds? to|reduces?|e\.g\.|example"
     r"|original|ablat|var(?:y|ied|ying)|sweep|between|from .* to|instead of|rather than|would"
-    r"|without|otherwise|limit|larger|smaller|in their|they)",
+    r"|without|otherwise|limit|larger|smaller|in their|they|et al)",
     re.IGNORECASE,
 )
 _OF_OPTIMISER = re.compile(
@@ -42,9 +42,11 @@ _NAME = (
     r"\\?(?:lambda|gamma|alpha|beta|delta|kappa|tau|rho|w|a|b|c)(?:_\{?(?:\\[a-z]+\s*\{)?\w+\}*)?"
 )
 _SET_IN_WORDS = re.compile(
-    rf"\$?({_NAME})\$?\s*(?:is set|are set|set|fixed|equal)?\s*(?:to|is|at|of|=|:)"
+    rf"\$?({_NAME})\$?\s*(?:[^.;$\d]{{0,60}}?(?:chosen|set|fixed|equal|taken))?"
+    rf"\s*(?:to be|to|as|is|at|of|=|:)"
     rf"\s*\$?({_NUMBER})(?![\w.]*\d)"
 )
+_CLAUSE = re.compile(r";|\bbut\b|\bwhereas\b|\bwhile\b")
 _LONGEST = 80  # characters of an assignment
 _COMMA = re.compile(r",|;|\\q?quad|\\text\s*\{\s*and\s*\}|\band\b")
 
@@ -106,7 +108,7 @@ def constants_for(
 def _in_formulas(formulas: Iterable[Formula]) -> Iterator[StatedConstant]:
     """Constants that formulas set, in line or beside a displayed one."""
     for formula in formulas:
-        if not formula.displayed and not _sets(formula.context):
+        if not formula.displayed and not _sets(_clause(formula)):
             continue
         for part in _COMMA.split(formula.latex):
             for constant in assignments(part):
@@ -116,7 +118,7 @@ def _in_formulas(formulas: Iterable[Formula]) -> Iterator[StatedConstant]:
 def _in_blocks(blocks: Iterable[Block]) -> Iterator[StatedConstant]:
     """Constants that sentences and the first two columns of tables set."""
     for block in blocks:
-        for sentence in block.sentences:
+        for sentence in (clause for text in block.sentences for clause in _CLAUSE.split(text)):
             if _sets(sentence):
                 for match in _SET_IN_WORDS.finditer(_in_ascii(sentence)):
                     for constant in assignments(f"{match[1]} = {match[2]}"):
@@ -124,6 +126,13 @@ def _in_blocks(blocks: Iterable[Block]) -> Iterator[StatedConstant]:
         for name, value, *_ in (row for row in block.rows if len(row) == 2):
             for constant in assignments(f"{_in_ascii(name).strip('$ ')} = {value.strip('$ ')}"):
                 yield StatedConstant(*constant, block.file, block.line)
+
+
+def _clause(formula: Formula) -> str:
+    """Part of a sentence that a formula in line stands in."""
+    latex = formula.latex.strip()
+    clauses = [c for c in _CLAUSE.split(formula.context) if latex in c]
+    return clauses[0] if len(clauses) == 1 else formula.context
 
 
 def _sets(sentence: str) -> bool:
@@ -143,7 +152,7 @@ def assignments(latex: str) -> list[tuple[str, float]]:
     >>> assignments(r"b = c = 10^{-3}"), assignments("a = b")
     ([('b', 0.001), ('c', 0.001)], [])
     """
-    *names, value = split_at_equals(latex.strip(" .$"))
+    *names, value = split_at_equals(latex.strip(" .$()").replace("{=}", "="))
     if not names or len(latex) > _LONGEST:
         return []
     try:

@@ -49,6 +49,7 @@ _NORMS = {"\\|", "\\Vert", "\\lVert", "\\rVert", "∥", "‖"}
 GREEK = "alpha|beta|gamma|lambda|epsilon|mu|delta|eta|tau|theta|phi|kappa|omega|nu|rho|xi"
 """Greek letters that are read, as a pattern."""
 _DIVERGENCES = {"KL", "D_KL", "DKL"}
+_OF_ROW = re.compile(r"^t_?[ijknbm]$")  # the time of a row is a time
 _NAMED_FUNCTIONS: Mapping[str, Callable[[sp.Expr], sp.Expr]] = {
     "softplus": lambda x: sp.log(1 + sp.exp(x)),
     "sp": lambda x: sp.log(1 + sp.exp(x)),
@@ -193,7 +194,7 @@ class Reader(Tokens):
         else:
             raise UnknownFormula(token)
         self.skip_row()
-        subscript = self.subscript()
+        subscript = _OF_ROW.sub("t", self.subscript())
         self.skip_row()
         counts = _names_nothing(name, subscript) and not (self._timed and subscript == "t")
         if subscript and not counts:

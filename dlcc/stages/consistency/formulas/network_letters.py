@@ -23,6 +23,10 @@ _ARGUMENT = rf"{_INDEX}\s*{_OPENS}\s*"
 _LIKE_DATA = (
     rf"(?:{_FONT}\s*\{{?\s*)?(?:\\{_LOOK}\s*\{{?\s*)?(?:{_FONT}\s*\{{?\s*)?[xX](?![a-zA-Z])"
 )
+_LIKE_SAMPLES = (
+    rf"(?:G{_INDEX}\s*{_OPENS}|(?:{_FONT}\s*\{{?\s*)?\\{_LOOK}\s*\{{?\s*(?:{_FONT}\s*\{{?\s*)?x"
+    r"|x\s*_\s*\{?\s*(?:\\[a-z]+\s*\{\s*)?(?:g|f|fake)(?![a-zA-Z]))"
+)
 _LIKE_NOISE = rf"(?:{_FONT}\s*\{{?\s*)?(?:z|\\xi|\\epsilon|\\varepsilon)(?![a-zA-Z])"
 
 
@@ -30,7 +34,8 @@ def with_usual_letters(formulas: Sequence[str]) -> list[str]:
     r"""Call the network that judges D and the one that makes samples G.
 
     A letter is taken for one only where the document has no D, or no G, and a single letter stands
-    in its place: it judges if it is applied to data, and makes if it is applied to noise.
+    in its place: it judges if it is applied to data and to samples, and makes if it is applied to
+    noise.
 
     Args:
         formulas: Displayed formulas of a document.
@@ -40,11 +45,14 @@ def with_usual_letters(formulas: Sequence[str]) -> list[str]:
     """
     named = [_without_looks(latex) for latex in formulas]
     whole = "\n".join(named)
-    for usual, letters, like in (("G", _MAKERS, _LIKE_NOISE), ("D", _JUDGES, _LIKE_DATA)):
+    both = (_LIKE_DATA, _LIKE_SAMPLES)
+    for usual, letters, like in (("G", _MAKERS, (_LIKE_NOISE,)), ("D", _JUDGES, both)):
         if re.search(rf"{_ALONE}{usual}{_DIVERGENCE}{_APPLIED}", whole):
             continue
         found = [
-            letter for letter in letters if re.search(rf"{_ALONE}{letter}{_ARGUMENT}{like}", whole)
+            letter
+            for letter in letters
+            if all(re.search(rf"{_ALONE}{letter}{_ARGUMENT}{given}", whole) for given in like)
         ]
         if len(found) == 1:
             pattern = re.compile(rf"{_ALONE}{found[0]}{_APPLIED}")

@@ -10,6 +10,7 @@ import sympy as sp
 from dlcc.stages.consistency.checks.comparison import Checked
 from dlcc.stages.consistency.checks.reservations import fair, of_several
 from dlcc.stages.consistency.formulas.paper_losses import PaperLoss
+from dlcc.stages.consistency.formulas.symbols import D, Gradient
 
 HELD = Checked("held", "holds numerically at 25 points", {})
 WRONG = Checked("refuted", "the formula gives 1 and the code 2", {})
@@ -73,3 +74,11 @@ def test_a_likelihood_is_the_one_that_the_document_names() -> None:
     held = Checked("held", "holds numerically at 25 points, p(x|z) normal", {})
     assert fair(held, paper(), "The likelihood p(x|z) is Bernoulli.").verdict == "unknown"
     assert fair(held, paper(), "The prior is normal.") == held
+
+
+def test_the_weight_of_a_penalty_is_the_one_that_the_text_states() -> None:
+    x = sp.Symbol("x", real=True)
+    loss = replace(paper(), expression=sp.Symbol("lambda") * Gradient(D(x)))
+    held = Checked("held", "holds numerically at 25 points, with lambda = 10", {"lambda": 10.0})
+    assert fair(held, loss, "We set the gradient penalty coefficient to 5.").verdict == "unknown"
+    assert fair(held, loss, "The penalty weight is 10 in all experiments.") == held

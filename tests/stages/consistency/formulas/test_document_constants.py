@@ -31,6 +31,13 @@ def found(*parts: Formula | Block) -> dict[str, float]:
         (inline(r"\beta = \frac{1}{4}"), {"beta": 0.25}),
         (inline(r"b = c = 1"), {"b": 1, "c": 1}),
         (sentence(r"where we set $\lambda_{gp}$ to 10."), {"lambda_gp": 10}),
+        (sentence(r"The weight $\lambda$ that balances both is chosen as $20$."), {"lambda": 20}),
+        (inline(r"\lambda{=}1.0"), {"lambda": 1}),
+        (
+            inline(r"\beta = 4", r"Higgins et al. use $\beta = 0.3$; we use $\beta = 4$."),
+            {"beta": 4},
+        ),
+        (inline(r"\beta = 0.3", r"Higgins et al. use $\beta = 0.3$; we use $\beta = 4$."), {}),
         (sentence("The weight λ = 2.5 was used throughout."), {"lambda": 2.5}),
         (
             Block("table", "a.md", 2, "", "", (), (("name", "value"), (r"$\lambda$", "10"))),
