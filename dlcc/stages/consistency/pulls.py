@@ -48,7 +48,8 @@ def pull(loss: StepLoss, role: str) -> Pull | None:
         role: Role of the rows, such as `real`.
 
     Returns:
-        The pull; None where no player judges such rows, or the loss does not depend on them.
+        The pull; None where no player judges such rows by one output, or the loss does not depend
+        on it.
 
     Raises:
         TraceError: An operation cannot be run again.
@@ -56,8 +57,8 @@ def pull(loss: StepLoss, role: str) -> Pull | None:
     judges = judges_of(loss)
     judged = [v for v in loss.variables if v.sort == "output" and v.player in judges]
     moved = [v for v in judged if v.role == role]
-    if len(judges) != 1 or not moved:
-        return None
+    if len(judges) != 1 or len({(v.path, v.part) for v in moved}) != 1:
+        return None  # features beside the output are no verdict
     grid = _PROBABILITIES if all(map(_is_probability, judged)) else _LOGITS
     values = np.array([_at(loss, moved, float(c)) for c in grid])
     spread = float(np.ptp(values)) if np.isfinite(values).all() else 0.0

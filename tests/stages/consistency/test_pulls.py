@@ -106,3 +106,32 @@ def test_players_that_draw_outputs_the_wrong_way_are_found(
 
 def test_labels_that_are_flipped_in_one_step_are_let_be() -> None:
     assert findings(ns, lambda f: softplus(-f).mean(), flip=1) == []
+
+
+def test_a_judge_that_returns_features_as_well_is_let_be() -> None:
+    class Judge(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.last = nn.Linear(5, 7), nn.Linear(7, 1)
+
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            features = torch.tanh(self.first(x))
+            return features, self.last(features)
+
+    nets: dict[str, nn.Module] = {"generator": nn.Linear(3, 5), "discriminator": Judge()}
+    judge, maker = nets["discriminator"], nets["generator"]
+    sgd = {name: torch.optim.SGD(net.parameters(), 0.01) for name, net in nets.items()}
+
+    def step(_: int) -> None:
+        real, fake = judge(DATA[:ROWS]), judge(maker(torch.randn(ROWS, 3)).detach())
+        sgd["discriminator"].zero_grad()
+        ns(real[1], fake[1]).backward()
+        sgd["discriminator"].step()
+        made, target = judge(maker(torch.randn(ROWS, 3))), judge(DATA[:ROWS])[0].detach()
+        sgd["generator"].zero_grad()
+        (softplus(-made[1]).mean() + 100 * (made[0] - target).abs().mean()).backward()
+        sgd["generator"].step()
+
+    ledger = Ledger()
+    check_pulls(ledger, traced(nets, step, np.asarray(DATA)))
+    assert ledger.findings == []
