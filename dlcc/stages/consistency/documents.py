@@ -21,7 +21,11 @@ from dlcc.stages.consistency.checks.symbolic_loss import (
     sigmoid,
     symbolic_loss,
 )
-from dlcc.stages.consistency.formulas.document_constants import constants_for, document_constants
+from dlcc.stages.consistency.formulas.document_constants import (
+    constants_for,
+    document_constants,
+    section_of,
+)
 from dlcc.stages.consistency.formulas.latex_tokens import UnknownFormula
 from dlcc.stages.consistency.formulas.loss_names import DISCRIMINATOR, GENERATOR
 from dlcc.stages.consistency.formulas.paper_losses import PaperLoss, paper_losses
@@ -64,15 +68,16 @@ def check_formulas(
     """
     stated = stated_constants(config.config)
     told = " ".join(block.text for block in dossier.blocks if block.kind in ("paragraph", "list"))
-    sections = {f"{b.file}:{b.line}": b.section for b in dossier.blocks if b.kind == "formula"}
     constants = document_constants(dossier.formulas, dossier.blocks)
     papers = paper_losses(dossier.formulas)
     found = []
     for paper in papers:
-        known = constants_for(paper.place, constants, stated)
+        file, _, line = paper.place.rpartition(":")
+        section = section_of(file, int(line), dossier.blocks)
+        known = constants_for(paper.place, section, constants, stated)
         checked = None if traced.updates else check_on_outputs(paper, snapshots, known)
         checked = checked or check_paper(paper, traced, known)
-        checked = fair(checked, paper, told, sections.get(paper.place, ""))
+        checked = fair(checked, paper, told, section)
         found.append(as_told(as_configured(checked, config.config), told))
     for paper, checked in zip(papers, of_several(papers, found), strict=True):
         _note(ledger, paper, checked)

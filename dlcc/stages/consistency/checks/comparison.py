@@ -244,6 +244,14 @@ class Comparison:
         known: Mapping[str, float],
     ) -> Checked:
         """Make the counterexample, and name the stated constant or the term that is to blame."""
+        both = np.isfinite(mine) & np.isfinite(values)
+        apart = (mine - values)[both]
+        if both.sum() >= _LEAST and float(np.ptp(apart)) <= TOLERANCE * (
+            1 + np.abs(mine[both]).max()
+        ):
+            return undecided(
+                f"it differs by {apart[0]:.6g} alone, a constant, which trains nothing"
+            )
         k = int(np.flatnonzero(off)[0])
         place = "at the recorded outputs" if k == 0 else f"at point {k}"
         reason = f"{place} the formula gives {mine[k]:.6g} and the code {values[k]:.6g}"

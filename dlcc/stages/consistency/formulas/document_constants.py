@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sympy as sp
 
@@ -21,13 +21,17 @@ from dlcc.stages.consistency.formulas.latex_tokens import UnknownFormula
 _NOT_SET = re.compile(
     r"\b(?:if|when|for (?!all|the|our|both)|recover|corresponds? to|reduces?|e\.g\.|example"
     r"|original|ablat|var(?:y|ied|ying)|sweep|between|from .* to|instead of|rather than|would"
-    r"|without|otherwise|limit|larger|smaller|in their|they|et al)",
+    r"|without|otherwise|limit|larger|smaller|in their|they)",
     re.IGNORECASE,
 )
 _OF_OPTIMISER = re.compile(
     r"learning rate|step size|Adam|RMSprop|SGD|optimi[sz]er|momentum|schedul|decay|\bEMA\b|average",
     re.IGNORECASE,
 )
+_OF_OTHERS = re.compile(
+    r"\bprior\b|\buses\b|\[\d[\d, ]*\]|\\cite|et al|\(\w+,? \d{4}\)", re.IGNORECASE
+)
+_OURS = re.compile(r"\b(?:we|our)\b", re.IGNORECASE)
 _UNICODE = {
     "λ": "lambda",
     "γ": "gamma",
@@ -63,6 +67,8 @@ class StatedConstant:
     """Document."""
     line: int
     """Line of the statement."""
+    section: str = ""
+    """Headings that it stands under."""
 
 
 def document_constants(
@@ -74,27 +80,35 @@ def document_constants(
     >>> [(c.name, c.value) for c in document_constants([inline], [])]
     [('lambda', 10.0)]
     """
+    blocks = tuple(blocks)
     found = dict.fromkeys(_in_formulas(formulas))
     found |= dict.fromkeys(_in_blocks(blocks))
-    return tuple(found)
+    return tuple(replace(c, section=section_of(c.file, c.line, blocks)) for c in found)
+
+
+def section_of(file: str, line: int, blocks: Sequence[Block]) -> str:
+    """Find the headings that a line of a document stands under."""
+    before = [block for block in blocks if block.file == file and block.line <= line]
+    return before[-1].section if before else ""
 
 
 def constants_for(
-    place: str, stated: Sequence[StatedConstant], configured: Mapping[str, float]
+    place: str, section: str, stated: Sequence[StatedConstant], configured: Mapping[str, float]
 ) -> dict[str, float]:
     """Choose the values that constants have in a formula.
 
-    What stands in the same line comes first; else what its document states, where that is one value
-    alone; else what the configuration states.
+    What stands in the same line comes first; else what its section states, where that is one value
+    alone; else what the configuration states. Another section may be about another experiment.
 
     Args:
         place: File and line of the formula, such as `documents/method.md:11`.
+        section: Headings that it stands under.
         stated: Constants that documents state.
         configured: Name of a constant -> its value in the configuration.
     """
     file, _, line = place.rpartition(":")
     chosen = dict(configured)
-    mine = [constant for constant in stated if constant.file == file]
+    mine = [c for c in stated if c.file == file and c.section == section]
     for name in {constant.name for constant in mine}:
         values = {constant.value for constant in mine if constant.name == name}
         beside = {c.value for c in mine if c.name == name and str(c.line) == line}
@@ -136,8 +150,10 @@ def _clause(formula: Formula) -> str:
 
 
 def _sets(sentence: str) -> bool:
-    """Whether a sentence sets what it names, and not for an optimiser."""
-    return not _NOT_SET.search(sentence) and not _OF_OPTIMISER.search(sentence)
+    """Whether a sentence sets what it names, not for an optimiser, and not in others' work."""
+    if _NOT_SET.search(sentence) or _OF_OPTIMISER.search(sentence):
+        return False
+    return not _OF_OTHERS.search(sentence) or _OURS.search(sentence) is not None
 
 
 def _in_ascii(text: str) -> str:

@@ -49,6 +49,9 @@ def found(*parts: Formula | Block) -> dict[str, float]:
         # what might be, and what is an optimiser's
         (inline(r"\beta = 1", "If it is one, the original VAE is recovered."), {}),
         (inline(r"\alpha = 0.0002", "Adam has this learning rate."), {}),
+        (inline(r"\lambda = 1", r"Prior work on images uses $\lambda = 1$."), {}),
+        (inline(r"\lambda = 1", r"Progressive GAN [4] uses $\lambda = 1$."), {}),
+        (inline(r"\lambda = 1", r"As in [4], we take $\lambda = 1$."), {"lambda": 1}),
         (sentence(r"For $\beta = 4$ the latents collapse."), {}),
     ],
 )  # fmt: skip
@@ -61,8 +64,18 @@ def test_a_constant_is_taken_where_it_is_set(
 def test_beside_a_formula_it_is_that_formulas() -> None:
     displayed = Formula("a.md", 3, r"L_D = \lambda E[D(x)], \quad \lambda = 10", True, "")
     stated = document_constants([displayed, inline(r"\lambda = 5")], [])
-    assert constants_for("a.md:3", stated, {}) == {"lambda": 10}
+    assert constants_for("a.md:3", "", stated, {}) == {"lambda": 10}
     # elsewhere in the document two values are given: neither can be chosen, nor the setting
-    assert constants_for("a.md:7", stated, {"lambda": 1.0}) == {}
+    assert constants_for("a.md:7", "", stated, {"lambda": 1.0}) == {}
     # another document says nothing of it
-    assert constants_for("b.md:7", stated, {"lambda": 1.0}) == {"lambda": 1.0}
+    assert constants_for("b.md:7", "", stated, {"lambda": 1.0}) == {"lambda": 1.0}
+
+
+def test_another_section_may_be_about_another_experiment() -> None:
+    blocks = [
+        Block("paragraph", "a.md", 2, "", "Toy data", ()),
+        Block("paragraph", "a.md", 4, "", "Images", ()),
+    ]
+    stated = document_constants([inline(r"\lambda = 1", line=5)], blocks)
+    assert constants_for("a.md:4", "Images", stated, {}) == {"lambda": 1}
+    assert constants_for("a.md:3", "Toy data", stated, {}) == {}
