@@ -31,7 +31,7 @@ _OF_OPTIMISER = re.compile(
 _OF_OTHERS = re.compile(
     r"\bprior\b|\buses\b|\[\d[\d, ]*\]|\\cite|et al|\(\w+,? \d{4}\)", re.IGNORECASE
 )
-_OURS = re.compile(r"\b(?:we|our)\b", re.IGNORECASE)
+_OURS = re.compile(r"\bwe\b", re.IGNORECASE)
 _UNICODE = {
     "λ": "lambda",
     "γ": "gamma",

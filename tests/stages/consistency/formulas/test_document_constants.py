@@ -51,6 +51,7 @@ def found(*parts: Formula | Block) -> dict[str, float]:
         (inline(r"\alpha = 0.0002", "Adam has this learning rate."), {}),
         (inline(r"\lambda = 1", r"Prior work on images uses $\lambda = 1$."), {}),
         (inline(r"\lambda = 1", r"Progressive GAN [4] uses $\lambda = 1$."), {}),
+        (inline(r"\lambda = 1", r"Karras et al. set $\lambda = 1$, too weak for our data."), {}),
         (inline(r"\lambda = 1", r"As in [4], we take $\lambda = 1$."), {"lambda": 1}),
         (sentence(r"For $\beta = 4$ the latents collapse."), {}),
     ],
