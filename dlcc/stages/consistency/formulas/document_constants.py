@@ -43,7 +43,8 @@ _UNICODE = {
 }
 _NUMBER = r"[-+]?\d*\.?\d+(?:e[-+]?\d+|\s*(?:\\times|\\cdot|×)\s*10\s*\^\s*\{?\s*-?\d+\s*\}?)?"
 _NAME = (
-    r"\\?(?:lambda|gamma|alpha|beta|delta|kappa|tau|rho|w|a|b|c)(?:_\{?(?:\\[a-z]+\s*\{)?\w+\}*)?"
+    r"(?:(?<![\w\\])\\?(?:lambda|gamma|alpha|beta|delta|kappa|tau|rho)|(?<=\$)[wabc])"
+    r"(?:_\{?(?:\\[a-z]+\s*\{)?\w+\}*)?"
 )
 _SET_IN_WORDS = re.compile(
     rf"\$?({_NAME})\$?\s*(?:[^.;$\d]{{0,60}}?(?:chosen|set|fixed|equal|taken))?"

@@ -44,6 +44,7 @@ def found(*parts: Formula | Block) -> dict[str, float]:
             {"lambda": 10},
         ),
         # what is no assignment of a number
+        (sentence("We take a set of 10 images, and the data is 2 GB."), {}),
         (inline(r"\lambda = \mu"), {}),
         (inline(r"x = 3 y"), {}),
         # what might be, and what is an optimiser's
