@@ -86,7 +86,7 @@ class _Evaluation:
 
     def __init__(self, quantities: Mapping[str, Tensor], constants: Mapping[str, float]) -> None:
         self._quantities, self._constants = quantities, constants
-        self._norms = 0  # that are under way
+        self._vectors = 0  # norms and sums over features that are under way
 
     def __call__(self, e: sp.Expr) -> Tensor:
         if isinstance(e, sp.Number) or e.is_number:
@@ -115,19 +115,19 @@ class _Evaluation:
             return self._quantity(f"gradient {judged(e.args[0], inside=True)}", e)
         if name == _MAKER:
             return self._quantity("G(z)", e)
-        if name in _NORMS:
-            return _REDUCTIONS[name](self._within_norm(e))
+        if name in _OF_VECTORS:
+            return _REDUCTIONS[name](self._within_vector(e))
         if name not in _REDUCTIONS:
             raise UnboundError(f"{e.func}")
-        if name == Mean.__name__ and self._norms:  # of vectors, whose norm is taken
+        if name == Mean.__name__ and self._vectors:  # over rows alone
             return self(e.args[0]).mean(dim=0, keepdim=True)
         return _REDUCTIONS[name](self(e.args[0]))
 
-    def _within_norm(self, norm: sp.Expr) -> Tensor:
-        """Evaluate what a norm is of."""
-        self._norms += 1
-        value = self(norm.args[0])
-        self._norms -= 1
+    def _within_vector(self, e: sp.Expr) -> Tensor:
+        """Evaluate what a norm, or a sum over features, is of."""
+        self._vectors += 1
+        value = self(e.args[0])
+        self._vectors -= 1
         return value
 
     def _power(self, e: sp.Pow) -> Tensor:
@@ -137,7 +137,7 @@ class _Evaluation:
         if (
             isinstance(base, AppliedUndef) and base.func == Norm and exponent == 2
         ):  # whose gradient exists at 0, too
-            return self._within_norm(base).square().sum(dim=-1, keepdim=True)
+            return self._within_vector(base).square().sum(dim=-1, keepdim=True)
         if not exponent.is_number:
             return torch.pow(self(base), self(exponent))
         return torch.pow(self(base), float(exponent))
@@ -227,7 +227,7 @@ _REDUCTIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
         (Norm1, lambda v: v.abs().sum(dim=-1, keepdim=True)),
     )
 }
-_NORMS = (Norm.__name__, Norm1.__name__)
+_OF_VECTORS = frozenset(f.__name__ for f in (Norm, Norm1, FeatureSum, FeatureMean))
 _JUDGE, _MAKER, _GRADIENT = D.__name__, G.__name__, Gradient.__name__
 _PAIRS: Mapping[sp.Basic, Callable[[Tensor, Tensor], Tensor]] = {
     sp.Add: torch.add,

@@ -29,6 +29,9 @@ _OTHER_LOSS = re.compile(
     r"hinge|least[- ]squares|LSGAN|Wasserstein|WGAN|relativis|non-?saturating|softplus|smooth",
     re.IGNORECASE,
 )
+_TO_A_FACTOR = re.compile(
+    r"up to (?:a |an |the )?(?:\w+ )?(?:factor|scale|constant)|proportional to", re.IGNORECASE
+)
 _PENALTY_WEIGHT = re.compile(
     r"penalty (?:coefficient|weight|strength)s?[^.;\d]{0,40}?(\d+(?:\.\d+)?)", re.IGNORECASE
 )
@@ -75,6 +78,8 @@ def _accusing(checked: Checked, paper: PaperLoss, told: str, section: str) -> st
         return "papers that give one value for both players often train the generator by another"
     if paper.game and _OTHER_LOSS.search(told):
         return "the document speaks of another loss in words"
+    if _TO_A_FACTOR.search(told):
+        return "the document speaks of a factor that is left out"
     if paper.part_of:
         return f"it is a part of the formula at {paper.part_of}"
     if _OF_OTHERS.search(section):

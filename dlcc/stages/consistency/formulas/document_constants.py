@@ -25,7 +25,8 @@ _NOT_SET = re.compile(
     re.IGNORECASE,
 )
 _OF_OPTIMISER = re.compile(
-    r"learning rate|step size|Adam|RMSprop|SGD|optimi[sz]er|momentum|schedul|decay|\bEMA\b|average",
+    r"learning rate|step size|Adam|RMSprop|SGD|optimi[sz]er|momentum|schedul|decay|\bEMA\b|average"
+    r"|(?:times|steps|updates|iterations) (?:per|of)|epoch",
     re.IGNORECASE,
 )
 _OF_OTHERS = re.compile(

@@ -249,7 +249,10 @@ def _head(latex: str) -> str:
 
 
 def _rows_apart(latex: str) -> str:
-    """Reason why data cannot be told, where two rows of x are judged, such as x_i and x_j."""
+    """Reason why data cannot be told, where x is drawn from p and q, or two rows of it are judged,
+    such as x_i and x_j."""
+    if all(re.search(rf"(?<![a-zA-Z\\]){letter}\s*\(\s*x", latex) for letter in "pq"):
+        return "which of p and q the data are drawn from cannot be told"
     rows = sorted(set(_ROW_OF_X.findall(latex)))
     return f"which of x_{' and x_'.join(rows)} are data cannot be told" if len(rows) > 1 else ""
 

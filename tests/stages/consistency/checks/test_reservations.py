@@ -57,6 +57,7 @@ def test_a_formula_of_its_own_is_accused_whatever_the_text_speaks_of() -> None:
         ("It is to be as large as possible.", "", "", False),
         ("", "Paper > 2 Related work", "", False),
         ("", "Background", "", False),
+        ("Up to a constant factor, it is this.", "", "", False),
         ("", "", "a.md:9", False),
         ("", "", "", True),
     ],

@@ -210,3 +210,9 @@ def test_what_sets_constants_behind_a_formula_is_no_part_of_it() -> None:
     (loss,) = paper_losses(formulas(r"L_D = E[\max(0, 1 - D(x))] \lambda, \lambda = 10, a = b = 1"))
     assert str(loss.expression) == "lambda*Mean(Max(0, 1 - D(x)))"
     assert loss.unread == ""
+
+
+def test_which_of_p_and_q_the_data_are_drawn_from_is_not_guessed() -> None:
+    (loss,) = paper_losses(formulas(r"L_D = -E_{q(x)}[\log D(x)] - E_{p(x)}[\log(1 - D(x))]"))
+    assert loss.expression is None
+    assert "which of p and q" in loss.reason
