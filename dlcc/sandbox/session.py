@@ -455,7 +455,7 @@ class Session:
         """
         from safetensors.numpy import save
 
-        sent = {f"{call}/{place}": np.ascontiguousarray(n) for (call, place), n in noise.items()}
+        sent = {f"{call}/{place}": np.array(n, order="C") for (call, place), n in noise.items()}
         return self._ask({"op": "disturb", "step": step}, save(sent), expected=_OUTPUTS)[1]
 
     def features(self, entry: str, rows: NDArray[np.float64]) -> NDArray[Any]:

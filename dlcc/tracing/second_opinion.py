@@ -125,8 +125,8 @@ def _difference(
         return ""
     ours = torch.autograd.grad(total, [again.noise[p] for p in places], allow_unused=True)
     for place, slope in zip(places, ours, strict=True):
-        theirs = gradients[place].double()
-        own = torch.zeros_like(theirs) if slope is None else slope.double()
+        theirs = gradients[place].double().flatten()
+        own = torch.zeros_like(theirs) if slope is None else slope.double().flatten()
         largest = float(torch.maximum(own.abs().max(), theirs.abs().max()))
         if own.shape != theirs.shape or float((own - theirs).abs().max()) > 10 * loose * largest:
             return "its gradient where players return a little more is another one"

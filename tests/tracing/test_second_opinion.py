@@ -95,6 +95,23 @@ def of_probabilities(n: dict[str, nn.Module], o: dict[str, Any]) -> None:
     turn(o["discriminator"], binary_cross_entropy(n["discriminator"](DATA[:ROWS]), ones))
 
 
+def test_a_player_that_returns_losses_of_its_own_is_followed() -> None:
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = nn.Linear(5, 5)
+
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            made = self.net(x)
+            return made, (made - x).square().mean()
+
+    def step(n: dict[str, nn.Module], o: dict[str, Any]) -> None:
+        made, loss = n["model"](DATA[:ROWS])
+        turn(o["model"], loss + 0.1 * made.abs().mean())
+
+    assert opinion(step, {"model": Model()}) == {}
+
+
 @pytest.mark.parametrize(
     ("step", "last"),
     [
