@@ -34,6 +34,7 @@ _CONVERTS = frozenset(
 )
 _MOST_NORMS = 4
 _MOST_WAYS = 120  # to read a formula
+_MOST_TOLD = 8  # of these, of which it is said in full why they fail
 _AVERAGED = "norms averaged over features"
 
 
@@ -122,7 +123,7 @@ def _checked(
     if whole is None or whole.verdict != "refuted":
         return whole
     turned = (
-        Comparison(-w.expression, loss, way, stated)(points, values)
+        Comparison(-w.expression, loss, way, stated, brief=True)(points, values)
         for w in wordings(expression)
         for way in bindings(w.expression, loss)
     )
@@ -159,7 +160,8 @@ def _summed_up(
         return (others or open_)[0] if open_ else undecided("it speaks of a part of the loss alone")
     doubt = _converted([way for _, way, _ in whole])
     fewest = min(len(left) for _, _, left in whole)
-    told = [(in_full(t), way, left) for t, way, left in whole if len(left) == fewest]
+    likeliest = [w for w in whole if len(w[2]) == fewest][:_MOST_TOLD]
+    told = [(t.found if t.found.reason else in_full(t), way, left) for t, way, left in likeliest]
     refuted, way, left = min(told, key=lambda w: "its term" not in w[0].reason)
     if left:
         refuted = replace(refuted, reason=f"{refuted.reason}; the code has {left[0].title}, too")

@@ -134,9 +134,11 @@ class _Evaluation:
         base, exponent = e.args
         if base == sp.E:
             return torch.exp(self(exponent))
-        if (
-            isinstance(base, AppliedUndef) and base.func == Norm and exponent == 2
-        ):  # whose gradient exists at 0, too
+        is_norm = isinstance(base, AppliedUndef) and base.func == Norm
+        if is_norm and exponent == 2:  # whose gradient exists at 0, too
+            apart = _pair(base.args[0])
+            if apart is not None:
+                return _squared_distances(*map(self, apart))
             return self._within_vector(base).square().sum(dim=-1, keepdim=True)
         if not exponent.is_number:
             return torch.pow(self(base), self(exponent))
@@ -197,6 +199,23 @@ def _without_arguments(e: sp.Expr) -> sp.Expr:
         lambda p: is_application(p) or p.func == Gradient, lambda p: sp.Integer(1)
     )
     return whole
+
+
+def _pair(difference: sp.Expr) -> tuple[sp.Expr, sp.Expr] | None:
+    """Take two draws out of the difference of each row of one from each of the other; None where
+    an expression is no such difference."""
+    terms = sp.Add.make_args(difference)
+    signs = dict(term.as_coeff_Mul() for term in terms)
+    if len(terms) != 2 or set(signs) != {1, -1}:
+        return None
+    sides = {term.func: term.args[0] for term in signs.values() if term.func in (First, Second)}
+    return (sides[First], sides[Second]) if len(sides) == 2 else None
+
+
+def _squared_distances(first: Tensor, second: Tensor) -> Tensor:
+    """Squared distances [rows, rows, 1], without the differences of all pairs in memory."""
+    squares = first.square().sum(dim=1)[:, None] + second.square().sum(dim=1)[None]
+    return (squares - 2 * first @ second.T).clamp_min(0)[..., None]
 
 
 def _mean(values: Tensor) -> Tensor:
