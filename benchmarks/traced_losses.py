@@ -23,8 +23,8 @@ from typing import Any
 
 import sympy as sp
 from common import write_result
-from further_styles import STYLES, FurtherStyle
-from kind_styles import kind as _register  # noqa: F401  # registers further ones
+from further_styles import FurtherStyle
+from kind_styles import STYLES  # those of further_styles and its own
 from training_styles import BUILDS, FORMULAS, NS
 
 import dlcc

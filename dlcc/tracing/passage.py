@@ -59,10 +59,7 @@ def blocked_rows(
     >>> blocked_rows(graph, leaves_of(graph, tensors), *ends)
     (2, 8)
     """
-    passed = _gradients(Rerun, graph, leaves, made, used).sum(dim=1)
-    wanted = _gradients(_Unblocked, graph, leaves, made, used).sum(dim=1)
-    needed = wanted > 0
-    return int((needed & (passed == 0)).sum()), int(needed.sum())
+    return _blocked(graph, leaves, made, used, over=1)
 
 
 def blocked_features(
@@ -82,10 +79,7 @@ def blocked_features(
     Raises:
         TraceError: An operation cannot be run again.
     """
-    passed = _gradients(Rerun, graph, leaves, made, used).sum(dim=0)
-    wanted = _gradients(_Unblocked, graph, leaves, made, used).sum(dim=0)
-    needed = wanted > 0
-    return int((needed & (passed == 0)).sum()), int(needed.sum())
+    return _blocked(graph, leaves, made, used, over=0)
 
 
 def reached_weights(graph: StepGraph, root: int) -> set[str]:
@@ -115,6 +109,15 @@ def reached_weights(graph: StepGraph, root: int) -> set[str]:
         elif base_name(node.name) != "detach":
             stack += [use.node for use in node.uses() if use.grad]
     return found
+
+
+def _blocked(
+    graph: StepGraph, leaves: Mapping[int, Tensor], made: int, used: int, *, over: int
+) -> tuple[int, int]:
+    """Count what is cut off and what is used, gradients summed over one side of the table."""
+    passed = _gradients(Rerun, graph, leaves, made, used).sum(dim=over)
+    needed = _gradients(_Unblocked, graph, leaves, made, used).sum(dim=over) > 0
+    return int((needed & (passed == 0)).sum()), int(needed.sum())
 
 
 def _gradients(

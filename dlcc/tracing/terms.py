@@ -17,10 +17,10 @@ MADE, GIVEN, CHANCE, MIX, OTHER = "made", "given", "chance", "mix", "other"
 computed of several of these; and numbers that are no rows, such as weights and classes."""
 
 _SAME = frozenset(
-    """
-    view reshape _unsafe_view detach clone alias _to_copy contiguous squeeze unsqueeze flatten
-    lift_fresh _reshape_alias
-    """.split()  # noqa: SIM905
+    (
+        *("view", "reshape", "_unsafe_view", "detach", "clone", "alias", "_to_copy", "contiguous"),
+        *("squeeze", "unsqueeze", "flatten", "lift_fresh", "_reshape_alias"),
+    )
 )  # operations that leave a row's numbers and their order as they are
 _DEEPEST = 4  # calls of players within each other
 _LONGEST = 150  # operations between two calls

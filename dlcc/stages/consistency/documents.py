@@ -78,7 +78,8 @@ def check_formulas(
         checked = None if traced.updates else check_on_outputs(paper, snapshots, known)
         checked = checked or check_paper(paper, traced, known)
         checked = fair(checked, paper, told, section)
-        found.append(as_told(as_configured(checked, config.config), told))
+        checked = as_configured(checked, config.config)
+        found.append(as_told(checked, paper.place, constants))
     for paper, checked in zip(papers, of_several(papers, found), strict=True):
         _note(ledger, paper, checked)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sympy as sp
 
-from dlcc.stages.consistency.checks.quantities import judges_of
+from dlcc.stages.consistency.checks.quantities import gives_probabilities
 from dlcc.stages.consistency.checks.symbolic_loss import (
     FAKE,
     REAL,
@@ -21,7 +21,6 @@ from dlcc.stages.consistency.ledger import Ledger
 from dlcc.stages.consistency.objectives import Objective
 from dlcc.stages.consistency.prove import per_sample, prove
 from dlcc.stages.consistency.steps.traced_steps import TracedSteps
-from dlcc.tracing.losses import StepLoss
 
 _MOST_TERMS = 4  # of an adversarial loss: a square has three
 
@@ -45,7 +44,7 @@ def check_promises(ledger: Ledger, objective: Objective, traced: TracedSteps) ->
         id_ = f"property/{player}/{claim}"
         statement = f"{player}: {claim}"
         promised = of(loss)
-        if _gives_probabilities(update.loss):
+        if gives_probabilities(update.loss):
             promised = promised.subs({s: sigmoid(s) for s in (REAL, FAKE)}, simultaneous=True)
         proof = prove(promised, relation)
         if proof.verdict == "proved":
@@ -53,10 +52,3 @@ def check_promises(ledger: Ledger, objective: Objective, traced: TracedSteps) ->
         else:
             why = f"not {proof.counterexample}" if proof.counterexample else proof.method
             ledger.unknown(id_, "symbolic", statement, why)
-
-
-def _gives_probabilities(loss: StepLoss) -> bool:
-    """Whether all that the judging player returned lies in [0, 1]."""
-    judges = judges_of(loss)
-    judged = [v.recorded for v in loss.variables if v.sort == "output" and v.player in judges]
-    return bool(judged) and all(bool(((j >= 0) & (j <= 1)).all()) for j in judged)

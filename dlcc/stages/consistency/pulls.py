@@ -15,7 +15,7 @@ import torch
 
 from dlcc.errors import TraceError
 from dlcc.findings import Finding
-from dlcc.stages.consistency.checks.quantities import judges_of
+from dlcc.stages.consistency.checks.quantities import gives_probabilities, judges_of
 from dlcc.stages.consistency.ledger import Ledger
 from dlcc.stages.consistency.steps.traced_steps import TracedSteps, TracedUpdate
 from dlcc.tracing.losses import StepLoss, Variable
@@ -59,7 +59,7 @@ def pull(loss: StepLoss, role: str) -> Pull | None:
     moved = [v for v in judged if v.role == role]
     if len(judges) != 1 or len({(v.path, v.part) for v in moved}) != 1:
         return None  # features beside the output are no verdict
-    grid = _PROBABILITIES if all(map(_is_probability, judged)) else _LOGITS
+    grid = _PROBABILITIES if gives_probabilities(loss) else _LOGITS
     values = np.array([_at(loss, moved, float(c)) for c in grid])
     spread = float(np.ptp(values)) if np.isfinite(values).all() else 0.0
     if spread <= 1e-9 * (1 + float(np.abs(values).max())):
@@ -73,33 +73,19 @@ def check_pulls(ledger: Ledger, traced: TracedSteps) -> None:
     pulls = list(_pulls(traced))
     if not pulls:
         return
-    if all(_same(real, fake) for real, fake, _ in pulls):
-        message = "The discriminator draws its outputs on real data and on samples to the same."
-        _refuted(ledger, "discriminator", "real data and samples are drawn apart", message)
-        return
-    ledger.held(
-        "property/discriminator/pull",
-        "symbolic",
-        "discriminator: real data and samples are drawn apart",
-        f"the loss at {len(_LOGITS)} outputs of each",
-    )
+    same = all(_same(real, fake) for real, fake, _ in pulls)
+    message = "The discriminator draws its outputs on real data and on samples to the same."
+    _note(ledger, "discriminator", "real data and samples are drawn apart", message * same)
     sided = [(real, fake, made) for real, fake, made in pulls if made is not None]
-    if not sided:
+    if same or not sided:
         return
-    if all(_on_other_side(*sides) for sides in sided):
-        real, fake, made = (side.centre for side in sided[0])
-        message = (
-            f"It draws the discriminator's output on its samples to {made:.3g}, where real data "
-            f"are drawn to {real:.3g} and samples to {fake:.3g}."
-        )
-        _refuted(ledger, "generator", "its samples are drawn to the side of real data", message)
-        return
-    ledger.held(
-        "property/generator/pull",
-        "symbolic",
-        "generator: its samples are drawn to the side of real data",
-        f"the loss at {len(_LOGITS)} outputs",
+    wrong = all(_on_other_side(*sides) for sides in sided)
+    real, fake, made = (side.centre for side in sided[0])
+    message = (
+        f"It draws the discriminator's output on its samples to {made:.3g}, where real data "
+        f"are drawn to {real:.3g} and samples to {fake:.3g}."
     )
+    _note(ledger, "generator", "its samples are drawn to the side of real data", message * wrong)
 
 
 def _pulls(traced: TracedSteps) -> Iterator[tuple[Pull, Pull, Pull | None]]:
@@ -138,16 +124,12 @@ def _at(loss: StepLoss, moved: Sequence[Variable], output: float) -> float:
     return float(loss(values).detach()) / loss.scale
 
 
-def _is_probability(variable: Variable) -> bool:
-    recorded = variable.recorded
-    return bool(((recorded >= 0) & (recorded <= 1)).all())
-
-
-def _refuted(ledger: Ledger, player: str, claim: str, message: str) -> None:
-    ledger.refuted(
-        f"property/{player}/pull",
-        "symbolic",
-        f"{player}: {claim}",
-        f"the loss at {len(_LOGITS)} outputs of each",
-        Finding("LOG005", message, player=player),
-    )
+def _note(ledger: Ledger, player: str, claim: str, message: str) -> None:
+    """Note a claim: as refuted where there is a message."""
+    id_, statement = f"property/{player}/pull", f"{player}: {claim}"
+    how = f"the loss at {len(_LOGITS)} outputs of each"
+    if message:
+        finding = Finding("LOG005", message, player=player)
+        ledger.refuted(id_, "symbolic", statement, how, finding)
+    else:
+        ledger.held(id_, "symbolic", statement, how)

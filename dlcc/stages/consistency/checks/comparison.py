@@ -110,9 +110,9 @@ class Comparison:
             return Checked("refuted", NO_VALUE, {})
         if both.sum() < _LEAST:
             return undecided(f"only {int(both.sum())} points have a value")
-        off = np.abs(mine - values) > TOLERANCE * (1 + np.abs(mine) + np.abs(values))
-        if (off & both).any():
-            return self._differs(quantities, values, mine, off & both, known)
+        off = _off(mine, values)
+        if off.any():
+            return self._differs(quantities, values, mine, off, known)
         wrong = self._gradient_differs(points[1], {**known, **found})
         if wrong:
             return Checked("refuted", wrong, {})
@@ -136,9 +136,7 @@ class Comparison:
     ) -> bool:
         """Whether the formula differs at each of the first points."""
         mine, theirs = self._formula(quantities[:_GLANCE], known), values[:_GLANCE]
-        with np.errstate(invalid="ignore"):
-            off = np.abs(mine - theirs) > TOLERANCE * (1 + np.abs(mine) + np.abs(theirs))
-        return bool((off & np.isfinite(mine) & np.isfinite(theirs)).all())
+        return bool(_off(mine, theirs).all())
 
     def _elsewhere(self, missing: str) -> str:
         """Gradient that the code has in place of one that the formula asks for; empty for none.
@@ -321,6 +319,14 @@ class Comparison:
         role = getattr(variable, "role", "")
         updated = set(self._loss.update.players)
         return player in updated or (role == "fake" and bool(updated - {player}))
+
+
+def _off(mine: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Points at which both have a value, and another one."""
+    with np.errstate(invalid="ignore"):
+        apart = np.abs(mine - values) > TOLERANCE * (1 + np.abs(mine) + np.abs(values))
+    found: np.ndarray = apart & np.isfinite(mine) & np.isfinite(values)
+    return found
 
 
 def _gradients(value: Tensor, inputs: Sequence[Tensor]) -> list[Tensor]:

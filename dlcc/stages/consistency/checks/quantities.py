@@ -197,6 +197,13 @@ def judges_of(loss: StepLoss) -> set[str]:
     return found or {v.player for v in maps if _is_smaller(v)}
 
 
+def gives_probabilities(loss: StepLoss) -> bool:
+    """Tell whether all that the judging players returned lies in [0, 1]."""
+    judges = judges_of(loss)
+    judged = [v.recorded for v in loss.variables if v.sort == "output" and v.player in judges]
+    return bool(judged) and all(bool(((j >= 0) & (j <= 1)).all()) for j in judged)
+
+
 def _is_smaller(variable: Variable) -> bool:
     return variable.recorded.ndim > 1 and variable.recorded[0].numel() < variable.given
 

@@ -13,17 +13,15 @@ import numpy as np
 
 from dlcc.settings.nested import flattened, is_number
 from dlcc.stages.consistency.checks.comparison import Checked
+from dlcc.stages.consistency.formulas.document_constants import StatedConstant
 from dlcc.stages.consistency.formulas.latex_sums import SIZE
 from dlcc.stages.consistency.formulas.loss_names import GENERATOR
 from dlcc.stages.consistency.formulas.paper_losses import PaperLoss
 from dlcc.stages.consistency.formulas.symbols import Gradient
 
 _MAXIMISED = re.compile(
-    r"maximi[sz]|arg\s*max|\\max\b|ascen[dt]|as large as|reward|\bbound\b|\bELBO\b", re.IGNORECASE
+    r"maximi[sz]|arg\s*max|\\max\s*_|ascen[dt]|as large as|reward|\bbound\b|\bELBO\b", re.IGNORECASE
 )
-_TOLD = re.compile(
-    r"(?<![\w\\])((?:\\?[a-zA-Z]+(?:_\w+)?\s*=\s*)+)(-?\d+(?:\.\d+)?(?:e-?\d+)?)(?![\w^/*]|\.\d)"
-)  # a = 0, and b = c = 1
 _IN_WORDS = re.compile(r"penalt|regulari[sz]|\bR1\b", re.IGNORECASE)
 _OTHER_LOSS = re.compile(
     r"hinge|least[- ]squares|LSGAN|Wasserstein|WGAN|relativis|non-?saturating|softplus|smooth",
@@ -148,21 +146,23 @@ def as_configured(checked: Checked, config: Mapping[str, object]) -> Checked:
     return checked
 
 
-def as_told(checked: Checked, told: str) -> Checked:
-    """Leave a formula open that holds with constants other than those that the text states.
+def as_told(checked: Checked, place: str, constants: Sequence[StatedConstant]) -> Checked:
+    """Leave a formula open that holds with constants other than those that its document states.
+
+    Args:
+        checked: Outcome of the formula's check.
+        place: File and line of the formula, such as `documents/method.md:11`.
+        constants: Constants that documents state, in any section.
 
     >>> held = Checked("held", "holds numerically at 25 points, with a = -1", {"a": -1.0})
-    >>> as_told(held, "with labels $a = 0$ and $b = c = 1$").reason
+    >>> as_told(held, "a.md:3", [StatedConstant("a", 0.0, "a.md", 9)]).reason
     'holds numerically at 25 points, with a = -1; but the text states a = 0'
-    >>> as_told(held, "with labels $a = -1$, or a = 0") == held
+    >>> as_told(held, "a.md:3", [StatedConstant("a", 0.0, "b.md", 9)]) == held
     True
     """
+    file = place.rpartition(":")[0]
     for name, value in checked.constants.items():
-        stated = [
-            float(match[2])
-            for match in _TOLD.finditer(told)
-            if name in re.split(r"\s*=\s*", match[1].replace("\\", ""))
-        ]
+        stated = [c.value for c in constants if c.name == name and c.file == file]
         if stated and not np.isclose(stated, value, rtol=1e-4, atol=1e-9).any():
             why = f"the text states {name} = {stated[0]:g}"
             return Checked("unknown", f"{checked.reason}; but {why}", {})

@@ -16,7 +16,7 @@ import sympy as sp
 from dlcc.records import Block, Formula
 from dlcc.stages.consistency.cells import read_cell
 from dlcc.stages.consistency.formulas.latex import parse_expression, split_at_equals
-from dlcc.stages.consistency.formulas.latex_tokens import UnknownFormula
+from dlcc.stages.consistency.formulas.latex_tokens import LONGEST_DISPLAY, UnknownFormula
 
 _NOT_SET = re.compile(
     r"\b(?:if|when|for (?!all|the|our|both)|recover|corresponds? to|reduces?|e\.g\.|example"
@@ -53,7 +53,7 @@ _SET_IN_WORDS = re.compile(
     rf"\s*\$?({_NUMBER})(?![\w.]*\d)"
 )
 _CLAUSE = re.compile(r";|\bbut\b|\bwhereas\b|\bwhile\b")
-_LONGEST = 80  # characters of an assignment
+_LONGEST_SETTING = 80  # characters of an assignment
 _COMMA = re.compile(r",|;|\\q?quad|\\text\s*\{\s*and\s*\}|\band\b")
 
 
@@ -124,6 +124,8 @@ def constants_for(
 def _in_formulas(formulas: Iterable[Formula]) -> Iterator[StatedConstant]:
     """Constants that formulas set, in line or beside a displayed one."""
     for formula in formulas:
+        if len(formula.latex) > LONGEST_DISPLAY or len(formula.context) > LONGEST_DISPLAY:
+            continue
         if not formula.displayed and not _sets(_clause(formula)):
             continue
         for part in _COMMA.split(formula.latex):
@@ -134,7 +136,8 @@ def _in_formulas(formulas: Iterable[Formula]) -> Iterator[StatedConstant]:
 def _in_blocks(blocks: Iterable[Block]) -> Iterator[StatedConstant]:
     """Constants that sentences and the first two columns of tables set."""
     for block in blocks:
-        for sentence in (clause for text in block.sentences for clause in _CLAUSE.split(text)):
+        short = (text for text in block.sentences if len(text) <= LONGEST_DISPLAY)
+        for sentence in (clause for text in short for clause in _CLAUSE.split(text)):
             if _sets(sentence):
                 for match in _SET_IN_WORDS.finditer(_in_ascii(sentence)):
                     for constant in assignments(f"{match[1]} = {match[2]}"):
@@ -171,7 +174,7 @@ def assignments(latex: str) -> list[tuple[str, float]]:
     ([('b', 0.001), ('c', 0.001)], [])
     """
     *names, value = split_at_equals(latex.strip(" .$()").replace("{=}", "="))
-    if not names or len(latex) > _LONGEST:
+    if not names or len(latex) > _LONGEST_SETTING:
         return []
     try:
         symbols = [parse_expression(name.strip()) for name in names]

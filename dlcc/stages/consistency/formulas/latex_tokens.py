@@ -30,6 +30,8 @@ OPENING = {"(": ")", "[": "]", "{": "}", "\\{": "\\}"}
 """Brackets that open -> what closes them."""
 LONGEST = 2_000
 """Characters that a formula may have."""
+LONGEST_DISPLAY = 8_000
+"""Characters that a displayed formula of several rows may have."""
 DEEPEST = 60
 """Brackets that may stand within each other."""
 MOST_DIGITS = 20

@@ -31,6 +31,7 @@ _IS_LOSS = re.compile(r"[LJV](?![a-z])|L_|ELBO|[Ll]oss|[Cc]ost")
 # A left side that is more than a loss's name: a share of it, its best value, two of them
 _IS_SOLVED = re.compile(r"\\frac|/|\+|\^\s*\{?\*|\\(?:arg)?(?:max|min)")
 _FONT = re.compile("|".join(re.escape(font) + "(?![a-zA-Z])" for font in FONTS))
+_MOST_EXTREMES = 4
 _INDEX = r"(?:\\limits)?\s*_\s*(\{(?:[^{}]|\{[^{}]*\})*\}|\\[a-zA-Z]+|[a-zA-Z])"
 _EXTREME = re.compile(
     rf"\s*(?:\\arg\s*(?:\\[,;!])*|\\arg)?\s*\\(?:operatorname\*?\s*\{{)?(?:arg)?(min|max)\}}?{_INDEX}"
@@ -85,8 +86,9 @@ def split_extremes(text: str) -> tuple[list[tuple[str, str]], str]:
     >>> split_extremes(r"\min_G\max_{D} V")
     ([('min', 'G'), ('max', '{D}')], 'V')
     """
-    found, rest = [], text.strip()
-    while match := _EXTREME.match(rest):
+    found: list[tuple[str, str]] = []
+    rest = text.strip()
+    while len(found) < _MOST_EXTREMES and (match := _EXTREME.match(rest)):
         found.append((match[1], match[2]))
         rest = rest[match.end() :]
     return found, rest.strip()

@@ -14,7 +14,7 @@ from dlcc.stages.consistency.formulas.document_constants import assignments
 from dlcc.stages.consistency.formulas.functions import definitions, with_functions
 from dlcc.stages.consistency.formulas.latex import Equation, parse_equation, split_at_equals
 from dlcc.stages.consistency.formulas.latex_synonyms import with_usual_words
-from dlcc.stages.consistency.formulas.latex_tokens import UnknownFormula
+from dlcc.stages.consistency.formulas.latex_tokens import LONGEST_DISPLAY, UnknownFormula
 from dlcc.stages.consistency.formulas.loss_names import (
     DISCRIMINATOR,
     GENERATOR,
@@ -108,7 +108,8 @@ def paper_losses(formulas: Sequence[Formula]) -> list[PaperLoss]:
     """
     displayed = [part for formula in _usual(formulas) for part in _parts(formula)]
     document = _Document(displayed)
-    found = [
+    found = [_too_long(f) for f in formulas if f.displayed and len(f.latex) > LONGEST_DISPLAY]
+    found += [
         loss
         for formula in displayed
         for name in _names(formula.latex)
@@ -120,7 +121,7 @@ def paper_losses(formulas: Sequence[Formula]) -> list[PaperLoss]:
 
 def _usual(formulas: Sequence[Formula]) -> list[Formula]:
     """Displayed formulas in the usual words and letters."""
-    displayed = [formula for formula in formulas if formula.displayed]
+    displayed = [f for f in formulas if f.displayed and len(f.latex) <= LONGEST_DISPLAY]
     latex = with_usual_letters([with_usual_words(formula.latex) for formula in displayed])
     return [replace(f, latex=text) for f, text in zip(displayed, latex, strict=True)]
 
@@ -189,6 +190,11 @@ class _Document:
             name.presumed,
             name.game,
         )
+
+
+def _too_long(formula: Formula) -> PaperLoss:
+    reason = f"longer than {LONGEST_DISPLAY:,} characters"
+    return PaperLoss(f"{formula.file}:{formula.line}", TRAINING, None, reason, presumed=True)
 
 
 def _unknown(place: str, name: LossName, reason: str) -> PaperLoss:

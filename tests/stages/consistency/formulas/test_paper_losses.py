@@ -216,3 +216,9 @@ def test_which_of_p_and_q_the_data_are_drawn_from_is_not_guessed() -> None:
     (loss,) = paper_losses(formulas(r"L_D = -E_{q(x)}[\log D(x)] - E_{p(x)}[\log(1 - D(x))]"))
     assert loss.expression is None
     assert "which of p and q" in loss.reason
+
+
+def test_what_is_too_long_to_be_read_is_told() -> None:
+    (loss,) = paper_losses(formulas("L_D = " + "E[D(x)] + " * 1_000 + "1"))
+    assert loss.expression is None
+    assert "longer than 8,000 characters" in loss.reason
