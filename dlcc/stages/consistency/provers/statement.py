@@ -95,8 +95,9 @@ def parse_statement(text: str) -> Statement:
     name, variables, claim = parts
     domains = _domains(variables, name)
     sides = _RELATION.split(claim)
-    if len(sides) != 3:
-        raise OptionError(f"{name}: expected one of {', '.join(RELATIONS)} in {claim[:80]!r}")
+    if len(sides) != 3 or not (sides[0].strip() and sides[2].strip()):
+        expected = f"one of {', '.join(RELATIONS)} between two sides"
+        raise OptionError(f"{name}: expected {expected}, found {claim[:80]!r}")
     reader = _Reader({symbol.name: symbol for symbol in domains}, name)
     left, right = reader.read(sides[0]), reader.read(sides[2])
     relation = sides[1].replace("==", "=")

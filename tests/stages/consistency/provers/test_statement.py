@@ -63,3 +63,9 @@ def test_files_have_comments_and_each_name_once() -> None:
         parse_statements("a | x real | x = x\na | x real | x = x")
     with pytest.raises(OptionError, match="line 1"):
         parse_statements("nonsense")
+
+
+@pytest.mark.parametrize("claim", ["x >=", "<= x", "x"])
+def test_a_claim_without_a_side_is_told_so(claim: str) -> None:
+    with pytest.raises(OptionError, match="between two sides, found"):
+        parse_statement(f"a | x real | {claim}")
